@@ -1,0 +1,160 @@
+import { spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { attachFarm, farmVariable, leaveFarm, startFarm } from './farm.ts'
+import type { Farm } from './farm.ts'
+import { leftovers, reapDead, reapFarm } from './reap.ts'
+import { say } from './say.ts'
+import { deadFarms, isAlive, liveFarms, readState } from './state.ts'
+import { dropHalves, ensureTools, locked } from './tools.ts'
+
+const usage = `npm run farm -- <command>
+  up                    bring a farm up and leave it running
+  down                  remove every farm that is up, and whatever dead ones left
+  status                what is running and how to use it
+  run -- <command>      run a command with a farm (the one that is up, or a fresh one that ends with it)
+  tools                 install the tools only
+  check                 say what dead farms left on this host; fails if anything
+  fault <node> kill|revive|freeze|thaw|cut|mend|fill|unfill|wipe|stopEngine|startEngine|heal
+  fault <node> delay <ms>
+  fault <node> exec <shell command>
+  fault registry|private <json>      e.g. '{"status":503,"method":"PUT","times":3}', '{"cut":true,"match":"/blobs/"}'
+  fault registry|private clear|wipe|requests`
+
+const simple = ['kill', 'revive', 'freeze', 'thaw', 'cut', 'mend', 'fill', 'unfill', 'wipe', 'stopEngine', 'startEngine', 'heal'] as const
+
+const [command, ...args] = process.argv.slice(2)
+try {
+  process.exitCode = await main(command ?? 'help', args)
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+
+async function main(name: string, rest: string[]): Promise<number> {
+  switch (name) {
+    case 'up': return await up()
+    case 'down': return await down()
+    case 'status': return await status()
+    case 'run': return await withFarm(rest[0] === '--' ? rest.slice(1) : rest)
+    case 'tools': return print(await ensureTools())
+    case 'check': return await check()
+    case 'fault': return await fault(rest)
+    // Called by the shell above a supervisor that was killed.
+    case 'reap': return await reapIfDead(Number(rest[0]))
+    default: console.log(usage); return name === 'help' || name === '--help' ? 0 : 2
+  }
+}
+
+async function up(): Promise<number> {
+  const running = (await liveFarms()).find(farm => farm.kind === 'up' && farm.ready)
+  if (running) say('already up')
+  else await leaveFarm()
+  return describe(await attachFarm())
+}
+
+/** `attachFarm()` in what the command runs finds the farm by the variable set here. */
+async function withFarm([program, ...argv]: string[]): Promise<number> {
+  if (!program) throw new Error(`run what?\n${usage}`)
+  const running = (await liveFarms()).find(farm => farm.kind === 'up' && farm.ready)
+  if (running) say(`using farm ${running.id}, which is up`)
+  const farm = running ? undefined : await startFarm()
+  const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, [farmVariable]: String(running?.id ?? farm?.id) } })
+  // A Ctrl-C reaches the command as well; the farm goes once that has ended.
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (status, signal) => resolve(status ?? (signal ? 1 : 0)))
+  })
+  if (code !== 0) console.error((farm ?? (await attachFarm())).logs())
+  await farm?.stop()
+  return code
+}
+
+async function down(): Promise<number> {
+  for (const farm of (await liveFarms()).filter(f => f.kind === 'up')) {
+    process.kill(farm.pid, 'SIGTERM')
+    const end = Date.now() + 15_000
+    while (isAlive(farm) && Date.now() < end) await sleep(50)
+    if (isAlive(farm) || readState(farm.id)) await reapFarm(farm.id)
+  }
+  await reapDead()
+  await locked(dropHalves)
+  return await check()
+}
+
+async function status(): Promise<number> {
+  const farms = await liveFarms()
+  for (const farm of farms) say(`farm ${farm.id}: ${farm.kind}${farm.ready ? '' : ', starting'}, supervisor ${farm.pid}`)
+  if (!farms.some(farm => farm.kind === 'up' && farm.ready)) {
+    say('no farm is up')
+    return 1
+  }
+  return describe(await attachFarm())
+}
+
+async function check(): Promise<number> {
+  let found = await leftovers()
+  // What is just ending is not left over.
+  for (let tries = 0; found.length > 0 && tries < 30; tries++) {
+    await sleep(100)
+    found = await leftovers()
+  }
+  for (const one of found) say(`left over: ${one}`)
+  if (found.length === 0) say('nothing is left of farms that are not running')
+  return found.length === 0 ? 0 : 1
+}
+
+/** The number may have been given to a new farm by now. */
+async function reapIfDead(id: number): Promise<number> {
+  if ((await deadFarms()).includes(id)) await reapFarm(id)
+  return 0
+}
+
+async function fault([target = '', action = '', ...rest]: string[]): Promise<number> {
+  const farm = await attachFarm()
+  if (target === 'registry' || target === 'private') {
+    const registry = target === 'registry' ? farm.registry : farm.privateRegistry
+    if (action === 'clear') await registry.clearFaults()
+    else if (action === 'wipe') await registry.wipe()
+    else if (action === 'requests') for (const r of await registry.requests()) console.log(`${new Date(r.time).toISOString()} ${r.from} ${r.method} ${r.path} ${r.status} ${r.ms} ms${r.fault ? ' (fault)' : ''}`)
+    else await registry.fault(JSON.parse(action) as object)
+    return 0
+  }
+  const engine = target === 'local' ? farm.local : farm.nodes[target]
+  if (!engine) throw new Error(`this farm has no ${target}; it has local, ${Object.keys(farm.nodes).join(', ')}, registry, private`)
+  if (action === 'exec') {
+    const { code, stdout, stderr } = await engine.exec(rest.join(' '))
+    process.stdout.write(stdout)
+    process.stderr.write(stderr)
+    return code
+  }
+  if (action === 'delay' && 'setDelay' in engine) await engine.setDelay(Number(rest[0] ?? 0))
+  else if (isSimple(action)) await engine[action]()
+  else throw new Error(`no such fault: ${action}\n${usage}`)
+  return 0
+}
+
+function isSimple(action: string): action is typeof simple[number] {
+  return (simple as readonly string[]).includes(action)
+}
+
+function describe(farm: Farm): number {
+  console.log(`registry        ${farm.registry.host}
+with a password ${farm.privateRegistry.host}  (${farm.privateRegistry.username} / ${farm.privateRegistry.password})
+nodes           ${Object.values(farm.nodes).map(node => `${node.name} ${node.endpoint}`).join('   ')}
+local engine    DOCKER_HOST=${farm.local.dockerHost}
+private key     ${farm.privateKeyFile}
+buildkit image  ${farm.images.buildkit}  (driver options: image=…, network=host)
+base image      ${farm.images.base}
+tools           PATH=${farm.tools.bin}:$PATH
+logs            ${farm.dir}/logs
+known hosts
+${farm.knownHosts}`)
+  return 0
+}
+
+function print(value: object): number {
+  console.log(JSON.stringify(value, null, 2))
+  return 0
+}

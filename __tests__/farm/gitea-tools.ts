@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { cp, mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { run, tryRun } from './exec.ts'
+import { cacheDir, here } from './places.ts'
+import { say } from './say.ts'
+import { locked } from './tools.ts'
+
+/** A part that is installed only where a test asks for it. */
+interface Part { name: string; files: readonly string[]; what: string; time: string; build: (module: string, into: string) => Promise<void> }
+
+const goEnv = { GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'auto', GOWORK: 'off' }
+
+const gitea: Part = {
+  name: 'gitea', files: ['go.mod', 'go.sum'], what: 'Gitea', time: 'one to eight minutes',
+  build: async (module, into) => {
+    if ((await tryRun('cc', ['--version'])).code !== 0) throw new Error('Gitea needs a C compiler for its database, and this host has none: install gcc and libc6-dev')
+    const env = { ...process.env, ...goEnv, CGO_ENABLED: '1' }
+    const go = await findGo()
+    await run(go, ['build', '-trimpath', '-tags', 'sqlite sqlite_unlock_notify', '-ldflags', '-s -w -X main.Version=1.26.0', '-o', `${into}/bin/`, 'tool'], { cwd: module, env })
+    // Read when it runs; the cache of modules may be emptied before.
+    const source = (await run(go, ['list', '-m', '-f', '{{.Dir}}', 'code.gitea.io/gitea'], { cwd: module, env })).trim()
+    for (const dir of ['options', 'templates', 'public']) await run('cp', ['-r', '--no-preserve=mode', join(source, dir), join(into, dir)])
+  },
+}
+
+/** Its own command needs modules that can no longer be had, so main.go serves its handlers. */
+const registry2: Part = {
+  name: 'registry2', files: ['go.mod', 'go.sum', 'main.go'], what: 'distribution 2.8', time: 'half a minute',
+  build: async (module, into) => {
+    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, '.'], { cwd: module, env: { ...process.env, ...goEnv, CGO_ENABLED: '0' } })
+  },
+}
+
+/** The program, and the directory with what it reads. */
+export async function ensureGitea(): Promise<{ program: string; dir: string }> {
+  const dir = await ensure(gitea)
+  return { program: join(dir, 'bin/gitea'), dir }
+}
+
+export async function ensureRegistry2(): Promise<string> {
+  return join(await ensure(registry2), 'bin/registry2')
+}
+
+/** Built beside its place and renamed, so that a half-done part is never taken for a whole one. */
+async function ensure({ name, files, what, time, build }: Part): Promise<string> {
+  const source = join(here, 'tools', name)
+  const hash = createHash('sha256').update(['1', ...files.map(file => readFileSync(join(source, file), 'utf8'))].join('\n')).digest('hex').slice(0, 12)
+  const dir = join(cacheDir, `${name}-${hash}`)
+  if (existsSync(dir)) return dir
+  await locked(async () => {
+    if (existsSync(dir)) return
+    const half = `${dir}.half`
+    await rm(half, { recursive: true, force: true })
+    await mkdir(join(half, 'bin'), { recursive: true })
+    const module = join(half, 'module')
+    await cp(source, module, { recursive: true })
+    say(`building ${what} from Go modules, ${time} …`)
+    await build(module, half)
+    await rename(half, dir)
+  })
+  return dir
+}
+
+/** The host's Go, or the one that the farm's own tools were built with. */
+async function findGo(): Promise<string> {
+  const { code, stdout } = await tryRun('go', ['env', 'GOVERSION'])
+  if (code === 0 && Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0) >= 21) return 'go'
+  const farms = join(cacheDir, 'golang/usr/lib/go-1.26/bin/go')
+  if (existsSync(farms)) return farms
+  throw new Error('this test builds a server from Go modules and needs Go of at least 1.21, which this host lacks')
+}

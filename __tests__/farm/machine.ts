@@ -1,0 +1,235 @@
+import type { ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, copyFile, mkdir, readFile, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { freeze, killCgroups, makeCgroup } from './cgroups.ts'
+import type { Cgroup } from './cgroups.ts'
+import { startBuildkitd, startEngine, stopEngine } from './engine.ts'
+import type { Shell } from './engine.ts'
+import { run, tryRun, until } from './exec.ts'
+import type { Ran } from './exec.ts'
+import { childOf, runInside, spawnAgent, spawnInside, spawnMachine } from './namespaces.ts'
+import { forget, plug, unplug } from './network.ts'
+import type { Ip } from './network.ts'
+import { linkName } from './places.ts'
+import { addUser, forbiddingPort, knownHostsLines, makeKey, makeSeed, sshPort } from './ssh.ts'
+import type { User } from './ssh.ts'
+import type { Tools } from './tools.ts'
+
+export interface MachineOptions {
+  id: number
+  name: string
+  address: string
+  gateway: string
+  dir: string
+  logs: string
+  tools: Tools
+  ip: Ip
+  publicKey: string
+  registryPorts: number[]
+  /** Also a rootful buildkitd of its own, at /run/buildkit/buildkitd.sock. */
+  buildkitd: boolean
+  diskMiB: number
+}
+
+/** One machine of the farm as its supervisor runs it. Its disk outlives a power cut, as a real one does. */
+export class Machine {
+  readonly name: string
+  readonly options: MachineOptions
+  private readonly disk: string
+  private readonly seed: string
+  private cgroup: Cgroup | undefined
+  private outer: ChildProcess | undefined
+  private agent: ChildProcess | undefined
+  private pid = 0
+  private rttMs = 0
+  private connections = 0
+
+  constructor(options: MachineOptions) {
+    this.options = options
+    this.name = options.name
+    this.disk = join(options.dir, 'disk')
+    this.seed = join(options.dir, 'seed')
+  }
+
+  async create(): Promise<void> {
+    const { dir, name, address, publicKey } = this.options
+    for (const sub of ['disk', 'place', 'share', 'seed']) await mkdir(join(dir, sub), { recursive: true })
+    await makeSeed({ dir: this.seed, node: name, address, publicKey })
+    await copyFile(join(this.seed, 'etc/ssh/host_key'), join(dir, 'first_host_key'))
+    await copyFile(join(this.seed, 'etc/ssh/host_key.pub'), join(dir, 'first_host_key.pub'))
+    await this.mountDisk()
+    await this.boot()
+  }
+
+  /** Everything on it ends at once, as if the power was cut. */
+  async kill(): Promise<void> {
+    const { id, name, ip } = this.options
+    this.agent?.kill('SIGKILL')
+    if (this.cgroup) await freeze(this.cgroup.freezer, false).catch(() => undefined)
+    try { if (this.pid) process.kill(this.pid, 'SIGKILL') } catch { /* already gone */ }
+    const { outer } = this
+    if (outer?.exitCode === null && outer.signalCode === null) await new Promise(resolve => outer.once('exit', resolve))
+    await killCgroups(id, name)
+    await unplug(ip, id, name)
+    this.pid = 0
+  }
+
+  async revive(): Promise<void> {
+    if (this.pid) await this.kill()
+    await this.boot()
+  }
+
+  async freeze(): Promise<void> { if (this.cgroup) await freeze(this.cgroup.freezer, true) }
+  async thaw(): Promise<void> { if (this.cgroup) await freeze(this.cgroup.freezer, false) }
+  async cut(): Promise<void> { await this.link('down') }
+  async mend(): Promise<void> {
+    await this.link('up')
+    await forget(this.options.ip, this.options.id)
+  }
+
+
+  /** Shrinks the disk to what is used on it: full at once, and it costs no memory. */
+  async fill(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      const { blocks, bfree, bsize } = await statfs(this.disk)
+      const used = Math.max((blocks - bfree) * bsize, 4096)
+      const { code, stderr } = await tryRun('mount', ['-o', `remount,size=${used}`, this.disk])
+      if (code === 0) return
+      if (tries > 20) throw new Error(`cannot fill the disk of ${this.name}: ${stderr}`)
+    }
+  }
+
+  async unfill(): Promise<void> {
+    await run('mount', ['-o', `remount,size=${this.options.diskMiB}m`, this.disk])
+  }
+
+  /** Undoes every fault, whichever were set; boots the machine if it is off, starts the engine if it is stopped. */
+  async heal(): Promise<void> {
+    await this.thaw().catch(() => undefined)
+    await this.unfill()
+    this.setDelay(0)
+    if (!this.pid || this.outer?.exitCode !== null || this.outer.signalCode !== null) {
+      await this.boot()
+      return
+    }
+    await this.mend()
+    if ((await this.inside('timeout 5 docker version >/dev/null 2>&1')).code !== 0) {
+      await this.stopEngine()
+      await this.startEngine()
+    }
+  }
+
+  /** As new: no image, container, volume or cache; the same host key and users. */
+  async wipe(): Promise<void> {
+    await this.kill()
+    await run('umount', ['-l', this.disk])
+    await this.mountDisk()
+    await this.boot()
+  }
+
+  async stopEngine(): Promise<void> { await stopEngine(this.shell()) }
+  async startEngine(): Promise<void> { await startEngine(this.shell()) }
+
+  async changeHostKey(): Promise<string> {
+    await makeKey(join(this.seed, 'etc/ssh/host_key'), this.name)
+    return await this.useHostKey()
+  }
+
+  async restoreHostKey(): Promise<string> {
+    for (const suffix of ['', '.pub']) await copyFile(join(this.options.dir, `first_host_key${suffix}`), join(this.seed, `etc/ssh/host_key${suffix}`))
+    return await this.useHostKey()
+  }
+
+  async addUser(user: User): Promise<void> {
+    await addUser(this.seed, user)
+    if (this.pid) await addUser(`/proc/${this.pid}/root`, user)
+  }
+
+  setDelay(rttMs: number): void {
+    this.rttMs = rttMs
+    if (this.agent?.connected) this.agent.send({ rttMs })
+  }
+
+  sshConnections(): number { return this.connections }
+  resetCounters(): void { this.connections = 0 }
+  running(): boolean { return this.pid !== 0 }
+  knownHosts(): Promise<string> { return knownHostsLines(this.options.address, join(this.seed, 'etc/ssh/host_key')) }
+
+  /** Runs a shell command as root on the machine. */
+  async exec(command: string): Promise<Ran> {
+    return await this.inside(command)
+  }
+
+  private async mountDisk(): Promise<void> {
+    await run('mount', ['-t', 'tmpfs', '-o', `mode=755,size=${this.options.diskMiB}m`, 'tmpfs', this.disk])
+  }
+
+  private async boot(): Promise<void> {
+    const { id, name, address, gateway, dir, logs, tools, ip, registryPorts, buildkitd } = this.options
+    this.cgroup = await makeCgroup(id, name)
+    await run('sh', ['-c', 'rm -rf "$1"/* && chmod 755 "$1"', 'sh', join(dir, 'share')])
+    const outer = spawnMachine(this.cgroup, [join(dir, 'place'), tools.rootfs, this.disk, join(dir, 'share'), this.seed, join(tools.buildkitd, '..'), name], join(logs, `${name}.log`))
+    this.outer = outer
+    const failed = new Promise<never>((_, reject) => outer.once('exit', code => reject(new Error(`machine ${name} ended while booting (${code}); see ${logs}/${name}.log`))))
+    failed.catch(() => undefined)
+    await Promise.race([failed, until(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 10_000, 5)])
+    await plug(ip, id, name, address, this.pid)
+    this.agent = this.startAgent({ address, gateway, sshPorts: [sshPort, forbiddingPort], registryPorts }, join(logs, `${name}-agent.log`))
+    const ready = this.agentReady()
+    await Promise.race([failed, until(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 10_000, 5)])
+    this.shell().spawn('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config'])
+    await Promise.all([this.startEngine(), ready, buildkitd && this.startBuildkitd()])
+  }
+
+  private startAgent(setup: object, log: string): ChildProcess {
+    const agent = spawnAgent(this.pid, this.cgroup, log, setup)
+    agent.on('message', (message: { connection?: number }) => { if (message.connection !== undefined) this.connections++ })
+    agent.on('error', () => undefined)
+    return agent
+  }
+
+  private async agentReady(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.agent?.on('message', (message: { ready?: boolean }) => { if (message.ready) resolve() })
+      this.agent?.once('exit', () => reject(new Error(`the network front of ${this.name} ended; see its log`)))
+    })
+    if (this.rttMs) this.setDelay(this.rttMs)
+  }
+
+  /** A rootful buildkitd beside the engine; comes back with the machine. */
+  async startBuildkitd(): Promise<void> {
+    this.options.buildkitd = true
+    await startBuildkitd(this.shell())
+  }
+
+  private async link(state: 'up' | 'down'): Promise<void> {
+    await this.options.ip([`link set ${linkName(this.options.id, this.name)} ${state}`])
+  }
+
+  private async useHostKey(): Promise<string> {
+    if (this.pid) {
+      const root = `/proc/${this.pid}/root/etc/ssh`
+      await writeFile(join(root, 'host_key'), await readFile(join(this.seed, 'etc/ssh/host_key')))
+      await chmod(join(root, 'host_key'), 0o600)
+      await this.inside('kill -HUP "$(cat /run/sshd.pid)"')
+      // sshd starts anew on a HUP and is away for a moment.
+      const key = (await this.knownHosts()).split(' ')[2]?.split('\n')[0] ?? ''
+      await until(`sshd of ${this.name}`, async () => (await this.inside('ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null')).stdout.includes(key), 5000, 50)
+    }
+    return await this.knownHosts()
+  }
+
+  private shell(): Shell {
+    const { name, dir, logs } = this.options
+    return {
+      name, share: join(dir, 'share'), run: command => this.inside(command),
+      spawn: (log, command) => spawnInside(this.pid, this.cgroup, join(logs, `${name}-${log}.log`), command),
+    }
+  }
+
+  private async inside(command: string): Promise<Ran> {
+    if (!this.pid) return { code: 1, stdout: '', stderr: `${this.name} is off` }
+    return await runInside(this.pid, command)
+  }
+}

@@ -1,0 +1,41 @@
+import type { ChildProcess } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Cgroup } from './cgroups.ts'
+import { daemon, tryRun } from './exec.ts'
+import type { Ran } from './exec.ts'
+import { here, projectRoot } from './places.ts'
+
+const all = ['-m', '-u', '-i', '-n', '-p', '-C']
+const cleanEnvironment = ['env', '-i', 'HOME=/root', 'PATH=/opt/farm:/usr/sbin:/usr/bin']
+
+/** In the control group first: what comes after can be frozen, and the cgroup namespace begins there. */
+const enter = (cgroup: Cgroup | undefined): string => (cgroup?.procs ?? []).map(file => `echo $$ > ${file};`).join(' ')
+
+/** The process that holds a machine's namespaces; when it dies, all in them dies. */
+export function spawnMachine(cgroup: Cgroup, initArgs: string[], log: string): ChildProcess {
+  const script = `${enter(cgroup)} exec unshare --mount --propagation private --pid --fork --kill-child=KILL --uts --ipc --net --cgroup -- sh "$@"`
+  return daemon('sh', ['-c', script, 'sh', join(here, 'machine-init.sh'), ...initArgs], log)
+}
+
+/** A daemon on the machine. */
+export function spawnInside(pid: number, cgroup: Cgroup | undefined, log: string, command: string[]): void {
+  daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} ${all.join(' ')} -- ${cleanEnvironment.join(' ')} "$@"`, 'sh', ...command], log)
+}
+
+/** The machine's network front: on its network, but with the host's files, for it runs on the host's Node. */
+export function spawnAgent(pid: number, cgroup: Cgroup | undefined, log: string, setup: object): ChildProcess {
+  const env = { ...process.env }
+  delete env['NODE_OPTIONS']
+  const command = [process.execPath, '--import', 'tsx', join(here, 'agent.ts'), JSON.stringify(setup)]
+  return daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} -n -- "$@"`, 'sh', ...command], log, { ipc: true, env, cwd: projectRoot })
+}
+
+export async function runInside(pid: number, command: string): Promise<Ran> {
+  return await tryRun('nsenter', ['-t', String(pid), ...all, '--', ...cleanEnvironment, 'sh', '-c', command])
+}
+
+export async function childOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  return Number(text.trim().split(' ')[0] ?? 0)
+}

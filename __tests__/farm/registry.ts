@@ -1,0 +1,116 @@
+import type { ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { daemon, run, until } from './exec.ts'
+import { faultProxy } from './fault-proxy.ts'
+import type { Fault, FaultProxy, Requested } from './fault-proxy.ts'
+import type { Blob, Image } from './images.ts'
+import type { Tools } from './tools.ts'
+
+export const registryUser = { username: 'farm', password: 'correct-horse-battery' }
+const htpasswd = `${registryUser.username}:$2b$05$abcdefghijklmnopqrstuuSnF5tLPqPFqc0z9CY0HcSLFbSRlL67u\n`
+
+/** A registry of the farm as its supervisor runs it: the real one on a Unix socket, the fault proxy in front of it. */
+export interface RegistryServer {
+  port: number
+  fault(fault: Fault): void
+  clearFaults(): void
+  requests(): Requested[]
+  resetRequests(): void
+  wipe(): Promise<void>
+  stop(): void
+  start(): Promise<void>
+}
+
+export interface RegistryOptions { name: string; dir: string; tools: Tools; gateway: string; auth: boolean; images: Image[]; nameOf: (address: string) => string }
+
+export async function startRegistry(options: RegistryOptions): Promise<RegistryServer> {
+  const { name, dir, auth, images } = options
+  const data = join(dir, name)
+  const socket = join(dir, `${name}.sock`)
+  await mkdir(data)
+  // A file system of its own: emptied in no time, and gone with the supervisor's mount namespace.
+  await run('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', data])
+  await writeFile(join(dir, `${name}.htpasswd`), htpasswd)
+  await writeFile(join(dir, `${name}.yml`), [
+    'version: 0.1', 'log: {level: warn, accesslog: {disabled: true}}',
+    `storage: {filesystem: {rootdirectory: ${data}}, delete: {enabled: true}, maintenance: {uploadpurging: {enabled: false}}}`,
+    `http: {net: unix, addr: ${socket}}`,
+    ...(auth ? [`auth: {htpasswd: {realm: farm, path: ${join(dir, `${name}.htpasswd`)}}}`] : []),
+  ].join('\n'))
+
+  let child: ChildProcess | undefined
+  const start = async (): Promise<void> => {
+    await rm(socket, { force: true })
+    child = daemon(options.tools.registry, ['serve', join(dir, `${name}.yml`)], join(dir, 'logs', `${name}.log`), { env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' } })
+    await until(`the ${name} to start`, () => existsSync(socket))
+  }
+  await start()
+  await fillRegistry(socket, images, auth)
+  const proxy = faultProxy(socket, options.nameOf)
+  const port = await listen(proxy, options.gateway)
+  return {
+    port,
+    fault: fault => { proxy.faults.push(fault) },
+    clearFaults: () => { proxy.faults.length = 0 },
+    requests: () => proxy.requests,
+    resetRequests: () => { proxy.requests.length = 0 },
+    wipe: async () => {
+      for (const entry of await readdir(data)) await rm(join(data, entry), { recursive: true, force: true })
+      await fillRegistry(socket, images, auth)
+    },
+    stop: () => { child?.kill('SIGKILL') },
+    start,
+  }
+}
+
+/** The same port on loopback, for the host, and on the bridge, for the machines' relays. */
+async function listen(proxy: FaultProxy, gateway: string): Promise<number> {
+  const onLoopback = proxy.listener()
+  await listening(onLoopback, 0, '127.0.0.1')
+  const { port } = onLoopback.address() as AddressInfo
+  await listening(proxy.listener(), port, gateway)
+  return port
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  server.requestTimeout = 0
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, 1024, resolve)
+  })
+}
+
+async function fillRegistry(socketPath: string, images: Image[], auth: boolean): Promise<void> {
+  const headers = auth ? { authorization: `Basic ${Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64')}` } : {}
+  for (const { repository, tag, blobs, manifests, index } of images) {
+    await Promise.all(blobs.map(async blob => {
+      const { location } = await ask(socketPath, 'POST', `/v2/${repository}/blobs/uploads/`, headers, 202)
+      const url = new URL(location ?? '', 'http://registry')
+      url.searchParams.set('digest', blob.digest)
+      await ask(socketPath, 'PUT', url.pathname + url.search, { ...headers, 'content-type': 'application/octet-stream' }, 201, blob)
+    }))
+    await Promise.all(manifests.map(m => ask(socketPath, 'PUT', `/v2/${repository}/manifests/${m.digest}`, { ...headers, 'content-type': m.mediaType }, 201, m)))
+    const top = index ?? manifests[0]
+    if (top) await ask(socketPath, 'PUT', `/v2/${repository}/manifests/${tag}`, { ...headers, 'content-type': top.mediaType }, 201, top)
+  }
+}
+
+async function ask(socketPath: string, method: string, path: string, headers: Record<string, string>, expected: number, blob?: Blob): Promise<{ location: string | undefined }> {
+  const body = blob ? await readFile(blob.file) : Buffer.alloc(0)
+  return await new Promise((resolve, reject) => {
+    const req = request({ socketPath, method, path, headers: { ...headers, host: 'registry', 'content-length': body.length } }, res => {
+      res.resume()
+      res.once('end', () => {
+        if (res.statusCode === expected) resolve({ location: res.headers.location })
+        else reject(new Error(`the registry answered ${method} ${path} with ${res.statusCode}`))
+      })
+    })
+    req.once('error', reject)
+    req.end(body)
+  })
+}

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { dirPrefix, farmDir, farmsBase } from './places.ts'
+
+export interface NodeState { name: string; address: string; knownHosts: string }
+
+/** What a farm's directory says about it: enough to attach to it, and to remove it when all its processes are dead. */
+export interface FarmState {
+  id: number
+  pid: number
+  startTime: string
+  /** `up`: left running by the command line; `embedded`: ends with the process that started it. */
+  kind: 'up' | 'embedded'
+  ready: boolean
+  tools?: string
+  ports?: { main: number; private: number }
+  nodes?: NodeState[]
+}
+
+export const stateFile = (id: number): string => join(farmDir(id), 'state.json')
+export const controlSocket = (id: number): string => join(farmDir(id), 'control.sock')
+
+export async function writeState(state: FarmState): Promise<void> {
+  await writeFile(stateFile(state.id), JSON.stringify(state, null, 2))
+}
+
+export function readState(id: number): FarmState | undefined {
+  try {
+    return JSON.parse(readFileSync(stateFile(id), 'utf8')) as FarmState
+  } catch {
+    return undefined
+  }
+}
+
+/** A process id alone may have been given to another process meanwhile; with its start time it cannot. */
+export function startTimeOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+export function isAlive(state: FarmState): boolean {
+  return state.startTime !== '' && startTimeOf(state.pid) === state.startTime
+}
+
+export async function farmIds(): Promise<number[]> {
+  const names = await readdir(farmsBase)
+  return names.flatMap(name => name.startsWith(dirPrefix) && /^\d+$/.test(name.slice(dirPrefix.length)) ? [Number(name.slice(dirPrefix.length))] : [])
+}
+
+export async function liveFarms(): Promise<FarmState[]> {
+  return (await farmIds()).flatMap(id => readState(id) ?? []).filter(isAlive)
+}
+
+/** Farms nobody runs any more. One without a state yet may just be starting. */
+export async function deadFarms(): Promise<number[]> {
+  const dead: number[] = []
+  for (const id of await farmIds()) {
+    const state = readState(id)
+    if (state ? !isAlive(state) : existsSync(farmDir(id)) && Date.now() - (await stat(farmDir(id))).mtimeMs > 10_000) dead.push(id)
+  }
+  return dead
+}

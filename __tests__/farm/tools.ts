@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { chmod, copyFile, cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fetchOnly, fetchWithDependencies, openApt, unpack, versions } from './apt.ts'
+import type { Apt } from './apt.ts'
+import { run, tryRun } from './exec.ts'
+import { cacheDir, here } from './places.ts'
+import { say } from './say.ts'
+
+export const buildxVersion = 'v0.38.2'
+export const buildkitVersion = 'v0.34.2'
+
+export interface Tools {
+  dir: string
+  /** To be put in front of PATH: docker, buildx, buildctl and nothing else. */
+  bin: string
+  /** For `cliPluginsExtraDirs`: holds docker-buildx. */
+  plugins: string
+  docker: string
+  buildx: string
+  buildctl: string
+  buildkitd: string
+  registry: string
+  qemu: { arm64: string; arm: string }
+  /** The file system of a machine: a Debian with an engine and an sshd. */
+  rootfs: string
+  /** Statically linked busybox by Debian's name of the architecture. */
+  busybox: Record<'amd64' | 'arm64' | 'armhf' | 'i386', string>
+}
+
+/** What every machine of the farm has installed. */
+const machinePackages = ['docker.io', 'docker-cli', 'containerd', 'runc', 'openssh-server', 'openssh-client', 'tini-static', 'busybox-static',
+  'dash', 'bash', 'coreutils', 'grep', 'sed', 'procps', 'util-linux', 'mount', 'iproute2', 'ca-certificates', 'qemu-user']
+const foreign = ['arm64', 'armhf', 'i386'] as const
+
+/** Installs what is missing; quick when nothing is. Several callers at once wait for each other. */
+export async function ensureTools(): Promise<Tools> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the farm runs on Linux on x86-64 only')
+  if (process.getuid?.() !== 0) throw new Error('the farm makes network namespaces and mounts, so it must be run as root')
+  for (const tool of ['unshare', 'nsenter', 'setpriv', 'flock', 'mount', 'ssh-keygen']) {
+    if ((await tryRun('sh', ['-c', `command -v ${tool}`])).code !== 0) throw new Error(`the farm needs ${tool}, which this host lacks: install util-linux and openssh-client`)
+  }
+  const parts = {
+    go: part('go', ['go/go.mod', 'go/go.sum']), registry: part('registry', ['registry/go.mod', 'registry/go.sum']),
+    debian: join(cacheDir, `debian-${hash(['2', ...machinePackages])}`), busybox: join(cacheDir, `busybox-${hash(['1', ...foreign])}`),
+  }
+  if (!Object.values(parts).every(existsSync)) await locked(() => install(parts))
+  const rootfs = parts.debian
+  const bin = join(parts.go, 'path')
+  return {
+    dir: cacheDir, bin, plugins: join(parts.go, 'plugins'), rootfs,
+    docker: join(bin, 'docker'), buildx: join(bin, 'buildx'), buildctl: join(bin, 'buildctl'), buildkitd: join(parts.go, 'bin/buildkitd'),
+    registry: join(parts.registry, 'bin/registry'),
+    qemu: { arm64: join(rootfs, 'usr/bin/qemu-aarch64'), arm: join(rootfs, 'usr/bin/qemu-arm') },
+    busybox: { amd64: join(rootfs, 'usr/bin/busybox'), arm64: join(parts.busybox, 'arm64'), armhf: join(parts.busybox, 'armhf'), i386: join(parts.busybox, 'i386') },
+  }
+}
+
+interface Parts { go: string; registry: string; debian: string; busybox: string }
+
+async function install(parts: Parts): Promise<void> {
+  let opened: Promise<Apt> | undefined
+  const aptDir = join(cacheDir, `apt-${process.pid}`)
+  const apt = (): Promise<Apt> => (opened ??= openApt(aptDir))
+  try {
+    await whole(parts.debian, into => installDebian(apt, into))
+    await whole(parts.busybox, into => installBusybox(apt, into))
+    await whole(parts.registry, into => goBuild(apt, 'registry', into, 'the registry', 'about a minute'))
+    await whole(parts.go, async into => {
+      await goBuild(apt, 'go', into, 'buildx and buildkit', 'about 4 minutes')
+      await makePath(into, parts.debian)
+    })
+  } finally {
+    await rm(aptDir, { recursive: true, force: true })
+  }
+  say(`tools are in ${cacheDir}`)
+}
+
+/** A part is built beside its place and renamed, so that a half-done one is never taken for a whole one. */
+async function whole(dir: string, build: (into: string) => Promise<void>): Promise<void> {
+  if (existsSync(dir)) return
+  const half = `${dir}.half`
+  await rm(half, { recursive: true, force: true })
+  await mkdir(half, { recursive: true })
+  await build(half)
+  await rename(half, dir)
+}
+
+async function installDebian(apt: () => Promise<Apt>, into: string): Promise<void> {
+  const opened = await apt()
+  say('downloading engine, containerd, runc, sshd and what they need from Debian (about 100 MB) …')
+  const debs = await fetchWithDependencies(opened, machinePackages)
+  for (const dir of ['bin', 'sbin', 'lib', 'lib64']) {
+    await mkdir(join(into, 'usr', dir), { recursive: true })
+    await symlink(`usr/${dir}`, join(into, dir))
+  }
+  for (const dir of ['proc', 'sys', 'dev', 'run', 'tmp', 'var', 'etc', 'home', 'root', 'share', 'opt/farm', 'var/lib/docker', 'var/lib/buildkit']) await mkdir(join(into, dir), { recursive: true })
+  await unpack(debs, into)
+  await rm(join(into, 'var/run'), { recursive: true, force: true })
+  await symlink('/run', join(into, 'var/run'))
+  await writeFile(join(into, 'versions.txt'), await versions(debs))
+  await rm(join(opened.dir, 'archives'), { recursive: true, force: true })
+}
+
+async function installBusybox(apt: () => Promise<Apt>, into: string): Promise<void> {
+  const opened = await apt()
+  say('downloading busybox for foreign architectures …')
+  for (const arch of foreign) {
+    const work = join(opened.dir, `busybox-${arch}`)
+    await unpack(await fetchOnly(opened, [`busybox-static:${arch}`], work), join(work, 'x'))
+    await copyFile(join(work, 'x/usr/bin/busybox'), join(into, arch))
+  }
+}
+
+async function goBuild(apt: () => Promise<Apt>, name: string, into: string, what: string, time: string): Promise<void> {
+  const module = join(into, 'module')
+  await cp(join(here, 'tools', name), module, { recursive: true })
+  const { go, env } = await findGo(apt)
+  say(`building ${what} from Go modules, ${time} …`)
+  const flags = `-s -w -X github.com/docker/buildx/version.Version=${buildxVersion} -X github.com/moby/buildkit/version.Version=${buildkitVersion}`
+  await mkdir(join(into, 'bin'))
+  await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${join(into, 'bin')}/`, 'tool'], { cwd: module, env: { ...process.env, ...env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'auto', GOWORK: 'off' } })
+}
+
+/** Any Go from 1.21 on fetches the toolchain that go.mod names; without one, Debian's is unpacked beside the tools. */
+async function findGo(apt: () => Promise<Apt>): Promise<{ go: string; env: NodeJS.ProcessEnv }> {
+  const { code, stdout } = await tryRun('go', ['env', 'GOVERSION'])
+  const minor = Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0)
+  if (code === 0 && minor >= 21) return { go: 'go', env: {} }
+  const dir = join(cacheDir, 'golang')
+  await whole(dir, async into => {
+    const opened = await apt()
+    say('this host has no Go of at least 1.21; unpacking Debian\'s …')
+    await unpack(await fetchOnly(opened, ['golang-1.26-go', 'golang-1.26-src'], join(opened.dir, 'golang')), into)
+  })
+  const root = join(dir, 'usr/lib/go-1.26')
+  return { go: join(root, 'bin/go'), env: { GOROOT: root } }
+}
+
+/** A directory that brings the tests their tools and hides nothing else. */
+async function makePath(into: string, rootfs: string): Promise<void> {
+  await mkdir(join(into, 'path'))
+  await mkdir(join(into, 'plugins'))
+  for (const tool of ['buildx', 'buildctl']) await symlink(`../bin/${tool}`, join(into, 'path', tool))
+  await symlink('../bin/buildx', join(into, 'plugins/docker-buildx'))
+  const docker = join(into, 'path/docker')
+  if ((await tryRun(join(rootfs, 'usr/bin/docker'), ['--version'])).code === 0) {
+    await symlink(join(rootfs, 'usr/bin/docker'), docker)
+    return
+  }
+  await writeFile(docker, `#!/bin/sh\nexec ${[...throughLoader(rootfs), join(rootfs, 'usr/bin/docker')].join(' ')} "$@"\n`)
+  await chmod(docker, 0o755)
+}
+
+/** Runs a program of the machines' Debian on a host whose own C library is too old for it. */
+export function throughLoader(rootfs: string): string[] {
+  return [join(rootfs, 'usr/lib64/ld-linux-x86-64.so.2'), '--library-path', join(rootfs, 'usr/lib/x86_64-linux-gnu')]
+}
+
+/** The kernel drops the lock when its holder dies, however that happens. */
+export async function locked<T>(work: () => Promise<T>): Promise<T> {
+  await mkdir(cacheDir, { recursive: true })
+  const holder = spawn('flock', [join(cacheDir, 'lock'), 'sh', '-c', 'echo locked; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  await new Promise<void>((resolve, reject) => {
+    const waiting = setTimeout(() => say('waiting for another farm that is installing tools …'), 1000)
+    holder.stdout.once('data', () => { clearTimeout(waiting); resolve() })
+    holder.once('error', reject)
+  })
+  try {
+    return await work()
+  } finally {
+    holder.stdin.end()
+  }
+}
+
+/** What an interrupted installation left behind. */
+export async function dropHalves(): Promise<void> {
+  for (const name of await readdir(cacheDir).catch(() => [])) {
+    if (name.endsWith('.half') || name.startsWith('apt-')) await rm(join(cacheDir, name), { recursive: true, force: true })
+  }
+}
+
+const part = (name: string, files: string[]): string => join(cacheDir, `${name}-${hash(['1', ...files.map(f => readFileSync(join(here, 'tools', f), 'utf8'))])}`)
+const hash = (values: string[]): string => createHash('sha256').update(values.join('\n')).digest('hex').slice(0, 12)
