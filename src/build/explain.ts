@@ -1,0 +1,83 @@
+import { Failure } from '../report/failure.ts'
+import { isCancel, type Failed } from './progress.ts'
+
+export interface LaneEnd {
+  /** `linux/arm64 slim`, or the node's name where no target can be named. */
+  readonly what: string
+  readonly node: string
+  readonly code: number
+  readonly failed: readonly Failed[]
+  /** buildx's own last lines. */
+  readonly words: readonly string[]
+  /** ssh's last words, where the node's connection has ended. */
+  readonly lost: string | undefined
+}
+
+const lostNode = /error reading from server|transport is closing|connection reset by peer|broken pipe|code = Unavailable|no such container|is not running|keepalive ping failed|\bEOF$/i
+const noBoot = /booting buildkit|failed to find driver|error during connect|failed to initialize builder|pulling image/i
+const pull = /failed to resolve source metadata|pull access denied|httpReadSeeker|failed to load cache key/i
+const pullStep = /\bload metadata for |^\[.*\] FROM /
+const registry = /failed to push|unexpected status from (?:PUT|POST|HEAD|PATCH|GET) request|failed to (?:authorize|fetch (?:anonymous|oauth) token)|insufficient_scope|push access denied|error writing manifest|failed commit on ref/i
+
+/** PURE: why a lane failed, told as what is wrong and what to do: node, registry or Dockerfile. */
+export function explainLane(end: LaneEnd): Failure {
+  const { what, node, words } = end
+  const cause = [...end.failed].reverse().find((failed) => !isCancel(failed.error)) ?? end.failed[0]
+  const error = cause?.error ?? words.findLast((line) => /^error/i.test(line)) ?? words.at(-1) ?? `buildx ended with code ${end.code}`
+  const brief = trimError(error)
+  if (end.lost !== undefined) {
+    return new Failure('node', `The connection to node ${node} ended during the build of ${what}`, 'Check that the machine is up, and its memory and disk; then run the job again.', tail([end.lost, brief]))
+  }
+  if (/no space left on device/i.test(error)) {
+    return new Failure('node', `Node ${node} is out of disk space (${what})`, 'On the node, `docker system df` shows what takes it, `docker builder prune` and `docker image prune` free it.', tail([...(cause?.output ?? []), brief]))
+  }
+  if (cause !== undefined && /^process ".*" did not complete successfully|exit code: \d+/s.test(brief)) {
+    return new Failure('build', `${what}: ${firstLine(cause.name)} failed: ${firstLine(brief)}`, 'The lines above are the last that the step printed; the whole log has the rest.', tail(cause.output))
+  }
+  if (noBoot.test(cause?.name ?? '') || noBoot.test(error)) {
+    return new Failure('node', `BuildKit does not start on node ${node}`, 'Its engine must be able to pull the BuildKit image (`driver-opts: image=…` names another one) and to run privileged containers.', tail([...words.slice(-5), brief]))
+  }
+  if (pull.test(error) || pullStep.test(cause?.name ?? '')) return explainPull(what, node, cause?.name ?? '', brief)
+  if (registry.test(error)) return explainRegistry(what, brief)
+  if (lostNode.test(error)) {
+    return new Failure('node', `Node ${node} was lost during the build of ${what}`, 'Its BuildKit ended or cannot be reached any more: check the machine, its memory and disk; then run the job again.', tail([brief]))
+  }
+  return new Failure('build', `${what}: ${firstLine(brief)}`, 'The lines above are what BuildKit said.', tail([...(cause?.output ?? []), ...words]))
+}
+
+function explainPull(what: string, node: string, step: string, error: string): Failure {
+  const image = /(?:load metadata for|FROM) (\S+)/.exec(step)?.[1] ?? 'An image'
+  if (/\b429\b|too many requests|rate limit/i.test(error)) {
+    return new Failure('registry', `${image} could not be pulled for ${what}: its registry allows no more pulls for now`, 'Log in to that registry before this step (docker/login-action), which allows more, or use a mirror.', tail([error]))
+  }
+  if (/\b40[13]\b|denied|unauthorized|insufficient_scope|authoriz/i.test(error)) {
+    return new Failure('registry', `${image} may not be pulled for ${what}`, 'Check its name; if it is private, log in to its registry before this step (docker/login-action).', tail([error]))
+  }
+  if (/not found|\b404\b/i.test(error)) {
+    return new Failure('build', `${image} does not exist for ${what}`, 'Check its name and tag, and that it has this platform.', tail([error]))
+  }
+  return new Failure('node', `${image} could not be pulled for ${what}`, `Check that node ${node} reaches its registry; then run the job again.`, tail([error]))
+}
+
+function explainRegistry(what: string, error: string): Failure {
+  const denied = /\b40[13]\b|denied|unauthorized|insufficient_scope|authoriz/i.test(error)
+  return new Failure(
+    'registry',
+    denied ? `The registry refuses the push of ${what}` : `The registry failed during the push of ${what}`,
+    denied ? 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant this repository the Write role.' : 'Run the job again; if it stays, the registry’s own log or status page says more.',
+    tail([error]),
+  )
+}
+
+/** BuildKit wraps its errors in words that help nobody here. */
+function trimError(error: string): string {
+  return error.replace(/^(?:ERROR: |error: |failed to solve: |target \S+: |rpc error: code = \w+ desc = |failed to compute cache key: |failed to calculate checksum of ref \S+: )+/i, '').trim()
+}
+
+function tail(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => line.split('\n')).filter((line) => line.trim() !== '').slice(-12)
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? ''
+}

@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { asRecord, asText, tryParseJson } from '../plan/json.ts'
+import { renderBake, type BakeOptions } from '../plan/bake.ts'
+import type { Lane, Target } from '../plan/targets.ts'
+import type { Failure } from '../report/failure.ts'
+import { buildxEnv, type Buildx } from '../sys/buildx.ts'
+import { writePrivate } from '../sys/private-dir.ts'
+import { ended, start } from '../sys/process.ts'
+import { sleep } from '../sys/time.ts'
+import { explainLane } from './explain.ts'
+import { followProgress, type Failed, type Steps } from './progress.ts'
+
+export interface LaneRequest extends BakeOptions {
+  readonly lane: Lane
+  /** The builder that holds just this lane's node. */
+  readonly builder: string
+  readonly buildx: Buildx
+  /** Our private directory; `buildx/` and `docker/` in it are buildx's configuration and login. */
+  readonly dir: string
+  readonly workspace: string
+  /** Tells lines; undefined, or what to wait for before more is told. */
+  readonly emit: (lines: readonly string[]) => Promise<unknown> | undefined
+  readonly signal: AbortSignal
+}
+
+export interface BuiltTarget {
+  readonly target: Target
+  /** What was pushed: an index with an attestation, or a manifest; empty where nothing was pushed. */
+  readonly digest: string
+  readonly steps: Steps
+  /** Bake's metadata of this target. */
+  readonly metadata: Record<string, unknown>
+}
+
+export interface LaneResult {
+  readonly lane: Lane
+  /** Milliseconds. */
+  readonly took: number
+  readonly built: readonly BuiltTarget[]
+  readonly lostCaches: readonly Failed[]
+  readonly failure?: Failure
+}
+
+/** Builds the targets of one node with one call of buildx. A lane that fails says why in `failure`; it does not throw. */
+export async function buildLane(request: LaneRequest): Promise<LaneResult> {
+  const { lane, dir } = request
+  const began = performance.now()
+  const bake = join(dir, `${request.builder}.json`)
+  const metadata = join(dir, `${request.builder}.metadata.json`)
+  writePrivate(bake, renderBake(lane.targets, request))
+  const told: string[] = []
+  const tell = () => (told.length > 0 ? request.emit(told.splice(0)) : undefined)
+  const progress = followProgress(
+    lane.targets.map((target) => ({ id: target.id, label: labelOf(target) })),
+    (line) => told.push(line),
+  )
+  const read = (lines: readonly string[]) => {
+    lines.forEach(progress.read)
+    return tell()
+  }
+  let lost: string | undefined
+  void lane.node.lost?.then((words) => (lost = words))
+  const code = await runBuildx(request, ['bake', '--file', bake, '--builder', request.builder, '--metadata-file', metadata], read)
+  const took = performance.now() - began
+  progress.end()
+  await tell()
+  const lostCaches = progress.lostCaches()
+  if (code === 0) {
+    const results = asRecord(tryParseJson(readFileSync(metadata, 'utf8')))
+    const built = lane.targets.map((target) => builtTarget(target, asRecord(results[target.id]), progress.steps(target.id)))
+    return { lane, took, built, lostCaches }
+  }
+  // buildx may notice a cut connection a moment before ssh has ended.
+  if (lane.node.lost) await Promise.race([lane.node.lost, sleep(500)])
+  const failed = progress.failed()
+  const named = lane.targets.find(({ id }) => failed.some(({ target }) => target === id)) ?? (lane.targets.length === 1 ? lane.targets[0] : undefined)
+  const what = named ? labelOf(named) : lane.targets.map(labelOf).join(', ')
+  const failure = explainLane({ what, node: lane.node.spec.name, code, failed, words: progress.words(), lost })
+  return { lane, took, built: [], lostCaches, failure }
+}
+
+async function runBuildx({ buildx, dir, workspace, signal }: LaneRequest, args: readonly string[], read: (lines: readonly string[]) => Promise<unknown> | undefined): Promise<number> {
+  const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker') })
+  // Every path in the definition is one the author gave us, so bake need not ask about each.
+  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*'], { cwd: workspace, env, stdio: ['ignore', 'ignore', 'pipe'] })
+  let grace: NodeJS.Timeout | undefined
+  const stop = () => {
+    // Asked politely, buildx cancels the build on the daemon too.
+    child.kill('SIGINT')
+    grace = setTimeout(() => child.kill('SIGKILL'), 4000)
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+  const reading = readLines(child.stderr, read)
+  try {
+    const [code] = await Promise.all([ended(child), reading])
+    return code
+  } finally {
+    clearTimeout(grace)
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/**
+ * Lines as they come, and no faster than they can be told: buildx waits, and nothing piles up here. Node's readline would
+ * hold up to a thousand lines, and one of these can be as long as what a step prints in a moment.
+ */
+async function readLines(stream: Readable | null, read: (lines: readonly string[]) => Promise<unknown> | undefined): Promise<void> {
+  let rest = ''
+  for await (const chunk of stream?.setEncoding('utf8') ?? []) {
+    const [first = '', ...lines] = String(chunk).split('\n')
+    lines.unshift(rest + first)
+    rest = lines.pop() ?? ''
+    await read(lines)
+  }
+  if (rest !== '') await read([rest])
+}
+
+function builtTarget(target: Target, metadata: Record<string, unknown>, steps: Steps): BuiltTarget {
+  return { target, digest: asText(metadata['containerimage.digest']), steps, metadata }
+}
+
+/** `linux/arm64 slim`: how the log and the summary name a target. */
+export function labelOf({ platform, variant }: Target): string {
+  return variant.name === '' ? platform : `${platform} ${variant.name}`
+}

@@ -1,0 +1,114 @@
+import { basename, join } from 'node:path'
+import { readJournal, type Entry } from './journal.ts'
+import { EngineError, removeContainer } from './nodes/engine.ts'
+import { reconnect } from './nodes/tunnel.ts'
+import { openPackages, type PackagesWorld } from './packages/open.ts'
+import { removeOwn } from './packages/own.ts'
+import { ownByRepository, tellOutcomes, type OwnIn, type Told } from './packages/own-report.ts'
+import { openClients } from './registry/clients.ts'
+import { formatRepository } from './registry/reference.ts'
+import type { Log } from './sys/log.ts'
+import { endProcess, endProcessesOf } from './sys/processes.ts'
+import { removeDir } from './sys/private-dir.ts'
+
+export interface CleanupRequest {
+  readonly dir: string
+  /** Main's process, as `identifyProcess` names it; it may still be running. */
+  readonly main: string
+  readonly tags: 'auto' | 'always' | 'never'
+  readonly packages: PackagesWorld
+  /** The run's id and attempt, which its mark begins with. */
+  readonly run: { readonly runId: string; readonly runAttempt: number }
+  readonly log: Log
+}
+
+const engineDeadline = 15_000
+const registryDeadline = 60_000
+/** A cancelled main ends its builds by itself within this time. */
+const mainPatience = 6000
+
+/**
+ * Undoes what the journal holds, each entry on its own and as often as asked. Never throws: what could not be undone is
+ * said in a warning, with the way out.
+ */
+export async function cleanUp(request: CleanupRequest): Promise<void> {
+  const { dir, log } = request
+  try {
+    // Who still makes things comes first: in container jobs a cancel does not reach main, and a killed main leaves its
+    // buildx alive for a moment.
+    await endProcess(request.main, mainPatience)
+    await endProcessesOf(dir, '--metadata-file')
+    const entries = readJournal(dir).reverse()
+    await Promise.all([deleteImages(entries, request), removeContainers(entries, log)])
+  } finally {
+    await removeTraces(dir, log)
+  }
+}
+
+/** Agents with their keys, connections, logins: everything of the run on this machine. */
+async function removeTraces(dir: string, log: Log): Promise<void> {
+  try {
+    await endProcessesOf(dir)
+    removeDir(dir)
+  } catch (error) {
+    log.warn(`The run's directory ${dir} could not be removed: ${messageOf(error)}. Remove it by hand; it is private to this user.`)
+  }
+}
+
+async function removeContainers(entries: readonly Entry[], log: Log): Promise<void> {
+  const tunnels = entries.filter((entry) => entry.kind === 'tunnel')
+  const containers = entries.filter((entry) => entry.kind === 'container')
+  await Promise.all(
+    containers.map(async ({ node, socket, container, volume }) => {
+      const remove = () => removeContainer(socket, container, volume, engineDeadline)
+      try {
+        await remove().catch(async (first: unknown) => {
+          const tunnel = tunnels.find(({ local }) => local === socket)
+          // An engine that answered, if only with an error, would answer no better over another connection.
+          if (!tunnel || !(first instanceof EngineError && first.status === 0)) throw first
+          await reconnect(tunnel)
+          await remove()
+        })
+        log.info(`Removed the builder on ${node}.`)
+      } catch (error) {
+        log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. There, \`docker rm -f ${container} && docker volume rm ${volume}\` removes it.`)
+      }
+    }),
+  )
+}
+
+/** The images that were made for this run alone, and what no image of its needs. */
+async function deleteImages(entries: readonly Entry[], { dir, tags, packages, run, log }: CleanupRequest): Promise<void> {
+  const nonce = runMark(run, dir)
+  const signal = AbortSignal.timeout(registryDeadline)
+  const until = packages.clock.now() + registryDeadline
+  const clientOf = openClients(packages.registries, signal)
+  const remove = async (own: OwnIn): Promise<Told> => {
+    const { repository } = own
+    const name = formatRepository(repository)
+    try {
+      const client = await clientOf(repository.registry)
+      return tellOutcomes(name, await removeOwn(await openPackages(packages, { repository, client, until, mark: nonce, signal }), own))
+    } catch (error) {
+      return { deleted: [], kept: [`Kept ${name}: ${messageOf(error)}`] }
+    }
+  }
+  const told = await Promise.all(ownByRepository([...entries].reverse(), tags, nonce).map(remove))
+  told.forEach(({ deleted }) => deleted.forEach((tag) => log.info(`Deleted ${tag}.`)))
+  const kept = told.flatMap((one) => one.kept)
+  if (kept.length > 0) log.warn(kept.join('\n'))
+}
+
+/** What a run marks its own images with: nobody else's can have it. */
+export function runMark({ runId, runAttempt }: CleanupRequest['run'], dir: string): string {
+  return `${runId}-${runAttempt}-${basename(dir)}`
+}
+
+/** The docker configuration that the run used, with its logins; gone with the directory. */
+export function dockerConfigPath(dir: string): string {
+  return join(dir, 'docker', 'config.json')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

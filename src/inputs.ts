@@ -1,0 +1,195 @@
+import { checkBuildkitdConfig, readDriverOpts } from './nodes/daemon-options.ts'
+import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
+import { readNodes } from './nodes/node-list.ts'
+import type { NodeSpec } from './nodes/node-spec.ts'
+import { readSshKeys } from './nodes/ssh-key.ts'
+import { readBoolean, readChoice } from './plan/choice.ts'
+import { readContext, readDockerfile, type Files } from './plan/context.ts'
+import type { Event } from './plan/event.ts'
+import { readRecordInput, splitList, splitRecords, type Env } from './plan/lists.ts'
+import { InputError, shorten, type Mistake, type Report } from './plan/mistake.ts'
+import { readPlatforms, type Platform } from './plan/platform.ts'
+import { readProvenance } from './plan/provenance.ts'
+import { allRepositories, applyTags, readTags, type TagPlan } from './plan/tags.ts'
+import { checkTagsDiffer, checkVariantName, readVariants, type VariantDraft } from './plan/variants.ts'
+import { readLogins } from './registry/default-login.ts'
+import { formatRepository, lowerForgeNames, parseRepository, type Repository, type TagReference } from './registry/reference.ts'
+
+/** Everything the workflow's author said, parsed once; what follows never sees a raw string again. */
+export interface Inputs {
+  readonly nodes: readonly NodeSpec[]
+  /** Private keys in a form ssh-add reads from its standard input: LF line ends, final newline. */
+  readonly sshKeys: readonly string[]
+  readonly knownHosts: string
+  readonly variants: readonly VariantSpec[]
+  readonly cache: { readonly kind: 'registry' } | { readonly kind: 'off' }
+  readonly push: boolean
+  readonly provenance: string
+  readonly logins: readonly Login[]
+  /** The forge's token; empty where none was given. */
+  readonly token: string
+  readonly cleanup: 'auto' | 'always' | 'never'
+}
+
+/** One image to build, for each of its platforms: the step's own inputs, overlaid with those of its entry in `variants`. */
+export interface VariantSpec {
+  /** Empty where the step builds one image without a name. */
+  readonly name: string
+  readonly images: readonly Repository[]
+  /** Full references to move at the end; empty with `push: false` and no tags. */
+  readonly tags: readonly TagReference[]
+  /** Empty: the platforms of the nodes. */
+  readonly platforms: readonly Platform[]
+  /** A directory (absolute) or a Git or HTTP URL. */
+  readonly context: string
+  /** Absolute, or relative to a remote context. Undefined: the context's own Dockerfile. */
+  readonly file?: string
+  readonly target?: string
+  readonly buildArgs: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export interface Login {
+  readonly registry: string
+  readonly username: string
+  readonly password: string
+}
+
+/** What the readers below have in common. */
+interface Source {
+  readonly env: Env
+  readonly event: Event
+  readonly files: Files
+  /** An input's text without surrounding space; empty where it was not given. */
+  readonly text: (name: string) => string
+  readonly report: Report
+  /** Whether one of these inputs is wrong already, so that a check that builds on it would only repeat that. */
+  readonly isWrong: (...inputs: readonly string[]) => boolean
+}
+
+/** Reads all inputs; throws an `InputError` with every mistake in them. `exists('path/.')` must tell whether `path` is a directory. */
+export async function readInputs(env: Env, event: Event, exists: (path: string) => boolean): Promise<Inputs> {
+  const mistakes = new Map<string, Mistake>()
+  const source: Source = {
+    env,
+    event,
+    files: { workspace: event.workspace, exists },
+    text: (name) => (env[variableOf(name)] ?? '').trim(),
+    report: (mistake) => mistakes.set(JSON.stringify([mistake.input, mistake.given, mistake.expected]), mistake),
+    isWrong: (...inputs) => [...mistakes.values()].some(({ input }) => inputs.includes(input)),
+  }
+  const { text, report } = source
+  const where = await readWhere(source)
+  const push = readBoolean('push', text('push') || 'true', report)
+  const variants = await readWhat(source, push)
+  checkOwned(variants, where.nodes, source)
+  const credentials = { username: text('username'), password: text('password'), token: text('github-token') }
+  const inputs: Inputs = {
+    ...where,
+    variants,
+    cache: { kind: readChoice('cache', text('cache'), { registry: 'registry', off: 'off', true: 'registry', false: 'off' }, report) ?? 'registry' },
+    push,
+    provenance: readProvenance(text('provenance'), event, report),
+    logins: readLogins(credentials, variants.flatMap(({ images }) => images), event, report),
+    token: credentials.token,
+    cleanup: readChoice('cleanup', text('cleanup'), { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' }, report) ?? 'auto',
+  }
+  if (mistakes.size > 0) throw new InputError([...mistakes.values()])
+  return inputs
+}
+
+/** Every value that must never be seen, line by line as runners mask: to be masked before anything is parsed. */
+export function secretsOf(env: Env): string[] {
+  const text = (name: string): string => env[variableOf(name)] ?? ''
+  const keyParts = text('ssh-private-key').replace(/^\s*#.*$/gm, '').replace(/-----(BEGIN|END)[^-]*-----/g, '\n').split(/\s+|\\r\\n|\\n/)
+  const lines = [...keyParts.filter((part) => part.length > 7), ...text('password').split(/[\r\n]+/), ...text('github-token').split(/[\r\n]+/)]
+  const trimmed = lines.map((line) => line.trim())
+  // A mask of a few characters would blot out the log, and gives nothing of a long secret away.
+  const whole = new Set([text('password').trim(), text('github-token').trim()])
+  return [...new Set(trimmed.filter((line) => line.length > 3 || (line !== '' && whole.has(line))))]
+}
+
+function variableOf(input: string): string {
+  return `INPUT_${input.replaceAll(' ', '_').toUpperCase()}`
+}
+
+async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<Inputs, 'nodes' | 'sshKeys' | 'knownHosts'>> {
+  const driverOpts = readDriverOpts('driver-opts', splitRecords('driver-opts', text('driver-opts'), report), report)
+  const buildkitdConfig = (env[variableOf('buildkitd-config-inline')] ?? '').trim()
+  checkBuildkitdConfig(buildkitdConfig, report)
+  const nodes = await readNodes(text('nodes'), { driverOpts, buildkitdConfig }, report)
+  const sshKeys = readSshKeys(text('ssh-private-key'), report)
+  const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
+  const overSsh = nodes.find(({ endpoint }) => endpoint.kind === 'ssh')
+  if (overSsh && sshKeys.length === 0 && !isWrong('ssh-private-key') && !env['SSH_AUTH_SOCK']) {
+    report({ input: 'ssh-private-key', expected: `is empty, and the node ${overSsh.name} is reached over SSH: write \`\${{ secrets.NAME }}\`; a secret is empty where its name is wrong, and in runs for forks` })
+  }
+  if (!isWrong('ssh-known-hosts')) checkKnownHosts(hosts, nodes.map(({ endpoint }) => endpoint), report)
+  return { nodes, sshKeys, knownHosts: formatKnownHosts(hosts) }
+}
+
+async function readWhat(source: Source, push: boolean): Promise<readonly VariantSpec[]> {
+  const { text, event, report } = source
+  const images = splitList(text('image')).flatMap((entry) => parseRepository(lowerForgeNames(entry, event), (expected) => report({ input: 'image', given: shorten(entry), expected })) ?? [])
+  const plan: TagPlan = push || text('tags') !== '' ? readTags(text('tags'), event, report) : { names: [], references: [], byEvent: true }
+  const repositories = allRepositories(images, plan)
+  if (push) checkTagged(source, repositories, plan)
+  const context = readContext(text('context'), source.files, report)
+  const drafts = await readDrafts(source)
+  const variants = drafts.map((draft): VariantSpec => {
+    const input = draft.file === text('file') ? 'file' : 'variants'
+    const file = context === undefined ? undefined : readDockerfile({ input, file: draft.file, context }, source.files, report)
+    return {
+      name: draft.name,
+      images: repositories,
+      tags: applyTags(plan, images, draft.tagSuffix, report),
+      platforms: draft.platforms,
+      context: context ?? '',
+      ...(file !== undefined && { file }),
+      ...(draft.target !== '' && { target: draft.target }),
+      buildArgs: draft.buildArgs,
+      labels: draft.labels,
+    }
+  })
+  checkTagsDiffer(variants, report)
+  return variants
+}
+
+async function readDrafts({ text, env, report }: Source): Promise<readonly VariantDraft[]> {
+  const name = text('variant')
+  const step: VariantDraft = {
+    name: name !== '' && checkVariantName('variant', name, report) ? name : '',
+    tagSuffix: '',
+    file: text('file'),
+    target: text('target'),
+    buildArgs: readRecordInput({ input: 'build-args', lookUp: env }, text('build-args'), report),
+    labels: readRecordInput({ input: 'labels' }, text('labels'), report),
+    platforms: readPlatforms('platforms', splitList(text('platforms')), report),
+  }
+  if (text('variants') === '') return [step]
+  if (name !== '') report({ input: 'variant', given: shorten(name), expected: 'is given beside `variants`: a step builds one named variant or several, so give one of the two' })
+  return readVariants(text('variants'), step, env, report)
+}
+
+/** An image that no tag will name cannot be found again. */
+function checkTagged({ text, event, report, isWrong }: Source, repositories: readonly Repository[], plan: TagPlan): void {
+  if (isWrong('image', 'tags')) return
+  const names = plan.names.length > 0
+  if (repositories.length === 0) report({ input: 'image', expected: 'is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`' })
+  else if (!names && plan.references.length === 0) report({ input: 'tags', expected: `is empty, and the event \`${event.name}\` names no branch or tag: write tag names such as \`nightly\`` })
+  if (names || text('tags') === '') return
+  const tagged = new Set(plan.references.map(formatRepository))
+  for (const repository of repositories.map(formatRepository)) {
+    if (!tagged.has(repository)) report({ input: 'image', given: repository, expected: 'gets no tag, since `tags` holds full references to other repositories only: add one to `tags`, or leave it out here' })
+  }
+}
+
+function checkOwned(variants: readonly VariantSpec[], nodes: readonly NodeSpec[], { text, report, isWrong }: Source): void {
+  if (isWrong('nodes') || nodes.some(({ platforms }) => platforms.length === 0)) return
+  const owned = nodes.map(({ name, platforms }) => `${name} builds ${platforms.join(', ')}`).join('; ')
+  const ofStep = new Set<string>(readPlatforms('platforms', splitList(text('platforms')), () => undefined))
+  for (const platform of new Set(variants.flatMap(({ platforms }) => platforms))) {
+    if (nodes.some(({ platforms }) => platforms.includes(platform))) continue
+    report({ input: ofStep.has(platform) ? 'platforms' : 'variants', given: platform, expected: `has no node (${owned}): add a line to \`nodes\`, such as \`${platform} = ssh://user@host\`` })
+  }
+}

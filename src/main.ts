@@ -1,0 +1,81 @@
+import * as core from '@actions/core'
+import { existsSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { readInputs, secretsOf, type Inputs } from './inputs.ts'
+import { openJournal } from './journal.ts'
+import { InputError } from './plan/mistake.ts'
+import type { Event } from './plan/event.ts'
+import { describeFailure, Failure } from './report/failure.ts'
+import { describeMistakes } from './report/mistakes.ts'
+import { renderOutputs, reportRun } from './report/outputs.ts'
+import { renderLines, renderSummary } from './report/summary.ts'
+import { run } from './run.ts'
+import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
+import { readEvent } from './sys/event.ts'
+import { exit, runnerLog } from './sys/log.ts'
+import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
+import { identifyProcess } from './sys/processes.ts'
+
+process.umask(0o077)
+// What a step prints passes through and is garbage at once; on a large machine V8 would let it pile up.
+setFlagsFromString('--optimize-for-size')
+
+async function main(began: number, signal: AbortSignal): Promise<void> {
+  const { env } = process
+  secretsOf(env).forEach((secret) => core.setSecret(secret))
+  const event = readEvent(env)
+  const inputs = await readInputs(env, event, existsSync)
+  const dir = choosePrivateDir(env['RUNNER_TEMP'])
+  core.saveState('main', await identifyProcess(process.pid))
+  core.saveState('cleanup', inputs.cleanup)
+  core.saveState('dir', dir)
+  makePrivateDir(dir)
+  await build({ inputs, event, dir, began, signal })
+}
+
+interface BuildRequest {
+  readonly inputs: Inputs
+  readonly event: Event
+  readonly dir: string
+  readonly began: number
+  readonly signal: AbortSignal
+}
+
+async function build({ inputs, event, dir, began, signal }: BuildRequest): Promise<void> {
+  const dockerConfig = readDockerConfig()
+  const result = await run({
+    inputs,
+    event,
+    dir,
+    signal,
+    dockerConfig,
+    journal: openJournal(dir),
+    log: runnerLog,
+    agent: process.env['SSH_AUTH_SOCK'],
+    registries: openRegistries(inputs.logins, dockerConfig),
+  })
+  Object.entries(renderOutputs(result)).forEach(([name, value]) => core.setOutput(name, value))
+  const report = reportRun(result, performance.now() - began)
+  renderLines(report).forEach((line) => core.info(line))
+  // The tags have moved: a summary that cannot be written must not make this a failure.
+  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(renderSummary(report)).write().catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
+}
+
+function fail(error: unknown, cancelled: boolean): void {
+  if (error instanceof InputError) {
+    core.setFailed(describeMistakes(error.mistakes))
+    return
+  }
+  // Whatever broke because of it: the reason is that somebody cancelled.
+  const known = cancelled ? new Failure('cancelled', 'Cancelled', 'The post step removes what this run made.', [], error) : error
+  const { headline, body } = describeFailure(known)
+  runnerLog.line(body)
+  core.setFailed(headline)
+}
+
+const cancel = new AbortController()
+process.once('SIGINT', () => cancel.abort())
+process.once('SIGTERM', () => cancel.abort())
+await main(performance.now(), cancel.signal).catch((error: unknown) => fail(error, cancel.signal.aborted))
+// The connections that later steps need go on without us; nothing else is worth waiting for.
+await exit()

@@ -1,0 +1,58 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Journal } from '../journal.ts'
+import { writePrivate } from '../sys/private-dir.ts'
+import type { Node } from './node.ts'
+
+/** What buildx knows of our nodes: a builder with all of them for later steps, and a view of each node alone. */
+export interface Builder {
+  /** The builder with every node; empty where their drivers differ, since buildx has one driver a builder. */
+  readonly name: string
+  /** The builder that holds just this node, on the same daemon. */
+  lane(node: Node): string
+}
+
+/**
+ * Writes buildx's instance files ourselves: no `create` dials anything, and every node can have a daemon
+ * configuration of its own. The daemons are booted by the first build that needs them.
+ *
+ * @param config `$BUILDX_CONFIG`
+ * @param name unique on every node, since it names the containers there
+ */
+export function writeBuilders(config: string, name: string, nodes: readonly Node[], journal: Journal): Builder {
+  mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
+  const lanes = new Map(nodes.map((node, index) => [node, `${name}-${index}`]))
+  for (const [node, lane] of lanes) {
+    if (node.driver === 'docker-container') {
+      const container = `buildx_buildkit_${lane}`
+      journal.note({ kind: 'container', node: node.spec.name, socket: node.socket, container, volume: `${container}_state` })
+    }
+    writeInstance(config, lane, [{ node, name: lane }])
+  }
+  const oneDriver = new Set(nodes.map((node) => node.driver)).size === 1
+  if (oneDriver) writeInstance(config, name, [...lanes].map(([node, lane]) => ({ node, name: lane })))
+  return { name: oneDriver ? name : '', lane: (node) => lanes.get(node) ?? name }
+}
+
+function writeInstance(config: string, name: string, nodes: readonly { readonly node: Node; readonly name: string }[]): void {
+  const driver = nodes[0]?.node.driver ?? 'docker-container'
+  const instance = { Name: name, Driver: driver, Nodes: nodes.map(({ node, name: own }) => instanceNode(node, own)), Dynamic: false }
+  writePrivate(join(config, 'instances', name), JSON.stringify(instance))
+}
+
+/** The shape of buildx's store (docker/buildx, store/nodegroup.go); undocumented, seen in v0.29 to v0.38. */
+function instanceNode(node: Node, name: string): Record<string, unknown> {
+  const { spec } = node
+  const container = node.driver === 'docker-container'
+  return {
+    Name: name,
+    Endpoint: `unix://${node.socket}`,
+    Platforms: node.platforms.map((platform) => {
+      const [os = '', architecture = '', variant] = platform.split('/')
+      return { os, architecture, ...(variant !== undefined && { variant }) }
+    }),
+    DriverOpts: container ? spec.driverOpts : {},
+    Flags: container ? ['--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
+    ...(container && spec.buildkitdConfig !== '' && { Files: { 'buildkitd.toml': Buffer.from(spec.buildkitdConfig).toString('base64') } }),
+  }
+}

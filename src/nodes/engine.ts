@@ -1,0 +1,70 @@
+import { request } from 'node:http'
+import { asRecord, asText, tryParseJson } from '../plan/json.ts'
+
+/** What a Docker Engine says of itself. */
+export interface EngineInfo {
+  readonly version: string
+  /** `linux/amd64`, as the daemon was built for. */
+  readonly os: string
+  readonly arch: string
+  readonly cpus: number
+}
+
+export class EngineError extends Error {
+  /** HTTP status, or 0 where nothing answered. */
+  readonly status: number
+
+  constructor(status: number, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'EngineError'
+    this.status = status
+  }
+}
+
+/** Asks the engine behind a Unix socket; GET /info answers with what GET /version holds too, but for the architecture's name. */
+export async function askEngine(socket: string, deadline = 15_000): Promise<EngineInfo> {
+  const [version, info] = (await Promise.all([call(socket, 'GET', '/version', deadline), call(socket, 'GET', '/info', deadline)])).map(asRecord)
+  return {
+    version: asText(version?.['Version']),
+    os: asText(version?.['Os']),
+    arch: asText(version?.['Arch']),
+    cpus: asNumber(info?.['NCPU']),
+  }
+}
+
+/** Removes a container and its volume, running or not; both gone already is success. */
+export async function removeContainer(socket: string, container: string, volume: string, deadline: number): Promise<void> {
+  await drop(socket, `/containers/${encodeURIComponent(container)}?force=1&v=1`, deadline)
+  await drop(socket, `/volumes/${encodeURIComponent(volume)}?force=1`, deadline)
+}
+
+async function drop(socket: string, path: string, deadline: number): Promise<void> {
+  try {
+    await call(socket, 'DELETE', path, deadline)
+  } catch (error) {
+    if (!(error instanceof EngineError && error.status === 404)) throw error
+  }
+}
+
+function call(socketPath: string, method: string, path: string, deadline: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: Error) => reject(new EngineError(0, `no answer at ${socketPath}: ${cause.message}`, cause))
+    const asked = request({ socketPath, method, path, headers: { Host: 'docker' }, signal: AbortSignal.timeout(deadline) }, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+      answer.on('error', fail)
+      answer.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8')
+        const status = answer.statusCode ?? 0
+        if (status < 400) resolve(tryParseJson(text))
+        else reject(new EngineError(status, asText(asRecord(tryParseJson(text))['message']) || `HTTP ${status}`))
+      })
+    })
+    asked.on('error', fail)
+    asked.end()
+  })
+}
+
+function asNumber(value: unknown): number {
+  return typeof value === 'number' ? value : 0
+}

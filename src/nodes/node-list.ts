@@ -1,0 +1,120 @@
+import { splitLines } from '../plan/lists.ts'
+import { shorten, type Report } from '../plan/mistake.ts'
+import { parsePlatform, readPlatforms, type Platform } from '../plan/platform.ts'
+import { readAppend } from './append.ts'
+import { formatEndpoint, hidePassword, isBuildkitd, parseEndpoint } from './endpoint.ts'
+import type { Endpoint, NodeSpec } from './node-spec.ts'
+
+/** What holds for every node that starts a daemon of its own. */
+export interface NodeDefaults {
+  readonly driverOpts: Readonly<Record<string, string>>
+  readonly buildkitdConfig: string
+}
+
+/** A node as it was written, before it has a name and the defaults. */
+export interface NodeDraft {
+  readonly name?: string
+  readonly endpoint: Endpoint
+  readonly platforms: readonly Platform[]
+  readonly driverOpts: Readonly<Record<string, string>>
+  readonly buildkitdFlags: readonly string[]
+}
+
+const lineForm = '`platform = endpoint`, for example `linux/arm64 = ssh://user@host`'
+
+/** Reads `nodes` in either form; without any, the local engine. */
+export async function readNodes(text: string, defaults: NodeDefaults, report: Report): Promise<readonly NodeSpec[]> {
+  const told: Report = (mistake) => report({ ...mistake, ...(mistake.given !== undefined && { given: hidePassword(mistake.given) }) })
+  const lines = splitLines(text)
+  if (lines.length === 0) return nameNodes([{ endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [] }], defaults)
+  const isYaml = /^(-(\s|$)|\[)/.test(lines[0]?.text ?? '')
+  const drafts = isYaml ? await readAppend(text, told) : lines.flatMap(({ text: line }) => readLine(line, told))
+  const merged = mergeNodes(drafts, told)
+  checkDefaults(merged, defaults, report)
+  return nameNodes(merged, defaults)
+}
+
+function readLine(line: string, report: Report): readonly NodeDraft[] {
+  const given = shorten(hidePassword(line))
+  const wrong = (expected: string) => report({ input: 'nodes', given, expected })
+  const equals = line.indexOf('=')
+  if (equals < 0) {
+    wrong(withoutEquals(line))
+    return []
+  }
+  const entries = line.slice(0, equals).split(/[,\s]+/).filter((entry) => entry !== '')
+  const platforms = readPlatforms('nodes', entries, ({ given: entry = '', expected }) => wrong(`holds \`${entry}\`, which ${expected}`))
+  if (entries.length === 0) wrong(`names no platform: write ${lineForm}`)
+  const target = line.slice(equals + 1).trim()
+  if (target === '') wrong('names no endpoint after `=`: write `local` or `ssh://user@host`')
+  const endpoint = target === '' ? undefined : parseEndpoint(target, wrong)
+  return endpoint && platforms.length > 0 ? [{ endpoint, platforms, driverOpts: {}, buildkitdFlags: [] }] : []
+}
+
+function withoutEquals(line: string): string {
+  if (parseEndpoint(line)) return `names no platform: write \`linux/arm64 = ${line}\``
+  if (line.split(',').every((part) => parsePlatform(part))) return `names no endpoint: write \`${line} = ssh://user@host\` or \`${line} = local\``
+  return `is not a node: write ${lineForm}`
+}
+
+/** One endpoint is one node: its platforms come together, but two sets of options would contradict each other. */
+function mergeNodes(drafts: readonly NodeDraft[], report: Report): readonly NodeDraft[] {
+  const merged = new Map<string, NodeDraft>()
+  for (const draft of drafts) {
+    const key = formatEndpoint(draft.endpoint)
+    const before = merged.get(key)
+    if (!before) merged.set(key, draft)
+    else if (sameOptions(before, draft)) merged.set(key, { ...before, platforms: [...new Set([...before.platforms, ...draft.platforms])] })
+    else report({ input: 'nodes', given: shorten(key), expected: 'is listed twice with different names or options, or once without platforms: list it once, with all of its platforms' })
+  }
+  return [...merged.values()]
+}
+
+function sameOptions(a: NodeDraft, b: NodeDraft): boolean {
+  const options = ({ name, driverOpts, buildkitdFlags, platforms }: NodeDraft): string =>
+    JSON.stringify([name, Object.entries(driverOpts).sort(), buildkitdFlags, platforms.length === 0])
+  return options(a) === options(b)
+}
+
+/** An option that no node can take would be dropped without a word. */
+function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, report: Report): void {
+  if (drafts.length === 0 || !drafts.every(({ endpoint }) => isBuildkitd(endpoint))) return
+  const expected = 'has no effect: every node is a buildkitd that runs already, and is configured where it runs'
+  if (Object.keys(defaults.driverOpts).length > 0) report({ input: 'driver-opts', expected })
+  if (defaults.buildkitdConfig !== '') report({ input: 'buildkitd-config-inline', expected })
+}
+
+function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readonly NodeSpec[] {
+  const taken = new Set(drafts.flatMap(({ name }) => (name === undefined ? [] : [name.toLowerCase()])))
+  return drafts.map((draft) => {
+    const remote = isBuildkitd(draft.endpoint)
+    return {
+      name: draft.name ?? uniqueName(baseName(draft.endpoint), taken),
+      endpoint: draft.endpoint,
+      platforms: draft.platforms,
+      driverOpts: remote ? draft.driverOpts : { ...defaults.driverOpts, ...draft.driverOpts },
+      buildkitdFlags: draft.buildkitdFlags,
+      buildkitdConfig: remote ? '' : defaults.buildkitdConfig,
+    }
+  })
+}
+
+function baseName(endpoint: Endpoint): string {
+  switch (endpoint.kind) {
+    case 'local':
+      return 'local'
+    case 'engine':
+    case 'unix':
+      return endpoint.path.replace(/^.*\//, '').replace(/\.sock$/, '').replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[._-]+/, '') || 'socket'
+    case 'ssh':
+    case 'tcp':
+      return endpoint.host.replaceAll(':', '-').replace(/^-+/, '')
+  }
+}
+
+function uniqueName(base: string, taken: Set<string>): string {
+  let name = base
+  for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}-${number}`
+  taken.add(name.toLowerCase())
+  return name
+}

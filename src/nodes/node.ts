@@ -1,0 +1,21 @@
+import type { Platform } from '../plan/platform.ts'
+import type { EngineInfo } from './engine.ts'
+import type { NodeSpec } from './node-spec.ts'
+
+/** A node that answered: reachable, authenticated, allowed to build. */
+export interface Node {
+  readonly spec: NodeSpec
+  /** What buildx does there: run a BuildKit container of our own on an engine, or use the buildkitd it finds. */
+  readonly driver: 'docker-container' | 'remote'
+  /** A Unix socket on this machine that leads to the engine or the buildkitd. */
+  readonly socket: string
+  /** What it builds in this run. */
+  readonly platforms: readonly Platform[]
+  /** What runs there without emulation; empty where nobody says (a buildkitd). */
+  readonly native: readonly Platform[]
+  readonly engine?: EngineInfo
+  /** For nodes behind SSH: settles when the connection has ended, with ssh's last words. */
+  readonly lost?: Promise<string>
+  /** Milliseconds from the first packet to the engine's answer. */
+  readonly took: number
+}

@@ -1,0 +1,145 @@
+import { connect as connectHttp2 } from 'node:http2'
+import { createConnection } from 'node:net'
+import { join } from 'node:path'
+import type { Journal } from '../journal.ts'
+import { Failure, Failures } from '../report/failure.ts'
+import { writePrivate } from '../sys/private-dir.ts'
+import { within } from '../sys/time.ts'
+import { startAgent } from './agent.ts'
+import { explainNoEngine, findEngineScript, readEngineSearch } from './diagnose.ts'
+import { askEngine, type EngineInfo } from './engine.ts'
+import { localEngineSocket } from '../sys/local-engine.ts'
+import { nativePlatforms } from './native.ts'
+import type { NodeSpec } from './node-spec.ts'
+import type { Node } from './node.ts'
+import { describeTarget, type SshTarget } from './ssh-config.ts'
+import { askShell, forward, openTunnel, type Tunnel } from './tunnel.ts'
+
+export interface NodesRequest {
+  readonly nodes: readonly NodeSpec[]
+  readonly sshKeys: readonly string[]
+  readonly knownHosts: string
+  /** An agent of the job, used where no keys are given. */
+  readonly agent: string | undefined
+  readonly dir: string
+}
+
+/** Opens all nodes at once; if any cannot be used, throws `Failures` with every reason. */
+export async function openNodes(request: NodesRequest, journal: Journal): Promise<Node[]> {
+  const { nodes, dir } = request
+  const overSsh = nodes.some(({ endpoint }) => endpoint.kind === 'ssh')
+  let agent = request.agent ?? ''
+  if (overSsh) {
+    writePrivate(join(dir, 'known_hosts'), request.knownHosts)
+    if (request.sshKeys.length > 0) agent = await startAgent(dir, request.sshKeys)
+  }
+  const outcomes = await Promise.allSettled(nodes.map((spec, index) => openNode({ spec, key: `n${index}`, agent, ownAgent: request.sshKeys.length > 0, dir }, journal)))
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
+  if (failures.length === 0) return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const known = failures.filter((failure) => failure instanceof Failure)
+  if (known.length < failures.length) throw new AggregateError(failures, String(failures.find((failure) => !(failure instanceof Failure))))
+  throw new Failures(known)
+}
+
+interface NodeRequest {
+  readonly spec: NodeSpec
+  /** Names the node's files and sockets, whose paths must stay short. */
+  readonly key: string
+  readonly agent: string
+  readonly ownAgent: boolean
+  readonly dir: string
+}
+
+async function openNode({ spec, key, agent, ownAgent, dir }: NodeRequest, journal: Journal): Promise<Node> {
+  const began = performance.now()
+  const { endpoint } = spec
+  switch (endpoint.kind) {
+    case 'local': {
+      const socket = localEngineSocket()
+      return engineNode(spec, socket, await askLocalEngine(socket), began)
+    }
+    case 'engine':
+      return engineNode(spec, endpoint.path, await askLocalEngine(endpoint.path), began)
+    case 'unix':
+      await greetBuildkitd(endpoint.path, endpoint.path)
+      return buildkitdNode(spec, endpoint.path, began)
+    case 'tcp':
+      throw new Failure('inputs', `nodes: ${endpoint.host}:${endpoint.port} needs TLS credentials, which this version cannot take yet`, 'Reach that buildkitd over SSH for now: `ssh://user@host/run/buildkit/buildkitd.sock`.')
+    case 'ssh': {
+      const remote = endpoint.socket ?? '/var/run/docker.sock'
+      const tunnel = await openTunnel({ dir, node: key, target: endpoint, remote, agent, ownAgent }, journal)
+      if (endpoint.socket === undefined) {
+        const { socket, engine } = await findEngine(tunnel, endpoint, journal)
+        return { ...engineNode(spec, socket, engine, began), lost: tunnel.lost }
+      }
+      await greetBuildkitd(tunnel.socket, `${describeTarget(endpoint)}${endpoint.socket}`)
+      return { ...buildkitdNode(spec, tunnel.socket, began), lost: tunnel.lost }
+    }
+  }
+}
+
+function engineNode(spec: NodeSpec, socket: string, engine: EngineInfo, began: number): Node {
+  const native = nativePlatforms(engine.os, engine.arch)
+  const platforms = spec.platforms.length > 0 ? spec.platforms : native.slice(0, 1)
+  return { spec, driver: 'docker-container', socket, platforms, native, engine, took: performance.now() - began }
+}
+
+function buildkitdNode(spec: NodeSpec, socket: string, began: number): Node {
+  if (spec.platforms.length === 0) throw new Failure('inputs', `nodes: ${spec.name} names no platforms`, 'A buildkitd needs its platforms named: `linux/arm64 = …`.')
+  return { spec, driver: 'remote', socket, platforms: spec.platforms, native: [], took: performance.now() - began }
+}
+
+async function askLocalEngine(socket: string): Promise<EngineInfo> {
+  try {
+    return await askEngine(socket)
+  } catch (error) {
+    const denied = error instanceof Error && error.message.includes('EACCES')
+    throw new Failure(
+      'node',
+      denied ? `This job may not use the Docker Engine at ${socket}` : `No Docker Engine answers on this runner (${socket})`,
+      denied ? "Add the runner's user to the `docker` group and restart the runner." : 'Start one, set DOCKER_HOST to its socket, or name only remote nodes in `nodes`.',
+      [],
+      error,
+    )
+  }
+}
+
+/** The engine in its usual place, which needs no question to the shell; else wherever the login user has one. */
+async function findEngine(tunnel: Tunnel, target: SshTarget, journal: Journal): Promise<{ socket: string; engine: EngineInfo }> {
+  try {
+    return { socket: tunnel.socket, engine: await askEngine(tunnel.socket) }
+  } catch (first) {
+    const { stdout, stderr } = await askShell(tunnel, findEngineScript)
+    const search = readEngineSearch(stdout)
+    const other = `${tunnel.socket.replace(/\.sock$/, '')}-e.sock`
+    const [usable] = search.usable
+    // Noted as a connection of its own, which post can make again without the first.
+    if (usable !== undefined) journal.note({ kind: 'tunnel', node: describeTarget(target), config: tunnel.config, local: other, remote: usable })
+    if (usable !== undefined && (await forward(tunnel, other, usable))) {
+      try {
+        return { socket: other, engine: await askEngine(other) }
+      } catch {
+        // Told below with what the first attempt and the shell said.
+      }
+    }
+    const words = `${stderr}\n${tunnel.words()}`
+    throw explainNoEngine(target, search, words.trim() || String(first))
+  }
+}
+
+/** A buildkitd greets with HTTP/2 settings; anything else behind the socket is not one. */
+async function greetBuildkitd(socket: string, where: string): Promise<void> {
+  const session = connectHttp2('http://buildkitd', { createConnection: () => createConnection(socket) })
+  const greeted = new Promise<void>((resolve, reject) => {
+    session.once('remoteSettings', () => resolve())
+    session.once('error', reject)
+    session.once('close', () => reject(new Error('the connection was closed')))
+  })
+  try {
+    await within(15_000, greeted, () => new Error('no answer within 15 s'))
+  } catch (error) {
+    throw new Failure('node', `No buildkitd answers at ${where}`, 'Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).', [], error)
+  } finally {
+    session.destroy()
+  }
+}

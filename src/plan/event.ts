@@ -1,0 +1,21 @@
+/** Who runs us, for what: the forge's account of this run, read once by `sys/event.ts`. */
+export interface Event {
+  /** `https://github.com`, a GHES, Forgejo or Gitea server; no trailing slash. */
+  readonly serverUrl: string
+  readonly apiUrl: string
+  /** `owner/name` */
+  readonly repository: string
+  readonly runId: string
+  readonly runAttempt: number
+  /** `push`, `pull_request`, `schedule`, … */
+  readonly name: string
+  /** `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`; empty where the forge gives none. */
+  readonly ref: string
+  readonly sha: string
+  readonly actor: string
+  readonly defaultBranch?: string
+  /** Undefined where the payload does not say. */
+  readonly isPrivate?: boolean
+  /** The directory with the checkout, absolute. */
+  readonly workspace: string
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto'
+import { formatRepository, isTag, lowerForgeNames, parseTagReference, type Repository, type TagReference } from '../registry/reference.ts'
+import type { Event } from './event.ts'
+import { splitLines } from './lists.ts'
+import { shorten, type Report } from './mistake.ts'
+
+/** What `tags` asks for, before a variant's suffix. */
+export interface TagPlan {
+  /** For every repository of `image`. */
+  readonly names: readonly string[]
+  /** For their own repository only. */
+  readonly references: readonly TagReference[]
+  /** Made by us from the event: shortened where a suffix would make them too long. */
+  readonly byEvent: boolean
+}
+
+const longestTag = 128
+const pullRequestEvents = new Set(['pull_request', 'pull_request_target', 'merge_group'])
+// https://semver.org, with an optional `v`
+const version = /^[vV]?((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*))(-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/
+
+/** The tag of a run whose image is thrown away in the end. */
+export function ephemeralTag(event: Pick<Event, 'runId'>): string {
+  return `pr-${event.runId}`
+}
+
+/** Whether a tag bears this run's id, alone or with a suffix: what cleanup may delete. */
+export function isEphemeral(tag: string, event: Pick<Event, 'runId'>): boolean {
+  const own = ephemeralTag(event)
+  return tag === own || tag.startsWith(`${own}-`)
+}
+
+/** Tag names by event; empty where the event tells none. */
+export function defaultTags(event: Pick<Event, 'name' | 'ref' | 'runId'>): readonly string[] {
+  if (pullRequestEvents.has(event.name) || event.ref.startsWith('refs/pull/')) return [ephemeralTag(event)]
+  const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/s.exec(event.ref) ?? []
+  if (name === undefined) return []
+  return kind === 'tags' ? releaseTags(name) : [sanitiseTag(name)]
+}
+
+/** `v1.2.3` → `1.2.3`, `1.2`, `latest`; a pre-release moves nothing but itself; any other tag keeps its name. */
+function releaseTags(name: string): readonly string[] {
+  const [, core, major, minor, , preRelease, build] = version.exec(name) ?? []
+  if (core === undefined || major === undefined || minor === undefined) return [sanitiseTag(name)]
+  const full = sanitiseTag(`${core}${preRelease ?? ''}${build?.replace('+', '-') ?? ''}`)
+  return preRelease === undefined ? [full, `${major}.${minor}`, 'latest'] : [full]
+}
+
+/** Any text as a valid tag: `feature/x` → `feature-x`. Where nothing is left, a hash of it stands in. */
+export function sanitiseTag(text: string): string {
+  const tag = text
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[.-]+/, '')
+    .slice(0, longestTag)
+  return tag === '' ? `ref-${createHash('sha256').update(text).digest('hex').slice(0, 12)}` : tag
+}
+
+/** Reads `tags`: names and full references, by line and by comma; without any, those of the event. */
+export function readTags(text: string, event: Event, report: Report): TagPlan {
+  const entries = splitLines(text)
+  if (entries.length === 0) {
+    const byEvent = defaultTags(event)
+    for (const name of byEvent) refuseCache(name, (expected) => report({ input: 'tags', given: shorten(name), expected }))
+    return { names: byEvent, references: [], byEvent: true }
+  }
+  const names = new Set<string>()
+  const references = new Map<string, TagReference>()
+  for (const { text: line } of entries) {
+    for (const entry of isRule(line) ? [line] : line.split(',').map((part) => part.trim())) {
+      if (entry === '') continue
+      const tag = readTag(entry, event, report)
+      if (typeof tag === 'string') names.add(tag)
+      else if (tag) references.set(`${formatRepository(tag)}:${tag.tag}`, tag)
+    }
+  }
+  return { names: [...names], references: [...references.values()], byEvent: false }
+}
+
+function isRule(line: string): boolean {
+  return /^(?:[a-z]+=[^,]*,)*type=/.test(line)
+}
+
+function readTag(entry: string, event: Event, report: Report): string | TagReference | undefined {
+  const wrong = (expected: string) => report({ input: 'tags', given: shorten(entry), expected })
+  if (isRule(entry)) {
+    wrong('is a rule of docker/metadata-action: here tag names (`1.2`) and full references (`ghcr.io/acme/app:1.2`) are understood; give that action\'s `tags` output instead')
+    return undefined
+  }
+  if (/[:@]/.test(entry)) return refuseCache(parseTagReference(lowerForgeNames(entry, event), wrong), wrong)
+  if (isTag(entry)) return refuseCache(entry, wrong)
+  if (entry.includes('/')) wrong(`is neither a tag nor a full reference: write \`${sanitiseTag(entry)}\`, or end it with \`:tag\``)
+  else if (entry.length > longestTag) wrong(`has ${entry.length} characters, and a tag has ${longestTag} at most`)
+  else wrong(`is not a valid tag: write \`${sanitiseTag(entry)}\`, or other letters, digits, \`.\`, \`_\` and \`-\`, the first a letter, digit or \`_\``)
+  return undefined
+}
+
+/** The cache lives under such tags in the same repository, and would be overwritten. */
+function refuseCache<T extends string | TagReference>(tag: T | undefined, wrong: (expected: string) => void): T | undefined {
+  const name = typeof tag === 'string' ? tag : tag?.tag
+  if (name?.startsWith('buildcache-')) wrong('begins with `buildcache-`, which are the tags of the build cache: choose another name')
+  return tag
+}
+
+/** The repositories of `image`, and those that only `tags` names. */
+export function allRepositories(images: readonly Repository[], { references }: TagPlan): readonly Repository[] {
+  const all = [...images, ...references.map(({ registry, path }) => ({ registry, path }))]
+  return [...new Map(all.map((repository) => [formatRepository(repository), repository])).values()]
+}
+
+/** The full references that a variant moves. */
+export function applyTags(plan: TagPlan, images: readonly Repository[], suffix: string, report: Report): readonly TagReference[] {
+  const withSuffix = (tag: string): string => `${plan.byEvent ? tag.slice(0, Math.max(1, longestTag - suffix.length)) : tag}${suffix}`
+  const names = images.flatMap((image) => plan.names.map((name) => ({ ...image, tag: withSuffix(name) })))
+  const tags = [...names, ...plan.references.map((reference) => ({ ...reference, tag: withSuffix(reference.tag) }))]
+  for (const tag of new Set(tags.map((reference) => reference.tag))) {
+    if (!isTag(tag)) report({ input: 'tags', given: shorten(tag), expected: `has ${tag.length} characters with its suffix \`${shorten(suffix)}\`, and a tag has ${longestTag} at most` })
+  }
+  return [...new Map(tags.map((tag) => [`${formatRepository(tag)}:${tag.tag}`, tag])).values()]
+}

@@ -1,0 +1,24 @@
+import * as core from '@actions/core'
+import { cleanUp, dockerConfigPath } from './cleanup.ts'
+import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
+import { readEvent } from './sys/event.ts'
+import { exit, runnerLog } from './sys/log.ts'
+import { openPackagesWorld } from './sys/packages-world.ts'
+
+process.umask(0o077)
+
+function readWhich(state: string): 'auto' | 'always' | 'never' {
+  return state === 'always' || state === 'never' ? state : 'auto'
+}
+
+const dir = core.getState('dir')
+if (dir === '') core.info('Nothing was made, so nothing is to be cleaned up.')
+else {
+  const event = readEvent(process.env)
+  const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir))))
+  await cleanUp({ dir, main: core.getState('main'), tags: readWhich(core.getState('cleanup')), packages, run: event, log: runnerLog }).catch((error: unknown) =>
+    core.warning(`Cleaning up did not finish: ${error instanceof Error ? error.message : String(error)}`),
+  )
+}
+process.exitCode = 0
+await exit()

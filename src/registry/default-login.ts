@@ -1,0 +1,46 @@
+import type { Login } from '../inputs.ts'
+import type { Event } from '../plan/event.ts'
+import { shorten, type Report } from '../plan/mistake.ts'
+import type { Repository } from './reference.ts'
+
+/** The registry that takes the forge's own token. */
+export function forgeRegistry({ serverUrl, apiUrl }: Pick<Event, 'serverUrl' | 'apiUrl'>): string {
+  const host = serverUrl.replace(/^https?:\/\//i, '').replace(/\/.*$/, '').toLowerCase()
+  if (host === 'github.com') return 'ghcr.io'
+  // GitHub Enterprise Server has `/api/v3`, Forgejo and Gitea `/api/v1`; GitHub Enterprise Cloud has hosts of its own.
+  return /\/api\/v3\/*$/.test(apiUrl) || host.endsWith('.ghe.com') ? `containers.${host}` : host
+}
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  readonly token: string
+}
+
+/** `username` and `password` for the registry of `image`; without them the actor and the token, on the forge's own. */
+export function readLogins(credentials: Credentials, images: readonly Repository[], event: Event, report: Report): readonly Login[] {
+  const { username, password, token } = credentials
+  if ((username === '') !== (password === '')) {
+    if (password === '') report({ input: 'password', expected: 'is missing beside `username`: give both or neither; a secret is empty where its name is wrong, and in runs for forks' })
+    else report({ input: 'username', expected: 'is missing beside `password`: give both or neither' })
+    return []
+  }
+  const registries = [...new Set(images.map(({ registry }) => registry))]
+  const own = forgeRegistry(event)
+  const explicit = username === '' ? undefined : chooseRegistry(registries, own, report)
+  const byToken = registries.includes(own) && own !== explicit && token !== '' && event.actor !== ''
+  return [
+    ...(explicit === undefined ? [] : [{ registry: explicit, username, password }]),
+    ...(byToken ? [{ registry: own, username: event.actor, password: token }] : []),
+  ]
+}
+
+/** The only registry, or the only one that the token does not open. */
+function chooseRegistry(registries: readonly string[], own: string, report: Report): string | undefined {
+  const others = registries.length > 1 ? registries.filter((registry) => registry !== own) : registries
+  if (others.length > 1) {
+    report({ input: 'username', expected: `is for one registry, and the images are on ${shorten(others.join(' and '))}: log in to them with a step of docker/login-action each, and leave \`username\` and \`password\` out` })
+    return undefined
+  }
+  return others[0]
+}

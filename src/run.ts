@@ -1,0 +1,102 @@
+import { mkdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { buildLane, labelOf, type LaneResult } from './build/lane.ts'
+import { dockerConfigPath, runMark } from './cleanup.ts'
+import type { Inputs } from './inputs.ts'
+import type { Journal } from './journal.ts'
+import { writeBuilders } from './nodes/builder.ts'
+import type { Node } from './nodes/node.ts'
+import { openNodes } from './nodes/open.ts'
+import type { Event } from './plan/event.ts'
+import { planTargets, type Plan } from './plan/targets.ts'
+import { isEphemeral } from './plan/tags.ts'
+import { publish, type Published } from './publish/variants.ts'
+import type { RegistryWorld } from './registry/clients.ts'
+import { privateDockerConfig } from './registry/login.ts'
+import { Failures } from './report/failure.ts'
+import { findBuildx } from './sys/buildx.ts'
+import type { Log } from './sys/log.ts'
+import { writePrivate } from './sys/private-dir.ts'
+import { unlessAborted } from './sys/time.ts'
+
+export interface RunRequest {
+  readonly inputs: Inputs
+  readonly event: Event
+  /** Our private directory. */
+  readonly dir: string
+  readonly journal: Journal
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** The socket of an agent that the job already has. */
+  readonly agent: string | undefined
+  /** The job's own docker configuration, parsed; anything. */
+  readonly dockerConfig: unknown
+  readonly registries: RegistryWorld
+}
+
+export interface RunResult {
+  readonly plan: Plan
+  readonly lanes: readonly LaneResult[]
+  readonly published: readonly Published[]
+  readonly builder: string
+  /** Where the builder is kept; later steps that want it set BUILDX_CONFIG to this. */
+  readonly buildxConfig: string
+  readonly notes: readonly string[]
+}
+
+/** The whole story: open the nodes, plan, build every target on its node, join and verify, and only then move the tags. */
+export async function run(request: RunRequest): Promise<RunResult> {
+  const { inputs, event, dir, journal, log } = request
+
+  const opening = Promise.all([openNodes({ ...inputs, dir, agent: request.agent }, journal), findBuildx()])
+  const [nodes, buildx] = await unlessAborted(request.signal, opening)
+  nodes.forEach((node) => log.line(describeNode(node)))
+  const notes = emulated(nodes)
+  notes.forEach((note) => log.warn(note))
+
+  const plan = planTargets(inputs, nodes)
+  mkdirSync(join(dir, 'docker'), { mode: 0o700 })
+  writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
+  const builder = writeBuilders(join(dir, 'buildx'), builderName(event, dir), nodes, journal)
+
+  const nonce = runMark(event, dir)
+  const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
+  const options = { push: inputs.push, provenance: inputs.provenance, nonce, ephemeral }
+  const shared = { ...options, buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
+  log.info(`Building ${plan.targets.map(labelOf).join(', ')} with buildx ${buildx.version}`)
+  const lanes = await Promise.all(plan.lanes.map((lane) => buildLane({ ...shared, lane, builder: builder.lane(lane.node) })))
+  failIfAny(lanes, request.signal)
+  const lost = lanes.flatMap(({ lostCaches }) => lostCaches.map(({ target, error }) => `The cache of ${target ?? 'a target'} could not be kept: ${error}`))
+  lost.forEach((note) => log.warn(note))
+
+  const built = lanes.flatMap((lane) => lane.built)
+  const published = inputs.push ? await publish({ ...request, variants: inputs.variants, targets: plan.targets, built, nonce, ephemeral, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
+  return { plan, lanes, published, builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: [...notes, ...lost] }
+}
+
+function failIfAny(lanes: readonly LaneResult[], signal: AbortSignal): void {
+  signal.throwIfAborted()
+  const failures = lanes.flatMap(({ failure }) => failure ?? [])
+  if (failures.length > 0) throw new Failures(failures)
+}
+
+/** Unique on every node that runs of anybody may visit, and telling where it came from. */
+function builderName({ runId, runAttempt }: Event, dir: string): string {
+  return `${basename(dir).toLowerCase()}-${runId}-${runAttempt}`
+}
+
+function describeNode({ spec, platforms, engine, took }: Node): string {
+  const about = engine ? `Docker ${engine.version}, ${engine.os}/${engine.arch}, ${engine.cpus} CPUs` : 'buildkitd'
+  return `${spec.name}: ${about}, ready in ${Math.round(took)} ms, builds ${platforms.join(', ')}`
+}
+
+function emulated(nodes: readonly Node[]): string[] {
+  return nodes.flatMap(({ spec, platforms, native, engine }) => {
+    const foreign = platforms.filter((platform) => native.length > 0 && !native.includes(platform))
+    if (foreign.length === 0) return []
+    if (engine?.arch === 'arm64' && foreign.every((platform) => platform.startsWith('linux/arm/'))) {
+      return [`${spec.name} builds ${foreign.join(', ')} natively only if its processor still runs 32-bit code, and under emulation if not.`]
+    }
+    return [`${spec.name} is a ${engine?.os ?? ''}/${engine?.arch ?? ''} machine: it builds ${foreign.join(', ')} under emulation, as \`nodes\` asks. That is slow; a native node is not.`]
+  })
+}

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { Failure } from '../report/failure.ts'
+import { dockerHome } from './docker-home.ts'
+import { inheritedEnv, run } from './process.ts'
+
+export interface Buildx {
+  /** The binary, called by itself: no Docker client in between. */
+  readonly command: string
+  readonly version: string
+}
+
+/** Finds the host's buildx: on the PATH, or where Docker's client looks for plugins. */
+export async function findBuildx(): Promise<Buildx> {
+  const { PATH: path = '' } = process.env
+  const plugins = [join(dockerHome(), 'cli-plugins'), ...['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map((dir) => `${dir}/docker/cli-plugins`)]
+  const places = [...path.split(delimiter).map((dir) => join(dir, 'buildx')), ...[...plugins, ...path.split(delimiter)].map((dir) => join(dir, 'docker-buildx'))]
+  for (const command of places.filter((place) => existsSync(place))) {
+    const { code, stdout } = await run(command, ['version'], { env: buildxEnv({}), deadline: 10_000 })
+    const version = /\bv?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
+    if (code !== 0 || version === undefined) continue
+    if (isOlder(version, oldest)) throw new Failure('node', `buildx ${version} (${command}) is too old: ${oldest} or newer is needed`, 'Install a newer `docker-buildx-plugin` from Docker’s packages, or use a runner image that has one.')
+    return { command, version }
+  }
+  throw new Failure('node', 'This runner has no buildx', 'Install it in the job image (Debian and Ubuntu: `docker-buildx`; Docker: `docker-buildx-plugin`), or use a runner image that has it.')
+}
+
+/** Its bake was the first to take `--allow fs`. */
+const oldest = '0.19.0'
+
+function isOlder(version: string, than: string): boolean {
+  const [a, b] = [version, than].map((text) => text.split('.').map((part) => Number.parseInt(part, 10)))
+  const differing = b?.findIndex((part, index) => part !== a?.[index]) ?? -1
+  return differing >= 0 && (a?.[differing] ?? 0) < (b?.[differing] ?? 0)
+}
+
+/**
+ * The environment of buildx: its configuration and login in our own directory, and nothing of the job's that would
+ * send it elsewhere.
+ */
+export function buildxEnv(ours: Readonly<Record<string, string>>): Record<string, string | undefined> {
+  const drop = new Set(['BUILDX_BUILDER', 'DOCKER_CONTEXT', 'BUILDKIT_HOST', 'BUILDX_BAKE_FILE'])
+  const rest = Object.fromEntries(Object.entries(inheritedEnv()).filter(([name]) => !drop.has(name)))
+  // Later steps ask the builder about their own builds; a round trip for each of our targets would serve nobody.
+  return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', ...ours }
+}

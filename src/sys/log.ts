@@ -1,0 +1,37 @@
+import * as core from '@actions/core'
+import { once } from 'node:events'
+
+/** What the run says aloud. `line` is for text we do not control: it can never become a workflow command. */
+export interface Log {
+  readonly info: (text: string) => void
+  readonly line: (text: string) => void
+  readonly warn: (text: string) => void
+  readonly debug: (text: string) => void
+  /** Many at once. To be waited for before more is said: what the runner has not taken yet stays in memory. */
+  readonly lines: (texts: readonly string[]) => Promise<unknown> | undefined
+}
+
+export const runnerLog: Log = {
+  info: (text) => core.info(text),
+  line: (text) => process.stdout.write(`${disarm(text)}\n`),
+  warn: (text) => core.warning(text),
+  debug: (text) => core.debug(text),
+  lines: (texts) => {
+    process.stdout.write(texts.map((text) => `${disarm(text)}\n`).join(''))
+    return process.stdout.writableNeedDrain ? once(process.stdout, 'drain') : undefined
+  },
+}
+
+/** Ends this process once everything said is out: `process.exit` alone would drop what the runner has not read yet. */
+export async function exit(): Promise<never> {
+  await new Promise((resolve) => process.stdout.write('', resolve))
+  process.exit()
+}
+
+/**
+ * A build step may print what the runner would obey: `::command::` at the start of a line, `##[command]` anywhere in it
+ * (actions/runner, ActionCommand.cs). An invisible character between the marks keeps the text and takes its power.
+ */
+export function disarm(text: string): string {
+  return text.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g, '$1$2:\u200b').replace(/##(?=\[)/g, '##\u200b')
+}

@@ -1,0 +1,45 @@
+import * as core from '@actions/core'
+import { readFileSync } from 'node:fs'
+import type { PackagesChoice } from '../packages/choose.ts'
+import type { OwnerKind } from '../packages/github.ts'
+import type { PackagesWorld } from '../packages/open.ts'
+import type { Event } from '../plan/event.ts'
+import { asRecord, tryParseJson } from '../plan/json.ts'
+import type { RegistryWorld } from '../registry/clients.ts'
+import { runnerLog } from './log.ts'
+import { openOctokit } from './octokit.ts'
+import { sleep } from './time.ts'
+
+/** How this job reaches the APIs that delete packages: by its `github-token` and `packages-api`. */
+export function openPackagesWorld(event: Event, registries: RegistryWorld): PackagesWorld {
+  const token = core.getInput('github-token')
+  const { fetch } = registries
+  return {
+    choice: readPackagesChoice(core.getInput('packages-api')) ?? 'auto',
+    forge: event,
+    token,
+    ownerKind: readOwnerKind(process.env['GITHUB_EVENT_PATH']),
+    registries,
+    openGithub: (apiUrl, until) => openOctokit({ apiUrl, token, fetch, until, log: runnerLog.debug }),
+    clock: { now: Date.now, sleep },
+  }
+}
+
+export function readPackagesChoice(text: string): PackagesChoice | undefined {
+  const word = text.trim().toLowerCase()
+  return word === 'github' || word === 'forgejo' || word === 'oci' || word === 'auto' ? word : undefined
+}
+
+/** Saves asking for the wrong kind first. */
+function readOwnerKind(path: string | undefined): OwnerKind | undefined {
+  const { type } = asRecord(asRecord(readPayload(path)['repository'])['owner'])
+  return type === 'Organization' ? 'orgs' : type === 'User' ? 'users' : undefined
+}
+
+function readPayload(path: string | undefined): Record<string, unknown> {
+  try {
+    return asRecord(tryParseJson(readFileSync(path ?? '', 'utf8')))
+  } catch {
+    return {}
+  }
+}
