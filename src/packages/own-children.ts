@@ -1,0 +1,60 @@
+import { judge } from './family.ts'
+import { lookAround, neededByTags, tagsOn } from './look.ts'
+import { heed, locate, mostTags, type Work } from './own-work.ts'
+import { checkTime, notYet, readVersion, reasonOf } from './place.ts'
+
+/** Deletes what bears no tag and is needed by nobody else. */
+export async function removeAll(work: Work, digests: readonly string[]): Promise<void> {
+  if (digests.length === 0) return
+  await recheck(work, digests)
+  for (const digest of digests.filter((one) => !work.spared.has(one))) {
+    try {
+      checkTime(work.place)
+      await removeOne(work, digest)
+    } catch (error) {
+      work.failed = true
+      work.outcomes.push({ subject: digest, deleted: false, reason: reasonOf(error) })
+    }
+  }
+}
+
+async function removeOne(work: Work, digest: string): Promise<void> {
+  const { place, care, outcomes, removed, versions, fresh, look, needed } = work
+  const listed = versions.get(digest)
+  if (!listed) throw new Error(notYet)
+  const now = fresh || !care.readsAgain ? listed : await readVersion(place, listed)
+  const verdict = judge({ digest, ours: [], now, named: tagsOn(look, digest), needed }, care)
+  if (verdict.act === 'keep' || verdict.act === 'untag') {
+    outcomes.push({ subject: digest, deleted: false, reason: verdict.reason })
+    // An attestation bears no mark: only the index of its platform tells whose it is, once nobody needs it any more.
+    work.failed ||= (await place.facts(digest))?.nonce === undefined
+    return
+  }
+  if (now) await place.api.remove(now)
+  removed.set(digest, now ?? listed)
+}
+
+/** The second list, which has to show that the index is gone, and the registry's tags: who needs any of it by now? */
+async function recheck(work: Work, digests: readonly string[]): Promise<void> {
+  const { place, care, own, family } = work
+  if (digests === family.children) await locate(work, [...digests, ...family.intermediates])
+  if (!care.asksRegistry) return
+  work.look = await lookAround(place, mostTags, work.look)
+  const ours = new Set(own.tags.map(({ tag }) => tag))
+  const leaving = (tag: string) => ours.has(tag) && (!care.parentsFirst || work.removed.has(work.look.digests.get(tag) ?? ''))
+  await heed(work, await neededByTags(place, work.look, leaving))
+}
+
+/** Somebody may have pushed an index over our images between our last look and the deletion. */
+export async function restoreNeeded(work: Work): Promise<void> {
+  const { place, care, removed } = work
+  if (removed.size === 0 || !care.restores) return
+  work.look = await lookAround(place, mostTags, work.look)
+  const needed = await neededByTags(place, work.look, () => false)
+  for (const [digest, version] of [...removed]) {
+    if (!needed.has(digest)) continue
+    const back = await place.api.restore(version)
+    removed.delete(digest)
+    work.outcomes.push({ subject: digest, deleted: false, reason: back ? 'another image refers to it by now, so it was restored.' : 'another image refers to it by now, and it could not be restored.' })
+  }
+}

@@ -1,0 +1,65 @@
+import type { Version } from './api.ts'
+import type { Care } from './care.ts'
+import type { Family, Own } from './family.ts'
+import { neededBy, type Look } from './look.ts'
+import type { Place } from './place.ts'
+import { survey } from './survey.ts'
+
+/** What became of one tag or digest. */
+export interface Outcome {
+  readonly subject: string
+  readonly deleted: boolean
+  /** Why it was kept. */
+  readonly reason?: string
+}
+
+/** Of more tags than this, post asks the registry only for new ones: it should take no longer than a moment. */
+export const mostTags = 100
+
+export interface Work {
+  readonly place: Place
+  readonly care: Care
+  readonly own: Own
+  readonly family: Family
+  readonly outcomes: Outcome[]
+  /** Where the API keeps what was asked for. */
+  readonly versions: Map<string, Version>
+  readonly removed: Map<string, Version>
+  /** What stays because our own index does: that was told of the index. */
+  readonly spared: Set<string>
+  readonly needed: Set<string>
+  look: Look
+  /** The last list showed everything up to the deletion of the index. */
+  fresh: boolean
+  /** Something could not be deleted that should have been. */
+  failed: boolean
+}
+
+export function openWork(begin: Pick<Work, 'place' | 'care' | 'own' | 'family' | 'outcomes'>): Work {
+  return { ...begin, versions: new Map(), removed: new Map(), spared: new Set(), needed: new Set(), look: { names: new Set(), digests: new Map() }, fresh: false, failed: false }
+}
+
+/** Elsewhere the id is the digest, and `read` asks for all tags anyway. */
+export async function locate(work: Work, wanted: readonly string[]): Promise<void> {
+  const { place, care, family, versions, removed } = work
+  if (place.api.kind !== 'github') {
+    for (const digest of wanted) versions.set(digest, { id: digest, digest, tags: [] })
+    return
+  }
+  const { found, others, ghosts } = await survey(place.api, new Set(wanted), removed)
+  for (const [digest, version] of found) versions.set(digest, version)
+  const own = new Set([...family.indexes.map(({ digest }) => digest), ...family.children, ...family.intermediates])
+  if (care.checksNewVersions) await heed(work, await neededBy(place, others.filter(({ digest }) => !own.has(digest)).map(({ digest }) => digest)))
+  work.fresh = removed.size > 0 && (ghosts.length === 0 || !care.distrustsStaleLists) && wanted.every((digest) => found.has(digest))
+}
+
+/** Spares what others need, and what that needs in turn. */
+export async function heed(work: Work, needed: ReadonlySet<string>): Promise<void> {
+  const below = await neededBy(work.place, [...needed].filter((digest) => work.versions.has(digest)))
+  for (const digest of [...needed, ...below]) work.needed.add(digest)
+}
+
+/** An index of ours stays, and so does everything under it. */
+export async function spare(work: Work, index: string): Promise<void> {
+  for (const digest of await neededBy(work.place, [index])) work.spared.add(digest)
+}

@@ -1,0 +1,106 @@
+import type { Version } from './api.ts'
+import { careful, type Care } from './care.ts'
+import { claimFamily, judge, type Own, type OwnIndex } from './family.ts'
+import { keptAsLast } from './github-errors.ts'
+import { lookAround, tagsOn } from './look.ts'
+import { removeAll, restoreNeeded } from './own-children.ts'
+import { locate, mostTags, openWork, spare, type Outcome, type Work } from './own-work.ts'
+import { checkTime, notYet, readAll, readVersion, reasonOf, resolveTags, type Place } from './place.ts'
+
+export type { Outcome } from './own-work.ts'
+
+/**
+ * Deletes what a run pushed for itself: its index, then the images and attestations under it, then the indexes of each
+ * platform, which still tell whose the others are if we die in between. Never throws: what stays, stays with a reason.
+ */
+export async function removeOwn(place: Place, journal: Own, care: Care = careful): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  let own = journal
+  try {
+    if (!care.checksDigest) own = { ...own, tags: [...(await resolveTags(place, own.tags.map(({ tag }) => tag)))].map(([tag, digest]) => ({ tag, digest })) }
+    const facts = await readAll(place, [...own.tags.map(({ digest }) => digest), ...own.manifests])
+    const children = await readAll(place, [...facts.values()].flatMap(({ refs }) => refs))
+    const work = openWork({ place, care, own, outcomes, family: claimFamily(own, new Map([...facts, ...children]), care) })
+    const { family } = work
+    for (const { tag, digest } of own.tags) if (!facts.has(digest)) outcomes.push({ subject: tag, deleted: true })
+    if (family.indexes.length + family.children.length + family.intermediates.length > 0) await removeFamily(work)
+  } catch (error) {
+    const told = new Set(outcomes.map(({ subject }) => subject))
+    const [first, ...rest] = [...own.tags.map(({ tag }) => tag), ...own.manifests].filter((subject) => !told.has(subject))
+    const subjects = [...(first === undefined ? [] : [first]), ...rest.filter((subject) => own.tags.some(({ tag }) => tag === subject))]
+    outcomes.push(...subjects.map((subject) => ({ subject, deleted: false, reason: reasonOf(error) })))
+  }
+  return outcomes
+}
+
+async function removeFamily(work: Work): Promise<void> {
+  const { place, care, family } = work
+  await locate(work, [...family.indexes.map(({ digest }) => digest), ...family.children, ...family.intermediates])
+  if (care.asksRegistry) work.look = await lookAround(place, mostTags)
+  const steps = [() => removeIndexes(work), () => removeAll(work, family.children)]
+  if (!care.parentsFirst) steps.reverse()
+  const last = () => removeAll(work, family.intermediates)
+  if (!care.evidenceLast) await last()
+  for (const step of steps) await step()
+  await restoreNeeded(work)
+  // While something of it stays, these tell whose it is.
+  const isAllGone = !work.failed && family.indexes.every(({ digest }) => work.removed.has(digest))
+  if (care.evidenceLast && isAllGone) await last()
+}
+
+async function removeIndexes(work: Work): Promise<void> {
+  const { place, outcomes } = work
+  for (const index of work.family.indexes) {
+    try {
+      checkTime(place)
+      outcomes.push(...(await removeIndex(work, index)))
+    } catch (error) {
+      outcomes.push(...index.tags.map((subject) => ({ subject, deleted: false, reason: reasonOf(error) })))
+    }
+    if (!work.removed.has(index.digest)) await spare(work, index.digest)
+  }
+}
+
+async function removeIndex(work: Work, { digest, tags, marked }: OwnIndex): Promise<Outcome[]> {
+  const { place, care, look, needed } = work
+  const listed = work.versions.get(digest)
+  if (!listed) throw new Error(notYet)
+  const now = care.readsAgain ? await readVersion(place, listed) : listed
+  const moved = tags.filter((tag) => now !== undefined && !now.tags.includes(tag))
+  const outcomes = moved.map((subject) => ({ subject, deleted: false, reason: 'it names another image by now, so it is left alone.' }))
+  const names = await namesOf(work, moved)
+  const known = outcomes.map((outcome) => (names.has(outcome.subject) ? outcome : { subject: outcome.subject, deleted: true }))
+  const mayGo = marked || !now || now.tags.length > 0
+  if (!mayGo) return known
+  const rest = tags.filter((tag) => !moved.includes(tag))
+  const verdict = judge({ digest, ours: care.checksDigest ? rest : tags, now, named: tagsOn(look, digest).filter((tag) => !moved.includes(tag) || !care.checksDigest), needed }, care)
+  return [...known, ...(await actOnIndex(work, now ?? listed, rest, verdict))]
+}
+
+/** Which of these tags are there at all. */
+async function namesOf({ place }: Work, tags: readonly string[]): Promise<Set<string>> {
+  const found = await Promise.all(tags.map((tag) => place.registry.headManifest(place.repository, tag)))
+  return new Set(tags.filter((_, at) => found[at] !== undefined))
+}
+
+async function actOnIndex(work: Work, version: Version, tags: readonly string[], verdict: ReturnType<typeof judge>): Promise<Outcome[]> {
+  const { place, look, removed } = work
+  switch (verdict.act) {
+    case 'gone':
+      removed.set(version.digest, version)
+      return tags.map((subject) => ({ subject, deleted: true }))
+    case 'keep':
+      return tags.map((subject) => ({ subject, deleted: false, reason: verdict.reason }))
+    case 'untag':
+      for (const tag of version.tags.filter((one) => tags.includes(one))) await place.api.untag(version, tag)
+      return tags.map((subject) => ({ subject, deleted: true }))
+    case 'remove': {
+      const others = [...look.names].filter((tag) => !version.tags.includes(tag))
+      if (place.api.kind === 'github' && version.tags.length > 0 && look.names.size > 0 && others.length === 0) throw keptAsLast(place.name)
+      await place.api.remove(version)
+      removed.set(version.digest, version)
+      return tags.map((subject) => ({ subject, deleted: true }))
+    }
+  }
+}
+

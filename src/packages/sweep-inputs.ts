@@ -1,0 +1,48 @@
+import { readBoolean, readChoice } from '../plan/choice.ts'
+import type { Event } from '../plan/event.ts'
+import { splitLines, splitList } from '../plan/lists.ts'
+import { shorten, type Report } from '../plan/mistake.ts'
+import { lowerForgeNames, parseRepository, type Repository } from '../registry/reference.ts'
+import type { PackagesChoice } from './choose.ts'
+
+export interface SweepInputs {
+  readonly images: readonly Repository[]
+  readonly tags: readonly string[]
+  /** Milliseconds. */
+  readonly olderThan: number
+  readonly runId: string | undefined
+  readonly untagged: boolean
+  readonly dryRun: boolean
+  readonly packagesApi: PackagesChoice
+}
+
+const choices = { auto: 'auto', github: 'github', forgejo: 'forgejo', gitea: 'forgejo', oci: 'oci' } as const
+
+/** PURE: the inputs of cleanup/action.yml; `report` hears of every mistake. */
+export function readSweepInputs(input: (name: string) => string, event: Event, report: Report): SweepInputs {
+  const images = splitLines(input('image')).flatMap(({ text }) => parseRepository(lowerForgeNames(text, event), (expected) => report({ input: 'image', given: shorten(text), expected })) ?? [])
+  if (splitLines(input('image')).length === 0) report({ input: 'image', expected: 'is missing: write the repositories to sweep, for example `ghcr.io/acme/app`' })
+  const tags = splitList(input('tags') || 'pr-*,build-*')
+  const runId = input('run-id')
+  if (!/^\d*$/.test(runId)) report({ input: 'run-id', given: shorten(runId), expected: 'is no number: write `${{ github.run_id }}`' })
+  return {
+    images,
+    tags,
+    olderThan: readAge(input('older-than') || '3 days', report),
+    runId: runId === '' ? undefined : runId,
+    untagged: readBoolean('untagged', input('untagged') || 'true', report),
+    dryRun: readBoolean('dry-run', input('dry-run') || 'false', report),
+    packagesApi: readChoice<PackagesChoice>('packages-api', input('packages-api'), choices, report) ?? 'auto',
+  }
+}
+
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+
+/** `3 days`, `12 hours`, `90m`, `2 weeks` → milliseconds. */
+export function readAge(text: string, report: Report): number {
+  const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)$/i.exec(text.trim()) ?? []
+  const length = units[unit.charAt(0).toLowerCase()]
+  if (count !== '' && length !== undefined) return Number(count) * length
+  report({ input: 'older-than', given: shorten(text), expected: 'is no length of time: write `3 days`, `12 hours` or `2 weeks`' })
+  return Infinity
+}

@@ -1,0 +1,32 @@
+import { readBlobs } from './facts.ts'
+import { isMissing, type Place } from './place.ts'
+import type { Audit } from './sweep-audit.ts'
+
+export interface Said {
+  /** Tags and digest. */
+  readonly subject: string
+  readonly reason: string
+}
+
+export interface Result {
+  readonly name: string
+  readonly deleted: (Said & { readonly digest: string })[]
+  readonly kept: Said[]
+  readonly restored: Said[]
+  /** What was stored for what was deleted; other images may use some of it as well. */
+  readonly blobs: Map<string, number>
+  audit: Audit | undefined
+  readonly dryRun: boolean
+  /** Pages of lists that were read. */
+  readonly pages: () => number
+}
+
+/** Digest → bytes of all that a manifest needs. */
+export async function measure({ registry, repository }: Place, digest: string): Promise<ReadonlyMap<string, number>> {
+  try {
+    return readBlobs(digest, (await registry.getManifest(repository, digest)).bytes)
+  } catch (error) {
+    if (isMissing(error)) return new Map()
+    throw error
+  }
+}

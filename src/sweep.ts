@@ -1,0 +1,72 @@
+import * as core from '@actions/core'
+import { careful } from './packages/care.ts'
+import { openPackages, type PackagesWorld } from './packages/open.ts'
+import { openRunBook, openRuns, type RunBook } from './packages/runs.ts'
+import { readSweepInputs, type SweepInputs } from './packages/sweep-inputs.ts'
+import { renderSweep } from './packages/sweep-report.ts'
+import type { Result } from './packages/sweep-result.ts'
+import { sweep } from './packages/sweep.ts'
+import type { Event } from './plan/event.ts'
+import { InputError, type Mistake } from './plan/mistake.ts'
+import { openClients } from './registry/clients.ts'
+import { readLogins } from './registry/default-login.ts'
+import type { Repository } from './registry/reference.ts'
+import { describeMistakes } from './report/mistakes.ts'
+import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
+import { readEvent } from './sys/event.ts'
+import { exit, runnerLog } from './sys/log.ts'
+import { openPackagesWorld } from './sys/packages-world.ts'
+
+/** Jobs of GitHub end after six hours; what is left by then is for the next sweep. */
+const longest = 5 * 3_600_000
+
+async function main(): Promise<void> {
+  const event = readEvent(process.env)
+  const mistakes: Mistake[] = []
+  const inputs = readSweepInputs((name) => core.getInput(name), event, (mistake) => mistakes.push(mistake))
+  const credentials = { username: core.getInput('username'), password: core.getInput('password'), token: core.getInput('github-token') }
+  for (const secret of [credentials.password, credentials.token]) secret.split('\n').filter((line) => line.trim() !== '').forEach((line) => core.setSecret(line))
+  const logins = readLogins(credentials, inputs.images, event, (mistake) => mistakes.push(mistake))
+  if (mistakes.length > 0) throw new InputError(mistakes)
+  const packages = { ...openPackagesWorld(event, openRegistries(logins, readDockerConfig())), choice: inputs.packagesApi }
+  const until = Date.now() + longest
+  const runs = openRuns(packages.openGithub(event.apiUrl, until), event.repository)
+  const rules = () => ({ now: Date.now(), olderThan: inputs.olderThan, runId: inputs.runId })
+  const results: Result[] = []
+  for (const repository of inputs.images) results.push(await sweepOne({ repository, inputs, event, packages, until, runs: openRunBook(runs, rules, careful) }))
+  await tell(results)
+}
+
+interface One {
+  readonly repository: Repository
+  readonly inputs: SweepInputs
+  readonly event: Event
+  readonly packages: PackagesWorld
+  readonly until: number
+  readonly runs: RunBook
+}
+
+async function sweepOne({ repository, inputs, event, packages, until, runs }: One): Promise<Result> {
+  const client = await openClients(packages.registries)(repository.registry)
+  const place = await openPackages(packages, { repository, client, until, mark: `${event.runId}-${event.runAttempt}-sweep` })
+  return await sweep(place, inputs, runs)
+}
+
+async function tell(results: readonly Result[]): Promise<void> {
+  const outputs = renderSweep(results)
+  Object.entries(outputs).forEach(([name, value]) => core.setOutput(name, value))
+  for (const { name, deleted, kept, dryRun } of results) {
+    deleted.forEach(({ subject, reason }) => core.info(`${dryRun ? 'Would delete' : 'Deleted'} ${name}: ${subject}: ${reason}`))
+    kept.forEach(({ subject, reason }) => core.info(`Kept ${name}: ${subject}: ${reason}`))
+    const stopped = kept.filter(({ subject }) => subject === '')
+    if (stopped.length > 0) core.warning(`${name}: ${stopped.map(({ reason }) => reason).join(' ')}`)
+  }
+  for (const { name, audit } of results) if (audit && audit.broken.length > 0) core.warning(`${name}: not whole: ${audit.broken.map(({ tag }) => tag).join(', ')}. The report tells what is missing.`)
+  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(outputs.report).write()
+}
+
+await main().catch((error: unknown) => {
+  if (error instanceof InputError) core.setFailed(describeMistakes(error.mistakes))
+  else runnerLog.warn(`Nothing more was swept: ${error instanceof Error ? error.message : String(error)}`)
+})
+await exit()
