@@ -1,0 +1,39 @@
+import type { Farm } from '../farm/farm.ts'
+import type { Kind } from './trace.ts'
+
+/** One release to be made, one way or the other. */
+export interface Release {
+  readonly farm: Farm
+  readonly image: string
+  readonly files: Readonly<Record<string, string>>
+  readonly tag: string
+  /** An empty directory for whatever the way needs. */
+  readonly scratch: string
+}
+
+/** What a release cost. Times in milliseconds. */
+export interface Measured {
+  readonly took: number
+  readonly connections: number
+  /** Steps of the Dockerfile served by the cache, by platform. */
+  readonly cached: Readonly<Record<string, number>>
+  /** Where the time went, one after the other: adds up to `took`. */
+  readonly phases: Readonly<Record<string, number>>
+  /** What BuildKit was busy with; these overlap. */
+  readonly work: Readonly<Record<Kind, number>>
+  /** Peak resident memory of our own process, in MB. */
+  readonly memory?: number
+}
+
+export function now(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/** Counts the SSH connections that `work` opens on the farm's machines. */
+export async function counted<T>(farm: Farm, work: () => Promise<T>): Promise<{ result: T; connections: number }> {
+  const nodes = Object.values(farm.nodes)
+  await Promise.all(nodes.map((node) => node.resetCounters()))
+  const result = await work()
+  const counts = await Promise.all(nodes.map((node) => node.sshConnections()))
+  return { result, connections: counts.reduce((sum, count) => sum + count, 0) }
+}

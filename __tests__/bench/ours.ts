@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs'
+import type { Running } from '../e2e/runner.ts'
+import { farmInputs, farmJob } from '../e2e/world.ts'
+import { counted, now, type Measured, type Release } from './measure.ts'
+import { readTraces, workOf, writeShim, type Trace } from './trace.ts'
+
+/** Main, then post, from dist/, as a runner starts them. */
+export async function releaseOurs({ farm, image, files, tag, scratch }: Release): Promise<Measured> {
+  writeShim(scratch, farm.tools.buildx)
+  const job = farmJob(farm, { files, env: { PATH: `${scratch}:${farm.tools.bin}:${process.env['PATH'] ?? ''}` } })
+  try {
+    const { result, connections } = await counted(farm, async () => {
+      const spawned = now()
+      const running = job.start(farmInputs(farm, { image, tags: tag }))
+      const lines = stampLines(running)
+      const memory = watchMemory(running)
+      const main = await running.result
+      const exited = now()
+      const post = await job.post()
+      return { spawned, lines, main, exited, post, done: now(), memory: memory() }
+    })
+    const { spawned, main, post, done } = result
+    if (main.code !== 0) throw new Error(`main failed:\n${main.log}`)
+    if (post.code !== 0 || post.warnings.length > 0) throw new Error(`post failed:\n${post.log}`)
+    const traces = readTraces(scratch)
+    return { took: done - spawned, connections, cached: readCached(main.summary), phases: phasesOf({ ...result, traces }), work: workOf(traces), memory: result.memory }
+  } finally {
+    job.end()
+  }
+}
+
+interface Line {
+  readonly at: number
+  readonly text: string
+}
+
+function stampLines({ process: child }: Running): readonly Line[] {
+  const lines: Line[] = []
+  child.stdout?.on('data', (chunk: Buffer) => {
+    const at = now()
+    lines.push(...chunk.toString('utf8').split('\n').map((text) => ({ at, text })))
+  })
+  return lines
+}
+
+/** The kernel keeps the peak itself, so that looking now and then misses nothing but the very end. */
+function watchMemory({ process: child }: Running): () => number {
+  let peak = 0
+  const look = () => {
+    try {
+      peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1] ?? 0) / 1024 || peak
+    } catch {
+      // It has just ended.
+    }
+  }
+  const timer = setInterval(look, 50)
+  return () => (clearInterval(timer), peak)
+}
+
+interface Timeline {
+  readonly spawned: number
+  readonly lines: readonly Line[]
+  readonly traces: readonly Trace[]
+  readonly exited: number
+  readonly done: number
+}
+
+function phasesOf({ spawned, lines, traces, exited, done }: Timeline): Record<string, number> {
+  const said = (pattern: RegExp) => lines.find(({ text }) => pattern.test(text))?.at ?? NaN
+  const first = lines[0]?.at ?? NaN
+  const ready = said(/, ready in \d+ ms, /)
+  const buildx = Math.min(...traces.map(({ began }) => began))
+  const built = Math.max(...traces.map(({ ended }) => ended))
+  const boot = workOf(traces)['boot of the daemons']
+  const told = said(/^Took /)
+  return {
+    'start to first line': first - spawned,
+    'first line to nodes ready': ready - first,
+    'nodes ready to buildx': buildx - ready,
+    'boot of the daemons': boot,
+    'build, push, cache': built - buildx - boot,
+    'join, verify, tag': told - built,
+    'end of main': exited - told,
+    'post': done - exited,
+  }
+}
+
+function readCached(summary: string): Record<string, number> {
+  const rows = [...summary.matchAll(/^\| (linux\/\S+) \|.*\| (\d+) of \d+ \|/gm)]
+  return Object.fromEntries(rows.map(([, platform = '', cached]) => [platform, Number(cached)]))
+}

@@ -1,0 +1,210 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Job, Running, StepResult } from './runner.ts'
+import { eventually, farmInputs, farmJob, freshImage, leftovers, oneNode, processesNaming, severalAtATime, attachFarm, storedTags, type Farm } from './world.ts'
+
+let farm: Farm
+let jobs: Job[] = []
+
+beforeAll(async () => {
+  farm = await attachFarm()
+})
+beforeEach(() => {
+  jobs = []
+})
+afterEach(() => jobs.forEach((job) => job.end()))
+afterAll(async () => {
+  await farm.registry.clearFaults()
+})
+
+function open(more: Parameters<typeof farmJob>[1] = {}): Job {
+  const files = { Dockerfile: `FROM ${farm.images.base}\nRUN head -c 3000000 /dev/urandom > /some\nRUN echo talking; sleep 0.5\n` }
+  const job = farmJob(farm, { files, event: 'pull_request', ...more })
+  jobs.push(job)
+  return job
+}
+
+async function expectNothingLeft(): Promise<void> {
+  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+}
+
+interface Scene {
+  readonly job: Job
+  readonly image: string
+  readonly running: Running
+  /** The run's private directory. */
+  readonly dir: () => string | undefined
+}
+
+/** Something that can be seen from outside while a run goes on. */
+type Moment = (scene: Scene) => Promise<unknown>
+
+const both = (first: Moment, second: Moment): Moment => async (scene) => {
+  await first(scene)
+  await second(scene)
+}
+const inDir = (name: string): Moment => async ({ dir }) => await eventually(name, () => existsSync(join(dir() ?? '/nowhere', name)))
+const noted = (kind: string): Moment => async ({ dir }) => await eventually(`the note of a ${kind}`, () => existsSync(join(dir() ?? '/nowhere', 'journal')) && readFileSync(join(dir() ?? '', 'journal'), 'utf8').includes(`"kind":"${kind}"`))
+const prints = (pattern: RegExp): Moment => async ({ running }) => await running.says(pattern)
+const asks = (method: string, what: RegExp): Moment => async ({ image }) => await eventually(`${method} ${String(what)}`, async () => (await farm.registry.requests()).some((request) => request.method === method && request.path.includes(pathOf(image)) && what.test(request.path)))
+const container: Moment = async ({ job }) => await eventually('a container', async () => (await farm.nodes.amd.containers()).some(({ name }) => name.includes(job.runId)))
+
+const pathOf = (image: string) => image.slice(image.indexOf('/') + 1)
+
+function begin(image = freshImage(farm), more: Readonly<Record<string, string>> = {}): Scene {
+  const job = open()
+  const running = job.start(oneNode(farm, { image, ...more }))
+  return { job, image, running, dir: () => readdirSync(job.temp).map((name) => join(job.temp, name))[0] }
+}
+
+// The same in every run, so that a failure comes again.
+const sinceStart = [150, 260, 330, 410]
+const sinceBoot = [40, 90, 150, 240, 350, 600, 900]
+
+const moments: readonly (readonly [string, Moment])[] = [
+  ['as soon as it has made anything', async ({ dir }) => await eventually('the directory', dir)],
+  ['when its agent runs', inDir('agent.sock')],
+  ['when it connects', noted('tunnel')],
+  ['when it is connected', inDir('n0.sock')],
+  ['when it is about to start the daemon', noted('container')],
+  ['when buildx boots the daemon', prints(/Building /)],
+  ['when the container has just been made', container],
+  ['when a step talks', prints(/\] talking/)],
+  ['when layers are pushed', asks('POST', /uploads/)],
+  ['when the index is pushed', asks('PUT', /manifests\/sha256/)],
+  ['when the tag has moved', asks('PUT', /manifests\/pr-/)],
+  ...sinceStart.map((ms) => [`${ms} ms after its start`, async () => await sleep(ms)] as const),
+  ...sinceBoot.map((ms) => [`${ms} ms after it began to boot the daemon`, both(prints(/Building /), async () => await sleep(ms))] as const),
+]
+
+describe('main is killed at once, and post runs', () => {
+  test('nothing is left, whenever it happens', async () => {
+    const outcomes = await severalAtATime(
+      moments,
+      async ([name, moment]) => {
+        const scene = begin()
+        await moment(scene)
+        scene.running.process.kill('SIGKILL')
+        const main = await scene.running.result
+        const post = await scene.job.post()
+        return { name, code: main.code, post: [post.code, post.errors, post.warnings], image: scene.image, log: main.log + post.log }
+      },
+      3,
+    )
+    for (const { name, post, log } of outcomes) expect({ name, post, log }).toEqual({ name, post: [0, [], []], log })
+    // Otherwise this shows nothing: most of them were cut off in their midst.
+    expect(outcomes.filter(({ code }) => code === 137).length).toBeGreaterThan(moments.length - 3)
+    await expectNothingLeft()
+    for (const { name, image } of outcomes) expect({ name, tags: (await storedTags(farm, image)).filter((tag) => tag.startsWith('pr-')) }).toEqual({ name, tags: [] })
+  }, 180_000)
+})
+
+/** As the runner cancels: it asks twice, then it ends the process. */
+async function cancel({ running }: Scene): Promise<StepResult & { readonly forced: boolean }> {
+  let forced = false
+  running.process.kill('SIGINT')
+  const patience = [
+    setTimeout(() => running.process.kill('SIGTERM'), 7500),
+    setTimeout(() => {
+      forced = true
+      running.process.kill('SIGKILL')
+    }, 10_000),
+  ]
+  const result = await running.result
+  patience.forEach((timer) => clearTimeout(timer))
+  return { ...result, forced }
+}
+
+async function expectCancelled(scene: Scene): Promise<void> {
+  const main = await cancel(scene)
+  expect([main.forced, main.code, main.errors, main.log]).toEqual([false, 1, ['Cancelled'], main.log])
+  expect(main.log).not.toMatch(/Unexpected error|bug of/)
+  // What it started must not go on building, or reach for the registry, on its own.
+  expect(processesNaming(scene.job.dir).filter((line) => line.includes('buildx bake'))).toEqual([])
+  const post = await scene.job.post()
+  expect([post.code, post.errors, post.warnings]).toEqual([0, [], []])
+}
+
+describe('main is cancelled as the runner does it', () => {
+  test('while a node does not answer', async () => {
+    const { arm } = farm.nodes
+    await arm.freeze()
+    try {
+      const job = open()
+      const running = job.start(farmInputs(farm, { image: freshImage(farm) }))
+      const scene = { job, image: '', running, dir: () => readdirSync(job.temp).map((name) => join(job.temp, name))[0] }
+      await inDir('n0.sock')(scene)
+      await expectCancelled(scene)
+    } finally {
+      await arm.thaw()
+    }
+    await expectNothingLeft()
+  })
+
+  test('while it builds, and while the registry does not answer', async () => {
+    const slow = freshImage(farm)
+    await farm.registry.fault({ delayMs: 30_000, method: 'PUT', match: `${pathOf(slow)}/manifests/sha256`, from: 'host' })
+    await Promise.all([
+      (async () => {
+        const scene = begin()
+        await prints(/\] talking/)(scene)
+        await expectCancelled(scene)
+        expect(await storedTags(farm, scene.image)).toEqual([])
+      })(),
+      (async () => {
+        const scene = begin(slow)
+        await asks('PUT', /manifests\/sha256/)(scene)
+        await eventually('our own PUT', async () => (await farm.registry.requests()).some(({ method, path, from }) => method === 'PUT' && from === 'host' && path.includes(pathOf(slow))))
+        await expectCancelled(scene)
+      })(),
+    ])
+    await farm.registry.clearFaults()
+    expect((await storedTags(farm, slow)).filter((tag) => tag.startsWith('pr-'))).toEqual([])
+    await expectNothingLeft()
+  })
+
+  test('before it has begun', async () => {
+    const scene = begin()
+    await scene.running.says(/add-mask/)
+    const main = await cancel(scene)
+    expect([main.forced, main.code, main.errors]).toEqual([false, 1, ['Cancelled']])
+    expect((await scene.job.post()).code).toBe(0)
+    await expectNothingLeft()
+  })
+})
+
+describe('post', () => {
+  test('does nothing where main saved nothing', async () => {
+    const job = open()
+    const post = await job.post()
+    expect([post.code, post.log]).toEqual([0, 'Nothing was made, so nothing is to be cleaned up.\n'])
+    await expectNothingLeft()
+  })
+
+  test('is killed half-way, and finishes when it runs again, and again', async () => {
+    const killed = async (moment: (post: Running, image: string) => Promise<unknown>) => {
+      const { job, image, running } = begin()
+      const main = await running.result
+      expect([main.code, main.log]).toEqual([0, main.log])
+      const first = job.startPost()
+      await moment(first, image)
+      first.process.kill('SIGKILL')
+      const { code } = await first.result
+      const second = await job.post()
+      const third = await job.post()
+      return { image, code, second: [second.code, second.errors, second.warnings], third: [third.code, third.errors, third.warnings] }
+    }
+    const held = async (post: Running, image: string) => {
+      await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: pathOf(image), times: 1 })
+      await post.says(/Removed the builder/)
+      await eventually('DELETE', async () => (await farm.registry.requests()).some(({ method, path }) => method === 'DELETE' && path.includes(pathOf(image))))
+    }
+    const outcomes = await Promise.all([killed(held), killed(async (post) => await post.says(/Deleted/)), killed(async () => await sleep(150))])
+    for (const { second, third } of outcomes) expect([second, third]).toEqual([[0, [], []], [0, [], []]])
+    expect(outcomes[0].code).toBe(137)
+    for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(['buildcache-linux-amd64'])
+    await expectNothingLeft()
+  })
+})

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Job, StepResult } from './runner.ts'
+import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, storedTags, type Farm } from './world.ts'
+
+describe('one step builds on two SSH nodes and pushes one image', () => {
+  let farm: Farm
+  let job: Job
+  let image: string
+  let main: StepResult
+  let connections: number[]
+  let post: StepResult
+
+  beforeAll(async () => {
+    farm = await attachFarm()
+    image = freshImage(farm)
+    await Promise.all(Object.values(farm.nodes).map((node) => node.resetCounters()))
+    job = farmJob(farm, { ref: 'refs/tags/v1.2.3', files: app(farm) })
+    main = await job.main(farmInputs(farm, { image }))
+    connections = await Promise.all([farm.nodes.amd, farm.nodes.arm].map((node) => node.sshConnections()))
+    post = await job.post()
+  })
+  afterAll(() => job.end())
+
+  test('succeeds, in main and post', () => {
+    expect([main.code, main.log]).toEqual([0, main.log])
+    expect([post.code, post.log]).toEqual([0, post.log])
+    expect(main.errors).toEqual([])
+  })
+
+  test('moves the tags of the event, all to one index', async () => {
+    const digests = await Promise.all(['1.2.3', '1.2', 'latest'].map(async (tag) => (await stored(farm, image, tag))?.digest))
+    expect(new Set(digests)).toEqual(new Set([main.outputs['digest']]))
+    expect(main.outputs['tags']?.split('\n')).toEqual([`${image}:1.2.3`, `${image}:1.2`, `${image}:latest`])
+    expect(main.outputs['image']).toBe(`${image}@${main.outputs['digest'] ?? ''}`)
+  })
+
+  test('the index holds just the platforms asked for, with their provenance', async () => {
+    const index = await stored(farm, image, 'latest')
+    const platforms = index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`)
+    expect(platforms).toEqual(['linux/amd64', 'unknown/unknown', 'linux/arm64', 'unknown/unknown'])
+    expect(JSON.parse(main.outputs['digests'] ?? '')).toEqual({ 'linux/amd64': index?.manifests[0]?.digest, 'linux/arm64': index?.manifests[2]?.digest })
+  })
+
+  test('keeps one cache a platform', async () => {
+    expect(await storedTags(farm, image)).toEqual(['1.2', '1.2.3', 'buildcache-linux-amd64', 'buildcache-linux-arm64', 'latest'])
+  })
+
+  test('opens one SSH connection a node, post included', () => expect(connections).toEqual([1, 1]))
+
+  test('says what it did, in log and summary', () => {
+    expect(main.log).toMatch(/linux\/arm64 │ \[\d\/5\] RUN echo/)
+    expect(main.log).toContain('dependencies for aarch64 with none')
+    expect(main.log).toContain('dependencies for x86_64 with none')
+    expect(main.summary).toContain(`${image}@sha256:`)
+    expect(main.summary).toMatch(/\| linux\/arm64 \|.*\| 0 of 4 \|/)
+    expect(main.warnings.join()).toMatch(/builds linux\/arm64 under emulation, as `nodes` asks/)
+  })
+
+  test('leaves nothing behind, and the release stays', async () => {
+    expect(await leftovers(farm, job)).toEqual([])
+    expect((await stored(farm, image, 'latest'))?.digest).toBe(main.outputs['digest'])
+  })
+
+  test('the next release on wiped nodes hits every step that did not change, on both platforms', async () => {
+    await Promise.all([farm.nodes.amd.wipe(), farm.nodes.arm.wipe()])
+    const next = farmJob(farm, { ref: 'refs/tags/v1.2.4', files: app(farm) })
+    writeFileSync(join(next.workspace, 'app.txt'), 'release 2\n')
+    const second = await next.main(farmInputs(farm, { image }))
+    await next.post()
+    expect([second.code, second.log]).toEqual([0, second.log])
+    expect(second.summary).toMatch(/\| linux\/amd64 \|.*\| 2 of 4 \|/)
+    expect(second.summary).toMatch(/\| linux\/arm64 \|.*\| 2 of 4 \|/)
+    expect(second.outputs['digest']).not.toBe(main.outputs['digest'])
+    expect(await leftovers(farm, next)).toEqual([])
+    next.end()
+  })
+})

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { join } from 'node:path'
+import { tryRun } from '../farm/exec.ts'
+import type { Job, StepResult } from './runner.ts'
+import { app, farmInputs, farmJob, freshImage, leftovers, oneNode, attachFarm, stored, type Farm } from './world.ts'
+
+let farm: Farm
+const jobs: Job[] = []
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  await farm.nodes.arm.startBuildkitd()
+  await farm.nodes.amd.addUser({ name: 'dev', docker: true })
+})
+afterAll(() => jobs.forEach((job) => job.end()))
+
+function open(): Job {
+  const job = farmJob(farm, { files: app(farm) })
+  jobs.push(job)
+  return job
+}
+
+async function expectBuilt(image: string, main: StepResult): Promise<void> {
+  expect([main.code, main.log]).toEqual([0, main.log])
+  const index = await stored(farm, image, 'main')
+  const platforms = index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`).filter((platform) => platform !== 'unknown/unknown')
+  expect([index?.digest, platforms]).toEqual([main.outputs['digest'], ['linux/amd64', 'linux/arm64']])
+}
+
+async function expectNothingLeft(): Promise<void> {
+  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+}
+
+describe('endpoints', () => {
+  const { amd, arm, image } = { amd: () => farm.nodes.amd, arm: () => farm.nodes.arm, image: () => freshImage(farm) }
+  const cases: readonly (readonly [string, () => string, readonly RegExp[]])[] = [
+    ['the local engine and one behind SSH', () => `linux/amd64 = local\nlinux/arm64 = ${arm().endpoint}`, [/^local: Docker [\d.]+\S*, linux\/amd64/m]],
+    ['user@host:port, another user', () => `linux/amd64 = dev@${amd().host}:22\nlinux/arm64 = ci@${arm().host}`, [/^10[\d.]+: Docker/m]],
+    ['a buildkitd behind SSH beside an engine', () => `linux/amd64 = ${amd().endpoint}\nlinux/arm64 = ${arm().buildkitdEndpoint}`, [/^10[\d.]+: Docker/m, /^10[\d.]+: buildkitd, ready in \d+ ms, builds linux\/arm64$/m]],
+    // The machine's buildkitd listens in a directory shared with this host, too.
+    ['a buildkitd here beside an engine here', () => `linux/amd64 = local\nlinux/arm64 = unix://${join(farm.dir, 'arm/share/buildkitd.sock')}`, [/^buildkitd: buildkitd, ready/m]],
+  ]
+
+  test('each kind builds, beside another', async () => {
+    const outcomes = await Promise.all(
+      cases.map(async ([name, nodes, lines]) => {
+        const [job, repository] = [open(), image()]
+        const main = await job.main(farmInputs(farm, { image: repository, nodes: nodes() }))
+        return { name, lines, repository, main, post: await job.post() }
+      }),
+    )
+    for (const { name, lines, repository, main, post } of outcomes) {
+      await expectBuilt(repository, main)
+      for (const line of lines) expect({ name, log: main.log }).toEqual({ name, log: expect.stringMatching(line) as unknown })
+      expect([post.code, post.warnings]).toEqual([0, []])
+    }
+    await expectNothingLeft()
+  })
+
+  test('a socket where no buildkitd listens', async () => {
+    const job = open()
+    const main = await job.main(farmInputs(farm, { image: image(), 'driver-opts': '', nodes: `linux/arm64 = ssh://ci@${arm().host}/run/nobody.sock` }))
+    const post = await job.post()
+    expect([main.code, main.errors, post.code]).toEqual([1, [`No buildkitd answers at ci@${arm().host}/run/nobody.sock`], 0])
+    expect(main.log).toContain('Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).')
+    await expectNothingLeft()
+  })
+})
+
+describe('the list of setup-buildx-action, and options for the daemons', () => {
+  let job: Job
+  let main: StepResult
+  const config = '[worker.oci]\n  max-parallelism = 3\n'
+
+  beforeAll(async () => {
+    const { amd, arm } = farm.nodes
+    job = open()
+    const nodes = [`- endpoint: ${amd.endpoint}`, '  name: first', '  platforms: linux/amd64', '  driver-opts: env.WHICH=first', `- endpoint: ${arm.endpoint}`, '  platforms: linux/arm64', '  buildkitd-flags: --debug'].join('\n')
+    main = await job.main(farmInputs(farm, { image: freshImage(farm), nodes, 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\nenv.WHICH=every`, 'buildkitd-config-inline': config }))
+  })
+
+  test('the names and options of the list count', async () => {
+    expect([main.code, main.log]).toEqual([0, main.log])
+    expect(main.log).toMatch(/^first: Docker/m)
+    const seen = await Promise.all(
+      [farm.nodes.amd, farm.nodes.arm].map(async (node) => {
+        const [container, ...more] = await node.containers()
+        expect([container?.state, more]).toEqual(['running', []])
+        const { stdout } = await node.exec(`docker inspect ${container?.name ?? ''} && docker exec ${container?.name ?? ''} cat /etc/buildkit/buildkitd.toml`)
+        return stdout
+      }),
+    )
+    for (const text of seen) {
+      expect(text).toContain('max-parallelism = 3')
+      expect(text).toContain('"NetworkMode": "host"')
+      expect(text).toContain(`"Image": "${farm.images.buildkit}"`)
+    }
+    expect(seen.map((text) => /WHICH=\w+/.exec(text)?.[0])).toEqual(['WHICH=first', 'WHICH=every'])
+    expect(seen.map((text) => text.includes('"--debug"'))).toEqual([false, true])
+  })
+
+  test('the builder serves later steps of the job, over the connections that are there', async () => {
+    const builder = main.outputs['builder'] ?? ''
+    // As a later step is told to find it; its logins are its own.
+    const env = { ...process.env, HOME: job.home, BUILDX_CONFIG: main.outputs['buildx-config'], DOCKER_CONFIG: join(job.workspace, 'none') }
+    await farm.nodes.amd.resetCounters()
+    const inspected = await tryRun(farm.tools.buildx, ['inspect', builder], { env })
+    expect([inspected.code, inspected.stdout.match(/^Status: .*$/gm)]).toEqual([0, [expect.stringMatching(/running$/), expect.stringMatching(/running$/)]])
+    const image = freshImage(farm)
+    const built = await tryRun(farm.tools.buildx, ['build', '--builder', builder, '--platform', 'linux/amd64,linux/arm64', '--push', '--tag', `${image}:later`, job.workspace], { env })
+    expect([built.code, built.stderr]).toEqual([0, built.stderr])
+    expect((await stored(farm, image, 'later'))?.manifests.length).toBeGreaterThan(1)
+    expect(await farm.nodes.amd.sshConnections()).toBe(0)
+  })
+
+  test('and nothing is left after post', async () => {
+    const post = await job.post()
+    expect([post.code, post.warnings]).toEqual([0, []])
+    await expectNothingLeft()
+  })
+})
+
+describe('one node twice', () => {
+  test('lines for one endpoint are one node, with one connection and one daemon', async () => {
+    const { amd } = farm.nodes
+    await amd.resetCounters()
+    const [job, image] = [open(), freshImage(farm)]
+    const main = await job.main(oneNode(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}` }))
+    const containers = await amd.containers()
+    const post = await job.post()
+    await expectBuilt(image, main)
+    expect([containers.length, await amd.sshConnections(), post.code]).toEqual([1, 1, 0])
+    await expectNothingLeft()
+  })
+})

@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Job, StepResult } from './runner.ts'
+import { farmInputs, farmJob, freshImage, leftovers, oneNode, severalAtATime, attachFarm, stored, storedTags, type Farm } from './world.ts'
+
+const mark = 'io.github.multiarch-build.run'
+
+interface Played {
+  readonly job: Job
+  readonly image: string
+  readonly main: StepResult
+  readonly post: StepResult
+  /** What the repository held between main and post. */
+  readonly tags: readonly string[]
+  readonly digests: Digests
+  /** The mark that each digest bore then. */
+  readonly marks: ReadonlyMap<string, string | undefined>
+}
+
+/** Everything that a finished image is made of, by kind. */
+interface Digests {
+  readonly index: string
+  readonly images: readonly string[]
+  readonly attestations: readonly string[]
+  /** What each platform pushed, before it was joined. */
+  readonly intermediate: readonly string[]
+}
+
+let farm: Farm
+const jobs: Job[] = []
+
+beforeAll(async () => {
+  farm = await attachFarm()
+})
+afterAll(() => jobs.forEach((job) => job.end()))
+
+interface Scene {
+  readonly event?: string
+  readonly ref?: string
+  readonly image?: string
+  readonly inputs?: Readonly<Record<string, string>>
+  readonly bothNodes?: boolean
+  readonly between?: (image: string, main: StepResult) => Promise<unknown>
+}
+
+const pullRequest: Scene = { event: 'pull_request', ref: 'refs/pull/7/merge' }
+
+async function play(scene: Scene): Promise<Played> {
+  const { event, ref, image = freshImage(farm), inputs = {} } = scene
+  const job = farmJob(farm, { ...(event !== undefined && { event }), ...(ref !== undefined && { ref }), files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo same > /same\n` } })
+  jobs.push(job)
+  const main = await job.main((scene.bothNodes ? farmInputs : oneNode)(farm, { image, ...inputs }))
+  expect([main.code, main.log]).toEqual([0, main.log])
+  const tags = await storedTags(farm, image)
+  const digests = await digestsOf(image, main)
+  const marks = new Map(await Promise.all(all(digests).map(async (digest) => [digest, await markOf(image, digest)] as const)))
+  await scene.between?.(image, main)
+  return { job, image, main, post: await job.post(), tags, digests, marks }
+}
+
+async function digestsOf(image: string, main: StepResult): Promise<Digests> {
+  const index = main.outputs['digest'] ?? ''
+  const children = (await stored(farm, image, index))?.manifests ?? []
+  const { platforms } = JSON.parse(main.outputs['metadata'] ?? '{}') as { platforms: Record<string, { 'containerimage.digest': string }> }
+  return {
+    index,
+    images: children.filter(({ platform }) => platform.os !== 'unknown').map(({ digest }) => digest),
+    attestations: children.filter(({ platform }) => platform.os === 'unknown').map(({ digest }) => digest),
+    intermediate: Object.values(platforms).map((metadata) => metadata['containerimage.digest']),
+  }
+}
+
+const all = ({ index, images, attestations, intermediate }: Digests) => [index, ...images, ...attestations, ...intermediate]
+const withoutCaches = (tags: readonly string[]) => tags.filter((tag) => !tag.startsWith('buildcache-'))
+
+async function markOf(image: string, digest: string): Promise<string | undefined> {
+  const found = await stored(farm, image, digest)
+  expect(found?.digest).toBe(digest)
+  return found?.annotations[mark]
+}
+
+describe('pull requests', () => {
+  let first: Played
+  let second: Played
+
+  beforeAll(async () => {
+    // The second finds the cache of the first, and so builds the very same layers.
+    first = await play({ ...pullRequest, bothNodes: true })
+    second = await play({ ...pullRequest, bothNodes: true, image: first.image, inputs: { cleanup: 'never' } })
+  })
+
+  test('get a tag of their run, which post deletes', async () => {
+    const tag = `pr-${first.job.runId}`
+    expect(withoutCaches(first.tags)).toEqual([tag])
+    expect([first.post.code, first.post.warnings]).toEqual([0, []])
+    expect(first.post.log).toContain(`Deleted ${first.image}:${tag}.`)
+    expect(await stored(farm, first.image, tag)).toBeUndefined()
+    expect(await leftovers(farm, first.job)).toEqual([])
+  })
+
+  test('keep it with `cleanup: never`', async () => {
+    expect(withoutCaches(await storedTags(farm, second.image))).toEqual([`pr-${second.job.runId}`])
+    expect([second.post.code, second.post.warnings]).toEqual([0, []])
+    expect(second.post.log).not.toContain('Deleted')
+    expect(await leftovers(farm, second.job)).toEqual([])
+  })
+
+  test('mark everything that is theirs alone', () => {
+    for (const { marks, digests, job } of [first, second]) {
+      expect([digests.images.length, digests.attestations.length, digests.intermediate.length]).toEqual([2, 2, 2])
+      for (const digest of [digests.index, ...digests.images, ...digests.intermediate]) expect(marks.get(digest)).toMatch(new RegExp(`^${job.runId}-1-`))
+    }
+  })
+
+  test('share no digest, though the second came out of the cache of the first', () => {
+    expect(second.main.summary).toMatch(/\| linux\/arm64 \|.*\| 1 of 1 \|/)
+    expect(all(first.digests).filter((digest) => all(second.digests).includes(digest))).toEqual([])
+  })
+})
+
+describe('releases', () => {
+  let first: Played
+  let second: Played
+  let request: Played
+
+  beforeAll(async () => {
+    first = await play({ ref: 'refs/tags/v1.0.0' })
+    second = await play({ ref: 'refs/tags/v1.0.1', image: first.image })
+    request = await play({ ...pullRequest, image: first.image })
+  })
+
+  test('are not marked, but for what nothing refers to once it is joined', () => {
+    for (const { marks, digests, job } of [first, second]) {
+      for (const digest of [digests.index, ...digests.images, ...digests.attestations]) expect(marks.get(digest)).toBeUndefined()
+      for (const digest of digests.intermediate) expect(marks.get(digest)).toMatch(new RegExp(`^${job.runId}-1-`))
+    }
+  })
+
+  test('of the same content share the image and nothing that a run may delete', () => {
+    expect(second.main.summary).toMatch(/\| linux\/amd64 \|.*\| 1 of 1 \|/)
+    expect(second.digests.images).toEqual(first.digests.images)
+    expect(second.digests.intermediate).not.toEqual(first.digests.intermediate)
+  })
+
+  test('share no digest with a pull request that came out of their cache', async () => {
+    expect(request.main.summary).toMatch(/\| linux\/amd64 \|.*\| 1 of 1 \|/)
+    expect(all(request.digests).filter((digest) => [...all(first.digests), ...all(second.digests)].includes(digest))).toEqual([])
+    expect(request.post.log).toContain(`Deleted ${request.image}:pr-${request.job.runId}.`)
+    for (const { image, digests } of [first, second]) for (const digest of [digests.index, ...digests.images, ...digests.attestations]) expect((await stored(farm, image, digest))?.digest).toBe(digest)
+    expect(withoutCaches(await storedTags(farm, first.image))).toEqual(['1.0', '1.0.0', '1.0.1', 'latest'])
+  })
+})
+
+describe('what post deletes', () => {
+  let always: Played
+  let moved: Played
+  let refused: Played
+  let gone: Played
+  let unreachable: Played
+
+  beforeAll(async () => {
+    const pathOf = (image: string) => image.slice(image.indexOf('/') + 1)
+    const put = async (image: string, tag: string) => {
+      const other = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] })
+      const answer = await fetch(`http://${farm.registry.host}/v2/${pathOf(image)}/manifests/${tag}`, { method: 'PUT', body: other, headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' } })
+      expect(answer.status).toBe(201)
+    }
+    const tagOf = (main: StepResult) => main.outputs['tags']?.split(':').at(-1) ?? ''
+    const scenes: Scene[] = [
+      { inputs: { cleanup: 'always', tags: 'one\ntwo' } },
+      { ...pullRequest, between: async (image, main) => await put(image, tagOf(main)) },
+      { ...pullRequest, between: (image) => farm.registry.fault({ status: 405, method: 'DELETE', match: pathOf(image), body: '{"errors":[{"code":"UNSUPPORTED"}]}' }) },
+      { ...pullRequest, between: (image, main) => fetch(`http://${farm.registry.host}/v2/${pathOf(image)}/manifests/${tagOf(main)}`, { method: 'DELETE' }) },
+      { ...pullRequest, between: (image) => farm.registry.fault({ status: 403, match: pathOf(image) }) },
+    ]
+    const played = await severalAtATime(scenes, play, 3)
+    ;[always, moved, refused, gone, unreachable] = played as [Played, Played, Played, Played, Played]
+    await farm.registry.clearFaults()
+  })
+
+  test('with `cleanup: always` every tag that the step pushed, and no cache', async () => {
+    expect(withoutCaches(always.tags)).toEqual(['one', 'two'])
+    expect([always.post.code, always.post.warnings]).toEqual([0, []])
+    expect(await storedTags(farm, always.image)).toEqual(['buildcache-linux-amd64'])
+  })
+
+  test('not a tag that somebody else has moved', async () => {
+    const tag = `pr-${moved.job.runId}`
+    expect([moved.post.code, moved.post.warnings]).toEqual([0, [`Kept ${moved.image}:${tag}: it names another image by now, so it is left alone.`]])
+    expect((await stored(farm, moved.image, tag))?.manifests).toEqual([])
+  })
+
+  test('nothing where the registry does not delete: a warning, with the way out', async () => {
+    const tag = `pr-${refused.job.runId}`
+    expect(refused.post.warnings).toHaveLength(1)
+    expect(refused.post.warnings[0]).toContain(`Kept ${refused.image}:${tag}: the registry does not delete`)
+    expect(refused.post.warnings[0]).toMatch(/retention rule/)
+    expect([refused.post.code, withoutCaches(await storedTags(farm, refused.image))]).toEqual([0, [tag]])
+  })
+
+  test('nothing where it cannot even look: a warning', () => {
+    expect([unreachable.post.code, unreachable.post.warnings]).toEqual([0, [expect.stringMatching(/^Kept \S+:pr-\d+: .*403/)]])
+  })
+
+  test('and a tag that is gone already is as good as deleted', () => {
+    expect([gone.post.code, gone.post.warnings]).toEqual([0, []])
+  })
+
+  test('the nodes are left clean whatever the registry says', async () => {
+    for (const { job } of [always, moved, refused, gone, unreachable]) expect(await leftovers(farm, job)).toEqual([])
+  })
+})

@@ -1,0 +1,383 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Job, StepResult } from './runner.ts'
+import { farmInputs, farmJob, freshImage, leftovers, oneNode, severalAtATime, attachFarm, storedTags, type Farm } from './world.ts'
+
+interface Scenario {
+  readonly name: string
+  readonly inputs: (image: string) => Readonly<Record<string, string>>
+  readonly headline: string | ((image: string) => string)
+  /** Stands in the log, outside of the headline. */
+  readonly hint: string
+  readonly files?: Readonly<Record<string, string>>
+  /** Also in the log: the lines that matter. */
+  readonly detail?: string | RegExp
+  readonly before?: (image: string) => Promise<unknown>
+}
+
+interface Outcome {
+  readonly scenario: Scenario
+  readonly job: Job
+  readonly image: string
+  readonly main: StepResult
+  readonly post: StepResult
+}
+
+let farm: Farm
+let scratch: string
+const jobs: Job[] = []
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  scratch = mkdtempSync(join(tmpdir(), 'refused-'))
+})
+afterAll(() => {
+  jobs.forEach((job) => job.end())
+  rmSync(scratch, { recursive: true, force: true })
+})
+
+async function play(scenario: Scenario): Promise<Outcome> {
+  const image = freshImage(farm)
+  await scenario.before?.(image)
+  const job = farmJob(farm, { ...(scenario.files && { files: scenario.files }) })
+  jobs.push(job)
+  const main = await job.main(scenario.inputs(image))
+  return { scenario, job, image, main, post: await job.post() }
+}
+
+async function expectRefused({ scenario, job, image, main, post }: Outcome): Promise<void> {
+  const { headline, hint, detail } = scenario
+  const expected = typeof headline === 'string' ? headline : headline(image)
+  expect({ errors: main.errors, log: main.log }).toEqual({ errors: [expected], log: main.log })
+  expect(main.code).toBe(1)
+  const body = main.log.split('\n').filter((line) => !line.startsWith('::error'))
+  expect(body.filter((line) => line.includes(hint))).toHaveLength(1)
+  if (detail !== undefined) expect(body.join('\n')).toMatch(detail)
+  expect(main.log).not.toMatch(/bug of multiarch-build|Unexpected error/)
+  expect([post.code, post.warnings, post.errors]).toEqual([0, [], []])
+  expect(Object.values(main.outputs).join('')).toBe('')
+  expect(await leftovers(farm, job)).toEqual([])
+  if (!image.startsWith(farm.registry.host)) return
+  expect((await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))).toEqual([])
+}
+
+/** A line of known_hosts for another address, with the key of `amd`. */
+function keyFor(address: string): string {
+  return `${address} ${farm.nodes.amd.knownHosts.split('\n')[0]!.split(' ').slice(1).join(' ')}`
+}
+
+const dockerfile = (...lines: readonly string[]) => ({ Dockerfile: [`FROM ${farm.images.base}`, ...lines, ''].join('\n') })
+
+describe('a node that cannot be used', () => {
+  test('an address where nobody is, and a port where nobody listens', async () => {
+    const nobody = farm.nodes.amd.host.replace(/\d+$/, '233')
+    const outcomes = await Promise.all(
+      [
+        {
+          name: 'nobody there',
+          inputs: (image: string) => oneNode(farm, { image, nodes: `linux/amd64 = ci@${nobody}`, 'ssh-known-hosts': keyFor(nobody) }),
+          headline: `ci@${nobody} does not answer`,
+          hint: 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
+        },
+        {
+          name: 'closed port',
+          inputs: (image: string) => oneNode(farm, { image, nodes: `linux/amd64 = ci@${farm.nodes.amd.host}:2299`, 'ssh-known-hosts': keyFor(`[${farm.nodes.amd.host}]:2299`) }),
+          headline: `Nothing listens for SSH at ci@${farm.nodes.amd.host}:2299`,
+          hint: 'Check that sshd runs on the node and that the port in `nodes` is the right one.',
+        },
+      ].map(play),
+    )
+    for (const outcome of outcomes) await expectRefused(outcome)
+  })
+
+  test('two nodes, and one of them refuses the key: only that one is named', async () => {
+    const { amd, arm } = farm.nodes
+    const outcome = await play({
+      name: 'one of two',
+      inputs: (image) => farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}` }),
+      headline: `nobody@${arm.host} accepts none of the keys in ssh-private-key`,
+      hint: 'On the node, add the public key to ~nobody/.ssh/authorized_keys',
+    })
+    await expectRefused(outcome)
+    expect(outcome.main.log).not.toContain(amd.host)
+  })
+
+  test('two nodes, and both refuse: both are named', async () => {
+    const { amd, arm } = farm.nodes
+    const headline = [amd, arm].map(({ host }) => `ci@${host} accepts none of the keys in ssh-private-key`).join('\n')
+    const { main, post, job } = await play({ name: 'both', inputs: (image) => farmInputs(farm, { image, 'ssh-private-key': farm.otherKey }), headline, hint: '' })
+    expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+
+  test('wrong key', async () => {
+    const { host } = farm.nodes.amd
+    await expectRefused(
+      await play({
+        name: 'wrong key',
+        inputs: (image) => oneNode(farm, { image, 'ssh-private-key': farm.otherKey }),
+        headline: `ci@${host} accepts none of the keys in ssh-private-key`,
+        hint: 'On the node, add the public key to ~ci/.ssh/authorized_keys',
+      }),
+    )
+  })
+
+  test('a host key that changed, and that of another machine', async () => {
+    const { host } = farm.nodes.amd
+    await farm.nodes.amd.changeHostKey()
+    try {
+      await expectRefused(
+        await play({
+          name: 'changed',
+          inputs: (image) => oneNode(farm, { image }),
+          headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
+          hint: 'If the machine was set up anew, replace its line in ssh-known-hosts.',
+        }),
+      )
+    } finally {
+      await farm.nodes.amd.restoreHostKey()
+    }
+    await expectRefused(
+      await play({
+        name: 'another',
+        inputs: (image) => oneNode(farm, { image, 'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host) }),
+        headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
+        hint: 'to compare with. If not, somebody may stand in between: do not go on.',
+        detail: /\| SHA256:/,
+      }),
+    )
+  })
+
+  test('a user who may not use the engine', async () => {
+    const { host } = farm.nodes.amd
+    await expectRefused(
+      await play({
+        name: 'guest',
+        inputs: (image) => oneNode(farm, { image, nodes: `linux/amd64 = ssh://guest@${host}` }),
+        headline: `guest may not use the Docker Engine of guest@${host}`,
+        hint: 'On the node, run `sudo usermod -aG docker guest`',
+      }),
+    )
+  })
+
+  test('an SSH server that does not forward', async () => {
+    const { forbid, host } = farm.nodes.amd
+    await expectRefused(
+      await play({
+        name: 'no forwarding',
+        inputs: (image) => oneNode(farm, { image, nodes: `linux/amd64 = ${forbid.endpoint}` }),
+        headline: `The SSH server of ci@${host}:${forbid.port} does not forward sockets`,
+        hint: 'On the node, set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config',
+      }),
+    )
+  })
+
+  test('no engine', async () => {
+    const { amd } = farm.nodes
+    await amd.stopEngine()
+    try {
+      const { main, post } = await play({ name: 'no engine', inputs: (image) => oneNode(farm, { image }), headline: '', hint: '' })
+      expect([main.code, main.errors, post.code]).toEqual([1, [`No Docker Engine runs on ci@${amd.host}`], 0])
+      expect(main.log).toContain('On the node, install and start one (`systemctl enable --now docker`)')
+    } finally {
+      await amd.startEngine()
+    }
+    expect(await leftovers(farm, jobs.at(-1)!)).toEqual([])
+  })
+
+  test('no engine on the runner, and none of the nodes builds what is asked for', async () => {
+    const socket = join(scratch, 'none.sock')
+    const job = farmJob(farm, { env: { DOCKER_HOST: `unix://${socket}` } })
+    jobs.push(job)
+    const main = await job.main(farmInputs(farm, { nodes: '', image: freshImage(farm) }))
+    expect([main.code, main.errors]).toEqual([1, [`No Docker Engine answers on this runner (${socket})`]])
+    expect(main.log).toContain('Start one, set DOCKER_HOST to its socket, or name only remote nodes in `nodes`.')
+    expect((await job.post()).code).toBe(0)
+    await expectRefused(
+      await play({
+        name: 'nobody owns it',
+        inputs: (image) => farmInputs(farm, { image, nodes: '', platforms: 'linux/riscv64' }),
+        headline: 'platforms: no node builds linux/riscv64',
+        hint: 'Add a line to `nodes`: `linux/riscv64 = ssh://user@host`.',
+        detail: '  | local: linux/amd64',
+      }),
+    )
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+})
+
+describe('a build or a push that fails', () => {
+  let outcomes: ReadonlyMap<string, Outcome>
+  const refusing = (status: number, what: string, more: object = {}) => (image: string) =>
+    farm.registry.fault({ status, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/${what}`, ...more })
+  const asked = 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write`'
+
+  const scenarios = (): Scenario[] => [
+    {
+      name: 'a step that fails on one platform',
+      files: dockerfile('RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64'),
+      inputs: (image) => farmInputs(farm, { image }),
+      headline: 'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: process "/bin/sh -c echo \\"on $(uname -m)\\" && test \\"$(uname -m)\\" = x86_64" did not complete successfully: exit code: 1',
+      hint: 'The lines above are the last that the step printed; the whole log has the rest.',
+      detail: '  | on aarch64',
+    },
+    {
+      name: 'a syntax error',
+      files: dockerfile('RUNN true'),
+      inputs: (image) => oneNode(farm, { image }),
+      headline: 'linux/amd64: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)',
+      hint: 'The lines above are what BuildKit said.',
+    },
+    {
+      name: 'a file that is not in the context',
+      files: dockerfile('COPY missing.txt /'),
+      inputs: (image) => oneNode(farm, { image }),
+      headline: 'linux/amd64: "/missing.txt": not found',
+      hint: 'The lines above are what BuildKit said.',
+      detail: '>>> COPY missing.txt /',
+    },
+    ...[401, 403].map((status): Scenario => ({
+      name: `a registry that refuses the push with ${status}`,
+      files: dockerfile(`RUN echo ${status}`),
+      before: refusing(status, ''),
+      inputs: (image) => oneNode(farm, { image }),
+      headline: 'The registry refuses the push of linux/amd64',
+      hint: asked,
+      detail: String(status),
+    })),
+    {
+      name: 'a registry that knows no push',
+      files: dockerfile('RUN echo 405'),
+      before: refusing(405, ''),
+      inputs: (image) => oneNode(farm, { image }),
+      headline: 'The registry failed during the push of linux/amd64',
+      hint: 'Run the job again; if it stays, the registry’s own log or status page says more.',
+      detail: '405',
+    },
+    {
+      name: 'a registry that wants a login, and there is none',
+      files: dockerfile('RUN echo private'),
+      inputs: () => oneNode(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
+      headline: 'The registry refuses the push of linux/amd64',
+      hint: asked,
+    },
+    {
+      name: 'a registry that wants another login',
+      files: dockerfile('RUN echo private'),
+      inputs: () => oneNode(farm, { image: `${farm.privateRegistry.host}/acme/app`, username: 'farm', password: 'not-the-password' }),
+      headline: 'The registry refuses the push of linux/amd64',
+      hint: asked,
+    },
+    {
+      name: 'a registry that does not take the index, for good',
+      files: dockerfile('RUN echo 503'),
+      before: refusing(503, 'manifests/', { from: 'host' }),
+      inputs: (image) => oneNode(farm, { image }),
+      headline: (image) => `The index of ${image} could not be made`,
+      hint: 'No tag was moved. Run the job again; if it stays, the registry’s own log or status page says more.',
+      detail: /\| .*@sha256:\w+: \S+ failed \(503 UNAVAILABLE: fault 503 set by the farm\)/,
+    },
+    {
+      name: 'a registry that does not let us push the index',
+      files: dockerfile('RUN echo 403 for us'),
+      before: refusing(403, 'manifests/', { from: 'host' }),
+      inputs: (image) => oneNode(farm, { image }),
+      headline: (image) => `The index of ${image} could not be made`,
+      hint: 'No tag was moved. Check `username` and `password`, and that this login may push there.',
+    },
+  ]
+
+  beforeAll(async () => {
+    const played = await severalAtATime(scenarios(), play)
+    outcomes = new Map(played.map((outcome) => [outcome.scenario.name, outcome]))
+    await farm.registry.clearFaults()
+  })
+
+  test.each([
+    'a step that fails on one platform',
+    'a syntax error',
+    'a file that is not in the context',
+    'a registry that refuses the push with 401',
+    'a registry that refuses the push with 403',
+    'a registry that knows no push',
+    'a registry that wants a login, and there is none',
+    'a registry that wants another login',
+    'a registry that does not take the index, for good',
+    'a registry that does not let us push the index',
+  ])('%s', async (name) => await expectRefused(outcomes.get(name)!))
+
+  test('a password is not seen in its refusal', () => {
+    const { main } = outcomes.get('a registry that wants another login')!
+    expect(main.masks).toContain('not-the-password')
+    expect(main.log).not.toContain('not-the-password')
+    expect(main.log).not.toContain(Buffer.from('farm:not-the-password').toString('base64'))
+  })
+})
+
+describe('a registry in trouble', () => {
+  test('for a moment: the push of the index is tried again', async () => {
+    const image = freshImage(farm)
+    const path = image.slice(image.indexOf('/') + 1)
+    await farm.registry.fault({ status: 503, method: 'PUT', match: `${path}/manifests/`, from: 'host', times: 2 })
+    const job = farmJob(farm, { files: dockerfile('RUN true') })
+    jobs.push(job)
+    const main = await job.main(oneNode(farm, { image }))
+    await job.post()
+    await farm.registry.clearFaults()
+    expect([main.code, main.log]).toEqual([0, main.log])
+    expect(await storedTags(farm, image)).toContain('main')
+    const puts = (await farm.registry.requests()).filter(({ method, path: asked, from }) => method === 'PUT' && asked.includes(path) && from === 'host')
+    expect(puts.map(({ status }) => status)).toEqual([503, 503, 201, 201])
+  })
+
+  test('for one tag of three: the others move, and the account says which', async () => {
+    const image = freshImage(farm)
+    await farm.registry.fault({ status: 403, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/manifests/two$` })
+    const job = farmJob(farm, { files: dockerfile('RUN true') })
+    jobs.push(job)
+    const main = await job.main(oneNode(farm, { image, tags: 'one\ntwo\nthree' }))
+    const post = await job.post()
+    await farm.registry.clearFaults()
+    expect([main.code, main.errors]).toEqual([1, ['1 of 3 tags did not move']])
+    for (const tag of ['one', 'three']) expect(main.log).toContain(`  | moved:     ${image}:${tag}\n`)
+    expect(main.log).toContain(`  | not moved: ${image}:two (`)
+    expect(main.log).toContain('The image itself is in the registry, whole and checked: run the job again to move the rest.')
+    expect((await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))).toEqual(['one', 'three'])
+    expect([post.code, await leftovers(farm, job)]).toEqual([0, []])
+  })
+})
+
+describe('inputs that are wrong', () => {
+  test('all of them at once, before anything is made', async () => {
+    await Promise.all([farm.nodes.amd.resetCounters(), farm.nodes.arm.resetCounters()])
+    const job = farmJob(farm)
+    jobs.push(job)
+    const main = await job.main(farmInputs(farm, { image: `${farm.registry.host}/Acme/App`, tags: 'not valid', context: 'nowhere', platforms: 'linux/riscv64' }))
+    expect(main.code).toBe(1)
+    expect(main.errors).toHaveLength(1)
+    expect(main.errors[0]?.split('\n')).toEqual([
+      '4 inputs are wrong',
+      expect.stringMatching(/^image: ".*\/Acme\/App" .*capital.*`.*\/acme\/app`/),
+      expect.stringMatching(/^tags: "not valid" is not a valid tag: write `not-valid`/),
+      expect.stringMatching(/^context: "nowhere" /),
+      expect.stringMatching(/^platforms: "linux\/riscv64" has no node \(.*\): add a line to `nodes`, such as `linux\/riscv64 = ssh:\/\/user@host`$/),
+    ])
+    const post = await job.post()
+    expect([post.code, post.log]).toEqual([0, 'Nothing was made, so nothing is to be cleaned up.\n'])
+    expect(await leftovers(farm, job)).toEqual([])
+    expect(main.state).toEqual({})
+    expect(await Promise.all([farm.nodes.amd, farm.nodes.arm].map((node) => node.sshConnections()))).toEqual([0, 0])
+  })
+
+  test('nodes that name no platform', async () => {
+    const job = farmJob(farm)
+    jobs.push(job)
+    const { amd, arm } = farm.nodes
+    const main = await job.main(farmInputs(farm, { image: freshImage(farm), 'driver-opts': '', nodes: `- endpoint: ${amd.buildkitdEndpoint}\n- endpoint: ${arm.buildkitdEndpoint}` }))
+    expect([main.code, main.errors[0]?.split('\n')[0]]).toEqual([1, '1 input is wrong'])
+    expect(main.errors[0]).toContain('nodes: "platforms" must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint')
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+})

@@ -1,0 +1,307 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { startGitea, type Gitea } from '../farm/gitea.ts'
+import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
+import type { PackageApi, Version } from '../../src/packages/api.ts'
+import { openForgejoPackages } from '../../src/packages/forgejo.ts'
+import { openOciPackages } from '../../src/packages/oci.ts'
+import { removeOwn } from '../../src/packages/own.ts'
+import { openPlace } from '../../src/packages/place.ts'
+import { openRegistry, type RegistryClient } from '../../src/registry/client.ts'
+import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages-oci/images.ts'
+import { attachFarm, type Farm } from './world.ts'
+
+let farm: Farm
+let old: Registry2
+let keeping: Registry2
+let gitea: Gitea
+let giteaLogin: Login
+let unique = 0
+
+/** The parts that only this file uses are built once per host. */
+beforeAll(async () => {
+  farm = await attachFarm()
+  ;[old, keeping, gitea] = await Promise.all([startRegistry2(farm.dir), startRegistry2(farm.dir, { deletes: false }), startGitea(farm.dir)])
+  giteaLogin = { username: 'farm', password: await gitea.token('farm', ['write:package']) }
+}, 1_200_000)
+
+afterAll(async () => {
+  await Promise.all([old.stop(), keeping.stop(), gitea.stop()])
+})
+
+interface Place {
+  readonly hands: Hands
+  readonly api: PackageApi
+  readonly client: RegistryClient
+  readonly repository: string
+}
+
+function ociPlace(host: string, repository: string, login?: Login): Place {
+  const client = openRegistry({ registry: host, ...(login && { credentials: login }) })
+  return { client, repository, hands: openHands(host, repository, login), api: openOciPackages({ client, repository }) }
+}
+
+function forgejoPlace(name: string, token = giteaLogin.password, owner = 'farm'): Place {
+  const { client, repository, hands } = ociPlace(gitea.host, `${owner}/${name}`, giteaLogin)
+  return { client, repository, hands, api: openForgejoPackages({ serverUrl: gitea.url, token, owner, name, fetch }) }
+}
+
+const places: Record<string, (name: string) => Place> = {
+  'distribution 3': (name) => ociPlace(farm.registry.host, `acme/${name}`),
+  'distribution 2.8': (name) => ociPlace(old.host, `acme/${name}`),
+  'Gitea as a plain registry': (name) => ociPlace(gitea.host, `farm/${name}`, giteaLogin),
+  'Gitea by its packages API': (name) => forgejoPlace(name),
+}
+
+function freshName(): string {
+  return `app-${process.pid}-${Date.now()}-${unique++}`
+}
+
+/** What a run does that knows what it pushed: its tag goes, and everything under it unless somebody else's tag is on it. */
+async function endRun(api: PackageApi, image: TestImage, tag: string): Promise<void> {
+  const found = await api.read(versionOf(image.index, tag))
+  if (found?.tags.some((other) => other !== tag)) {
+    await api.untag(found, tag)
+    return
+  }
+  for (const part of [image.index, ...image.children, ...image.intermediates]) {
+    const version = await api.read(versionOf(part))
+    if (version) await api.remove(version)
+  }
+}
+
+function versionOf({ digest }: { readonly digest: string }, ...tags: readonly string[]): Version {
+  return { id: digest, digest, tags }
+}
+
+async function collect(api: PackageApi): Promise<Map<string, readonly string[]>> {
+  const versions = new Map<string, readonly string[]>()
+  for await (const page of api.list()) for (const { digest, tags } of page) versions.set(digest, [...tags].sort())
+  return versions
+}
+
+describe.each(Object.keys(places))('%s', (place) => {
+  const open = (): Place => places[place]!(freshName())
+
+  test('a run takes its own image away, whole, and nothing else', async () => {
+    const { hands, api } = open()
+    const [release, temporary] = [makeImage('release'), makeImage('run 1')]
+    await hands.push(release, ['v1', 'latest'])
+    await hands.push(temporary, ['pr-1'])
+    await endRun(api, temporary, 'pr-1')
+    expect(await hands.tags()).toEqual(['latest', 'v1'])
+    expect(await hands.missing('v1')).toEqual([])
+    for (const part of [temporary.index, ...temporary.children, ...temporary.intermediates]) expect(await hands.digest(part.digest)).toBeUndefined()
+    for (const part of [...release.children, ...release.intermediates]) expect(await hands.digest(part.digest)).toBe(part.digest)
+    await endRun(api, temporary, 'pr-1')
+    expect(await hands.missing('latest')).toEqual([])
+  })
+
+  test('the post step leaves nothing of its run, but what somebody gave a tag', async () => {
+    const { hands, api, client, repository } = open()
+    const nonce = '4711-1-x'
+    const [release, temporary, promoted] = [makeImage('release'), makeImage(nonce), makeImage(`${nonce} too`)]
+    await hands.push(release, ['v1'])
+    await hands.push(temporary, ['pr-4711'])
+    await hands.push(promoted, ['pr-4711-full', 'v2'])
+    const clock = { now: Date.now, sleep: () => Promise.resolve() }
+    const place = openPlace({ api, registry: client, repository, name: repository, clock, until: Date.now() + 60_000 })
+    const own = { tags: [{ tag: 'pr-4711', digest: temporary.index.digest }, { tag: 'pr-4711-full', digest: promoted.index.digest }], manifests: temporary.intermediates.map(({ digest }) => digest), nonce }
+    const outcomes = await removeOwn(place, own)
+    expect(outcomes).toEqual(expect.arrayContaining([{ subject: 'pr-4711', deleted: true }, { subject: 'pr-4711-full', deleted: true }]))
+    expect(await hands.tags()).toEqual(['v1', 'v2'])
+    expect([...(await hands.missing('v1')), ...(await hands.missing('v2'))]).toEqual([])
+    for (const part of [temporary.index, ...temporary.children, ...temporary.intermediates]) expect(await hands.digest(part.digest)).toBeUndefined()
+  })
+
+  test('an image that somebody gave another tag keeps it', async () => {
+    const { hands, api } = open()
+    const image = makeImage('run 2')
+    await hands.push(image, ['pr-2', 'v2'])
+    await expect(api.remove(versionOf(image.index, 'pr-2'))).rejects.toThrow('it also bears the tag v2')
+    await endRun(api, image, 'pr-2')
+    expect(await hands.tags()).toEqual(['v2'])
+    expect(await hands.digest('v2')).toBe(image.index.digest)
+    expect(await hands.missing('v2')).toEqual([])
+  })
+
+  test('a tag that names another image by now is left alone', async () => {
+    const { hands, api } = open()
+    const [image, other] = [makeImage('run 3'), makeImage('run 4')]
+    await hands.push(image, ['pr-3'])
+    await hands.push(other, ['pr-3'])
+    await expect(api.untag(versionOf(image.index, 'pr-3'), 'pr-3')).rejects.toThrow('names another image by now')
+    expect(await api.read(versionOf(image.index, 'pr-3'))).toEqual(versionOf(image.index))
+    expect(await hands.missing('pr-3')).toEqual([])
+  })
+
+  test('taking the last tag off a manifest leaves the manifest to the index that needs it', async () => {
+    const { hands, api } = open()
+    const image = makeImage('joined from tags')
+    await hands.pushByTags(image, ['build-amd64', 'build-arm64'], 'v5')
+    const [child] = image.children
+    await api.untag(versionOf(child!, 'build-amd64'), 'build-amd64')
+    expect(await hands.tags()).toEqual(['build-arm64', 'v5'])
+    expect(await hands.missing('v5')).toEqual([])
+  })
+
+  test('lists digests with all their tags, and puts back what it removed', async () => {
+    const { hands, api } = open()
+    const [one, two] = [makeImage('one'), makeImage('two')]
+    await hands.push(one, ['a', 'c'])
+    await hands.push(two, ['b'])
+    const listed = await collect(api)
+    expect(listed.get(one.index.digest)).toEqual(['a', 'c'])
+    expect(listed.get(two.index.digest)).toEqual(['b'])
+    await api.remove(versionOf(two.index, 'b'))
+    expect(await hands.tags()).toEqual(['a', 'c'])
+    expect(await api.restore(versionOf(two.index))).toBe(true)
+    expect(await hands.missing('b')).toEqual([])
+    expect(await api.restore(versionOf(one.index))).toBe(false)
+  })
+})
+
+describe('what simple tools break, so that these servers would show it', () => {
+  test.each(Object.keys(places))('%s: a DELETE by digest takes a release along', async (place) => {
+    const { hands } = places[place]!(freshName())
+    const image = makeImage('promoted')
+    await hands.push(image, ['pr-6', 'v6'])
+    expect(await hands.delete((await hands.digest('pr-6'))!)).toBe(202)
+    expect(await hands.tags()).toEqual([])
+    expect(await hands.missing('v6')).toEqual(['v6'])
+  })
+
+  test.each(Object.keys(places))('%s: deleting what no tag names breaks a multi-arch image', async (place) => {
+    const { hands } = places[place]!(freshName())
+    const image = makeImage('release')
+    await hands.push(image, ['v7'])
+    for (const child of image.children) await hands.delete(child.digest)
+    expect(await hands.missing('v7')).toEqual(image.children.map(({ digest }) => digest))
+  })
+
+  test('Gitea: deleting all rows that are no tags breaks a multi-arch image, and ours refuses to', async () => {
+    const name = freshName()
+    const { hands, api } = forgejoPlace(name)
+    const image = makeImage('release')
+    await hands.push(image, ['v8'])
+    const untagged = [...(await collect(api))].flatMap(([digest, tags]) => (tags.length === 0 ? [digest] : []))
+    expect(untagged.sort()).toEqual([...image.children, ...image.intermediates].map(({ digest }) => digest).sort())
+    for (const child of image.children) await expect(api.remove(versionOf(child))).rejects.toThrow('the image under the tag v8 needs it')
+    expect(await hands.missing('v8')).toEqual([])
+    const headers = { authorization: `token ${giteaLogin.password}` }
+    for (const digest of untagged) expect((await fetch(`${gitea.url}/api/v1/packages/farm/container/${name}/${digest}`, { method: 'DELETE', headers })).status).toBe(204)
+    expect(await hands.missing('v8')).toEqual(image.children.map(({ digest }) => digest))
+  })
+})
+
+describe('distribution 2.8 that deletes nothing', () => {
+  test('keeps everything as it was, and says what to switch on', async () => {
+    const { hands, api } = ociPlace(keeping.host, `acme/${freshName()}`)
+    const image = makeImage('run 9')
+    await hands.push(image, ['pr-9', 'v9'])
+    const version = await api.read(versionOf(image.index))
+    expect([...version!.tags].sort()).toEqual(['pr-9', 'v9'])
+    await expect(api.untag(version!, 'pr-9')).rejects.toThrow('REGISTRY_STORAGE_DELETE_ENABLED=true')
+    await expect(api.remove(version!)).rejects.toThrow('REGISTRY_STORAGE_DELETE_ENABLED=true')
+    expect(await hands.tags()).toEqual(['pr-9', 'v9'])
+    expect(await hands.digest('pr-9')).toBe(image.index.digest)
+    expect(await hands.missing('v9')).toEqual([])
+  })
+})
+
+describe('distribution 3 that asks for a login', () => {
+  test('keeps everything without one, and deletes with it', async () => {
+    const { host, username, password } = farm.privateRegistry
+    const name = `acme/${freshName()}`
+    const { hands, api } = ociPlace(host, name, { username, password })
+    const image = makeImage('run 15')
+    await hands.push(image, ['pr-15'])
+    const wrong = [ociPlace(host, name), ociPlace(host, name, { username, password: 'wrong' })]
+    for (const place of wrong) {
+      await expect(place.api.remove(versionOf(image.index, 'pr-15'))).rejects.toThrow('Give the login the right to delete')
+      await expect(place.api.untag(versionOf(image.index, 'pr-15'), 'pr-15')).rejects.toThrow('Give the login the right to delete')
+    }
+    expect(await hands.missing('pr-15')).toEqual([])
+    await endRun(api, image, 'pr-15')
+    expect(await hands.tags()).toEqual([])
+  })
+})
+
+describe('Gitea', () => {
+  test('names with slashes, below an organisation', async () => {
+    const owner = `Org-${Date.now()}`
+    await gitea.addOrganisation(owner)
+    const name = 'app/tools/sub'
+    const hands = openHands(gitea.host, `${owner.toLowerCase()}/${name}`, giteaLogin)
+    const api = openForgejoPackages({ serverUrl: `${gitea.url}/`, token: giteaLogin.password, owner, name, fetch })
+    const [release, temporary] = [makeImage('release'), makeImage('run 10')]
+    await hands.push(release, ['v10'])
+    await hands.push(temporary, ['pr-10'])
+    await endRun(api, temporary, 'pr-10')
+    expect(await collect(api)).toEqual(new Map<string, readonly string[]>([[release.index.digest, ['v10']], ...[...release.children, ...release.intermediates].map(({ digest }): [string, readonly string[]] => [digest, []])]))
+    expect(await hands.missing('v10')).toEqual([])
+  })
+
+  test.each(['Gitea as a plain registry', 'Gitea by its packages API'])('a tag in capitals is the one in small letters: %s', async (place) => {
+    const { hands, api } = places[place]!(freshName())
+    const image = makeImage('run 11')
+    await hands.push(image, ['PR-11', 'v11'])
+    expect(await hands.tags()).toEqual(['pr-11', 'v11'])
+    await api.untag(versionOf(image.index, 'PR-11', 'v11'), 'PR-11')
+    expect(await hands.tags()).toEqual(['v11'])
+    expect(await hands.missing('v11')).toEqual([])
+  })
+
+  test('a list of several pages, beside a package of a longer name', async () => {
+    const name = freshName()
+    const { hands, api } = forgejoPlace(name)
+    const other = forgejoPlace(`${name}-other`)
+    const [one, two] = [makeImage('one'), makeImage('two')]
+    const tags = Array.from({ length: 60 }, (_, at) => `v${100 + at}`)
+    await hands.push(one, tags)
+    await other.hands.push(one, ['elsewhere'])
+    await hands.push(two, ['pr-12'])
+    expect((await collect(api)).get(one.index.digest)).toEqual(tags)
+    expect(await api.read(versionOf(two.index))).toEqual(versionOf(two.index, 'pr-12'))
+    expect((await api.read(versionOf(one.index)))?.tags).toHaveLength(60)
+    await endRun(api, two, 'pr-12')
+    expect(await hands.tags()).toEqual(tags)
+  })
+
+  test('what is older than the run is not looked at', async () => {
+    const name = freshName()
+    const { hands } = forgejoPlace(name)
+    await hands.push(makeImage('old'), Array.from({ length: 20 }, (_, at) => `v${100 + at}`))
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    const since = new Date(Math.floor(Date.now() / 1000) * 1000)
+    const image = makeImage('run 13')
+    await hands.push(image, ['pr-13'])
+    const asked: string[] = []
+    const counting: typeof fetch = (url, init) => {
+      asked.push(`${init?.method ?? 'GET'} ${url instanceof Request ? url.url : url.toString()}`)
+      return fetch(url, init)
+    }
+    const api = openForgejoPackages({ serverUrl: gitea.url, token: giteaLogin.password, owner: 'farm', name, fetch: counting, since })
+    await endRun(api, image, 'pr-13')
+    expect(asked.filter((line) => line.includes('/manifests/v1'))).toEqual([])
+    expect((await hands.tags()).length).toBe(20)
+  })
+
+  test('tokens that may not delete', async () => {
+    const name = freshName()
+    const { hands } = forgejoPlace(name)
+    const image = makeImage('run 14')
+    await hands.push(image, ['pr-14', 'v14'])
+    const stranger = `user${Date.now()}`
+    await gitea.addUser(stranger)
+    const tokens = [await gitea.token('farm', ['read:package']), await gitea.token(stranger, ['write:package']), 'no-such-token', '']
+    for (const token of tokens) {
+      const { api } = forgejoPlace(name, token)
+      await expect(api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(/write:package.*the token that jobs get/)
+      await expect(api.untag(versionOf(image.index, 'pr-14', 'v14'), 'pr-14')).rejects.toThrow(/write:package/)
+      const oci = ociPlace(gitea.host, `farm/${name}`, token === '' ? undefined : { username: 'farm', password: token })
+      await expect(oci.api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(/write:package/)
+    }
+    expect(await hands.tags()).toEqual(['pr-14', 'v14'])
+    expect(await hands.missing('pr-14')).toEqual([])
+  })
+})

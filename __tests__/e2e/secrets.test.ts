@@ -1,0 +1,194 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { run } from '../farm/exec.ts'
+import type { Job, StepResult } from './runner.ts'
+import { farmInputs, farmJob, leftovers, attachFarm, tryRead, type Farm } from './world.ts'
+
+/** What was seen of the run's processes and files while it went on. */
+interface Seen {
+  readonly argvs: Set<string>
+  readonly environments: Set<string>
+  /** Files that hold a secret, by path. */
+  readonly files: Map<string, string>
+  /** Files and directories of the run that others may read. */
+  readonly open: Set<string>
+  samples: number
+}
+
+let farm: Farm
+let scratch: string
+let job: Job
+let main: StepResult
+let post: StepResult
+let seen: Seen
+let keyLines: string[]
+let between: string
+let filesBetween: readonly string[]
+const token = 'ghs_PlantedToken0123456789abcdefghijklmn'
+
+/** Each secret, and the forms in which it would be as good. */
+const forms = (secret: string) => [secret, Buffer.from(secret).toString('base64').replace(/=+$/, ''), encodeURIComponent(secret)]
+const password = () => farm.privateRegistry.password
+const login = () => `${farm.privateRegistry.username}:${password()}`
+/** The first line of a key's body is the same in many a key: it says `none` and `ssh-ed25519`. */
+const tellingLines = () => keyLines.filter((line) => !line.startsWith('b3BlbnNzaC1rZXktdjE'))
+const everySecret = () => [...tellingLines(), ...forms(password()), ...forms(login()), ...forms(token)]
+const find = (text: string): string | undefined => everySecret().find((secret) => text.includes(secret))
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  scratch = mkdtempSync(join(tmpdir(), 'keys-'))
+  const kinds = { ecdsa: [], rsa: ['-b', '2048'] }
+  const others = await Promise.all(
+    Object.entries(kinds).map(async ([kind, options]) => {
+      await run('ssh-keygen', ['-q', '-t', kind, ...options, '-N', '', '-C', '', '-f', join(scratch, kind)])
+      return readFileSync(join(scratch, kind), 'utf8')
+    }),
+  )
+  const keys = [...others, farm.privateKey].join('')
+  keyLines = keys.split('\n').filter((line) => line !== '' && !line.startsWith('-----'))
+  job = farmJob(farm, {
+    files: {
+      // The step prints what it was never given by us, to see that the log is masked inside our own lines, too.
+      Dockerfile: `FROM ${farm.images.privateBase}\nRUN --mount=type=bind,source=leak.txt,target=/leak cat /leak && sleep 0.3\n`,
+      'leak.txt': [`password ${password()}`, `token ${token}`, ...keyLines.map((line) => `key ${line}`), ''].join('\n'),
+    },
+  })
+  const { host, username } = farm.privateRegistry
+  const running = job.start(farmInputs(farm, { image: `${host}/acme/secret`, username, password: password(), 'github-token': token, 'ssh-private-key': keys }))
+  seen = { argvs: new Set(), environments: new Set(), files: new Map(), open: new Set(), samples: 0 }
+  const over = new AbortController()
+  const sampling = sample(over.signal)
+  main = await running.result
+  between = await onNodes()
+  filesBetween = [...filesBelow(job.temp)].filter((path) => find(tryRead(path)) !== undefined)
+  const cleaning = job.startPost()
+  post = await cleaning.result
+  over.abort()
+  await sampling
+})
+afterAll(() => {
+  job.end()
+  rmSync(scratch, { recursive: true, force: true })
+})
+
+async function sample(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const environment = tryRead(`/proc/${pid}/environ`)
+      if (!environment.includes(`HOME=${job.home}\0`)) continue
+      const argv = tryRead(`/proc/${pid}/cmdline`)
+      seen.argvs.add(argv)
+      // Our own process got its inputs that way; whom it starts must not.
+      if (!/dist\/(main|post)\/index\.js/.test(argv)) seen.environments.add(environment)
+    }
+    for (const path of [...filesBelow(job.temp), ...filesBelow(job.home)]) {
+      const secret = find(tryRead(path))
+      if (secret !== undefined) seen.files.set(path, secret)
+    }
+    for (const name of readdirSync(job.temp)) if ((lstatSync(join(job.temp, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o077) seen.open.add(name)
+    seen.samples++
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+function* filesBelow(dir: string): Generator<string> {
+  let names: string[] = []
+  try {
+    names = readdirSync(dir)
+  } catch {
+    // Gone meanwhile.
+  }
+  for (const name of names) {
+    const path = join(dir, name)
+    const found = lstatSync(path, { throwIfNoEntry: false })
+    if (found?.isDirectory()) yield* filesBelow(path)
+    else if (found?.isFile()) yield path
+  }
+}
+
+/** The places on both nodes that outlive a session, searched for every secret. */
+async function onNodes(): Promise<string> {
+  const places = '/home /root /tmp /var/tmp /run /etc /var/lib/docker/containers /var/lib/docker/volumes /proc/[0-9]*/environ /proc/[0-9]*/cmdline'
+  const outcomes = await Promise.all(
+    ['amd', 'arm'].map(async (name) => {
+      // A directory that machine and host share.
+      const patterns = join(farm.dir, name, 'share/patterns')
+      writeFileSync(patterns, everySecret().join('\n'))
+      const found = await farm.nodes[name]!.exec(`grep -rlFf /share/patterns ${places} 2>/dev/null`)
+      rmSync(patterns)
+      return found
+    }),
+  )
+  return outcomes.map(({ stdout }) => stdout).join('')
+}
+
+test('the run succeeds and leaves nothing behind', async () => {
+  expect([main.code, main.log]).toEqual([0, main.log])
+  expect([post.code, post.warnings]).toEqual([0, []])
+  expect(await leftovers(farm, job)).toEqual([])
+})
+
+describe('while it runs', () => {
+  test('it was watched', () => {
+    expect(seen.samples).toBeGreaterThan(20)
+    const programs = [...seen.argvs].map((argv) => argv.split('\0')[0]?.split('/').at(-1))
+    expect(programs).toEqual(expect.arrayContaining(['ssh', 'ssh-agent', 'buildx']))
+  })
+
+  test('no secret stands in an argv, or in the environment of what it starts', () => {
+    expect([...seen.argvs].filter((argv) => find(argv) !== undefined)).toEqual([])
+    expect([...seen.environments].flatMap((environment) => environment.split('\0')).filter((variable) => find(variable) !== undefined)).toEqual([])
+  })
+
+  test('no key and no token is in a file; the login is, in the one that docker reads, for this user alone', () => {
+    const files = [...seen.files].map(([path, secret]) => [path.slice(job.temp.length).replace(/mab-\w+/, 'mab'), secret])
+    expect(files).toEqual([['/mab/docker/config.json', Buffer.from(login()).toString('base64').replace(/=+$/, '')]])
+    expect([...seen.open]).toEqual([])
+  })
+})
+
+describe('the log', () => {
+  test('every line of every key is masked, and so are password and token', () => {
+    expect(main.masks).toEqual(expect.arrayContaining([...keyLines, password(), token]))
+  })
+
+  test('what a step prints of them is not seen', () => {
+    expect(main.log).toMatch(/│ \[.*2\/2\] password \*\*\*$/m)
+    expect(main.log.match(/│ \[.*2\/2\] key \*\*\*$/gm)?.length).toBe(2 * keyLines.length)
+    expect([find(main.log), find(post.log)]).toEqual([undefined, undefined])
+  })
+
+  test('and nothing but the masks themselves is left to the masks, in main and post', () => {
+    const printed = main.raw.split('\n').filter((line) => find(line) !== undefined && !line.startsWith('::add-mask::') && !/│ \[.*2\/2\] /.test(line))
+    expect([printed, find(post.raw)]).toEqual([[], undefined])
+  })
+})
+
+test('no secret is in outputs, state or summary', () => {
+  expect(find(JSON.stringify([main.outputs, main.state, post.outputs, post.state]) + main.summary + post.summary)).toBeUndefined()
+})
+
+test('between main and post no node holds one, and the runner only the login', () => {
+  expect(between.split('\n').filter((path) => path !== '' && !path.includes('/var/lib/docker/volumes/'))).toEqual([])
+  expect(filesBetween.map((path) => path.split('/').at(-1))).toEqual(['config.json'])
+  // What the build itself was given lies in the daemon's state, so the search does find.
+  expect(between).toContain('/var/lib/docker/volumes/')
+})
+
+test('after post no file holds one, here or on a node', async () => {
+  expect([...filesBelow(job.temp), ...filesBelow(job.home)]).toEqual([])
+  expect(await onNodes()).toBe('')
+})
+
+test('the image and what is attested of it hold none', async () => {
+  const { privateRegistry } = farm
+  const index = await privateRegistry.manifest('acme/secret', 'main')
+  const children = index?.json['manifests'] as { digest: string }[]
+  for (const child of children) {
+    const manifest = (await privateRegistry.manifest('acme/secret', child.digest))?.json as { config: { digest: string }; layers: { digest: string }[] }
+    for (const { digest } of [manifest.config, ...manifest.layers]) expect(find(Buffer.from(await privateRegistry.blob('acme/secret', digest)).toString('latin1'))).toBeUndefined()
+  }
+})

@@ -1,0 +1,144 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine } from '../farm/client.ts'
+import { attachFarm, type Farm, type FarmNode } from '../farm/farm.ts'
+import { openJob, type Job, type JobOptions } from './runner.ts'
+
+export { attachFarm }
+export type { Farm, FarmNode }
+
+/** An app with a slow step that a cache should save, and one that changes with each release. */
+export function app(farm: Farm, lines: readonly string[] = []): Record<string, string> {
+  return {
+    Dockerfile: [
+      `FROM ${farm.images.base}`,
+      'ARG EXTRAS=none',
+      'COPY deps.txt /deps.txt',
+      'RUN echo "dependencies for $(uname -m) with $EXTRAS" | tee /deps.log',
+      'COPY app.txt /app.txt',
+      'RUN cat /app.txt > /app.log',
+      ...lines,
+      '',
+    ].join('\n'),
+    'deps.txt': 'one\ntwo\n',
+    'app.txt': 'release 1\n',
+  }
+}
+
+/** A job on a runner that has the farm's tools and its local engine. */
+export function farmJob(farm: Farm, options: JobOptions = {}): Job {
+  return openJob({
+    ...options,
+    files: options.files ?? app(farm),
+    env: { PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}`, DOCKER_HOST: farm.local.dockerHost, ...options.env },
+  })
+}
+
+let images = 0
+
+/** A repository that no other test uses. */
+export function freshImage(farm: Farm): string {
+  return `${farm.registry.host}/acme/app-${process.pid}-${Date.now()}-${images++}`
+}
+
+export interface StoredIndex {
+  readonly digest: string
+  readonly annotations: Readonly<Record<string, string>>
+  readonly manifests: readonly {
+    readonly digest: string
+    readonly mediaType: string
+    readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string }
+    readonly annotations?: Readonly<Record<string, string>>
+  }[]
+}
+
+/** What the farm's registry holds under `image` and a tag or digest; undefined where nothing is. */
+export async function stored(farm: Farm, image: string, reference: string): Promise<StoredIndex | undefined> {
+  const found = await farm.registry.manifest(repositoryOf(farm, image), reference)
+  return found && { annotations: {}, manifests: [], ...found.json, digest: found.digest }
+}
+
+export async function storedTags(farm: Farm, image: string): Promise<string[]> {
+  return await farm.registry.tags(repositoryOf(farm, image))
+}
+
+function repositoryOf(farm: Farm, image: string): string {
+  return image.slice(farm.registry.host.length + 1)
+}
+
+/** What an author would write for the farm's two machines. */
+export function farmInputs(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return {
+    nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}\nlinux/arm64 = ${farm.nodes.arm.endpoint}`,
+    'ssh-private-key': farm.privateKey,
+    'ssh-known-hosts': farm.knownHosts,
+    'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`,
+    ...more,
+  }
+}
+
+/** What is still there of us: on the nodes, in the runner's directories, among the processes. */
+export async function leftovers(farm: Farm, job: Job): Promise<string[]> {
+  const engines = Object.entries<Engine>({ ...farm.nodes, local: farm.local })
+  const found = await Promise.all(
+    engines.map(async ([name, engine]) => {
+      const [containers, volumes] = await Promise.all([engine.containers(), engine.volumes()])
+      return [...containers.map((container) => `container ${container.name} on ${name}`), ...volumes.map((volume) => `volume ${volume} on ${name}`)]
+    }),
+  )
+  const files = [job.temp, job.home].flatMap((dir) => readdirSync(dir).map((file) => `file ${join(dir, file)}`))
+  return [...found.flat(), ...files, ...processesNaming(job.dir).map((line) => `process ${line}`)]
+}
+
+/** Command lines of running processes that hold the text. */
+export function processesNaming(text: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => tryRead(join('/proc', pid, 'cmdline')).replaceAll('\0', ' '))
+    .filter((line) => line.includes(text))
+}
+
+export function tryRead(path: string): string {
+  try {
+    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  } catch {
+    return ''
+  }
+}
+
+/** The first machine alone, for what one node can show. */
+export function oneNode(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return farmInputs(farm, { nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}`, ...more })
+}
+
+/** A few at a time: enough to keep two processors busy, not so many that they only wait for each other. */
+export async function severalAtATime<T, R>(items: readonly T[], work: (item: T) => Promise<R>, most = 4): Promise<R[]> {
+  const results: R[] = []
+  const queue = items.entries()
+  const worker = async (): Promise<void> => {
+    for (const [index, item] of queue) results[index] = await work(item)
+  }
+  await Promise.all(Array.from({ length: most }, worker))
+  return results
+}
+
+/** Waits for something to become true; the deadline is only there so that a failure ends. */
+export async function eventually<T>(what: string, look: () => Promise<T | undefined | false> | T | undefined | false, deadline = 60_000): Promise<T> {
+  const end = Date.now() + deadline
+  for (;;) {
+    const found = await look()
+    if (found !== undefined && found !== false) return found
+    if (Date.now() > end) throw new Error(`${what} did not come`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** The image configuration that a tag holds for a platform. */
+export async function imageConfig(farm: Farm, image: string, reference: string, platform: string): Promise<unknown> {
+  const repository = repositoryOf(farm, image)
+  const index = await stored(farm, image, reference)
+  const child = index?.manifests.find((manifest) => `${manifest.platform.os}/${manifest.platform.architecture}` === platform)
+  const manifest = await farm.registry.manifest(repository, child?.digest ?? '')
+  const { digest } = manifest?.json['config'] as { digest: string }
+  return JSON.parse(Buffer.from(await farm.registry.blob(repository, digest)).toString('utf8'))
+}

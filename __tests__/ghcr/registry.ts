@@ -1,0 +1,120 @@
+import type { Fault } from './faults.ts'
+import { isDigest, mediaTypes, parseManifest } from './manifest.ts'
+import { putManifest, unknownReferences } from './push.ts'
+import { answerBlobs } from './registry-blobs.ts'
+import { ociError, split } from './registry-auth.ts'
+import type { Access } from './registry-auth.ts'
+import type { Token } from './permissions.ts'
+import { createPackage, findPackage } from './state.ts'
+import type { NewPackage, Package } from './state.ts'
+import { serve } from './world.ts'
+import type { Answer, World } from './world.ts'
+
+export interface RegistryRequest {
+  method: string
+  path: string
+  query: URLSearchParams
+  header: (name: string) => string | undefined
+  body: Uint8Array
+  access: Access
+}
+
+const routes = [
+  ['manifest', /^\/v2\/(.+)\/manifests\/([^/]+)$/],
+  ['tags', /^\/v2\/(.+)\/tags\/list$/],
+  ['upload', /^\/v2\/(.+)\/blobs\/uploads?\/([^/]*)$/],
+  ['blob', /^\/v2\/(.+)\/blobs\/([^/]+)$/],
+  ['referrers', /^\/v2\/(.+)\/referrers\/([^/]+)$/],
+] as const
+
+export interface Route { what: (typeof routes)[number][0]; repository: string; reference: string }
+
+export function routeOf(path: string): Route | undefined {
+  for (const [what, pattern] of routes) {
+    const [, repository = '', reference = ''] = pattern.exec(path) ?? []
+    if (repository.includes('/')) return { what, repository, reference: decodeURIComponent(reference) }
+  }
+  return undefined
+}
+
+/** Answers one request to ghcr.io, by every rule there is. */
+export function callRegistry(world: World, request: RegistryRequest): Promise<Answer> {
+  const route = routeOf(request.path)
+  const endpoint = route ? `${request.method.toLowerCase()} ${route.what}` : 'ping'
+  return serve(world, { side: 'registry', endpoint, method: request.method, path: request.path }, () => (route ? perform(world, request, route) : ping(request)), spoiled)
+}
+
+const ping = ({ path }: RegistryRequest): Answer => (/^\/v2\/?$/.test(path) ? { status: 200, headers: {}, body: {} } : { status: 404, headers: {}, body: '404 page not found\n' })
+
+function spoiled({ retryAfter = 60 }: Fault, status: number): Answer {
+  if (status === 429) return ociError(429, 'TOOMANYREQUESTS', 'retry-after: 1s, allowed: 44000/minute', { 'retry-after': String(retryAfter) })
+  return status === 403 ? ociError(403, 'DENIED', 'denied') : ociError(status, 'UNKNOWN', 'unknown error')
+}
+
+function perform(world: World, request: RegistryRequest, route: Route): Answer {
+  const { repository } = route
+  const [owner, name] = split(repository)
+  if (repository !== repository.toLowerCase()) return ociError(400, 'NAME_INVALID', 'invalid repository name')
+  if (request.method === 'DELETE' && route.what !== 'upload') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
+  const reading = request.method === 'GET' || request.method === 'HEAD'
+  if (!request.access.may(repository, reading ? 'pull' : 'push')) {
+    return reading ? ociError(403, 'DENIED', 'requested access to the resource is denied') : ociError(403, 'DENIED', 'permission_denied: write_package')
+  }
+  const pkg = findPackage(world.state, owner, name)
+  if (route.what === 'referrers') return { status: 404, headers: {}, body: '404 page not found\n' }
+  if (route.what === 'manifest' && reading) return getManifest(pkg, request, route.reference)
+  if (!pkg && reading) return ociError(404, 'NAME_UNKNOWN', 'repository name not known to registry')
+  if (route.what === 'tags') return listTags(pkg!, request, repository)
+  const target = pkg ?? createPackage(world.state, { owner, name, ...firstRights(request.access.token) })
+  return route.what === 'manifest' ? storeManifest(world, target, request, route) : answerBlobs(world, target, request, route)
+}
+
+/** Whoever creates a package by pushing to it becomes its admin: the person, or the repository of the job. */
+const firstRights = (token: Token | undefined): Partial<NewPackage> =>
+  token?.kind === 'actions' ? { repository: token.repository } : token?.kind === 'classic' ? { roles: { [token.login]: 'admin' } } : {}
+
+const kind = (mediaType: string): string | undefined => (mediaType === mediaTypes.ociIndex ? 'index' : mediaType === mediaTypes.ociManifest ? 'manifest' : undefined)
+
+/** A wildcard does not count as support for OCI: seen on ghcr.io, and a trap for plain `fetch`. */
+function getManifest(pkg: Package | undefined, { method, header }: RegistryRequest, reference: string): Answer {
+  const digest = isDigest(reference) ? reference : pkg?.tags.get(reference)
+  const manifest = digest !== undefined && pkg?.active.has(digest) === true ? pkg.manifests.get(digest) : undefined
+  if (!manifest) return ociError(404, 'MANIFEST_UNKNOWN', 'manifest unknown')
+  const oci = kind(manifest.mediaType)
+  if (oci !== undefined && header('accept')?.includes(manifest.mediaType) !== true) {
+    return ociError(404, 'MANIFEST_UNKNOWN', `OCI ${oci} found, but Accept header does not support OCI ${oci === 'index' ? 'indexes' : 'manifests'}`)
+  }
+  const headers = { 'content-type': manifest.mediaType, 'docker-content-digest': manifest.digest, 'content-length': String(manifest.size), etag: `"${manifest.digest}"` }
+  return { status: 200, headers, ...(method === 'HEAD' ? {} : { body: manifest.body }) }
+}
+
+function storeManifest(world: World, pkg: Package, { method, body, header }: RegistryRequest, { repository, reference }: Route): Answer {
+  if (method !== 'PUT') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
+  const text = Buffer.from(body).toString('utf8')
+  const manifest = parseManifest((header('content-type') ?? '').replace(/;.*/, ''), text)
+  if (typeof manifest === 'string') return ociError(400, 'MANIFEST_INVALID', manifest)
+  const byDigest = isDigest(reference)
+  if (byDigest && reference !== manifest.digest) return ociError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
+  if (!byDigest && !/^\w[\w.-]{0,127}$/.test(reference)) return ociError(400, 'TAG_INVALID', 'manifest tag did not match URI')
+
+  const unknown = unknownReferences(pkg, manifest)
+  if (unknown.blobs.length > 0) return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${unknown.blobs.join(', ')}`)
+  if (world.rules.checkChildren && unknown.manifests.length > 0) return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `manifest blob unknown to registry: ${unknown.manifests.join(', ')}`)
+  putManifest(world.state, pkg, manifest, byDigest ? undefined : reference)
+  return { status: 201, headers: { location: `/v2/${repository}/manifests/${manifest.digest}`, 'docker-content-digest': manifest.digest } }
+}
+
+const defaultPage = 100
+const largestPage = 10_000
+
+/** Oldest first, a hundred unless asked for more. */
+function listTags(pkg: Package, { query }: RegistryRequest, repository: string): Answer {
+  const all = [...pkg.tags.keys()]
+  const last = query.get('last')
+  const size = Math.min(Number(query.get('n') ?? defaultPage) || defaultPage, largestPage)
+  // Nothing follows a tag that has vanished meanwhile: whoever pages cannot tell that from the end.
+  const from = last === null ? 0 : all.includes(last) ? all.indexOf(last) + 1 : all.length
+  const tags = all.slice(from, from + size)
+  const more = from + size < all.length
+  return { status: 200, headers: more ? { link: `</v2/${repository}/tags/list?last=${encodeURIComponent(tags.at(-1) ?? '')}&n=${size}>; rel="next"` } : {}, body: { name: repository, tags } }
+}

@@ -1,0 +1,321 @@
+import { careful, type Care } from '../../src/packages/care.ts'
+import { removeOwn } from '../../src/packages/own.ts'
+import type { RunAnswer } from '../../src/packages/run-of.ts'
+import { openRunBook, openRuns } from '../../src/packages/runs.ts'
+import { sweep } from '../../src/packages/sweep.ts'
+import { days, hours } from '../ghcr/clock.ts'
+import { pushRelease } from '../ghcr/histories.ts'
+import { root } from '../ghcr/permissions.ts'
+import { seeded, type Random } from '../ghcr/random.ts'
+import { declareRun, endRun, findRun, forgetRun } from '../ghcr/runs.ts'
+import { settle } from '../ghcr/state.ts'
+import { calm, type Rules, type World } from '../ghcr/world.ts'
+import { begin, closureOf, createModel, expire, firstRun, isWhole, leftovers, pin, promote, publish, release, repository, retag, type Attempt, type Model } from './model.ts'
+import { placeIn, requestIn } from './place.ts'
+import { crash, settled, startTask, type Task } from './tasks.ts'
+
+export const kinds = ['build', 'begin', 'publish', 'post', 'sweep', 'sweep run', 'retag index', 'retag child', 'promote', 'release', 'drop', 'foreign', 'pin', 'end', 'rerun', 'forget', 'advance', 'crash', 'fault'] as const
+
+export interface Step {
+  /** How many calls of those at work come first. */
+  readonly after: number
+  readonly kind: (typeof kinds)[number]
+  readonly pick: number
+}
+
+export interface History {
+  readonly seed: number
+  readonly lag: number
+  readonly freshGet: boolean
+  readonly order: Rules['lists']['order']
+  readonly pageSize: number
+  readonly steps: readonly Step[]
+}
+
+export interface Variant {
+  readonly care: Care
+  /** Takes the time a version was made for the end of the run that made it. */
+  readonly trustsTimestamps?: boolean
+}
+
+export class Violation extends Error {}
+
+interface Play {
+  readonly history: History
+  readonly variant: Variant
+  readonly model: Model
+  readonly tasks: Task[]
+  readonly random: Random
+  free: boolean
+  violation: Violation | undefined
+}
+
+/** Plays it to its end. @throws Violation where something that lives lost anything, or something dead is left */
+export async function play(history: History, variant: Variant = { care: careful }): Promise<void> {
+  const rules: Rules = { ...calm, checkAnswers: false, lists: { ...calm.lists, lag: history.lag, freshGet: history.freshGet, order: history.order } }
+  const model = createModel(rules, history.seed)
+  declareRun(model.world.state, { repository, id: sweepingRun })
+  const playing: Play = { history, variant, model, tasks: [], random: seeded(history.seed), free: false, violation: undefined }
+  for (const step of history.steps) {
+    await goOn(playing, step.after)
+    if (process.env['TRACE']) console.log('STEP', JSON.stringify(step))
+    act(playing, step)
+    check(playing)
+    if (playing.violation) throw playing.violation
+  }
+  await goOn(playing, Infinity)
+  await finish(playing)
+}
+
+/** Lets those at work make so many calls, of one and another. */
+async function goOn(playing: Play, calls: number): Promise<void> {
+  for (let left = calls; left > 0; left--) {
+    const alive = playing.tasks.filter(({ done, waiting }) => !done && waiting.length > 0)
+    const task = alive[Math.floor(playing.random() * alive.length)]
+    if (!task) return
+    const next = task.waiting.splice(Math.floor(playing.random() * task.waiting.length), 1)[0]
+    next?.go()
+    await settled()
+    healed(playing)
+    if (playing.violation) throw playing.violation
+  }
+}
+
+function act(playing: Play, { kind, pick }: Step): void {
+  const { model } = playing
+  const { world: { state, faults }, clock, attempts } = model
+  const run = firstRun + (pick % 3)
+  const built = attempts.filter(({ index, ephemeral }) => index !== undefined && ephemeral)
+  const one = built[pick % Math.max(1, built.length)]
+  switch (kind) {
+    case 'build':
+    case 'begin':
+      if (findRun(state, repository, run)?.status !== 'completed') {
+        const made = begin(model, run, true, pick % 5 !== 0, `content ${pick % 4}`)
+        if (kind === 'build') publish(model, made, pick % 2 ? `pr-${run}` : `pr-${run}-slim`)
+      }
+      return
+    case 'publish':
+      publishOne(playing, pick)
+      return
+    case 'post':
+      if (one) startPost(playing, one)
+      return
+    case 'sweep':
+      startSweep(playing)
+      return
+    case 'sweep run':
+      startSweep(playing, run)
+      return
+    case 'retag index':
+      if (one?.index) retag(model, one.index.digest, `stable-${pick % 2}`)
+      return
+    case 'retag child':
+      if (one) retag(model, one.entries[pick % one.entries.length]!.version.digest, `child-${pick % 2}`)
+      return
+    case 'promote':
+      if (one) promote(model, one.entries.filter((_, at) => (pick >> at) % 2 === 0), pick % 3 === 0 ? 'latest' : `promoted-${pick % 2}`)
+      return
+    case 'release':
+      release(model, pick % 3, pick % 2 ? 'latest' : `v${pick % 3}`)
+      return
+    case 'drop':
+      drop(model, pick)
+      return
+    case 'foreign':
+      foreign(model, pick)
+      return
+    case 'pin':
+      pin(model, `pinned ${pick % 2}`)
+      return
+    case 'end':
+      endOf(model, run)
+      return
+    case 'rerun':
+      rerun(model, run)
+      return
+    case 'forget':
+      forgetRun(state, repository, run)
+      return
+    case 'advance':
+      clock.advance(pick % 2 ? 2 * hours : 2 * days)
+      expire(model)
+      return
+    case 'crash': {
+      const alive = playing.tasks.filter(({ done }) => !done)
+      const task = alive[pick % Math.max(1, alive.length)]
+      if (task) crash(task)
+      return
+    }
+    case 'fault': faults.push({ side: pick % 3 ? 'rest' : 'registry', answer: ([429, 403, 500, 502, 'reset', 'timeout'] as const)[pick % 6]!, skip: pick % 4, when: pick % 2 ? 'after' : 'before', retryAfter: 1 })
+  }
+}
+
+function publishOne(playing: Play, pick: number): void {
+  const { model } = playing
+  const open = model.attempts.filter((made) => !made.index && made.ephemeral && isCurrent(model, made))
+  const made = open[pick % Math.max(1, open.length)]
+  if (made && !publish(model, made, `pr-${made.run}`) && !model.given.has(made.run)) playing.violation = new Violation(`run ${made.run} lost what it was about to publish`)
+}
+
+const isCurrent = ({ world: { state } }: Model, { run, attempt }: Attempt): boolean => {
+  const known = findRun(state, repository, run)
+  return known?.status === 'in_progress' && known.attempt === attempt
+}
+
+/** Somebody else's tag goes on to something new. */
+function drop(model: Model, pick: number): void {
+  const others = [...model.living.keys()].filter((tag) => !tag.startsWith('pr-'))
+  const tag = others[pick % Math.max(1, others.length)]
+  if (tag !== undefined) release(model, 7, tag)
+}
+
+/** Another tool's temporary image, without any mark, of the same content as a release. */
+function foreign(model: Model, pick: number): void {
+  const run = firstRun + 100 + (pick % 2)
+  if (findRun(model.world.state, repository, run)) return
+  const pushed = pushRelease(model.world.state, model.pkg, { tag: `pr-${run}`, content: `release ${pick % 3}`, provenance: false })
+  declareRun(model.world.state, { repository, id: run })
+  model.living.set(`pr-${run}`, { digest: pushed.index.digest, since: model.calls, run })
+}
+
+function endOf({ world: { state } }: Model, run: number): void {
+  if (findRun(state, repository, run)?.status === 'in_progress') endRun(state, repository, run, 'cancelled')
+}
+
+/** Started again: what it has pushed so far may be needed. */
+function rerun(model: Model, run: number): void {
+  const { world: { state }, pkg, living } = model
+  const known = findRun(state, repository, run)
+  if (known?.status !== 'completed') return
+  declareRun(state, { repository, id: run, status: 'in_progress', conclusion: null, attempt: known.attempt + 1 })
+  for (const tag of [`pr-${run}`, `pr-${run}-slim`]) {
+    const digest = pkg.tags.get(tag)
+    if (digest !== undefined && isWhole(pkg, tag, digest) && model.attempts.some((made) => made.index?.digest === digest && !model.given.has(run) && !model.posted.has(made.nonce))) living.set(tag, { digest, since: model.calls, run, revived: true })
+  }
+}
+
+function startPost(playing: Play, made: Attempt): void {
+  const { model, variant } = playing
+  model.posted.add(made.nonce)
+  for (const [tag, { digest, run }] of model.living) if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
+  start(playing, `post ${made.nonce}`, (world) => removeOwn(placeOf(playing, world, made.nonce), made.own, variant.care))
+}
+
+function startSweep(playing: Play, run?: number): void {
+  const { model } = playing
+  if (run !== undefined) {
+    model.given.add(run)
+    for (const [tag, living] of model.living) if (living.run === run) model.living.delete(tag)
+  }
+  start(playing, `sweep ${playing.tasks.length}`, (world) => sweepIn(playing, world, run))
+}
+
+function sweepIn(playing: Play, world: World, run?: number) {
+  const { model, variant } = playing
+  const asked = openRuns(requestIn(world, root), repository)
+  const ask = variant.trustsTimestamps ? async (id: string): Promise<RunAnswer> => made(await asked(id)) : asked
+  const rules = () => ({ now: model.clock.now(), olderThan: 3 * days, ...(run !== undefined && { runId: String(run) }) })
+  return sweep(placeOf(playing, world, `${sweepingRun}-1-sweep`), { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) }, openRunBook(ask, rules, variant.care), variant.care)
+}
+
+const made = (answer: RunAnswer): RunAnswer => (typeof answer === 'string' ? answer : { ...answer, completed: true, endedAt: answer.createdAt })
+
+/** The run that sweeps, which ends like any other. */
+const sweepingRun = firstRun + 800
+
+function placeOf({ model, history }: Play, world: World, mark: string) {
+  const sleep = (ms: number) => {
+    model.clock.advance(Math.min(ms, 1000))
+    return Promise.resolve()
+  }
+  return placeIn({ world, clock: { now: () => model.clock.now(), sleep }, pageSize: history.pageSize, mark })
+}
+
+function start(playing: Play, name: string, work: (world: World) => Promise<unknown>): void {
+  const { model, tasks } = playing
+  let before = ''
+  const world: World = { ...model.world, afterEach: () => undefined }
+  const task = startTask(name, world, work, () => playing.free, (call) => {
+    model.calls++
+    const id = call.path.split('/').at(-1) ?? ''
+    if (call.endpoint === 'get tags') task.look = model.calls
+    if (call.endpoint === 'list versions' && before !== call.endpoint) task.list = model.calls
+    if (call.endpoint === 'get version') task.gets.set(id, model.calls)
+    if (call.endpoint === 'get run') task.run = model.calls
+    if (call.endpoint === 'head manifest') task.head = model.calls
+    before = call.endpoint
+    if (process.env['TRACE']) console.log(model.calls, name, call.endpoint, call.path.replace(/.*\//, '').slice(0, 16), model.pkg.versions.get(Number(id))?.digest.slice(7, 15) ?? '')
+  }, (call) => check(playing, task, call.endpoint, call.path.split('/').at(-1)))
+  tasks.push(task)
+}
+
+/** What lives is whole; else whose fault is it, and could it have been known? */
+function check(playing: Play, task?: Task, endpoint = '', id = ''): void {
+  const { model, history } = playing
+  const { pkg, living, pinned } = model
+  for (const digest of pinned) if (!pkg.active.has(digest)) playing.violation ??= new Violation(`${task?.name ?? 'somebody'} deleted ${digest}, which is used without a tag`)
+  for (const [tag, alive] of living) {
+    if (isWhole(pkg, tag, alive.digest)) continue
+    if (alive.wounded && [...alive.wounded].some((name) => name !== task?.name) && pkg.tags.get(tag) === alive.digest) {
+      if (task && endpoint === 'delete version') alive.wounded.add(task.name)
+      continue
+    }
+    const deleted = pkg.versions.get(Number(id))?.digest
+    const inOrder = history.lag === 0 && history.order === 'newest'
+    const seen = task && Math.max(task.look, inOrder ? task.list : -1)
+    if (task && seen !== undefined && endpoint === 'put manifest' && alive.since >= task.head) living.delete(tag)
+    else if (task && seen !== undefined && endpoint === 'delete version' && deleted === alive.digest) {
+      const last = alive.revived ? task.run : Math.max(seen, history.freshGet ? (task.gets.get(id) ?? -1) : -1)
+      if (alive.since >= last) living.delete(tag)
+      else playing.violation ??= new Violation(`${task.name} deleted ${tag}`)
+    } else if (task && seen !== undefined && endpoint === 'delete version' && closureOf(pkg, alive.digest).has(deleted ?? '') && alive.since >= seen) (alive.wounded ??= new Set()).add(task.name)
+    else if (!alive.wounded?.has(task?.name ?? '')) playing.violation ??= new Violation(`${task?.name ?? 'somebody'} broke ${tag} by ${endpoint}`)
+  }
+}
+
+/** Who is done and has not died has mended what it broke. */
+function healed({ model, tasks }: Play): void {
+  for (const [tag, alive] of model.living) {
+    for (const name of alive.wounded ?? []) {
+      const task = tasks.find((one) => one.name === name)
+      if (!task?.done || task.crashed) continue
+      alive.wounded?.delete(name)
+      if (alive.wounded?.size === 0) {
+        delete alive.wounded
+        if (!isWhole(model.pkg, tag, alive.digest)) throw new Violation(`${name} broke ${tag} and did not mend it`)
+      }
+    }
+  }
+}
+
+async function finish(playing: Play): Promise<void> {
+  const { model } = playing
+  const { world, clock, pkg, living } = model
+  playing.free = true
+  world.faults.length = 0
+  Object.assign(world.rules, { lists: calm.lists })
+  settle(world.state)
+  const last = firstRun + 900
+  publish(model, begin(model, last, true, true), `pr-${last}`)
+  for (const run of world.state.runs.values()) if (run.status !== 'completed') endRun(world.state, repository, run.id)
+  clock.advance(100 * days)
+  expire(model)
+  for (const [tag, { run }] of living) if (run !== undefined) living.delete(tag)
+  const told = []
+  for (let n = 0; n < 2; n++) told.push(await sweepIn(playing, world))
+  const hurt = [...living].filter(([tag, { digest }]) => !isWhole(pkg, tag, digest)).map(([tag]) => tag)
+  const broken = hurt.filter((tag) => !isUnprovable(model, tag))
+  if (broken.length > 0) throw new Violation(`still broken in the end: ${broken.join(', ')}`)
+  const tags = [...pkg.tags.keys()].filter((tag) => tag.startsWith('pr-'))
+  const left = leftovers(model)
+  if (tags.length + left.length > 0) throw new Violation(`left in the end: ${[...tags, ...left].join(', ')}; ${JSON.stringify(told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored]))}`)
+}
+
+/** Broken by one that died, with nothing left that tells whose the missing was: only a person can restore that. */
+function isUnprovable({ pkg, living, ours }: Model, tag: string): boolean {
+  const alive = living.get(tag)
+  if (!alive?.wounded) return false
+  const missing = [...closureOf(pkg, alive.digest)].filter((digest) => !pkg.active.has(digest))
+  return !missing.some((digest) => [...pkg.active.keys()].some((parent) => ours.has(parent) && closureOf(pkg, parent).has(digest)))
+}

@@ -1,0 +1,105 @@
+import { GithubError } from '../../src/packages/github-errors.ts'
+import { openGithubPackages, type GithubRequest } from '../../src/packages/github.ts'
+import { openPlace, type Clock, type ManifestStore, type Place } from '../../src/packages/place.ts'
+import { RegistryError } from '../../src/registry/client.ts'
+import { registryCalls, restCalls } from '../ghcr/calls.ts'
+import { ConnectionLost } from '../ghcr/faults.ts'
+import { root, type Token } from '../ghcr/permissions.ts'
+import type { Answer, World } from '../ghcr/world.ts'
+
+/** A repository of the world as the engine sees it: no sockets, the clock of the world. */
+export interface Simulated {
+  readonly world: World
+  readonly clock: Clock
+  readonly token?: Token
+  readonly repository?: string
+  readonly mark?: string
+  readonly until?: number
+  readonly ownerKind?: 'orgs' | 'users'
+  /** Versions on a page, 100 unless told: small packages have many pages then, too. */
+  readonly pageSize?: number
+}
+
+export function placeIn(simulated: Simulated): Place {
+  const { world, clock, token = root, repository = 'acme/shop/api', mark = '999-1-sweep', until = Infinity, ownerKind, pageSize } = simulated
+  const [owner = '', ...name] = repository.split('/')
+  const registry = storeIn(world, token)
+  const api = openGithubPackages({ request: patiently(requestIn(world, token, pageSize), clock), owner, name: name.join('/'), registry, mark, clock, ...(ownerKind && { ownerKind }) })
+  return openPlace({ api, registry, repository, name: `ghcr.io/${repository}`, clock, until })
+}
+
+/** GitHub's REST API by the routes of octokit. */
+export function requestIn(world: World, token: Token, pageSize = 100): GithubRequest {
+  const rest = restCalls(world, token)
+  return async (route, { owner, name, id, page, state, repo }) => {
+    const scope = route.includes('/orgs/') ? 'orgs' : 'users'
+    const at = { scope, owner: String(owner), name: String(name) } as const
+    const answer = await (route.includes('/actions/runs/{id}')
+      ? rest.getRun(`${String(owner)}/${String(repo)}`, Number(id))
+      : route.startsWith('DELETE')
+        ? rest.deleteVersion(at, Number(id))
+        : route.startsWith('POST')
+          ? rest.restoreVersion(at, Number(id))
+          : id === undefined
+            ? rest.listVersions(at, { page: Number(page), perPage: pageSize, state: state === 'deleted' ? 'deleted' : 'active' })
+            : rest.getVersion(at, Number(id)))
+    if (answer.status >= 400) throw refusal(answer)
+    return { data: answer.body, link: answer.headers['link'] ?? '' }
+  }
+}
+
+function refusal({ status, headers, body }: Answer): GithubError {
+  const message = typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : 'Unicorn!'
+  return new GithubError(status, message, { retryAfter: Number(headers['retry-after'] ?? 0) })
+}
+
+/** As octokit's plugins do: waits as told, and repeats what failed on the other side. */
+function patiently(request: GithubRequest, clock: Clock): GithubRequest {
+  return async (route, parameters) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (!route.startsWith('GET')) await clock.sleep(1000)
+        return await request(route, parameters)
+      } catch (error) {
+        const limited = error instanceof GithubError && (error.status === 429 || error.message.includes('rate limit'))
+        const again = limited || error instanceof ConnectionLost || (error instanceof GithubError && error.status >= 500)
+        if (!again || attempt > 5) throw error
+        await clock.sleep(limited ? (error.cause as { retryAfter: number }).retryAfter * 1000 : 1000)
+      }
+    }
+  }
+}
+
+export function storeIn(world: World, token: Token = root): ManifestStore {
+  const calls = registryCalls(world, token)
+  const checked = async (work: () => Promise<Answer>): Promise<Answer> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await work()
+        if (answer.status < 400) return answer
+        const kind = answer.status === 404 ? 'not-found' : answer.status === 429 || answer.status >= 500 ? 'server' : 'denied'
+        throw new RegistryError(`the registry said ${answer.status}`, { kind, host: 'ghcr.io', status: answer.status, transient: kind === 'server' })
+      } catch (error) {
+        const again = error instanceof ConnectionLost || (error instanceof RegistryError && error.transient)
+        if (!again || attempt > 5) throw error
+      }
+    }
+  }
+  return {
+    getManifest: async (repository, reference) => {
+      const { body, headers } = await checked(() => calls.getManifest(repository, reference))
+      return { bytes: new TextEncoder().encode(body as string), mediaType: headers['content-type'] ?? '', digest: headers['docker-content-digest'] ?? '' }
+    },
+    headManifest: async (repository, reference) => {
+      try {
+        return (await checked(() => calls.headManifest(repository, reference))).headers['docker-content-digest']
+      } catch (error) {
+        if (error instanceof RegistryError && error.kind === 'not-found') return undefined
+        throw error
+      }
+    },
+    putManifest: async (repository, reference, bytes, mediaType) => (await checked(() => calls.putManifest(repository, reference, mediaType, new TextDecoder().decode(bytes)))).headers['docker-content-digest'] ?? '',
+    listTags: async (repository) => ((await checked(() => calls.listTags(repository, { n: 10_000 }))).body as { tags: string[] }).tags,
+    getBlob: (_, digest) => Promise.resolve(new Uint8Array(world.state.blobs.get(digest) ?? [])),
+  }
+}

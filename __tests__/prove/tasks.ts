@@ -1,0 +1,54 @@
+import type { Call } from '../ghcr/call-log.ts'
+import type { World } from '../ghcr/world.ts'
+
+/** A cleanup at work; each of its calls waits until it may go on. */
+export interface Task {
+  readonly name: string
+  readonly waiting: { call: Call; go: () => void; kill: (error: Error) => void }[]
+  /** When it last looked: at the registry's tags, at a list, at a version. */
+  look: number
+  list: number
+  run: number
+  head: number
+  readonly gets: Map<string, number>
+  crashed: boolean
+  done: boolean
+}
+
+class Killed extends Error {}
+
+/** Starts it on a view of the world whose calls stop at our gate. */
+export function startTask(name: string, world: World, work: (world: World) => Promise<unknown>, isFree: () => boolean, before: (call: Call) => void, after: (call: Call) => void): Task {
+  const task: Task = { name, waiting: [], look: -1, list: -1, run: -1, head: -1, gets: new Map(), crashed: false, done: false }
+  const view: World = {
+    ...world,
+    beforeEach: (call) => {
+      if (task.crashed) throw new Killed('killed')
+      if (isFree()) return
+      return new Promise<void>((resolve, reject) => {
+        const go = () => {
+          before(call)
+          resolve()
+        }
+        task.waiting.push({ call, go, kill: reject })
+      })
+    },
+    afterEach: after,
+  }
+  void work(view)
+    .catch((error: unknown) => {
+      if (!task.crashed) throw error
+    })
+    .finally(() => {
+      task.done = true
+    })
+  return task
+}
+
+export function crash(task: Task): void {
+  task.crashed = true
+  for (const { kill } of task.waiting.splice(0)) kill(new Killed('killed'))
+}
+
+/** All that can go on without us has gone on. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

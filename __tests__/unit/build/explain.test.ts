@@ -1,0 +1,39 @@
+import { describe, expect, test } from '@jest/globals'
+import { explainLane, type LaneEnd } from '../../../src/build/explain.ts'
+
+const end = (fields: Partial<LaneEnd>): LaneEnd => ({ what: 'linux/arm64 slim', node: 'arm', code: 1, failed: [], words: [], lost: undefined, ...fields })
+const step = (error: string, name = '[2/3] RUN make', output: readonly string[] = []) => ({ target: 'arm', name, error, output })
+
+describe('explainLane', () => {
+  test.each([
+    ['a step of the Dockerfile', end({ failed: [step('process "/bin/sh -c make" did not complete successfully: exit code: 2', undefined, ['cc: not found'])] }), 'build', /linux\/arm64 slim: \[2\/3\] RUN make failed: process .* exit code: 2/],
+    ['a connection that ended', end({ lost: 'Timeout, server arm not responding.', failed: [step('rpc error: code = Unavailable desc = error reading from server: EOF')] }), 'node', /connection to node arm ended/],
+    ['a BuildKit that went away', end({ failed: [step('rpc error: code = Unavailable desc = error reading from server: EOF')] }), 'node', /Node arm was lost/],
+    ['a full disk', end({ failed: [step('failed to copy: write /x: no space left on device')] }), 'node', /out of disk space/],
+    ['a push that is refused', end({ failed: [step('failed to push r/a: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 401 Unauthorized', 'exporting to image')] }), 'registry', /refuses the push/],
+    ['a registry that is down', end({ failed: [step('failed to push r/a: unexpected status from HEAD request to http://r/v2/a: 503 Service Unavailable', 'exporting to image')] }), 'registry', /failed during the push/],
+    ['a base image that is private', end({ failed: [step('docker.io/acme/private: failed to resolve source metadata for docker.io/acme/private: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed', '[internal] load metadata for docker.io/acme/private:1')] }), 'registry', /docker\.io\/acme\/private:1 may not be pulled for linux\/arm64 slim/],
+    ['a registry that limits pulls', end({ failed: [step('failed to resolve source metadata: unexpected status from HEAD request to https://registry-1.docker.io/v2/library/alpine/manifests/3: 429 Too Many Requests', '[internal] load metadata for docker.io/library/alpine:3')] }), 'registry', /allows no more pulls/],
+    ['a base image that is not there', end({ failed: [step('docker.io/library/alpin:3: not found', '[1/3] FROM docker.io/library/alpin:3')] }), 'build', /alpin:3 does not exist/],
+    ['a base image that breaks off', end({ failed: [step('failed to copy: httpReadSeeker: failed open: read tcp: connection reset by peer', '[1/3] FROM docker.io/library/alpine:3')] }), 'node', /could not be pulled/],
+    ['a BuildKit that cannot start', end({ words: ['ERROR: failed to initialize builder n (n): Error response from daemon: pull access denied'] }), 'node', /does not start on node arm/],
+    ['a Dockerfile that cannot be read', end({ words: ['ERROR: target arm: failed to solve: dockerfile parse error on line 3: unknown instruction: RUNN'] }), 'build', /linux\/arm64 slim: dockerfile parse error on line 3/],
+    ['nothing said at all', end({ code: 137 }), 'build', /buildx ended with code 137/],
+  ])('%s', (_, given, kind, headline) => {
+    const failure = explainLane(given)
+    expect(failure.kind).toBe(kind)
+    expect(failure.message).toMatch(headline)
+    expect(failure.hint).not.toBe('')
+  })
+
+  test('a sibling that was cancelled is not the cause', () => {
+    const failure = explainLane(end({ failed: [step('process "/bin/sh -c make" did not complete successfully: exit code: 2'), step('context canceled', '[3/3] RUN other')] }))
+    expect(failure.message).toContain('[2/3] RUN make')
+  })
+
+  test('the last lines of the step are kept', () => {
+    const failure = explainLane(end({ failed: [step('process "x" did not complete successfully: exit code: 1', undefined, Array.from({ length: 20 }, (_, i) => `line ${i}`))] }))
+    expect(failure.details).toHaveLength(12)
+    expect(failure.details.at(-1)).toBe('line 19')
+  })
+})

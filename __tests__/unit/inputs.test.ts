@@ -1,0 +1,184 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { readInputs, secretsOf } from '../../src/inputs.ts'
+import { InputError } from '../../src/plan/mistake.ts'
+import { knownHost, otherKey, plainKey } from './fixtures/keys.ts'
+import { world, type Given } from './fixtures/world.ts'
+
+const read = (given: Given = {}) => readInputs(...world(given))
+
+test('the README example', async () => {
+  const inputs = await read({
+    nodes: 'linux/amd64 = local\nlinux/arm64 = ssh://ci@arm.example.com',
+    'ssh-private-key': plainKey,
+    'ssh-known-hosts': knownHost,
+    'github-token': 'ghs_1',
+    cache: 'registry',
+    push: 'true',
+    context: '.',
+    cleanup: 'auto',
+  })
+  const common = { driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }
+  expect(inputs).toEqual({
+    nodes: [
+      { name: 'local', endpoint: { kind: 'local' }, platforms: ['linux/amd64'], ...common },
+      { name: 'arm.example.com', endpoint: { kind: 'ssh', user: 'ci', host: 'arm.example.com', port: 22 }, platforms: ['linux/arm64'], ...common },
+    ],
+    sshKeys: [expect.stringMatching(/^-----BEGIN OPENSSH PRIVATE KEY-----\n[^]+\n-----END OPENSSH PRIVATE KEY-----\n$/)],
+    knownHosts: `${knownHost}\n`,
+    variants: [
+      {
+        name: '',
+        images: [{ registry: 'ghcr.io', path: 'acme/app' }],
+        tags: [{ registry: 'ghcr.io', path: 'acme/app', tag: 'main' }],
+        platforms: [],
+        context: '/w',
+        buildArgs: {},
+        labels: {},
+      },
+    ],
+    cache: { kind: 'registry' },
+    push: true,
+    provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1',
+    logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1' }],
+    token: 'ghs_1',
+    cleanup: 'auto',
+  })
+})
+
+test('nothing but an image: the local engine, its own platform', async () => {
+  const { nodes } = await read({ nodes: '' })
+  expect(nodes).toEqual([{ name: 'local', endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }])
+})
+
+test('variants are laid over the step', async () => {
+  const { variants } = await read({
+    variants: 'slim: {build-args: EXTRAS=, platforms: linux/amd64, file: app/prod.Dockerfile}\nfull:\n  build-args: {EXTRAS: all, PYTHON: 3.10}\n  labels:\n    - a=2\n  tag-suffix: ""\n  target: full',
+    'build-args': 'BASE=1\nTOKEN\nUNSET',
+    labels: 'a=1',
+    platforms: 'linux/arm64',
+    target: 'base',
+    tags: 'latest, ghcr.io/acme/other:x',
+    TOKEN: 'from env',
+  })
+  expect(variants).toEqual([
+    expect.objectContaining({
+      name: 'slim',
+      tags: [{ registry: 'ghcr.io', path: 'acme/app', tag: 'latest-slim' }, { registry: 'ghcr.io', path: 'acme/other', tag: 'x-slim' }],
+      images: [{ registry: 'ghcr.io', path: 'acme/app' }, { registry: 'ghcr.io', path: 'acme/other' }],
+      platforms: ['linux/amd64'],
+      file: '/w/app/prod.Dockerfile',
+      target: 'base',
+      buildArgs: { BASE: '1', TOKEN: 'from env', EXTRAS: '' },
+      labels: { a: '1' },
+    }),
+    expect.objectContaining({ name: 'full', platforms: ['linux/arm64'], target: 'full', buildArgs: { BASE: '1', TOKEN: 'from env', EXTRAS: 'all', PYTHON: '3.10' }, labels: { a: '2' } }),
+  ])
+})
+
+test('variant names the cache only', async () => {
+  const { variants } = await read({ variant: 'slim' })
+  expect(variants[0]).toMatchObject({ name: 'slim', tags: [{ tag: 'main' }] })
+})
+
+describe('image and tags', () => {
+  test.each<[string, Given, string[]]>([
+    ['all images', { image: 'ghcr.io/acme/app, acme/app\nnginx', tags: '1' }, ['ghcr.io/acme/app:1', 'docker.io/acme/app:1', 'docker.io/library/nginx:1']],
+    ['references without image', { image: '', tags: 'ghcr.io/acme/app:1\nlocalhost:5000/x:2' }, ['ghcr.io/acme/app:1', 'localhost:5000/x:2']],
+    ['push: false without image', { image: '', push: 'false' }, []],
+    ['push: false without tags', { push: 'false' }, []],
+    ['push: false with tags', { push: 'False', tags: 'a' }, ['ghcr.io/acme/app:a']],
+    ['duplicates', { tags: 'a,a\na\nghcr.io/acme/app:a' }, ['ghcr.io/acme/app:a']],
+    ['comments', { tags: '# nightly\n\na, b\r\n# c' }, ['ghcr.io/acme/app:a', 'ghcr.io/acme/app:b']],
+    ['a pull request', { event: { name: 'pull_request', ref: 'refs/pull/7/merge' } }, ['ghcr.io/acme/app:pr-4711']],
+  ])('%s', async (_, given, expected) => {
+    const { variants } = await read(given)
+    expect(variants[0]?.tags.map(({ registry, path, tag }) => `${registry}/${path}:${tag}`)).toEqual(expected)
+  })
+})
+
+describe('context and file', () => {
+  test.each<[string, Given, string, string | undefined]>([
+    ['a directory', { context: 'app' }, '/w/app', undefined],
+    ['outside of the workspace', { context: '/elsewhere' }, '/elsewhere', undefined],
+    ['a Dockerfile elsewhere', { context: 'empty', file: './app/prod.Dockerfile' }, '/w/empty', '/w/app/prod.Dockerfile'],
+    ['a lower-case dockerfile', { context: 'lower' }, '/w/lower', '/w/lower/dockerfile'],
+    ['Git over HTTPS', { context: 'https://github.com/acme/app.git#main:docker', file: 'x/Dockerfile' }, 'https://github.com/acme/app.git#main:docker', 'x/Dockerfile'],
+    ['Git over SSH', { context: 'git@github.com:acme/app.git' }, 'git@github.com:acme/app.git', undefined],
+    ['Git without scheme', { context: 'github.com/acme/app' }, 'github.com/acme/app', undefined],
+    ['a tarball', { context: 'http://example.com/app.tar.gz' }, 'http://example.com/app.tar.gz', undefined],
+    ['a Dockerfile from the web', { file: 'https://example.com/Dockerfile' }, '/w', 'https://example.com/Dockerfile'],
+  ])('%s', async (_, given, context, file) => {
+    const { variants } = await read(given)
+    expect([variants[0]?.context, variants[0]?.file]).toEqual([context, file])
+  })
+})
+
+test('names of the forge with capitals are lowered, since expressions cannot do it; others are the author’s', async () => {
+  const { variants } = await read({ image: 'ghcr.io/Acme/App\nghcr.io/Acme/other', tags: 'ghcr.io/Acme/App-x:1, 2', event: { repository: 'Acme/App' } })
+  expect(variants[0]?.images.map(({ path }) => path)).toEqual(['acme/app', 'acme/other', 'acme/app-x'])
+  await expect(read({ image: 'ghcr.io/Else/App', event: { repository: 'Acme/App' } })).rejects.toThrow()
+})
+
+describe('logins', () => {
+  const own = { registry: 'ghcr.io', username: 'octo', password: 't' }
+  const bot = { username: 'bot', password: 'p' }
+  test.each<[string, Given, unknown[]]>([
+    ['the forge\'s own', { 'github-token': 't' }, [own]],
+    ['no token', {}, []],
+    ['another registry', { 'github-token': 't', image: 'quay.io/acme/app' }, []],
+    ['given for the own', { 'github-token': 't', ...bot }, [{ registry: 'ghcr.io', ...bot }]],
+    ['given for the other', { 'github-token': 't', image: 'ghcr.io/acme/app\nacme/app', ...bot }, [{ registry: 'docker.io', ...bot }, own]],
+    ['Forgejo', { 'github-token': 't', image: 'git.example.com:3000/acme/app', event: { serverUrl: 'https://git.example.com:3000', apiUrl: 'https://git.example.com:3000/api/v1' } }, [{ ...own, registry: 'git.example.com:3000' }]],
+    ['GHES', { 'github-token': 't', image: 'containers.ghe.corp/acme/app', event: { serverUrl: 'https://ghe.corp', apiUrl: 'https://ghe.corp/api/v3' } }, [{ ...own, registry: 'containers.ghe.corp' }]],
+  ])('%s', async (_, given, expected) => {
+    expect((await read(given)).logins).toEqual(expected)
+  })
+})
+
+test.each<[string, Given, object]>([
+  ['cleanup true', { cleanup: 'true' }, { cleanup: 'auto' }],
+  ['cleanup False', { cleanup: 'False' }, { cleanup: 'never' }],
+  ['cleanup always', { cleanup: 'always' }, { cleanup: 'always' }],
+  ['cache off', { cache: 'off' }, { cache: { kind: 'off' } }],
+  ['cache false, as YAML 1.1 reads off', { cache: 'false' }, { cache: { kind: 'off' } }],
+  ['provenance of a private repository', { event: { isPrivate: true } }, { provenance: 'mode=min,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' }],
+  ['provenance true', { provenance: 'True', event: { isPrivate: true } }, { provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' }],
+  ['provenance false', { provenance: 'false' }, { provenance: '' }],
+  ['provenance with a builder of its own', { provenance: 'builder-id=https://b' }, { provenance: 'builder-id=https://b' }],
+  ['provenance attributes', { provenance: 'mode=min,version=v1' }, { provenance: 'mode=min,version=v1,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' }],
+  ['keys of an agent', { nodes: 'linux/arm64 = ci@arm.example.com', 'ssh-known-hosts': knownHost, SSH_AUTH_SOCK: '/agent' }, { sshKeys: [] }],
+  ['several keys', { 'ssh-private-key': plainKey + otherKey + plainKey }, { sshKeys: [expect.anything(), expect.anything()] }],
+])('%s', async (_, given, expected) => {
+  expect(await read(given)).toMatchObject(expected)
+})
+
+test('a private key pasted as known_hosts is not told', async () => {
+  const told = await read({ 'ssh-known-hosts': plainKey }).catch((error: unknown) => JSON.stringify(error instanceof InputError && error.mistakes))
+  expect(told).toContain('holds a private key')
+  expect(told).not.toContain('b3BlbnNz')
+})
+
+test('secrets are masked in any form they were pasted in', () => {
+  const lines = plainKey.split('\n').slice(1, -2)
+  for (const text of [plainKey, plainKey.replaceAll('\n', '\\n'), plainKey.replaceAll('\n', ' '), plainKey.replaceAll('\n', '\r\n  ')]) {
+    expect(secretsOf({ 'INPUT_SSH-PRIVATE-KEY': text })).toEqual(expect.arrayContaining(lines.filter((line) => line.length > 7)))
+  }
+  expect(secretsOf({ INPUT_PASSWORD: 'abc', 'INPUT_GITHUB-TOKEN': ' ghs_1\n' })).toEqual(['abc', 'ghs_1'])
+  expect(secretsOf({})).toEqual([])
+})
+
+test('any text in any input gives inputs or an InputError that tells no secret', async () => {
+  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup']
+  const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*')
+  const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.oneof(pieces, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => parts.join('')))
+  const secret = 'S3CR3T-VALUE-THAT-MUST-NOT-BE-TOLD'
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...names), text, async (name, value) => {
+      const error: unknown = await read({ [name]: value, password: secret, 'github-token': secret, 'ssh-private-key': secret }).then(() => undefined, (thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(InputError)
+      expect(JSON.stringify(error instanceof InputError && error.mistakes)).not.toContain(secret)
+    }),
+    { numRuns: 1500 },
+  )
+})

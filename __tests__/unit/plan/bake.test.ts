@@ -1,0 +1,82 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { VariantSpec } from '../../../src/inputs.ts'
+import { renderBake, type BakeOptions } from '../../../src/plan/bake.ts'
+import { parsePlatform } from '../../../src/plan/platform.ts'
+import type { Target } from '../../../src/plan/targets.ts'
+
+const options: BakeOptions = { push: true, provenance: 'mode=max', nonce: '1-1-x', ephemeral: false }
+const platform = parsePlatform('linux/arm64')!
+const variant: VariantSpec = {
+  name: 'slim',
+  images: [
+    { registry: 'ghcr.io', path: 'acme/app' },
+    { registry: 'docker.io', path: 'acme/app' },
+  ],
+  tags: [],
+  platforms: [],
+  context: '/w',
+  file: '/w/Dockerfile',
+  target: 'final',
+  buildArgs: { A: '${B} %{C} $D' },
+  labels: { l: 'x' },
+}
+const node = { spec: { name: 'n', endpoint: { kind: 'local' as const }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }, driver: 'remote' as const, socket: '/s', platforms: [platform], native: [], took: 0 }
+const target = (fields: Partial<VariantSpec> = {}): Target => ({ id: 'slim-linux-arm64', variant: { ...variant, ...fields }, platform, node, cache: 'ghcr.io/acme/app:buildcache-slim-linux-arm64' })
+
+const bake = (given: Partial<BakeOptions> = {}, fields: Partial<VariantSpec> = {}) => {
+  const parsed: unknown = JSON.parse(renderBake([target(fields)], { ...options, ...given }))
+  return parsed as { group: unknown; target: Record<string, Record<string, unknown>> }
+}
+
+describe('renderBake', () => {
+  test('a whole target', () => {
+    expect(bake()).toEqual({
+      group: { default: { targets: ['slim-linux-arm64'] } },
+      target: {
+        'slim-linux-arm64': {
+          context: '/w',
+          dockerfile: '/w/Dockerfile',
+          target: 'final',
+          platforms: ['linux/arm64'],
+          args: { A: '$${B} %%{C} $D' },
+          labels: { l: 'x' },
+          attest: ['type=provenance,mode=max'],
+          output: ['type=image,"name=ghcr.io/acme/app,docker.io/acme/app",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true'],
+          annotations: ['index:io.github.multiarch-build.run=1-1-x'],
+          'cache-from': ['type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm64'],
+          'cache-to': ['type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm64,mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true'],
+        },
+      },
+    })
+  })
+
+  test('a temporary image: its manifest too can be nobody else’s', () => {
+    expect(bake({ ephemeral: true }).target['slim-linux-arm64']?.['annotations']).toEqual(['index:io.github.multiarch-build.run=1-1-x', 'manifest:io.github.multiarch-build.run=1-1-x'])
+  })
+
+  test('without provenance there is no index to mark', () => {
+    expect(bake({ provenance: '' }).target['slim-linux-arm64']).toMatchObject({ attest: ['type=provenance,disabled=true'], annotations: [] })
+  })
+
+  test('push: false reads the cache, and writes nothing anywhere', () => {
+    const built = bake({ push: false }).target['slim-linux-arm64']
+    expect(built).toMatchObject({ output: ['type=cacheonly'], 'cache-from': [expect.any(String)] })
+    expect(built).not.toHaveProperty('cache-to')
+    expect(built).not.toHaveProperty('annotations')
+  })
+
+  test('no text becomes a template, and none is lost', () => {
+    // What HCL does with the escapes when it reads the file: `$$${` is `$` and the escape of `${` (e2e/texts.test.ts asks it).
+    const unescape = (text: string) => text.replace(/([$%])\1\{/g, '$1{')
+    const texts = fc.array(fc.constantFrom('$', '%', '{', '}', 'a', '"', '\n'), { maxLength: 10 }).map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(texts, texts, (name, value) => {
+        const args = bake({}, { buildArgs: { [name]: value } }).target['slim-linux-arm64']?.['args'] as Record<string, string>
+        const [[escapedName, escaped] = ['', '']] = Object.entries(args)
+        expect(`${escapedName} ${escaped}`.replace(/([$%])\1\{/g, ' ')).not.toMatch(/[$%]\{/)
+        expect([unescape(escapedName), unescape(escaped)]).toEqual([name, value])
+      }),
+    )
+  })
+})

@@ -1,0 +1,48 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { applyTags, defaultTags, ephemeralTag, isEphemeral, sanitiseTag } from '../../../src/plan/tags.ts'
+import { isTag } from '../../../src/registry/reference.ts'
+
+test.each([
+  ['push', 'refs/heads/main', ['main']],
+  ['push', 'refs/heads/feature/x', ['feature-x']],
+  ['push', 'refs/heads/-dash', ['dash']],
+  ['push', 'refs/heads/日本', ['ref-cf2abf0c5be3']],
+  ['schedule', 'refs/heads/main', ['main']],
+  ['pull_request', 'refs/pull/7/merge', ['pr-4711']],
+  ['pull_request_target', 'refs/heads/main', ['pr-4711']],
+  ['merge_group', 'refs/heads/gh-readonly-queue/main/pr-7', ['pr-4711']],
+  ['pull_request_review', 'refs/pull/7/merge', ['pr-4711']],
+  ['push', 'refs/tags/v1.2.3', ['1.2.3', '1.2', 'latest']],
+  ['push', 'refs/tags/1.2.3', ['1.2.3', '1.2', 'latest']],
+  ['release', 'refs/tags/v0.3.1', ['0.3.1', '0.3', 'latest']],
+  ['push', 'refs/tags/v1.2.3-rc.1', ['1.2.3-rc.1']],
+  ['push', 'refs/tags/v1.2.3+k3s1', ['1.2.3-k3s1', '1.2', 'latest']],
+  ['push', 'refs/tags/v1.2.3-rc.1+b.5', ['1.2.3-rc.1-b.5']],
+  ['push', 'refs/tags/v1', ['v1']],
+  ['push', 'refs/tags/2024.01.05', ['2024.01.05']],
+  ['push', 'refs/tags/app/v1.2.3', ['app-v1.2.3']],
+  ['push', '', []],
+])('%s of %s', (name, ref, expected) => {
+  expect(defaultTags({ name, ref, runId: '4711' })).toEqual(expected)
+})
+
+test('any name becomes a valid tag, and a valid tag stays as it is', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => isTag(sanitiseTag(text))))
+  fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), (tag) => sanitiseTag(tag) === tag))
+  fc.assert(fc.property(fc.constantFrom('heads', 'tags'), fc.string({ minLength: 1, unit: 'binary' }), (kind, name) => defaultTags({ name: 'push', ref: `refs/${kind}/${name}`, runId: '1' }).every(isTag)))
+})
+
+test('a long branch leaves room for the suffix', () => {
+  const plan = { names: ['b'.repeat(128)], references: [], byEvent: true }
+  const [tag] = applyTags(plan, [{ registry: 'ghcr.io', path: 'a/b' }], '-slim', () => expect('a mistake').toBe('none'))
+  expect(tag?.tag).toBe(`${'b'.repeat(123)}-slim`)
+})
+
+test.each([['pr-4711', true], ['pr-4711-slim', true], ['pr-47110', false], ['pr-471', false], ['xpr-4711', false], ['main', false]])('%s bears the run id: %s', (tag, expected) => {
+  expect(isEphemeral(tag, { runId: '4711' })).toBe(expected)
+})
+
+test('the tag of a pull request bears its run id', () => {
+  expect(isEphemeral(ephemeralTag({ runId: '1' }), { runId: '1' })).toBe(true)
+})

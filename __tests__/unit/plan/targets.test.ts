@@ -1,0 +1,77 @@
+import { describe, expect, test } from '@jest/globals'
+import type { VariantSpec } from '../../../src/inputs.ts'
+import type { Node } from '../../../src/nodes/node.ts'
+import { parsePlatform, type Platform } from '../../../src/plan/platform.ts'
+import { cacheTag, planTargets } from '../../../src/plan/targets.ts'
+
+const platform = (text: string): Platform => parsePlatform(text)!
+const node = (name: string, ...platforms: string[]): Node => ({
+  spec: { name, endpoint: { kind: 'local' }, platforms: platforms.map(platform), driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' },
+  driver: 'docker-container',
+  socket: `/${name}.sock`,
+  platforms: platforms.map(platform),
+  native: platforms.map(platform),
+  took: 0,
+})
+const variant = (name: string, fields: Partial<VariantSpec> = {}): VariantSpec => ({
+  name,
+  images: [{ registry: 'ghcr.io', path: 'acme/app' }],
+  tags: [],
+  platforms: [],
+  context: '/w',
+  buildArgs: {},
+  labels: {},
+  ...fields,
+})
+const cache = { kind: 'registry' } as const
+
+describe('planTargets', () => {
+  const nodes = [node('amd', 'linux/amd64'), node('arm', 'linux/arm64', 'linux/arm/v7')]
+
+  test('one target a variant and platform, each with its node and cache', () => {
+    const { targets } = planTargets({ variants: [variant('slim')], cache }, nodes)
+    expect(targets.map(({ id, node: { spec }, cache: ref }) => [id, spec.name, ref])).toEqual([
+      ['slim-linux-amd64', 'amd', 'ghcr.io/acme/app:buildcache-slim-linux-amd64'],
+      ['slim-linux-arm64', 'arm', 'ghcr.io/acme/app:buildcache-slim-linux-arm64'],
+      ['slim-linux-arm-v7', 'arm', 'ghcr.io/acme/app:buildcache-slim-linux-arm-v7'],
+    ])
+  })
+
+  test('a node is one lane, and a node without work none', () => {
+    const { lanes } = planTargets({ variants: [variant('a', { platforms: [platform('linux/arm64')] }), variant('b')], cache }, nodes)
+    expect(lanes.map(({ node: { spec }, targets }) => [spec.name, targets.map(({ id }) => id)])).toEqual([
+      ['amd', ['b-linux-amd64']],
+      ['arm', ['a-linux-arm64', 'b-linux-arm64', 'b-linux-arm-v7']],
+    ])
+    expect(planTargets({ variants: [variant('a', { platforms: [platform('linux/amd64')] })], cache }, nodes).lanes).toHaveLength(1)
+  })
+
+  test('variants take turns on the nodes of a platform, the same ones each time', () => {
+    const twins = [node('arm-1', 'linux/arm64'), node('arm-2', 'linux/arm64')]
+    const choice = () => planTargets({ variants: ['a', 'b', 'c'].map((name) => variant(name)), cache }, twins).targets.map((target) => target.node.spec.name)
+    expect(choice()).toEqual(['arm-1', 'arm-2', 'arm-1'])
+    expect(choice()).toEqual(choice())
+  })
+
+  test('a platform that nobody owns is refused, with what the nodes own', () => {
+    const wanted = variant('a', { platforms: [platform('linux/riscv64')] })
+    expect(() => planTargets({ variants: [wanted], cache }, nodes)).toThrow(/platforms: no node builds linux\/riscv64/)
+  })
+
+  test('names that bake would refuse are changed, and stay apart', () => {
+    const { targets } = planTargets({ variants: [variant('a.b'), variant('a_b')], cache: { kind: 'off' } }, [node('amd', 'linux/amd64')])
+    const ids = targets.map(({ id }) => id)
+    expect(new Set(ids).size).toBe(2)
+    expect(ids.every((id) => /^[A-Za-z0-9_-]+$/.test(id))).toBe(true)
+    expect(targets.every((target) => target.cache === undefined)).toBe(true)
+  })
+
+  test('without image there is no place for a cache', () => {
+    expect(planTargets({ variants: [variant('', { images: [] })], cache }, nodes).targets.every((target) => target.cache === undefined)).toBe(true)
+  })
+})
+
+test('cacheTag', () => {
+  expect(cacheTag('', platform('linux/amd64'))).toBe('buildcache-linux-amd64')
+  expect(cacheTag('slim', platform('linux/arm/v7'))).toBe('buildcache-slim-linux-arm-v7')
+})
