@@ -6,11 +6,20 @@ import { load } from 'js-yaml'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const readme = join(root, 'README.md')
-const action = load(readFileSync(join(root, 'action.yml'), 'utf8'))
+const yaml = readFileSync(join(root, 'action.yml'), 'utf8')
+const action = load(yaml)
 
 const cell = (text) => String(text ?? '').trim().replaceAll('|', '\\|').replaceAll('\n', ' ')
+const row = ([name, { description, default: given }]) => `| \`${name}\` | ${given === undefined ? '' : `\`${cell(given)}\``} | ${cell(description)} |`
+
+/** One table under each `  # Heading` among action.yml's inputs. */
+function inputTables() {
+  const names = yaml.slice(yaml.indexOf('\ninputs:\n'), yaml.indexOf('\noutputs:\n')).matchAll(/^ {2}(?:# (?<heading>.+)|(?<name>[\w-]+):)$/gm)
+  return [...names].flatMap(({ groups: { heading, name } }) => (heading ? ['', `### ${heading}`, '', '| input | default | meaning |', '|---|---|---|'] : [row([name, action.inputs[name]])])).slice(1)
+}
+
 const tables = {
-  inputs: ['| input | default | meaning |', '|---|---|---|', ...Object.entries(action.inputs).map(([name, { description, default: given }]) => `| \`${name}\` | ${given === undefined ? '' : `\`${cell(given)}\``} | ${cell(description)} |`)],
+  inputs: inputTables(),
   outputs: ['| output | meaning |', '|---|---|', ...Object.entries(action.outputs).map(([name, { description }]) => `| \`${name}\` | ${cell(description)} |`)],
 }
 
