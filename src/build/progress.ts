@@ -71,7 +71,7 @@ export function followProgress(targets: readonly ProgressTarget[], emit: (line: 
       for (const vertex of status.vertexes) {
         const state = noteVertex(states, vertex, targets)
         tellStart(state, tell)
-        if (vertex.completed !== undefined) tellEnd(state, tell)
+        if (vertex.completed !== undefined) tellEnd(state, tell, ranBefore(states, state))
       }
       for (const { vertex, data } of status.logs) {
         const state = states.get(vertex)
@@ -142,7 +142,7 @@ function tellStart(state: State, tell: Tell): void {
   tell(state, firstLine(state.vertex.name))
 }
 
-function tellEnd(state: State, tell: Tell): void {
+function tellEnd(state: State, tell: Tell, repeated: boolean): void {
   if (state.finished) return
   state.finished = true
   const { vertex } = state
@@ -150,10 +150,19 @@ function tellEnd(state: State, tell: Tell): void {
   if (vertex.error !== '') {
     if (!isOptional(state)) tell(state, `${isStep(state) ? stepMark(state) : firstLine(vertex.name)} FAILED: ${firstLine(vertex.error)}`)
   } else if (isStep(state)) {
-    tell(state, vertex.cached ? `${firstLine(vertex.name)} CACHED` : `${stepMark(state)} done ${seconds(took)}`)
+    if (!repeated) tell(state, vertex.cached ? `${firstLine(vertex.name)} CACHED` : `${stepMark(state)} done ${seconds(took)}`)
   } else if (took >= worthTelling) {
     tell(state, `${firstLine(vertex.name)} ${seconds(took)}`)
   }
+}
+
+/** Targets that share a stage name its steps once each: what one of them has just run is no hit of a cache for the next. */
+function ranBefore(states: ReadonlyMap<string, State>, { vertex, targets }: State): boolean {
+  return vertex.cached && [...states.values()].some((other) => other.vertex.name === vertex.name && hasRun(other.vertex) && [...other.targets].some((target) => targets.has(target)))
+}
+
+function hasRun({ started, cached }: Vertex): boolean {
+  return started !== undefined && !cached
 }
 
 function tellLines(state: State, text: string, tell: Tell): void {
@@ -176,9 +185,9 @@ function lastRewrite(line: string): string {
 
 function countSteps(states: readonly State[]): Steps {
   const cacheable = states.map(({ vertex }) => vertex).filter(({ name }) => step.test(name) && !/^\[[^\]]*\] FROM /.test(name))
-  // Targets of one call that share a stage name its steps once each; one of those runs, and the others only wait for it.
+  // Of the same step of several targets one runs, and the others only wait for it.
   const all = new Set(cacheable.map(({ name }) => name))
-  const ran = new Set(cacheable.filter(({ started, cached }) => started !== undefined && !cached).map(({ name }) => name))
+  const ran = new Set(cacheable.filter(hasRun).map(({ name }) => name))
   return { total: all.size, cached: all.size - ran.size }
 }
 

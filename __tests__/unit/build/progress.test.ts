@@ -48,12 +48,13 @@ describe('followProgress', () => {
 
   test('a step that several targets name runs once, and is cached for nobody', () => {
     const of = (digest: string, fields: Record<string, unknown>) => JSON.stringify({ vertexes: [{ digest, ...fields }] })
-    const { progress } = follow(
+    const { told, progress } = follow(
       ['a', 'b'],
       [of('1', { name: '[a base 2/2] RUN x', started: t(0), completed: t(3) }), of('2', { name: '[a base 2/2] RUN x', started: t(0), completed: t(3), cached: true }), of('3', { name: '[b base 2/2] RUN x', started: t(0), completed: t(0), cached: true })],
     )
     expect(progress.steps('a')).toEqual({ total: 1, cached: 0 })
     expect(progress.steps('b')).toEqual({ total: 1, cached: 1 })
+    expect(told).toEqual(['a │ [base 2/2] RUN x', 'a │ [base 2/2] done 3.0 s', 'b │ [base 2/2] RUN x CACHED'])
   })
 
   test('a failed step: its error, its last lines, its target', () => {
