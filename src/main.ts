@@ -5,6 +5,7 @@ import { readInputs, secretsOf, type Inputs } from './inputs.ts'
 import { openJournal } from './journal.ts'
 import { InputError } from './plan/mistake.ts'
 import type { Event } from './plan/event.ts'
+import { scopeOf } from './reap/names.ts'
 import { describeFailure, Failure } from './report/failure.ts'
 import { describeMistakes } from './report/mistakes.ts'
 import { renderOutputs, reportRun } from './report/outputs.ts'
@@ -12,7 +13,9 @@ import { renderLines, renderSummary } from './report/summary.ts'
 import { run } from './run.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
+import { openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
+import { describeOwner, writeOwner } from './sys/owner.ts'
 import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
 import { identifyProcess } from './sys/processes.ts'
 
@@ -29,7 +32,9 @@ async function main(began: number, signal: AbortSignal): Promise<void> {
   core.saveState('main', await identifyProcess(process.pid))
   core.saveState('cleanup', inputs.cleanup)
   core.saveState('dir', dir)
+  const owner = await describeOwner({ scope: scopeOf(event), ...event })
   makePrivateDir(dir)
+  writeOwner(dir, owner)
   await build({ inputs, event, dir, began, signal })
 }
 
@@ -43,6 +48,7 @@ interface BuildRequest {
 
 async function build({ inputs, event, dir, began, signal }: BuildRequest): Promise<void> {
   const dockerConfig = readDockerConfig()
+  const registries = openRegistries(inputs.logins, dockerConfig)
   const result = await run({
     inputs,
     event,
@@ -52,7 +58,8 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
     journal: openJournal(dir),
     log: runnerLog,
     agent: process.env['SSH_AUTH_SOCK'],
-    registries: openRegistries(inputs.logins, dockerConfig),
+    registries,
+    liveness: openRunLiveness(event, inputs.token, registries.fetch),
   })
   Object.entries(renderOutputs(result)).forEach(([name, value]) => core.setOutput(name, value))
   const report = reportRun(result, performance.now() - began)

@@ -1,7 +1,11 @@
 import * as core from '@actions/core'
 import { cleanUp, dockerConfigPath } from './cleanup.ts'
+import { reapHost } from './reap/host.ts'
+import { scopeOf } from './reap/names.ts'
+import { tellHost } from './reap/tell.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
+import { openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 
@@ -19,6 +23,8 @@ else {
   await cleanUp({ dir, main: core.getState('main'), tags: readWhich(core.getState('cleanup')), packages, run: event, log: runnerLog }).catch((error: unknown) =>
     core.warning(`Cleaning up did not finish: ${error instanceof Error ? error.message : String(error)}`),
   )
+  const liveness = openRunLiveness(event, core.getInput('github-token'), packages.registries.fetch)
+  tellHost(await reapHost(dir, { scope: scopeOf(event), runId: event.runId }, liveness), runnerLog)
 }
 process.exitCode = 0
 await exit()

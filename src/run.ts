@@ -11,6 +11,10 @@ import type { Event } from './plan/event.ts'
 import { planTargets, type Plan } from './plan/targets.ts'
 import { isEphemeral } from './plan/tags.ts'
 import { publish, type Published } from './publish/variants.ts'
+import type { Liveness } from './reap/liveness.ts'
+import { runBuilderName } from './reap/names.ts'
+import { reapNodes } from './reap/nodes.ts'
+import { tellReaped } from './reap/tell.ts'
 import type { RegistryWorld } from './registry/clients.ts'
 import { privateDockerConfig } from './registry/login.ts'
 import { Failures } from './report/failure.ts'
@@ -32,6 +36,8 @@ export interface RunRequest {
   /** The job's own docker configuration, parsed; anything. */
   readonly dockerConfig: unknown
   readonly registries: RegistryWorld
+  /** Which other runs are over. */
+  readonly liveness: Liveness
 }
 
 export interface RunResult {
@@ -54,10 +60,12 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const notes = emulated(nodes)
   notes.forEach((note) => log.warn(note))
 
+  // Beside the build, which does not wait for it.
+  const reaping = reapNodes(nodes, request.liveness)
   const plan = planTargets(inputs, nodes)
   mkdirSync(join(dir, 'docker'), { mode: 0o700 })
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
-  const builder = writeBuilders(join(dir, 'buildx'), builderName(event, dir), nodes, journal)
+  const builder = writeBuilders(join(dir, 'buildx'), runBuilderName(basename(dir), event), nodes, journal)
 
   const nonce = runMark(event, dir)
   const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
@@ -71,6 +79,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
 
   const built = lanes.flatMap((lane) => lane.built)
   const published = inputs.push ? await publish({ ...request, variants: inputs.variants, targets: plan.targets, built, nonce, ephemeral, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
+  await tellReaped(reaping, log)
   return { plan, lanes, published, builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: [...notes, ...lost] }
 }
 
@@ -78,11 +87,6 @@ function failIfAny(lanes: readonly LaneResult[], signal: AbortSignal): void {
   signal.throwIfAborted()
   const failures = lanes.flatMap(({ failure }) => failure ?? [])
   if (failures.length > 0) throw new Failures(failures)
-}
-
-/** Unique on every node that runs of anybody may visit, and telling where it came from. */
-function builderName({ runId, runAttempt }: Event, dir: string): string {
-  return `${basename(dir).toLowerCase()}-${runId}-${runAttempt}`
 }
 
 function describeNode({ spec, platforms, engine, took }: Node): string {

@@ -23,7 +23,7 @@ export class EngineError extends Error {
 
 /** Asks the engine behind a Unix socket; GET /info answers with what GET /version holds too, but for the architecture's name. */
 export async function askEngine(socket: string, deadline = 15_000): Promise<EngineInfo> {
-  const [version, info] = (await Promise.all([call(socket, 'GET', '/version', deadline), call(socket, 'GET', '/info', deadline)])).map(asRecord)
+  const [version, info] = (await Promise.all([callEngine(socket, 'GET', '/version', deadline), callEngine(socket, 'GET', '/info', deadline)])).map(asRecord)
   return {
     version: asText(version?.['Version']),
     os: asText(version?.['Os']),
@@ -40,16 +40,17 @@ export async function removeContainer(socket: string, container: string, volume:
 
 async function drop(socket: string, path: string, deadline: number): Promise<void> {
   try {
-    await call(socket, 'DELETE', path, deadline)
+    await callEngine(socket, 'DELETE', path, deadline)
   } catch (error) {
     if (!(error instanceof EngineError && error.status === 404)) throw error
   }
 }
 
-function call(socketPath: string, method: string, path: string, deadline: number): Promise<unknown> {
+/** One request to the engine's API; `body` is sent as JSON. @throws EngineError */
+export function callEngine(socketPath: string, method: string, path: string, deadline: number, body?: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const fail = (cause: Error) => reject(new EngineError(0, `no answer at ${socketPath}: ${cause.message}`, cause))
-    const asked = request({ socketPath, method, path, headers: { Host: 'docker' }, signal: AbortSignal.timeout(deadline) }, (answer) => {
+    const asked = request({ socketPath, method, path, headers: { Host: 'docker', ...(body !== undefined && { 'Content-Type': 'application/json' }) }, signal: AbortSignal.timeout(deadline) }, (answer) => {
       const chunks: Buffer[] = []
       answer.on('data', (chunk: Buffer) => chunks.push(chunk))
       answer.on('error', fail)
@@ -61,7 +62,7 @@ function call(socketPath: string, method: string, path: string, deadline: number
       })
     })
     asked.on('error', fail)
-    asked.end()
+    asked.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }
 

@@ -1,3 +1,5 @@
+import type { Trust } from './trust.ts'
+
 /** Who runs us, for what: the forge's account of this run, read once by `sys/event.ts`. */
 export interface Event {
   /** `https://github.com`, a GHES, Forgejo or Gitea server; no trailing slash. */
@@ -16,6 +18,8 @@ export interface Event {
   readonly defaultBranch?: string
   /** Undefined where the payload does not say. */
   readonly isPrivate?: boolean
+  /** Whose code this run builds. */
+  readonly trust: Trust
   /** The directory with the checkout, absolute. */
   readonly workspace: string
 }

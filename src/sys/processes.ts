@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { run } from './process.ts'
 import { sleep } from './time.ts'
@@ -46,6 +46,37 @@ async function waitUntilGone(pids: readonly number[], patience: number): Promise
 async function findProcesses(dir: string, word: string): Promise<number[]> {
   const rows = process.platform === 'linux' ? readCommandLines() : await askPs()
   return rows.filter(({ pid, line }) => pid !== process.pid && line.includes(`${dir}/`) && line.includes(word)).map(({ pid }) => pid)
+}
+
+export interface Stray {
+  readonly pid: number
+  /** The private directory that its command line names. */
+  readonly dir: string
+}
+
+/** Our own agents, connections and builds with the directories they name: only those that see the same files as we do. */
+export function findStrays(): readonly Stray[] {
+  if (process.platform !== 'linux') return []
+  return readCommandLines().flatMap(({ pid, line }) => {
+    const dir = /(\/[\w.+@/-]*\/mab-[0-9a-f]{10})\//.exec(line)?.[1]
+    return dir !== undefined && pid !== process.pid && seesOurFiles(pid) ? [{ pid, dir }] : []
+  })
+}
+
+/** A container's processes are seen from its host, too, and its paths mean other files. An agent hides its namespaces, but not its control group. */
+function seesOurFiles(pid: number): boolean {
+  const nested = (/^NSpid:\s+(.*)$/m.exec(tryRead(`/proc/${pid}/status`))?.[1] ?? '').trim().split(/\s+/).length > 1
+  if (nested) return false
+  const mounts = tryReadLink(`/proc/${pid}/ns/mnt`)
+  return mounts === '' ? tryRead(`/proc/${pid}/cgroup`) === tryRead('/proc/self/cgroup') : mounts === tryReadLink('/proc/self/ns/mnt')
+}
+
+function tryReadLink(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return ''
+  }
 }
 
 interface Row {

@@ -1,0 +1,46 @@
+import type { RunAnswer } from '../packages/run-of.ts'
+
+const minute = 60_000
+const day = 24 * 60 * minute
+
+/** A job on a self-hosted runner is ended after five days; one more, for clocks and for what follows a job. */
+export const surelyOver = 6 * day
+/** A runner that lost its forge goes on for a while after the forge has written the run off. */
+const afterEnd = 10 * minute
+/** A kept daemon that nobody used for so long is not worth its disk. */
+export const keptFor = 14 * day
+/** Booting a daemon takes seconds, a minute where its image has to be pulled; a lock so old is nobody's any more. */
+export const staleLock = 10 * minute
+
+/** What is known of the run that something was made for. */
+export interface Trace {
+  readonly scope: string
+  readonly runId: string
+  readonly runAttempt: number
+  /** Milliseconds since it was made, by the clock of the machine it stands on. */
+  readonly age: number
+}
+
+export interface Self {
+  readonly scope: string
+  readonly runId: string
+  readonly runAttempt: number
+  /** Where a run can be started again only as a whole and after its end, as on GitHub: its earlier attempts are over. */
+  readonly attemptsEnd: boolean
+}
+
+/**
+ * PURE: what a name and an age say alone. Whatever is so old that no job can last as long is dead, whoever's it was; of a
+ * younger one the forge may know more, if it is a run of this repository.
+ */
+export function judgeTrace(trace: Trace, self: Self): 'dead' | 'live' | 'ask' {
+  if (trace.age > surelyOver) return 'dead'
+  if (trace.scope !== self.scope) return 'live'
+  if (trace.runId !== self.runId) return 'ask'
+  return self.attemptsEnd && trace.runAttempt < self.runAttempt ? 'dead' : 'live'
+}
+
+/** PURE: what the forge's answer adds: only a run that it knows, and that ended, is over. */
+export function isOver(answer: RunAnswer, now: number): boolean {
+  return typeof answer !== 'string' && answer.completed && now - answer.endedAt > afterEnd
+}

@@ -1,0 +1,136 @@
+import type { Node } from '../nodes/node.ts'
+import { callEngine, EngineError, removeContainer } from '../nodes/engine.ts'
+import { asList, asRecord, asText } from '../plan/json.ts'
+import { keptFor, staleLock } from './judge.ts'
+import type { Liveness } from './liveness.ts'
+import { bootLock, containerPrefix, readOwner, useMark, type Owner } from './names.ts'
+import { holdLock } from './lock.ts'
+
+/** What a pass of the reaper removed, for the log. */
+export interface Reaped {
+  readonly node: string
+  /** Names of daemons, each with its volume. */
+  readonly removed: readonly string[]
+  readonly failed: readonly string[]
+}
+
+/** One daemon of ours on a node: its container, its volume, or what is left of the two. */
+interface Found {
+  readonly owner: Owner
+  /** Of its youngest part, by the node's clock. */
+  readonly age: number
+}
+
+const deadline = 15_000
+
+/** Removes what runs of ours left on these nodes and ended without their post step. Never throws. */
+export async function reapNodes(nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[], liveness: Liveness): Promise<Reaped[]> {
+  const engines = nodes.filter(({ driver }) => driver === 'docker-container')
+  // Two lines of `nodes` may name one engine.
+  return await Promise.all([...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec.name, liveness)))
+}
+
+async function reapEngine(socket: string, node: string, liveness: Liveness): Promise<Reaped> {
+  try {
+    const found = await findOurs(socket)
+    const runs = await removeRuns(socket, found, liveness)
+    const kept = await removeKept(socket, found)
+    const outcomes = [...runs, ...kept]
+    return { node, removed: outcomes.flatMap(({ name, error }) => (error === undefined ? [name] : [])), failed: outcomes.flatMap(({ name, error }) => (error === undefined ? [] : [`${name}: ${error}`])) }
+  } catch (error) {
+    return { node, removed: [], failed: [error instanceof Error ? error.message : String(error)] }
+  }
+}
+
+/** Everything on the engine that bears a name of ours. The engine's filter looks for a part of a name only. */
+async function findOurs(socket: string): Promise<Found[]> {
+  const filters = encodeURIComponent(JSON.stringify({ name: [`${containerPrefix}mab-`] }))
+  const [containers, volumes, info] = await Promise.all([
+    callEngine(socket, 'GET', `/containers/json?all=1&filters=${filters}`, deadline),
+    callEngine(socket, 'GET', `/volumes?filters=${filters}`, deadline),
+    callEngine(socket, 'GET', '/info', deadline),
+  ])
+  const now = Date.parse(asText(asRecord(info)['SystemTime']))
+  const named = [
+    ...asList(containers).map(asRecord).map((one) => ({ name: asText(asList(one['Names'])[0]), made: Number(one['Created']) * 1000 })),
+    ...asList(asRecord(volumes)['Volumes']).map(asRecord).map((one) => ({ name: asText(one['Name']), made: Date.parse(asText(one['CreatedAt'])) })),
+  ]
+  return named.flatMap(({ name, made }) => {
+    const owner = readOwner(name)
+    const age = now - made
+    // What has no readable time is as good as made just now.
+    return owner ? [{ owner, age: Number.isFinite(age) ? age : 0 }] : []
+  })
+}
+
+interface Outcome {
+  readonly name: string
+  readonly error?: string
+}
+
+async function removeRuns(socket: string, found: readonly Found[], liveness: Liveness): Promise<Outcome[]> {
+  const youngest = new Map<string, { readonly owner: Extract<Owner, { kind: 'run' }>; readonly age: number }>()
+  for (const { owner, age } of found) {
+    if (owner.kind === 'run') youngest.set(owner.name, { owner, age: Math.min(age, youngest.get(owner.name)?.age ?? Infinity) })
+  }
+  const outcomes = await Promise.all(
+    [...youngest.values()].map(async ({ owner, age }): Promise<Outcome[]> => {
+      const dead = await liveness.isDead({ scope: owner.scope, runId: owner.runId, runAttempt: owner.runAttempt, age })
+      return dead ? [await removeDaemon(socket, owner.name)] : []
+    }),
+  )
+  return outcomes.flat()
+}
+
+async function removeKept(socket: string, found: readonly Found[]): Promise<Outcome[]> {
+  const names = new Set(found.flatMap(({ owner }) => (owner.kind === 'kept' ? [owner.name] : [])))
+  const outcomes = await Promise.all(
+    [...names].map(async (name): Promise<Outcome[]> => {
+      const own = found.filter(({ owner }) => owner.kind === 'kept' && owner.name === name)
+      const stale = own.some(({ owner, age }) => owner.kind === 'kept' && owner.part === 'lock' && age > staleLock)
+      if (stale) await removeVolume(socket, bootLock(name))
+      if (!isUnused(own)) return []
+      const release = await holdLock(socket, name, 0)
+      if (!release) return []
+      try {
+        // Somebody may have come to use it in between: a mark is set before the lock is looked for.
+        const now = (await findOurs(socket)).filter(({ owner }) => owner.kind === 'kept' && owner.name === name)
+        if (!isUnused(now)) return []
+        const outcome = await removeDaemon(socket, name)
+        for (const on of marksOf(now)) await removeVolume(socket, useMark(name, on))
+        return [outcome]
+      } finally {
+        await release()
+      }
+    }),
+  )
+  return outcomes.flat()
+}
+
+/** By its last mark of use; without any, by its own age. */
+function isUnused(parts: readonly Found[]): boolean {
+  const marks = marksOf(parts)
+  const told = parts.filter(({ owner }) => owner.kind === 'kept' && owner.part !== 'lock')
+  if (marks.length > 0) return marks.every((on) => Date.now() - on > keptFor)
+  return told.length > 0 && told.every(({ age }) => age > keptFor)
+}
+
+function marksOf(parts: readonly Found[]): number[] {
+  return parts.flatMap(({ owner }) => (owner.kind === 'kept' && owner.part === 'mark' ? [owner.on] : []))
+}
+
+async function removeDaemon(socket: string, name: string): Promise<Outcome> {
+  const container = `${containerPrefix}${name}`
+  try {
+    await removeContainer(socket, container, `${container}_state`, deadline)
+    return { name }
+  } catch (error) {
+    // Another run's reaper is at it.
+    if (error instanceof EngineError && error.status === 409) return { name }
+    return { name, error: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+async function removeVolume(socket: string, volume: string): Promise<void> {
+  await callEngine(socket, 'DELETE', `/volumes/${encodeURIComponent(volume)}?force=1`, deadline).catch(() => undefined)
+}
