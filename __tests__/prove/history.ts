@@ -199,7 +199,8 @@ function startPost(playing: Play, made: Attempt): void {
   const { model, variant } = playing
   model.posted.add(made.nonce)
   for (const [tag, { digest, run }] of model.living) if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
-  start(playing, `post ${made.nonce}`, (world) => removeOwn(placeOf(playing, world, made.nonce), made.own, variant.care))
+  // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
+  start(playing, `post ${playing.tasks.length} of ${made.nonce}`, (world) => removeOwn(placeOf(playing, world, made.nonce), made.own, variant.care))
 }
 
 function startSweep(playing: Play, run?: number): void {

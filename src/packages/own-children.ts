@@ -12,7 +12,6 @@ export async function removeAll(work: Work, digests: readonly string[]): Promise
       checkTime(work.place)
       await removeOne(work, digest)
     } catch (error) {
-      work.failed = true
       work.outcomes.push({ subject: digest, deleted: false, reason: reasonOf(error) })
     }
   }
@@ -26,8 +25,6 @@ async function removeOne(work: Work, digest: string): Promise<void> {
   const verdict = judge({ digest, ours: [], now, named: tagsOn(look, digest), needed }, care)
   if (verdict.act === 'keep' || verdict.act === 'untag') {
     outcomes.push({ subject: digest, deleted: false, reason: verdict.reason })
-    // An attestation bears no mark: only the index of its platform tells whose it is, once nobody needs it any more.
-    work.failed ||= (await place.facts(digest))?.nonce === undefined
     return
   }
   if (now) await place.api.remove(now)

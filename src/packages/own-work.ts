@@ -31,12 +31,10 @@ export interface Work {
   look: Look
   /** The last list showed everything up to the deletion of the index. */
   fresh: boolean
-  /** Something could not be deleted that should have been. */
-  failed: boolean
 }
 
 export function openWork(begin: Pick<Work, 'place' | 'care' | 'own' | 'family' | 'outcomes'>): Work {
-  return { ...begin, versions: new Map(), removed: new Map(), spared: new Set(), needed: new Set(), look: { names: new Set(), digests: new Map() }, fresh: false, failed: false }
+  return { ...begin, versions: new Map(), removed: new Map(), spared: new Set(), needed: new Set(), look: { names: new Set(), digests: new Map() }, fresh: false }
 }
 
 /** Elsewhere the id is the digest, and `read` asks for all tags anyway. */

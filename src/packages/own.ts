@@ -1,5 +1,6 @@
 import type { Version } from './api.ts'
 import { careful, type Care } from './care.ts'
+import { withoutEvidence } from './evidence.ts'
 import { claimFamily, judge, type Own, type OwnIndex } from './family.ts'
 import { keptAsLast } from './github-errors.ts'
 import { lookAround, tagsOn } from './look.ts'
@@ -10,8 +11,10 @@ import { checkTime, notYet, readAll, readVersion, reasonOf, resolveTags, type Pl
 export type { Outcome } from './own-work.ts'
 
 /**
- * Deletes what a run pushed for itself: its index, then the images and attestations under it, then the indexes of each
- * platform, which still tell whose the others are if we die in between. Never throws: what stays, stays with a reason.
+ * Deletes what a run pushed for itself: its index, then the images and attestations under it, and the indexes of each
+ * platform. On GitHub those go last, since they tell a sweep whose the attestations are if we die in between. Elsewhere
+ * nobody ever lists them again, and some registries delete nothing that an index refers to: there they go before the
+ * images. Never throws: what stays, stays with a reason.
  */
 export async function removeOwn(place: Place, journal: Own, care: Care = careful): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
@@ -37,15 +40,15 @@ async function removeFamily(work: Work): Promise<void> {
   const { place, care, family } = work
   await locate(work, [...family.indexes.map(({ digest }) => digest), ...family.children, ...family.intermediates])
   if (care.asksRegistry) work.look = await lookAround(place, mostTags)
-  const steps = [() => removeIndexes(work), () => removeAll(work, family.children)]
+  const parents = () => removeIndexes(work)
+  const children = () => removeAll(work, family.children)
+  const intermediates = () => removeAll(work, family.intermediates)
+  const onGithub = place.api.kind === 'github' && care.evidenceLast
+  const steps = onGithub ? [parents, children] : [parents, intermediates, children]
   if (!care.parentsFirst) steps.reverse()
-  const last = () => removeAll(work, family.intermediates)
-  if (!care.evidenceLast) await last()
   for (const step of steps) await step()
   await restoreNeeded(work)
-  // While something of it stays, these tell whose it is.
-  const isAllGone = !work.failed && family.indexes.every(({ digest }) => work.removed.has(digest))
-  if (care.evidenceLast && isAllGone) await last()
+  if (onGithub) await removeAll(work, await withoutEvidence(place, family.intermediates))
 }
 
 async function removeIndexes(work: Work): Promise<void> {

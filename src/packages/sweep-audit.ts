@@ -2,7 +2,7 @@ import type { Version } from './api.ts'
 import { runOfNonce } from './facts.ts'
 import { lookAround } from './look.ts'
 import { severalAtOnce } from './oci-several.ts'
-import { readAll } from './place.ts'
+import { readAll, resolveTags } from './place.ts'
 import type { Sweeping } from './sweep-marks.ts'
 import type { Result } from './sweep-result.ts'
 
@@ -13,6 +13,10 @@ export interface Audit {
   readonly broken: readonly { readonly tag: string; readonly missing: readonly string[] }[]
 }
 
+/**
+ * A tag that goes while we look is no broken one: whoever deletes an image takes its index first, so where the tag still
+ * names it afterwards, what was missing is missed.
+ */
 export async function auditTags({ place }: Sweeping): Promise<Audit> {
   const { digests } = await lookAround(place, Infinity)
   const existing = new Map<string, Promise<boolean>>()
@@ -27,7 +31,9 @@ export async function auditTags({ place }: Sweeping): Promise<Audit> {
     return (await Promise.all(refs.map(missingUnder))).flat()
   }
   const found = await severalAtOnce([...digests], async ([tag, digest]) => ({ tag, missing: [...new Set(await missingUnder(digest))] }))
-  return { tags: digests.size, broken: found.filter(({ missing }) => missing.length > 0) }
+  const lacking = found.filter(({ missing }) => missing.length > 0)
+  const still = await resolveTags(place, lacking.map(({ tag }) => tag))
+  return { tags: digests.size, broken: lacking.filter(({ tag }) => still.get(tag) === digests.get(tag)) }
 }
 
 /** What a living tag needs, and was deleted by us, now or by a sweep that died: it comes back. */

@@ -1,4 +1,5 @@
 import { careful, type Care } from './care.ts'
+import { isEvidence } from './evidence.ts'
 import { judge } from './family.ts'
 import { keptAsLast } from './github-errors.ts'
 import { tagsOn } from './look.ts'
@@ -76,21 +77,12 @@ async function mayGo(sweeping: Sweeping, digest: string, { items, needed }: Plan
       if (!again.dead) return again.reason
     }
   } else if (facts.get(digest)?.kind !== 'index') await glance(sweeping)
-  else if (care.evidenceLast && (await stillTells(sweeping, digest))) return 'an attestation is left that nothing else shows to be its run’s.'
+  else if (care.evidenceLast && (await isEvidence(place, digest))) return 'an attestation is left that nothing else shows to be its run’s.'
   const now = care.readsAgain ? await readVersion(place, listed) : listed
   const verdict = judge({ digest, ours: doomed, now, named: tagsOn(look, digest), needed: { has: (one) => needed.has(one) || sweeping.needed.has(one) } }, care)
   if (verdict.act === 'keep' || verdict.act === 'untag') return verdict.reason
   if (now && now.tags.length > 0 && place.api.kind === 'github' && isLast(sweeping, now.tags)) return keptAsLast(place.name).message
   return now
-}
-
-/** Lists may not have shown an attestation that is there all the same. */
-async function stillTells({ place, facts }: Sweeping, index: string): Promise<boolean> {
-  for (const [child, image] of facts.get(index)?.attests ?? []) {
-    const release = (await place.facts(image))?.nonce === undefined && (await place.registry.headManifest(place.repository, image)) !== undefined
-    if (!release && (await place.registry.headManifest(place.repository, child)) !== undefined) return true
-  }
-  return false
 }
 
 /** GitHub keeps the last version that has a tag. */
