@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { daemon, run, until } from './exec.ts'
-import { ensureGitea } from './gitea-tools.ts'
+import { ensureGitea } from './optional-tools.ts'
 
 export interface Gitea {
   /** `http://127.0.0.1:PORT` */

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { daemon, run, until } from '../../exec.ts'
-import { ensureRegistry2 } from '../../gitea-tools.ts'
+import { ensureRegistry2 } from '../../optional-tools.ts'
 
 export interface Registry2 {
   /** `127.0.0.1:PORT` */

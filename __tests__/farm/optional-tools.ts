@@ -33,6 +33,18 @@ const registry2: Part = {
   },
 }
 
+/** A runner for whole workflows. */
+const act: Part = {
+  name: 'act', files: ['go.mod', 'go.sum'], what: 'act', time: 'about a minute',
+  build: async (module, into) => {
+    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, 'tool'], { cwd: module, env: { ...process.env, ...goEnv, CGO_ENABLED: '0' } })
+  },
+}
+
+export async function ensureAct(): Promise<string> {
+  return join(await ensure(act), 'bin/act')
+}
+
 /** The program, and the directory with what it reads. */
 export async function ensureGitea(): Promise<{ program: string; dir: string }> {
   const dir = await ensure(gitea)
@@ -69,5 +81,5 @@ async function findGo(): Promise<string> {
   if (code === 0 && Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0) >= 21) return 'go'
   const farms = join(cacheDir, 'golang/usr/lib/go-1.26/bin/go')
   if (existsSync(farms)) return farms
-  throw new Error('this test builds a server from Go modules and needs Go of at least 1.21, which this host lacks')
+  throw new Error('this test builds a program from Go modules and needs Go of at least 1.21, which this host lacks')
 }
