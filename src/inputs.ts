@@ -4,12 +4,15 @@ import { readNodes } from './nodes/node-list.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
 import { readBoolean, readChoice } from './plan/choice.ts'
-import { readContext, readDockerfile, type Files } from './plan/context.ts'
+import { checkTogether } from './plan/build/check.ts'
+import { gitToken } from './plan/build/secrets.ts'
+import { cacheSecrets } from './plan/build/caches.ts'
+import { readSettings, type BuildSettings } from './plan/build/settings.ts'
+import { ownContext, ownRepository, readContext, readDockerfile, type Files } from './plan/context.ts'
 import type { Event } from './plan/event.ts'
 import { readRecordInput, splitList, splitRecords, type Env } from './plan/lists.ts'
 import { InputError, shorten, type Mistake, type Report } from './plan/mistake.ts'
 import { readPlatforms, type Platform } from './plan/platform.ts'
-import { readProvenance } from './plan/provenance.ts'
 import { allRepositories, applyTags, readTags, type TagPlan } from './plan/tags.ts'
 import { checkTagsDiffer, checkVariantName, readVariants, type VariantDraft } from './plan/variants.ts'
 import { readLogins } from './registry/default-login.ts'
@@ -24,7 +27,7 @@ export interface Inputs {
   readonly variants: readonly VariantSpec[]
   readonly cache: { readonly kind: 'registry' } | { readonly kind: 'off' }
   readonly push: boolean
-  readonly provenance: string
+  readonly settings: BuildSettings
   readonly logins: readonly Login[]
   /** The forge's token; empty where none was given. */
   readonly token: string
@@ -80,16 +83,19 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   }
   const { text, report } = source
   const where = await readWhere(source)
-  const push = readBoolean('push', text('push') || 'true', report)
-  const variants = await readWhat(source, push)
+  const settings = readSettings(source)
+  const push = readPush(source, settings)
+  const variants = await readWhat(source, push, settings)
   checkOwned(variants, where.nodes, source)
+  const native = [...new Set(where.nodes.flatMap(({ platforms }) => platforms))]
+  checkTogether(settings, { push, images: variants.flatMap(({ images }) => images).length, platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
   const credentials = { username: text('username'), password: text('password'), token: text('github-token') }
   const inputs: Inputs = {
     ...where,
     variants,
     cache: { kind: readChoice('cache', text('cache'), { registry: 'registry', off: 'off', true: 'registry', false: 'off' }, report) ?? 'registry' },
     push,
-    provenance: readProvenance(text('provenance'), event, report),
+    settings: { ...settings, secrets: [...settings.secrets, ...gitToken(settings.secrets, credentials.token, variants[0]?.context ?? '', ownRepository(event))] },
     logins: readLogins(credentials, variants.flatMap(({ images }) => images), event, report),
     token: credentials.token,
     cleanup: readChoice('cleanup', text('cleanup'), { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' }, report) ?? 'auto',
@@ -102,11 +108,25 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
 export function secretsOf(env: Env): string[] {
   const text = (name: string): string => env[variableOf(name)] ?? ''
   const keyParts = text('ssh-private-key').replace(/^\s*#.*$/gm, '').replace(/-----(BEGIN|END)[^-]*-----/g, '\n').split(/\s+|\\r\\n|\\n/)
-  const lines = [...keyParts.filter((part) => part.length > 7), ...text('password').split(/[\r\n]+/), ...text('github-token').split(/[\r\n]+/)]
+  const values = [...['password', 'github-token', 'secrets'].map(text), ...['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name)))]
+  const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets'))]
   const trimmed = lines.map((line) => line.trim())
   // A mask of a few characters would blot out the log, and gives nothing of a long secret away.
   const whole = new Set([text('password').trim(), text('github-token').trim()])
   return [...new Set(trimmed.filter((line) => line.length > 3 || (line !== '' && whole.has(line))))]
+}
+
+/** `id=value`: the value, of an entry's first line; its other lines are all value. */
+function secretValues(text: string): string[] {
+  return text.split(/[\r\n]+/).flatMap((line) => /^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1]?.replaceAll('""', '"') ?? [])
+}
+
+/** Without a word, an image is pushed unless the author asked for something else. */
+function readPush({ text, report }: Source, { load, exports, image, pushes, call }: BuildSettings): boolean {
+  const push = readBoolean('push', text('push') || String(pushes || !(load || exports.length > 0 || image.length > 0 || call !== undefined || /\bcacheonly\b/.test(text('outputs')))), report)
+  if (push && call) report({ input: 'push', given: text('push'), expected: `has no effect beside \`call: ${call}\`, which builds nothing: leave it out` })
+  if (!push && pushes) report({ input: 'push', given: text('push'), expected: 'is contradicted by `outputs`, which asks for a push: leave one of the two out' })
+  return push && !call
 }
 
 function variableOf(input: string): string {
@@ -128,13 +148,13 @@ async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<I
   return { nodes, sshKeys, knownHosts: formatKnownHosts(hosts) }
 }
 
-async function readWhat(source: Source, push: boolean): Promise<readonly VariantSpec[]> {
+async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<readonly VariantSpec[]> {
   const { text, event, report } = source
   const images = splitList(text('image')).flatMap((entry) => parseRepository(lowerForgeNames(entry, event), (expected) => report({ input: 'image', given: shorten(entry), expected })) ?? [])
-  const plan: TagPlan = push || text('tags') !== '' ? readTags(text('tags'), event, report) : { names: [], references: [], byEvent: true }
+  const plan: TagPlan = push || load || text('tags') !== '' ? readTags(text('tags'), event, report) : { names: [], references: [], byEvent: true }
   const repositories = allRepositories(images, plan)
   if (push) checkTagged(source, repositories, plan)
-  const context = readContext(text('context'), source.files, report)
+  const context = readContext(text('context'), source.files, report, { file: text('file'), own: ownContext(event) })
   const drafts = await readDrafts(source)
   const variants = drafts.map((draft): VariantSpec => {
     const input = draft.file === text('file') ? 'file' : 'variants'

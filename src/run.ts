@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { callTargets } from './build/call.ts'
 import { buildLane, labelOf, type LaneResult } from './build/lane.ts'
 import { dockerConfigPath, runMark } from './cleanup.ts'
 import type { Inputs } from './inputs.ts'
@@ -19,6 +20,7 @@ import type { RegistryWorld } from './registry/clients.ts'
 import { privateDockerConfig } from './registry/login.ts'
 import { Failures } from './report/failure.ts'
 import { findBuildx } from './sys/buildx.ts'
+import { removeSecrets, settingsEnv, writeSecrets } from './sys/build-env.ts'
 import type { Log } from './sys/log.ts'
 import { writePrivate } from './sys/private-dir.ts'
 import { unlessAborted } from './sys/time.ts'
@@ -69,10 +71,17 @@ export async function run(request: RunRequest): Promise<RunResult> {
 
   const nonce = runMark(event, dir)
   const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
-  const options = { push: inputs.push, provenance: inputs.provenance, nonce, ephemeral }
-  const shared = { ...options, buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
+  writeSecrets(dir, inputs.settings.secrets)
+  const options = { push: inputs.push, settings: inputs.settings, several: plan.targets.length > 1, nonce, ephemeral }
+  const shared = { ...options, env: settingsEnv(inputs.settings), buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
+  const { call } = inputs.settings
+  if (call) {
+    await callTargets({ ...shared, call, log, targets: plan.targets, builder: ({ node }) => builder.lane(node) })
+    return { plan: { targets: [], lanes: [] }, lanes: [], published: [], builder: builder.name, buildxConfig: join(dir, 'buildx'), notes }
+  }
   log.info(`Building ${plan.targets.map(labelOf).join(', ')} with buildx ${buildx.version}`)
   const lanes = await Promise.all(plan.lanes.map((lane) => buildLane({ ...shared, lane, builder: builder.lane(lane.node) })))
+  removeSecrets(dir)
   failIfAny(lanes, request.signal)
   const lost = lanes.flatMap(({ lostCaches }) => lostCaches.map(({ target, error }) => `The cache of ${target ?? 'a target'} could not be kept: ${error}`))
   lost.forEach((note) => log.warn(note))

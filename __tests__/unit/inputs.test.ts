@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { readInputs, secretsOf } from '../../src/inputs.ts'
 import { InputError } from '../../src/plan/mistake.ts'
+import { plainSettings } from '../../src/plan/build/settings.ts'
 import { knownHost, otherKey, plainKey } from './fixtures/keys.ts'
 import { world, type Given } from './fixtures/world.ts'
 
@@ -39,7 +40,7 @@ test('the README example', async () => {
     ],
     cache: { kind: 'registry' },
     push: true,
-    provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1',
+    settings: { ...plainSettings, provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' },
     logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1' }],
     token: 'ghs_1',
     cleanup: 'auto',
@@ -142,11 +143,11 @@ test.each<[string, Given, object]>([
   ['cleanup always', { cleanup: 'always' }, { cleanup: 'always' }],
   ['cache off', { cache: 'off' }, { cache: { kind: 'off' } }],
   ['cache false, as YAML 1.1 reads off', { cache: 'false' }, { cache: { kind: 'off' } }],
-  ['provenance of a private repository', { event: { isPrivate: true } }, { provenance: 'mode=min,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' }],
-  ['provenance true', { provenance: 'True', event: { isPrivate: true } }, { provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' }],
-  ['provenance false', { provenance: 'false' }, { provenance: '' }],
-  ['provenance with a builder of its own', { provenance: 'builder-id=https://b' }, { provenance: 'builder-id=https://b' }],
-  ['provenance attributes', { provenance: 'mode=min,version=v1' }, { provenance: 'mode=min,version=v1,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' }],
+  ['provenance of a private repository', { event: { isPrivate: true } }, { settings: { provenance: 'mode=min,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' } }],
+  ['provenance true', { provenance: 'True', event: { isPrivate: true } }, { settings: { provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' } }],
+  ['provenance false', { provenance: 'false' }, { settings: { provenance: '' } }],
+  ['provenance with a builder of its own', { provenance: 'builder-id=https://b' }, { settings: { provenance: 'builder-id=https://b' } }],
+  ['provenance attributes', { provenance: 'mode=min,version=v1' }, { settings: { provenance: 'mode=min,version=v1,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' } }],
   ['keys of an agent', { nodes: 'linux/arm64 = ci@arm.example.com', 'ssh-known-hosts': knownHost, SSH_AUTH_SOCK: '/agent' }, { sshKeys: [] }],
   ['several keys', { 'ssh-private-key': plainKey + otherKey + plainKey }, { sshKeys: [expect.anything(), expect.anything()] }],
 ])('%s', async (_, given, expected) => {
@@ -169,7 +170,7 @@ test('secrets are masked in any form they were pasted in', () => {
 })
 
 test('any text in any input gives inputs or an InputError that tells no secret', async () => {
-  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup']
+  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit']
   const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*')
   const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.oneof(pieces, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => parts.join('')))
   const secret = 'S3CR3T-VALUE-THAT-MUST-NOT-BE-TOLD'

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { renderBake, type BakeOptions } from '../plan/bake.ts'
+import { allowances } from '../plan/build/fields.ts'
 import type { Lane, Target } from '../plan/targets.ts'
 import type { Failure } from '../report/failure.ts'
 import { buildxEnv, type Buildx } from '../sys/buildx.ts'
@@ -12,17 +13,23 @@ import { sleep } from '../sys/time.ts'
 import { explainLane } from './explain.ts'
 import { followProgress, type Failed, type Steps } from './progress.ts'
 
-export interface LaneRequest extends BakeOptions {
+type Read = (lines: readonly string[]) => Promise<unknown> | undefined
+
+/** What every call of buildx needs; `buildx/` and `docker/` in `dir` are its configuration and login. */
+export interface BuildxRequest extends BakeOptions {
+  readonly buildx: Buildx
+  /** Variables that only buildx gets. */
+  readonly env: Readonly<Record<string, string>>
+  readonly workspace: string
+  readonly signal: AbortSignal
+}
+
+export interface LaneRequest extends BuildxRequest {
   readonly lane: Lane
   /** The builder that holds just this lane's node. */
   readonly builder: string
-  readonly buildx: Buildx
-  /** Our private directory; `buildx/` and `docker/` in it are buildx's configuration and login. */
-  readonly dir: string
-  readonly workspace: string
   /** Tells lines; undefined, or what to wait for before more is told. */
-  readonly emit: (lines: readonly string[]) => Promise<unknown> | undefined
-  readonly signal: AbortSignal
+  readonly emit: Read
 }
 
 export interface BuiltTarget {
@@ -81,10 +88,12 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   return { lane, took, built: [], lostCaches, failure }
 }
 
-async function runBuildx({ buildx, dir, workspace, signal }: LaneRequest, args: readonly string[], read: (lines: readonly string[]) => Promise<unknown> | undefined): Promise<number> {
-  const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker') })
+/** Runs buildx with the environment and the allowances of the run; resolves with its exit code. `hear` gets its standard output. */
+export async function runBuildx({ buildx, dir, workspace, signal, env: more, settings }: BuildxRequest, args: readonly string[], read: Read, hear?: (text: string) => void): Promise<number> {
+  const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker'), ...more })
   // Every path in the definition is one the author gave us, so bake need not ask about each.
-  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*'], { cwd: workspace, env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], { cwd: workspace, env, stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'] })
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => hear?.(text))
   let grace: NodeJS.Timeout | undefined
   const stop = () => {
     // Asked politely, buildx cancels the build on the daemon too.
@@ -107,7 +116,7 @@ async function runBuildx({ buildx, dir, workspace, signal }: LaneRequest, args: 
  * Lines as they come, and no faster than they can be told: buildx waits, and nothing piles up here. Node's readline would
  * hold up to a thousand lines, and one of these can be as long as what a step prints in a moment.
  */
-async function readLines(stream: Readable | null, read: (lines: readonly string[]) => Promise<unknown> | undefined): Promise<void> {
+async function readLines(stream: Readable | null, read: Read): Promise<void> {
   let rest = ''
   for await (const chunk of stream?.setEncoding('utf8') ?? []) {
     const [first = '', ...lines] = String(chunk).split('\n')

@@ -1,10 +1,14 @@
-import { formatRepository } from '../registry/reference.ts'
+import { outputSpecs, settingFields } from './build/fields.ts'
+import type { BuildSettings } from './build/settings.ts'
 import type { Target } from './targets.ts'
 
 export interface BakeOptions {
   readonly push: boolean
-  /** `mode=min`, `mode=max,builder-id=…`, or empty for no provenance. */
-  readonly provenance: string
+  readonly settings: BuildSettings
+  /** Our private directory, where secrets are until they are asked for. */
+  readonly dir: string
+  /** Whether the run has more than one target. */
+  readonly several: boolean
   /** Unique to this run; see `nonceAnnotation`. */
   readonly nonce: string
   /** Whether the image itself is for this run only, as a pull request's is. */
@@ -32,6 +36,7 @@ export function renderBake(targets: readonly Target[], options: BakeOptions): st
 
 function bakeTarget(target: Target, options: BakeOptions): Record<string, unknown> {
   const { variant, platform, cache } = target
+  const { push, settings, dir } = options
   return {
     context: variant.context,
     ...(variant.file !== undefined && { dockerfile: variant.file }),
@@ -39,24 +44,19 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
     platforms: [platform],
     args: variant.buildArgs,
     labels: variant.labels,
-    attest: [options.provenance === '' ? 'type=provenance,disabled=true' : `type=provenance,${options.provenance}`],
-    output: [options.push ? imageOutput(target) : 'type=cacheonly'],
-    ...(options.push && { annotations: annotations(options) }),
-    ...(cache !== undefined && { 'cache-from': [`type=registry,ref=${cache}`] }),
+    ...settingFields(settings, dir),
+    attest: [settings.provenance === '' ? 'type=provenance,disabled=true' : `type=provenance,${settings.provenance}`, ...settings.attests],
+    output: outputSpecs(target, options),
+    ...(push && { annotations: annotations(options) }),
+    'cache-from': [...(cache === undefined ? [] : [`type=registry,ref=${cache}`]), ...settings.cacheFrom],
     // Only BuildKit reads the cache, and zstd takes it a third of the time; layers that the image has too stay as they are.
-    ...(cache !== undefined && options.push && { 'cache-to': [`type=registry,ref=${cache},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true`] }),
+    'cache-to': [...(cache !== undefined && push ? [`type=registry,ref=${cache},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true`] : []), ...settings.cacheTo],
   }
 }
 
-function imageOutput({ variant }: Target): string {
-  const names = variant.images.map(formatRepository).join(',')
-  // The list is CSV, so a field that holds commas itself stands in quotes.
-  return `type=image,"name=${names}",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true`
-}
-
-function annotations({ nonce, ephemeral, provenance }: BakeOptions): string[] {
+function annotations({ nonce, ephemeral, settings }: BakeOptions): string[] {
   // Without an attestation there is no per-platform index, and BuildKit refuses annotations for one.
-  const index = provenance === '' ? [] : [`index:${nonceAnnotation}=${nonce}`]
+  const index = settings.provenance === '' && settings.attests.length === 0 ? [] : [`index:${nonceAnnotation}=${nonce}`]
   const manifest = ephemeral ? [`manifest:${nonceAnnotation}=${nonce}`] : []
   return [...index, ...manifest]
 }

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import type { Event } from './event.ts'
 import { shorten, type Report } from './mistake.ts'
 
 /** What may be asked of the file system. `path/.` exists only where `path` is a directory. */
@@ -13,13 +14,33 @@ export function isRemote(context: string): boolean {
   return /^(https?|git|ssh):\/\//i.test(context) || /^[\w.-]+@[\w.-]+:/.test(context) || context.startsWith('github.com/')
 }
 
-/** Reads `context`: an absolute directory, or a URL as it was given. */
-export function readContext(text: string, files: Files, report: Report): string | undefined {
-  const context = text === '' ? '.' : text
+/** This repository as BuildKit fetches it; empty where the forge names none. */
+export function ownRepository({ serverUrl, repository }: Pick<Event, 'serverUrl' | 'repository'>): string {
+  return repository === '' ? '' : `${serverUrl}/${repository}.git`
+}
+
+/** This run's sources, as build-push-action's default context: of a pull request its merge, else the very commit. */
+export function ownContext(event: Event): string {
+  const own = ownRepository(event)
+  const commit = event.ref.startsWith('refs/pull/') || event.sha === '' ? event.ref : event.sha
+  return own === '' || commit === '' ? own : `${own}#${commit}`
+}
+
+export interface ContextDefaults {
+  /** The input `file`. */
+  readonly file: string
+  /** As `ownContext` makes it. */
+  readonly own: string
+}
+
+/** Reads `context`: an absolute directory, or a URL as it was given. Without any, the workspace if something was checked out there. */
+export function readContext(text: string, files: Files, report: Report, { file, own }: ContextDefaults): string | undefined {
+  if (text === '' && own !== '' && !isCheckedOut(file, files)) return own
+  const context = text === '' ? '.' : text.replace(/\{\{ ?defaultContext ?\}\}/g, () => own)
   const directory = posix.resolve(files.workspace, context)
   if (isRemote(context) && !(context.startsWith('github.com/') && isDirectory(directory, files))) return context
   const wrong = (expected: string) => report({ input: 'context', given: shorten(context), expected })
-  if (context.includes('{{')) wrong('is a template of build-push-action: write a directory, after a step with `actions/checkout`, or a Git URL such as `https://github.com/acme/app.git#main`')
+  if (context.includes('{{')) wrong('holds a template, and only `{{defaultContext}}` means something here: write a directory, or a Git URL such as `https://github.com/acme/app.git#main`')
   else if (/^[a-z][a-z0-9+.-]*:\/\//i.test(context)) wrong('has an unknown scheme: write a directory, or a URL that begins with `https://`, `git://` or `ssh://`')
   else if (isDirectory(directory, files)) return directory
   else if (files.exists(directory)) wrong(`is a file: write the directory that holds it${/dockerfile/i.test(context) ? ', and the Dockerfile in `file`' : ''}`)
@@ -49,6 +70,11 @@ export function readDockerfile({ input, file, context }: DockerfileRequest, file
     report({ input, given, expected: `does not exist; the path is relative to the workspace${hint}` })
   }
   return undefined
+}
+
+/** A Dockerfile may be there without Git: unpacked, or made by a step before. */
+function isCheckedOut(file: string, files: Files): boolean {
+  return ['.git', 'Dockerfile', 'dockerfile', ...(file === '' ? [] : [file])].some((name) => files.exists(posix.resolve(files.workspace, name)))
 }
 
 function ownDockerfile(context: string, files: Files, report: Report): string | undefined {

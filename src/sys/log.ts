@@ -1,12 +1,22 @@
 import * as core from '@actions/core'
 import { once } from 'node:events'
 
+/** A warning that belongs to a line of a file. */
+export interface Annotation {
+  readonly title: string
+  readonly message: string
+  /** Relative to the workspace. */
+  readonly file?: string
+  readonly line?: number
+}
+
 /** What the run says aloud. `line` is for text we do not control: it can never become a workflow command. */
 export interface Log {
   readonly info: (text: string) => void
   readonly line: (text: string) => void
   readonly warn: (text: string) => void
   readonly debug: (text: string) => void
+  readonly annotate: (annotation: Annotation) => void
   /** Many at once. To be waited for before more is said: what the runner has not taken yet stays in memory. */
   readonly lines: (texts: readonly string[]) => Promise<unknown> | undefined
 }
@@ -16,6 +26,7 @@ export const runnerLog: Log = {
   line: (text) => process.stdout.write(`${disarm(text)}\n`),
   warn: (text) => core.warning(text),
   debug: (text) => core.debug(text),
+  annotate: ({ title, message, file, line }) => core.warning(message, { title, ...(file !== undefined && { file }), ...(line !== undefined && { startLine: line }) }),
   lines: (texts) => {
     process.stdout.write(texts.map((text) => `${disarm(text)}\n`).join(''))
     return process.stdout.writableNeedDrain ? once(process.stdout, 'drain') : undefined

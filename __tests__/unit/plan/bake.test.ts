@@ -2,10 +2,12 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { VariantSpec } from '../../../src/inputs.ts'
 import { renderBake, type BakeOptions } from '../../../src/plan/bake.ts'
+import { plainSettings, type BuildSettings } from '../../../src/plan/build/settings.ts'
 import { parsePlatform } from '../../../src/plan/platform.ts'
 import type { Target } from '../../../src/plan/targets.ts'
 
-const options: BakeOptions = { push: true, provenance: 'mode=max', nonce: '1-1-x', ephemeral: false }
+const settings: BuildSettings = { ...plainSettings, provenance: 'mode=max' }
+const options: BakeOptions = { push: true, settings, dir: '/d', several: false, nonce: '1-1-x', ephemeral: false }
 const platform = parsePlatform('linux/arm64')!
 const variant: VariantSpec = {
   name: 'slim',
@@ -56,13 +58,12 @@ describe('renderBake', () => {
   })
 
   test('without provenance there is no index to mark', () => {
-    expect(bake({ provenance: '' }).target['slim-linux-arm64']).toMatchObject({ attest: ['type=provenance,disabled=true'], annotations: [] })
+    expect(bake({ settings: plainSettings }).target['slim-linux-arm64']).toMatchObject({ attest: ['type=provenance,disabled=true'], annotations: [] })
   })
 
   test('push: false reads the cache, and writes nothing anywhere', () => {
     const built = bake({ push: false }).target['slim-linux-arm64']
-    expect(built).toMatchObject({ output: ['type=cacheonly'], 'cache-from': [expect.any(String)] })
-    expect(built).not.toHaveProperty('cache-to')
+    expect(built).toMatchObject({ output: ['type=cacheonly'], 'cache-from': [expect.any(String)], 'cache-to': [] })
     expect(built).not.toHaveProperty('annotations')
   })
 

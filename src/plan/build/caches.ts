@@ -1,0 +1,39 @@
+import { readAttributes, type Attribute } from '../csv.ts'
+import { splitRecords } from '../lists.ts'
+import { didYouMean, shorten, type Report } from '../mistake.ts'
+
+// https://docs.docker.com/build/cache/backends/
+export const cacheTypes = ['registry', 'inline', 'local', 'gha', 's3', 'azblob']
+
+/** `cache-from` and `cache-to`, which buildx gets as they are: a reference, or `type=…` with its attributes. */
+export function readCacheSpecs(input: string, text: string, report: Report): readonly string[] {
+  return splitRecords(input, text, report).flatMap((entry) => (readCacheSpec(input, entry.text, report) ? [entry.text] : []))
+}
+
+/** The attributes of one; told and undefined where it is none. */
+export function readCacheSpec(input: string, text: string, report: Report): readonly Attribute[] | undefined {
+  if (!/[=,"\s]/.test(text)) return [['type', 'registry'], ['ref', text]]
+  const attributes = readAttributes(text)
+  const type = attributeOf(attributes ?? [], 'type')
+  const wrong = (expected: string) => report({ input, given: hideSecrets(shorten(text)), expected })
+  if (!attributes) wrong('is no cache: write `type=registry,ref=ghcr.io/acme/app:cache`')
+  else if (type === undefined) wrong(`has no type: write \`type=registry,ref=…\`; ${cacheTypes.join(', ')} are the types`)
+  else if (!cacheTypes.includes(type)) wrong(`has an unknown type: ${cacheTypes.join(', ')} are known${didYouMean(type, cacheTypes)}`)
+  else return attributes
+  return undefined
+}
+
+export function attributeOf(attributes: readonly Attribute[], name: string): string | undefined {
+  return attributes.find(([key]) => key === name)?.[1]
+}
+
+const secretAttribute = /\b(access_key_id|secret_access_key|session_token|token|sas_token|account_key)=([^,"]+)/gi
+
+function hideSecrets(text: string): string {
+  return text.replace(secretAttribute, '$1=***')
+}
+
+/** The keys to somebody's storage that a text holds. */
+export function cacheSecrets(text: string): readonly string[] {
+  return [...text.matchAll(secretAttribute)].map((match) => match[2] ?? '')
+}

@@ -1,0 +1,89 @@
+import { posix } from 'node:path'
+import { joinAttributes, readAttributes, type Attribute } from '../csv.ts'
+import { splitRecords } from '../lists.ts'
+import { didYouMean, shorten, type Report } from '../mistake.ts'
+import type { SettingsSource } from './settings.ts'
+
+export interface Outputs {
+  /** Into the local engine. */
+  readonly load: boolean
+  /** Attributes of the image that is pushed: `compression=zstd`. */
+  readonly image: readonly Attribute[]
+  /** Files besides. */
+  readonly exports: readonly FileExport[]
+  /** Whether one of them asks for a push. */
+  readonly pushes: boolean
+}
+
+export interface FileExport {
+  readonly type: 'local' | 'tar' | 'oci' | 'docker'
+  /** Absolute. */
+  readonly dest: string
+  readonly attributes: readonly Attribute[]
+}
+
+const types = ['local', 'tar', 'oci', 'docker', 'image', 'registry', 'cacheonly']
+/** What our own output says; the names and tags are those of `image` and `tags`. */
+const ours = ['type', 'push', 'name', 'push-by-digest', 'name-canonical', 'oci-mediatypes']
+
+/** `outputs` and `load`: https://docs.docker.com/build/exporters/ */
+export function readOutputs({ text, files, report }: SettingsSource, load: boolean): Outputs {
+  const entries = splitRecords('outputs', text('outputs'), report).flatMap((entry) => readOutput(entry.text, report) ?? [])
+  const typeOf = ({ attributes }: Entry) => valueOf(attributes, 'type') ?? ''
+  const images = entries.filter((entry) => ['image', 'registry'].includes(typeOf(entry)))
+  const exports = entries.flatMap((entry) => readExport(entry, files.workspace, report) ?? [])
+  for (const entry of images) checkImage(entry, text('image'), report)
+  return {
+    load: load || entries.some((entry) => typeOf(entry) === 'docker' && valueOf(entry.attributes, 'dest') === undefined),
+    image: images.flatMap(({ attributes }) => attributes.filter(([name]) => !ours.includes(name))),
+    exports,
+    pushes: images.some((entry) => typeOf(entry) === 'registry' || valueOf(entry.attributes, 'push') === 'true'),
+  }
+}
+
+interface Entry {
+  readonly given: string
+  readonly attributes: readonly Attribute[]
+}
+
+function readOutput(text: string, report: Report): Entry | undefined {
+  const given = shorten(text)
+  const wrong = (expected: string) => report({ input: 'outputs', given, expected })
+  if (text === '-') wrong('would write a build into the log: write `type=tar,dest=image.tar`')
+  if (text === '-') return undefined
+  if (!text.includes('=')) return { given, attributes: [['type', 'local'], ['dest', text]] }
+  const attributes = readAttributes(text)
+  const type = valueOf(attributes ?? [], 'type')
+  if (!attributes) wrong('is no output: write `type=local,dest=out`')
+  else if (type === undefined) wrong(`has no type: write \`type=local,dest=out\`; ${types.join(', ')} are the types`)
+  else if (!types.includes(type)) wrong(`has an unknown type: ${types.join(', ')} are known${didYouMean(type, types)}`)
+  else return { given, attributes }
+  return undefined
+}
+
+function readExport({ given, attributes }: Entry, workspace: string, report: Report): FileExport | undefined {
+  const type = valueOf(attributes, 'type')
+  if (type !== 'local' && type !== 'tar' && type !== 'oci' && type !== 'docker') return undefined
+  const dest = valueOf(attributes, 'dest') ?? ''
+  const wrong = (expected: string) => report({ input: 'outputs', given, expected })
+  if (dest === '-') wrong(`would write a build into the log: write \`type=${type},dest=…\``)
+  else if (dest !== '') return { type, dest: posix.resolve(workspace, dest), attributes: attributes.filter(([name]) => name !== 'type' && name !== 'dest') }
+  else if (type !== 'docker') wrong(`has no \`dest\`: write \`type=${type},dest=…\``)
+  return undefined
+}
+
+function checkImage({ given, attributes }: Entry, image: string, report: Report): void {
+  const names = (valueOf(attributes, 'name') ?? '').split(',').filter((name) => name !== '')
+  const unknown = names.find((name) => !image.toLowerCase().split(/[\s,]+/).includes(name.toLowerCase()))
+  if (unknown !== undefined) report({ input: 'outputs', given, expected: `names ${shorten(unknown)}: write the repository in \`image\` and its tags in \`tags\`, so that one index of all platforms gets them` })
+}
+
+function valueOf(attributes: readonly Attribute[], name: string): string | undefined {
+  return attributes.find(([key]) => key === name)?.[1]
+}
+
+/** What one of several builds writes: `local` a directory of its own, as buildx itself does for several platforms. */
+export function exportSpec({ type, dest, attributes }: FileExport, part: string): string {
+  const together = type !== 'local' || part === '' || valueOf(attributes, 'platform-split') === 'false'
+  return joinAttributes([['type', type], ['dest', together ? dest : posix.join(dest, part)], ...attributes])
+}

@@ -1,0 +1,27 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { readCacheSpec, attributeOf } from '../plan/build/caches.ts'
+import { secretPath, type Secret } from '../plan/build/secrets.ts'
+import type { BuildSettings } from '../plan/build/settings.ts'
+import { localEngineSocket } from './local-engine.ts'
+import { removeDir, writePrivate } from './private-dir.ts'
+
+/** Puts the values where the bake definition says they are; `removeSecrets` takes them away once nothing is built any more. */
+export function writeSecrets(dir: string, secrets: readonly Secret[]): void {
+  mkdirSync(join(dir, 'secrets'), { mode: 0o700 })
+  for (const [number, secret] of secrets.entries()) if (secret.kind === 'value') writePrivate(secretPath(number, dir), secret.value)
+}
+
+export function removeSecrets(dir: string): void {
+  removeDir(join(dir, 'secrets'))
+}
+
+const cacheService = ['ACTIONS_RUNTIME_TOKEN', 'ACTIONS_CACHE_URL', 'ACTIONS_RESULTS_URL', 'ACTIONS_CACHE_SERVICE_V2']
+
+/** The variables of the job that these builds need, and that nothing else of ours may see. */
+export function settingsEnv({ secrets, load, cacheFrom, cacheTo }: Pick<BuildSettings, 'secrets' | 'load' | 'cacheFrom' | 'cacheTo'>): Record<string, string> {
+  const usesCacheService = [...cacheFrom, ...cacheTo].some((spec) => attributeOf(readCacheSpec('cache', spec, () => undefined) ?? [], 'type') === 'gha')
+  const names = [...secrets.flatMap((secret) => (secret.kind === 'env' ? [secret.name] : [])), ...(usesCacheService ? cacheService : [])]
+  const found = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]))
+  return { ...Object.fromEntries(found), ...(load && { DOCKER_HOST: `unix://${localEngineSocket()}` }) }
+}
