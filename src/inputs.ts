@@ -24,6 +24,8 @@ export interface Inputs {
   /** Private keys in a form ssh-add reads from its standard input: LF line ends, final newline. */
   readonly sshKeys: readonly string[]
   readonly knownHosts: string
+  /** Whether daemons stay on their nodes for the next run. */
+  readonly keepBuilder: boolean
   readonly variants: readonly VariantSpec[]
   readonly cache: { readonly kind: 'registry' } | { readonly kind: 'off' }
   readonly push: boolean
@@ -92,6 +94,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   const credentials = { username: text('username'), password: text('password'), token: text('github-token') }
   const inputs: Inputs = {
     ...where,
+    keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
     cache: { kind: readChoice('cache', text('cache'), { registry: 'registry', off: 'off', true: 'registry', false: 'off' }, report) ?? 'registry' },
     push,

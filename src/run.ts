@@ -6,14 +6,16 @@ import { dockerConfigPath, runMark } from './cleanup.ts'
 import type { Inputs } from './inputs.ts'
 import type { Journal } from './journal.ts'
 import { writeBuilders } from './nodes/builder.ts'
+import { planKept, readyKept } from './nodes/kept.ts'
 import type { Node } from './nodes/node.ts'
 import { openNodes } from './nodes/open.ts'
 import type { Event } from './plan/event.ts'
+import { describeFork } from './plan/fork.ts'
 import { planTargets, type Plan } from './plan/targets.ts'
 import { isEphemeral } from './plan/tags.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
-import { runBuilderName } from './reap/names.ts'
+import { runBuilderName, scopeOf } from './reap/names.ts'
 import { reapNodes } from './reap/nodes.ts'
 import { tellReaped } from './reap/tell.ts'
 import type { RegistryWorld } from './registry/clients.ts'
@@ -57,9 +59,12 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const { inputs, event, dir, journal, log } = request
 
   const opening = Promise.all([openNodes({ ...inputs, dir, agent: request.agent }, journal), findBuildx()])
-  const [nodes, buildx] = await unlessAborted(request.signal, opening)
+  const [opened, buildx] = await unlessAborted(request.signal, opening)
+  const { nodes, names: kept } = keepDaemons(opened, request)
   nodes.forEach((node) => log.line(describeNode(node)))
-  const notes = emulated(nodes)
+  const fork = describeFork({ ...event, ...inputs, writesCache: (inputs.push && inputs.cache.kind !== 'off') || inputs.settings.cacheTo.length > 0, sharedDaemons: nodes.filter(({ driver }) => driver === 'remote').map(({ spec }) => spec.name) })
+  fork.notes.forEach((note) => log.info(note))
+  const notes = [...emulated(nodes), ...fork.warnings]
   notes.forEach((note) => log.warn(note))
 
   // Beside the build, which does not wait for it.
@@ -67,12 +72,13 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const plan = planTargets(inputs, nodes)
   mkdirSync(join(dir, 'docker'), { mode: 0o700 })
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
-  const builder = writeBuilders(join(dir, 'buildx'), runBuilderName(basename(dir), event), nodes, journal)
+  const builder = writeBuilders(join(dir, 'buildx'), runBuilderName(basename(dir), event), nodes, journal, kept)
+  await unlessAborted(request.signal, Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node), { buildx, dir, log }))))
 
   const nonce = runMark(event, dir)
   const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
   writeSecrets(dir, inputs.settings.secrets)
-  const options = { push: inputs.push, settings: inputs.settings, several: plan.targets.length > 1, nonce, ephemeral }
+  const options = { push: inputs.push, settings: inputs.settings, several: plan.targets.length > 1, nonce, ephemeral, fork: event.trust === 'fork' }
   const shared = { ...options, env: settingsEnv(inputs.settings), buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
   const { call } = inputs.settings
   if (call) {
@@ -89,7 +95,12 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const built = lanes.flatMap((lane) => lane.built)
   const published = inputs.push ? await publish({ ...request, variants: inputs.variants, targets: plan.targets, built, nonce, ephemeral, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
   await tellReaped(reaping, log)
-  return { plan, lanes, published, builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: [...notes, ...lost] }
+  return { plan, lanes, published, builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: [...notes, ...fork.notes, ...lost] }
+}
+
+function keepDaemons(nodes: readonly Node[], { inputs, event }: RunRequest): ReturnType<typeof planKept> {
+  const { trust } = event
+  return inputs.keepBuilder && trust !== 'fork' ? planKept(nodes, { scope: scopeOf(event), trust }) : { nodes, names: new Map() }
 }
 
 function failIfAny(lanes: readonly LaneResult[], signal: AbortSignal): void {

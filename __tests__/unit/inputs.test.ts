@@ -27,6 +27,7 @@ test('the README example', async () => {
     ],
     sshKeys: [expect.stringMatching(/^-----BEGIN OPENSSH PRIVATE KEY-----\n[^]+\n-----END OPENSSH PRIVATE KEY-----\n$/)],
     knownHosts: `${knownHost}\n`,
+    keepBuilder: false,
     variants: [
       {
         name: '',

@@ -18,19 +18,21 @@ export interface Builder {
  *
  * @param config `$BUILDX_CONFIG`
  * @param name unique on every node, since it names the containers there
+ * @param kept names of daemons that stay: nobody undoes them
  */
-export function writeBuilders(config: string, name: string, nodes: readonly Node[], journal: Journal): Builder {
+export function writeBuilders(config: string, name: string, nodes: readonly Node[], journal: Journal, kept: ReadonlyMap<Node, string> = new Map()): Builder {
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
   const lanes = new Map(nodes.map((node, index) => [node, `${name}-${index}`]))
   for (const [node, lane] of lanes) {
-    if (node.driver === 'docker-container') {
+    const daemon = kept.get(node)
+    if (node.driver === 'docker-container' && daemon === undefined) {
       const container = `buildx_buildkit_${lane}`
       journal.note({ kind: 'container', node: node.spec.name, socket: node.socket, container, volume: `${container}_state` })
     }
-    writeInstance(config, lane, [{ node, name: lane }])
+    writeInstance(config, lane, [{ node, name: daemon ?? lane }])
   }
   const oneDriver = new Set(nodes.map((node) => node.driver)).size === 1
-  if (oneDriver) writeInstance(config, name, [...lanes].map(([node, lane]) => ({ node, name: lane })))
+  if (oneDriver) writeInstance(config, name, [...lanes].map(([node, lane]) => ({ node, name: kept.get(node) ?? lane })))
   return { name: oneDriver ? name : '', lane: (node) => lanes.get(node) ?? name }
 }
 

@@ -13,6 +13,8 @@ export interface BakeOptions {
   readonly nonce: string
   /** Whether the image itself is for this run only, as a pull request's is. */
   readonly ephemeral: boolean
+  /** The code is a fork's: it writes no cache, and on a daemon that goes on it has cache mounts of its own. */
+  readonly fork?: boolean
 }
 
 /**
@@ -42,16 +44,27 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
     ...(variant.file !== undefined && { dockerfile: variant.file }),
     ...(variant.target !== undefined && { target: variant.target }),
     platforms: [platform],
-    args: variant.buildArgs,
+    // https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args
+    args: { ...variant.buildArgs, ...(options.fork === true && target.node.driver === 'remote' && { BUILDKIT_CACHE_MOUNT_NS: options.nonce }) },
     labels: variant.labels,
     ...settingFields(settings, dir),
     attest: [settings.provenance === '' ? 'type=provenance,disabled=true' : `type=provenance,${settings.provenance}`, ...settings.attests],
     output: outputSpecs(target, options),
     ...(push && { annotations: annotations(options) }),
     'cache-from': [...(cache === undefined ? [] : [`type=registry,ref=${cache}`]), ...settings.cacheFrom],
-    // Only BuildKit reads the cache, and zstd takes it a third of the time; layers that the image has too stay as they are.
-    'cache-to': [...(cache !== undefined && push ? [`type=registry,ref=${cache},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true`] : []), ...settings.cacheTo],
+    'cache-to': cacheTo(target, options),
   }
+}
+
+/** Only BuildKit reads our cache, and zstd takes it a third of the time; layers that the image has too stay as they are. */
+function cacheTo({ cache }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
+  if (fork === true) return settings.cacheTo.filter(staysHere)
+  return [...(cache !== undefined && push ? [`type=registry,ref=${cache},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true`] : []), ...settings.cacheTo]
+}
+
+/** A cache within the image, or on the runner: no release reads it by itself. */
+function staysHere(specification: string): boolean {
+  return /(?:^|,)\s*type\s*=\s*(?:inline|local)\s*(?:,|$)/i.test(specification)
 }
 
 function annotations({ nonce, ephemeral, settings }: BakeOptions): string[] {

@@ -32,6 +32,12 @@ const bake = (given: Partial<BakeOptions> = {}, fields: Partial<VariantSpec> = {
 }
 
 describe('renderBake', () => {
+  test('a fork reads caches and writes none, and has cache mounts of its own on a daemon that goes on', () => {
+    const cacheTo = ['type=gha,scope=x', 'type=registry,ref=ghcr.io/acme/app:cache', 'mode=max,type=local,dest=/tmp/x', 'type=inline']
+    const target = bake({ fork: true, settings: { ...settings, cacheTo } }).target['slim-linux-arm64']
+    expect([target?.['cache-from'], target?.['cache-to'], target?.['args']]).toEqual([[expect.any(String)], cacheTo.slice(2), { A: '$${B} %%{C} $D', BUILDKIT_CACHE_MOUNT_NS: '1-1-x' }])
+  })
+
   test('a whole target', () => {
     expect(bake()).toEqual({
       group: { default: { targets: ['slim-linux-arm64'] } },

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { callEngine } from '../../src/nodes/engine.ts'
+import type { Job, StepResult } from './runner.ts'
+import { attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './world.ts'
+
+interface Done {
+  readonly main: StepResult
+  readonly post: StepResult
+  /** What earlier builds on the same daemon had left in the cache mount. */
+  readonly seen: readonly string[]
+}
+
+let farm: Farm
+let files: string
+let image: string
+let imageOfFork: string
+const jobs: Job[] = []
+const done = new Map<string, Done>()
+let first: readonly string[]
+let afterwards: readonly string[]
+let config: string
+
+const ours = async () => {
+  const { amd } = farm.nodes
+  return [...(await amd.containers()).map(({ name, state }) => `${name} ${state}`), ...(await amd.volumes())].map((name) => name.replace('buildx_buildkit_mab-keep-', '').replace(/^[0-9a-f]{8}-|[0-9a-f]{8}(?=_| |$)|_used_\d{8}$/g, (part) => (part.startsWith('_used') ? '_used' : '#'))).sort()
+}
+
+/** A push, or a pull request from the repository named. */
+function open(head?: string): Job {
+  const event = join(files, `${head?.replace('/', '-') ?? 'push'}.json`)
+  writeFileSync(event, JSON.stringify(head === undefined ? {} : { pull_request: { head: { repo: { full_name: head } } } }))
+  const Dockerfile = `FROM ${farm.images.base}\nARG NAME\nRUN --mount=type=cache,target=/seen echo "seen: $(ls /seen | tr '\\n' ' ')"; touch "/seen/$NAME"\n`
+  const job = farmJob(farm, { files: { Dockerfile }, event: head === undefined ? 'push' : 'pull_request', env: { GITHUB_EVENT_PATH: event } })
+  jobs.push(job)
+  return job
+}
+
+async function build(name: string, head?: string): Promise<void> {
+  const job = open(head)
+  const main = await job.main(oneNode(farm, { image: name === 'fork' ? imageOfFork : image, 'keep-builder': 'true', 'build-args': `NAME=${name}`, ...(head === undefined && { tags: name }) }))
+  const post = await job.post()
+  done.set(name, { main, post, seen: (/\] seen: (.*)/.exec(main.log)?.[1] ?? 'nothing was said').trim().split(' ').filter((word) => word !== '') })
+}
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  files = mkdtempSync(join(tmpdir(), 'events-'))
+  image = freshImage(farm)
+  imageOfFork = freshImage(farm)
+  await Promise.all([build('a'), build('b')])
+  first = await ours()
+  await Promise.all([build('c'), build('proposal', 'acme/app'), build('fork', 'mallory/app')])
+  afterwards = await ours()
+  config = await fileOf((await farm.nodes.amd.containers()).find(({ name }) => name.includes('-trusted-'))?.name ?? '', '/etc/buildkit/buildkitd.toml')
+}, 120_000)
+afterAll(async () => {
+  const { dockerSocket } = farm.nodes.amd
+  for (const { name } of await farm.nodes.amd.containers()) if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
+  for (const name of await farm.nodes.amd.volumes()) if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/volumes/${name}?force=1`, 20_000)
+  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+  jobs.forEach((job) => job.end())
+  rmSync(files, { recursive: true })
+})
+
+/** As a tar, which is text enough. */
+async function fileOf(container: string, path: string): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    get({ socketPath: farm.nodes.amd.dockerSocket, path: `/containers/${container}/archive?path=${path}` }, (answer) => void text(answer).then(resolve, reject)).on('error', reject)
+  })
+}
+
+describe('keep-builder', () => {
+  test('every run succeeds, and its post step leaves nothing of the run itself', () => {
+    for (const { main, post } of done.values()) {
+      expect([main.code, main.log]).toEqual([0, main.log])
+      expect([post.code, post.warnings]).toEqual([0, []])
+    }
+    for (const { temp, home } of jobs) expect([...readdirSync(temp), ...readdirSync(home)]).toEqual([])
+  })
+
+  test('two first runs at once make one daemon, and it stays with its limits', () => {
+    expect(first).toEqual(['#trusted-# running', '#trusted-#_state', '#trusted-#_used'])
+    expect(config).toContain('maxUsedSpace = "20%"')
+  })
+
+  test('the next push finds it warm; a pull request has another, a fork none that stays', () => {
+    expect(done.get('c')?.seen).toEqual(['a', 'b'])
+    expect(done.get('proposal')?.seen).toEqual([])
+    expect(done.get('fork')?.seen).toEqual([])
+    expect(afterwards).toEqual(['#pr-# running', '#pr-#_state', '#pr-#_used', '#trusted-# running', '#trusted-#_state', '#trusted-#_used'])
+  })
+})
+
+test('the code of a fork writes no cache, and that is said', async () => {
+  const fork = done.get('fork')
+  expect(fork?.main.log).toContain('This run builds the code of a fork: it reads the caches and writes none')
+  expect(fork?.main.log).toContain('`keep-builder` does not hold for the code of a fork')
+  expect(await storedTags(farm, imageOfFork)).toEqual([])
+  expect(await storedTags(farm, image)).toEqual(['a', 'b', 'buildcache-linux-amd64', 'c'])
+})
