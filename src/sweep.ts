@@ -1,5 +1,4 @@
 import * as core from '@actions/core'
-import { careful } from './packages/care.ts'
 import { openPackages, type PackagesWorld } from './packages/open.ts'
 import { openRunBook, openRuns, type RunBook } from './packages/runs.ts'
 import { readSweepInputs, type SweepInputs } from './packages/sweep-inputs.ts'
@@ -33,7 +32,7 @@ async function main(): Promise<void> {
   const runs = openRuns(packages.openGithub(event.apiUrl, until), event.repository)
   const rules = () => ({ now: Date.now(), olderThan: inputs.olderThan, runId: inputs.runId })
   const results: Result[] = []
-  for (const repository of inputs.images) results.push(await sweepOne({ repository, inputs, event, packages, until, runs: openRunBook(runs, rules, careful) }))
+  for (const repository of inputs.images) results.push(await sweepOne({ repository, inputs, event, packages, until, runs: openRunBook(runs, rules) }))
   await tell(results)
 }
 

@@ -1,7 +1,7 @@
-import { careful, type Care } from '../../src/packages/care.ts'
+import type { Own } from '../../src/packages/family.ts'
 import { removeOwn } from '../../src/packages/own.ts'
-import type { RunAnswer } from '../../src/packages/run-of.ts'
-import { openRunBook, openRuns } from '../../src/packages/runs.ts'
+import type { Place } from '../../src/packages/place.ts'
+import { openRunBook, openRuns, type AskRun } from '../../src/packages/runs.ts'
 import { sweep } from '../../src/packages/sweep.ts'
 import { days, hours } from '../ghcr/clock.ts'
 import { pushRelease } from '../ghcr/histories.ts'
@@ -32,17 +32,18 @@ export interface History {
   readonly steps: readonly Step[]
 }
 
-export interface Variant {
-  readonly care: Care
-  /** Takes the time a version was made for the end of the run that made it. */
-  readonly trustsTimestamps?: boolean
+/** A wrong algorithm: the right one that is lied to about the world, or whose deeds are not what it asked for. */
+export interface Mutation {
+  readonly place?: (place: Place) => Place
+  readonly ask?: (ask: AskRun) => AskRun
+  readonly own?: (own: Own, place: Place) => Promise<Own>
 }
 
 export class Violation extends Error {}
 
 interface Play {
   readonly history: History
-  readonly variant: Variant
+  readonly mutation: Mutation
   readonly model: Model
   readonly tasks: Task[]
   readonly random: Random
@@ -51,11 +52,11 @@ interface Play {
 }
 
 /** Plays it to its end. @throws Violation where something that lives lost anything, or something dead is left */
-export async function play(history: History, variant: Variant = { care: careful }): Promise<void> {
+export async function play(history: History, mutation: Mutation = {}): Promise<void> {
   const rules: Rules = { ...calm, checkAnswers: false, lists: { ...calm.lists, lag: history.lag, freshGet: history.freshGet, order: history.order } }
   const model = createModel(rules, history.seed)
   declareRun(model.world.state, { repository, id: sweepingRun })
-  const playing: Play = { history, variant, model, tasks: [], random: seeded(history.seed), free: false, violation: undefined }
+  const playing: Play = { history, mutation, model, tasks: [], random: seeded(history.seed), free: false, violation: undefined }
   for (const step of history.steps) {
     await goOn(playing, step.after)
     if (process.env['TRACE']) console.log('STEP', JSON.stringify(step))
@@ -196,11 +197,14 @@ function rerun(model: Model, run: number): void {
 }
 
 function startPost(playing: Play, made: Attempt): void {
-  const { model, variant } = playing
+  const { model, mutation } = playing
   model.posted.add(made.nonce)
   for (const [tag, { digest, run }] of model.living) if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
   // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
-  start(playing, `post ${playing.tasks.length} of ${made.nonce}`, (world) => removeOwn(placeOf(playing, world, made.nonce), made.own, variant.care))
+  start(playing, `post ${playing.tasks.length} of ${made.nonce}`, async (world) => {
+    const place = placeOf(playing, world, made.nonce)
+    return await removeOwn(place, (await mutation.own?.(made.own, place)) ?? made.own)
+  })
 }
 
 function startSweep(playing: Play, run?: number): void {
@@ -213,24 +217,23 @@ function startSweep(playing: Play, run?: number): void {
 }
 
 function sweepIn(playing: Play, world: World, run?: number) {
-  const { model, variant } = playing
+  const { model, mutation } = playing
   const asked = openRuns(requestIn(world, root), repository)
-  const ask = variant.trustsTimestamps ? async (id: string): Promise<RunAnswer> => made(await asked(id)) : asked
+  const ask = mutation.ask?.(asked) ?? asked
   const rules = () => ({ now: model.clock.now(), olderThan: 3 * days, ...(run !== undefined && { runId: String(run) }) })
-  return sweep(placeOf(playing, world, `${sweepingRun}-1-sweep`), { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) }, openRunBook(ask, rules, variant.care), variant.care)
+  return sweep(placeOf(playing, world, `${sweepingRun}-1-sweep`), { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) }, openRunBook(ask, rules))
 }
-
-const made = (answer: RunAnswer): RunAnswer => (typeof answer === 'string' ? answer : { ...answer, completed: true, endedAt: answer.createdAt })
 
 /** The run that sweeps, which ends like any other. */
 const sweepingRun = firstRun + 800
 
-function placeOf({ model, history }: Play, world: World, mark: string) {
+function placeOf({ model, history, mutation }: Play, world: World, mark: string): Place {
   const sleep = (ms: number) => {
     model.clock.advance(Math.min(ms, 1000))
     return Promise.resolve()
   }
-  return placeIn({ world, clock: { now: () => model.clock.now(), sleep }, pageSize: history.pageSize, mark })
+  const place = placeIn({ world, clock: { now: () => model.clock.now(), sleep }, pageSize: history.pageSize, mark })
+  return mutation.place?.(place) ?? place
 }
 
 function start(playing: Play, name: string, work: (world: World) => Promise<unknown>): void {

@@ -1,5 +1,5 @@
 // npm run prove [-- --histories N] [--seed S]: random histories, shared out among the processors. A failure is printed
-// shrunk, with the seed that repeats it.
+// shrunk, with the seed that repeats it. With --mutations: wrong versions of the algorithm, and how soon each was caught.
 import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -7,8 +7,9 @@ import { parseArgs } from 'node:util'
 import fc from 'fast-check'
 import { anyHistory } from './arbitrary.ts'
 import { play } from './history.ts'
+import { mutations } from './mutations.ts'
 
-const { values } = parseArgs({ options: { histories: { type: 'string', default: '100000' }, seed: { type: 'string' }, worker: { type: 'boolean', default: false } } })
+const { values } = parseArgs({ options: { histories: { type: 'string', default: '100000' }, seed: { type: 'string' }, worker: { type: 'boolean', default: false }, mutations: { type: 'boolean', default: false } } })
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const histories = Number(values.histories)
 
@@ -35,4 +36,13 @@ async function share(): Promise<void> {
   process.exitCode = failed
 }
 
-await (values.worker ? work() : share())
+async function catchMutations(): Promise<void> {
+  console.log(`repeat with --mutations --seed ${seed}`)
+  for (const [name, mutation] of Object.entries(mutations)) {
+    const { failed, numRuns, errorInstance } = await fc.check(fc.asyncProperty(anyHistory, async (history) => await play(history, mutation)), { numRuns: histories, seed, endOnFailure: true })
+    console.log(failed ? `caught by history ${numRuns}: a cleanup that ${name}: ${errorInstance instanceof Error ? errorInstance.message.slice(0, 100) : ''}` : `NOT CAUGHT by ${numRuns}: a cleanup that ${name}`)
+    if (!failed) process.exitCode = 1
+  }
+}
+
+await (values.worker ? work() : values.mutations ? catchMutations() : share())

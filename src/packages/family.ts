@@ -1,5 +1,4 @@
 import type { Version } from './api.ts'
-import type { Care } from './care.ts'
 import type { Facts } from './facts.ts'
 
 /** What the journal of a run says of one repository. */
@@ -29,8 +28,8 @@ export interface OwnIndex {
 }
 
 /** PURE: what is provably the run's own, by its mark and its journal. */
-export function claimFamily(own: Own, facts: ReadonlyMap<string, Facts>, { checksNonce }: Pick<Care, 'checksNonce'>): Family {
-  const isMarked = (digest: string): boolean => !checksNonce || facts.get(digest)?.nonce === own.nonce
+export function claimFamily(own: Own, facts: ReadonlyMap<string, Facts>): Family {
+  const isMarked = (digest: string): boolean => facts.get(digest)?.nonce === own.nonce
   const tagged = [...new Set(own.tags.map(({ digest }) => digest))]
   const indexes = tagged
     .filter((digest) => facts.has(digest))
@@ -82,14 +81,14 @@ export interface Evidence {
 }
 
 /** PURE: what becomes of one version. */
-export function judge({ digest, ours, now, named, needed }: Evidence, care: Pick<Care, 'heedsOtherTags' | 'heedsAdoption'>): Verdict {
+export function judge({ digest, ours, now, named, needed }: Evidence): Verdict {
   if (!now) return { act: 'gone' }
   if (now.digest !== digest) return { act: 'keep', reason: 'it is another version by now.' }
   const others = [...new Set([...now.tags, ...named])].filter((tag) => !ours.includes(tag))
-  if (others.length > 0 && care.heedsOtherTags) {
+  if (others.length > 0) {
     const reason = `it also bears the tag ${others.join(', ')}, so the image stays.`
     return ours.length > 0 && now.tags.some((tag) => ours.includes(tag)) ? { act: 'untag', reason } : { act: 'keep', reason }
   }
-  if (needed.has(digest) && care.heedsAdoption) return { act: 'keep', reason: 'another image refers to it by now, so it stays.' }
+  if (needed.has(digest)) return { act: 'keep', reason: 'another image refers to it by now, so it stays.' }
   return { act: 'remove' }
 }

@@ -2,7 +2,7 @@ import { asList, asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { RegistryError, type RegistryClient } from '../registry/client.ts'
 import { Kept } from './api.ts'
 import { isTagRow, type ForgeApi, type Row } from './forgejo-api.ts'
-import { severalAtOnce } from './oci-several.ts'
+import { severalAtOnce } from './several-at-once.ts'
 
 /** What a tag names, and what that refers to if it is an index. */
 export interface TagContent {

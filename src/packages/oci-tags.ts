@@ -1,5 +1,5 @@
 import { RegistryError, type RegistryClient } from '../registry/client.ts'
-import { severalAtOnce } from './oci-several.ts'
+import { severalAtOnce } from './several-at-once.ts'
 
 /** Which tags name what, asked of a registry that has no look-up from a digest to its tags. */
 export interface TagBook {

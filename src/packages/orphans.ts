@@ -1,5 +1,5 @@
 import { asList, asRecord, asText, tryParseJson } from '../plan/json.ts'
-import { severalAtOnce } from './oci-several.ts'
+import { severalAtOnce } from './several-at-once.ts'
 import type { Item } from './sweep-plan.ts'
 import type { Sweeping } from './sweep-marks.ts'
 

@@ -18,11 +18,11 @@ export async function removeAll(work: Work, digests: readonly string[]): Promise
 }
 
 async function removeOne(work: Work, digest: string): Promise<void> {
-  const { place, care, outcomes, removed, versions, fresh, look, needed } = work
+  const { place, outcomes, removed, versions, fresh, look, needed } = work
   const listed = versions.get(digest)
   if (!listed) throw new Error(notYet)
-  const now = fresh || !care.readsAgain ? listed : await readVersion(place, listed)
-  const verdict = judge({ digest, ours: [], now, named: tagsOn(look, digest), needed }, care)
+  const now = fresh ? listed : await readVersion(place, listed)
+  const verdict = judge({ digest, ours: [], now, named: tagsOn(look, digest), needed })
   if (verdict.act === 'keep' || verdict.act === 'untag') {
     outcomes.push({ subject: digest, deleted: false, reason: verdict.reason })
     return
@@ -33,19 +33,18 @@ async function removeOne(work: Work, digest: string): Promise<void> {
 
 /** The second list, which has to show that the index is gone, and the registry's tags: who needs any of it by now? */
 async function recheck(work: Work, digests: readonly string[]): Promise<void> {
-  const { place, care, own, family } = work
+  const { place, own, family } = work
   if (digests === family.children) await locate(work, [...digests, ...family.intermediates])
-  if (!care.asksRegistry) return
   work.look = await lookAround(place, mostTags, work.look)
   const ours = new Set(own.tags.map(({ tag }) => tag))
-  const leaving = (tag: string) => ours.has(tag) && (!care.parentsFirst || work.removed.has(work.look.digests.get(tag) ?? ''))
+  const leaving = (tag: string) => ours.has(tag) && work.removed.has(work.look.digests.get(tag) ?? '')
   await heed(work, await neededByTags(place, work.look, leaving))
 }
 
 /** Somebody may have pushed an index over our images between our last look and the deletion. */
 export async function restoreNeeded(work: Work): Promise<void> {
-  const { place, care, removed } = work
-  if (removed.size === 0 || !care.restores) return
+  const { place, removed } = work
+  if (removed.size === 0) return
   work.look = await lookAround(place, mostTags, work.look)
   const needed = await neededByTags(place, work.look, () => false)
   for (const [digest, version] of [...removed]) {

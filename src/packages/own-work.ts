@@ -1,5 +1,4 @@
 import type { Version } from './api.ts'
-import type { Care } from './care.ts'
 import type { Family, Own } from './family.ts'
 import { neededBy, type Look } from './look.ts'
 import type { Place } from './place.ts'
@@ -18,7 +17,6 @@ export const mostTags = 100
 
 export interface Work {
   readonly place: Place
-  readonly care: Care
   readonly own: Own
   readonly family: Family
   readonly outcomes: Outcome[]
@@ -33,13 +31,13 @@ export interface Work {
   fresh: boolean
 }
 
-export function openWork(begin: Pick<Work, 'place' | 'care' | 'own' | 'family' | 'outcomes'>): Work {
+export function openWork(begin: Pick<Work, 'place' | 'own' | 'family' | 'outcomes'>): Work {
   return { ...begin, versions: new Map(), removed: new Map(), spared: new Set(), needed: new Set(), look: { names: new Set(), digests: new Map() }, fresh: false }
 }
 
 /** Elsewhere the id is the digest, and `read` asks for all tags anyway. */
 export async function locate(work: Work, wanted: readonly string[]): Promise<void> {
-  const { place, care, family, versions, removed } = work
+  const { place, family, versions, removed } = work
   if (place.api.kind !== 'github') {
     for (const digest of wanted) versions.set(digest, { id: digest, digest, tags: [] })
     return
@@ -47,8 +45,8 @@ export async function locate(work: Work, wanted: readonly string[]): Promise<voi
   const { found, others, ghosts } = await survey(place.api, new Set(wanted), removed)
   for (const [digest, version] of found) versions.set(digest, version)
   const own = new Set([...family.indexes.map(({ digest }) => digest), ...family.children, ...family.intermediates])
-  if (care.checksNewVersions) await heed(work, await neededBy(place, others.filter(({ digest }) => !own.has(digest)).map(({ digest }) => digest)))
-  work.fresh = removed.size > 0 && (ghosts.length === 0 || !care.distrustsStaleLists) && wanted.every((digest) => found.has(digest))
+  await heed(work, await neededBy(place, others.filter(({ digest }) => !own.has(digest)).map(({ digest }) => digest)))
+  work.fresh = removed.size > 0 && ghosts.length === 0 && wanted.every((digest) => found.has(digest))
 }
 
 /** Spares what others need, and what that needs in turn. */

@@ -1,12 +1,11 @@
 import type { Version } from './api.ts'
-import { careful, type Care } from './care.ts'
 import { withoutEvidence } from './evidence.ts'
 import { claimFamily, judge, type Own, type OwnIndex } from './family.ts'
 import { keptAsLast } from './github-errors.ts'
 import { lookAround, tagsOn } from './look.ts'
 import { removeAll, restoreNeeded } from './own-children.ts'
 import { locate, mostTags, openWork, spare, type Outcome, type Work } from './own-work.ts'
-import { checkTime, notYet, readAll, readVersion, reasonOf, resolveTags, type Place } from './place.ts'
+import { checkTime, notYet, readAll, readVersion, reasonOf, type Place } from './place.ts'
 
 export type { Outcome } from './own-work.ts'
 
@@ -16,14 +15,12 @@ export type { Outcome } from './own-work.ts'
  * nobody ever lists them again, and some registries delete nothing that an index refers to: there they go before the
  * images. Never throws: what stays, stays with a reason.
  */
-export async function removeOwn(place: Place, journal: Own, care: Care = careful): Promise<Outcome[]> {
+export async function removeOwn(place: Place, own: Own): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  let own = journal
   try {
-    if (!care.checksDigest) own = { ...own, tags: [...(await resolveTags(place, own.tags.map(({ tag }) => tag)))].map(([tag, digest]) => ({ tag, digest })) }
     const facts = await readAll(place, [...own.tags.map(({ digest }) => digest), ...own.manifests])
     const children = await readAll(place, [...facts.values()].flatMap(({ refs }) => refs))
-    const work = openWork({ place, care, own, outcomes, family: claimFamily(own, new Map([...facts, ...children]), care) })
+    const work = openWork({ place, own, outcomes, family: claimFamily(own, new Map([...facts, ...children])) })
     const { family } = work
     for (const { tag, digest } of own.tags) if (!facts.has(digest)) outcomes.push({ subject: tag, deleted: true })
     if (family.indexes.length + family.children.length + family.intermediates.length > 0) await removeFamily(work)
@@ -37,16 +34,13 @@ export async function removeOwn(place: Place, journal: Own, care: Care = careful
 }
 
 async function removeFamily(work: Work): Promise<void> {
-  const { place, care, family } = work
+  const { place, family } = work
   await locate(work, [...family.indexes.map(({ digest }) => digest), ...family.children, ...family.intermediates])
-  if (care.asksRegistry) work.look = await lookAround(place, mostTags)
-  const parents = () => removeIndexes(work)
-  const children = () => removeAll(work, family.children)
-  const intermediates = () => removeAll(work, family.intermediates)
-  const onGithub = place.api.kind === 'github' && care.evidenceLast
-  const steps = onGithub ? [parents, children] : [parents, intermediates, children]
-  if (!care.parentsFirst) steps.reverse()
-  for (const step of steps) await step()
+  work.look = await lookAround(place, mostTags)
+  const onGithub = place.api.kind === 'github'
+  await removeIndexes(work)
+  if (!onGithub) await removeAll(work, family.intermediates)
+  await removeAll(work, family.children)
   await restoreNeeded(work)
   if (onGithub) await removeAll(work, await withoutEvidence(place, family.intermediates))
 }
@@ -65,10 +59,10 @@ async function removeIndexes(work: Work): Promise<void> {
 }
 
 async function removeIndex(work: Work, { digest, tags, marked }: OwnIndex): Promise<Outcome[]> {
-  const { place, care, look, needed } = work
+  const { place, look, needed } = work
   const listed = work.versions.get(digest)
   if (!listed) throw new Error(notYet)
-  const now = care.readsAgain ? await readVersion(place, listed) : listed
+  const now = await readVersion(place, listed)
   const moved = tags.filter((tag) => now !== undefined && !now.tags.includes(tag))
   const outcomes = moved.map((subject) => ({ subject, deleted: false, reason: 'it names another image by now, so it is left alone.' }))
   const names = await namesOf(work, moved)
@@ -76,7 +70,7 @@ async function removeIndex(work: Work, { digest, tags, marked }: OwnIndex): Prom
   const mayGo = marked || !now || now.tags.length > 0
   if (!mayGo) return known
   const rest = tags.filter((tag) => !moved.includes(tag))
-  const verdict = judge({ digest, ours: care.checksDigest ? rest : tags, now, named: tagsOn(look, digest).filter((tag) => !moved.includes(tag) || !care.checksDigest), needed }, care)
+  const verdict = judge({ digest, ours: rest, now, named: tagsOn(look, digest).filter((tag) => !moved.includes(tag)), needed })
   return [...known, ...(await actOnIndex(work, now ?? listed, rest, verdict))]
 }
 

@@ -1,7 +1,7 @@
 import { RegistryError, type RegistryClient } from '../registry/client.ts'
 import { Kept, type PackageApi, type Version } from './api.ts'
 import { readFacts, type Facts } from './facts.ts'
-import { severalAtOnce } from './oci-several.ts'
+import { severalAtOnce } from './several-at-once.ts'
 
 /** What cleanup needs of a registry: the truth about tags and manifests. */
 export type ManifestStore = Pick<RegistryClient, 'getManifest' | 'headManifest' | 'putManifest' | 'listTags' | 'getBlob'>

@@ -1,5 +1,4 @@
 import { asRecord, asText } from '../plan/json.ts'
-import type { Care } from './care.ts'
 import { GithubError } from './github-errors.ts'
 import type { GithubRequest } from './github.ts'
 import { certainlyEndedBefore, judgeRun, type Judged, type RunAnswer, type RunRules } from './run-of.ts'
@@ -37,13 +36,11 @@ export interface RunBook {
   again(run: string): Promise<Judged>
 }
 
-export function openRunBook(ask: AskRun, rules: () => Omit<RunRules, 'certainlyEnded'>, care: Pick<Care, 'unknownRunsLive' | 'heedsRunState'>): RunBook {
+export function openRunBook(ask: AskRun, rules: () => Omit<RunRules, 'certainlyEnded'>): RunBook {
   const known = new Map<string, RunAnswer>()
   const needless = () => rules().runId !== undefined
   const judge = (run: string): Judged => {
     const answer = known.get(run) ?? 'unknown'
-    if (!care.unknownRunsLive && answer === 'unknown' && !needless()) return { dead: true }
-    if (!care.heedsRunState && typeof answer !== 'string' && !needless()) return { dead: true }
     return judgeRun(run, answer, { ...rules(), certainlyEnded: certainlyEndedBefore(known, rules()) })
   }
   return {

@@ -1,7 +1,7 @@
 import type { Version } from './api.ts'
 import { runOfNonce } from './facts.ts'
 import { lookAround } from './look.ts'
-import { severalAtOnce } from './oci-several.ts'
+import { severalAtOnce } from './several-at-once.ts'
 import { readAll, resolveTags } from './place.ts'
 import type { Sweeping } from './sweep-marks.ts'
 import type { Result } from './sweep-result.ts'
@@ -38,7 +38,6 @@ export async function auditTags({ place }: Sweeping): Promise<Audit> {
 
 /** What a living tag needs, and was deleted by us, now or by a sweep that died: it comes back. */
 export async function restoreNeeded(sweeping: Sweeping, result: Result): Promise<void> {
-  if (!sweeping.care.restores) return
   for (let round = 0; round < 3; round++) {
     const { broken } = await auditTags(sweeping)
     if (broken.length === 0) return

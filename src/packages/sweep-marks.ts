@@ -1,5 +1,4 @@
 import type { Version } from './api.ts'
-import type { Care } from './care.ts'
 import { runOfNonce, type Facts } from './facts.ts'
 import { lookAround, neededBy, type Look } from './look.ts'
 import { readAll, type Place } from './place.ts'
@@ -21,7 +20,6 @@ export interface Sweeping {
   readonly place: Place
   readonly request: SweepRequest
   readonly runs: RunBook
-  readonly care: Care
   readonly facts: Map<string, Facts>
   /** By digest: the last that a list showed, and how many lists did. */
   readonly seen: Map<string, { version: Version; times: number }>
@@ -36,13 +34,13 @@ export interface Sweeping {
   pages: number
 }
 
-export function openSweep(begin: Pick<Sweeping, 'place' | 'request' | 'runs' | 'care'>): Sweeping {
+export function openSweep(begin: Pick<Sweeping, 'place' | 'request' | 'runs'>): Sweeping {
   return { ...begin, facts: new Map(), seen: new Map(), removed: new Map(), spared: new Set(), claimed: new Set(), needed: new Set(), orphans: new Set(), look: { names: new Set(), digests: new Map() }, pages: 0 }
 }
 
 /** Reads the whole list, all the registry's tags, and every manifest that is new to us. */
 export async function mark(sweeping: Sweeping): Promise<void> {
-  const { place, seen, care } = sweeping
+  const { place, seen } = sweeping
   const shown = new Set<string>()
   for await (const page of place.api.list()) {
     sweeping.pages++
@@ -53,9 +51,8 @@ export async function mark(sweeping: Sweeping): Promise<void> {
       seen.set(version.digest, { version, times })
     }
     await learn(sweeping, page.map(({ digest }) => digest))
-    if (!care.readsAllPages) break
   }
-  if (care.asksRegistry) sweeping.look = await lookAround(place, Infinity)
+  sweeping.look = await lookAround(place, Infinity)
   await learn(sweeping, sweeping.look.digests.values())
 }
 
@@ -68,8 +65,8 @@ async function learn({ place, facts, runs }: Sweeping, digests: Iterable<string>
 
 /** A page of what is newest, for what has come, or was given a tag, since the lists were read. */
 export async function glance(sweeping: Sweeping): Promise<void> {
-  const { place, seen, needed, care, look } = sweeping
-  if (!care.checksNewVersions || place.api.kind !== 'github') return
+  const { place, seen, needed, look } = sweeping
+  if (place.api.kind !== 'github') return
   for await (const page of place.api.list()) {
     const fresh = page.filter(({ digest, id, tags }) => seen.get(digest)?.version.id !== id || tags.some((tag) => look.digests.get(tag) !== digest))
     for (const digest of await neededBy(place, fresh.map(({ digest }) => digest))) needed.add(digest)
@@ -98,7 +95,7 @@ export function itemsOf({ seen, removed, facts, look, place }: Sweeping): Map<st
 }
 
 export async function plan(sweeping: Sweeping): Promise<Planned> {
-  const { request, runs, facts, claimed, spared, needed, care } = sweeping
+  const { request, runs, facts, claimed, spared, needed } = sweeping
   const items = itemsOf(sweeping)
   await runs.learn([...items.values()].flatMap(({ tags }) => tags.filter((tag) => matches(tag, request.tags)).flatMap((tag) => runOfTag(tag) ?? [])))
   const isDead = (run: string | undefined) => run !== undefined && runs.judge(run).dead
@@ -114,7 +111,7 @@ export async function plan(sweeping: Sweeping): Promise<Planned> {
     caches: request.runId === undefined,
   }
   if (request.untagged) for (const orphan of await findOrphans(sweeping, input.items, isDead)) input.orphans.add(orphan)
-  return { ...planSweep(input, care), items: input.items }
+  return { ...planSweep(input), items: input.items }
 }
 
 /** Where lists show tagged manifests only, what is under temporary ones has to be added. */

@@ -1,4 +1,3 @@
-import type { Care } from './care.ts'
 import { closure } from './family.ts'
 import type { Facts } from './facts.ts'
 
@@ -39,13 +38,13 @@ export interface Plan {
 }
 
 /** PURE: what of a repository is temporary, dead and needed by nothing that stays. */
-export function planSweep(input: PlanInput, care: Care): Plan {
+export function planSweep(input: PlanInput): Plan {
   const { items, facts, spared } = input
-  const why = reasons(input, care)
+  const why = reasons(input)
   // What only one list showed stays for now, and so does all that it needs.
   const candidates = [...why.keys()].filter((digest) => !spared.has(digest) && items.get(digest)?.confirmed)
   const isCandidate = new Set(candidates)
-  const needed = care.heedsAdoption ? neededBelow([...items.keys()].filter((digest) => !isCandidate.has(digest)), facts) : new Set<string>()
+  const needed = neededBelow([...items.keys()].filter((digest) => !isCandidate.has(digest)), facts)
   const going = candidates.filter((digest) => !needed.has(digest))
   const tagged = (digest: string) => (items.get(digest)?.tags.length ?? 0) > 0
   const below = new Set(going.flatMap((digest) => facts.get(digest)?.refs ?? []))
@@ -54,7 +53,7 @@ export function planSweep(input: PlanInput, care: Care): Plan {
   const rest = going.filter((digest) => !tagged(digest))
   const then = rest.filter((digest) => !isLast(digest))
   const leaving = new Set([...first, ...then])
-  const last = rest.filter((digest) => isLast(digest) && (!care.evidenceLast || !tellsOfMore(digest, input, leaving)))
+  const last = rest.filter((digest) => isLast(digest) && !tellsOfMore(digest, input, leaving))
   const kept = candidates.filter((digest) => needed.has(digest)).map((subject) => ({ subject, reason: 'an image that stays refers to it.' }))
   return { untag: mixedTags(input, isCandidate), first, then, last, needed, why, kept }
 }
@@ -70,22 +69,22 @@ function neededBelow(roots: readonly string[], facts: ReadonlyMap<string, Facts>
 }
 
 /** Everything that could go if nothing needed it, and why. */
-function reasons(input: PlanInput, care: Care): Map<string, string> {
+function reasons(input: PlanInput): Map<string, string> {
   const { items, facts, isDoomedTag, claimed, orphans, untagged, caches } = input
   const why = new Map<string, string>()
   for (const { digest, tags } of items.values()) {
     const doomed = tags.filter((tag) => isDoomedTag(tag, digest))
-    const enough = (care.heedsOtherTags ? doomed.length === tags.length : doomed.length > 0) && !isAnothers(digest, input)
+    const enough = doomed.length === tags.length && !isAnothers(digest, input)
     if (tags.length > 0 && enough) why.set(digest, `its run is over: ${tags.join(', ')}`)
   }
   const under = new Set([...claimed, ...[...why.keys()].flatMap((digest) => facts.get(digest)?.refs ?? [])])
-  const marked = untagged || claimed.size > 0 || why.size > 0 ? ownAttestations(input, care) : new Set<string>()
+  const marked = untagged || claimed.size > 0 || why.size > 0 ? ownAttestations(input) : new Set<string>()
   for (const { digest, tags } of items.values()) {
     const kind = facts.get(digest)?.kind
     if (tags.length > 0 || why.has(digest) || isAnothers(digest, input)) continue
     if (under.has(digest)) why.set(digest, 'only a temporary image referred to it')
     else if (!untagged) continue
-    else if (isOurs(digest, input, care)) why.set(digest, 'its run is over, and nothing refers to it')
+    else if (isOurs(digest, input)) why.set(digest, 'its run is over, and nothing refers to it')
     else if (marked.has(digest) || orphans.has(digest)) why.set(digest, 'the image that it is about is gone, or goes')
     else if (caches && kind === 'cache') why.set(digest, 'a later push of the cache replaced it')
   }
@@ -98,18 +97,18 @@ function isAnothers(digest: string, { facts, isDeadMark }: PlanInput): boolean {
   return nonce !== undefined && !isDeadMark(nonce)
 }
 
-function isOurs(digest: string, { facts, isDeadMark }: PlanInput, { checksNonce }: Care): boolean {
+function isOurs(digest: string, { facts, isDeadMark }: PlanInput): boolean {
   const found = facts.get(digest)
-  return found !== undefined && (isDeadMark(found.nonce) || (!checksNonce && found.kind !== 'cache'))
+  return found !== undefined && isDeadMark(found.nonce)
 }
 
 /** Named by an index of ours as being about an image of ours, or about one that is gone. */
-function ownAttestations(input: PlanInput, care: Care): Set<string> {
+function ownAttestations(input: PlanInput): Set<string> {
   const { items, facts, claimed } = input
   const found = new Set<string>()
   for (const { digest } of items.values()) {
-    if (!isOurs(digest, input, care)) continue
-    for (const [child, image] of facts.get(digest)?.attests ?? []) if (!items.has(image) || claimed.has(image) || isOurs(image, input, care)) found.add(child)
+    if (!isOurs(digest, input)) continue
+    for (const [child, image] of facts.get(digest)?.attests ?? []) if (!items.has(image) || claimed.has(image) || isOurs(image, input)) found.add(child)
   }
   return found
 }

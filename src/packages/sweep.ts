@@ -1,4 +1,3 @@
-import { careful, type Care } from './care.ts'
 import { isEvidence } from './evidence.ts'
 import { judge } from './family.ts'
 import { keptAsLast } from './github-errors.ts'
@@ -15,8 +14,8 @@ import { measure, type Result } from './sweep-result.ts'
  * temporary tags are gone; reads each version right before; restores what somebody turns out to need. Dying at any
  * moment leaves a state from which the next sweep goes on.
  */
-export async function sweep(place: Place, request: SweepRequest, runs: RunBook, care: Care = careful): Promise<Result> {
-  const sweeping = openSweep({ place, request, runs, care })
+export async function sweep(place: Place, request: SweepRequest, runs: RunBook): Promise<Result> {
+  const sweeping = openSweep({ place, request, runs })
   const result: Result = { name: place.name, deleted: [], kept: [], restored: [], blobs: new Map(), audit: undefined, dryRun: request.dryRun, pages: () => sweeping.pages }
   try {
     await mark(sweeping)
@@ -33,13 +32,10 @@ export async function sweep(place: Place, request: SweepRequest, runs: RunBook, 
 }
 
 async function carryOut(sweeping: Sweeping, first: Planned, result: Result): Promise<void> {
-  const { care } = sweeping
   for (const { digest, tag } of first.untag) await attempt(sweeping, result, tag, () => untag(sweeping, digest, tag, result))
-  if (!care.parentsFirst) await removeAll(sweeping, first.then, { ...first, needed: new Set() }, result)
   await removeAll(sweeping, first.first, first, result)
   if (first.first.length > 0 || first.untag.length > 0) await mark(sweeping)
   const second = await plan(sweeping)
-  if (!care.evidenceLast) await removeAll(sweeping, second.last, second, result)
   await removeAll(sweeping, second.then, second, result)
   if (sweeping.removed.size > 0 || second.last.length > 0) await restoreNeeded(sweeping, result)
   const third = await plan(sweeping)
@@ -68,7 +64,7 @@ async function removeAll(sweeping: Sweeping, digests: readonly string[], planned
 
 /** The last look: the version as it may be deleted, why it must not be, or undefined where it is gone. */
 async function mayGo(sweeping: Sweeping, digest: string, { items, needed }: Planned) {
-  const { place, care, facts, look } = sweeping
+  const { place, facts, look } = sweeping
   const listed = { digest, id: idOf(sweeping, digest), tags: items.get(digest)?.tags ?? [] }
   const doomed = listed.tags.filter((tag) => isDoomedTag(sweeping, tag, facts.get(digest)))
   if (doomed.length > 0) {
@@ -77,9 +73,9 @@ async function mayGo(sweeping: Sweeping, digest: string, { items, needed }: Plan
       if (!again.dead) return again.reason
     }
   } else if (facts.get(digest)?.kind !== 'index') await glance(sweeping)
-  else if (care.evidenceLast && (await isEvidence(place, digest))) return 'an attestation is left that nothing else shows to be its run’s.'
-  const now = care.readsAgain ? await readVersion(place, listed) : listed
-  const verdict = judge({ digest, ours: doomed, now, named: tagsOn(look, digest), needed: { has: (one) => needed.has(one) || sweeping.needed.has(one) } }, care)
+  else if (await isEvidence(place, digest)) return 'an attestation is left that nothing else shows to be its run’s.'
+  const now = await readVersion(place, listed)
+  const verdict = judge({ digest, ours: doomed, now, named: tagsOn(look, digest), needed: { has: (one) => needed.has(one) || sweeping.needed.has(one) } })
   if (verdict.act === 'keep' || verdict.act === 'untag') return verdict.reason
   if (now && now.tags.length > 0 && place.api.kind === 'github' && isLast(sweeping, now.tags)) return keptAsLast(place.name).message
   return now

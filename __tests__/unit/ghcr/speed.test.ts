@@ -24,19 +24,16 @@ async function history(seed: number): Promise<number> {
   return broken
 }
 
-test('a thousand histories take a moment, and repeat', async () => {
-  const started = performance.now()
+test('a thousand histories break something, and repeat', async () => {
   let broken = 0
   for (let seed = 0; seed < 1000; seed++) broken += await history(seed)
-  expect(performance.now() - started).toBeLessThan(10_000)
   expect(broken).toBeGreaterThan(0)
   expect(await history(7)).toBe(await history(7))
 })
 
-test('so do ten thousand versions, all pages read', async () => {
+test('one reading of all pages of ten thousand versions misses some', async () => {
   const world = createWorld({ rules: { ...hostile, deepPages: { from: Infinity, chance: 0 } } })
   const pkg = createPackage(world.state, { owner: 'acme', name: 'api' })
-  const started = performance.now()
   fillHistory(world.state, pkg, 1430)
   const seen = new Set<number>()
   for (let page = 1; page <= 101; page++) {
@@ -46,5 +43,4 @@ test('so do ten thousand versions, all pages read', async () => {
   expect(pkg.active.size).toBe(10_010)
   // Lists of several ages in orders of their own: one reading of all pages misses some.
   expect(seen.size).toBeLessThan(10_010)
-  expect(performance.now() - started).toBeLessThan(20_000)
 })

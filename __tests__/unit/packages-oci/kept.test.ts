@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { Kept } from '../../../src/packages/api.ts'
 import { keptBecause, keptUndeletable } from '../../../src/packages/oci-kept.ts'
-import { severalAtOnce } from '../../../src/packages/oci-several.ts'
+import { severalAtOnce } from '../../../src/packages/several-at-once.ts'
 import { RegistryError } from '../../../src/registry/client.ts'
 
 const refused = (host: string, kind: 'denied' | 'protocol', code?: string): RegistryError => new RegistryError(`${host}: no`, { kind, host, status: kind === 'denied' ? 403 : 405, code })

@@ -1,5 +1,4 @@
 import { expect, test } from '@jest/globals'
-import { careful } from '../../../src/packages/care.ts'
 import { removeOwn } from '../../../src/packages/own.ts'
 import { openRunBook, openRuns } from '../../../src/packages/runs.ts'
 import { sweep } from '../../../src/packages/sweep.ts'
@@ -27,7 +26,7 @@ function begin() {
 
 async function sweepOnce(here: Scene, world: World = here.world) {
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days })
-  await sweep(placeIn({ ...here, world }), { tags: ['pr-*'], untagged: true, dryRun: false }, openRunBook(openRuns(requestIn(world, root), 'acme/shop'), rules, careful))
+  await sweep(placeIn({ ...here, world }), { tags: ['pr-*'], untagged: true, dryRun: false }, openRunBook(openRuns(requestIn(world, root), 'acme/shop'), rules))
 }
 
 /** The world as one sees it who dies at a call. */

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
 import { openRunBook, openRuns } from '../../../src/packages/runs.ts'
-import { careful } from '../../../src/packages/care.ts'
 import { sweep } from '../../../src/packages/sweep.ts'
 import type { SweepRequest } from '../../../src/packages/sweep-marks.ts'
 import { nonceAnnotation } from '../../../src/plan/bake.ts'
@@ -18,7 +17,7 @@ const defaults: SweepRequest = { tags: ['pr-*', 'build-*'], untagged: true, dryR
 async function run(here: Scene, request: Partial<SweepRequest> = {}, token: Token = root) {
   const ask = openRuns(requestIn(here.world, token), 'acme/shop')
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days, runId: request.runId })
-  return await sweep(placeIn({ ...here, token }), { ...defaults, ...request }, openRunBook(ask, rules, careful), careful)
+  return await sweep(placeIn({ ...here, token }), { ...defaults, ...request }, openRunBook(ask, rules))
 }
 
 /** A run that pushed, and died `ago` without post. */
