@@ -3,6 +3,7 @@ import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/know
 import { readNodes } from './nodes/node-list.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
+import { formatAnnotation, type Annotation } from './plan/annotations.ts'
 import { readBoolean, readChoice } from './plan/choice.ts'
 import { checkTogether } from './plan/build/check.ts'
 import { gitToken } from './plan/build/secrets.ts'
@@ -10,10 +11,12 @@ import { cacheSecrets } from './plan/build/caches.ts'
 import { readSettings, type BuildSettings } from './plan/build/settings.ts'
 import { ownContext, ownRepository, readContext, readDockerfile, type Files } from './plan/context.ts'
 import type { Event } from './plan/event.ts'
-import { readRecordInput, splitList, splitRecords, type Env } from './plan/lists.ts'
+import { readRecord, readRecordInput, splitList, splitRecords, type Env } from './plan/lists.ts'
 import { InputError, shorten, type Mistake, type Report } from './plan/mistake.ts'
+import { readNaming } from './plan/naming.ts'
+import { readEnabled } from './plan/oci.ts'
 import { readPlatforms, type Platform } from './plan/platform.ts'
-import { allRepositories, applyTags, readTags, type TagPlan } from './plan/tags.ts'
+import { allRepositories, applyTags, type TagPlan } from './plan/tags.ts'
 import { checkTagsDiffer, checkVariantName, readVariants, type VariantDraft } from './plan/variants.ts'
 import { readLogins } from './registry/default-login.ts'
 import { formatRepository, lowerForgeNames, parseRepository, type Repository, type TagReference } from './registry/reference.ts'
@@ -34,6 +37,8 @@ export interface Inputs {
   /** The forge's token; empty where none was given. */
   readonly token: string
   readonly cleanup: 'auto' | 'always' | 'never'
+  /** What the author should know, and no mistake. */
+  readonly notes: readonly string[]
 }
 
 /** One image to build, for each of its platforms: the step's own inputs, overlaid with those of its entry in `variants`. */
@@ -52,6 +57,9 @@ export interface VariantSpec {
   readonly target?: string
   readonly buildArgs: Readonly<Record<string, string>>
   readonly labels: Readonly<Record<string, string>>
+  readonly annotations: readonly Annotation[]
+  /** The first tag's name; empty where there is none. */
+  readonly version: string
 }
 
 export interface Login {
@@ -87,8 +95,9 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   const where = await readWhere(source)
   const settings = readSettings(source)
   const push = readPush(source, settings)
-  const variants = await readWhat(source, push, settings)
+  const { variants, notes } = await readWhat(source, push, settings)
   checkOwned(variants, where.nodes, source)
+  checkAnnotated(variants, where.nodes, source)
   const native = [...new Set(where.nodes.flatMap(({ platforms }) => platforms))]
   checkTogether(settings, { push, images: variants.flatMap(({ images }) => images).length, platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
   const credentials = { username: text('username'), password: text('password'), token: text('github-token') }
@@ -96,6 +105,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     ...where,
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
+    notes,
     cache: { kind: readChoice('cache', text('cache'), { registry: 'registry', off: 'off', true: 'registry', false: 'off' }, report) ?? 'registry' },
     push,
     settings: { ...settings, secrets: [...settings.secrets, ...gitToken(settings.secrets, credentials.token, variants[0]?.context ?? '', ownRepository(event))] },
@@ -151,14 +161,15 @@ async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<I
   return { nodes, sshKeys, knownHosts: formatKnownHosts(hosts) }
 }
 
-async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<readonly VariantSpec[]> {
+async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {
   const { text, event, report } = source
   const images = splitList(text('image')).flatMap((entry) => parseRepository(lowerForgeNames(entry, event), (expected) => report({ input: 'image', given: shorten(entry), expected })) ?? [])
-  const plan: TagPlan = push || load || text('tags') !== '' ? readTags(text('tags'), event, report) : { names: [], references: [], byEvent: true }
+  const naming = readNaming(source, push || load || text('tags') !== '')
+  const { plan } = naming
   const repositories = allRepositories(images, plan)
   if (push) checkTagged(source, repositories, plan)
   const context = readContext(text('context'), source.files, report, { file: text('file'), own: ownContext(event) })
-  const drafts = await readDrafts(source)
+  const drafts = await readDrafts(source, (labels) => ({ ...naming.variables(images, labels), ...source.env }))
   const variants = drafts.map((draft): VariantSpec => {
     const input = draft.file === text('file') ? 'file' : 'variants'
     const file = context === undefined ? undefined : readDockerfile({ input, file: draft.file, context }, source.files, report)
@@ -171,22 +182,26 @@ async function readWhat(source: Source, push: boolean, { load }: BuildSettings):
       ...(file !== undefined && { file }),
       ...(draft.target !== '' && { target: draft.target }),
       buildArgs: draft.buildArgs,
-      labels: draft.labels,
+      labels: naming.labels(draft.labels, draft.tagSuffix),
+      annotations: naming.annotations(draft.tagSuffix),
+      version: naming.version(draft.tagSuffix),
     }
   })
   checkTagsDiffer(variants, report)
-  return variants
+  return { variants, notes: plan.notes }
 }
 
-async function readDrafts({ text, env, report }: Source): Promise<readonly VariantDraft[]> {
+async function readDrafts({ text, report }: Source, variablesOf: (labels: Readonly<Record<string, string>>) => Env): Promise<readonly VariantDraft[]> {
   const name = text('variant')
+  const labels = readRecord({ input: 'labels' }, readEnabled('labels', splitRecords('labels', text('labels'), report), report), report)
+  const env = variablesOf(labels)
   const step: VariantDraft = {
     name: name !== '' && checkVariantName('variant', name, report) ? name : '',
     tagSuffix: '',
     file: text('file'),
     target: text('target'),
     buildArgs: readRecordInput({ input: 'build-args', lookUp: env }, text('build-args'), report),
-    labels: readRecordInput({ input: 'labels' }, text('labels'), report),
+    labels,
     platforms: readPlatforms('platforms', splitList(text('platforms')), report),
   }
   if (text('variants') === '') return [step]
@@ -199,12 +214,18 @@ function checkTagged({ text, event, report, isWrong }: Source, repositories: rea
   if (isWrong('image', 'tags')) return
   const names = plan.names.length > 0
   if (repositories.length === 0) report({ input: 'image', expected: 'is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`' })
-  else if (!names && plan.references.length === 0) report({ input: 'tags', expected: `is empty, and the event \`${event.name}\` names no branch or tag: write tag names such as \`nightly\`` })
-  if (names || text('tags') === '') return
+  else if (!names && plan.references.length === 0) report({ input: 'tags', expected: noTags(text('tags'), event, plan) })
+  if (names || plan.references.length === 0) return
   const tagged = new Set(plan.references.map(formatRepository))
   for (const repository of repositories.map(formatRepository)) {
     if (!tagged.has(repository)) report({ input: 'image', given: repository, expected: 'gets no tag, since `tags` holds full references to other repositories only: add one to `tags`, or leave it out here' })
   }
+}
+
+function noTags(given: string, { name, ref }: Event, { notes }: TagPlan): string {
+  if (given === '') return `is empty, and the event \`${name}\` names no branch or tag: write tag names such as \`nightly\``
+  const why = notes.length > 0 ? ` (${notes.join('; ')})` : ''
+  return `has no rule that gives a tag for the event \`${name}\` of \`${ref}\`${why}: add one, such as \`type=ref,event=branch\` or \`type=ref,event=pr\`, or push nothing with \`push: false\``
 }
 
 function checkOwned(variants: readonly VariantSpec[], nodes: readonly NodeSpec[], { text, report, isWrong }: Source): void {
@@ -214,5 +235,15 @@ function checkOwned(variants: readonly VariantSpec[], nodes: readonly NodeSpec[]
   for (const platform of new Set(variants.flatMap(({ platforms }) => platforms))) {
     if (nodes.some(({ platforms }) => platforms.includes(platform))) continue
     report({ input: ofStep.has(platform) ? 'platforms' : 'variants', given: platform, expected: `has no node (${owned}): add a line to \`nodes\`, such as \`${platform} = ssh://user@host\`` })
+  }
+}
+
+/** An annotation of a platform that nobody builds would be lost without a word. */
+function checkAnnotated(variants: readonly VariantSpec[], nodes: readonly NodeSpec[], { report, isWrong }: Source): void {
+  const built = variants.flatMap(({ platforms }) => (platforms.length > 0 ? platforms : nodes.flatMap((node) => node.platforms)))
+  if (isWrong('nodes', 'platforms') || nodes.some(({ platforms }) => platforms.length === 0)) return
+  for (const annotation of variants[0]?.annotations ?? []) {
+    const { platform } = annotation
+    if (platform !== undefined && !built.includes(platform)) report({ input: 'annotations', given: shorten(formatAnnotation(annotation)), expected: `is for ${platform}, which is not built here: ${[...new Set(built)].join(', ')} are` })
   }
 }

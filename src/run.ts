@@ -64,7 +64,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
   nodes.forEach((node) => log.line(describeNode(node)))
   const fork = describeFork({ ...event, ...inputs, writesCache: (inputs.push && inputs.cache.kind !== 'off') || inputs.settings.cacheTo.length > 0, sharedDaemons: nodes.filter(({ driver }) => driver === 'remote').map(({ spec }) => spec.name) })
   fork.notes.forEach((note) => log.info(note))
-  const notes = [...emulated(nodes), ...fork.warnings]
+  const notes = [...inputs.notes, ...emulated(nodes), ...fork.warnings]
   notes.forEach((note) => log.warn(note))
 
   // Beside the build, which does not wait for it.

@@ -4,8 +4,11 @@ import { readInputs, secretsOf } from '../../src/inputs.ts'
 import { InputError } from '../../src/plan/mistake.ts'
 import { plainSettings } from '../../src/plan/build/settings.ts'
 import { knownHost, otherKey, plainKey } from './fixtures/keys.ts'
-import { world, type Given } from './fixtures/world.ts'
+import { event, world, type Given } from './fixtures/world.ts'
 
+const oci = 'org.opencontainers.image'
+/** Of the event of the fixtures. */
+const said = { [`${oci}.revision`]: event.sha, [`${oci}.source`]: 'https://github.com/acme/app', [`${oci}.title`]: 'app', [`${oci}.url`]: 'https://github.com/acme/app' }
 const read = (given: Given = {}) => readInputs(...world(given))
 
 test('the README example', async () => {
@@ -36,7 +39,9 @@ test('the README example', async () => {
         platforms: [],
         context: '/w',
         buildArgs: {},
-        labels: {},
+        labels: { ...said, [`${oci}.version`]: 'main' },
+        annotations: Object.entries({ ...said, [`${oci}.version`]: 'main' }).map(([key, value]) => ({ level: 'manifest', key, value })),
+        version: 'main',
       },
     ],
     cache: { kind: 'registry' },
@@ -45,6 +50,7 @@ test('the README example', async () => {
     logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1' }],
     token: 'ghs_1',
     cleanup: 'auto',
+    notes: [],
   })
 })
 
@@ -72,9 +78,9 @@ test('variants are laid over the step', async () => {
       file: '/w/app/prod.Dockerfile',
       target: 'base',
       buildArgs: { BASE: '1', TOKEN: 'from env', EXTRAS: '' },
-      labels: { a: '1' },
+      labels: expect.objectContaining({ a: '1' }),
     }),
-    expect.objectContaining({ name: 'full', platforms: ['linux/arm64'], target: 'full', buildArgs: { BASE: '1', TOKEN: 'from env', EXTRAS: 'all', PYTHON: '3.10' }, labels: { a: '2' } }),
+    expect.objectContaining({ name: 'full', platforms: ['linux/arm64'], target: 'full', buildArgs: { BASE: '1', TOKEN: 'from env', EXTRAS: 'all', PYTHON: '3.10' }, labels: expect.objectContaining({ a: '2' }) }),
   ])
 })
 

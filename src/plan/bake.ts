@@ -1,6 +1,10 @@
+import { annotationsAt } from './annotations.ts'
 import { outputSpecs, settingFields } from './build/fields.ts'
 import type { BuildSettings } from './build/settings.ts'
+import { nonceAnnotation } from './nonce.ts'
 import type { Target } from './targets.ts'
+
+export { nonceAnnotation }
 
 export interface BakeOptions {
   readonly push: boolean
@@ -16,13 +20,6 @@ export interface BakeOptions {
   /** The code is a fork's: it writes no cache, and on a daemon that goes on it has cache mounts of its own. */
   readonly fork?: boolean
 }
-
-/**
- * Marks what only this run may refer to. It changes the digest of whatever bears it, so that no other image can share
- * that digest by accident and deleting it harms nobody: the per-platform indexes of every run, which nothing needs
- * once they are joined, and all of an ephemeral image.
- */
-export const nonceAnnotation = 'io.github.multiarch-build.run'
 
 /**
  * PURE: the bake definition of some targets. Every target is pushed by digest under no tag: tags move later and at once.
@@ -50,7 +47,7 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
     ...settingFields(settings, dir),
     attest: [settings.provenance === '' ? 'type=provenance,disabled=true' : `type=provenance,${settings.provenance}`, ...settings.attests],
     output: outputSpecs(target, options),
-    ...(push && { annotations: annotations(options) }),
+    ...(push && { annotations: annotations(target, options) }),
     'cache-from': [...(cache === undefined ? [] : [`type=registry,ref=${cache}`]), ...settings.cacheFrom],
     'cache-to': cacheTo(target, options),
   }
@@ -67,11 +64,13 @@ function staysHere(specification: string): boolean {
   return /(?:^|,)\s*type\s*=\s*(?:inline|local)\s*(?:,|$)/i.test(specification)
 }
 
-function annotations({ nonce, ephemeral, settings }: BakeOptions): string[] {
+function annotations({ variant, platform }: Target, { nonce, ephemeral, settings }: BakeOptions): string[] {
   // Without an attestation there is no per-platform index, and BuildKit refuses annotations for one.
   const index = settings.provenance === '' && settings.attests.length === 0 ? [] : [`index:${nonceAnnotation}=${nonce}`]
   const manifest = ephemeral ? [`manifest:${nonceAnnotation}=${nonce}`] : []
-  return [...index, ...manifest]
+  // Those of the index and of descriptors are for the joined index, which is made when all platforms are there.
+  const asked = Object.entries(annotationsAt(variant.annotations, 'manifest', platform)).map(([key, value]) => `manifest:${key}=${value}`)
+  return [...index, ...manifest, ...asked]
 }
 
 function escapeTemplates(value: unknown): unknown {

@@ -22,4 +22,25 @@ export interface Event {
   readonly trust: Trust
   /** The directory with the checkout, absolute. */
   readonly workspace: string
+  /** When the step began. */
+  readonly now: Date
+  /** When the commit of `sha` was made; undefined where nobody says. */
+  readonly commitDate?: Date
+  /** Of a pull request. */
+  readonly number?: string
+  /** The last commit of a pull request's own branch; `sha` may be its merge with the base. */
+  readonly headSha?: string
+  /** The branch a pull request goes to, or a pushed tag comes from, as the payload has it. */
+  readonly baseRef?: string
+  readonly about: About
+}
+
+/** What the forge says of the repository; empty where it says nothing. */
+export interface About {
+  readonly title: string
+  readonly description: string
+  /** Of its page. */
+  readonly url: string
+  /** In the words of https://spdx.org/licenses */
+  readonly license: string
 }

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto'
 import { formatRepository, isTag, lowerForgeNames, parseTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { Event } from './event.ts'
+import type { Flavor } from './flavor.ts'
 import { splitLines } from './lists.ts'
 import { shorten, type Report } from './mistake.ts'
+import type { Occasion } from './occasion.ts'
+import { isRule, rawRule, readRule, type TagRule } from './tag-rule.ts'
+import { evaluateRules, type RuleWorld } from './tag-rules.ts'
 
 /** What `tags` asks for, before a variant's suffix. */
 export interface TagPlan {
@@ -12,6 +16,8 @@ export interface TagPlan {
   readonly references: readonly TagReference[]
   /** Made by us from the event: shortened where a suffix would make them too long. */
   readonly byEvent: boolean
+  /** What the author should know of rules that gave no tag. */
+  readonly notes: readonly string[]
 }
 
 const longestTag = 128
@@ -55,37 +61,71 @@ export function sanitiseTag(text: string): string {
   return tag === '' ? `ref-${createHash('sha256').update(text).digest('hex').slice(0, 12)}` : tag
 }
 
-/** Reads `tags`: names and full references, by line and by comma; without any, those of the event. */
-export function readTags(text: string, event: Event, report: Report): TagPlan {
-  const entries = splitLines(text)
-  if (entries.length === 0) {
-    const byEvent = defaultTags(event)
-    for (const name of byEvent) refuseCache(name, (expected) => report({ input: 'tags', given: shorten(name), expected }))
-    return { names: byEvent, references: [], byEvent: true }
-  }
-  const names = new Set<string>()
-  const references = new Map<string, TagReference>()
-  for (const { text: line } of entries) {
-    for (const entry of isRule(line) ? [line] : line.split(',').map((part) => part.trim())) {
-      if (entry === '') continue
-      const tag = readTag(entry, event, report)
-      if (typeof tag === 'string') names.add(tag)
-      else if (tag) references.set(`${formatRepository(tag)}:${tag.tag}`, tag)
-    }
-  }
-  return { names: [...names], references: [...references.values()], byEvent: false }
+/** What `tags` is read with. */
+export interface Asking {
+  readonly event: Event
+  readonly occasion: Occasion
+  readonly flavor: Flavor
 }
 
-function isRule(line: string): boolean {
-  return /^(?:[a-z]+=[^,]*,)*type=/.test(line)
+/** Reads `tags`: names, full references and rules; without any, the tags of the event. */
+export function readTags(text: string, asking: Asking, report: Report): TagPlan {
+  const lines = splitLines(text).map((entry) => entry.text)
+  if (lines.length === 0) return planByEvent(asking, report)
+  // A flavor is for what rules make, so that names beside it are rules too: docker/metadata-action knows nothing else.
+  if (asking.flavor.given || lines.some(isRule)) return planByRules(lines, asking, report)
+  const { names, references } = readNames(lines, asking.event, report)
+  return { names, references, byEvent: false, notes: [] }
+}
+
+function planByEvent({ event, flavor, occasion }: Asking, report: Report): TagPlan {
+  const byEvent = defaultTags(event)
+  // What is thrown away keeps the name by which that is done.
+  const names = !flavor.given || byEvent.some((tag) => isEphemeral(tag, event)) ? byEvent : evaluateRules(byEvent.slice(0, 2).map(rawRule), { ...worldOf({ event, occasion, flavor: withLatest(flavor, byEvent.length > 2) }, report, []) })
+  for (const name of names) refuseCache(name, (expected) => report({ input: 'tags', given: shorten(name), expected }))
+  return { names, references: [], byEvent: true, notes: [] }
+}
+
+function withLatest(flavor: Flavor, latest: boolean): Flavor {
+  return flavor.latest === 'auto' ? { ...flavor, latest: latest ? 'true' : 'false' } : flavor
+}
+
+function planByRules(lines: readonly string[], asking: Asking, report: Report): TagPlan {
+  const rules = lines.filter(isRule).flatMap((line) => readRule(line, (expected) => report({ input: 'tags', given: shorten(line), expected })) ?? [])
+  const plain = readNames(lines.filter((line) => !isRule(line)), asking.event, report)
+  const notes: string[] = []
+  const names = evaluateRules(inOrder(lines, [...rules, ...plain.names.map(rawRule)]), worldOf(asking, report, notes))
+  for (const name of names) refuseCache(name, (expected) => report({ input: 'tags', given: shorten(name), expected }))
+  return { names, references: plain.references, byEvent: true, notes }
+}
+
+/** As they were written, since rules of one priority keep that order. */
+function inOrder(lines: readonly string[], rules: readonly TagRule[]): readonly TagRule[] {
+  const place = ({ line }: TagRule): number => lines.findIndex((given) => given === line || (!isRule(given) && splitNames(given).includes(line)))
+  return [...rules].sort((a, b) => place(a) - place(b))
+}
+
+function worldOf(asking: Asking, report: Report, notes: string[]): RuleWorld {
+  return { ...asking, sanitise: sanitiseTag, wrong: ({ line }, expected) => report({ input: 'tags', given: shorten(line), expected }), note: (text) => notes.push(text) }
+}
+
+function readNames(lines: readonly string[], event: Event, report: Report): { readonly names: readonly string[]; readonly references: readonly TagReference[] } {
+  const names = new Set<string>()
+  const references = new Map<string, TagReference>()
+  for (const entry of lines.flatMap(splitNames)) {
+    const tag = readTag(entry, event, report)
+    if (typeof tag === 'string') names.add(tag)
+    else if (tag) references.set(`${formatRepository(tag)}:${tag.tag}`, tag)
+  }
+  return { names: [...names], references: [...references.values()] }
+}
+
+function splitNames(line: string): readonly string[] {
+  return line.split(',').map((part) => part.trim()).filter((part) => part !== '')
 }
 
 function readTag(entry: string, event: Event, report: Report): string | TagReference | undefined {
   const wrong = (expected: string) => report({ input: 'tags', given: shorten(entry), expected })
-  if (isRule(entry)) {
-    wrong('is a rule of docker/metadata-action: here tag names (`1.2`) and full references (`ghcr.io/acme/app:1.2`) are understood; give that action\'s `tags` output instead')
-    return undefined
-  }
   if (/[:@]/.test(entry)) return refuseCache(parseTagReference(lowerForgeNames(entry, event), wrong), wrong)
   if (isTag(entry)) return refuseCache(entry, wrong)
   if (entry.includes('/')) wrong(`is neither a tag nor a full reference: write \`${sanitiseTag(entry)}\`, or end it with \`:tag\``)
@@ -105,6 +145,12 @@ function refuseCache<T extends string | TagReference>(tag: T | undefined, wrong:
 export function allRepositories(images: readonly Repository[], { references }: TagPlan): readonly Repository[] {
   const all = [...images, ...references.map(({ registry, path }) => ({ registry, path }))]
   return [...new Map(all.map((repository) => [formatRepository(repository), repository])).values()]
+}
+
+/** What the image calls itself: its first tag, with the suffix; empty where it has none. */
+export function versionOf({ names: [name], references: [reference] }: TagPlan, suffix: string): string {
+  const tag = name ?? reference?.tag
+  return tag === undefined ? '' : `${tag}${suffix}`
 }
 
 /** The full references that a variant moves. */

@@ -2,6 +2,7 @@ import { formatTagReference, type TagReference } from '../registry/reference.ts'
 import { isRecord } from './json.ts'
 import { readRecord, splitList, splitRecords, type Entry, type Env } from './lists.ts'
 import { didYouMean, shorten, type Report } from './mistake.ts'
+import { readEnabled } from './oci.ts'
 import { readPlatforms, type Platform } from './platform.ts'
 import { readYaml } from './yaml.ts'
 
@@ -62,7 +63,7 @@ function readVariant(name: string, entry: unknown, step: VariantDraft, env: Env,
     file: text('file') ?? step.file,
     target: text('target') ?? step.target,
     buildArgs: { ...step.buildArgs, ...record('build-args', env) },
-    labels: { ...step.labels, ...record('labels') },
+    labels: { ...step.labels, ...readRecord({ input, where }, readEnabled(input, readEntries(fields, 'labels', where, report), report), report) },
     platforms: platforms.length > 0 ? readPlatforms(input, platforms, report) : step.platforms,
   }
 }

@@ -10,6 +10,8 @@ export interface Part {
   readonly bytes: Uint8Array
   readonly mediaType: string
   readonly digest: string
+  /** For the image's descriptor in the joined index. */
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 export interface Child {
@@ -45,15 +47,14 @@ export const whyOther = 'the last stage may begin with `FROM --platform=…`, or
  * attestations. The same parts make the same bytes. Throws an `IndexError` unless it holds exactly the platforms of `order`.
  */
 export function joinIndex(parts: readonly Part[], annotations: Readonly<Record<string, string>>, order: readonly Platform[] = parts.map(({ platform }) => platform)): JoinedIndex {
-  const children = inOrder(parts, order).flatMap(childrenOf)
+  const children = inOrder(parts, order).flatMap((part) => childrenOf(part).map((child) => annotate(child, part.annotations ?? {})))
   checkDistinct(children)
   const mediaType = indexType(parts, children, annotations)
-  const sorted = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1))
   const index = {
     schemaVersion: 2,
     mediaType,
     manifests: children.map(({ descriptor }) => descriptor),
-    ...(sorted.length > 0 && { annotations: Object.fromEntries(sorted) }),
+    ...(Object.keys(annotations).length > 0 && { annotations: inKeyOrder(annotations) }),
   }
   const bytes = Buffer.from(JSON.stringify(index, undefined, 2))
   return { bytes, mediaType, digest: digestOf(bytes), children }
@@ -112,6 +113,15 @@ function childrenOfIndex({ platform, digest }: Part, manifests: unknown): readon
     { kind: 'image', platform, descriptor: describe({ ...image, platform: image.platform ?? toRecord(platform) }) },
     ...attestations.map((descriptor): Child => ({ kind: 'attestation', platform, descriptor })),
   ]
+}
+
+function annotate(child: Child, annotations: Readonly<Record<string, string>>): Child {
+  if (child.kind === 'attestation' || Object.keys(annotations).length === 0) return child
+  return { ...child, descriptor: describe({ ...child.descriptor, annotations: inKeyOrder({ ...child.descriptor.annotations, ...annotations }) }) }
+}
+
+function inKeyOrder(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 function checkDistinct(children: readonly Child[]): void {

@@ -9,6 +9,8 @@ import { IndexError, joinIndex, platformOf, whyOther, type Child, type JoinedInd
 export interface PushedPart {
   readonly platform: Platform
   readonly digest: string
+  /** For the image's descriptor in the joined index. */
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 export interface PublishedPlatform {
@@ -35,7 +37,7 @@ export async function publishIndex(
   annotations: Readonly<Record<string, string>>,
   order = parts.map(({ platform }) => platform),
 ): Promise<PublishedIndex> {
-  const fetched = await Promise.all(parts.map(async ({ platform, digest }) => ({ platform, ...(await client.getManifest(repository, digest)) })))
+  const fetched = await Promise.all(parts.map(async ({ digest, ...part }) => ({ ...part, ...(await client.getManifest(repository, digest)) })))
   const index = joinIndex(fetched, annotations, order)
   const own = new Map(fetched.map(({ digest, bytes }) => [digest, bytes]))
   const checked = await Promise.all(index.children.map((child) => checkChild(client, repository, child, own.get(child.descriptor.digest))))

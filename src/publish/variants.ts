@@ -1,7 +1,8 @@
 import type { BuiltTarget } from '../build/lane.ts'
 import type { VariantSpec } from '../inputs.ts'
 import type { Journal } from '../journal.ts'
-import { nonceAnnotation } from '../plan/bake.ts'
+import { annotationsAt } from '../plan/annotations.ts'
+import { nonceAnnotation } from '../plan/nonce.ts'
 import type { Target } from '../plan/targets.ts'
 import { RegistryError, type RegistryClient } from '../registry/client.ts'
 import { openClients, type RegistryWorld } from '../registry/clients.ts'
@@ -69,10 +70,10 @@ export async function publish(request: PublishRequest): Promise<Published[]> {
 async function store({ variant, repository, client }: Omit<Stored, 'index'>, { built, targets, nonce, ephemeral, journal }: PublishRequest): Promise<Stored> {
   const planned = targets.filter((target) => target.variant === variant).map(({ platform }) => platform)
   const own = built.filter(({ target }) => target.variant === variant)
-  const parts = own.map(({ target, digest }) => ({ platform: target.platform, digest }))
+  const parts = own.map(({ target: { platform }, digest }) => ({ platform, digest, annotations: annotationsAt(variant.annotations, 'manifest-descriptor', platform) }))
   for (const { digest } of parts) journal.note({ kind: 'manifest', ...repository, digest, ours: true })
   try {
-    const index = await publishIndex(client, repository.path, parts, ephemeral ? { [nonceAnnotation]: nonce } : {}, planned)
+    const index = await publishIndex(client, repository.path, parts, { ...annotationsAt(variant.annotations, 'index'), ...(ephemeral && { [nonceAnnotation]: nonce }) }, planned)
     return { variant, repository, client, index }
   } catch (error) {
     throw explain(error, `The index of ${formatRepository(repository)} could not be made`, 'No tag was moved. ')

@@ -1,3 +1,5 @@
+import { annotationsAt } from '../plan/annotations.ts'
+import { renderMetadata } from '../plan/metadata.ts'
 import type { RunResult } from '../run.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Published } from '../publish/variants.ts'
@@ -9,6 +11,7 @@ export function renderOutputs(result: RunResult): Record<string, string> {
   const [first] = result.published
   const metadata = result.published.map((published) => [published.variant.name, imageMetadata(published, result.lanes)] as const)
   const [only] = metadata
+  const described = describeFirst(result)
   return {
     digest: first?.digest ?? '',
     image: first?.images[0] ?? '',
@@ -16,9 +19,16 @@ export function renderOutputs(result: RunResult): Record<string, string> {
     digests: JSON.stringify(Object.fromEntries(first?.platforms.map(({ platform, digest }) => [platform, digest]) ?? [])),
     results: JSON.stringify(result.published.map(describeVariant)),
     metadata: JSON.stringify(metadata.length === 1 && only ? only[1] : Object.fromEntries(metadata)),
+    ...described,
     builder: result.builder,
     'buildx-config': result.buildxConfig,
   }
+}
+
+/** As docker/metadata-action would have said before the build. */
+function describeFirst({ plan }: RunResult): Record<string, string> {
+  const variant = plan.targets[0]?.variant
+  return variant ? renderMetadata({ ...variant, tags: variant.tags.map(formatTagReference) }) : {}
 }
 
 function describeVariant({ variant, images, digest, tags, platforms }: Published): Record<string, unknown> {
@@ -34,10 +44,11 @@ function describeVariant({ variant, images, digest, tags, platforms }: Published
 /** The keys of build-push-action's metadata, of the joined index; `platforms` adds what bake said of each target. */
 function imageMetadata({ variant, digest, size, mediaType, tags }: Published, lanes: readonly LaneResult[]): Record<string, unknown> {
   const built = lanes.flatMap((lane) => lane.built).filter(({ target }) => target.variant === variant)
+  const annotations = annotationsAt(variant.annotations, 'index-descriptor')
   return {
     'buildx.build.ref': built[0]?.metadata['buildx.build.ref'] ?? '',
     'containerimage.digest': digest,
-    'containerimage.descriptor': { mediaType, digest, size },
+    'containerimage.descriptor': { mediaType, digest, size, ...(Object.keys(annotations).length > 0 && { annotations }) },
     'image.name': tags.map(formatTagReference).join(','),
     platforms: Object.fromEntries(built.map(({ target, metadata }) => [target.platform, metadata])),
   }

@@ -22,6 +22,8 @@ const variant: VariantSpec = {
   target: 'final',
   buildArgs: { A: '${B} %{C} $D' },
   labels: { l: 'x' },
+  annotations: [],
+  version: '',
 }
 const node = { spec: { name: 'n', endpoint: { kind: 'local' as const }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }, driver: 'remote' as const, socket: '/s', platforms: [platform], native: [], took: 0 }
 const target = (fields: Partial<VariantSpec> = {}): Target => ({ id: 'slim-linux-arm64', variant: { ...variant, ...fields }, platform, node, cache: 'ghcr.io/acme/app:buildcache-slim-linux-arm64' })
@@ -57,6 +59,17 @@ describe('renderBake', () => {
         },
       },
     })
+  })
+
+  test('annotations of the platform’s manifest; those of other places come later', () => {
+    const annotations: VariantSpec['annotations'] = [
+      { level: 'manifest', key: 'a', value: '1' },
+      { level: 'manifest', platform, key: 'a', value: '${2}' },
+      { level: 'manifest', platform: parsePlatform('linux/amd64')!, key: 'b', value: '3' },
+      { level: 'index', key: 'c', value: '4' },
+      { level: 'manifest-descriptor', key: 'd', value: '5' },
+    ]
+    expect(bake({}, { annotations }).target['slim-linux-arm64']?.['annotations']).toEqual(['index:io.github.multiarch-build.run=1-1-x', 'manifest:a=$${2}'])
   })
 
   test('a temporary image: its manifest too can be nobody else’s', () => {

@@ -34,7 +34,7 @@ test('any name becomes a valid tag, and a valid tag stays as it is', () => {
 })
 
 test('a long branch leaves room for the suffix', () => {
-  const plan = { names: ['b'.repeat(128)], references: [], byEvent: true }
+  const plan = { names: ['b'.repeat(128)], references: [], byEvent: true, notes: [] }
   const [tag] = applyTags(plan, [{ registry: 'ghcr.io', path: 'a/b' }], '-slim', () => expect('a mistake').toBe('none'))
   expect(tag?.tag).toBe(`${'b'.repeat(123)}-slim`)
 })

@@ -21,6 +21,8 @@ const variant = (name: string, fields: Partial<VariantSpec> = {}): VariantSpec =
   context: '/w',
   buildArgs: {},
   labels: {},
+  annotations: [],
+  version: '',
   ...fields,
 })
 const cache = { kind: 'registry' } as const
