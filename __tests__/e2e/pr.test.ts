@@ -123,8 +123,10 @@ describe('releases', () => {
   let request: Played
 
   beforeAll(async () => {
-    first = await play({ ref: 'refs/tags/v1.0.0' })
-    second = await play({ ref: 'refs/tags/v1.0.1', image: first.image })
+    // Nothing in them tells the one version from the other.
+    const inputs = { labels: 'org.opencontainers.image.version=', annotations: 'org.opencontainers.image.version=' }
+    first = await play({ ref: 'refs/tags/v1.0.0', inputs })
+    second = await play({ ref: 'refs/tags/v1.0.1', inputs, image: first.image })
     request = await play({ ...pullRequest, image: first.image })
   })
 
