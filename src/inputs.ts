@@ -1,6 +1,6 @@
 import { checkBuildkitdConfig, readDriverOpts } from './nodes/daemon-options.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
-import { readNodes } from './nodes/node-list.ts'
+import { readNodes, spareNode } from './nodes/node-list.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
 import { formatAnnotation, type Annotation } from './plan/annotations.ts'
@@ -11,6 +11,7 @@ import { cacheSecrets } from './plan/build/caches.ts'
 import { readSettings, type BuildSettings } from './plan/build/settings.ts'
 import { ownContext, ownRepository, readContext, readDockerfile, type Files } from './plan/context.ts'
 import type { Event } from './plan/event.ts'
+import { readFallback, type FallbackWord } from './plan/fallback.ts'
 import { readRecord, readRecordInput, splitList, splitRecords, type Env } from './plan/lists.ts'
 import { InputError, shorten, type Mistake, type Report } from './plan/mistake.ts'
 import { readNaming } from './plan/naming.ts'
@@ -24,6 +25,10 @@ import { formatRepository, lowerForgeNames, parseRepository, type Repository, ty
 /** Everything the workflow's author said, parsed once; what follows never sees a raw string again. */
 export interface Inputs {
   readonly nodes: readonly NodeSpec[]
+  /** What to do with what a node that cannot be used should have built. */
+  readonly fallback: readonly FallbackWord[]
+  /** The local engine, as `fallback` would use it. */
+  readonly spare: NodeSpec
   /** Private keys in a form ssh-add reads from its standard input: LF line ends, final newline. */
   readonly sshKeys: readonly string[]
   readonly knownHosts: string
@@ -146,7 +151,7 @@ function variableOf(input: string): string {
   return `INPUT_${input.replaceAll(' ', '_').toUpperCase()}`
 }
 
-async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<Inputs, 'nodes' | 'sshKeys' | 'knownHosts'>> {
+async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts'>> {
   const driverOpts = readDriverOpts('driver-opts', splitRecords('driver-opts', text('driver-opts'), report), report)
   const buildkitdConfig = (env[variableOf('buildkitd-config-inline')] ?? '').trim()
   checkBuildkitdConfig(buildkitdConfig, report)
@@ -158,7 +163,8 @@ async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<I
     report({ input: 'ssh-private-key', expected: `is empty, and the node ${overSsh.name} is reached over SSH: write \`\${{ secrets.NAME }}\`; a secret is empty where its name is wrong, and in runs for forks` })
   }
   if (!isWrong('ssh-known-hosts')) checkKnownHosts(hosts, nodes.map(({ endpoint }) => endpoint), report)
-  return { nodes, sshKeys, knownHosts: formatKnownHosts(hosts) }
+  const fallback = readFallback(text('fallback'), report)
+  return { nodes, fallback, spare: spareNode({ driverOpts, buildkitdConfig }), sshKeys, knownHosts: formatKnownHosts(hosts) }
 }
 
 async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {

@@ -1,17 +1,18 @@
 import { mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { callTargets } from './build/call.ts'
-import { buildLane, labelOf, type LaneResult } from './build/lane.ts'
+import type { LaneResult } from './build/lane.ts'
+import { buildLanes, namesOf } from './build/lanes.ts'
 import { dockerConfigPath, runMark } from './cleanup.ts'
 import type { Inputs } from './inputs.ts'
 import type { Journal } from './journal.ts'
 import { writeBuilders } from './nodes/builder.ts'
 import { planKept, readyKept } from './nodes/kept.ts'
-import type { Node } from './nodes/node.ts'
-import { openNodes } from './nodes/open.ts'
+import { openNodes, type Outcome } from './nodes/open.ts'
+import { poolNodes } from './nodes/pool.ts'
 import type { Event } from './plan/event.ts'
 import { describeFork } from './plan/fork.ts'
-import { planTargets, type Plan } from './plan/targets.ts'
+import { checkNoneEmpty, groupLanes, inOrder, planTargets, type Plan } from './plan/targets.ts'
 import { isEphemeral } from './plan/tags.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
@@ -21,6 +22,7 @@ import { tellReaped } from './reap/tell.ts'
 import type { RegistryWorld } from './registry/clients.ts'
 import { privateDockerConfig } from './registry/login.ts'
 import { Failures } from './report/failure.ts'
+import { describeOutcome, warnOfNodes } from './report/nodes.ts'
 import { findBuildx } from './sys/buildx.ts'
 import { removeSecrets, settingsEnv, writeSecrets } from './sys/build-env.ts'
 import type { Log } from './sys/log.ts'
@@ -60,20 +62,22 @@ export async function run(request: RunRequest): Promise<RunResult> {
 
   const opening = Promise.all([openNodes({ ...inputs, dir, agent: request.agent }, journal), findBuildx()])
   const [opened, buildx] = await unlessAborted(request.signal, opening)
-  const { nodes, names: kept } = keepDaemons(opened, request)
-  nodes.forEach((node) => log.line(describeNode(node)))
+  const { outcomes, names: kept } = keepDaemons(opened, request)
+  outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
+  const pool = poolNodes(outcomes, inputs.spare)
+  const nodes = pool.usable()
   const fork = describeFork({ ...event, ...inputs, writesCache: (inputs.push && inputs.cache.kind !== 'off') || inputs.settings.cacheTo.length > 0, sharedDaemons: nodes.filter(({ driver }) => driver === 'remote').map(({ spec }) => spec.name) })
   fork.notes.forEach((note) => log.info(note))
-  const notes = [...inputs.notes, ...emulated(nodes), ...fork.warnings]
-  notes.forEach((note) => log.warn(note))
+  const plan = planTargets(inputs, outcomes, nodes.length < outcomes.length ? await pool.local() : '')
+  const warnings = [...inputs.notes, ...warnOfNodes(nodes), ...plan.notes, ...fork.warnings]
+  warnings.forEach((note) => log.warn(note))
 
   // Beside the build, which does not wait for it.
   const reaping = reapNodes(nodes, request.liveness)
-  const plan = planTargets(inputs, nodes)
   mkdirSync(join(dir, 'docker'), { mode: 0o700 })
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
   const builder = writeBuilders(join(dir, 'buildx'), runBuilderName(basename(dir), event), nodes, journal, kept)
-  await unlessAborted(request.signal, Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node), { buildx, dir, log }))))
+  await unlessAborted(request.signal, Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, log }))))
 
   const nonce = runMark(event, dir)
   const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
@@ -82,45 +86,34 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const shared = { ...options, env: settingsEnv(inputs.settings), buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
   const { call } = inputs.settings
   if (call) {
-    await callTargets({ ...shared, call, log, targets: plan.targets, builder: ({ node }) => builder.lane(node) })
-    return { plan: { targets: [], lanes: [] }, lanes: [], published: [], builder: builder.name, buildxConfig: join(dir, 'buildx'), notes }
+    await callTargets({ ...shared, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) })
+    return { plan: { ...plan, targets: [], lanes: [] }, lanes: [], published: [], builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: warnings }
   }
-  log.info(`Building ${plan.targets.map(labelOf).join(', ')} with buildx ${buildx.version}`)
-  const lanes = await Promise.all(plan.lanes.map((lane) => buildLane({ ...shared, lane, builder: builder.lane(lane.node) })))
+  log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
+  const { results: lanes, notes } = await buildLanes({ ...shared, lanes: plan.lanes, pool, builder, fallback: inputs.fallback, log })
   removeSecrets(dir)
   failIfAny(lanes, request.signal)
   const lost = lanes.flatMap(({ lostCaches }) => lostCaches.map(({ target, error }) => `The cache of ${target ?? 'a target'} could not be kept: ${error}`))
   lost.forEach((note) => log.warn(note))
 
   const built = lanes.flatMap((lane) => lane.built)
-  const published = inputs.push ? await publish({ ...request, variants: inputs.variants, targets: plan.targets, built, nonce, ephemeral, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
+  const targets = inOrder(plan.targets, built.map(({ target }) => target))
+  checkNoneEmpty(inputs.variants, targets, outcomes)
+  const published = inputs.push ? await publish({ ...request, variants: inputs.variants, targets, built, nonce, ephemeral, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
   await tellReaped(reaping, log)
-  return { plan, lanes, published, builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: [...notes, ...fork.notes, ...lost] }
+  return { plan: { ...plan, targets, lanes: groupLanes(targets) }, lanes, published, builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: [...warnings, ...fork.notes, ...notes, ...lost] }
 }
 
-function keepDaemons(nodes: readonly Node[], { inputs, event }: RunRequest): ReturnType<typeof planKept> {
+function keepDaemons(outcomes: readonly Outcome[], { inputs, event }: RunRequest): { readonly outcomes: readonly Outcome[]; readonly names: ReturnType<typeof planKept>['names'] } {
   const { trust } = event
-  return inputs.keepBuilder && trust !== 'fork' ? planKept(nodes, { scope: scopeOf(event), trust }) : { nodes, names: new Map() }
+  if (!inputs.keepBuilder || trust === 'fork') return { outcomes, names: new Map() }
+  const nodes = outcomes.flatMap(({ node }) => node ?? [])
+  const kept = planKept(nodes, { scope: scopeOf(event), trust })
+  return { ...kept, outcomes: outcomes.map((outcome) => ({ ...outcome, ...(outcome.node && { node: kept.nodes[nodes.indexOf(outcome.node)] ?? outcome.node }) })) }
 }
 
 function failIfAny(lanes: readonly LaneResult[], signal: AbortSignal): void {
   signal.throwIfAborted()
   const failures = lanes.flatMap(({ failure }) => failure ?? [])
   if (failures.length > 0) throw new Failures(failures)
-}
-
-function describeNode({ spec, platforms, engine, took }: Node): string {
-  const about = engine ? `Docker ${engine.version}, ${engine.os}/${engine.arch}, ${engine.cpus} CPUs` : 'buildkitd'
-  return `${spec.name}: ${about}, ready in ${Math.round(took)} ms, builds ${platforms.join(', ')}`
-}
-
-function emulated(nodes: readonly Node[]): string[] {
-  return nodes.flatMap(({ spec, platforms, native, engine }) => {
-    const foreign = platforms.filter((platform) => native.length > 0 && !native.includes(platform))
-    if (foreign.length === 0) return []
-    if (engine?.arch === 'arm64' && foreign.every((platform) => platform.startsWith('linux/arm/'))) {
-      return [`${spec.name} builds ${foreign.join(', ')} natively only if its processor still runs 32-bit code, and under emulation if not.`]
-    }
-    return [`${spec.name} is a ${engine?.os ?? ''}/${engine?.arch ?? ''} machine: it builds ${foreign.join(', ')} under emulation, as \`nodes\` asks. That is slow; a native node is not.`]
-  })
 }

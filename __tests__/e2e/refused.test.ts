@@ -77,13 +77,13 @@ describe('a node that cannot be used', () => {
       [
         {
           name: 'nobody there',
-          inputs: (image: string) => oneNode(farm, { image, nodes: `linux/amd64 = ci@${nobody}`, 'ssh-known-hosts': keyFor(nobody) }),
+          inputs: (image: string) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ci@${nobody}`, 'ssh-known-hosts': keyFor(nobody) }),
           headline: `ci@${nobody} does not answer`,
           hint: 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
         },
         {
           name: 'closed port',
-          inputs: (image: string) => oneNode(farm, { image, nodes: `linux/amd64 = ci@${farm.nodes.amd.host}:2299`, 'ssh-known-hosts': keyFor(`[${farm.nodes.amd.host}]:2299`) }),
+          inputs: (image: string) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ci@${farm.nodes.amd.host}:2299`, 'ssh-known-hosts': keyFor(`[${farm.nodes.amd.host}]:2299`) }),
           headline: `Nothing listens for SSH at ci@${farm.nodes.amd.host}:2299`,
           hint: 'Check that sshd runs on the node and that the port in `nodes` is the right one.',
         },
@@ -101,13 +101,13 @@ describe('a node that cannot be used', () => {
       hint: 'On the node, add the public key to ~nobody/.ssh/authorized_keys',
     })
     await expectRefused(outcome)
-    expect(outcome.main.log).not.toContain(amd.host)
+    expect(outcome.main.errors.join()).not.toContain(amd.host)
   })
 
   test('two nodes, and both refuse: both are named', async () => {
     const { amd, arm } = farm.nodes
     const headline = [amd, arm].map(({ host }) => `ci@${host} accepts none of the keys in ssh-private-key`).join('\n')
-    const { main, post, job } = await play({ name: 'both', inputs: (image) => farmInputs(farm, { image, 'ssh-private-key': farm.otherKey }), headline, hint: '' })
+    const { main, post, job } = await play({ name: 'both', inputs: (image) => farmInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }), headline, hint: '' })
     expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])
     expect(await leftovers(farm, job)).toEqual([])
   })
@@ -117,7 +117,7 @@ describe('a node that cannot be used', () => {
     await expectRefused(
       await play({
         name: 'wrong key',
-        inputs: (image) => oneNode(farm, { image, 'ssh-private-key': farm.otherKey }),
+        inputs: (image) => oneNode(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
         headline: `ci@${host} accepts none of the keys in ssh-private-key`,
         hint: 'On the node, add the public key to ~ci/.ssh/authorized_keys',
       }),
@@ -131,7 +131,7 @@ describe('a node that cannot be used', () => {
       await expectRefused(
         await play({
           name: 'changed',
-          inputs: (image) => oneNode(farm, { image }),
+          inputs: (image) => oneNode(farm, { image, fallback: 'fail' }),
           headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
           hint: 'If the machine was set up anew, replace its line in ssh-known-hosts.',
         }),
@@ -142,7 +142,7 @@ describe('a node that cannot be used', () => {
     await expectRefused(
       await play({
         name: 'another',
-        inputs: (image) => oneNode(farm, { image, 'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host) }),
+        inputs: (image) => oneNode(farm, { image, fallback: 'fail', 'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host) }),
         headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
         hint: 'to compare with. If not, somebody may stand in between: do not go on.',
         detail: /\| SHA256:/,
@@ -155,7 +155,7 @@ describe('a node that cannot be used', () => {
     await expectRefused(
       await play({
         name: 'guest',
-        inputs: (image) => oneNode(farm, { image, nodes: `linux/amd64 = ssh://guest@${host}` }),
+        inputs: (image) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ssh://guest@${host}` }),
         headline: `guest may not use the Docker Engine of guest@${host}`,
         hint: 'On the node, run `sudo usermod -aG docker guest`',
       }),
@@ -167,7 +167,7 @@ describe('a node that cannot be used', () => {
     await expectRefused(
       await play({
         name: 'no forwarding',
-        inputs: (image) => oneNode(farm, { image, nodes: `linux/amd64 = ${forbid.endpoint}` }),
+        inputs: (image) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ${forbid.endpoint}` }),
         headline: `The SSH server of ci@${host}:${forbid.port} does not forward sockets`,
         hint: 'On the node, set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config',
       }),
@@ -178,7 +178,7 @@ describe('a node that cannot be used', () => {
     const { amd } = farm.nodes
     await amd.stopEngine()
     try {
-      const { main, post } = await play({ name: 'no engine', inputs: (image) => oneNode(farm, { image }), headline: '', hint: '' })
+      const { main, post } = await play({ name: 'no engine', inputs: (image) => oneNode(farm, { image, fallback: 'fail' }), headline: '', hint: '' })
       expect([main.code, main.errors, post.code]).toEqual([1, [`No Docker Engine runs on ci@${amd.host}`], 0])
       expect(main.log).toContain('On the node, install and start one (`systemctl enable --now docker`)')
     } finally {

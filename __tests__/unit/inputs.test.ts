@@ -28,6 +28,8 @@ test('the README example', async () => {
       { name: 'local', endpoint: { kind: 'local' }, platforms: ['linux/amd64'], ...common },
       { name: 'arm.example.com', endpoint: { kind: 'ssh', user: 'ci', host: 'arm.example.com', port: 22 }, platforms: ['linux/arm64'], ...common },
     ],
+    fallback: ['node', 'local'],
+    spare: { name: 'local', endpoint: { kind: 'local' }, platforms: [], ...common },
     sshKeys: [expect.stringMatching(/^-----BEGIN OPENSSH PRIVATE KEY-----\n[^]+\n-----END OPENSSH PRIVATE KEY-----\n$/)],
     knownHosts: `${knownHost}\n`,
     keepBuilder: false,

@@ -16,6 +16,10 @@ export interface LaneEnd {
 const lostNode = /error reading from server|transport is closing|connection reset by peer|broken pipe|code = Unavailable|no such container|is not running|keepalive ping failed|\bEOF$/i
 const noBoot = /booting buildkit|failed to find driver|error during connect|failed to initialize builder|pulling image/i
 const pull = /failed to resolve source metadata|pull access denied|httpReadSeeker|failed to load cache key/i
+/** What a registry, or the way to it, says when a while later it may work. */
+const passing = /\b(?:429|50[0234])\b|too many requests|connection reset by peer|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|connection refused/i
+/** Two calls that start one daemon at the same moment; it is there the next time. */
+const boots = /container name .* is already in use/i
 const pullStep = /\bload metadata for |^\[.*\] FROM /
 const registry = /failed to push|unexpected status from (?:PUT|POST|HEAD|PATCH|GET) request|failed to (?:authorize|fetch (?:anonymous|oauth) token)|insufficient_scope|push access denied|error writing manifest|failed commit on ref/i
 
@@ -34,6 +38,7 @@ export function explainLane(end: LaneEnd): Failure {
   if (cause !== undefined && /^process ".*" did not complete successfully|exit code: \d+/s.test(brief)) {
     return new Failure('build', `${what}: ${firstLine(cause.name)} failed: ${firstLine(brief)}`, 'The lines above are the last that the step printed; the whole log has the rest.', tail(cause.output))
   }
+  if (boots.test(error)) return new Failure('busy', `BuildKit is being started on node ${node} by another call`, 'Run the job again.', tail([brief]))
   if (noBoot.test(cause?.name ?? '') || noBoot.test(error)) {
     return new Failure('node', `BuildKit does not start on node ${node}`, 'Its engine must be able to pull the BuildKit image (`driver-opts: image=…` names another one) and to run privileged containers.', tail([...words.slice(-5), brief]))
   }
@@ -48,7 +53,7 @@ export function explainLane(end: LaneEnd): Failure {
 function explainPull(what: string, node: string, step: string, error: string): Failure {
   const image = /(?:load metadata for|FROM) (\S+)/.exec(step)?.[1] ?? 'An image'
   if (/\b429\b|too many requests|rate limit/i.test(error)) {
-    return new Failure('registry', `${image} could not be pulled for ${what}: its registry allows no more pulls for now`, 'Log in to that registry before this step (docker/login-action), which allows more, or use a mirror.', tail([error]))
+    return new Failure('busy', `${image} could not be pulled for ${what}: its registry allows no more pulls for now`, 'Log in to that registry before this step (docker/login-action), which allows more, or use a mirror.', tail([error]))
   }
   if (/\b40[13]\b|denied|unauthorized|insufficient_scope|authoriz/i.test(error)) {
     return new Failure('registry', `${image} may not be pulled for ${what}`, 'Check its name; if it is private, log in to its registry before this step (docker/login-action).', tail([error]))
@@ -56,13 +61,13 @@ function explainPull(what: string, node: string, step: string, error: string): F
   if (/not found|\b404\b/i.test(error)) {
     return new Failure('build', `${image} does not exist for ${what}`, 'Check its name and tag, and that it has this platform.', tail([error]))
   }
-  return new Failure('node', `${image} could not be pulled for ${what}`, `Check that node ${node} reaches its registry; then run the job again.`, tail([error]))
+  return new Failure(passing.test(error) ? 'busy' : 'node', `${image} could not be pulled for ${what}`, `Check that node ${node} reaches its registry; then run the job again.`, tail([error]))
 }
 
 function explainRegistry(what: string, error: string): Failure {
   const denied = /\b40[13]\b|denied|unauthorized|insufficient_scope|authoriz/i.test(error)
   return new Failure(
-    'registry',
+    !denied && passing.test(error) ? 'busy' : 'registry',
     denied ? `The registry refuses the push of ${what}` : `The registry failed during the push of ${what}`,
     denied ? 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant this repository the Write role.' : 'Run the job again; if it stays, the registry’s own log or status page says more.',
     tail([error]),

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { renderBake, type BakeOptions } from '../plan/bake.ts'
 import { allowances } from '../plan/build/fields.ts'
-import type { Lane, Target } from '../plan/targets.ts'
+import { labelOf, type Lane, type Target } from '../plan/targets.ts'
 import type { Failure } from '../report/failure.ts'
 import { buildxEnv, type Buildx } from '../sys/buildx.ts'
 import { writePrivate } from '../sys/private-dir.ts'
@@ -26,8 +26,12 @@ export interface BuildxRequest extends BakeOptions {
 
 export interface LaneRequest extends BuildxRequest {
   readonly lane: Lane
+  /** Names the files of this call; no other call of the run has it. */
+  readonly name: string
   /** The builder that holds just this lane's node. */
   readonly builder: string
+  /** Settles when the node can no longer be counted on, with the reason. */
+  readonly lost: Promise<string>
   /** Tells lines; undefined, or what to wait for before more is told. */
   readonly emit: Read
 }
@@ -54,8 +58,8 @@ export interface LaneResult {
 export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   const { lane, dir } = request
   const began = performance.now()
-  const bake = join(dir, `${request.builder}.json`)
-  const metadata = join(dir, `${request.builder}.metadata.json`)
+  const bake = join(dir, `${request.name}.json`)
+  const metadata = join(dir, `${request.name}.metadata.json`)
   writePrivate(bake, renderBake(lane.targets, request))
   const told: string[] = []
   const tell = () => (told.length > 0 ? request.emit(told.splice(0)) : undefined)
@@ -68,7 +72,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
     return tell()
   }
   let lost: string | undefined
-  void lane.node.lost?.then((words) => (lost = words))
+  void request.lost.then((words) => (lost = words))
   const code = await runBuildx(request, ['bake', '--file', bake, '--builder', request.builder, '--metadata-file', metadata], read)
   const took = performance.now() - began
   progress.end()
@@ -80,7 +84,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
     return { lane, took, built, lostCaches }
   }
   // buildx may notice a cut connection a moment before ssh has ended.
-  if (lane.node.lost) await Promise.race([lane.node.lost, sleep(500)])
+  if (lane.node.lost) await Promise.race([request.lost, sleep(500)])
   const failed = progress.failed()
   const named = lane.targets.find(({ id }) => failed.some(({ target }) => target === id)) ?? (lane.targets.length === 1 ? lane.targets[0] : undefined)
   const what = named ? labelOf(named) : lane.targets.map(labelOf).join(', ')
@@ -89,17 +93,19 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
 }
 
 /** Runs buildx with the environment and the allowances of the run; resolves with its exit code. `hear` gets its standard output. */
-export async function runBuildx({ buildx, dir, workspace, signal, env: more, settings }: BuildxRequest, args: readonly string[], read: Read, hear?: (text: string) => void): Promise<number> {
+export async function runBuildx({ buildx, dir, workspace, signal, env: more, settings, lost }: BuildxRequest & { readonly lost?: Promise<string> }, args: readonly string[], read: Read, hear?: (text: string) => void): Promise<number> {
   const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker'), ...more })
   // Every path in the definition is one the author gave us, so bake need not ask about each.
   const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], { cwd: workspace, env, stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'] })
   child.stdout?.setEncoding('utf8').on('data', (text: string) => hear?.(text))
   let grace: NodeJS.Timeout | undefined
-  const stop = () => {
+  const end = (patience: number) => {
     // Asked politely, buildx cancels the build on the daemon too.
     child.kill('SIGINT')
-    grace = setTimeout(() => child.kill('SIGKILL'), 4000)
+    grace ??= setTimeout(() => child.kill('SIGKILL'), patience)
   }
+  const stop = () => end(4000)
+  void lost?.then(() => end(1000))
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
   const reading = readLines(child.stderr, read)
@@ -129,9 +135,4 @@ async function readLines(stream: Readable | null, read: Read): Promise<void> {
 
 function builtTarget(target: Target, metadata: Record<string, unknown>, steps: Steps): BuiltTarget {
   return { target, digest: asText(metadata['containerimage.digest']), steps, metadata }
-}
-
-/** `linux/arm64 slim`: how the log and the summary name a target. */
-export function labelOf({ platform, variant }: Target): string {
-  return variant.name === '' ? platform : `${platform} ${variant.name}`
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Journal } from '../journal.ts'
+import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import type { Node } from './node.ts'
 
@@ -8,8 +9,8 @@ import type { Node } from './node.ts'
 export interface Builder {
   /** The builder with every node; empty where their drivers differ, since buildx has one driver a builder. */
   readonly name: string
-  /** The builder that holds just this node, on the same daemon. */
-  lane(node: Node): string
+  /** The builder that holds just this node, on the same daemon, for these platforms; made when first asked for. */
+  lane(node: Node, platforms: readonly Platform[]): string
 }
 
 /**
@@ -22,18 +23,35 @@ export interface Builder {
  */
 export function writeBuilders(config: string, name: string, nodes: readonly Node[], journal: Journal, kept: ReadonlyMap<Node, string> = new Map()): Builder {
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
-  const lanes = new Map(nodes.map((node, index) => [node, `${name}-${index}`]))
-  for (const [node, lane] of lanes) {
+  const lanes = new Map<Node, string>()
+  const views = new Set<string>()
+  const add = (node: Node): string => {
+    const lane = `${name}-${lanes.size}`
+    lanes.set(node, lane)
     const daemon = kept.get(node)
     if (node.driver === 'docker-container' && daemon === undefined) {
       const container = `buildx_buildkit_${lane}`
       journal.note({ kind: 'container', node: node.spec.name, socket: node.socket, container, volume: `${container}_state` })
     }
     writeInstance(config, lane, [{ node, name: daemon ?? lane }])
+    return lane
   }
+  nodes.forEach(add)
   const oneDriver = new Set(nodes.map((node) => node.driver)).size === 1
   if (oneDriver) writeInstance(config, name, [...lanes].map(([node, lane]) => ({ node, name: kept.get(node) ?? lane })))
-  return { name: oneDriver ? name : '', lane: (node) => lanes.get(node) ?? name }
+  return {
+    name: oneDriver ? name : '',
+    lane(node, platforms) {
+      const lane = lanes.get(node) ?? add(node)
+      const foreign = platforms.filter((platform) => !node.platforms.includes(platform))
+      if (foreign.length === 0) return lane
+      // What it was not listed for: buildx matches the platforms stored with a node, so this is another view of the same daemon.
+      const view = [lane, ...foreign.map(platformSlug)].join('-')
+      if (!views.has(view)) writeInstance(config, view, [{ node: { ...node, platforms: [...node.platforms, ...foreign] }, name: kept.get(node) ?? lane }])
+      views.add(view)
+      return view
+    },
+  }
 }
 
 function writeInstance(config: string, name: string, nodes: readonly { readonly node: Node; readonly name: string }[]): void {

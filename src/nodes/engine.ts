@@ -8,6 +8,10 @@ export interface EngineInfo {
   readonly os: string
   readonly arch: string
   readonly cpus: number
+  /** Where it keeps its data. */
+  readonly root: string
+  /** Milliseconds its clock is ahead of ours; negative, behind. */
+  readonly ahead?: number
 }
 
 export class EngineError extends Error {
@@ -22,14 +26,22 @@ export class EngineError extends Error {
 }
 
 /** Asks the engine behind a Unix socket; GET /info answers with what GET /version holds too, but for the architecture's name. */
-export async function askEngine(socket: string, deadline = 15_000): Promise<EngineInfo> {
+export async function askEngine(socket: string, deadline = 10_000): Promise<EngineInfo> {
   const [version, info] = (await Promise.all([callEngine(socket, 'GET', '/version', deadline), callEngine(socket, 'GET', '/info', deadline)])).map(asRecord)
+  const clock = Date.parse(asText(info?.['SystemTime']))
   return {
     version: asText(version?.['Version']),
     os: asText(version?.['Os']),
     arch: asText(version?.['Arch']),
     cpus: asNumber(info?.['NCPU']),
+    root: asText(info?.['DockerRootDir']),
+    ...(!Number.isNaN(clock) && { ahead: clock - Date.now() }),
   }
+}
+
+/** Rejects unless the engine answers in time. */
+export async function pingEngine(socket: string, deadline: number): Promise<void> {
+  await callEngine(socket, 'GET', '/_ping', deadline)
 }
 
 /** Removes a container and its volume, running or not; both gone already is success. */

@@ -20,6 +20,11 @@ export interface NodeDraft {
   readonly buildkitdFlags: readonly string[]
 }
 
+/** The local engine, for what no node of the list can build. */
+export function spareNode({ driverOpts, buildkitdConfig }: NodeDefaults): NodeSpec {
+  return { name: 'local', endpoint: { kind: 'local' }, platforms: [], driverOpts, buildkitdFlags: [], buildkitdConfig }
+}
+
 const lineForm = '`platform = endpoint`, for example `linux/arm64 = ssh://user@host`'
 
 /** Reads `nodes` in either form; without any, the local engine. */

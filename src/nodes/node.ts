@@ -1,5 +1,6 @@
 import type { Platform } from '../plan/platform.ts'
 import type { EngineInfo } from './engine.ts'
+import type { Facts } from './facts.ts'
 import type { NodeSpec } from './node-spec.ts'
 
 /** A node that answered: reachable, authenticated, allowed to build. */
@@ -14,6 +15,10 @@ export interface Node {
   /** What runs there without emulation; empty where nobody says (a buildkitd). */
   readonly native: readonly Platform[]
   readonly engine?: EngineInfo
+  /** What the machine's shell said, where it was asked and answered in time. */
+  readonly facts?: Facts
+  /** Rejects unless what builds there answers within `deadline` milliseconds. */
+  readonly ping?: (deadline: number) => Promise<unknown>
   /** For nodes behind SSH: settles when the connection has ended, with ssh's last words. */
   readonly lost?: Promise<string>
   /** Milliseconds from the first packet to the engine's answer. */

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import type { Journal } from '../journal.ts'
 import { Failure, Failures } from '../report/failure.ts'
 import { writePrivate } from '../sys/private-dir.ts'
-import { within } from '../sys/time.ts'
+import { readMachine } from '../sys/machine.ts'
+import { sleep, within } from '../sys/time.ts'
 import { startAgent } from './agent.ts'
 import { explainNoEngine, findEngineScript, readEngineSearch } from './diagnose.ts'
-import { askEngine, type EngineInfo } from './engine.ts'
+import { askEngine, pingEngine, type EngineInfo } from './engine.ts'
+import { emulatedBy, factsScript, readFacts, type Facts } from './facts.ts'
 import { localEngineSocket } from '../sys/local-engine.ts'
 import { nativePlatforms } from './native.ts'
 import type { NodeSpec } from './node-spec.ts'
@@ -24,8 +26,18 @@ export interface NodesRequest {
   readonly dir: string
 }
 
-/** Opens all nodes at once; if any cannot be used, throws `Failures` with every reason. */
-export async function openNodes(request: NodesRequest, journal: Journal): Promise<Node[]> {
+/** What became of a node of the list: it answered, or it cannot be used. */
+export interface Outcome {
+  readonly spec: NodeSpec
+  readonly node?: Node
+  readonly failure?: Failure
+}
+
+/** For all nodes together, in milliseconds: what has not answered by then cannot be used. */
+const probeDeadline = 20_000
+
+/** Opens all nodes at once, under one deadline. Throws only for what no other node would mend: `Failures` of the inputs, or a bug. */
+export async function openNodes(request: NodesRequest, journal: Journal): Promise<Outcome[]> {
   const { nodes, dir } = request
   const overSsh = nodes.some(({ endpoint }) => endpoint.kind === 'ssh')
   let agent = request.agent ?? ''
@@ -33,12 +45,36 @@ export async function openNodes(request: NodesRequest, journal: Journal): Promis
     writePrivate(join(dir, 'known_hosts'), request.knownHosts)
     if (request.sshKeys.length > 0) agent = await startAgent(dir, request.sshKeys)
   }
-  const outcomes = await Promise.allSettled(nodes.map((spec, index) => openNode({ spec, key: `n${index}`, agent, ownAgent: request.sshKeys.length > 0, dir }, journal)))
-  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
-  if (failures.length === 0) return outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
-  const known = failures.filter((failure) => failure instanceof Failure)
-  if (known.length < failures.length) throw new AggregateError(failures, String(failures.find((failure) => !(failure instanceof Failure))))
-  throw new Failures(known)
+  const open = (spec: NodeSpec, index: number) => openNode({ spec, key: `n${index}`, agent, ownAgent: request.sshKeys.length > 0, dir }, journal)
+  const outcomes = await Promise.all(nodes.map((spec, index) => tryOpen(spec, open(spec, index))))
+  const wrong = outcomes.flatMap(({ failure }) => (failure?.kind === 'inputs' ? [failure] : []))
+  if (wrong.length > 0) throw new Failures(wrong)
+  return outcomes
+}
+
+async function tryOpen(spec: NodeSpec, opening: Promise<Node>): Promise<Outcome> {
+  const late = () => new Failure('node', `${nameEndpoint(spec)} does not answer`, 'It did not say within 20 s whether it can build: check that the machine is up and not overloaded.')
+  try {
+    return { spec, node: await within(probeDeadline, opening, late) }
+  } catch (error) {
+    if (error instanceof Failure) return { spec, failure: error }
+    throw error
+  }
+}
+
+/** Opens the local engine for what no node of the list can build; or says why that cannot be. */
+export async function openLocal(spec: NodeSpec): Promise<Node | string> {
+  try {
+    const socket = localEngineSocket()
+    return await localNode(spec, socket, performance.now())
+  } catch (error) {
+    if (error instanceof Failure) return error.message
+    throw error
+  }
+}
+
+function nameEndpoint({ name, endpoint }: NodeSpec): string {
+  return endpoint.kind === 'ssh' ? describeTarget(endpoint) : name
 }
 
 interface NodeRequest {
@@ -55,11 +91,10 @@ async function openNode({ spec, key, agent, ownAgent, dir }: NodeRequest, journa
   const { endpoint } = spec
   switch (endpoint.kind) {
     case 'local': {
-      const socket = localEngineSocket()
-      return engineNode(spec, socket, await askLocalEngine(socket), began)
+      return await localNode(spec, localEngineSocket(), began)
     }
     case 'engine':
-      return engineNode(spec, endpoint.path, await askLocalEngine(endpoint.path), began)
+      return await localNode(spec, endpoint.path, began)
     case 'unix':
       await greetBuildkitd(endpoint.path, endpoint.path)
       return buildkitdNode(spec, endpoint.path, began)
@@ -68,25 +103,44 @@ async function openNode({ spec, key, agent, ownAgent, dir }: NodeRequest, journa
     case 'ssh': {
       const remote = endpoint.socket ?? '/var/run/docker.sock'
       const tunnel = await openTunnel({ dir, node: key, target: endpoint, remote, agent, ownAgent }, journal)
+      const asked = askFacts(tunnel)
       if (endpoint.socket === undefined) {
         const { socket, engine } = await findEngine(tunnel, endpoint, journal)
-        return { ...engineNode(spec, socket, engine, began), lost: tunnel.lost }
+        return { ...engineNode(spec, socket, engine, began), ...(await soon(asked)), lost: tunnel.lost }
       }
       await greetBuildkitd(tunnel.socket, `${describeTarget(endpoint)}${endpoint.socket}`)
-      return { ...buildkitdNode(spec, tunnel.socket, began), lost: tunnel.lost }
+      return { ...buildkitdNode(spec, tunnel.socket, began), ...(await soon(asked)), lost: tunnel.lost }
     }
   }
+}
+
+async function localNode(spec: NodeSpec, socket: string, began: number): Promise<Node> {
+  const engine = await askLocalEngine(socket)
+  const { load, free, emulators } = readMachine(engine.root)
+  const facts: Facts = { load, ...(free !== undefined && { free }), emulated: emulatedBy(emulators) }
+  return { ...engineNode(spec, socket, engine, began), facts }
+}
+
+/** The shell is asked while the engine is, so the build need hardly wait for it; one that keeps silent is not waited for. */
+async function soon(asked: Promise<Facts | undefined>): Promise<Pick<Node, 'facts'>> {
+  const facts = await Promise.race([asked, sleep(150).then(() => undefined)])
+  return facts ? { facts } : {}
+}
+
+async function askFacts(tunnel: Tunnel): Promise<Facts | undefined> {
+  const { code, stdout } = await askShell(tunnel, factsScript, 5000)
+  return code === 0 ? readFacts(stdout, Date.now()) : undefined
 }
 
 function engineNode(spec: NodeSpec, socket: string, engine: EngineInfo, began: number): Node {
   const native = nativePlatforms(engine.os, engine.arch)
   const platforms = spec.platforms.length > 0 ? spec.platforms : native.slice(0, 1)
-  return { spec, driver: 'docker-container', socket, platforms, native, engine, took: performance.now() - began }
+  return { spec, driver: 'docker-container', socket, platforms, native, engine, ping: (deadline) => pingEngine(socket, deadline), took: performance.now() - began }
 }
 
 function buildkitdNode(spec: NodeSpec, socket: string, began: number): Node {
   if (spec.platforms.length === 0) throw new Failure('inputs', `nodes: ${spec.name} names no platforms`, 'A buildkitd needs its platforms named: `linux/arm64 = …`.')
-  return { spec, driver: 'remote', socket, platforms: spec.platforms, native: [], took: performance.now() - began }
+  return { spec, driver: 'remote', socket, platforms: spec.platforms, native: [], ping: (deadline) => greetBuildkitd(socket, socket, deadline), took: performance.now() - began }
 }
 
 async function askLocalEngine(socket: string): Promise<EngineInfo> {
@@ -128,7 +182,7 @@ async function findEngine(tunnel: Tunnel, target: SshTarget, journal: Journal): 
 }
 
 /** A buildkitd greets with HTTP/2 settings; anything else behind the socket is not one. */
-async function greetBuildkitd(socket: string, where: string): Promise<void> {
+async function greetBuildkitd(socket: string, where: string, deadline = 10_000): Promise<void> {
   const session = connectHttp2('http://buildkitd', { createConnection: () => createConnection(socket) })
   const greeted = new Promise<void>((resolve, reject) => {
     session.once('remoteSettings', () => resolve())
@@ -136,7 +190,7 @@ async function greetBuildkitd(socket: string, where: string): Promise<void> {
     session.once('close', () => reject(new Error('the connection was closed')))
   })
   try {
-    await within(15_000, greeted, () => new Error('no answer within 15 s'))
+    await within(deadline, greeted, () => new Error(`no answer within ${deadline / 1000} s`))
   } catch (error) {
     throw new Failure('node', `No buildkitd answers at ${where}`, 'Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).', [], error)
   } finally {

@@ -12,8 +12,8 @@ export interface SshPaths {
   readonly control: string
 }
 
-/** Seconds of silence after which a connection is given up: asked every 3, three times. */
-const keepAlive = { interval: 3, count: 3 }
+/** Asked after 2 s of silence, and three times more, 2 s apart: a machine that is gone is noticed after 8 s. */
+const keepAlive = { interval: 2, count: 3 }
 
 export function renderSshConfig(target: SshTarget, paths: SshPaths): string {
   const options: Record<string, string | number> = {
@@ -29,7 +29,7 @@ export function renderSshConfig(target: SshTarget, paths: SshPaths): string {
     GlobalKnownHostsFile: '/dev/null',
     StrictHostKeyChecking: 'yes',
     UpdateHostKeys: 'no',
-    ConnectTimeout: 15,
+    ConnectTimeout: 10,
     ServerAliveInterval: keepAlive.interval,
     ServerAliveCountMax: keepAlive.count,
     ControlPath: paths.control,

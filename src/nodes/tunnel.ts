@@ -29,7 +29,7 @@ export interface TunnelRequest {
   readonly ownAgent: boolean
 }
 
-const connectDeadline = 25_000
+const connectDeadline = 18_000
 
 /** Opens the one SSH connection of a node: it carries the forwarded socket, and any question we have for its shell. */
 export async function openTunnel(request: TunnelRequest, journal: Journal): Promise<Tunnel> {
@@ -79,7 +79,8 @@ async function connect({ config, local: socket, remote, target, ownAgent }: Rout
     () => undefined,
     () => 'Connection timed out',
   )
-  const failed = await Promise.race([lost, up])
+  // The control socket comes just behind the forwarded one.
+  const failed = await Promise.race([lost, up.then(async (late) => late ?? (await appears(config.replace(/\.ssh$/, '.ctl'), 2000).then(() => undefined, () => undefined)))])
   if (failed !== undefined) {
     ssh.kill('SIGTERM')
     throw explainSsh(failed, target, ownAgent)
@@ -101,9 +102,9 @@ function tryRead(path: string): string {
   }
 }
 
-/** Asks the node's shell over the connection that is already there. */
-export function askShell(tunnel: Pick<Tunnel, 'config'>, script: string, deadline = 15_000): Promise<Finished> {
-  return run('ssh', ['-F', tunnel.config, 'node', 'sh', '-s'], { input: script, deadline })
+/** Asks the node's shell over the connection that is already there; without it, fails rather than open a second one. */
+export function askShell(tunnel: Pick<Tunnel, 'config'>, script: string, deadline = 10_000): Promise<Finished> {
+  return run('ssh', ['-F', tunnel.config, '-o', 'ProxyCommand=false', 'node', 'sh', '-s'], { input: script, deadline })
 }
 
 /** Lets the connection lead to another socket of the node as well. */

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import type { VariantSpec } from '../../../src/inputs.ts'
+import type { Inputs, VariantSpec } from '../../../src/inputs.ts'
 import type { Node } from '../../../src/nodes/node.ts'
 import { parsePlatform, type Platform } from '../../../src/plan/platform.ts'
-import { cacheTag, planTargets } from '../../../src/plan/targets.ts'
+import { cacheTag, planTargets as plan } from '../../../src/plan/targets.ts'
 
 const platform = (text: string): Platform => parsePlatform(text)!
 const node = (name: string, ...platforms: string[]): Node => ({
-  spec: { name, endpoint: { kind: 'local' }, platforms: platforms.map(platform), driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' },
+  spec: { name, endpoint: { kind: 'unix', path: `/${name}` }, platforms: platforms.map(platform), driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' },
   driver: 'docker-container',
   socket: `/${name}.sock`,
   platforms: platforms.map(platform),
@@ -26,6 +26,8 @@ const variant = (name: string, fields: Partial<VariantSpec> = {}): VariantSpec =
   ...fields,
 })
 const cache = { kind: 'registry' } as const
+const planTargets = ({ variants, cache: kept }: Pick<Inputs, 'variants' | 'cache'>, nodes: readonly Node[]) =>
+  plan({ variants, cache: kept, fallback: ['fail'] }, nodes.map((one) => ({ spec: one.spec, node: one })), 'none')
 
 describe('planTargets', () => {
   const nodes = [node('amd', 'linux/amd64'), node('arm', 'linux/arm64', 'linux/arm/v7')]
@@ -48,11 +50,12 @@ describe('planTargets', () => {
     expect(planTargets({ variants: [variant('a', { platforms: [platform('linux/amd64')] })], cache }, nodes).lanes).toHaveLength(1)
   })
 
-  test('variants take turns on the nodes of a platform, the same ones each time', () => {
+  test('variants are shared out among the nodes of a platform, the same way each time', () => {
     const twins = [node('arm-1', 'linux/arm64'), node('arm-2', 'linux/arm64')]
-    const choice = () => planTargets({ variants: ['a', 'b', 'c'].map((name) => variant(name)), cache }, twins).targets.map((target) => target.node.spec.name)
-    expect(choice()).toEqual(['arm-1', 'arm-2', 'arm-1'])
-    expect(choice()).toEqual(choice())
+    const choice = (names: readonly string[], nodes = twins) => planTargets({ variants: names.map((name) => variant(name)), cache }, nodes).targets.map((target) => target.node.spec.name)
+    expect(choice(['a', 'b', 'c', 'd']).sort()).toEqual(['arm-1', 'arm-1', 'arm-2', 'arm-2'])
+    expect(choice(['a', 'b', 'c'])).toEqual(choice(['a', 'b', 'c']))
+    expect(choice(['a', 'b', 'c'])).toEqual(choice(['a', 'b', 'c'], [...twins].reverse()))
   })
 
   test('a platform that nobody owns is refused, with what the nodes own', () => {

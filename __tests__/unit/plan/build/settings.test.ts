@@ -14,7 +14,7 @@ const files = [...checkout, '/w/keys/id', '/w/token.txt', '/agent']
 async function targets(given: Given): Promise<Record<string, Record<string, unknown>>> {
   const inputs = await readInputs(...world({ nodes: 'linux/amd64 = local\nlinux/arm64 = unix:///run/b.sock', files, cache: 'off', ...given }))
   const nodes = inputs.nodes.map((spec): Node => ({ spec, driver: 'remote', socket: '/s', platforms: spec.platforms, native: [], took: 0 }))
-  const plan = planTargets(inputs, nodes)
+  const plan = planTargets(inputs, nodes.map((node) => ({ spec: node.spec, node })), 'none')
   const text = renderBake(plan.targets, { push: inputs.push, settings: inputs.settings, dir: '/d', several: plan.targets.length > 1, nonce: 'n', ephemeral: false })
   return (JSON.parse(text) as { target: Record<string, Record<string, unknown>> }).target
 }

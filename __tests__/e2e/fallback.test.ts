@@ -1,0 +1,74 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Job } from './runner.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
+
+let farm: Farm
+let jobs: Job[] = []
+
+beforeAll(async () => {
+  farm = await attachFarm()
+})
+beforeEach(() => {
+  jobs = []
+})
+afterEach(async () => {
+  jobs.forEach((job) => job.end())
+  await Promise.all([farm.nodes.amd.heal(), farm.nodes.arm.heal()])
+})
+afterAll(async () => {
+  await farm.registry.clearFaults()
+})
+
+/** A step that can be seen while it runs, and takes a while. */
+function open(seconds = 0): Job {
+  const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo working; sleep ${seconds}\n` } })
+  jobs.push(job)
+  return job
+}
+
+async function platforms(image: string): Promise<string[]> {
+  const index = await stored(farm, image, 'main')
+  return (index?.manifests ?? []).map(({ platform }) => `${platform.os}/${platform.architecture}`).filter((platform) => platform !== 'unknown/unknown')
+}
+
+async function expectNothingLeft(): Promise<void> {
+  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+}
+
+describe('a node that cannot be used from the start', () => {
+  test('each word does what it says, and says it', async () => {
+    const { amd, arm } = farm.nodes
+    const badArm = `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}`
+    const cases: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[], RegExp])[] = [
+      ['node', { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/amd64,linux/arm64 = ${arm.endpoint}` }, ['linux/amd64', 'linux/arm64'], /linux\/amd64 is built on 10[\d.]+ instead \(`fallback: node`\)/],
+      ['local', { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/arm64 = ${arm.endpoint}` }, ['linux/amd64', 'linux/arm64'], /linux\/amd64 is built on local instead \(`fallback: local`\)/],
+      ['emulate', { nodes: badArm }, ['linux/amd64', 'linux/arm64'], /linux\/arm64 is built on 10[\d.]+, a linux\/amd64 machine, under emulation, as `fallback: emulate` allows/],
+      ['skip', { nodes: badArm }, ['linux/amd64'], /linux\/arm64 is left out, as `fallback: skip` says/],
+    ]
+    for (const [word, inputs, expected, warning] of cases) {
+      const [job, image] = [open(), freshImage(farm)]
+      const main = await job.main(farmInputs(farm, { image, fallback: word, ...inputs }))
+      const post = await job.post()
+      expect([word, main.code, await platforms(image), post.code]).toEqual([word, 0, expected, 0])
+      expect(main.warnings.join('\n')).toMatch(warning)
+    }
+    await expectNothingLeft()
+  })
+})
+
+describe('a node that is lost while it builds', () => {
+  test('power cut', async () => {
+    const { amd, arm } = farm.nodes
+    const [job, image] = [open(4), freshImage(farm)]
+    const running = job.start(farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ${arm.endpoint}` }))
+    await running.says(/linux\/amd64 .*\] working/)
+    await amd.kill()
+    const main = await running.result
+    await amd.revive()
+    const post = await job.post()
+    expect([post.code, post.warnings]).toEqual([0, []])
+    await expectNothingLeft()
+    expect([main.code, await platforms(image)]).toEqual([0, ['linux/amd64', 'linux/arm64']])
+    expect(main.warnings.join('\n')).toContain(`The connection to node ${amd.host} ended during the build of linux/amd64. linux/amd64 is built on local instead`)
+  })
+})

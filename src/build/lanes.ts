@@ -1,0 +1,89 @@
+import type { Builder } from '../nodes/builder.ts'
+import type { Pool } from '../nodes/pool.ts'
+import { watchNode } from '../nodes/watch.ts'
+import type { FallbackWord } from '../plan/fallback.ts'
+import { moveTargets } from '../plan/move.ts'
+import { groupLanes, labelOf, type Lane } from '../plan/targets.ts'
+import { Failure } from '../report/failure.ts'
+import type { Log } from '../sys/log.ts'
+import { sleep, unlessAborted } from '../sys/time.ts'
+import { buildLane, type LaneRequest, type LaneResult } from './lane.ts'
+
+export interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'name'> {
+  readonly lanes: readonly Lane[]
+  readonly pool: Pool
+  readonly builder: Builder
+  readonly fallback: readonly FallbackWord[]
+  readonly log: Log
+}
+
+export interface Lanes {
+  /** Those that built, and those that failed for good. */
+  readonly results: readonly LaneResult[]
+  /** What the author should know of nodes that were lost. */
+  readonly notes: readonly string[]
+}
+
+/** Milliseconds to wait before a registry in trouble is tried again; BuildKit itself has tried for some seconds each time. */
+const patience = [2000, 8000, 20_000]
+
+/**
+ * Builds all lanes, each on its own. What a lost node should have built moves on as `fallback` says, and what a registry
+ * could not take for the moment is tried again; nobody else notices.
+ */
+export async function buildLanes(request: LanesRequest): Promise<Lanes> {
+  const results: LaneResult[] = []
+  const notes: string[] = []
+  let calls = 0
+
+  async function follow(lane: Lane, trail: readonly Failure[], tries = 0): Promise<void> {
+    const { failure, ...result } = await buildWatched({ ...request, name: `call-${calls++}` }, lane)
+    const wait = patience[tries]
+    if (!failure) results.push(result)
+    else if (request.signal.aborted || results.some((one) => one.failure)) results.push({ ...result, failure })
+    else if (failure.kind === 'busy' && wait !== undefined) {
+      request.log.info(`${failure.message}; trying again in ${wait / 1000} s`)
+      await unlessAborted(request.signal, sleep(wait)).catch(() => undefined)
+      await follow(lane, trail, tries + 1)
+    } else if (failure.kind === 'node') await move({ ...result, failure }, [...trail, failure])
+    else results.push({ ...result, failure })
+  }
+
+  async function move(result: LaneResult & { readonly failure: Failure }, trail: readonly Failure[]): Promise<void> {
+    const { lane, failure } = result
+    const { pool, fallback } = request
+    pool.lose(lane.node, failure)
+    const moved = moveTargets({ drafts: lane.targets, failure, words: fallback, usable: pool.usable(), local: await pool.local() })
+    if (moved.failure) {
+      results.push({ ...result, failure: withTrail(moved.failure, trail.slice(0, -1)) })
+      return
+    }
+    const note = [`${failure.message}.`, ...moved.notes].join(' ')
+    notes.push(note)
+    request.log.warn(note)
+    await Promise.all(groupLanes(moved.targets).map(async (next) => await follow(next, trail)))
+  }
+
+  await Promise.all(request.lanes.map(async (lane) => await follow(lane, [])))
+  return { results, notes }
+}
+
+async function buildWatched(request: Omit<LaneRequest, 'lane' | 'builder' | 'lost'> & { readonly builder: Builder }, lane: Lane): Promise<LaneResult> {
+  const stop = new AbortController()
+  try {
+    const builder = request.builder.lane(lane.node, lane.targets.map(({ platform }) => platform))
+    return await buildLane({ ...request, lane, builder, lost: watchNode(lane.node, stop.signal) })
+  } finally {
+    stop.abort()
+  }
+}
+
+/** What was tried before the last node failed too. */
+function withTrail({ kind, message, hint, details }: Failure, before: readonly Failure[]): Failure {
+  return new Failure(kind, message, hint, [...before.map((failure) => `Before that: ${failure.message}`), ...details])
+}
+
+/** How the log names what is built: `linux/arm64 slim, linux/amd64 slim`. */
+export function namesOf(lanes: readonly Lane[]): string {
+  return lanes.flatMap(({ targets }) => targets.map(labelOf)).join(', ')
+}
