@@ -1,4 +1,4 @@
-// Writes the README's tables of inputs and outputs from action.yml. With --check: fails where they differ.
+// Writes from action.yml the README's tables of inputs and outputs, and the names that the actions know. With --check: fails where they differ.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,9 +30,17 @@ const after = Object.entries(tables).reduce((text, [name, rows]) => {
   return text.replace(marks, (_, open, close) => `${open}${rows.join('\n')}\n${close}`)
 }, before)
 
-if (!process.argv.includes('--check')) writeFileSync(readme, after)
-else if (after === before) console.error("README.md's tables are those of action.yml.")
-else {
-  console.error('README.md is not what action.yml says; run npm run docs and commit it.')
-  process.exit(1)
+const sweep = load(readFileSync(join(root, 'cleanup/action.yml'), 'utf8'))
+const list = (name, { inputs }) => [`export const ${name} = [`, ...Object.keys(inputs).map((input) => `  '${input}',`), ']', '']
+const names = ['// Written by `npm run docs` from action.yml and cleanup/action.yml.', ...list('mainInputs', action), ...list('sweepInputs', sweep)].join('\n')
+
+const files = { 'README.md': after, 'src/plan/input-names.ts': names }
+for (const [name, text] of Object.entries(files)) {
+  const path = join(root, name)
+  if (!process.argv.includes('--check')) writeFileSync(path, text)
+  else if (readFileSync(path, 'utf8') === text) console.error(`${name} is what action.yml says.`)
+  else {
+    console.error(`${name} is not what action.yml says; run npm run docs and commit it.`)
+    process.exitCode = 1
+  }
 }

@@ -3,7 +3,7 @@ import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/know
 import { readNodes, spareNode } from './nodes/node-list.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
-import { formatAnnotation, type Annotation } from './plan/annotations.ts'
+import type { Annotation } from './plan/annotations.ts'
 import { readBoolean, readChoice } from './plan/choice.ts'
 import { checkTogether } from './plan/build/check.ts'
 import { gitToken } from './plan/build/secrets.ts'
@@ -12,15 +12,18 @@ import { readSettings, type BuildSettings } from './plan/build/settings.ts'
 import { ownContext, ownRepository, readContext, readDockerfile, type Files } from './plan/context.ts'
 import type { Event } from './plan/event.ts'
 import { readFallback, type FallbackWord } from './plan/fallback.ts'
+import { checkAnnotated, checkOwned, checkTagged } from './plan/fit.ts'
 import { readRecord, readRecordInput, splitList, splitRecords, type Env } from './plan/lists.ts'
+import { mainInputs } from './plan/input-names.ts'
 import { InputError, shorten, type Mistake, type Report } from './plan/mistake.ts'
 import { readNaming } from './plan/naming.ts'
 import { readEnabled } from './plan/oci.ts'
 import { readPlatforms, type Platform } from './plan/platform.ts'
-import { allRepositories, applyTags, type TagPlan } from './plan/tags.ts'
+import { allRepositories, applyTags } from './plan/tags.ts'
+import { checkNames } from './plan/unknown-inputs.ts'
 import { checkTagsDiffer, checkVariantName, readVariants, type VariantDraft } from './plan/variants.ts'
 import { readLogins } from './registry/default-login.ts'
-import { formatRepository, lowerForgeNames, parseRepository, type Repository, type TagReference } from './registry/reference.ts'
+import { lowerForgeNames, parseRepository, type Repository, type TagReference } from './registry/reference.ts'
 
 /** Everything the workflow's author said, parsed once; what follows never sees a raw string again. */
 export interface Inputs {
@@ -97,6 +100,8 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     isWrong: (...inputs) => [...mistakes.values()].some(({ input }) => inputs.includes(input)),
   }
   const { text, report } = source
+  const strange: string[] = []
+  checkNames(env, mainInputs, report, (text) => strange.push(text))
   const where = await readWhere(source)
   const settings = readSettings(source)
   const push = readPush(source, settings)
@@ -110,7 +115,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     ...where,
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
-    notes,
+    notes: [...strange, ...notes],
     cache: { kind: readChoice('cache', text('cache'), { registry: 'registry', off: 'off', true: 'registry', false: 'off' }, report) ?? 'registry' },
     push,
     settings: { ...settings, secrets: [...settings.secrets, ...gitToken(settings.secrets, credentials.token, variants[0]?.context ?? '', ownRepository(event))] },
@@ -213,43 +218,4 @@ async function readDrafts({ text, report }: Source, variablesOf: (labels: Readon
   if (text('variants') === '') return [step]
   if (name !== '') report({ input: 'variant', given: shorten(name), expected: 'is given beside `variants`: a step builds one named variant or several, so give one of the two' })
   return readVariants(text('variants'), step, env, report)
-}
-
-/** An image that no tag will name cannot be found again. */
-function checkTagged({ text, event, report, isWrong }: Source, repositories: readonly Repository[], plan: TagPlan): void {
-  if (isWrong('image', 'tags')) return
-  const names = plan.names.length > 0
-  if (repositories.length === 0) report({ input: 'image', expected: 'is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`' })
-  else if (!names && plan.references.length === 0) report({ input: 'tags', expected: noTags(text('tags'), event, plan) })
-  if (names || plan.references.length === 0) return
-  const tagged = new Set(plan.references.map(formatRepository))
-  for (const repository of repositories.map(formatRepository)) {
-    if (!tagged.has(repository)) report({ input: 'image', given: repository, expected: 'gets no tag, since `tags` holds full references to other repositories only: add one to `tags`, or leave it out here' })
-  }
-}
-
-function noTags(given: string, { name, ref }: Event, { notes }: TagPlan): string {
-  if (given === '') return `is empty, and the event \`${name}\` names no branch or tag: write tag names such as \`nightly\``
-  const why = notes.length > 0 ? ` (${notes.join('; ')})` : ''
-  return `has no rule that gives a tag for the event \`${name}\` of \`${ref}\`${why}: add one, such as \`type=ref,event=branch\` or \`type=ref,event=pr\`, or push nothing with \`push: false\``
-}
-
-function checkOwned(variants: readonly VariantSpec[], nodes: readonly NodeSpec[], { text, report, isWrong }: Source): void {
-  if (isWrong('nodes') || nodes.some(({ platforms }) => platforms.length === 0)) return
-  const owned = nodes.map(({ name, platforms }) => `${name} builds ${platforms.join(', ')}`).join('; ')
-  const ofStep = new Set<string>(readPlatforms('platforms', splitList(text('platforms')), () => undefined))
-  for (const platform of new Set(variants.flatMap(({ platforms }) => platforms))) {
-    if (nodes.some(({ platforms }) => platforms.includes(platform))) continue
-    report({ input: ofStep.has(platform) ? 'platforms' : 'variants', given: platform, expected: `has no node (${owned}): add a line to \`nodes\`, such as \`${platform} = ssh://user@host\`` })
-  }
-}
-
-/** An annotation of a platform that nobody builds would be lost without a word. */
-function checkAnnotated(variants: readonly VariantSpec[], nodes: readonly NodeSpec[], { report, isWrong }: Source): void {
-  const built = variants.flatMap(({ platforms }) => (platforms.length > 0 ? platforms : nodes.flatMap((node) => node.platforms)))
-  if (isWrong('nodes', 'platforms') || nodes.some(({ platforms }) => platforms.length === 0)) return
-  for (const annotation of variants[0]?.annotations ?? []) {
-    const { platform } = annotation
-    if (platform !== undefined && !built.includes(platform)) report({ input: 'annotations', given: shorten(formatAnnotation(annotation)), expected: `is for ${platform}, which is not built here: ${[...new Set(built)].join(', ')} are` })
-  }
 }

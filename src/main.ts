@@ -11,6 +11,7 @@ import { describeMistakes } from './report/mistakes.ts'
 import { renderOutputs, reportRun } from './report/outputs.ts'
 import { renderLines, renderSummary } from './report/summary.ts'
 import { run } from './run.ts'
+import { withCommitDate } from './sys/commit.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { openRunLiveness } from './sys/liveness.ts'
@@ -26,7 +27,7 @@ setFlagsFromString('--optimize-for-size')
 async function main(began: number, signal: AbortSignal): Promise<void> {
   const { env } = process
   secretsOf(env).forEach((secret) => core.setSecret(secret))
-  const event = readEvent(env)
+  const event = await withCommitDate(readEvent(env))
   const inputs = await readInputs(env, event, existsSync)
   const dir = choosePrivateDir(env['RUNNER_TEMP'])
   core.saveState('main', await identifyProcess(process.pid))

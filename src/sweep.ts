@@ -6,7 +6,9 @@ import { renderSweep } from './packages/sweep-report.ts'
 import type { Result } from './packages/sweep-result.ts'
 import { sweep } from './packages/sweep.ts'
 import type { Event } from './plan/event.ts'
+import { sweepInputs } from './plan/input-names.ts'
 import { InputError, type Mistake } from './plan/mistake.ts'
+import { checkNames } from './plan/unknown-inputs.ts'
 import { openClients } from './registry/clients.ts'
 import { readLogins } from './registry/default-login.ts'
 import type { Repository } from './registry/reference.ts'
@@ -22,6 +24,7 @@ const longest = 5 * 3_600_000
 async function main(): Promise<void> {
   const event = readEvent(process.env)
   const mistakes: Mistake[] = []
+  checkNames(process.env, sweepInputs, (mistake) => mistakes.push(mistake), (text) => core.warning(text))
   const inputs = readSweepInputs((name) => core.getInput(name), event, (mistake) => mistakes.push(mistake))
   const credentials = { username: core.getInput('username'), password: core.getInput('password'), token: core.getInput('github-token') }
   for (const secret of [credentials.password, credentials.token]) secret.split('\n').filter((line) => line.trim() !== '').forEach((line) => core.setSecret(line))

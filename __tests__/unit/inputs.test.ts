@@ -163,6 +163,18 @@ test.each<[string, Given, object]>([
   expect(await read(given)).toMatchObject(expected)
 })
 
+test.each<[string, Given, readonly string[]]>([
+  ['inputs of a composite action on act and its descendants are told, not refused', { tag: 'x', GITHUB_ACTION_PATH: '/a', FORGEJO_ACTIONS: 'true' }, ['tag is no input of this action: it is called `tags` here']],
+  ['rules without a tag', { tags: 'type=semver,pattern={{version}}\ntype=sha', event: { ref: 'refs/tags/x' } }, ['x is not a valid semantic version (https://semver.org): `type=semver,pattern={{version}}` gives no tag']],
+])('notes: %s', async (_, given, notes) => {
+  expect((await read(given)).notes).toEqual(notes)
+})
+
+test('build arguments may name what docker/metadata-action would have set', async () => {
+  const { variants } = await read({ 'build-args': 'DOCKER_METADATA_OUTPUT_VERSION\nDOCKER_METADATA_OUTPUT_TAGS', tags: 'type=semver,pattern={{version}}', event: { ref: 'refs/tags/v1.2.3' } })
+  expect(variants[0]?.buildArgs).toEqual({ DOCKER_METADATA_OUTPUT_VERSION: '1.2.3', DOCKER_METADATA_OUTPUT_TAGS: 'ghcr.io/acme/app:1.2.3\nghcr.io/acme/app:latest' })
+})
+
 test('a private key pasted as known_hosts is not told', async () => {
   const told = await read({ 'ssh-known-hosts': plainKey }).catch((error: unknown) => JSON.stringify(error instanceof InputError && error.mistakes))
   expect(told).toContain('holds a private key')

@@ -7,6 +7,17 @@ import { world, type Given } from './fixtures/world.ts'
 
 /** What is given, and all that the author is told of it. */
 const cases: readonly (readonly [title: string, given: Given, ...told: readonly string[]])[] = [
+  ['an unknown input: typo', { platfroms: 'linux/amd64' },
+    'platfroms: is no input of this action; did you mean `platforms`?',
+  ],
+  ['an unknown input: what another action calls it', { images: 'ghcr.io/acme/app', 'keep-state': 'true', builder: 'b' },
+    'images: is no input of this action: it is called `image` here',
+    'keep-state: is no input of this action: it is called `keep-builder` here',
+    'builder: is no input of this action: the step makes its own builder from `nodes`',
+  ],
+  ['an unknown input: nothing like it', { colour: 'blue' },
+    'colour: is no input of this action; the README lists them all',
+  ],
   ['platforms: typo', { platforms: 'linux/arm65' },
     'platforms: "linux/arm65" is not a platform: write `os/architecture` such as `linux/arm64`; did you mean `linux/arm64`?',
   ],
