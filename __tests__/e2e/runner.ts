@@ -80,6 +80,7 @@ export function openJob(options: JobOptions = {}): Job {
     GITHUB_SHA: '0123456789abcdef0123456789abcdef01234567',
     GITHUB_SERVER_URL: 'https://github.com',
     RUNNER_TEMP: temp,
+    GITHUB_EVENT_PATH: writePayload(dir, options.event),
     ...options.env,
   }
   let state: Readonly<Record<string, string>> = {}
@@ -104,6 +105,14 @@ export function openJob(options: JobOptions = {}): Job {
     post: () => post().result,
     end: () => rmSync(dir, { recursive: true, force: true }),
   }
+}
+
+/** What the forge says of the event: a pull request comes from the repository itself, unless a test says otherwise. */
+function writePayload(dir: string, event = 'push'): string {
+  const path = join(dir, 'event.json')
+  const repository = { full_name: 'acme/app', default_branch: 'main', private: false }
+  writeFileSync(path, JSON.stringify({ repository, ...(event === 'pull_request' && { pull_request: { head: { repo: repository } } }) }))
+  return path
 }
 
 /** As the runner names them, with the defaults of action.yml filled in. */
