@@ -19,10 +19,11 @@ import { InputError, shorten, type Mistake, type Report } from './plan/mistake.t
 import { readNaming } from './plan/naming.ts'
 import { readEnabled } from './plan/oci.ts'
 import { readPlatforms, type Platform } from './plan/platform.ts'
+import { checkSections, readRegistries, type RegistryHosts } from './plan/registries.ts'
 import { allRepositories, applyTags } from './plan/tags.ts'
 import { checkNames } from './plan/unknown-inputs.ts'
 import { checkTagsDiffer, checkVariantName, readVariants, type VariantDraft } from './plan/variants.ts'
-import { readLogins } from './registry/default-login.ts'
+import { readAllLogins } from './registry/read-logins.ts'
 import { lowerForgeNames, parseRepository, type Repository, type TagReference } from './registry/reference.ts'
 
 /** Everything the workflow's author said, parsed once; what follows never sees a raw string again. */
@@ -42,6 +43,7 @@ export interface Inputs {
   readonly push: boolean
   readonly settings: BuildSettings
   readonly logins: readonly Login[]
+  readonly registries: RegistryHosts
   /** The forge's token; empty where none was given. */
   readonly token: string
   readonly cleanup: 'auto' | 'always' | 'never'
@@ -74,6 +76,10 @@ export interface Login {
   readonly registry: string
   readonly username: string
   readonly password: string
+  /** A part of the registry, `acme/app@push`: only for what builds pull and push there. */
+  readonly scope?: string
+  /** An AWS key, to be exchanged for a password; empty: the job's own. */
+  readonly ecr?: boolean
 }
 
 /** What the readers below have in common. */
@@ -110,7 +116,8 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   checkAnnotated(variants, where.nodes, source)
   const native = [...new Set(where.nodes.flatMap(({ platforms }) => platforms))]
   checkTogether(settings, { push, images: variants.flatMap(({ images }) => images).length, platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
-  const credentials = { username: text('username'), password: text('password'), token: text('github-token') }
+  const registries = await readRegistries(text('registries'), source.files, report)
+  checkSections(text('buildkitd-config-inline'), registries, report)
   const inputs: Inputs = {
     ...where,
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
@@ -118,9 +125,10 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     notes: [...strange, ...notes],
     cache: { kind: readChoice('cache', text('cache'), { registry: 'registry', off: 'off', true: 'registry', false: 'off' }, report) ?? 'registry' },
     push,
-    settings: { ...settings, secrets: [...settings.secrets, ...gitToken(settings.secrets, credentials.token, variants[0]?.context ?? '', ownRepository(event))] },
-    logins: readLogins(credentials, variants.flatMap(({ images }) => images), event, report),
-    token: credentials.token,
+    settings: { ...settings, secrets: [...settings.secrets, ...gitToken(settings.secrets, text('github-token'), variants[0]?.context ?? '', ownRepository(event))] },
+    logins: await readAllLogins(source, variants.flatMap(({ images }) => images)),
+    registries,
+    token: text('github-token'),
     cleanup: readChoice('cleanup', text('cleanup'), { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' }, report) ?? 'auto',
   }
   if (mistakes.size > 0) throw new InputError([...mistakes.values()])
@@ -132,7 +140,7 @@ export function secretsOf(env: Env): string[] {
   const text = (name: string): string => env[variableOf(name)] ?? ''
   const keyParts = text('ssh-private-key').replace(/^\s*#.*$/gm, '').replace(/-----(BEGIN|END)[^-]*-----/g, '\n').split(/\s+|\\r\\n|\\n/)
   const values = [...['password', 'github-token', 'secrets'].map(text), ...['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name)))]
-  const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets'))]
+  const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets')), ...listedPasswords(text('registry-auth'))]
   const trimmed = lines.map((line) => line.trim())
   // A mask of a few characters would blot out the log, and gives nothing of a long secret away.
   const whole = new Set([text('password').trim(), text('github-token').trim()])
@@ -142,6 +150,11 @@ export function secretsOf(env: Env): string[] {
 /** `id=value`: the value, of an entry's first line; its other lines are all value. */
 function secretValues(text: string): string[] {
   return text.split(/[\r\n]+/).flatMap((line) => /^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1]?.replaceAll('""', '"') ?? [])
+}
+
+/** The passwords in a YAML list, however they are quoted. */
+function listedPasswords(text: string): string[] {
+  return [...text.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(([, value = '']) => value.trim().replace(/^(["'])(.*)\1$/s, '$2'))
 }
 
 /** Without a word, an image is pushed unless the author asked for something else. */

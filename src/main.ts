@@ -5,20 +5,24 @@ import { readInputs, secretsOf, type Inputs } from './inputs.ts'
 import { openJournal } from './journal.ts'
 import { InputError } from './plan/mistake.ts'
 import type { Event } from './plan/event.ts'
+import { tellRegistries } from './plan/registries.ts'
 import { scopeOf } from './reap/names.ts'
 import { describeFailure, Failure } from './report/failure.ts'
 import { describeMistakes } from './report/mistakes.ts'
 import { renderOutputs, reportRun } from './report/outputs.ts'
 import { renderLines, renderSummary } from './report/summary.ts'
+import { resolveLogins } from './registry/ecr.ts'
 import { run } from './run.ts'
 import { withCommitDate } from './sys/commit.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
+import { openFetch } from './sys/fetch.ts'
 import { openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { describeOwner, writeOwner } from './sys/owner.ts'
 import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
 import { identifyProcess } from './sys/processes.ts'
+import { loadHosts } from './sys/registry-hosts.ts'
 
 process.umask(0o077)
 // What a step prints passes through and is garbage at once; on a large machine V8 would let it pile up.
@@ -49,9 +53,12 @@ interface BuildRequest {
 
 async function build({ inputs, event, dir, began, signal }: BuildRequest): Promise<void> {
   const dockerConfig = readDockerConfig()
-  const registries = openRegistries(inputs.logins, dockerConfig)
+  const hosts = loadHosts(dir, inputs.registries)
+  const logins = await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts))
+  logins.forEach(({ password }) => core.setSecret(password))
+  const registries = openRegistries(logins, dockerConfig, hosts)
   const result = await run({
-    inputs,
+    inputs: { ...inputs, logins, registries: hosts, nodes: tellRegistries(inputs.nodes, hosts) },
     event,
     dir,
     signal,

@@ -8,6 +8,7 @@ import { readEvent } from './sys/event.ts'
 import { openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
+import { readHosts } from './sys/registry-hosts.ts'
 
 process.umask(0o077)
 
@@ -19,7 +20,7 @@ const dir = core.getState('dir')
 if (dir === '') core.info('Nothing was made, so nothing is to be cleaned up.')
 else {
   const event = readEvent(process.env)
-  const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir))))
+  const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)))
   await cleanUp({ dir, main: core.getState('main'), tags: readWhich(core.getState('cleanup')), packages, run: event, log: runnerLog }).catch((error: unknown) =>
     core.warning(`Cleaning up did not finish: ${error instanceof Error ? error.message : String(error)}`),
   )

@@ -21,11 +21,13 @@ import { reapNodes } from './reap/nodes.ts'
 import { tellReaped } from './reap/tell.ts'
 import type { RegistryWorld } from './registry/clients.ts'
 import { privateDockerConfig } from './registry/login.ts'
+import { writeScopedLogins } from './registry/scoped.ts'
 import { Failures } from './report/failure.ts'
 import { describeOutcome, warnOfNodes } from './report/nodes.ts'
 import { findBuildx } from './sys/buildx.ts'
 import { removeSecrets, settingsEnv, writeSecrets } from './sys/build-env.ts'
 import type { Log } from './sys/log.ts'
+import { trustEnv } from './sys/registry-hosts.ts'
 import { writePrivate } from './sys/private-dir.ts'
 import { unlessAborted } from './sys/time.ts'
 
@@ -76,6 +78,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const reaping = reapNodes(nodes, request.liveness)
   mkdirSync(join(dir, 'docker'), { mode: 0o700 })
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
+  writeScopedLogins(join(dir, 'buildx'), inputs.logins)
   const builder = writeBuilders(join(dir, 'buildx'), runBuilderName(basename(dir), event), nodes, journal, kept)
   await unlessAborted(request.signal, Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, log }))))
 
@@ -83,7 +86,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
   writeSecrets(dir, inputs.settings.secrets)
   const options = { push: inputs.push, settings: inputs.settings, several: plan.targets.length > 1, nonce, ephemeral, fork: event.trust === 'fork' }
-  const shared = { ...options, env: settingsEnv(inputs.settings), buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
+  const shared = { ...options, env: { ...settingsEnv(inputs.settings), ...trustEnv(dir, inputs.registries) }, buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
   const { call } = inputs.settings
   if (call) {
     await callTargets({ ...shared, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) })

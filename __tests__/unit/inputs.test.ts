@@ -50,6 +50,7 @@ test('the README example', async () => {
     push: true,
     settings: { ...plainSettings, provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' },
     logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1' }],
+    registries: {},
     token: 'ghs_1',
     cleanup: 'auto',
     notes: [],
@@ -191,7 +192,7 @@ test('secrets are masked in any form they were pasted in', () => {
 })
 
 test('any text in any input gives inputs or an InputError that tells no secret', async () => {
-  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit']
+  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
   const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*')
   const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.oneof(pieces, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => parts.join('')))
   const secret = 'S3CR3T-VALUE-THAT-MUST-NOT-BE-TOLD'

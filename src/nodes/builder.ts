@@ -73,6 +73,10 @@ function instanceNode(node: Node, name: string): Record<string, unknown> {
     }),
     DriverOpts: container ? spec.driverOpts : {},
     Flags: container ? ['--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
-    ...(container && spec.buildkitdConfig !== '' && { Files: { 'buildkitd.toml': Buffer.from(spec.buildkitdConfig).toString('base64') } }),
+    ...(container && spec.buildkitdConfig !== '' && { Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }) }),
   }
+}
+
+function inBase64(files: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([path, text]) => [path, Buffer.from(text).toString('base64')]))
 }

@@ -23,4 +23,6 @@ export interface NodeSpec {
   readonly buildkitdFlags: readonly string[]
   /** Text of buildkitd.toml; empty for the daemon's defaults. */
   readonly buildkitdConfig: string
+  /** Path below /etc/buildkit → content: what `buildkitdConfig` refers to. */
+  readonly daemonFiles?: Readonly<Record<string, string>>
 }

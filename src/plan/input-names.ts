@@ -44,6 +44,10 @@ export const mainInputs = [
   'cache-to',
   'username',
   'password',
+  'registry',
+  'registry-auth',
+  'ecr',
+  'registries',
   'github-token',
   'cleanup',
 ]

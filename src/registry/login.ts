@@ -15,7 +15,7 @@ export function configKeyOf(registry: string): string {
 /** The step's own logins first, then what the job's docker configuration holds, in docker's order: a helper before the file. */
 export async function findCredentials(registry: string, logins: readonly Login[], dockerConfig: unknown, runHelper: RunHelper): Promise<Credentials | undefined> {
   const key = configKeyOf(registry)
-  const login = logins.find((candidate) => configKeyOf(candidate.registry) === key)
+  const login = logins.find((candidate) => candidate.scope === undefined && configKeyOf(candidate.registry) === key)
   if (login) return { username: login.username, password: login.password }
   const config = asRecord(dockerConfig)
   const helper = helperFor(key, config)
@@ -29,7 +29,7 @@ export async function findCredentials(registry: string, logins: readonly Login[]
  */
 export function privateDockerConfig(userConfig: unknown, logins: readonly Login[]): Record<string, unknown> {
   const config = asRecord(userConfig)
-  const own = new Map(logins.map((login) => [configKeyOf(login.registry), login]))
+  const own = new Map(logins.filter(({ scope }) => scope === undefined).map((login) => [configKeyOf(login.registry), login]))
   const entries = [...own].map(([key, { username, password }]) => [key, { auth: Buffer.from(`${username}:${password}`).toString('base64') }] as const)
   // Docker asks a helper before it looks at `auths`; an empty one means the file (docker/cli, configfile.getConfiguredCredentialStore).
   const overruled = [...own.keys()].filter((key) => helperFor(key, config) !== '').map((key) => [key, ''] as const)

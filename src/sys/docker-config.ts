@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Login } from '../inputs.ts'
 import { asRecord, tryParseJson } from '../plan/json.ts'
+import type { RegistryHosts } from '../plan/registries.ts'
 import type { Credentials } from '../registry/auth.ts'
 import type { RegistryWorld } from '../registry/clients.ts'
 import { findCredentials } from '../registry/login.ts'
@@ -20,8 +21,8 @@ export function readDockerConfig(path?: string): Record<string, unknown> {
 }
 
 /** How this job reaches registries: through its proxy, with the step's own logins first, then those the job already has. */
-export function openRegistries(logins: readonly Login[], dockerConfig: unknown): RegistryWorld {
-  return { credentials: openCredentials(logins, dockerConfig), fetch: openFetch(process.env), log: runnerLog.debug }
+export function openRegistries(logins: readonly Login[], dockerConfig: unknown, hosts: RegistryHosts = {}): RegistryWorld {
+  return { credentials: openCredentials(logins, dockerConfig), fetch: openFetch(process.env, hosts), log: runnerLog.debug }
 }
 
 function openCredentials(logins: readonly Login[], dockerConfig: unknown): (registry: string) => Promise<Credentials | undefined> {

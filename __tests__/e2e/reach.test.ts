@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Server } from 'node:https'
+import type { Job, StepResult } from './runner.ts'
+import { makeAuthority, serveTls, type Authority } from './tls.ts'
+import { attachFarm, farmInputs, farmJob, leftovers, stored, type Farm } from './world.ts'
+
+// The farm's registries under the bridge's address, which nobody trusts by itself: one in plain http, one behind a
+// certificate of its own authority that asks for a login.
+let farm: Farm
+let authority: Authority
+let server: Server
+let job: Job
+let main: StepResult
+let post: StepResult
+const path = `acme/reached-${process.pid}-${Date.now()}`
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  authority = makeAuthority()
+  const bridge = farm.nodes.amd.host.replace(/\d+$/, '1')
+  const served = await serveTls(authority, bridge, farm.privateRegistry.host)
+  server = served.server
+  const plain = `${bridge}:${farm.registry.host.split(':')[1] ?? ''}`
+  const { username, password } = farm.privateRegistry
+  job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: { Dockerfile: `FROM ${served.host}/farm/base:latest\nRUN uname -m > /arch\n`, 'ca.pem': authority.ca } })
+  main = await job.main(
+    farmInputs(farm, {
+      image: `${plain}/${path}\n${served.host}/${path}`,
+      registries: `"${plain}": {http: true}\n"${served.host}": {ca: ca.pem}\n`,
+      'registry-auth': `- registry: ${served.host}\n  username: ${username}\n  password: ${password}\n`,
+    }),
+  )
+  const tag = `pr-${job.runId}`
+  pushed = [await stored(farm, `${farm.registry.host}/${path}`, tag), (await farm.privateRegistry.manifest(path, tag))?.json]
+  post = await job.post()
+})
+let pushed: readonly unknown[]
+afterAll(() => {
+  job.end()
+  server.close()
+  authority.end()
+})
+
+describe('registries by host', () => {
+  test('the nodes pull and push, and the checks read, over plain http and over TLS of one’s own', () => {
+    expect(main.code === 0 ? '' : main.log).toBe('')
+    for (const index of pushed) expect(index).toMatchObject({ manifests: expect.arrayContaining([expect.objectContaining({ platform: { os: 'linux', architecture: 'amd64' } }), expect.objectContaining({ platform: { os: 'linux', architecture: 'arm64' } })]) })
+  })
+
+  test('the post step reaches them too', async () => {
+    expect([post.code, post.warnings]).toEqual([0, []])
+    expect(await stored(farm, `${farm.registry.host}/${path}`, `pr-${job.runId}`)).toBeUndefined()
+    expect(await farm.privateRegistry.manifest(path, `pr-${job.runId}`)).toBeUndefined()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+})

@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** An authority of nobody's, and what it signed: PEM. */
+export interface Authority {
+  readonly ca: string
+  issue(name: string, address: string): { readonly cert: string; readonly key: string }
+  end(): void
+}
+
+export function makeAuthority(): Authority {
+  const dir = mkdtempSync(join(tmpdir(), 'ca-'))
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' })
+  const key = (name: string) => ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${name}.key`]
+  const text = (name: string) => readFileSync(join(dir, name), 'utf8')
+  openssl('req', '-x509', ...key('ca'), '-out', 'ca.pem', '-days', '2', '-subj', '/CN=farm authority')
+  return {
+    ca: text('ca.pem'),
+    issue: (name, address) => {
+      writeFileSync(join(dir, `${name}.ext`), `subjectAltName=IP:${address}\n`)
+      openssl('req', ...key(name), '-out', `${name}.csr`, '-subj', `/CN=${name}`)
+      openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`)
+      return { cert: text(`${name}.pem`), key: text(`${name}.key`) }
+    },
+    end: () => rmSync(dir, { recursive: true, force: true }),
+  }
+}
+
+/** The registry at `to` behind TLS, on `address`; resolves with its host and port. */
+export async function serveTls(authority: Authority, address: string, to: string): Promise<{ readonly host: string; readonly server: Server }> {
+  const [hostname = '', port = ''] = to.split(':')
+  const server = createServer(authority.issue('registry', address), (asked, answer) => {
+    const onward = request({ hostname, port, method: asked.method, path: asked.url, headers: { ...asked.headers, 'x-forwarded-proto': 'https' }, agent: false }, (response) => {
+      answer.writeHead(response.statusCode ?? 502, response.headers)
+      response.pipe(answer)
+    })
+    onward.on('error', () => answer.destroy())
+    asked.pipe(onward)
+  })
+  await new Promise<void>((resolve) => server.listen(0, address, resolve))
+  return { host: `${address}:${(server.address() as AddressInfo).port}`, server }
+}

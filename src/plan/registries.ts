@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
+import { isBuildkitd } from '../nodes/endpoint.ts'
+import type { NodeSpec } from '../nodes/node-spec.ts'
+import type { Files } from './context.ts'
+import { readBoolean } from './choice.ts'
+import { isRecord } from './json.ts'
+import { splitList } from './lists.ts'
+import { didYouMean, shorten, type Report } from './mistake.ts'
+import { readYaml } from './yaml.ts'
+
+/** How a registry is reached, other than by https with a public certificate. */
+export interface RegistryHost {
+  /** PEM, or the absolute path of a file of it; empty for the usual authorities. */
+  readonly ca: string
+  /** Plain http. */
+  readonly http: boolean
+  /** Any certificate will do. */
+  readonly insecure: boolean
+  /** Asked first by the nodes, for what they pull. */
+  readonly mirrors: readonly string[]
+}
+
+/** By host, with the port. */
+export type RegistryHosts = Readonly<Record<string, RegistryHost>>
+
+const input = 'registries'
+const keys = ['ca', 'http', 'insecure', 'mirrors']
+const form = 'write `registry.example.com: {ca: path/to/ca.pem}`, one registry a line'
+const hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/
+
+/** Reads `registries`, YAML by host. */
+export async function readRegistries(text: string, files: Files, report: Report): Promise<RegistryHosts> {
+  if (text === '') return {}
+  const yaml = await readYaml(input, text, report)
+  if (yaml === undefined) return {}
+  if (!isRecord(yaml)) {
+    report({ input, given: shorten(text), expected: `is not a map of registries: ${form}` })
+    return {}
+  }
+  return Object.fromEntries(Object.entries(yaml).flatMap(([host, entry]) => (readHost(host, entry, files, report) ?? []).map((read) => [host.toLowerCase(), read])))
+}
+
+function readHost(host: string, entry: unknown, files: Files, report: Report): readonly RegistryHost[] | undefined {
+  const wrong = (given: string, expected: string) => report({ input, given: shorten(given), expected })
+  if (!hostPattern.test(host)) wrong(host, 'is no host: write it as in image names, `registry.example.com:5000`, without a scheme')
+  if (!isRecord(entry)) {
+    wrong(host, `has no settings: ${form}`)
+    return undefined
+  }
+  for (const key of Object.keys(entry)) if (!keys.includes(key)) wrong(key, `is no setting of a registry (in \`${shorten(host)}\`): ${keys.join(', ')} are${didYouMean(key, keys)}`)
+  const text = (key: string): string => {
+    const value = entry[key] ?? ''
+    if (typeof value === 'string') return value.trim()
+    wrong(key, `must be one text (in \`${shorten(host)}\`)`)
+    return ''
+  }
+  const flag = (key: string) => readBoolean(input, text(key) || 'false', (mistake) => report({ ...mistake, given: `${key}: ${mistake.given ?? ''}` }))
+  const [http, insecure] = [flag('http'), flag('insecure')]
+  const ca = readCa(text('ca'), files, wrong)
+  if (http && ca !== '') wrong(host, 'has both `http` and `ca`, and plain http has no certificate: leave one of the two out')
+  return [{ ca, http, insecure, mirrors: readMirrors(entry['mirrors'], wrong) }]
+}
+
+function readCa(text: string, files: Files, wrong: (given: string, expected: string) => void): string {
+  if (text === '' || text.includes('-----BEGIN')) return text === '' ? '' : `${text}\n`
+  const path = posix.resolve(files.workspace, text)
+  if (!files.exists(path) || files.exists(`${path}/.`)) wrong(`ca: ${text}`, `is neither a certificate in PEM nor a file that holds one: ${path} was looked for`)
+  return path
+}
+
+function readMirrors(value: unknown, wrong: (given: string, expected: string) => void): readonly string[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value]
+  return list.flatMap((entry) => {
+    if (typeof entry !== 'string') wrong('mirrors', 'must be a text or a list of texts')
+    return typeof entry === 'string' ? splitList(entry) : []
+  }).filter((mirror) => {
+    const fits = hostPattern.test(mirror.split('/')[0] ?? '') && !mirror.includes('://')
+    if (!fits) wrong(mirror, 'is no mirror: write its host, `mirror.example.com`, without a scheme')
+    return fits
+  })
+}
+
+/** What a daemon of ours is given: a part of its configuration, and files below /etc/buildkit. */
+export interface DaemonFiles {
+  readonly toml: string
+  /** Path → content. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+/** PURE: the registries as buildkitd is told of them; every `ca` is PEM by now. */
+export function renderDaemonFiles(hosts: RegistryHosts): DaemonFiles {
+  const named = Object.entries(hosts).map(([host, settings]) => ({ host, ...settings, path: `certs/${host.replace(/[^a-zA-Z0-9.-]+/g, '_')}/ca-${createHash('sha256').update(settings.ca).digest('hex').slice(0, 8)}.pem` }))
+  const sections = named.map(({ host, ca, http, insecure, mirrors, path }) => [
+    `[registry.${JSON.stringify(host)}]`,
+    ...(http ? ['  http = true'] : []),
+    ...(insecure ? ['  insecure = true'] : []),
+    ...(mirrors.length > 0 ? [`  mirrors = ${JSON.stringify(mirrors)}`] : []),
+    ...(ca === '' ? [] : [`  ca = [${JSON.stringify(`/etc/buildkit/${path}`)}]`]),
+  ])
+  return {
+    toml: sections.flat().map((line) => `${line}\n`).join(''),
+    files: Object.fromEntries(named.flatMap(({ ca, path }) => (ca === '' ? [] : [[path, ca]]))),
+  }
+}
+
+/** PURE: nodes whose daemons, where we start them, know the registries. */
+export function tellRegistries(nodes: readonly NodeSpec[], hosts: RegistryHosts): readonly NodeSpec[] {
+  const { toml, files } = renderDaemonFiles(hosts)
+  return toml === '' ? nodes : nodes.map((spec) => (isBuildkitd(spec.endpoint) ? spec : { ...spec, buildkitdConfig: [spec.buildkitdConfig, toml].filter((part) => part !== '').join('\n'), daemonFiles: files }))
+}
+
+/** A section twice is no TOML: buildkitd would not start. */
+export function checkSections(config: string, hosts: RegistryHosts, report: Report): void {
+  for (const host of Object.keys(hosts)) {
+    const section = new RegExp(`^\\s*\\[\\s*registry\\s*\\.\\s*["']${host.replace(/[.[\]]/g, '\\$&')}["']\\s*\\]`, 'im')
+    if (section.test(config)) report({ input, given: host, expected: 'has a section in the configuration of buildkitd too: write everything of it in one of the two' })
+  }
+}

@@ -1,0 +1,71 @@
+import type { Login } from '../inputs.ts'
+import { isRecord } from '../plan/json.ts'
+import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
+import { readYaml } from '../plan/yaml.ts'
+
+const input = 'registry-auth'
+const keys = ['registry', 'username', 'password', 'scope', 'ecr']
+const form = 'write `- registry: ghcr.io` and below it `username` and `password`'
+
+/** Reads `registry-auth`, the YAML list of docker/login-action. Nothing of what it holds is told. */
+export async function readRegistryAuth(text: string, report: Report): Promise<readonly Login[]> {
+  if (text === '') return []
+  // What cannot be read may be a password.
+  const yaml = await readYaml(input, text, ({ input, expected }) => report({ input, expected }))
+  if (yaml === undefined) return []
+  if (!Array.isArray(yaml)) {
+    report({ input, expected: `is not a YAML list of logins: ${form}` })
+    return []
+  }
+  const list: readonly unknown[] = yaml
+  return list.flatMap((entry, index) => readEntry(entry, index + 1, report) ?? [])
+}
+
+function readEntry(entry: unknown, number: number, report: Report): Login | undefined {
+  const wrong = (expected: string, given?: string) => report({ input, ...(given !== undefined && { given: shorten(given) }), expected: `${expected} (number ${number} of the list)` })
+  if (!isRecord(entry)) {
+    wrong(`is no login: ${form}`)
+    return undefined
+  }
+  for (const key of Object.keys(entry)) if (!keys.includes(key)) wrong(`is no key of a login: ${keys.join(', ')} are${didYouMean(key, keys)}`, key)
+  const text = (key: string): string => {
+    const value = entry[key] ?? ''
+    if (typeof value !== 'string') wrong('must be one text', key)
+    return typeof value === 'string' ? value.trim() : ''
+  }
+  const login = { registry: hostOf(text('registry') || 'docker.io'), username: text('username'), password: text('password') }
+  const ecr = readEcr(text('ecr'), (given, expected) => wrong(expected, given))
+  if (login.password === '' && !isEcr(login.registry, ecr)) wrong('has no `password`; a secret is empty where its name is wrong, and in runs for forks', login.registry)
+  else if (login.username === '' && !isEcr(login.registry, ecr)) wrong('has no `username`', login.registry)
+  const scope = text('scope')
+  if (scope !== '' && !/^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(scope) || scope.split('/').includes('..')) wrong('is no scope: write `acme/app`, `acme/app@push` or `@push`', scope)
+  return { ...login, ...(scope !== '' && { scope }), ...(isEcr(login.registry, ecr) && { ecr: true }) }
+}
+
+/** A registry as references name it: older workflows write `https://index.docker.io/v1/`. */
+function hostOf(text: string): string {
+  return text.replace(/^[a-z]+:\/\//i, '').replace(/\/.*$/s, '').toLowerCase()
+}
+
+export type EcrChoice = 'auto' | 'true' | 'false'
+
+export function readEcr(text: string, wrong: (given: string, expected: string) => void): EcrChoice {
+  const word = text.toLowerCase()
+  if (word === '' || word === 'auto') return 'auto'
+  if (word === 'true' || word === 'false') return word
+  wrong(text, 'is not one of `auto`, `true`, `false`')
+  return 'auto'
+}
+
+// https://docs.aws.amazonaws.com/AmazonECR/latest/userguide/Registries.html
+const privateEcr = /^\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$/
+
+/** The AWS region of an ECR registry; undefined for any other. */
+export function ecrRegion(registry: string): string | undefined {
+  return registry === 'public.ecr.aws' ? 'us-east-1' : privateEcr.exec(registry)?.[1]
+}
+
+/** Whether a login is an AWS key, to be exchanged for a password. */
+export function isEcr(registry: string, choice: EcrChoice): boolean {
+  return choice === 'true' || (choice === 'auto' && ecrRegion(registry) !== undefined)
+}
