@@ -5,11 +5,13 @@ import { reconnect } from './nodes/tunnel.ts'
 import { openPackages, type PackagesWorld } from './packages/open.ts'
 import { removeOwn } from './packages/own.ts'
 import { ownByRepository, tellOutcomes, type OwnIn, type Told } from './packages/own-report.ts'
+import { releaseLock } from './reap/lock.ts'
 import { openClients } from './registry/clients.ts'
 import { formatRepository } from './registry/reference.ts'
 import type { Log } from './sys/log.ts'
 import { endProcess, endProcessesOf } from './sys/processes.ts'
 import { removeDir } from './sys/private-dir.ts'
+import { sleep } from './sys/time.ts'
 
 export interface CleanupRequest {
   readonly dir: string
@@ -20,8 +22,12 @@ export interface CleanupRequest {
   /** The run's id and attempt, which its mark begins with. */
   readonly run: { readonly runId: string; readonly runAttempt: number }
   readonly log: Log
+  /** Comes when somebody cancels even this: then there is a moment left, and what is on this machine matters most. */
+  readonly hurry?: AbortSignal
 }
 
+/** Of the ten seconds that GitHub gives a cancelled step. */
+const hurriedFor = 5000
 const engineDeadline = 15_000
 const registryDeadline = 60_000
 /** A cancelled main ends its builds by itself within this time. */
@@ -32,17 +38,32 @@ const mainPatience = 6000
  * said in a warning, with the way out.
  */
 export async function cleanUp(request: CleanupRequest): Promise<void> {
-  const { dir, log } = request
+  const { dir, log, hurry } = request
   try {
-    // Who still makes things comes first: in container jobs a cancel does not reach main, and a killed main leaves its
-    // buildx alive for a moment.
-    await endProcess(request.main, mainPatience)
-    await endProcessesOf(dir, '--metadata-file')
-    const entries = readJournal(dir).reverse()
-    await Promise.all([deleteImages(entries, request), removeContainers(entries, log)])
+    if (await hurried(undo(request), hurry)) log.warn('Cancelled before everything was cleaned up: the next run on these nodes removes what is left there, and the `cleanup` action what is left in the registry.')
   } finally {
     await removeTraces(dir, log)
   }
+}
+
+async function undo(request: CleanupRequest): Promise<void> {
+  const { dir, log } = request
+  // Who still makes things comes first: in container jobs a cancel does not reach main, and a killed main leaves its
+  // buildx alive for a moment.
+  await endProcess(request.main, mainPatience)
+  await endProcessesOf(dir, '--metadata-file')
+  const entries = readJournal(dir).reverse()
+  await Promise.all([deleteImages(entries, request), removeContainers(entries, log)])
+}
+
+/** Whether the work had to be left because of the hurry. */
+async function hurried(work: Promise<void>, hurry: AbortSignal | undefined): Promise<boolean> {
+  const late = new Promise<true>((resolve) => {
+    const start = () => void sleep(hurriedFor).then(() => resolve(true))
+    if (hurry?.aborted) start()
+    else hurry?.addEventListener('abort', start, { once: true })
+  })
+  return await Promise.race([work.then(() => false), late])
 }
 
 /** Agents with their keys, connections, logins: everything of the run on this machine. */
@@ -58,23 +79,30 @@ async function removeTraces(dir: string, log: Log): Promise<void> {
 async function removeContainers(entries: readonly Entry[], log: Log): Promise<void> {
   const tunnels = entries.filter((entry) => entry.kind === 'tunnel')
   const containers = entries.filter((entry) => entry.kind === 'container')
-  await Promise.all(
-    containers.map(async ({ node, socket, container, volume }) => {
-      const remove = () => removeContainer(socket, container, volume, engineDeadline)
+  const locks = entries.filter((entry) => entry.kind === 'lock')
+  await Promise.all([
+    ...containers.map(async ({ node, socket, container, volume }) => {
       try {
-        await remove().catch(async (first: unknown) => {
-          const tunnel = tunnels.find(({ local }) => local === socket)
-          // An engine that answered, if only with an error, would answer no better over another connection.
-          if (!tunnel || !(first instanceof EngineError && first.status === 0)) throw first
-          await reconnect(tunnel)
-          await remove()
-        })
+        await overTunnel(socket, tunnels, () => removeContainer(socket, container, volume, engineDeadline))
         log.info(`Removed the builder on ${node}.`)
       } catch (error) {
         log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. There, \`docker rm -f ${container} && docker volume rm ${volume}\` removes it.`)
       }
     }),
-  )
+    // Others wait for a lost lock for a while and then take it, so nobody needs to hear of it.
+    ...locks.map(async ({ socket, daemon, holder }) => await overTunnel(socket, tunnels, () => releaseLock(socket, daemon, holder)).catch(() => undefined)),
+  ])
+}
+
+/** What an engine is asked for, over the connection that is there or another like it. */
+async function overTunnel(socket: string, tunnels: readonly Extract<Entry, { kind: 'tunnel' }>[], ask: () => Promise<void>): Promise<void> {
+  await ask().catch(async (first: unknown) => {
+    const tunnel = tunnels.find(({ local }) => local === socket)
+    // An engine that answered, if only with an error, would answer no better over another connection.
+    if (!tunnel || !(first instanceof EngineError && first.status === 0)) throw first
+    await reconnect(tunnel)
+    await ask()
+  })
 }
 
 /** The images that were made for this run alone, and what no image of its needs. */

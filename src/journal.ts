@@ -6,6 +6,8 @@ import { asRecord, asText, tryParseJson } from './plan/json.ts'
 export type Entry =
   /** A BuildKit container and its state volume, on the engine behind `socket`. */
   | { readonly kind: 'container'; readonly node: string; readonly socket: string; readonly container: string; readonly volume: string }
+  /** The lock of a kept daemon, held while this run boots it: a volume that bears the holder's label. */
+  | { readonly kind: 'lock'; readonly node: string; readonly socket: string; readonly daemon: string; readonly holder: string }
   /** An SSH connection that forwards `remote` to `local`; made from `config`, so that it can be made again. */
   | { readonly kind: 'tunnel'; readonly node: string; readonly config: string; readonly local: string; readonly remote: string }
   /** A manifest pushed by digest, which no tag of ours names. */
@@ -15,6 +17,7 @@ export type Entry =
 
 const fields: Record<Entry['kind'], readonly string[]> = {
   container: ['node', 'socket', 'container', 'volume'],
+  lock: ['node', 'socket', 'daemon', 'holder'],
   tunnel: ['node', 'config', 'local', 'remote'],
   manifest: ['registry', 'path', 'digest', 'ours'],
   tag: ['registry', 'path', 'tag', 'digest', 'ephemeral'],

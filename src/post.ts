@@ -11,6 +11,9 @@ import { openPackagesWorld } from './sys/packages-world.ts'
 import { readHosts } from './sys/registry-hosts.ts'
 
 process.umask(0o077)
+// Whoever cancels a post step waits for a moment before it is killed, and that moment is used.
+const cancel = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => cancel.abort())
 
 function readWhich(state: string): 'auto' | 'always' | 'never' {
   return state === 'always' || state === 'never' ? state : 'auto'
@@ -21,11 +24,11 @@ if (dir === '') core.info('Nothing was made, so nothing is to be cleaned up.')
 else {
   const event = readEvent(process.env)
   const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)))
-  await cleanUp({ dir, main: core.getState('main'), tags: readWhich(core.getState('cleanup')), packages, run: event, log: runnerLog }).catch((error: unknown) =>
+  await cleanUp({ dir, main: core.getState('main'), tags: readWhich(core.getState('cleanup')), packages, run: event, log: runnerLog, hurry: cancel.signal }).catch((error: unknown) =>
     core.warning(`Cleaning up did not finish: ${error instanceof Error ? error.message : String(error)}`),
   )
   const liveness = openRunLiveness(event, core.getInput('github-token'), packages.registries.fetch)
-  tellHost(await reapHost(dir, { scope: scopeOf(event), runId: event.runId }, liveness), runnerLog)
+  if (!cancel.signal.aborted) tellHost(await reapHost(dir, { scope: scopeOf(event), runId: event.runId }, liveness), runnerLog)
 }
 process.exitCode = 0
 await exit()

@@ -75,12 +75,13 @@ export async function run(request: RunRequest): Promise<RunResult> {
   warnings.forEach((note) => log.warn(note))
 
   // Beside the build, which does not wait for it.
-  const reaping = reapNodes(nodes, request.liveness)
+  const holder = runBuilderName(basename(dir), event)
+  const reaping = reapNodes(nodes, request.liveness, holder)
   mkdirSync(join(dir, 'docker'), { mode: 0o700 })
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
   writeScopedLogins(join(dir, 'buildx'), inputs.logins)
-  const builder = writeBuilders(join(dir, 'buildx'), runBuilderName(basename(dir), event), nodes, journal, kept)
-  await unlessAborted(request.signal, Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, log }))))
+  const builder = writeBuilders(join(dir, 'buildx'), holder, nodes, journal, kept)
+  await unlessAborted(request.signal, Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log }))))
 
   const nonce = runMark(event, dir)
   const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))

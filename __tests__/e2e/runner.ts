@@ -43,6 +43,8 @@ export interface Job {
   start(inputs: Readonly<Record<string, string>>): Running
   post(): Promise<StepResult>
   startPost(): Running
+  /** The cleanup action, as another step of this job. */
+  sweep(inputs: Readonly<Record<string, string>>): Promise<StepResult>
   end(): void
 }
 
@@ -86,7 +88,7 @@ export function openJob(options: JobOptions = {}): Job {
   let state: Readonly<Record<string, string>> = {}
   let inputsOfMain: Readonly<Record<string, string>> = {}
   const step = (entry: string, inputs: Readonly<Record<string, string>>, extra: Readonly<Record<string, string>>) =>
-    startStep(dir, entry, { ...base, ...inputEnv(inputs), ...extra }, workspace)
+    startStep(dir, entry, { ...base, ...inputEnv(inputs, entry === 'sweep' ? {} : defaults), ...extra }, workspace)
   const start = (inputs: Readonly<Record<string, string>>): Running => {
     inputsOfMain = inputs
     const running = step('main', inputs, {})
@@ -103,6 +105,7 @@ export function openJob(options: JobOptions = {}): Job {
     main: (inputs) => start(inputs).result,
     startPost: post,
     post: () => post().result,
+    sweep: (inputs) => step('sweep', inputs, {}).result,
     end: () => rmSync(dir, { recursive: true, force: true }),
   }
 }
@@ -115,9 +118,10 @@ function writePayload(dir: string, event = 'push'): string {
   return path
 }
 
+const defaults = { context: '.', cache: 'registry', push: 'true', cleanup: 'auto', 'github-token': '' }
+
 /** As the runner names them, with the defaults of action.yml filled in. */
-function inputEnv(inputs: Readonly<Record<string, string>>): Record<string, string> {
-  const defaults = { context: '.', cache: 'registry', push: 'true', cleanup: 'auto', 'github-token': '' }
+function inputEnv(inputs: Readonly<Record<string, string>>, defaults: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries({ ...defaults, ...inputs }).map(([name, value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value]))
 }
 

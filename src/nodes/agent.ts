@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Failure } from '../report/failure.ts'
 import { ended, inheritedEnv, run, start } from '../sys/process.ts'
-import { appears } from '../sys/wait.ts'
+import { listens } from '../sys/wait.ts'
 
 /** Seconds a key stays in an agent that nobody ended; self-hosted jobs live five days at most. */
 const keyLifetime = 5 * 24 * 3600
@@ -20,7 +20,7 @@ export async function startAgent(dir: string, keys: readonly string[]): Promise<
     (code) => `it ended with code ${code}`,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   )
-  const failed = await Promise.race([over, appears(socket, 10_000).then(() => undefined)])
+  const failed = await Promise.race([over, listens(socket, 10_000).then(() => undefined)])
   if (failed !== undefined) throw new Failure('node', 'ssh-agent does not start on this runner', `Install the OpenSSH client: ${failed}.`)
   for (const [index, key] of keys.entries()) await addKey(socket, key, index + 1)
   return socket

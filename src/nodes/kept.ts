@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { Trust } from '../plan/trust.ts'
 import { asList, asRecord, asText } from '../plan/json.ts'
-import { holdLock } from '../reap/lock.ts'
+import { releaseLock, takeLock } from '../reap/lock.ts'
+import type { Journal } from '../journal.ts'
 import { bootLock, containerPrefix, keptName, useMark } from '../reap/names.ts'
 import { buildxEnv, type Buildx } from '../sys/buildx.ts'
 import { run } from '../sys/process.ts'
@@ -48,6 +49,9 @@ export function planKept(nodes: readonly Node[], keep: Keep): { readonly nodes: 
 export interface KeptWorld {
   readonly buildx: Buildx
   readonly dir: string
+  readonly journal: Journal
+  /** Names this run to others who want the lock. */
+  readonly holder: string
   readonly log: Pick<Log, 'debug'>
 }
 
@@ -68,10 +72,11 @@ export async function readyKept(kept: Kept, lane: string, world: KeptWorld): Pro
   }
 }
 
-async function bootAlone(kept: Kept, lane: string, { buildx, dir }: KeptWorld): Promise<void> {
-  const { socket } = kept.node
-  const release = await lockOrRunning(kept)
-  if (!release) return
+async function bootAlone(kept: Kept, lane: string, world: KeptWorld): Promise<void> {
+  const { buildx, dir, holder, journal } = world
+  const { socket, spec } = kept.node
+  journal.note({ kind: 'lock', node: spec.name, socket, daemon: kept.name, holder })
+  if (!(await lockUnlessRunning(kept, holder))) return
   try {
     const state = await stateOf(kept)
     if (state === 'running') return
@@ -79,22 +84,21 @@ async function bootAlone(kept: Kept, lane: string, { buildx, dir }: KeptWorld): 
     if (state === 'created') await callEngine(socket, 'DELETE', `/containers/${containerPrefix}${kept.name}?force=1`, deadline)
     await run(buildx.command, ['inspect', '--bootstrap', lane], { env: buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker') }), deadline: patience })
   } finally {
-    await release()
+    await releaseLock(socket, kept.name, holder)
   }
 }
 
-/** The lock; or nothing, once somebody else has the daemon running. A lock whose holder never comes back is taken over. */
-async function lockOrRunning(kept: Kept): Promise<(() => Promise<void>) | undefined> {
+/** Whether the lock is ours now; false once somebody else has the daemon running. A lock whose holder never comes back is taken over. */
+async function lockUnlessRunning(kept: Kept, holder: string): Promise<boolean> {
   const { node, name } = kept
   const end = Date.now() + patience
   while (Date.now() < end) {
-    const release = await holdLock(node.socket, name, 0)
-    if (release) return release
-    if ((await stateOf(kept)) === 'running') return undefined
+    if (await takeLock(node.socket, name, holder)) return true
+    if ((await stateOf(kept)) === 'running') return false
     await sleep(300)
   }
   await callEngine(node.socket, 'DELETE', `/volumes/${bootLock(name)}?force=1`, deadline).catch(() => undefined)
-  return await holdLock(node.socket, name, 0)
+  return await takeLock(node.socket, name, holder)
 }
 
 /** As the engine names it: `created`, `running`, `exited`, …; undefined where there is none. */

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { callEngine } from '../nodes/engine.ts'
+import { callEngine, EngineError } from '../nodes/engine.ts'
 import { asRecord, asText } from '../plan/json.ts'
-import { sleep } from '../sys/time.ts'
 import { bootLock } from './names.ts'
 
 const deadline = 15_000
@@ -11,23 +10,27 @@ const label = 'io.github.multiarch-build.holder'
  * Holds the lock of a kept daemon on its engine: a volume, since an engine makes one of a name, gives it to everybody who
  * asks for it, and tells whose label it bears. Needs no image, no shell and no clock.
  *
- * @param patience milliseconds to wait for another holder
- * @returns what releases it; undefined where somebody else still holds it
+ * @param holder whoever asks, by a name that tells its run
+ * @returns whether it is ours
  * @throws EngineError
  */
-export async function holdLock(socket: string, kept: string, patience: number): Promise<(() => Promise<void>) | undefined> {
-  const name = bootLock(kept)
-  const holder = randomUUID()
-  const end = Date.now() + patience
-  for (;;) {
-    const volume = asRecord(await callEngine(socket, 'POST', '/volumes/create', deadline, { Name: name, Labels: { [label]: holder } }))
-    if (asText(asRecord(volume['Labels'])[label]) === holder) return () => release(socket, name)
-    if (Date.now() > end) return undefined
-    await sleep(200)
+export async function takeLock(socket: string, kept: string, holder: string): Promise<boolean> {
+  const turn = `${holder} ${randomUUID()}`
+  const volume = await callEngine(socket, 'POST', '/volumes/create', deadline, { Name: bootLock(kept), Labels: { [label]: turn } })
+  return asText(asRecord(asRecord(volume)['Labels'])[label]) === turn
+}
+
+/** Releases the lock if it is the holder's. A lock that cannot be released grows stale. @throws EngineError */
+export async function releaseLock(socket: string, kept: string, holder: string): Promise<void> {
+  try {
+    const volume = asRecord(await callEngine(socket, 'GET', `/volumes/${bootLock(kept)}`, deadline))
+    if (holderOf(volume['Labels']) === holder) await callEngine(socket, 'DELETE', `/volumes/${bootLock(kept)}?force=1`, deadline)
+  } catch (error) {
+    if (!(error instanceof EngineError && error.status === 404)) throw error
   }
 }
 
-/** A lock that cannot be released grows stale. */
-async function release(socket: string, name: string): Promise<void> {
-  await callEngine(socket, 'DELETE', `/volumes/${name}?force=1`, deadline).catch(() => undefined)
+/** PURE: who holds a lock with these labels; empty where nobody tells. */
+export function holderOf(labels: unknown): string {
+  return asText(asRecord(labels)[label]).split(' ')[0] ?? ''
 }

@@ -4,7 +4,7 @@ import { asList, asRecord, asText } from '../plan/json.ts'
 import { keptFor, staleLock } from './judge.ts'
 import type { Liveness } from './liveness.ts'
 import { bootLock, containerPrefix, readOwner, useMark, type Owner } from './names.ts'
-import { holdLock } from './lock.ts'
+import { holderOf, releaseLock, takeLock } from './lock.ts'
 
 /** What a pass of the reaper removed, for the log. */
 export interface Reaped {
@@ -19,22 +19,24 @@ interface Found {
   readonly owner: Owner
   /** Of its youngest part, by the node's clock. */
   readonly age: number
+  /** Of a lock: who holds it. */
+  readonly holder: string
 }
 
 const deadline = 15_000
 
 /** Removes what runs of ours left on these nodes and ended without their post step. Never throws. */
-export async function reapNodes(nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[], liveness: Liveness): Promise<Reaped[]> {
+export async function reapNodes(nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[], liveness: Liveness, self: string): Promise<Reaped[]> {
   const engines = nodes.filter(({ driver }) => driver === 'docker-container')
   // Two lines of `nodes` may name one engine.
-  return await Promise.all([...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec.name, liveness)))
+  return await Promise.all([...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec.name, { liveness, self })))
 }
 
-async function reapEngine(socket: string, node: string, liveness: Liveness): Promise<Reaped> {
+async function reapEngine(socket: string, node: string, { liveness, self }: { readonly liveness: Liveness; readonly self: string }): Promise<Reaped> {
   try {
     const found = await findOurs(socket)
     const runs = await removeRuns(socket, found, liveness)
-    const kept = await removeKept(socket, found)
+    const kept = await removeKept(socket, found, { liveness, self })
     const outcomes = [...runs, ...kept]
     return { node, removed: outcomes.flatMap(({ name, error }) => (error === undefined ? [name] : [])), failed: outcomes.flatMap(({ name, error }) => (error === undefined ? [] : [`${name}: ${error}`])) }
   } catch (error) {
@@ -52,14 +54,14 @@ async function findOurs(socket: string): Promise<Found[]> {
   ])
   const now = Date.parse(asText(asRecord(info)['SystemTime']))
   const named = [
-    ...asList(containers).map(asRecord).map((one) => ({ name: asText(asList(one['Names'])[0]), made: Number(one['Created']) * 1000 })),
-    ...asList(asRecord(volumes)['Volumes']).map(asRecord).map((one) => ({ name: asText(one['Name']), made: Date.parse(asText(one['CreatedAt'])) })),
+    ...asList(containers).map(asRecord).map((one) => ({ name: asText(asList(one['Names'])[0]), made: Number(one['Created']) * 1000, holder: '' })),
+    ...asList(asRecord(volumes)['Volumes']).map(asRecord).map((one) => ({ name: asText(one['Name']), made: Date.parse(asText(one['CreatedAt'])), holder: holderOf(one['Labels']) })),
   ]
-  return named.flatMap(({ name, made }) => {
+  return named.flatMap(({ name, made, holder }) => {
     const owner = readOwner(name)
     const age = now - made
     // What has no readable time is as good as made just now.
-    return owner ? [{ owner, age: Number.isFinite(age) ? age : 0 }] : []
+    return owner ? [{ owner, holder, age: Number.isFinite(age) ? age : 0 }] : []
   })
 }
 
@@ -82,29 +84,34 @@ async function removeRuns(socket: string, found: readonly Found[], liveness: Liv
   return outcomes.flat()
 }
 
-async function removeKept(socket: string, found: readonly Found[]): Promise<Outcome[]> {
+async function removeKept(socket: string, found: readonly Found[], { liveness, self }: { readonly liveness: Liveness; readonly self: string }): Promise<Outcome[]> {
   const names = new Set(found.flatMap(({ owner }) => (owner.kind === 'kept' ? [owner.name] : [])))
+  const partsOf = (name: string, all: readonly Found[]) => all.filter(({ owner }) => owner.kind === 'kept' && owner.name === name)
   const outcomes = await Promise.all(
     [...names].map(async (name): Promise<Outcome[]> => {
-      const own = found.filter(({ owner }) => owner.kind === 'kept' && owner.name === name)
-      const stale = own.some(({ owner, age }) => owner.kind === 'kept' && owner.part === 'lock' && age > staleLock)
-      if (stale) await removeVolume(socket, bootLock(name))
-      if (!isUnused(own)) return []
-      const release = await holdLock(socket, name, 0)
-      if (!release) return []
+      const parts = partsOf(name, found)
+      for (const part of parts) if (await isLost(part, liveness)) await removeVolume(socket, bootLock(name))
+      if (!isUnused(parts) || !(await takeLock(socket, name, self))) return []
       try {
         // Somebody may have come to use it in between: a mark is set before the lock is looked for.
-        const now = (await findOurs(socket)).filter(({ owner }) => owner.kind === 'kept' && owner.name === name)
+        const now = partsOf(name, await findOurs(socket))
         if (!isUnused(now)) return []
         const outcome = await removeDaemon(socket, name)
         for (const on of marksOf(now)) await removeVolume(socket, useMark(name, on))
         return [outcome]
       } finally {
-        await release()
+        await releaseLock(socket, name, self)
       }
     }),
   )
   return outcomes.flat()
+}
+
+/** A lock whose holder will not come back. */
+async function isLost({ owner, age, holder }: Found, liveness: Liveness): Promise<boolean> {
+  if (owner.kind !== 'kept' || owner.part !== 'lock') return false
+  const run = readOwner(`${containerPrefix}${holder}-0`)
+  return age > staleLock || (run?.kind === 'run' && (await liveness.isDead({ scope: run.scope, runId: run.runId, runAttempt: run.runAttempt, age })))
 }
 
 /** By its last mark of use; without any, by its own age. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { createConnection } from 'node:net'
 import { sleep } from './time.ts'
 
 /** Resolves as soon as the path exists; rejects after `deadline` milliseconds. Looking costs microseconds. */
@@ -8,4 +9,24 @@ export async function appears(path: string, deadline: number): Promise<void> {
     if (Date.now() > end) throw new Error(`${path} did not appear within ${deadline / 1000} s`)
     await sleep(4)
   }
+}
+
+/** Resolves as soon as somebody listens at the socket: its file is there a moment before. Rejects after `deadline` milliseconds. */
+export async function listens(path: string, deadline: number): Promise<void> {
+  const end = Date.now() + deadline
+  while (!(await connects(path))) {
+    if (Date.now() > end) throw new Error(`nobody listened at ${path} within ${deadline / 1000} s`)
+    await sleep(4)
+  }
+}
+
+function connects(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path)
+    const settle = (connected: boolean) => {
+      socket.destroy()
+      resolve(connected)
+    }
+    socket.once('connect', () => settle(true)).once('error', () => settle(false))
+  })
 }

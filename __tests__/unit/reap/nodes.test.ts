@@ -16,12 +16,14 @@ let dir: string
 let server: Server
 let containers: Map<string, number>
 let volumes: Map<string, number>
+let labels: Map<string, Record<string, string>>
 let broken: string
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'engine-'))
   containers = new Map()
   volumes = new Map()
+  labels = new Map()
   broken = ''
   server = createServer((asked, answer) => {
     const { pathname } = new URL(asked.url ?? '', 'http://engine')
@@ -30,17 +32,18 @@ beforeEach(async () => {
     if (broken !== '' && pathname.includes(broken)) say(500, { message: 'device is busy' })
     else if (pathname === '/info') say(200, { SystemTime: new Date(clock).toISOString() })
     else if (pathname === '/containers/json') say(200, [...containers].map(([key, age]) => ({ Names: [`/${key}`], Created: Math.floor((clock - age) / 1000) })))
-    else if (pathname === '/volumes') say(200, { Volumes: [...volumes].map(([key, age]) => ({ Name: key, CreatedAt: new Date(clock - age).toISOString() })) })
+    else if (pathname === '/volumes') say(200, { Volumes: [...volumes].map(([key, age]) => ({ Name: key, CreatedAt: new Date(clock - age).toISOString(), Labels: labels.get(key) ?? null })) })
     else if (asked.method === 'POST') {
       let body = ''
       asked.on('data', (chunk) => (body += String(chunk)))
       asked.on('end', () => {
         const { Name, Labels } = JSON.parse(body) as { Name: string; Labels: Record<string, string> }
-        const held = volumes.has(Name)
-        if (!held) volumes.set(Name, 0)
-        say(201, { Name, Labels: held ? {} : Labels })
+        if (!volumes.has(Name)) labels.set(Name, Labels)
+        volumes.set(Name, volumes.get(Name) ?? 0)
+        say(201, { Name, Labels: labels.get(Name) })
       })
-    } else if ((kind === 'containers' ? containers : volumes).delete(name)) say(204)
+    } else if (asked.method === 'GET' && kind === 'volumes' && volumes.has(name)) say(200, { Name: name, Labels: labels.get(name) ?? null })
+    else if ((kind === 'containers' ? containers : volumes).delete(name)) say(204)
     else say(404, { message: 'no such thing' })
   }).listen(join(dir, 'sock'))
   await once(server, 'listening')
@@ -58,7 +61,7 @@ function put(name: string, age: number): void {
 const reap = async () => {
   const liveness = openLiveness({ scope, runId: '9', runAttempt: 1, attemptsEnd: true }, (run) => Promise.resolve(run === '5' ? { completed: true, createdAt: 0, endedAt: 0 } : { completed: false, createdAt: 0, endedAt: Infinity }))
   const spec = { name: 'n', endpoint: { kind: 'local' as const }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }
-  return await reapNodes([{ driver: 'docker-container', socket: join(dir, 'sock'), spec }], liveness)
+  return await reapNodes([{ driver: 'docker-container', socket: join(dir, 'sock'), spec }], liveness, `mab-0000000000-${scope}-9-1`)
 }
 const left = () => [...containers.keys(), ...volumes.keys()].map((name) => name.replace('buildx_buildkit_', '')).sort()
 
@@ -77,7 +80,11 @@ test('of runs: the dead go with their volumes, the live and the unknown stay, an
 
 test('of kept daemons: only those that nobody used for long', async () => {
   const day = 86_400_000
-  const [old, used, young, locked] = ['aaaaaaaa', 'bbbbbbbb', 'cccccccc', 'dddddddd'].map((hash) => `mab-keep-${other}-trusted-${hash}`) as [string, string, string, string]
+  const [old, used, young, locked, booting, died] = ['aaaaaaaa', 'bbbbbbbb', 'cccccccc', 'dddddddd', 'eeeeeeee', 'ffffffff'].map((hash) => `mab-keep-${other}-trusted-${hash}`) as [string, string, string, string, string, string]
+  for (const [name, run] of [[booting, 6], [died, 5]] as const) {
+    volumes.set(`buildx_buildkit_${name}_boot`, 1000)
+    labels.set(`buildx_buildkit_${name}_boot`, { 'io.github.multiarch-build.holder': `mab-0000000007-${scope}-${run}-1 some-uuid` })
+  }
   for (const name of [old, used, locked]) put(name, 30 * day)
   put(young, day)
   const today = new Date().toISOString().slice(0, 10).replaceAll('-', '')
@@ -87,7 +94,7 @@ test('of kept daemons: only those that nobody used for long', async () => {
   volumes.set(`buildx_buildkit_${locked}_boot`, 1000)
   volumes.set(`buildx_buildkit_${young}_boot`, day)
   expect(await reap()).toEqual([{ node: 'n', removed: [old], failed: [] }])
-  expect(left()).toEqual([used, `${used}_state`, `${used}_used_20200101`, `${used}_used_${today}`, young, `${young}_state`, locked, `${locked}_boot`, `${locked}_state`].sort())
+  expect(left()).toEqual([used, `${used}_state`, `${used}_used_20200101`, `${used}_used_${today}`, young, `${young}_state`, `${booting}_boot`, locked, `${locked}_boot`, `${locked}_state`].sort())
 })
 
 test('what cannot be removed is told, and fails nothing', async () => {
