@@ -14,8 +14,9 @@ export interface DirOwner {
   readonly boot: string
   /** Where process ids mean the same. */
   readonly pids: string
-  /** The step's process, and its parent: what runs the job. Empty where nobody tells. */
+  /** The step's process. Empty where nobody tells. */
   readonly main: string
+  /** What runs the job and does not end before it; empty where that is not known for certain. */
   readonly runner: string
 }
 
@@ -32,9 +33,14 @@ export interface OwnedDir {
 }
 
 export async function describeOwner(run: RunOf): Promise<DirOwner> {
-  const [main, runner] = await Promise.all([identifyProcess(process.pid), process.ppid > 1 ? identifyProcess(process.ppid) : ''])
+  const [main, runner] = await Promise.all([identifyProcess(process.pid), isRunner(process.ppid) ? identifyProcess(process.ppid) : ''])
   const { scope, runId, runAttempt } = run
   return { scope, runId, runAttempt, boot: readBoot(), pids: readPids(), main, runner }
+}
+
+/** A wrapper around `node` ends with the step; these last as long as the job, or longer: of GitHub, act, Gitea and Forgejo. */
+function isRunner(pid: number): boolean {
+  return ['Runner.Worker', 'act', 'act_runner', 'gitea-runner', 'forgejo-runner'].includes(tryRead(`/proc/${pid}/comm`).trim())
 }
 
 export function writeOwner(dir: string, owner: DirOwner): void {
