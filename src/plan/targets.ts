@@ -122,12 +122,12 @@ function findAble(nodes: readonly Owner[], platform: Platform): number[] {
   throw new Failure('inputs', `platforms: no node builds ${platform}`, `Add a line to \`nodes\`: \`${platform} = ssh://user@host\`.`, owned)
 }
 
-/** Bake takes letters, digits, `-` and `_`; what a variant's name may hold besides is replaced, and its number keeps it unique. */
+/** Bake takes letters, digits, `-` and `_`; what a name or `arm64/v8.1` may hold besides is replaced, and a variant's number keeps it unique. */
 function targetId(variants: readonly VariantSpec[], number: number, platform: Platform): string {
   const name = variants[number]?.name ?? ''
   const plain = name.replace(/[^A-Za-z0-9_-]/g, '_')
   const unique = plain === name || plain === '' ? plain : `${plain}_${number}`
-  return [unique, platformSlug(platform)].filter((part) => part !== '').join('-')
+  return [unique, platformSlug(platform).replaceAll('.', '_')].filter((part) => part !== '').join('-')
 }
 
 function cacheReference({ images, name }: VariantSpec, platform: Platform): string | undefined {

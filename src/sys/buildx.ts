@@ -14,15 +14,26 @@ export interface Buildx {
 export async function findBuildx(): Promise<Buildx> {
   const { PATH: path = '' } = process.env
   const plugins = [join(dockerHome(), 'cli-plugins'), ...['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map((dir) => `${dir}/docker/cli-plugins`)]
-  const places = [...path.split(delimiter).map((dir) => join(dir, 'buildx')), ...[...plugins, ...path.split(delimiter)].map((dir) => join(dir, 'docker-buildx'))]
+  // An empty entry of PATH means the workspace, where a directory may well be called `buildx`.
+  const dirs = path.split(delimiter).filter((dir) => dir !== '')
+  const places = [...dirs.map((dir) => join(dir, 'buildx')), ...[...plugins, ...dirs].map((dir) => join(dir, 'docker-buildx'))]
   for (const command of places.filter((place) => existsSync(place))) {
-    const { code, stdout } = await run(command, ['version'], { env: buildxEnv({}), deadline: 10_000 })
-    const version = /\bv?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1]
-    if (code !== 0 || version === undefined) continue
+    const version = await askVersion(command)
+    if (version === undefined) continue
     if (isOlder(version, oldest)) throw new Failure('node', `buildx ${version} (${command}) is too old: ${oldest} or newer is needed`, 'Install a newer `docker-buildx-plugin` from Docker’s packages, or use a runner image that has one.')
     return { command, version }
   }
   throw new Failure('node', 'This runner has no buildx', 'Install it in the job image (Debian and Ubuntu: `docker-buildx`; Docker: `docker-buildx-plugin`), or use a runner image that has it.')
+}
+
+/** Undefined for what is no buildx, or none for this machine. */
+async function askVersion(command: string): Promise<string | undefined> {
+  try {
+    const { code, stdout } = await run(command, ['version'], { env: buildxEnv({}), deadline: 10_000 })
+    return code === 0 ? /\bv?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Its bake was the first to take `--allow fs`. */

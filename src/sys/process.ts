@@ -27,7 +27,12 @@ export async function run(command: string, args: readonly string[], options: Run
   child.stdin?.on('error', () => undefined)
   child.stdin?.end(options.input ?? '')
   const alarm = AbortSignal.timeout(options.deadline ?? 60_000)
-  const kill = () => child.kill('SIGKILL')
+  const kill = () => {
+    child.kill('SIGKILL')
+    // What it has started itself may hold its pipes open for as long as it likes.
+    child.stdout?.destroy()
+    child.stderr?.destroy()
+  }
   alarm.addEventListener('abort', kill)
   try {
     const code = await ended(child)
@@ -65,7 +70,11 @@ export function ended(child: ChildProcess): Promise<number> {
 
 async function collect(stream: NodeJS.ReadableStream | null): Promise<string> {
   const chunks: Buffer[] = []
-  if (stream) for await (const chunk of stream) chunks.push(Buffer.from(chunk))
+  try {
+    if (stream) for await (const chunk of stream) chunks.push(Buffer.from(chunk))
+  } catch {
+    // Cut off at the deadline: what came before counts.
+  }
   return Buffer.concat(chunks).toString('utf8')
 }
 

@@ -41,6 +41,14 @@ describe('planTargets', () => {
     ])
   })
 
+  test('names that bake takes, whatever the platform', () => {
+    const { targets } = planTargets({ variants: [variant('a.b')], cache }, [node('arm', 'linux/arm64/v8.1', 'linux/arm64/v9.2')])
+    expect(targets.map(({ id, cache: ref }) => [id, ref])).toEqual([
+      ['a_b_0-linux-arm64-v8_1', 'ghcr.io/acme/app:buildcache-a.b-linux-arm64-v8.1'],
+      ['a_b_0-linux-arm64-v9_2', 'ghcr.io/acme/app:buildcache-a.b-linux-arm64-v9.2'],
+    ])
+  })
+
   test('a node is one lane, and a node without work none', () => {
     const { lanes } = planTargets({ variants: [variant('a', { platforms: [platform('linux/arm64')] }), variant('b')], cache }, nodes)
     expect(lanes.map(({ node: { spec }, targets }) => [spec.name, targets.map(({ id }) => id)])).toEqual([
