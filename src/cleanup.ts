@@ -18,6 +18,8 @@ export interface CleanupRequest {
   /** Main's process, as `identifyProcess` names it; it may still be running. */
   readonly main: string
   readonly tags: 'auto' | 'always' | 'never'
+  /** When main began, in milliseconds since the epoch; 0 where that is not known. */
+  readonly began: number
   readonly packages: PackagesWorld
   /** The run's id and attempt, which its mark begins with. */
   readonly run: { readonly runId: string; readonly runAttempt: number }
@@ -30,6 +32,8 @@ export interface CleanupRequest {
 const hurriedFor = 5000
 const engineDeadline = 15_000
 const registryDeadline = 60_000
+/** The forge's clock and ours, at most. */
+const clocksDiffer = 3_600_000
 /** A cancelled main ends its builds by itself within this time. */
 const mainPatience = 6000
 
@@ -106,7 +110,7 @@ async function overTunnel(socket: string, tunnels: readonly Extract<Entry, { kin
 }
 
 /** The images that were made for this run alone, and what no image of its needs. */
-async function deleteImages(entries: readonly Entry[], { dir, tags, packages, run, log }: CleanupRequest): Promise<void> {
+async function deleteImages(entries: readonly Entry[], { dir, tags, began, packages, run, log }: CleanupRequest): Promise<void> {
   const nonce = runMark(run, dir)
   const signal = AbortSignal.timeout(registryDeadline)
   const until = packages.clock.now() + registryDeadline
@@ -116,7 +120,7 @@ async function deleteImages(entries: readonly Entry[], { dir, tags, packages, ru
     const name = formatRepository(repository)
     try {
       const client = await clientOf(repository.registry)
-      return tellOutcomes(name, await removeOwn(await openPackages(packages, { repository, client, until, mark: nonce, signal }), own))
+      return tellOutcomes(name, await removeOwn(await openPackages(packages, { repository, client, until, mark: nonce, since: new Date(began - clocksDiffer), signal }), own))
     } catch (error) {
       return { deleted: [], kept: [`Kept ${name}: ${messageOf(error)}`] }
     }

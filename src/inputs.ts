@@ -4,6 +4,7 @@ import { readNodes, spareNode } from './nodes/node-list.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
 import type { Annotation } from './plan/annotations.ts'
+import { packagesChoices, type PackagesChoice } from './packages/choose.ts'
 import { readBoolean, readChoice } from './plan/choice.ts'
 import { checkTogether } from './plan/build/check.ts'
 import { gitToken } from './plan/build/secrets.ts'
@@ -49,6 +50,7 @@ export interface Inputs {
   readonly cleanup: 'auto' | 'always' | 'never'
   /** What the author should know, and no mistake. */
   readonly notes: readonly string[]
+  readonly packagesApi: PackagesChoice
 }
 
 /** One image to build, for each of its platforms: the step's own inputs, overlaid with those of its entry in `variants`. */
@@ -130,6 +132,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     registries,
     token: text('github-token'),
     cleanup: readChoice('cleanup', text('cleanup'), { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' }, report) ?? 'auto',
+    packagesApi: readChoice<PackagesChoice>('packages-api', text('packages-api'), packagesChoices, report) ?? 'auto',
   }
   if (mistakes.size > 0) throw new InputError([...mistakes.values()])
   return inputs

@@ -36,6 +36,8 @@ async function main(began: number, signal: AbortSignal): Promise<void> {
   const dir = choosePrivateDir(env['RUNNER_TEMP'])
   core.saveState('main', await identifyProcess(process.pid))
   core.saveState('cleanup', inputs.cleanup)
+  core.saveState('began', String(Date.now()))
+  core.saveState('packages-api', inputs.packagesApi)
   core.saveState('dir', dir)
   const owner = await describeOwner({ scope: scopeOf(event), ...event })
   makePrivateDir(dir)

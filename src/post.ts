@@ -1,5 +1,6 @@
 import * as core from '@actions/core'
 import { cleanUp, dockerConfigPath } from './cleanup.ts'
+import { packagesChoices, type PackagesChoice } from './packages/choose.ts'
 import { reapHost } from './reap/host.ts'
 import { scopeOf } from './reap/names.ts'
 import { tellHost } from './reap/tell.ts'
@@ -19,12 +20,17 @@ function readWhich(state: string): 'auto' | 'always' | 'never' {
   return state === 'always' || state === 'never' ? state : 'auto'
 }
 
+function readApi(state: string): PackagesChoice {
+  return Object.values(packagesChoices).find((choice) => choice === state) ?? 'auto'
+}
+
 const dir = core.getState('dir')
 if (dir === '') core.info('Nothing was made, so nothing is to be cleaned up.')
 else {
   const event = readEvent(process.env)
-  const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)))
-  await cleanUp({ dir, main: core.getState('main'), tags: readWhich(core.getState('cleanup')), packages, run: event, log: runnerLog, hurry: cancel.signal }).catch((error: unknown) =>
+  const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)), readApi(core.getState('packages-api')))
+  const [tags, began] = [readWhich(core.getState('cleanup')), Number(core.getState('began'))]
+  await cleanUp({ dir, main: core.getState('main'), tags, began, packages, run: event, log: runnerLog, hurry: cancel.signal }).catch((error: unknown) =>
     core.warning(`Cleaning up did not finish: ${error instanceof Error ? error.message : String(error)}`),
   )
   const liveness = openRunLiveness(event, core.getInput('github-token'), packages.registries.fetch)

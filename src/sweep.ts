@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   for (const secret of [credentials.password, credentials.token]) secret.split('\n').filter((line) => line.trim() !== '').forEach((line) => core.setSecret(line))
   const logins = readLogins(credentials, inputs.images, event, (mistake) => mistakes.push(mistake))
   if (mistakes.length > 0) throw new InputError(mistakes)
-  const packages = { ...openPackagesWorld(event, openRegistries(logins, readDockerConfig())), choice: inputs.packagesApi }
+  const packages = openPackagesWorld(event, openRegistries(logins, readDockerConfig()), inputs.packagesApi)
   const until = Date.now() + longest
   const runs = openRuns(packages.openGithub(event.apiUrl, until), event.repository)
   const rules = () => ({ now: Date.now(), olderThan: inputs.olderThan, runId: inputs.runId })

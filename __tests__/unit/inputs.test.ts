@@ -53,6 +53,7 @@ test('the README example', async () => {
     registries: {},
     token: 'ghs_1',
     cleanup: 'auto',
+    packagesApi: 'auto',
     notes: [],
   })
 })
@@ -149,6 +150,7 @@ describe('logins', () => {
 
 test.each<[string, Given, object]>([
   ['cleanup true', { cleanup: 'true' }, { cleanup: 'auto' }],
+  ['packages-api gitea', { 'packages-api': 'gitea' }, { packagesApi: 'forgejo' }],
   ['cleanup False', { cleanup: 'False' }, { cleanup: 'never' }],
   ['cleanup always', { cleanup: 'always' }, { cleanup: 'always' }],
   ['cache off', { cache: 'off' }, { cache: { kind: 'off' } }],

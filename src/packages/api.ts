@@ -28,8 +28,11 @@ export interface PackageApi {
 
 /** Why something was left where it is, and what would help; for the user to read. */
 export class Kept extends Error {
-  constructor(reason: string, cause?: unknown) {
+  /** The registry deletes no such thing, whoever asks: to say so of every run would be noise. */
+  readonly isUnsupported: boolean
+  constructor(reason: string, cause?: unknown, isUnsupported = false) {
     super(reason, { cause })
     this.name = 'Kept'
+    this.isUnsupported = isUnsupported
   }
 }

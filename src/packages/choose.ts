@@ -11,6 +11,9 @@ export type PackagesOwner =
 
 export type PackagesChoice = 'auto' | PackagesOwner['kind']
 
+/** The words of the input `packages-api`. */
+export const packagesChoices = { auto: 'auto', github: 'github', forgejo: 'forgejo', gitea: 'forgejo', oci: 'oci' } as const satisfies Record<string, PackagesChoice>
+
 type Forge = Pick<Event, 'serverUrl' | 'apiUrl'>
 
 /**

@@ -12,7 +12,7 @@ export function keptBecause(error: unknown, registry: string): unknown {
 export function keptUndeletable(what: string, error: RegistryError, registry: string): Kept {
   // Zot's and GitLab's refusals to take a part out of an image have codes of their own.
   const referred = error.code !== undefined && error.code !== 'UNSUPPORTED' && /DENIED|REFERENCED/.test(error.code)
-  return new Kept(`${what} (${error.message}). ${referred ? 'An index still refers to it: it can go after that one.' : wayOutOf(registry)}`, error)
+  return new Kept(`${what} (${error.message}). ${referred ? 'An index still refers to it: it can go after that one.' : wayOutOf(registry)}`, error, !referred)
 }
 
 interface Place {

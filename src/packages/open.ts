@@ -26,6 +26,8 @@ export interface Opening {
   readonly until: number
   /** What this run marks its own with. */
   readonly mark: string
+  /** Nothing that is looked for, nor anything that refers to it, is older. */
+  readonly since?: Date
   readonly signal?: AbortSignal
 }
 
@@ -36,7 +38,7 @@ export async function openPackages(world: PackagesWorld, opening: Opening): Prom
   return openPlace({ api, registry: client, repository: repository.path, name: formatRepository(repository), clock: world.clock, until })
 }
 
-async function openApi(world: PackagesWorld, { repository, client, until, mark, signal }: Opening): Promise<PackageApi> {
+async function openApi(world: PackagesWorld, { repository, client, until, mark, since, signal }: Opening): Promise<PackageApi> {
   const { registry, path } = repository
   const slash = path.indexOf('/')
   const at = { owner: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) }
@@ -48,7 +50,7 @@ async function openApi(world: PackagesWorld, { repository, client, until, mark, 
     case 'github':
       return openGithubPackages({ ...at, request: world.openGithub(owner.apiUrl, until), registry: client, mark, clock, ...(ownerKind && { ownerKind }) })
     case 'forgejo':
-      return openForgejoPackages({ ...at, serverUrl: owner.serverUrl, token: credentials?.password ?? token, client, fetch, log, signal })
+      return openForgejoPackages({ ...at, serverUrl: owner.serverUrl, token: credentials?.password ?? token, client, fetch, log, signal, since })
     case 'oci':
       return openOciPackages({ client, repository: path, ...(credentials && { harbor: { credentials, fetch, signal } }) })
   }

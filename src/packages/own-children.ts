@@ -1,7 +1,7 @@
 import { judge } from './family.ts'
 import { lookAround, neededByTags, tagsOn } from './look.ts'
-import { heed, locate, mostTags, type Work } from './own-work.ts'
-import { checkTime, notYet, readVersion, reasonOf } from './place.ts'
+import { heed, keptBy, locate, mostTags, type Work } from './own-work.ts'
+import { checkTime, notYet, readVersion } from './place.ts'
 
 /** Deletes what bears no tag and is needed by nobody else. */
 export async function removeAll(work: Work, digests: readonly string[]): Promise<void> {
@@ -12,7 +12,7 @@ export async function removeAll(work: Work, digests: readonly string[]): Promise
       checkTime(work.place)
       await removeOne(work, digest)
     } catch (error) {
-      work.outcomes.push({ subject: digest, deleted: false, reason: reasonOf(error) })
+      work.outcomes.push(keptBy(error, digest))
     }
   }
 }

@@ -26,14 +26,21 @@ export interface Told {
   readonly kept: readonly string[]
 }
 
-/** PURE: what is said of it; many that were kept for one reason are one line. */
+/**
+ * PURE: what is said of it; many that were kept for one reason are one line. What bears no tag, in a registry that does
+ * not delete, is not worth a word: a release would warn of it for ever.
+ */
 export function tellOutcomes(name: string, outcomes: readonly Outcome[]): Told {
   const called = ({ subject }: Outcome) => `${name}${subject.includes(':') ? '@' : ':'}${subject}`
   const byReason = new Map<string, Outcome[]>()
-  for (const outcome of outcomes) if (outcome.reason !== undefined) byReason.set(outcome.reason, [...(byReason.get(outcome.reason) ?? []), outcome])
-  const kept = [...byReason].map(([reason, [first, ...rest]]) => {
+  for (const outcome of outcomes) {
+    if (outcome.reason === undefined || (outcome.isUnsupported && outcome.subject.includes(':'))) continue
+    const alike = outcome.reason.replace(/@sha256:[0-9a-f]{64}/g, '')
+    byReason.set(alike, [...(byReason.get(alike) ?? []), outcome])
+  }
+  const kept = [...byReason.values()].map(([first, ...rest]) => {
     const others = rest.length === 0 ? '' : rest.every(({ subject }) => !subject.includes(':')) ? `, ${rest.map(called).join(', ')}` : ` and ${rest.length} more`
-    return `Kept ${first ? called(first) : name}${others}: ${reason}`
+    return `Kept ${first ? called(first) : name}${others}: ${first?.reason ?? ''}`
   })
   return { deleted: outcomes.filter(({ deleted, subject }) => deleted && !subject.includes(':')).map(called), kept }
 }

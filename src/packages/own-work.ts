@@ -1,7 +1,7 @@
-import type { Version } from './api.ts'
+import { Kept, type Version } from './api.ts'
 import type { Family, Own } from './family.ts'
 import { neededBy, type Look } from './look.ts'
-import type { Place } from './place.ts'
+import { reasonOf, type Place } from './place.ts'
 import { survey } from './survey.ts'
 
 /** What became of one tag or digest. */
@@ -10,6 +10,13 @@ export interface Outcome {
   readonly deleted: boolean
   /** Why it was kept. */
   readonly reason?: string
+  /** The registry deletes no such thing, whoever asks. */
+  readonly isUnsupported?: true
+}
+
+/** PURE: what is said of something that an error kept. */
+export function keptBy(error: unknown, subject: string): Outcome {
+  return { subject, deleted: false, reason: reasonOf(error), ...(error instanceof Kept && error.isUnsupported && { isUnsupported: true }) }
 }
 
 /** Of more tags than this, post asks the registry only for new ones: it should take no longer than a moment. */

@@ -4,8 +4,8 @@ import { claimFamily, judge, type Own, type OwnIndex } from './family.ts'
 import { keptAsLast } from './github-errors.ts'
 import { lookAround, tagsOn } from './look.ts'
 import { removeAll, restoreNeeded } from './own-children.ts'
-import { locate, mostTags, openWork, spare, type Outcome, type Work } from './own-work.ts'
-import { checkTime, notYet, readAll, readVersion, reasonOf, type Place } from './place.ts'
+import { keptBy, locate, mostTags, openWork, spare, type Outcome, type Work } from './own-work.ts'
+import { checkTime, notYet, readAll, readVersion, type Place } from './place.ts'
 
 export type { Outcome } from './own-work.ts'
 
@@ -15,8 +15,10 @@ export type { Outcome } from './own-work.ts'
  * nobody ever lists them again, and some registries delete nothing that an index refers to: there they go before the
  * images. Never throws: what stays, stays with a reason.
  */
-export async function removeOwn(place: Place, own: Own): Promise<Outcome[]> {
+export async function removeOwn(place: Place, journal: Own): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
+  // Forgejo and Gitea keep tags in lower case only.
+  const own = place.api.kind === 'forgejo' ? { ...journal, tags: journal.tags.map(({ tag, digest }) => ({ tag: tag.toLowerCase(), digest })) } : journal
   try {
     const facts = await readAll(place, [...own.tags.map(({ digest }) => digest), ...own.manifests])
     const children = await readAll(place, [...facts.values()].flatMap(({ refs }) => refs))
@@ -28,7 +30,7 @@ export async function removeOwn(place: Place, own: Own): Promise<Outcome[]> {
     const told = new Set(outcomes.map(({ subject }) => subject))
     const [first, ...rest] = [...own.tags.map(({ tag }) => tag), ...own.manifests].filter((subject) => !told.has(subject))
     const subjects = [...(first === undefined ? [] : [first]), ...rest.filter((subject) => own.tags.some(({ tag }) => tag === subject))]
-    outcomes.push(...subjects.map((subject) => ({ subject, deleted: false, reason: reasonOf(error) })))
+    outcomes.push(...subjects.map((subject) => keptBy(error, subject)))
   }
   return outcomes
 }
@@ -52,7 +54,7 @@ async function removeIndexes(work: Work): Promise<void> {
       checkTime(place)
       outcomes.push(...(await removeIndex(work, index)))
     } catch (error) {
-      outcomes.push(...index.tags.map((subject) => ({ subject, deleted: false, reason: reasonOf(error) })))
+      outcomes.push(...index.tags.map((subject) => keptBy(error, subject)))
     }
     if (!work.removed.has(index.digest)) await spare(work, index.digest)
   }

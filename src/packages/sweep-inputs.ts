@@ -3,7 +3,7 @@ import type { Event } from '../plan/event.ts'
 import { splitLines, splitList } from '../plan/lists.ts'
 import { shorten, type Report } from '../plan/mistake.ts'
 import { lowerForgeNames, parseRepository, type Repository } from '../registry/reference.ts'
-import type { PackagesChoice } from './choose.ts'
+import { packagesChoices, type PackagesChoice } from './choose.ts'
 
 export interface SweepInputs {
   readonly images: readonly Repository[]
@@ -15,8 +15,6 @@ export interface SweepInputs {
   readonly dryRun: boolean
   readonly packagesApi: PackagesChoice
 }
-
-const choices = { auto: 'auto', github: 'github', forgejo: 'forgejo', gitea: 'forgejo', oci: 'oci' } as const
 
 /** PURE: the inputs of cleanup/action.yml; `report` hears of every mistake. */
 export function readSweepInputs(input: (name: string) => string, event: Event, report: Report): SweepInputs {
@@ -32,7 +30,7 @@ export function readSweepInputs(input: (name: string) => string, event: Event, r
     runId: runId === '' ? undefined : runId,
     untagged: readBoolean('untagged', input('untagged') || 'true', report),
     dryRun: readBoolean('dry-run', input('dry-run') || 'false', report),
-    packagesApi: readChoice<PackagesChoice>('packages-api', input('packages-api'), choices, report) ?? 'auto',
+    packagesApi: readChoice<PackagesChoice>('packages-api', input('packages-api'), packagesChoices, report) ?? 'auto',
   }
 }
 

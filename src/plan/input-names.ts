@@ -50,6 +50,7 @@ export const mainInputs = [
   'registries',
   'github-token',
   'cleanup',
+  'packages-api',
 ]
 
 export const sweepInputs = [

@@ -10,12 +10,12 @@ import { runnerLog } from './log.ts'
 import { openOctokit } from './octokit.ts'
 import { sleep } from './time.ts'
 
-/** How this job reaches the APIs that delete packages: by its `github-token` and `packages-api`. */
-export function openPackagesWorld(event: Event, registries: RegistryWorld): PackagesWorld {
+/** How this job reaches the APIs that delete packages: by its `github-token`, and as `packages-api` says. */
+export function openPackagesWorld(event: Event, registries: RegistryWorld, choice: PackagesChoice): PackagesWorld {
   const token = core.getInput('github-token')
   const { fetch } = registries
   return {
-    choice: readPackagesChoice(core.getInput('packages-api')) ?? 'auto',
+    choice,
     forge: event,
     token,
     ownerKind: readOwnerKind(process.env['GITHUB_EVENT_PATH']),
@@ -23,11 +23,6 @@ export function openPackagesWorld(event: Event, registries: RegistryWorld): Pack
     openGithub: (apiUrl, until) => openOctokit({ apiUrl, token, fetch, until, log: runnerLog.debug }),
     clock: { now: Date.now, sleep },
   }
-}
-
-export function readPackagesChoice(text: string): PackagesChoice | undefined {
-  const word = text.trim().toLowerCase()
-  return word === 'github' || word === 'forgejo' || word === 'oci' || word === 'auto' ? word : undefined
 }
 
 /** Saves asking for the wrong kind first. */
