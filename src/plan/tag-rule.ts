@@ -90,8 +90,9 @@ function problemOf(type: TagType, attributes: Readonly<Record<string, string>>):
   const known = [...common, ...Object.keys(defaults)]
   const unknown = Object.keys(attributes).find((name) => !known.includes(name))
   if (unknown !== undefined) return `has the attribute \`${unknown}\`, which \`type=${type}\` does not know: ${known.join(', ')} are${didYouMean(unknown, known)}`
-  const { [required ?? '']: needed = '', priority = '0', event = 'branch', group = '0', format = 'short' } = attributes
-  if (required !== undefined && needed === '') return `has no \`${required}\`: write \`${example}\``
+  const { priority = '0', event = 'branch', group = '0', format = 'short' } = attributes
+  // An empty one may be an expression that has no value in this run: the rule then gives no tag.
+  if (required !== undefined && !Object.hasOwn(attributes, required)) return `has no \`${required}\`: write \`${example}\``
   if (!/^-?\d+(\.\d+)?$/.test(priority)) return `has the priority \`${priority}\`: write a number, such as \`priority=${forms[type].priority}\``
   if (!['branch', 'tag', 'pr'].includes(event)) return `has the unknown event \`${event}\`: write \`event=branch\`, \`event=tag\` or \`event=pr\`${didYouMean(event, ['branch', 'tag', 'pr'])}`
   if (!/^\d+$/.test(group)) return `has the group \`${group}\`: write the number of a pair of parentheses in the pattern, or 0 for the whole match`
