@@ -12,7 +12,7 @@ import { openNodes, type Outcome } from './nodes/open.ts'
 import { poolNodes } from './nodes/pool.ts'
 import type { Event } from './plan/event.ts'
 import { describeFork } from './plan/fork.ts'
-import { checkNoneEmpty, groupLanes, inOrder, planTargets, type Plan } from './plan/targets.ts'
+import { checkNoneEmpty, groupLanes, inOrder, planTargets, type Plan, type Target } from './plan/targets.ts'
 import { isEphemeral } from './plan/tags.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
@@ -94,7 +94,8 @@ export async function run(request: RunRequest): Promise<RunResult> {
     return { plan: { ...plan, targets: [], lanes: [] }, lanes: [], published: [], builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: warnings }
   }
   log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
-  const { results: lanes, notes } = await buildLanes({ ...shared, lanes: plan.lanes, pool, builder, fallback: inputs.fallback, log })
+  const onPushed = ({ variant }: Target, digest: string) => variant.images.forEach((repository) => inputs.push && journal.note({ kind: 'manifest', ...repository, digest, ours: true }))
+  const { results: lanes, notes } = await buildLanes({ ...shared, lanes: plan.lanes, pool, builder, fallback: inputs.fallback, log, onPushed })
   removeSecrets(dir)
   failIfAny(lanes, request.signal)
   const lost = lanes.flatMap(({ lostCaches }) => lostCaches.map(({ target, error }) => `The cache of ${target ?? 'a target'} could not be kept: ${error}`))

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { farmInputs, farmJob, freshImage, leftovers, oneNode, severalAtATime, attachFarm, stored, storedTags, type Farm } from './world.ts'
 
@@ -114,6 +116,25 @@ describe('pull requests', () => {
   test('share no digest, though the second came out of the cache of the first', () => {
     expect(second.main.summary).toMatch(/\| linux\/arm64 \|.*\| 1 of 1 \|/)
     expect(all(first.digests).filter((digest) => all(second.digests).includes(digest))).toEqual([])
+  })
+})
+
+describe('a pull request of which one platform fails', () => {
+  test('leaves nothing in the registry of what the other has pushed', async () => {
+    const image = freshImage(farm)
+    const job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: { Dockerfile: `FROM ${farm.images.base}\nRUN test "$(uname -m)" != aarch64\n` } })
+    jobs.push(job)
+    const main = await job.main(farmInputs(farm, { image, cache: 'off' }))
+    expect(main.errors).toEqual([expect.stringContaining('linux/arm64: [2/2] RUN')])
+    const journal = readFileSync(join(main.state['dir'] ?? '', 'journal'), 'utf8')
+    const pushed = journal.split('\n').flatMap((line) => /"kind":"manifest".*"digest":"([^"]*)"/.exec(line)?.[1] ?? [])
+    expect(pushed).toHaveLength(1)
+    const index = await stored(farm, image, pushed[0] ?? '')
+    expect(index?.manifests).toHaveLength(2)
+    const post = await job.post()
+    expect([post.code, post.warnings]).toEqual([0, []])
+    for (const digest of [...pushed, ...(index?.manifests ?? []).map((child) => child.digest)]) expect(await stored(farm, image, digest)).toBeUndefined()
+    expect(await leftovers(farm, job)).toEqual([])
   })
 })
 

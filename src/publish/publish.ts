@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { asRecord, tryParseJson } from '../plan/json.ts'
 import type { Platform } from '../plan/platform.ts'
-import type { RegistryClient } from '../registry/client.ts'
+import { RegistryError, type RegistryClient } from '../registry/client.ts'
 import { readDescriptor, type Descriptor } from './descriptor.ts'
 import { IndexError, joinIndex, platformOf, whyOther, type Child, type JoinedIndex } from './index-manifest.ts'
 
@@ -25,22 +25,32 @@ export interface PublishedIndex extends JoinedIndex {
   readonly platforms: readonly PublishedPlatform[]
 }
 
+export interface PublishOptions {
+  /** Hears of the index before it is put. */
+  readonly onIndex?: (digest: string) => void
+  readonly sleep?: (ms: number) => Promise<unknown>
+}
+
 /**
  * Puts the joined index into the repository by its digest, so that no tag knows of it yet. What it is made of is
  * checked before, and the index itself is read back: afterwards only the tags are left to move. `order` holds the
  * platforms asked for, in the order in which the index lists them.
  */
 export async function publishIndex(
-  client: RegistryClient,
+  registry: RegistryClient,
   repository: string,
   parts: readonly PushedPart[],
   annotations: Readonly<Record<string, string>>,
   order = parts.map(({ platform }) => platform),
+  options: PublishOptions = {},
 ): Promise<PublishedIndex> {
+  const { onIndex, sleep = delay } = options
+  const client = withReplicas(registry, sleep)
   const fetched = await Promise.all(parts.map(async ({ digest, ...part }) => ({ ...part, ...(await client.getManifest(repository, digest)) })))
   const index = joinIndex(fetched, annotations, order)
   const own = new Map(fetched.map(({ digest, bytes }) => [digest, bytes]))
   const checked = await Promise.all(index.children.map((child) => checkChild(client, repository, child, own.get(child.descriptor.digest))))
+  onIndex?.(index.digest)
   await client.putManifest(repository, index.digest, index.bytes, index.mediaType)
   const stored = await client.getManifest(repository, index.digest)
   if (Buffer.compare(index.bytes, stored.bytes) !== 0 || stored.mediaType !== index.mediaType) {
@@ -88,6 +98,27 @@ export async function moveTags(
 
 /** Some registries answer from replicas, which lag behind for a moment. */
 const lag = [250, 1000, 3000]
+
+/** What the nodes or we have just pushed may not be everywhere yet: a 404 counts once it has stayed. */
+function withReplicas(client: RegistryClient, sleep: (ms: number) => Promise<unknown>): RegistryClient {
+  const patiently = async <T>(ask: () => Promise<T>): Promise<T> => {
+    for (const wait of lag) {
+      const found = await ask().catch((error: unknown) => {
+        if (error instanceof RegistryError && error.kind === 'not-found') return undefined
+        throw error
+      })
+      if (found !== undefined) return found
+      await sleep(wait)
+    }
+    return ask()
+  }
+  return {
+    ...client,
+    getManifest: (repository, reference) => patiently(() => client.getManifest(repository, reference)),
+    headManifest: (repository, reference) => patiently(() => client.headManifest(repository, reference)),
+    getBlob: (repository, digest) => patiently(() => client.getBlob(repository, digest)),
+  }
+}
 
 async function checkTag(client: RegistryClient, repository: string, tag: string, digest: string, sleep: (ms: number) => Promise<unknown>): Promise<void> {
   let found = await client.headManifest(repository, tag)

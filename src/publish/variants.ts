@@ -71,9 +71,10 @@ async function store({ variant, repository, client }: Omit<Stored, 'index'>, { b
   const planned = targets.filter((target) => target.variant === variant).map(({ platform }) => platform)
   const own = built.filter(({ target }) => target.variant === variant)
   const parts = own.map(({ target: { platform }, digest }) => ({ platform, digest, annotations: annotationsAt(variant.annotations, 'manifest-descriptor', platform) }))
-  for (const { digest } of parts) journal.note({ kind: 'manifest', ...repository, digest, ours: true })
+  // No tag names it as long as another repository's is not whole.
+  const onIndex = (digest: string) => journal.note({ kind: 'manifest', ...repository, digest, ours: true })
   try {
-    const index = await publishIndex(client, repository.path, parts, { ...annotationsAt(variant.annotations, 'index'), ...(ephemeral && { [nonceAnnotation]: nonce }) }, planned)
+    const index = await publishIndex(client, repository.path, parts, { ...annotationsAt(variant.annotations, 'index'), ...(ephemeral && { [nonceAnnotation]: nonce }) }, planned, { onIndex })
     return { variant, repository, client, index }
   } catch (error) {
     throw explain(error, `The index of ${formatRepository(repository)} could not be made`, 'No tag was moved. ')

@@ -19,6 +19,7 @@ async function withPushed(pushed: readonly Pushed[], use: (client: RegistryClien
 
 const targets = (pushed: readonly Pushed[]) => pushed.map(({ part }) => ({ platform: part.platform, digest: part.digest }))
 const puts = ({ seen }: FakeRegistry) => seen.flatMap(({ method, url, authorization }) => (method === 'PUT' && authorization !== undefined ? [url.split('/').at(-1)] : []))
+const soon = { sleep: () => Promise.resolve() }
 const failureOf = (work: Promise<unknown>) => work.then(() => 'nothing failed', (error: unknown) => (error instanceof IndexError ? error.message : error))
 
 describe('publishIndex', () => {
@@ -70,17 +71,30 @@ describe('publishIndex', () => {
   test('an attestation or an image that is not there', async () => {
     await withPushed(pushed, async (client, registry) => {
       registry.manifests.delete(`${name}@${pushed[1]?.attestations[1]?.digest}`)
-      expect(await failureOf(publishIndex(client, name, targets(pushed), {}))).toContain('linux/arm64: the attestation')
+      expect(await failureOf(publishIndex(client, name, targets(pushed), {}, undefined, soon))).toContain('linux/arm64: the attestation')
       registry.manifests.delete(`${name}@${pushed[0]?.image.digest}`)
-      expect(await failureOf(publishIndex(client, name, targets(pushed), {}))).toMatchObject({ kind: 'not-found' })
+      expect(await failureOf(publishIndex(client, name, targets(pushed), {}, undefined, soon))).toMatchObject({ kind: 'not-found' })
       expect(puts(registry)).toEqual([])
+    })
+  })
+
+  test('what was pushed a moment ago may be missing on a replica; the index is told of before it is put', async () => {
+    await withPushed(pushed, async (client, registry) => {
+      const [image, attestation] = [pushed[0]?.part.digest ?? '', pushed[1]?.attestations[0]?.digest ?? '']
+      const missing = (method: string, part: string) => onNext(method, part, 404, {}, refusal('MANIFEST_UNKNOWN', 'manifest unknown'))
+      registry.faults.push(missing('GET', image), missing('GET', image), missing('HEAD', attestation), missing('GET', '/blobs/'))
+      const told: [string, boolean][] = []
+      const onIndex = (digest: string) => told.push([digest, registry.manifests.has(`${name}@${digest}`)])
+      const index = await publishIndex(client, name, targets(pushed), {}, undefined, { ...soon, onIndex })
+      expect(registry.faults).toEqual([])
+      expect(told).toEqual([[index.digest, false]])
     })
   })
 
   test('a registry that does not keep what it was given', async () => {
     await withPushed(pushed, async (client, registry) => {
       registry.faults.push((request, response) => request.method === 'PUT' && answer(response, 201))
-      expect(await failureOf(publishIndex(client, name, targets(pushed), {}))).toMatchObject({ kind: 'not-found' })
+      expect(await failureOf(publishIndex(client, name, targets(pushed), {}, undefined, soon))).toMatchObject({ kind: 'not-found' })
     })
   })
 })
