@@ -72,7 +72,8 @@ function instanceNode(node: Node, name: string): Record<string, unknown> {
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
     DriverOpts: container ? spec.driverOpts : {},
-    Flags: container ? ['--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
+    // What setup-buildx-action lets its daemons permit; a build gets it only by `allow`.
+    Flags: container ? ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
     ...(container && spec.buildkitdConfig !== '' && { Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }) }),
   }
 }

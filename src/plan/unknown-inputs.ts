@@ -5,20 +5,24 @@ import { didYouMean, type Report } from './mistake.ts'
 const elsewhere: Readonly<Record<string, string>> = {
   // docker/build-push-action
   builder: 'the step makes its own builder from `nodes`',
+  'cgroup-parent': 'a daemon’s containers are limited where it is started, on the node',
   // docker/setup-buildx-action
   append: 'write its YAML into `nodes`',
-  config: 'it is called `buildkitd-config` here',
+  'buildkitd-config': 'write its text into `buildkitd-config-inline`',
+  'buildkitd-flags': 'write them into the YAML of `nodes`',
+  'cache-binary': 'the runner’s own buildx is used',
+  config: 'write its text into `buildkitd-config-inline`',
   'config-inline': 'it is called `buildkitd-config-inline` here',
   driver: 'it follows from the endpoints in `nodes`',
   endpoint: 'write it into `nodes`, as in `linux/arm64 = ssh://user@host`',
-  flags: 'it is called `buildkitd-flags` here',
   install: 'buildx is called by this action alone',
   'keep-state': 'it is called `keep-builder` here',
   name: 'the output `builder` tells the name',
   use: 'a later step names the builder by the output `builder`',
+  version: 'the runner’s own buildx is used',
   // docker/login-action
-  logout: 'every login is forgotten when the step ends',
-  registry: '`username` and `password` are for the registry of `image`',
+  logout: 'every login is forgotten when the job ends',
+  scope: 'write it into an entry of `registry-auth`',
   // docker/metadata-action
   'bake-target': 'there is no bake file; the output `json` has what it would hold',
   images: 'it is called `image` here',

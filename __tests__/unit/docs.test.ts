@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { load } from 'js-yaml'
+import { readInputs } from '../../src/inputs.ts'
+import { mainInputs } from '../../src/plan/input-names.ts'
+import { InputError } from '../../src/plan/mistake.ts'
+import { asList, asRecord, asText } from '../../src/plan/json.ts'
+import { knownHost, plainKey } from './fixtures/keys.ts'
+import { event } from './fixtures/world.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const moving = readFileSync(join(root, 'docs/moving.md'), 'utf8')
+const after = [...moving.matchAll(/^After:\n\n```yaml\n([\s\S]*?)```$/gm)].map((match) => match[1] ?? '')
+
+/** The inputs of our step in a workflow, or in a list of steps. */
+function inputsOf(yaml: string): Readonly<Record<string, unknown>> {
+  const document = load(yaml)
+  const steps = asList(document).length > 0 ? asList(document) : Object.values(asRecord(asRecord(document)['jobs'])).flatMap((job) => asList(asRecord(job)['steps']))
+  return asRecord(asRecord(steps.find((step) => asText(asRecord(step)['uses']) === 'org/multiarch-build@v1'))['with'])
+}
+
+/** As the runner would: expressions have values. */
+function evaluate(name: string, text: string): string {
+  if (name === 'ssh-private-key') return plainKey
+  if (name === 'ssh-known-hosts') return ['arm.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
+  return text.replaceAll('${{ github.repository }}', 'acme/app').replace(/\$\{\{[^}]*event_name[^}]*\}\}/g, 'true').replace(/\$\{\{.*?\}\}/g, 'value')
+}
+
+describe('docs/moving.md', () => {
+  test.each(after.map((yaml, index) => [index + 1, yaml] as const))('workflow %i afterwards is understood', async (_, yaml) => {
+    const inputs = Object.entries(inputsOf(yaml)).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const)
+    expect(inputs.length).toBeGreaterThan(4)
+    const told: unknown = await readInputs(Object.fromEntries(inputs), { ...event, ref: 'refs/tags/v1.2.3' }, (path) => !/Dockerfile[^/]*\/\.$/.test(path)).then(({ variants }) => variants.length > 0, (error: unknown) => (error instanceof InputError ? error.mistakes : error))
+    expect(told).toBe(true)
+  })
+
+  test('holds five workflows', () => {
+    expect(after).toHaveLength(5)
+  })
+
+  test('says “same” only of inputs that there are', () => {
+    const same = [...moving.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| same\b/gm)].flatMap((match) => [...(match[1] ?? '').matchAll(/`([\w-]+)`/g)].map((name) => name[1] ?? ''))
+    const outputs = Object.keys(asRecord(asRecord(load(readFileSync(join(root, 'action.yml'), 'utf8')))['outputs']))
+    expect(same.length).toBeGreaterThan(30)
+    expect(same.filter((name) => !mainInputs.some((input) => input === name) && !outputs.includes(name))).toEqual([])
+  })
+})
+
+describe('links within the docs', () => {
+  const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))].filter((name) => name.endsWith('.md'))
+
+  test.each(pages)('of %s lead somewhere', (page) => {
+    const text = readFileSync(join(root, page), 'utf8')
+    const links = [...text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map((match) => match[1] ?? '')
+    const broken = links.filter((link) => {
+      const [path = '', anchor] = link.split('#')
+      const file = path === '' ? page : join(dirname(page), path)
+      return !existsSync(join(root, file)) || (anchor !== undefined && !anchorsOf(readFileSync(join(root, file), 'utf8')).includes(anchor))
+    })
+    expect(broken).toEqual([])
+  })
+})
+
+/** As GitHub makes them of headings. */
+function anchorsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map((match) => (match[1] ?? '').toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'))
+}
