@@ -48,6 +48,8 @@ export interface Inputs {
   /** The forge's token; empty where none was given. */
   readonly token: string
   readonly cleanup: 'auto' | 'always' | 'never'
+  /** Tell the plan, make nothing. */
+  readonly dryRun: boolean
   /** What the author should know, and no mistake. */
   readonly notes: readonly string[]
   readonly packagesApi: PackagesChoice
@@ -133,6 +135,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     token: text('github-token'),
     cleanup: readChoice('cleanup', text('cleanup'), { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' }, report) ?? 'auto',
     packagesApi: readChoice<PackagesChoice>('packages-api', text('packages-api'), packagesChoices, report) ?? 'auto',
+    dryRun: readBoolean('dry-run', text('dry-run') || 'false', report),
   }
   if (mistakes.size > 0) throw new InputError([...mistakes.values()])
   return inputs

@@ -1,13 +1,15 @@
 import * as core from '@actions/core'
 import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
+import { examine, type Examination } from './doctor/examine.ts'
 import { readInputs, secretsOf, type Inputs } from './inputs.ts'
 import { openJournal } from './journal.ts'
 import { InputError } from './plan/mistake.ts'
 import type { Event } from './plan/event.ts'
 import { tellRegistries } from './plan/registries.ts'
 import { scopeOf } from './reap/names.ts'
-import { describeFailure, Failure } from './report/failure.ts'
+import { renderExamination, renderExaminationSummary } from './report/examination.ts'
+import { describeFailure, Failure, Failures } from './report/failure.ts'
 import { describeMistakes } from './report/mistakes.ts'
 import { renderOutputs, reportRun } from './report/outputs.ts'
 import { renderLines, renderSummary } from './report/summary.ts'
@@ -17,9 +19,10 @@ import { withCommitDate } from './sys/commit.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { openFetch } from './sys/fetch.ts'
-import { openRunLiveness } from './sys/liveness.ts'
+import { openAskRun, openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { describeOwner, writeOwner } from './sys/owner.ts'
+import { openPackagesWorld } from './sys/packages-world.ts'
 import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
 import { identifyProcess } from './sys/processes.ts'
 import { loadHosts } from './sys/registry-hosts.ts'
@@ -59,7 +62,8 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
   const logins = await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts))
   logins.forEach(({ password }) => core.setSecret(password))
   const registries = openRegistries(logins, dockerConfig, hosts)
-  const result = await run({
+  const askRun = openAskRun(event, inputs.token, registries.fetch)
+  const request = {
     inputs: { ...inputs, logins, registries: hosts, nodes: tellRegistries(inputs.nodes, hosts) },
     event,
     dir,
@@ -69,13 +73,25 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
     log: runnerLog,
     agent: process.env['SSH_AUTH_SOCK'],
     registries,
-    liveness: openRunLiveness(event, inputs.token, registries.fetch),
-  })
+    liveness: openRunLiveness(event, askRun),
+  }
+  if (inputs.dryRun) {
+    await tellExamination(await examine(request, { askRun, packages: openPackagesWorld(event, registries, inputs.packagesApi) }))
+    return
+  }
+  const result = await run(request)
   Object.entries(renderOutputs(result)).forEach(([name, value]) => core.setOutput(name, value))
   const report = reportRun(result, performance.now() - began)
   renderLines(report).forEach((line) => core.info(line))
   // The tags have moved: a summary that cannot be written must not make this a failure.
   if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(renderSummary(report)).write().catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
+}
+
+/** The plan, in log and summary; then, if it would not work, the reasons. */
+async function tellExamination({ report, problems }: Examination): Promise<void> {
+  renderExamination(report).forEach((line) => runnerLog.line(line))
+  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(renderExaminationSummary(report)).write().catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
+  if (problems.length > 0) throw new Failures(problems)
 }
 
 function fail(error: unknown, cancelled: boolean): void {

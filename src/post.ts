@@ -6,7 +6,7 @@ import { scopeOf } from './reap/names.ts'
 import { tellHost } from './reap/tell.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
-import { openRunLiveness } from './sys/liveness.ts'
+import { openAskRun, openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 import { readHosts } from './sys/registry-hosts.ts'
@@ -33,7 +33,7 @@ else {
   await cleanUp({ dir, main: core.getState('main'), tags, began, packages, run: event, log: runnerLog, hurry: cancel.signal }).catch((error: unknown) =>
     core.warning(`Cleaning up did not finish: ${error instanceof Error ? error.message : String(error)}`),
   )
-  const liveness = openRunLiveness(event, core.getInput('github-token'), packages.registries.fetch)
+  const liveness = openRunLiveness(event, openAskRun(event, core.getInput('github-token'), packages.registries.fetch))
   if (!cancel.signal.aborted) tellHost(await reapHost(dir, { scope: scopeOf(event), runId: event.runId }, liveness), runnerLog)
 }
 process.exitCode = 0

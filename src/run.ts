@@ -109,7 +109,8 @@ export async function run(request: RunRequest): Promise<RunResult> {
   return { plan: { ...plan, targets, lanes: groupLanes(targets) }, lanes, published, builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: [...warnings, ...fork.notes, ...notes, ...lost] }
 }
 
-function keepDaemons(outcomes: readonly Outcome[], { inputs, event }: RunRequest): { readonly outcomes: readonly Outcome[]; readonly names: ReturnType<typeof planKept>['names'] } {
+/** The nodes with names for the daemons that stay there, where they may. */
+export function keepDaemons(outcomes: readonly Outcome[], { inputs, event }: Pick<RunRequest, 'inputs' | 'event'>): { readonly outcomes: readonly Outcome[]; readonly names: ReturnType<typeof planKept>['names'] } {
   const { trust } = event
   if (!inputs.keepBuilder || trust === 'fork') return { outcomes, names: new Map() }
   const nodes = outcomes.flatMap(({ node }) => node ?? [])

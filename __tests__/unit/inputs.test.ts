@@ -54,6 +54,7 @@ test('the README example', async () => {
     token: 'ghs_1',
     cleanup: 'auto',
     packagesApi: 'auto',
+    dryRun: false,
     notes: [],
   })
 })

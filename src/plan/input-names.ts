@@ -51,6 +51,7 @@ export const mainInputs = [
   'github-token',
   'cleanup',
   'packages-api',
+  'dry-run',
 ]
 
 export const sweepInputs = [

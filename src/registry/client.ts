@@ -5,6 +5,7 @@ import { digestOf, isDigest } from './digest.ts'
 import { protocolError, type Purpose } from './error.ts'
 import { listTags } from './list-tags.ts'
 import { manifestTypes } from './media-type.ts'
+import { checkPush } from './may-push.ts'
 import { openOrigin } from './origin.ts'
 import { patient, retry, type Pacing } from './retry.ts'
 import { openTransport, type Fetch } from './transport.ts'
@@ -32,6 +33,8 @@ export interface RegistryClient {
   getBlob(repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>>
   headBlob(repository: string, digest: string): Promise<boolean>
   listTags(repository: string): Promise<readonly string[]>
+  /** Resolves if this login may push there; leaves nothing. */
+  checkPush(repository: string): Promise<void>
   /** Resolves if the registry is there and takes the login. */
   ping(): Promise<void>
 }
@@ -73,6 +76,7 @@ export function openRegistry(options: RegistryOptions): RegistryClient {
       return answer.status !== 404
     },
     listTags: (repository) => listTags(connection, repository),
+    checkPush: (repository) => checkPush(connection, repository),
     ping: async () => {
       await perform(connection, { method: 'GET', path: '', purpose: purposeOf(connection, 'read') })
     },

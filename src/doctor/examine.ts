@@ -1,0 +1,113 @@
+import { mkdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { runMark } from '../cleanup.ts'
+import { formatEndpoint } from '../nodes/endpoint.ts'
+import { openNodes, type Outcome } from '../nodes/open.ts'
+import type { Node } from '../nodes/node.ts'
+import { poolNodes } from '../nodes/pool.ts'
+import type { PackagesWorld } from '../packages/open.ts'
+import type { AskRun } from '../packages/runs.ts'
+import { renderBake } from '../plan/bake.ts'
+import { describeFork } from '../plan/fork.ts'
+import { isEphemeral } from '../plan/tags.ts'
+import { planTargets, type Plan } from '../plan/targets.ts'
+import { containerPrefix, runBuilderName } from '../reap/names.ts'
+import { formatTagReference } from '../registry/reference.ts'
+import type { ExaminationReport, TargetReport } from '../report/examination.ts'
+import { describeFailure, Failure, Failures } from '../report/failure.ts'
+import { describeOutcome, warnOfNodes } from '../report/nodes.ts'
+import { keepDaemons, type RunRequest } from '../run.ts'
+import { buildxEnv, findBuildx, type Buildx } from '../sys/buildx.ts'
+import { writePrivate } from '../sys/private-dir.ts'
+import { run } from '../sys/process.ts'
+import { unlessAborted } from '../sys/time.ts'
+import { lookAtRegistries, type RegistriesLook } from './registries.ts'
+
+export interface Examination {
+  readonly report: ExaminationReport
+  /** Why the plan would not work; empty if it would. */
+  readonly problems: readonly Failure[]
+}
+
+export interface ExaminationWorld {
+  readonly packages: PackagesWorld
+  readonly askRun: AskRun
+}
+
+/**
+ * Does everything up to the build, and tells what it would be: nodes are opened and asked, the registries are asked what
+ * they have and would allow. Makes nothing on a node and nothing in a registry.
+ */
+export async function examine(request: RunRequest, world: ExaminationWorld): Promise<Examination> {
+  const { inputs, event, dir, journal } = request
+  const problems: Failure[] = []
+  const collect = async <T>(work: Promise<T>): Promise<T | undefined> => await unlessAborted(request.signal, work).catch((error: unknown) => note(error, problems))
+  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent }, journal)), collect(findBuildx())])
+  const { outcomes, names: kept } = keepDaemons(opened, request)
+  const pool = poolNodes(outcomes, inputs.spare)
+  const nodes = pool.usable()
+  // Where the nodes could not even be asked, there is nothing to plan with.
+  const plan = outcomes.length === 0 ? undefined : await collect(planOn(request, outcomes, nodes.length < outcomes.length ? await pool.local() : ''))
+  const registries = await lookAtRegistries(inputs, plan?.targets ?? [], world.packages)
+  problems.push(...registries.problems)
+  if (plan && buildx) await collect(checkDefinition(plan, request, buildx))
+  const runs = await world.askRun(event.runId).catch(() => 'unknown' as const)
+  const fork = describeFork({ ...event, ...inputs, writesCache: (inputs.push && inputs.cache.kind !== 'off') || inputs.settings.cacheTo.length > 0, sharedDaemons: nodes.filter(({ driver }) => driver === 'remote').map(({ spec }) => spec.name) })
+  const report: ExaminationReport = {
+    nodes: outcomes.map((outcome) => `${describeOutcome(outcome)}; ${describeRoute(outcome, kept)}`),
+    targets: plan?.targets.map((target) => describeTarget(target, registries)) ?? [],
+    tags: registries.tags,
+    permissions: [...registries.permissions, typeof runs === 'string' ? 'runs of this repository: not to be asked' : 'runs of this repository: may be asked'],
+    post: describePost(request, nodes, kept),
+    doubts: [...inputs.notes, ...warnOfNodes(nodes), ...(plan?.notes ?? []), ...fork.notes, ...fork.warnings, ...registries.doubts, ...(typeof runs === 'string' ? ['Without `permissions: actions: read`, what a dead run left on the nodes is removed after six days only, and `cleanup` cannot tell which runs are over.'] : [])],
+    problems: problems.map((problem) => describeFailure(problem).headline),
+  }
+  return { report, problems }
+}
+
+/** Known failures are what this is for; anything else is a bug. */
+function note(error: unknown, problems: Failure[]): undefined {
+  if (error instanceof Failures) problems.push(...error.failures)
+  else if (error instanceof Failure) problems.push(error)
+  else throw error
+  return undefined
+}
+
+async function planOn({ inputs }: RunRequest, outcomes: readonly Outcome[], local: Node | string): Promise<Plan> {
+  return await Promise.resolve().then(() => planTargets(inputs, outcomes, local))
+}
+
+/** buildx reads the definition, and says if it finds fault with it; no daemon is asked. */
+async function checkDefinition({ targets }: Plan, { inputs, event, dir, signal }: RunRequest, buildx: Buildx): Promise<void> {
+  signal.throwIfAborted()
+  const file = join(dir, 'dry-run.json')
+  mkdirSync(join(dir, 'buildx'), { recursive: true, mode: 0o700 })
+  writePrivate(file, renderBake(targets, { push: inputs.push, settings: inputs.settings, dir, several: targets.length > 1, nonce: runMark(event, dir), ephemeral: false, fork: event.trust === 'fork' }))
+  const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker') })
+  const { code, stderr } = await run(buildx.command, ['bake', '--file', file, '--print'], { env, cwd: event.workspace, deadline: 30_000 })
+  if (code !== 0) throw new Failure('build', 'buildx does not take the definition of this build', 'Its own words are above.', stderr.trim().split('\n').slice(-12))
+}
+
+function describeRoute({ spec, node }: Outcome, kept: ReadonlyMap<Node, string>): string {
+  const name = node && kept.get(node)
+  const daemon = node?.driver === 'remote' ? 'its own buildkitd' : name === undefined ? 'a BuildKit container for this run' : `the kept daemon ${name}`
+  return `by ${formatEndpoint(spec.endpoint)}, ${daemon}`
+}
+
+function describeTarget({ platform, variant, node, cache = '' }: Plan['targets'][number], { caches }: RegistriesLook): TargetReport {
+  const { spec, native } = node
+  return { platform, variant: variant.name, node: spec.name, emulated: native.length > 0 && !native.includes(platform), cache, cacheState: caches.get(cache) ?? 'unknown' }
+}
+
+function describePost({ inputs, event, dir }: RunRequest, nodes: readonly Node[], kept: ReadonlyMap<Node, string>): string[] {
+  const tags = inputs.push ? inputs.variants.flatMap((variant) => variant.tags) : []
+  const doomed = inputs.cleanup === 'never' ? [] : tags.filter(({ tag }) => inputs.cleanup === 'always' || isEphemeral(tag, event))
+  const name = runBuilderName(basename(dir), event).replace(basename(dir).toLowerCase(), 'mab-…')
+  const own = nodes.filter((node) => node.driver === 'docker-container' && !kept.has(node))
+  return [
+    ...doomed.map((tag) => `${formatTagReference(tag)}, with its platforms`),
+    ...(inputs.push && inputs.cleanup !== 'never' && inputs.settings.provenance !== '' ? ['the index of each platform, which nothing needs once they are joined'] : []),
+    ...own.map(({ spec }) => `on ${spec.name} the container ${containerPrefix}${name}-… and its volume`),
+    "on this runner the run's private directory, with agent, connections and logins",
+  ]
+}

@@ -1,0 +1,84 @@
+import type { Inputs } from '../inputs.ts'
+import { openPackages, type PackagesWorld } from '../packages/open.ts'
+import type { Target } from '../plan/targets.ts'
+import { openClients, type ClientOf } from '../registry/clients.ts'
+import { RegistryError } from '../registry/client.ts'
+import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
+import type { TagReport } from '../report/examination.ts'
+import { Failure } from '../report/failure.ts'
+
+export interface RegistriesLook {
+  readonly permissions: readonly string[]
+  readonly tags: readonly TagReport[]
+  /** For each cache reference, whether something is there. */
+  readonly caches: ReadonlyMap<string, 'filled' | 'empty' | 'unknown'>
+  readonly doubts: readonly string[]
+  readonly problems: readonly Failure[]
+}
+
+const deadline = 30_000
+
+/** Asks the registries what they have and what they would allow, and leaves nothing there. */
+export async function lookAtRegistries(inputs: Pick<Inputs, 'variants' | 'push' | 'cleanup'>, targets: readonly Pick<Target, 'cache' | 'variant'>[], packages: PackagesWorld): Promise<RegistriesLook> {
+  const signal = AbortSignal.timeout(deadline)
+  const clientOf = openClients(packages.registries, signal)
+  const repositories = [...new Map(inputs.variants.flatMap(({ images }) => images).map((image) => [formatRepository(image), image])).values()]
+  const [pushes, apis, tags, caches] = await Promise.all([
+    inputs.push ? Promise.all(repositories.map((repository) => askPush(repository, clientOf))) : [],
+    inputs.push && inputs.cleanup !== 'never' ? Promise.all(repositories.map((repository) => askPackages(repository, clientOf, packages, signal))) : [],
+    inputs.push ? Promise.all(inputs.variants.flatMap((variant) => variant.tags).map(async (tag): Promise<TagReport> => ({ tag: formatTagReference(tag), now: await headOf(tag, tag.tag, clientOf) }))) : [],
+    Promise.all(targets.map(async ({ cache, variant }) => [cache ?? '', await stateOf(cache, variant.images[0], clientOf)] as const)),
+  ])
+  return {
+    permissions: [...pushes.map(({ line }) => line), ...apis.map(({ line }) => line)],
+    tags,
+    caches: new Map(caches),
+    doubts: apis.flatMap(({ doubt }) => doubt ?? []),
+    problems: pushes.flatMap(({ problem }) => problem ?? []),
+  }
+}
+
+async function askPush(repository: Repository, clientOf: ClientOf): Promise<{ readonly line: string; readonly problem?: Failure }> {
+  const name = formatRepository(repository)
+  try {
+    await (await clientOf(repository.registry)).checkPush(repository.path)
+    return { line: `push to ${name}: allowed` }
+  } catch (error) {
+    const denied = error instanceof RegistryError && (error.kind === 'denied' || error.kind === 'unauthorized')
+    const hint = denied ? 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant this repository the Write role.' : 'Check the name in `image`; if it is right, the registry’s own log or status page says more.'
+    return { line: `push to ${name}: refused`, problem: new Failure('registry', `Nothing can be pushed to ${name}`, hint, [messageOf(error)], error) }
+  }
+}
+
+/** Whether deleting is allowed shows only when something is deleted; whether the API answers at all can be asked. */
+async function askPackages(repository: Repository, clientOf: ClientOf, packages: PackagesWorld, signal: AbortSignal): Promise<{ readonly line: string; readonly doubt?: string }> {
+  const name = formatRepository(repository)
+  const title = { github: "GitHub's packages API", forgejo: "the forge's packages API", oci: "the registry's own DELETE" }
+  try {
+    const client = await clientOf(repository.registry)
+    const { api } = await openPackages(packages, { repository, client, until: packages.clock.now() + deadline, mark: 'dry-run', signal })
+    if (api.kind === 'oci') return { line: `delete from ${name}: by ${title.oci}; whether it allows that shows only when it is used` }
+    for await (const page of api.list()) return { line: `delete from ${name}: by ${title[api.kind]}, which answers (${page.length === 0 ? 'no version yet' : 'versions are listed'}); whether it lets this token delete shows only when it is used` }
+    return { line: `delete from ${name}: by ${title[api.kind]}, which answers (no version yet)` }
+  } catch (error) {
+    return { line: `delete from ${name}: not to be asked`, doubt: `The post step may not be able to delete from ${name}: ${messageOf(error)}` }
+  }
+}
+
+async function headOf({ registry, path }: Repository, reference: string, clientOf: ClientOf): Promise<string | undefined> {
+  try {
+    return (await (await clientOf(registry)).headManifest(path, reference)) ?? ''
+  } catch (error) {
+    return error instanceof RegistryError && error.kind === 'not-found' ? '' : undefined
+  }
+}
+
+async function stateOf(cache: string | undefined, image: Repository | undefined, clientOf: ClientOf): Promise<'filled' | 'empty' | 'unknown'> {
+  if (cache === undefined || image === undefined) return 'unknown'
+  const found = await headOf(image, cache.slice(formatRepository(image).length + 1), clientOf)
+  return found === undefined ? 'unknown' : found === '' ? 'empty' : 'filled'
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
