@@ -100,7 +100,7 @@ function fail(error: unknown, cancelled: boolean): void {
     return
   }
   // Whatever broke because of it: the reason is that somebody cancelled.
-  const known = cancelled ? new Failure('cancelled', 'Cancelled', 'The post step removes what this run made.', [], error) : error
+  const known = cancelled ? new Failure('cancelled', 'Cancelled', 'The post step removes what this run made.', error instanceof Failure ? [error.message, ...error.details] : [], error) : error
   const { headline, body } = describeFailure(known)
   runnerLog.line(body)
   core.setFailed(headline)

@@ -68,8 +68,9 @@ export function parseTagReference(text: string, wrong: Wrong = () => undefined):
 export function lowerForgeNames(text: string, { repository }: { readonly repository: string }): string {
   const [owner = ''] = repository.split('/')
   if (owner === '') return text
-  const lowered = text.replaceAll(`/${repository}`, `/${repository.toLowerCase()}`)
-  return lowered.replaceAll(`/${owner}/`, `/${owner.toLowerCase()}/`)
+  // On Docker Hub the owner may come first.
+  const lowered = `/${text}`.replaceAll(`/${repository}`, `/${repository.toLowerCase()}`)
+  return lowered.replaceAll(`/${owner}/`, `/${owner.toLowerCase()}/`).slice(1)
 }
 
 export function formatRepository({ registry, path }: Repository): string {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -15,8 +15,18 @@ const plain = /^\/[\w.+@/-]*$/
  * its path is short and plain.
  */
 export function choosePrivateDir(runnerTemp: string | undefined): string {
-  const base = [runnerTemp, tmpdir()].find((path) => path && path.length <= longestBase && plain.test(path)) ?? '/tmp'
+  const base = [runnerTemp, tmpdir()].find((path) => path && path.length <= longestBase && plain.test(path) && isWritable(path)) ?? '/tmp'
   return join(base, `mab-${randomBytes(5).toString('hex')}`)
+}
+
+/** Where a container's user is not the runner's, the directory may be named and be of no use. */
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** Makes a directory that only this user can enter; throws if anything is there already. */

@@ -17,6 +17,7 @@ export async function within<T>(ms: number, work: Promise<T>, late: () => Error)
 
 /** The promise's value, unless the signal comes first: then its reason is thrown at once, and the work goes on unheard. */
 export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
   signal.throwIfAborted()
   let stop: (() => void) | undefined
   const aborted = new Promise<never>((_, reject) => {

@@ -1,6 +1,20 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { formatRepository, formatTagReference, isTag, parseRepository, parseTagReference } from '../../../src/registry/reference.ts'
+import { formatRepository, formatTagReference, isTag, lowerForgeNames, parseRepository, parseTagReference } from '../../../src/registry/reference.ts'
+
+describe('lowerForgeNames', () => {
+  test.each([
+    ['ghcr.io/Acme/App', 'ghcr.io/acme/app'],
+    ['ghcr.io/Acme/App-slim:V1', 'ghcr.io/acme/app-slim:V1'],
+    ['ghcr.io/Acme/other', 'ghcr.io/acme/other'],
+    ['Acme/App', 'acme/app'],
+    ['Acme/other', 'acme/other'],
+    ['ghcr.io/Somebody/App', 'ghcr.io/Somebody/App'],
+    ['MyAcme/App', 'MyAcme/App'],
+  ])('%s', (text, expected) => {
+    expect(lowerForgeNames(text, { repository: 'Acme/App' })).toBe(expected)
+  })
+})
 
 describe('parseRepository', () => {
   test.each([
