@@ -23,6 +23,8 @@ export interface AuthorizerOptions {
   readonly credentials: Credentials | undefined
   readonly exchange: Exchange
   readonly now: () => number
+  /** The author wants plain http for this registry: it gets the login as it is. */
+  readonly plain?: boolean
 }
 
 interface Token {
@@ -37,7 +39,7 @@ interface Realm {
 
 type Method = { readonly kind: 'none' } | { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & Realm)
 
-export function openAuthorizer({ credentials, exchange, now }: AuthorizerOptions): Authorizer {
+export function openAuthorizer({ credentials, exchange, now, plain = false }: AuthorizerOptions): Authorizer {
   let method: Method = { kind: 'none' }
   const tokens = new Map<string, Promise<Token>>()
   /** What the registry asked for when we meant to ask for a scope of our own. */
@@ -49,7 +51,7 @@ export function openAuthorizer({ credentials, exchange, now }: AuthorizerOptions
     if (known && now() < known.staleAt) return known
     const other = tokens.get(scope)
     if (other && other !== kept) return other
-    const fresh = fetchToken(tokenRequest(realm, asked.get(scope) ?? scope, credentials, purpose), { exchange, now, purpose })
+    const fresh = fetchToken(tokenRequest({ ...realm, plain }, asked.get(scope) ?? scope, credentials, purpose), { exchange, now, purpose })
     tokens.set(scope, fresh)
     // A failure is for those who waited for it, and not to be kept.
     fresh.catch(() => tokens.get(scope) === fresh && tokens.delete(scope))
@@ -107,8 +109,8 @@ export function mergeScopes(...scopes: readonly string[]): string {
 }
 
 /** https://distribution.github.io/distribution/spec/auth/token/, and for identity tokens …/spec/auth/oauth/ */
-function tokenRequest({ realm, service }: Realm, scope: string, credentials: Credentials | undefined, purpose: Purpose): HttpRequest {
-  const url = tokenServer(realm, credentials !== undefined, purpose)
+function tokenRequest({ realm, service, plain }: Realm & { readonly plain: boolean }, scope: string, credentials: Credentials | undefined, purpose: Purpose): HttpRequest {
+  const url = tokenServer(realm, credentials !== undefined, plain, purpose)
   const limit = 1024 * 1024
   const scopes = scope.split(' ').filter((entry) => entry !== '')
   const identityToken = credentials?.identityToken
@@ -122,11 +124,11 @@ function tokenRequest({ realm, service }: Realm, scope: string, credentials: Cre
   return { method: 'GET', url: url.href, limit, ...(credentials && { headers: { authorization: basicHeader(credentials) } }) }
 }
 
-/** The login goes where the registry says, but never in the clear over a network. */
-function tokenServer(realm: string, login: boolean, purpose: Purpose): URL {
+/** The login goes where the registry says, but never in the clear over a network, unless the author lets it go so to the registry itself. */
+function tokenServer(realm: string, login: boolean, plain: boolean, purpose: Purpose): URL {
   const url = URL.canParse(realm) ? new URL(realm) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) throw protocolError('the registry names a token server that is no http address', purpose)
-  if (login && url.protocol === 'http:' && !isLoopback(url.host) && !isLoopback(purpose.host)) {
+  if (login && url.protocol === 'http:' && !isLoopback(url.host) && !isLoopback(purpose.host) && !(plain && url.host === purpose.host)) {
     throw protocolError(`the registry asks to send the login to ${url.host} over plain http, which would show it to anybody in between`, purpose)
   }
   return url

@@ -44,6 +44,8 @@ export interface RegistryOptions {
   readonly credentials?: Credentials
   /** Asks for the right to push along with the right to read, so that one token serves both. */
   readonly willPush?: boolean
+  /** Over plain http, also where it is not on this machine. */
+  readonly plain?: boolean
   readonly fetch?: Fetch
   readonly signal?: AbortSignal
   /** Hears of every repeated request. */
@@ -52,7 +54,7 @@ export interface RegistryOptions {
 }
 
 export function openRegistry(options: RegistryOptions): RegistryClient {
-  const { registry, credentials, signal, willPush = false, log = () => undefined } = options
+  const { registry, credentials, signal, willPush = false, plain = false, log = () => undefined } = options
   const pacing = { ...patient, ...options.pacing }
   const exchange = openTransport(options.fetch ?? globalThis.fetch, signal)
   const connection: Connection = {
@@ -60,8 +62,8 @@ export function openRegistry(options: RegistryOptions): RegistryClient {
     willPush,
     secrets: secretsOf(credentials),
     exchange,
-    origin: openOrigin(registry, exchange),
-    authorizer: openAuthorizer({ credentials, exchange, now: pacing.now }),
+    origin: plain ? () => Promise.resolve(`http://${registry}`) : openOrigin(registry, exchange),
+    authorizer: openAuthorizer({ credentials, exchange, now: pacing.now, plain }),
     retrying: { pacing, signal, log },
   }
   return {

@@ -22,7 +22,7 @@ export function readDockerConfig(path?: string): Record<string, unknown> {
 
 /** How this job reaches registries: through its proxy, with the step's own logins first, then those the job already has. */
 export function openRegistries(logins: readonly Login[], dockerConfig: unknown, hosts: RegistryHosts = {}): RegistryWorld {
-  return { credentials: openCredentials(logins, dockerConfig), fetch: openFetch(process.env, hosts), log: runnerLog.debug }
+  return { isPlain: (registry) => hosts[registry]?.http === true, credentials: openCredentials(logins, dockerConfig), fetch: openFetch(process.env, hosts), log: runnerLog.debug }
 }
 
 function openCredentials(logins: readonly Login[], dockerConfig: unknown): (registry: string) => Promise<Credentials | undefined> {

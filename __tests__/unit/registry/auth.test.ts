@@ -26,6 +26,27 @@ test('Basic: a wrong password is not tried twice, and not shown even if the regi
   })
 })
 
+/** A network on which the registry on this machine has the name `reg.example.com:5000`. */
+function elsewhere(registry: FakeRegistry): typeof fetch {
+  return async (input, init) => {
+    const url = input instanceof Request ? input.url : input.toString()
+    if (!url.startsWith('http://reg.example.com:5000/')) throw new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } })
+    const answered = await fetch(url.replace('reg.example.com:5000', registry.host), init)
+    const challenge = answered.headers.get('www-authenticate')?.replace(registry.host, 'reg.example.com:5000')
+    const headers = new Headers([...answered.headers, ...(challenge === undefined ? [] : [['www-authenticate', challenge] as [string, string]])].filter(([name], index, all) => all.findLastIndex(([other]) => other === name) === index))
+    return Object.defineProperty(new Response(await answered.arrayBuffer(), { status: answered.status, headers }), 'url', { value: url })
+  }
+}
+
+test.each(['basic', 'bearer'] as const)('%s over plain http, where the author says so, and only then', async (auth) => {
+  await withRegistry(auth, async (registry) => {
+    const options = { registry: 'reg.example.com:5000', credentials: user, fetch: elsewhere(registry) }
+    await open(registry, { ...options, plain: true }).putManifest('acme/app', 'a', bytes, ociManifest)
+    expect(registry.tags.get('acme/app:a')).toMatch(/^sha256:/)
+    await expect(open(registry, options).headManifest('acme/app', 'a')).rejects.toMatchObject({ kind: 'network' })
+  })
+})
+
 test('no login where one is needed', async () => {
   await withRegistry('basic', async (registry) => {
     await expect(open(registry).getManifest('acme/app', 'a')).rejects.toMatchObject({
