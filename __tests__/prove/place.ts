@@ -54,7 +54,7 @@ function refusal({ status, headers, body }: Answer): GithubError {
 }
 
 /** As octokit's plugins do: waits as told, and repeats what failed on the other side. */
-function patiently(request: GithubRequest, clock: Clock): GithubRequest {
+export function patiently(request: GithubRequest, clock: Clock): GithubRequest {
   return async (route, parameters) => {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -20,6 +20,7 @@ export interface Facts {
 const cacheConfig = 'application/vnd.buildkit.cacheconfig.v0'
 /** Shared, since there may be a hundred thousand. */
 const none: ReadonlyMap<string, string> = new Map()
+const nothing: readonly string[] = []
 const statement = 'application/vnd.in-toto+json'
 
 /** PURE: reads a manifest. @throws Error where it is none: what cannot be read proves nothing */
@@ -31,13 +32,15 @@ export function readFacts(digest: string, bytes: Uint8Array, mediaType: string):
   const refs = [...entries, asRecord(document['subject'])].map((entry) => asText(entry['digest'])).filter(isDigest)
   const nonce = asText(asRecord(document['annotations'])[nonceAnnotation])
   const isIndex = isIndexType(mediaType)
+  const attests = entries.flatMap(attestationOf)
+  const statements = descriptors.filter((layer) => layer['mediaType'] === statement).map((layer) => asText(layer['digest']))
   return {
     digest,
     kind: kindOf(isIndex, entries, descriptors),
-    refs: [...new Set(refs)],
-    attests: entries.length === 0 ? none : new Map(entries.flatMap(attestationOf)),
+    refs: refs.length === 0 ? nothing : [...new Set(refs)],
+    attests: attests.length === 0 ? none : new Map(attests),
     nonce: nonce === '' ? undefined : nonce,
-    statements: descriptors.filter((layer) => layer['mediaType'] === statement).map((layer) => asText(layer['digest'])),
+    statements: statements.length === 0 ? nothing : statements,
   }
 }
 
