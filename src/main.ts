@@ -64,7 +64,7 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
   const registries = openRegistries(logins, dockerConfig, hosts)
   const askRun = openAskRun(event, inputs.token, registries.fetch)
   const request = {
-    inputs: { ...inputs, logins, registries: hosts, nodes: tellRegistries(inputs.nodes, hosts) },
+    inputs: { ...inputs, logins, registries: hosts, ...tellRegistries(inputs, hosts) },
     event,
     dir,
     signal,

@@ -103,7 +103,7 @@ async function openNode({ spec, key, agent, ownAgent, dir }: NodeRequest, journa
     case 'ssh': {
       const remote = endpoint.socket ?? '/var/run/docker.sock'
       const tunnel = await openTunnel({ dir, node: key, target: endpoint, remote, agent, ownAgent }, journal)
-      const asked = askFacts(tunnel)
+      const asked = askFacts(tunnel).catch(() => undefined)
       if (endpoint.socket === undefined) {
         const { socket, engine } = await findEngine(tunnel, endpoint, journal)
         return { ...engineNode(spec, socket, engine, began), ...(await soon(asked)), lost: tunnel.lost }

@@ -104,10 +104,17 @@ export function renderDaemonFiles(hosts: RegistryHosts): DaemonFiles {
   }
 }
 
+/** Where a run builds, and may have to build. */
+interface Places {
+  readonly nodes: readonly NodeSpec[]
+  readonly spare: NodeSpec
+}
+
 /** PURE: nodes whose daemons, where we start them, know the registries. */
-export function tellRegistries(nodes: readonly NodeSpec[], hosts: RegistryHosts): readonly NodeSpec[] {
+export function tellRegistries({ nodes, spare }: Places, hosts: RegistryHosts): Places {
   const { toml, files } = renderDaemonFiles(hosts)
-  return toml === '' ? nodes : nodes.map((spec) => (isBuildkitd(spec.endpoint) ? spec : { ...spec, buildkitdConfig: [spec.buildkitdConfig, toml].filter((part) => part !== '').join('\n'), daemonFiles: files }))
+  const tell = (spec: NodeSpec): NodeSpec => (toml === '' || isBuildkitd(spec.endpoint) ? spec : { ...spec, buildkitdConfig: [spec.buildkitdConfig, toml].filter((part) => part !== '').join('\n'), daemonFiles: files })
+  return { nodes: nodes.map(tell), spare: tell(spare) }
 }
 
 /** A section twice is no TOML: buildkitd would not start. */
