@@ -11,7 +11,7 @@ import { scopeOf } from './reap/names.ts'
 import { renderExamination, renderExaminationSummary } from './report/examination.ts'
 import { describeFailure, Failure, Failures } from './report/failure.ts'
 import { describeMistakes } from './report/mistakes.ts'
-import { renderOutputs, reportRun } from './report/outputs.ts'
+import { renderOutputs, renderVariables, reportRun } from './report/outputs.ts'
 import { renderLines, renderSummary } from './report/summary.ts'
 import { resolveLogins } from './registry/ecr.ts'
 import { run } from './run.ts'
@@ -81,6 +81,8 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
   }
   const result = await run(request)
   Object.entries(renderOutputs(result)).forEach(([name, value]) => core.setOutput(name, value))
+  // As docker/metadata-action has it, but only where it is asked for.
+  if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') Object.entries(renderVariables(result)).forEach(([name, value]) => core.exportVariable(name, value))
   const report = reportRun(result, performance.now() - began)
   renderLines(report).forEach((line) => core.info(line))
   // The tags have moved: a summary that cannot be written must not make this a failure.

@@ -49,7 +49,7 @@ let plain: { readonly main: StepResult; readonly index: StoredIndex | undefined 
 
 async function play(given: (farm: Farm, more: Readonly<Record<string, string>>) => Record<string, string>, more: Readonly<Record<string, string>>): Promise<{ job: Job; main: StepResult; post: StepResult }> {
   const files = { Dockerfile: `FROM ${farm.images.base}\nARG DOCKER_METADATA_OUTPUT_VERSION\nRUN echo "version $DOCKER_METADATA_OUTPUT_VERSION"\nLABEL ${oci('title')}="of the Dockerfile" own=kept\n` }
-  const job = farmJob(farm, { ref: 'refs/tags/v1.2.3', files, env: { GITHUB_EVENT_PATH: join(dir, 'event.json'), GITHUB_SHA: sha } })
+  const job = farmJob(farm, { ref: 'refs/tags/v1.2.3', files, env: { GITHUB_EVENT_PATH: join(dir, 'event.json'), GITHUB_SHA: sha, DOCKER_METADATA_SET_OUTPUT_ENV: 'true' } })
   jobs.push(job)
   const result = await job.main(given(farm, { ...inputs, ...more }))
   return { job, main: result, post: await job.post() }
@@ -117,6 +117,7 @@ describe('tags, labels and annotations by rules', () => {
     expect(main.outputs['annotations']?.split('\n')).toEqual(expect.arrayContaining([`manifest[linux/arm64]:${oci('title')}=Arm`, 'index:both=yes']))
     expect(JSON.parse(main.outputs['json'] ?? '')).toMatchObject({ tags: main.outputs['tags']?.split('\n'), labels: { ...said, [oci('title')]: 'Mine' } })
     expect(main.log).toContain('version 1.2.3-x')
+    expect(main.exported).toMatchObject({ DOCKER_METADATA_OUTPUT_VERSION: '1.2.3-x', DOCKER_METADATA_OUTPUT_TAGS: main.outputs['tags'], DOCKER_METADATA_OUTPUT_JSON: main.outputs['json'] })
   })
 
   test('without attestations, where each platform pushes a bare manifest, it is the same', () => {

@@ -16,6 +16,8 @@ export interface StepResult {
   readonly masks: readonly string[]
   readonly outputs: Readonly<Record<string, string>>
   readonly state: Readonly<Record<string, string>>
+  /** Variables for later steps. */
+  readonly exported: Readonly<Record<string, string>>
   readonly summary: string
   readonly errors: readonly string[]
   readonly warnings: readonly string[]
@@ -151,6 +153,7 @@ function startStep(dir: string, entry: string, env: Record<string, string>, cwd:
       masks,
       outputs: readPairs(file('output')),
       state: readPairs(file('state')),
+      exported: readPairs(file('env')),
       summary: readFileSync(file('summary'), 'utf8'),
       errors: commands('error'),
       warnings: commands('warning'),

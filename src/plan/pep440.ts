@@ -14,7 +14,10 @@ const pattern = new RegExp(
 
 const phases: Readonly<Record<string, string>> = { alpha: 'a', beta: 'b', c: 'rc', pre: 'rc', preview: 'rc' }
 
-/** PURE: reads a Python version, such as `v1.2.3rc2`, and writes it in its normal form; undefined where it is none. */
+/**
+ * PURE: reads a Python version, such as `v1.2.3rc2`, and writes it in its normal form, but for the parts behind a `+`,
+ * which are joined as docker/metadata-action's tags have them; undefined where it is none.
+ */
 export function parsePep440(text: string): Version | undefined {
   const raw = text.trim()
   const found = pattern.exec(raw)?.groups
@@ -28,7 +31,7 @@ export function parsePep440(text: string): Version | undefined {
     pre === undefined ? '' : `${phases[phase] ?? phase}${whole(preNumber)}`,
     (post ?? postAlone) === undefined ? '' : `.post${whole(postAlone ?? postNumber)}`,
     dev === undefined ? '' : `.dev${whole(devNumber)}`,
-    local === undefined ? '' : `+${local.toLowerCase().split(/[-_.]/).map((each) => (/^\d+$/.test(each) ? whole(each) : each)).join('.')}`,
+    local === undefined ? '' : `+${local.toLowerCase().split(/[-_.]/).map((each) => (/^\d+$/.test(each) ? whole(each) : each)).join('-')}`,
   ].join('')
   const [major = '0', minor = '0', patch = '0'] = numbers
   return { raw, version, major, minor, patch, preRelease: (pre ?? post ?? postAlone ?? dev) !== undefined }

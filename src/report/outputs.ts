@@ -1,5 +1,5 @@
 import { annotationsAt } from '../plan/annotations.ts'
-import { renderMetadata } from '../plan/metadata.ts'
+import { metadataVariables, renderMetadata, type Metadata } from '../plan/metadata.ts'
 import type { RunResult } from '../run.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Published } from '../publish/variants.ts'
@@ -26,9 +26,20 @@ export function renderOutputs(result: RunResult): Record<string, string> {
 }
 
 /** As docker/metadata-action would have said before the build. */
-function describeFirst({ plan }: RunResult): Record<string, string> {
+function describeFirst(result: RunResult): Record<string, string> {
+  const metadata = metadataOf(result)
+  return metadata ? renderMetadata(metadata) : {}
+}
+
+/** PURE: the variables that docker/metadata-action sets for later steps. */
+export function renderVariables(result: RunResult): Record<string, string> {
+  const metadata = metadataOf(result)
+  return metadata ? metadataVariables(metadata) : {}
+}
+
+function metadataOf({ plan }: RunResult): Metadata | undefined {
   const variant = plan.targets[0]?.variant
-  return variant ? renderMetadata({ ...variant, tags: variant.tags.map(formatTagReference) }) : {}
+  return variant && { ...variant, tags: variant.tags.map(formatTagReference) }
 }
 
 function describeVariant({ variant, images, digest, tags, platforms }: Published): Record<string, unknown> {

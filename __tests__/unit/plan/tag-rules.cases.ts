@@ -149,6 +149,8 @@ export const same: readonly Case[] = [
   ['tag v2.0.8-beta.67', versions, '', '2.0.8b67'],
   ['tag 1.2.3rc2', `${versions}\ntype=ref,event=tag`, '', '1.2.3rc2'],
   ['tag 20200110-RC2', 'type=pep440,pattern={{version}}', '', '20200110rc2'],
+  ['tag v1.2.3-rc.1+b.5', versions, '', '1.2.3rc1-b-5'],
+  ['tag v1.2.3+k3s1', versions, '', '1.2.3-k3s1 1.2 latest'],
   ['tag sometag', versions, '', ''],
   ['push main', versions, '', ''],
   ['push main', 'type=pep440,pattern={{version}},value=1.0.0', '', '1.0.0 latest'],
@@ -231,6 +233,7 @@ export const same: readonly Case[] = [
   ['push main', 'type=sha', 'latest=true', 'sha-860c190 latest'],
   ['push main', 'type=sha,priority=2000\ntype=ref,event=branch', '', 'sha-860c190 main'],
   ['nothing', 'type=sha', '', ''],
+  ['push main', 'type=sha, format=long, enable=false\ntype=ref, event=branch', '', 'main'],
 
   // Priorities, order and duplicates
   ['push main', 'type=sha\ntype=ref,event=branch\ntype=edge', '', 'edge main sha-860c190'],
