@@ -195,8 +195,8 @@ test('secrets are masked in any form they were pasted in', () => {
 })
 
 test('any text in any input gives inputs or an InputError that tells no secret', async () => {
-  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
-  const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*')
+  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'flavor', 'annotations', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
+  const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*', 'type=', 'raw', 'match', 'pattern=(', 'enable={{', '}}', 'latest=', 'index:', 'name=a,value=')
   const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.oneof(pieces, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => parts.join('')))
   const secret = 'S3CR3T-VALUE-THAT-MUST-NOT-BE-TOLD'
   await fc.assert(
