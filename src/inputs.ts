@@ -9,6 +9,7 @@ import { readBoolean, readChoice } from './plan/choice.ts'
 import { checkTogether } from './plan/build/check.ts'
 import { gitToken } from './plan/build/secrets.ts'
 import { cacheSecrets } from './plan/build/caches.ts'
+import { cacheNotes, readCache, type CachePolicy } from './plan/cache.ts'
 import { readSettings, type BuildSettings } from './plan/build/settings.ts'
 import { ownContext, ownRepository, readContext, readDockerfile, type Files } from './plan/context.ts'
 import type { Event } from './plan/event.ts'
@@ -40,7 +41,7 @@ export interface Inputs {
   /** Whether daemons stay on their nodes for the next run. */
   readonly keepBuilder: boolean
   readonly variants: readonly VariantSpec[]
-  readonly cache: { readonly kind: 'registry' } | { readonly kind: 'off' }
+  readonly cache: CachePolicy
   readonly push: boolean
   readonly settings: BuildSettings
   readonly logins: readonly Login[]
@@ -122,12 +123,13 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   checkTogether(settings, { push, images: variants.flatMap(({ images }) => images).length, platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
   const registries = await readRegistries(text('registries'), source.files, report)
   checkSections(text('buildkitd-config-inline'), registries, report)
+  const cache = readCache({ text, env, workspace: event.workspace, proposal: event.trust !== 'trusted', report })
   const inputs: Inputs = {
     ...where,
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
-    notes: [...strange, ...notes],
-    cache: { kind: readChoice('cache', text('cache'), { registry: 'registry', off: 'off', true: 'registry', false: 'off' }, report) ?? 'registry' },
+    notes: [...strange, ...notes, ...cacheNotes(cache, env)],
+    cache,
     push,
     settings: { ...settings, secrets: [...settings.secrets, ...gitToken(settings.secrets, text('github-token'), variants[0]?.context ?? '', ownRepository(event))] },
     logins: await readAllLogins(source, variants.flatMap(({ images }) => images)),

@@ -87,7 +87,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
   writeSecrets(dir, inputs.settings.secrets)
   const options = { push: inputs.push, settings: inputs.settings, several: plan.targets.length > 1, nonce, ephemeral, fork: event.trust === 'fork' }
-  const shared = { ...options, env: { ...settingsEnv(inputs.settings), ...trustEnv(dir, inputs.registries) }, buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
+  const shared = { ...options, env: { ...settingsEnv(inputs.settings, inputs.cache), ...trustEnv(dir, inputs.registries) }, buildx, dir, workspace: event.workspace, signal: request.signal, emit: log.lines }
   const { call } = inputs.settings
   if (call) {
     await callTargets({ ...shared, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) })

@@ -479,7 +479,7 @@ const cases: readonly (readonly [title: string, given: Given, ...told: readonly 
     'variants: "a" has no `=` in `slim`: write `NAME=value`, one a line',
   ],
   ['cache: unknown', { cache: 'gha' },
-    'cache: "gha" is not one of `registry`, `off`',
+    'cache: "gha" is not one of `registry`, `off`, or a specification such as `type=gha`',
   ],
   ['push: no boolean', { push: 'yes' },
     'push: "yes" is neither `true` nor `false`',

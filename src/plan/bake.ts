@@ -48,15 +48,14 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
     attest: [settings.provenance === '' ? 'type=provenance,disabled=true' : `type=provenance,${settings.provenance}`, ...settings.attests],
     output: outputSpecs(target, options),
     ...(push && { annotations: annotations(target, options) }),
-    'cache-from': [...(cache === undefined ? [] : [`type=registry,ref=${cache}`]), ...settings.cacheFrom],
+    'cache-from': [...(cache?.from ?? []), ...settings.cacheFrom],
     'cache-to': cacheTo(target, options),
   }
 }
 
-/** Only BuildKit reads our cache, and zstd takes it a third of the time; layers that the image has too stay as they are. */
 function cacheTo({ cache }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
   if (fork === true) return settings.cacheTo.filter(staysHere)
-  return [...(cache !== undefined && push ? [`type=registry,ref=${cache},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true`] : []), ...settings.cacheTo]
+  return [...(cache && push ? [cache.to] : []), ...settings.cacheTo]
 }
 
 /** A cache within the image, or on the runner: no release reads it by itself. */

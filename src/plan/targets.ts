@@ -4,6 +4,7 @@ import type { Node } from '../nodes/node.ts'
 import type { Outcome } from '../nodes/open.ts'
 import { formatRepository } from '../registry/reference.ts'
 import { Failure, Failures } from '../report/failure.ts'
+import { cacheOf, type TargetCache } from './cache.ts'
 import { moveTargets, type Moved } from './move.ts'
 import { platformSlug, type Platform } from './platform.ts'
 import { spread, type Holder, type Piece } from './spread.ts'
@@ -15,8 +16,8 @@ export interface Target {
   readonly variant: VariantSpec
   readonly platform: Platform
   readonly node: Node
-  /** `ghcr.io/acme/app:buildcache-slim-linux-arm64`; undefined where no cache is kept. */
-  readonly cache?: string
+  /** Undefined where no cache is kept. */
+  readonly cache?: TargetCache
 }
 
 /** The targets of one node, built by one call of buildx, so that a lost node takes no other's work down. */
@@ -109,8 +110,8 @@ function draftTargets({ variants, cache }: Pick<Inputs, 'variants' | 'cache'>, o
   return variants.flatMap((variant, number) => {
     const platforms = variant.platforms.length > 0 ? variant.platforms : [...new Set(owned)]
     return platforms.map((platform): Draft => {
-      const reference = cache.kind === 'registry' ? cacheReference(variant, platform) : undefined
-      return { id: targetId(variants, number, platform), variant, platform, ...(reference !== undefined && { cache: reference }) }
+      const kept = cacheOf(cache, variant, platform)
+      return { id: targetId(variants, number, platform), variant, platform, ...(kept && { cache: kept }) }
     })
   })
 }
@@ -128,14 +129,4 @@ function targetId(variants: readonly VariantSpec[], number: number, platform: Pl
   const plain = name.replace(/[^A-Za-z0-9_-]/g, '_')
   const unique = plain === name || plain === '' ? plain : `${plain}_${number}`
   return [unique, platformSlug(platform).replaceAll('.', '_')].filter((part) => part !== '').join('-')
-}
-
-function cacheReference({ images, name }: VariantSpec, platform: Platform): string | undefined {
-  const [first] = images
-  return first && `${formatRepository(first)}:${cacheTag(name, platform)}`
-}
-
-/** `buildcache-<variant>-<platform>`, without a variant `buildcache-<platform>`. */
-export function cacheTag(variant: string, platform: Platform): string {
-  return ['buildcache', variant, platformSlug(platform)].filter((part) => part !== '').join('-')
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCacheSpec, attributeOf } from '../plan/build/caches.ts'
+import type { CachePolicy } from '../plan/cache.ts'
 import { secretPath, type Secret } from '../plan/build/secrets.ts'
 import type { BuildSettings } from '../plan/build/settings.ts'
 import { localEngineSocket } from './local-engine.ts'
@@ -19,8 +20,9 @@ export function removeSecrets(dir: string): void {
 const cacheService = ['ACTIONS_RUNTIME_TOKEN', 'ACTIONS_CACHE_URL', 'ACTIONS_RESULTS_URL', 'ACTIONS_CACHE_SERVICE_V2']
 
 /** The variables of the job that these builds need, and that nothing else of ours may see. */
-export function settingsEnv({ secrets, load, cacheFrom, cacheTo }: Pick<BuildSettings, 'secrets' | 'load' | 'cacheFrom' | 'cacheTo'>): Record<string, string> {
-  const usesCacheService = [...cacheFrom, ...cacheTo].some((spec) => attributeOf(readCacheSpec('cache', spec, () => undefined) ?? [], 'type') === 'gha')
+export function settingsEnv({ secrets, load, cacheFrom, cacheTo }: BuildSettings, cache: CachePolicy): Record<string, string> {
+  const specs = [...[...cacheFrom, ...cacheTo].map((spec) => readCacheSpec('cache', spec, () => undefined) ?? []), ...(cache.kind === 'spec' ? [cache.attributes] : [])]
+  const usesCacheService = specs.some((spec) => attributeOf(spec, 'type') === 'gha')
   const names = [...secrets.flatMap((secret) => (secret.kind === 'env' ? [secret.name] : [])), ...(usesCacheService ? cacheService : [])]
   const found = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]))
   return { ...Object.fromEntries(found), ...(load && { DOCKER_HOST: `unix://${localEngineSocket()}` }) }

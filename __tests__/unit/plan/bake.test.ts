@@ -26,7 +26,7 @@ const variant: VariantSpec = {
   version: '',
 }
 const node = { spec: { name: 'n', endpoint: { kind: 'local' as const }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }, driver: 'remote' as const, socket: '/s', platforms: [platform], native: [], took: 0 }
-const target = (fields: Partial<VariantSpec> = {}): Target => ({ id: 'slim-linux-arm64', variant: { ...variant, ...fields }, platform, node, cache: 'ghcr.io/acme/app:buildcache-slim-linux-arm64' })
+const target = (fields: Partial<VariantSpec> = {}): Target => ({ id: 'slim-linux-arm64', variant: { ...variant, ...fields }, platform, node, cache: { from: ['type=registry,ref=a'], to: 'type=registry,ref=b' } })
 
 const bake = (given: Partial<BakeOptions> = {}, fields: Partial<VariantSpec> = {}) => {
   const parsed: unknown = JSON.parse(renderBake([target(fields)], { ...options, ...given }))
@@ -54,8 +54,8 @@ describe('renderBake', () => {
           attest: ['type=provenance,mode=max'],
           output: ['type=image,"name=ghcr.io/acme/app,docker.io/acme/app",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true'],
           annotations: ['index:io.github.multiarch-build.run=1-1-x'],
-          'cache-from': ['type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm64'],
-          'cache-to': ['type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm64,mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true'],
+          'cache-from': ['type=registry,ref=a'],
+          'cache-to': ['type=registry,ref=b'],
         },
       },
     })

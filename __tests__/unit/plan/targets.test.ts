@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Inputs, VariantSpec } from '../../../src/inputs.ts'
 import type { Node } from '../../../src/nodes/node.ts'
 import { parsePlatform, type Platform } from '../../../src/plan/platform.ts'
-import { cacheTag, planTargets as plan } from '../../../src/plan/targets.ts'
+import { planTargets as plan } from '../../../src/plan/targets.ts'
 
 const platform = (text: string): Platform => parsePlatform(text)!
 const node = (name: string, ...platforms: string[]): Node => ({
@@ -34,10 +34,10 @@ describe('planTargets', () => {
 
   test('one target a variant and platform, each with its node and cache', () => {
     const { targets } = planTargets({ variants: [variant('slim')], cache }, nodes)
-    expect(targets.map(({ id, node: { spec }, cache: ref }) => [id, spec.name, ref])).toEqual([
-      ['slim-linux-amd64', 'amd', 'ghcr.io/acme/app:buildcache-slim-linux-amd64'],
-      ['slim-linux-arm64', 'arm', 'ghcr.io/acme/app:buildcache-slim-linux-arm64'],
-      ['slim-linux-arm-v7', 'arm', 'ghcr.io/acme/app:buildcache-slim-linux-arm-v7'],
+    expect(targets.map(({ id, node: { spec }, cache: kept }) => [id, spec.name, kept?.from[0]])).toEqual([
+      ['slim-linux-amd64', 'amd', 'type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-amd64'],
+      ['slim-linux-arm64', 'arm', 'type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm64'],
+      ['slim-linux-arm-v7', 'arm', 'type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm-v7'],
     ])
   })
 
@@ -82,9 +82,4 @@ describe('planTargets', () => {
   test('without image there is no place for a cache', () => {
     expect(planTargets({ variants: [variant('', { images: [] })], cache }, nodes).targets.every((target) => target.cache === undefined)).toBe(true)
   })
-})
-
-test('cacheTag', () => {
-  expect(cacheTag('', platform('linux/amd64'))).toBe('buildcache-linux-amd64')
-  expect(cacheTag('slim', platform('linux/arm/v7'))).toBe('buildcache-slim-linux-arm-v7')
 })
