@@ -94,9 +94,9 @@ function describeRoute({ spec, node }: Outcome, kept: ReadonlyMap<Node, string>)
   return `by ${formatEndpoint(spec.endpoint)}, ${daemon}`
 }
 
-function describeTarget({ platform, variant, node, cache = '' }: Plan['targets'][number], { caches }: RegistriesLook): TargetReport {
+function describeTarget({ platform, variant, node, cache }: Plan['targets'][number], { caches }: RegistriesLook): TargetReport {
   const { spec, native } = node
-  return { platform, variant: variant.name, node: spec.name, emulated: native.length > 0 && !native.includes(platform), cache, cacheState: caches.get(cache) ?? 'unknown' }
+  return { platform, variant: variant.name, node: spec.name, emulated: native.length > 0 && !native.includes(platform), cache: cache?.name ?? '', cacheState: caches.get(cache?.name ?? '') ?? 'unknown' }
 }
 
 function describePost({ inputs, event, dir }: RunRequest, nodes: readonly Node[], kept: ReadonlyMap<Node, string>): string[] {

@@ -27,7 +27,7 @@ export async function lookAtRegistries(inputs: Pick<Inputs, 'variants' | 'push' 
     inputs.push ? Promise.all(repositories.map((repository) => askPush(repository, clientOf))) : [],
     inputs.push && inputs.cleanup !== 'never' ? Promise.all(repositories.map((repository) => askPackages(repository, clientOf, packages, signal))) : [],
     inputs.push ? Promise.all(inputs.variants.flatMap((variant) => variant.tags).map(async (tag): Promise<TagReport> => ({ tag: formatTagReference(tag), now: await headOf(tag, tag.tag, clientOf) }))) : [],
-    Promise.all(targets.map(async ({ cache, variant }) => [cache ?? '', await stateOf(cache, variant.images[0], clientOf)] as const)),
+    Promise.all(targets.map(async ({ cache, variant }) => [cache?.name ?? '', await stateOf(cache?.name, variant.images[0], clientOf)] as const)),
   ])
   return {
     permissions: [...pushes.map(({ line }) => line), ...apis.map(({ line }) => line)],
@@ -74,7 +74,7 @@ async function headOf({ registry, path }: Repository, reference: string, clientO
 }
 
 async function stateOf(cache: string | undefined, image: Repository | undefined, clientOf: ClientOf): Promise<'filled' | 'empty' | 'unknown'> {
-  if (cache === undefined || image === undefined) return 'unknown'
+  if (image === undefined || cache?.startsWith(`${formatRepository(image)}:`) !== true) return 'unknown'
   const found = await headOf(image, cache.slice(formatRepository(image).length + 1), clientOf)
   return found === undefined ? 'unknown' : found === '' ? 'empty' : 'filled'
 }

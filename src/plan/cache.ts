@@ -23,6 +23,8 @@ interface SpecCache extends Omit<KeptCache, 'kind'> {
 
 /** The caches of one target, in buildx' form. */
 export interface TargetCache {
+  /** What it is called, without a secret: a reference, or the back end and the name there. */
+  readonly name: string
   readonly from: readonly string[]
   readonly to: string
 }
@@ -95,7 +97,7 @@ function imageCache({ proposal = false }: KeptCache, { images, name }: VariantSp
   const before = [...(name === '' ? [] : [`buildcache-${platformSlug(platform)}`]), 'buildcache']
   const spec = (tag: string) => `type=registry,ref=${formatRepository(first)}:${tag}`
   // Only BuildKit reads our cache, and zstd takes it a third of the time; layers that the image has too stay as they are.
-  return { from: [...from, ...before].map(spec), to: `${spec(to)},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true` }
+  return { name: `${formatRepository(first)}:${from[0] ?? ''}`, from: [...from, ...before].map(spec), to: `${spec(to)},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true` }
 }
 
 /** What names a cache in each of BuildKit's back ends, and what stands for it unsaid. */
@@ -111,7 +113,9 @@ function specCache(attributes: readonly Attribute[], own: string, proposal: bool
   const others = attributes.filter(([name]) => !['ref', 'src', 'dest', 'mode', 'ignore-error', named[type]?.[0]].includes(name))
   const forImport = others.filter(([name]) => !exportOnly.includes(name))
   const mode = attributeOf(attributes, 'mode') ?? 'max'
+  const [, where] = place(type, plain, from[0] ?? '', 'src')
   return {
+    name: type === 'registry' ? where : `type=${type}, ${where}`,
     from: [...from.map((name) => place(type, plain, name, 'src')), place(type, plain, '', 'src')].map((where) => joinAttributes([...forImport, where])),
     to: joinAttributes([...others, place(type, plain, to, 'dest'), ['mode', mode], ['ignore-error', 'true']]),
   }

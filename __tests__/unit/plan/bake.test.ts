@@ -26,7 +26,7 @@ const variant: VariantSpec = {
   version: '',
 }
 const node = { spec: { name: 'n', endpoint: { kind: 'local' as const }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }, driver: 'remote' as const, socket: '/s', platforms: [platform], native: [], took: 0 }
-const target = (fields: Partial<VariantSpec> = {}): Target => ({ id: 'slim-linux-arm64', variant: { ...variant, ...fields }, platform, node, cache: { from: ['type=registry,ref=a'], to: 'type=registry,ref=b' } })
+const target = (fields: Partial<VariantSpec> = {}): Target => ({ id: 'slim-linux-arm64', variant: { ...variant, ...fields }, platform, node, cache: { name: 'a', from: ['type=registry,ref=a'], to: 'type=registry,ref=b' } })
 
 const bake = (given: Partial<BakeOptions> = {}, fields: Partial<VariantSpec> = {}) => {
   const parsed: unknown = JSON.parse(renderBake([target(fields)], { ...options, ...given }))
