@@ -101,5 +101,5 @@ test('the code of a fork writes no cache, and that is said', async () => {
   expect(fork?.main.log).toContain('This run builds the code of a fork: it reads the caches and writes none')
   expect(fork?.main.log).toContain('`keep-builder` does not hold for the code of a fork')
   expect(await storedTags(farm, imageOfFork)).toEqual([])
-  expect(await storedTags(farm, image)).toEqual(['a', 'b', 'buildcache-linux-amd64', 'c'])
+  expect(await storedTags(farm, image)).toEqual(['a', 'b', 'buildcache-linux-amd64', 'buildcache-linux-amd64-pr', 'c'])
 })

@@ -204,7 +204,7 @@ describe('post', () => {
     const outcomes = await Promise.all([killed(held), killed(async (post) => await post.says(/Deleted/)), killed(async () => await sleep(150))])
     for (const { second, third } of outcomes) expect([second, third]).toEqual([[0, [], []], [0, [], []]])
     expect(outcomes[0].code).toBe(137)
-    for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(['buildcache-linux-amd64'])
+    for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(['buildcache-linux-amd64-pr'])
     await expectNothingLeft()
   })
 })
