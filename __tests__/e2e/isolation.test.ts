@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { farmInputs, farmJob, freshImage, leftovers, attachFarm, stored, tryRead, type Farm } from './world.ts'
+import { farmInputs, farmJob, freshImage, imageConfig, leftovers, attachFarm, stored, tryRead, type Farm } from './world.ts'
 
 const names = ['a', 'b', 'c', 'd'] as const
 type Name = (typeof names)[number]
@@ -139,5 +139,71 @@ describe('four jobs of one run at once, on one host with one HOME and one tempor
     expect(after).toEqual(before)
     expect(readdirSync(temp)).toEqual([])
     for (const { job } of members) expect(await leftovers(farm, job)).toEqual([])
+  })
+})
+
+describe('a job with a hostile name for everything, a long temporary directory, no HOME and no umask', () => {
+  let place: string
+  let marker: string
+  let hostile: string
+  let job: Job
+  let image: string
+  let main: StepResult
+  let post: StepResult
+  let during: ReturnType<typeof below>
+  let dockerConfig: Readonly<Record<string, string>>
+
+  beforeAll(async () => {
+    place = mkdtempSync(join(tmpdir(), 'hostile-'))
+    marker = join(place, 'pwned')
+    // Whatever reads it as shell, as HCL, as ssh_config, as CSV or as a workflow command.
+    hostile = `x";touch ${marker};"$(touch ${marker})\`touch ${marker}\`\${HOME}%{if true},type=local,dest=${marker} %h ::error::x`
+    const long = join(place, "a temporary 'directory' with a name that is far too long for any socket".padEnd(120, '-'))
+    const workspace = join(place, `work $(touch ${marker.replaceAll('/', '_')})`)
+    const settings = join(place, 'settings')
+    for (const dir of [long, workspace, settings]) mkdirSync(dir, { recursive: true })
+    writeFileSync(join(settings, 'config.json'), '{"auths":{"other.example.com":{"auth":"bm9ib2R5Om5vdGhpbmc="}}}')
+    writeFileSync(join(workspace, 'Dockerfile'), `FROM ${farm.images.base}\nARG NAME\nRUN echo "told: $NAME"\n`)
+    dockerConfig = fingerprint(settings)
+    image = freshImage(farm)
+    const env = { RUNNER_TEMP: long, HOME: join(place, 'nowhere'), DOCKER_CONFIG: settings, BUILDX_CONFIG: settings, BUILDX_BUILDER: 'mine', GITHUB_WORKSPACE: workspace, GITHUB_REPOSITORY: `acme/${hostile}`, GITHUB_ACTOR: hostile, GITHUB_HEAD_REF: hostile }
+    job = farmJob(farm, { ref: `refs/heads/${hostile}`, env })
+    const usual = process.umask(0)
+    const running = job.start(farmInputs(farm, { image, variant: 'a.b', 'build-args': `NAME=${hostile}`, labels: `hostile=${hostile}` }))
+    process.umask(usual)
+    main = await running.result
+    during = below(main.state['dir'] ?? place)
+    post = await job.post()
+  })
+  afterAll(() => {
+    job.end()
+    rmSync(place, { recursive: true, force: true })
+  })
+
+  test('it is data everywhere: the build sees it as it is, the tag is made of it, nothing runs it', async () => {
+    expect([main.code, main.log]).toEqual([0, main.log])
+    const [tag = ''] = (main.outputs['tags'] ?? '').split('\n')
+    expect(tag.slice(image.length + 1)).toMatch(/^x-touch-[A-Za-z0-9._-]+$/)
+    expect(await imageConfig(farm, image, tag.slice(image.length + 1), 'linux/amd64')).toMatchObject({ config: { Labels: { hostile } } })
+    expect(main.log).toContain(`told: ${hostile}`)
+    expect(main.errors).toEqual([])
+    // Only the workspace itself has it in its name.
+    expect(readdirSync(place, { recursive: true }).map((path) => basename(String(path))).filter((name) => name.includes('pwned'))).toEqual([expect.stringMatching(/^work \$\(touch /)])
+  })
+
+  test('its directory is short, and for this user alone, whatever the umask', () => {
+    const dir = main.state['dir'] ?? ''
+    expect(dir).toMatch(/^\/tmp\/mab-[0-9a-f]{10}$/)
+    expect(during.filter(({ path, mode }) => (mode & 0o077) !== 0 && !/\/buildx\/refs\/|\.metadata\.json$/.test(path))).toEqual([])
+    expect(during.filter(({ kind }) => kind === 'socket').map(({ path }) => path.length <= 104)).toEqual(expect.arrayContaining([true]))
+    expect(during.filter(({ kind, path }) => kind === 'socket' && path.length > 104)).toEqual([])
+  })
+
+  test("nothing is written to HOME or to the job's own settings, and nothing is left", async () => {
+    expect([post.code, post.warnings]).toEqual([0, []])
+    expect(existsSync(join(place, 'nowhere'))).toBe(false)
+    expect(fingerprint(join(place, 'settings'))).toEqual(dockerConfig)
+    expect(existsSync(main.state['dir'] ?? '')).toBe(false)
+    expect(await leftovers(farm, job)).toEqual([])
   })
 })
