@@ -21,7 +21,9 @@ export function readProvenance(text: string, event: Event, report: Report): stri
 
 function withBuilder(attributes: string, { serverUrl, repository, runId, runAttempt }: Event): string {
   if (/(^|,)builder-id=/.test(attributes) || repository === '') return attributes
-  return `${attributes},builder-id=${serverUrl}/${repository}/actions/runs/${runId}/attempts/${runAttempt}`
+  // The attributes are CSV, in which a name's quotes and commas would mean something.
+  const name = repository.split('/').map(encodeURIComponent).join('/')
+  return `${attributes},builder-id=${serverUrl}/${name}/actions/runs/${runId}/attempts/${runAttempt}`
 }
 
 function attributeProblem(attribute: string): string | undefined {
