@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path'
 import { readJournal, type Entry } from './journal.ts'
 import { EngineError, removeContainer } from './nodes/engine.ts'
+import { startRelay } from './nodes/relay.ts'
 import { reconnect } from './nodes/tunnel.ts'
 import { openPackages, type PackagesWorld } from './packages/open.ts'
 import { removeOwn } from './packages/own.ts'
@@ -81,7 +82,7 @@ async function removeTraces(dir: string, log: Log): Promise<void> {
 }
 
 async function removeContainers(entries: readonly Entry[], log: Log): Promise<void> {
-  const tunnels = entries.filter((entry) => entry.kind === 'tunnel')
+  const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
   const containers = entries.filter((entry) => entry.kind === 'container')
   const locks = entries.filter((entry) => entry.kind === 'lock')
   await Promise.all([
@@ -99,12 +100,14 @@ async function removeContainers(entries: readonly Entry[], log: Log): Promise<vo
 }
 
 /** What an engine is asked for, over the connection that is there or another like it. */
-async function overTunnel(socket: string, tunnels: readonly Extract<Entry, { kind: 'tunnel' }>[], ask: () => Promise<void>): Promise<void> {
+async function overTunnel(socket: string, tunnels: readonly Extract<Entry, { kind: 'tunnel' | 'relay' }>[], ask: () => Promise<void>): Promise<void> {
   await ask().catch(async (first: unknown) => {
     const tunnel = tunnels.find(({ local }) => local === socket)
     // An engine that answered, if only with an error, would answer no better over another connection.
     if (!tunnel || !(first instanceof EngineError && first.status === 0)) throw first
-    await reconnect(tunnel)
+    const under = tunnel.kind === 'relay' ? tunnels.findLast(({ kind, config }) => kind === 'tunnel' && config === tunnel.config) : tunnel
+    if (under) await reconnect(under)
+    if (tunnel.kind === 'relay') await startRelay(tunnel)
     await ask()
   })
 }

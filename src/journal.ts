@@ -10,6 +10,8 @@ export type Entry =
   | { readonly kind: 'lock'; readonly node: string; readonly socket: string; readonly daemon: string; readonly holder: string }
   /** An SSH connection that forwards `remote` to `local`; made from `config`, so that it can be made again. */
   | { readonly kind: 'tunnel'; readonly node: string; readonly config: string; readonly local: string; readonly remote: string }
+  /** A process that leads `local` to `remote` through sessions of the connection of `config`. */
+  | { readonly kind: 'relay'; readonly node: string; readonly config: string; readonly local: string; readonly remote: string }
   /** A manifest pushed by digest, which no tag of ours names. */
   | { readonly kind: 'manifest'; readonly registry: string; readonly path: string; readonly digest: string; readonly ours: boolean }
   /** A tag this run moved; `ephemeral` if it bears the run's id and so can be nobody else's. */
@@ -19,6 +21,7 @@ const fields: Record<Entry['kind'], readonly string[]> = {
   container: ['node', 'socket', 'container', 'volume'],
   lock: ['node', 'socket', 'daemon', 'holder'],
   tunnel: ['node', 'config', 'local', 'remote'],
+  relay: ['node', 'config', 'local', 'remote'],
   manifest: ['registry', 'path', 'digest', 'ours'],
   tag: ['registry', 'path', 'tag', 'digest', 'ephemeral'],
 }

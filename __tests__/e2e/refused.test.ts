@@ -162,18 +162,6 @@ describe('a node that cannot be used', () => {
     )
   })
 
-  test('an SSH server that does not forward', async () => {
-    const { forbid, host } = farm.nodes.amd
-    await expectRefused(
-      await play({
-        name: 'no forwarding',
-        inputs: (image) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ${forbid.endpoint}` }),
-        headline: `The SSH server of ci@${host}:${forbid.port} does not forward sockets`,
-        hint: 'On the node, set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config',
-      }),
-    )
-  })
-
   test('no engine', async () => {
     const { amd } = farm.nodes
     await amd.stopEngine()

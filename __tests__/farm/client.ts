@@ -40,6 +40,9 @@ export interface Engine {
   wipe(): Promise<void>
   stopEngine(): Promise<void>
   startEngine(): Promise<void>
+  /** The engine's process is stopped: its socket takes connections, and nobody answers. */
+  freezeEngine(): Promise<void>
+  thawEngine(): Promise<void>
   /** Runs a shell command as root on the machine. */
   exec(command: string): Promise<Ran>
   /** Back to an untroubled, running machine after any of the above; what is on its disk stays. */
@@ -121,7 +124,7 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
       volumes: async () => ((await askEngine<{ Volumes: { Name: string }[] | null }>(dockerSocket, '/volumes')).Volumes ?? []).map(v => v.Name),
       images: async () => (await askEngine<{ RepoTags: string[] | null }[]>(dockerSocket, '/images/json')).flatMap(i => i.RepoTags ?? []),
       kill: simple('kill'), revive: simple('revive'), freeze: simple('freeze'), thaw: simple('thaw'), cut: simple('cut'), mend: simple('mend'), fill: simple('fill'), unfill: simple('unfill'),
-      wipe: simple('wipe'), stopEngine: simple('stopEngine'), startEngine: simple('startEngine'), heal: simple('heal'),
+      wipe: simple('wipe'), stopEngine: simple('stopEngine'), startEngine: simple('startEngine'), freezeEngine: simple('freezeEngine'), thawEngine: simple('thawEngine'), heal: simple('heal'),
       exec: async command => await order({ node: name }, 'exec', command),
     }
   }

@@ -67,6 +67,7 @@ export class Machine {
     const { id, name, ip } = this.options
     this.agent?.kill('SIGKILL')
     if (this.cgroup) await freeze(this.cgroup.freezer, false).catch(() => undefined)
+    await this.thawEngine()
     try { if (this.pid) process.kill(this.pid, 'SIGKILL') } catch { /* already gone */ }
     const { outer } = this
     if (outer?.exitCode === null && outer.signalCode === null) await new Promise(resolve => outer.once('exit', resolve))
@@ -107,6 +108,7 @@ export class Machine {
   /** Undoes every fault, whichever were set; boots the machine if it is off, starts the engine if it is stopped. */
   async heal(): Promise<void> {
     await this.thaw().catch(() => undefined)
+    await this.thawEngine()
     await this.unfill()
     this.setDelay(0)
     if (!this.pid || this.outer?.exitCode !== null || this.outer.signalCode !== null) {
@@ -126,6 +128,19 @@ export class Machine {
     await run('umount', ['-l', this.disk])
     await this.mountDisk()
     await this.boot()
+  }
+
+  /** Alive, listening, and answering nobody. */
+  async freezeEngine(): Promise<void> {
+    await this.inside('kill -STOP "$(cat /run/docker.pid)"')
+  }
+
+  /** What started it from outside stops along with it, and would keep the machine from ending. */
+  async thawEngine(): Promise<void> {
+    const lists = await Promise.all((this.cgroup?.procs ?? []).map(async file => await readFile(file, 'utf8').catch(() => '')))
+    for (const pid of new Set(lists.join('\n').split('\n').filter(Boolean).map(Number))) {
+      try { process.kill(pid, 'SIGCONT') } catch { /* gone meanwhile */ }
+    }
   }
 
   async stopEngine(): Promise<void> { await stopEngine(this.shell()) }

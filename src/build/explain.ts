@@ -1,4 +1,5 @@
 import { Failure } from '../report/failure.ts'
+import { silence } from '../nodes/watch.ts'
 import { isCancel, type Failed } from './progress.ts'
 
 export interface LaneEnd {
@@ -9,7 +10,7 @@ export interface LaneEnd {
   readonly failed: readonly Failed[]
   /** buildx's own last lines. */
   readonly words: readonly string[]
-  /** ssh's last words, where the node's connection has ended. */
+  /** Where the node can no longer be counted on: ssh's last words, or that it was silent. */
   readonly lost: string | undefined
 }
 
@@ -29,10 +30,13 @@ export function explainLane(end: LaneEnd): Failure {
   const cause = [...end.failed].reverse().find((failed) => !isCancel(failed.error)) ?? end.failed[0]
   const error = cause?.error ?? words.findLast((line) => /^error/i.test(line)) ?? words.at(-1) ?? `buildx ended with code ${end.code}`
   const brief = trimError(error)
+  if (end.lost?.startsWith(silence) === true) {
+    return new Failure('node', `Node ${node} stopped answering during the build of ${what}`, 'Its engine or the whole machine hangs: check its load, memory and disk; then run the job again.', tail([end.lost]))
+  }
   if (end.lost !== undefined) {
     return new Failure('node', `The connection to node ${node} ended during the build of ${what}`, 'Check that the machine is up, and its memory and disk; then run the job again.', tail([end.lost, brief]))
   }
-  if (/no space left on device/i.test(error)) {
+  if (/no space left on device/i.test([error, ...(cause?.output ?? [])].join('\n'))) {
     return new Failure('node', `Node ${node} is out of disk space (${what})`, 'On the node, `docker system df` shows what takes it, `docker builder prune` and `docker image prune` free it.', tail([...(cause?.output ?? []), brief]))
   }
   if (cause !== undefined && /^process ".*" did not complete successfully|exit code: \d+/s.test(brief)) {

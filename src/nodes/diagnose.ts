@@ -29,17 +29,22 @@ export function readEngineSearch(output: string): EngineSearch {
   return { usable: of('usable'), denied: of('denied'), listening: of('listening'), user: of('user')[0] ?? '' }
 }
 
+/** PURE: whether an engine is there, and only the SSH server keeps us from it. */
+export function forbidsForwarding({ usable, listening }: EngineSearch, sshWords: string): boolean {
+  // OpenSSH's server says `connect failed` for a socket it may not forward, as it does for one where nobody listens.
+  const refused = /open failed/i.test(sshWords) && usable.some((socket) => listening.includes(socket))
+  return usable.length > 0 && (refused || /prohibited|forwarding/i.test(sshWords))
+}
+
 /** PURE: why the engine of a node that SSH reached cannot be used. */
 export function explainNoEngine(target: SshTarget, search: EngineSearch, sshWords: string): Failure {
   const where = describeTarget(target)
   const user = search.user === '' ? (target.user ?? 'the user') : search.user
-  // OpenSSH's server says `connect failed` for a socket it may not forward, as it does for one where nobody listens.
-  const refused = /open failed/i.test(sshWords) && search.usable.some((socket) => search.listening.includes(socket))
-  if (search.usable.length > 0 && (refused || /prohibited|forwarding/i.test(sshWords))) {
+  if (forbidsForwarding(search, sshWords)) {
     return new Failure(
       'node',
       `The SSH server of ${where} does not forward sockets`,
-      'On the node, set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config (and no `restrict` or `no-port-forwarding` before the key in authorized_keys), then reload sshd.',
+      'Sessions do not lead to its engine either: no `docker`, `socat` or `nc` is there for this user. On the node, set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config (and no `restrict` or `no-port-forwarding` before the key in authorized_keys), then reload sshd.',
     )
   }
   if (search.usable.length > 0) {

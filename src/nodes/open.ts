@@ -7,15 +7,16 @@ import { writePrivate } from '../sys/private-dir.ts'
 import { readMachine } from '../sys/machine.ts'
 import { sleep, within } from '../sys/time.ts'
 import { startAgent } from './agent.ts'
-import { explainNoEngine, findEngineScript, readEngineSearch } from './diagnose.ts'
 import { askEngine, pingEngine, type EngineInfo } from './engine.ts'
+import { findEngine, usual } from './find-engine.ts'
 import { emulatedBy, factsScript, readFacts, type Facts } from './facts.ts'
 import { localEngineSocket } from '../sys/local-engine.ts'
 import { nativePlatforms } from './native.ts'
 import type { NodeSpec } from './node-spec.ts'
 import type { Node } from './node.ts'
 import { describeTarget, type SshTarget } from './ssh-config.ts'
-import { askShell, forward, openTunnel, type Tunnel } from './tunnel.ts'
+import { relayedSocket } from './relay.ts'
+import { askShell, openTunnel, type Tunnel } from './tunnel.ts'
 
 export interface NodesRequest {
   readonly nodes: readonly NodeSpec[]
@@ -101,15 +102,15 @@ async function openNode({ spec, key, agent, ownAgent, dir }: NodeRequest, journa
     case 'tcp':
       throw new Failure('inputs', `nodes: ${endpoint.host}:${endpoint.port} needs TLS credentials, which this version cannot take yet`, 'Reach that buildkitd over SSH for now: `ssh://user@host/run/buildkit/buildkitd.sock`.')
     case 'ssh': {
-      const remote = endpoint.socket ?? '/var/run/docker.sock'
+      const remote = endpoint.socket ?? usual
       const tunnel = await openTunnel({ dir, node: key, target: endpoint, remote, agent, ownAgent }, journal)
       const asked = askFacts(tunnel).catch(() => undefined)
       if (endpoint.socket === undefined) {
         const { socket, engine } = await findEngine(tunnel, endpoint, journal)
         return { ...engineNode(spec, socket, engine, began), ...(await soon(asked)), lost: tunnel.lost }
       }
-      await greetBuildkitd(tunnel.socket, `${describeTarget(endpoint)}${endpoint.socket}`)
-      return { ...buildkitdNode(spec, tunnel.socket, began), ...(await soon(asked)), lost: tunnel.lost }
+      const socket = await findBuildkitd(tunnel, { target: endpoint, remote: endpoint.socket }, journal)
+      return { ...buildkitdNode(spec, socket, began), ...(await soon(asked)), lost: tunnel.lost }
     }
   }
 }
@@ -158,26 +159,16 @@ async function askLocalEngine(socket: string): Promise<EngineInfo> {
   }
 }
 
-/** The engine in its usual place, which needs no question to the shell; else wherever the login user has one. */
-async function findEngine(tunnel: Tunnel, target: SshTarget, journal: Journal): Promise<{ socket: string; engine: EngineInfo }> {
+async function findBuildkitd(tunnel: Tunnel, { target, remote }: { readonly target: SshTarget; readonly remote: string }, journal: Journal): Promise<string> {
+  const where = `${describeTarget(target)}${remote}`
   try {
-    return { socket: tunnel.socket, engine: await askEngine(tunnel.socket) }
+    await greetBuildkitd(tunnel.socket, where)
+    return tunnel.socket
   } catch (first) {
-    const { stdout, stderr } = await askShell(tunnel, findEngineScript)
-    const search = readEngineSearch(stdout)
-    const other = `${tunnel.socket.replace(/\.sock$/, '')}-e.sock`
-    const [usable] = search.usable
-    // Noted as a connection of its own, which post can make again without the first.
-    if (usable !== undefined) journal.note({ kind: 'tunnel', node: describeTarget(target), config: tunnel.config, local: other, remote: usable })
-    if (usable !== undefined && (await forward(tunnel, other, usable))) {
-      try {
-        return { socket: other, engine: await askEngine(other) }
-      } catch {
-        // Told below with what the first attempt and the shell said.
-      }
-    }
-    const words = `${stderr}\n${tunnel.words()}`
-    throw explainNoEngine(target, search, words.trim() || String(first))
+    // A server that forbids forwarding says only that it could not open the channel.
+    const socket = /open failed/i.test(tunnel.words()) ? await relayedSocket(tunnel, { target, remote }, journal) : undefined
+    if (socket === undefined || !(await greetBuildkitd(socket, where).then(() => true, () => false))) throw first
+    return socket
   }
 }
 

@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { run } from './process.ts'
 import { sleep } from './time.ts'
 
-/** What we start that may outlive us. */
-const ours = new Set(['ssh', 'ssh-agent', 'buildx', 'docker-buildx'])
+/** What we start that may outlive us; `node` is the relay. */
+const ours = new Set(['node', 'ssh', 'ssh-agent', 'buildx', 'docker-buildx'])
 
 /**
  * Ends every process of ours that names `dir` in its command line: agents and tunnels, also those that a killed run

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Node } from '../../../src/nodes/node.ts'
 import { watchNode } from '../../../src/nodes/watch.ts'
 
-const pace = { interval: 5, deadline: 5, silence: 40 }
+const pace = { interval: 5, deadline: 5, patience: 40 }
 const node = (fields: Partial<Node>): Node => ({ spec: { name: 'n', endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }, driver: 'docker-container', socket: '', platforms: [], native: [], took: 0, ...fields })
 const still = (ms: number) => new Promise((resolve) => setTimeout(() => resolve('still there'), ms))
 
@@ -13,7 +13,7 @@ describe('watchNode', () => {
 
   test('what is silent for too long is lost', async () => {
     const ping = () => Promise.reject(new Error('no answer'))
-    expect(await watchNode(node({ ping }), new AbortController().signal, pace)).toMatch(/^nothing has answered behind its connection for/)
+    expect(await watchNode(node({ ping }), new AbortController().signal, pace)).toMatch(/^nothing has answered behind the connection for/)
   })
 
   test('what misses a ping now and then is not, and nobody is asked after the end', async () => {
