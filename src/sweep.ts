@@ -3,7 +3,8 @@ import { openPackages, type PackagesWorld } from './packages/open.ts'
 import { openRunBook, openRuns, type RunBook } from './packages/runs.ts'
 import { readSweepInputs, type SweepInputs } from './packages/sweep-inputs.ts'
 import { renderSweep } from './packages/sweep-report.ts'
-import type { Result } from './packages/sweep-result.ts'
+import { reasonOf } from './packages/place.ts'
+import { beginResult, type Result } from './packages/sweep-result.ts'
 import { sweep } from './packages/sweep.ts'
 import type { Event } from './plan/event.ts'
 import { sweepInputs } from './plan/input-names.ts'
@@ -11,7 +12,7 @@ import { InputError, type Mistake } from './plan/mistake.ts'
 import { checkNames } from './plan/unknown-inputs.ts'
 import { openClients } from './registry/clients.ts'
 import { readLogins } from './registry/default-login.ts'
-import type { Repository } from './registry/reference.ts'
+import { formatRepository, type Repository } from './registry/reference.ts'
 import { describeMistakes } from './report/mistakes.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
@@ -48,10 +49,15 @@ interface One {
   readonly runs: RunBook
 }
 
+/** One that cannot even be opened is no reason to leave out the others. */
 async function sweepOne({ repository, inputs, event, packages, until, runs }: One): Promise<Result> {
-  const client = await openClients(packages.registries)(repository.registry)
-  const place = await openPackages(packages, { repository, client, until, mark: `${event.runId}-${event.runAttempt}-sweep` })
-  return await sweep(place, inputs, runs)
+  try {
+    const client = await openClients(packages.registries)(repository.registry)
+    const place = await openPackages(packages, { repository, client, until, mark: `${event.runId}-${event.runAttempt}-sweep` })
+    return await sweep(place, inputs, runs)
+  } catch (error) {
+    return { ...beginResult(formatRepository(repository), inputs.dryRun), kept: [{ subject: '', reason: reasonOf(error) }] }
+  }
 }
 
 async function tell(results: readonly Result[]): Promise<void> {

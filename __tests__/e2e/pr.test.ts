@@ -164,6 +164,13 @@ describe('releases', () => {
     expect(second.digests.intermediate).not.toEqual(first.digests.intermediate)
   })
 
+  test('leave of what each platform pushed only what the index needs', async () => {
+    for (const { image, digests, post } of [first, second]) {
+      expect([post.code, post.warnings]).toEqual([0, []])
+      for (const digest of digests.intermediate) expect(await stored(farm, image, digest)).toBeUndefined()
+    }
+  })
+
   test('share no digest with a pull request that came out of their cache', async () => {
     expect(request.main.summary).toMatch(/\| linux\/amd64 \|.*\| 1 of 1 \|/)
     expect(all(request.digests).filter((digest) => [...all(first.digests), ...all(second.digests)].includes(digest))).toEqual([])
@@ -179,6 +186,7 @@ describe('what post deletes', () => {
   let refused: Played
   let gone: Played
   let unreachable: Played
+  let undeletable: Played
 
   beforeAll(async () => {
     const pathOf = (image: string) => image.slice(image.indexOf('/') + 1)
@@ -194,9 +202,10 @@ describe('what post deletes', () => {
       { ...pullRequest, between: (image) => farm.registry.fault({ status: 405, method: 'DELETE', match: pathOf(image), body: '{"errors":[{"code":"UNSUPPORTED"}]}' }) },
       { ...pullRequest, between: (image, main) => fetch(`http://${farm.registry.host}/v2/${pathOf(image)}/manifests/${tagOf(main)}`, { method: 'DELETE' }) },
       { ...pullRequest, between: (image) => farm.registry.fault({ status: 403, match: pathOf(image) }) },
+      { ref: 'refs/tags/v3.0.0', between: (image) => farm.registry.fault({ status: 405, method: 'DELETE', match: pathOf(image), body: '{"errors":[{"code":"UNSUPPORTED"}]}' }) },
     ]
     const played = await severalAtATime(scenes, play, 3)
-    ;[always, moved, refused, gone, unreachable] = played as [Played, Played, Played, Played, Played]
+    ;[always, moved, refused, gone, unreachable, undeletable] = played as [Played, Played, Played, Played, Played, Played]
     await farm.registry.clearFaults()
   })
 
@@ -220,6 +229,10 @@ describe('what post deletes', () => {
     expect([refused.post.code, withoutCaches(await storedTags(farm, refused.image))]).toEqual([0, [tag]])
   })
 
+  test('nothing of a release there, without a word: it would be said of every release', () => {
+    expect([undeletable.post.code, undeletable.post.warnings, undeletable.post.log]).toEqual([0, [], expect.not.stringContaining('Kept')])
+  })
+
   test('nothing where it cannot even look: a warning', () => {
     expect([unreachable.post.code, unreachable.post.warnings]).toEqual([0, [expect.stringMatching(/^Kept \S+:pr-\d+: .*403/)]])
   })
@@ -229,6 +242,6 @@ describe('what post deletes', () => {
   })
 
   test('the nodes are left clean whatever the registry says', async () => {
-    for (const { job } of [always, moved, refused, gone, unreachable]) expect(await leftovers(farm, job)).toEqual([])
+    for (const { job } of [always, moved, refused, gone, unreachable, undeletable]) expect(await leftovers(farm, job)).toEqual([])
   })
 })

@@ -6,6 +6,8 @@ import { openForgejoPackages } from '../../src/packages/forgejo.ts'
 import { openOciPackages } from '../../src/packages/oci.ts'
 import { removeOwn } from '../../src/packages/own.ts'
 import { openPlace } from '../../src/packages/place.ts'
+import { openRunBook } from '../../src/packages/runs.ts'
+import { sweep } from '../../src/packages/sweep.ts'
 import { openRegistry, type RegistryClient } from '../../src/registry/client.ts'
 import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages-oci/images.ts'
 import { attachFarm, type Farm } from './world.ts'
@@ -111,6 +113,23 @@ describe.each(Object.keys(places))('%s', (place) => {
     expect(await hands.tags()).toEqual(['v1', 'v2'])
     expect([...(await hands.missing('v1')), ...(await hands.missing('v2'))]).toEqual([])
     for (const part of [temporary.index, ...temporary.children, ...temporary.intermediates]) expect(await hands.digest(part.digest)).toBeUndefined()
+  })
+
+  test('a sweep for a run takes its images, and its tag off what somebody gave another', async () => {
+    const { hands, api, client, repository } = open()
+    const [release, temporary, promoted] = [makeImage('release'), makeImage('4711-1-x'), makeImage('4711-1-y')]
+    await hands.push(release, ['v1'])
+    await hands.push(temporary, ['pr-4711'])
+    await hands.push(promoted, ['pr-4711-full', 'v2'])
+    const clock = { now: Date.now, sleep: () => Promise.resolve() }
+    const runs = openRunBook(() => Promise.reject(new Error('no run is asked for')), () => ({ now: Date.now(), olderThan: 0, runId: '4711' }))
+    const result = await sweep(openPlace({ api, registry: client, repository, name: repository, clock, until: Infinity }), { tags: ['pr-*'], untagged: true, dryRun: false, runId: '4711' }, runs)
+    expect(result).toMatchObject({ restored: [], audit: { tags: 2, broken: [] } })
+    expect(await hands.tags()).toEqual(['v1', 'v2'])
+    // What no tag names is seen by a sweep only where the forge lists it.
+    const seen = [temporary.index, ...temporary.children, ...(api.kind === 'forgejo' ? temporary.intermediates : [])]
+    for (const part of seen) expect(await hands.digest(part.digest)).toBeUndefined()
+    for (const image of [release, promoted]) for (const part of [image.index, ...image.children]) expect(await hands.digest(part.digest)).toBe(part.digest)
   })
 
   test('an image that somebody gave another tag keeps it', async () => {

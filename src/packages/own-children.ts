@@ -1,12 +1,12 @@
 import { judge } from './family.ts'
 import { lookAround, neededByTags, tagsOn } from './look.ts'
-import { heed, keptBy, locate, mostTags, type Work } from './own-work.ts'
+import { heed, keptBy, mostTags, type Work } from './own-work.ts'
 import { checkTime, notYet, readVersion } from './place.ts'
 
 /** Deletes what bears no tag and is needed by nobody else. */
 export async function removeAll(work: Work, digests: readonly string[]): Promise<void> {
   if (digests.length === 0) return
-  await recheck(work, digests)
+  await recheck(work)
   for (const digest of digests.filter((one) => !work.spared.has(one))) {
     try {
       checkTime(work.place)
@@ -31,10 +31,9 @@ async function removeOne(work: Work, digest: string): Promise<void> {
   removed.set(digest, now ?? listed)
 }
 
-/** The second list, which has to show that the index is gone, and the registry's tags: who needs any of it by now? */
-async function recheck(work: Work, digests: readonly string[]): Promise<void> {
-  const { place, own, family } = work
-  if (digests === family.children) await locate(work, [...digests, ...family.intermediates])
+/** By the registry's tags: who needs any of it by now? */
+async function recheck(work: Work): Promise<void> {
+  const { place, own } = work
   work.look = await lookAround(place, mostTags, work.look)
   const ours = new Set(own.tags.map(({ tag }) => tag))
   const leaving = (tag: string) => ours.has(tag) && work.removed.has(work.look.digests.get(tag) ?? '')

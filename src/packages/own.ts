@@ -42,6 +42,8 @@ async function removeFamily(work: Work): Promise<void> {
   const onGithub = place.api.kind === 'github'
   await removeIndexes(work)
   if (!onGithub) await removeAll(work, family.intermediates)
+  // The second list, which has to show that the indexes are gone.
+  if (family.children.length > 0) await locate(work, [...family.children, ...family.intermediates])
   await removeAll(work, family.children)
   await restoreNeeded(work)
   if (onGithub) await removeAll(work, await withoutEvidence(place, family.intermediates))

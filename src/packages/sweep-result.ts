@@ -21,6 +21,10 @@ export interface Result {
   readonly pages: () => number
 }
 
+export function beginResult(name: string, dryRun: boolean, pages: () => number = () => 0): Result {
+  return { name, deleted: [], kept: [], restored: [], blobs: new Map(), audit: undefined, dryRun, pages }
+}
+
 /** Digest → bytes of all that a manifest needs. */
 export async function measure({ registry, repository }: Place, digest: string): Promise<ReadonlyMap<string, number>> {
   try {

@@ -7,7 +7,7 @@ import { runOfTag } from './run-of.ts'
 import type { RunBook } from './runs.ts'
 import { auditTags, restoreNeeded } from './sweep-audit.ts'
 import { glance, isDoomedTag, mark, openSweep, plan, type Planned, type Sweeping, type SweepRequest } from './sweep-marks.ts'
-import { measure, type Result } from './sweep-result.ts'
+import { beginResult, measure, type Result } from './sweep-result.ts'
 
 /**
  * Removes what dead runs left in one repository. Lists twice before it deletes anything, and again once the images under
@@ -16,7 +16,7 @@ import { measure, type Result } from './sweep-result.ts'
  */
 export async function sweep(place: Place, request: SweepRequest, runs: RunBook): Promise<Result> {
   const sweeping = openSweep({ place, request, runs })
-  const result: Result = { name: place.name, deleted: [], kept: [], restored: [], blobs: new Map(), audit: undefined, dryRun: request.dryRun, pages: () => sweeping.pages }
+  const result = beginResult(place.name, request.dryRun, () => sweeping.pages)
   try {
     await mark(sweeping)
     await mark(sweeping)
