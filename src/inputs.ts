@@ -21,7 +21,7 @@ import { InputError, shorten, type Mistake, type Report } from './plan/mistake.t
 import { readNaming } from './plan/naming.ts'
 import { readEnabled } from './plan/oci.ts'
 import { readPlatforms, type Platform } from './plan/platform.ts'
-import { checkSections, readRegistries, type RegistryHosts } from './plan/registries.ts'
+import { checkReach, checkSections, readRegistries, type RegistryHosts } from './plan/registries.ts'
 import { allRepositories, applyTags } from './plan/tags.ts'
 import { checkNames } from './plan/unknown-inputs.ts'
 import { checkTagsDiffer, checkVariantName, readVariants, type VariantDraft } from './plan/variants.ts'
@@ -123,6 +123,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   checkTogether(settings, { push, images: variants.flatMap(({ images }) => images).length, platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
   const registries = await readRegistries(text('registries'), source.files, report)
   checkSections(text('buildkitd-config-inline'), registries, report)
+  checkReach(text('buildkitd-config-inline'), variants.flatMap(({ images }) => images), report)
   const cache = readCache({ text, env, workspace: event.workspace, proposal: event.trust !== 'trusted', report })
   const inputs: Inputs = {
     ...where,

@@ -26,8 +26,8 @@ import { openPackagesWorld } from './sys/packages-world.ts'
 import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
 import { identifyProcess } from './sys/processes.ts'
 import { loadHosts } from './sys/registry-hosts.ts'
+import './sys/umask.ts'
 
-process.umask(0o077)
 // What a step prints passes through and is garbage at once; on a large machine V8 would let it pile up.
 setFlagsFromString('--optimize-for-size')
 

@@ -10,8 +10,8 @@ import { openAskRun, openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 import { readHosts } from './sys/registry-hosts.ts'
+import './sys/umask.ts'
 
-process.umask(0o077)
 // Whoever cancels a post step waits for a moment before it is killed, and that moment is used.
 const cancel = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => cancel.abort())

@@ -94,8 +94,8 @@ export async function run(request: RunRequest): Promise<RunResult> {
     return { plan: { ...plan, targets: [], lanes: [] }, lanes: [], published: [], builder: builder.name, buildxConfig: join(dir, 'buildx'), notes: warnings }
   }
   log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
-  const onPushed = ({ variant }: Target, digest: string) => variant.images.forEach((repository) => inputs.push && journal.note({ kind: 'manifest', ...repository, digest, ours: true }))
-  const { results: lanes, notes } = await buildLanes({ ...shared, lanes: plan.lanes, pool, builder, fallback: inputs.fallback, log, onPushed })
+  const onPush = noteOnce(inputs.push ? journal : undefined)
+  const { results: lanes, notes } = await buildLanes({ ...shared, lanes: plan.lanes, pool, builder, fallback: inputs.fallback, log, onPush })
   removeSecrets(dir)
   failIfAny(lanes, request.signal)
   const lost = lanes.flatMap(({ lostCaches }) => lostCaches.map(({ target, error }) => `The cache of ${target ?? 'a target'} could not be kept: ${error}`))
@@ -116,6 +116,15 @@ export function keepDaemons(outcomes: readonly Outcome[], { inputs, event }: Pic
   const nodes = outcomes.flatMap(({ node }) => node ?? [])
   const kept = planKept(nodes, { scope: scopeOf(event), trust })
   return { ...kept, outcomes: outcomes.map((outcome) => ({ ...outcome, ...(outcome.node && { node: kept.nodes[nodes.indexOf(outcome.node)] ?? outcome.node }) })) }
+}
+
+/** A digest is told when its push begins, and again when the call is over. */
+function noteOnce(journal: Journal | undefined): (target: Target, digest: string) => void {
+  const noted = new Set<string>()
+  return ({ id, variant }, digest) => {
+    if (!noted.has(`${id} ${digest}`)) variant.images.forEach((repository) => journal?.note({ kind: 'manifest', ...repository, digest, ours: true }))
+    noted.add(`${id} ${digest}`)
+  }
 }
 
 function failIfAny(lanes: readonly LaneResult[], signal: AbortSignal): void {

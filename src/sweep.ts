@@ -18,6 +18,7 @@ import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
+import './sys/umask.ts'
 
 /** Jobs of GitHub end after six hours; what is left by then is for the next sweep. */
 const longest = 5 * 3_600_000

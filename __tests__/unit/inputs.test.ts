@@ -64,6 +64,11 @@ test('nothing but an image: the local engine, its own platform', async () => {
   expect(nodes).toEqual([{ name: 'local', endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }])
 })
 
+test('variants keep their order, also where their names are numbers', async () => {
+  const { variants } = await read({ variants: '22: {}\n20: {}\nslim: {}\n"18": {}' })
+  expect(variants.map(({ name }) => name)).toEqual(['22', '20', 'slim', '18'])
+})
+
 test('variants are laid over the step', async () => {
   const { variants } = await read({
     variants: 'slim: {build-args: EXTRAS=, platforms: linux/amd64, file: app/prod.Dockerfile}\nfull:\n  build-args: {EXTRAS: all, PYTHON: 3.10}\n  labels:\n    - a=2\n  tag-suffix: ""\n  target: full',

@@ -36,10 +36,12 @@ export function explainLane(end: LaneEnd): Failure {
   if (end.lost !== undefined) {
     return new Failure('node', `The connection to node ${node} ended during the build of ${what}`, 'Check that the machine is up, and its memory and disk; then run the job again.', tail([end.lost, brief]))
   }
-  if (/no space left on device/i.test([error, ...(cause?.output ?? [])].join('\n'))) {
+  const ofStep = cause !== undefined && /^process ".*" did not complete successfully|exit code: \d+/s.test(brief)
+  // What the command of a step says in its own text is no word of the system's; the last words of what it called are.
+  if ((!ofStep && /no space left on device/i.test(error)) || cause?.output.some((line) => /no space left on device$/i.test(line))) {
     return new Failure('node', `Node ${node} is out of disk space (${what})`, 'On the node, `docker system df` shows what takes it, `docker builder prune` and `docker image prune` free it.', tail([...(cause?.output ?? []), brief]))
   }
-  if (cause !== undefined && /^process ".*" did not complete successfully|exit code: \d+/s.test(brief)) {
+  if (ofStep) {
     return new Failure('build', `${what}: ${firstLine(cause.name)} failed: ${firstLine(brief)}`, 'The lines above are the last that the step printed; the whole log has the rest.', tail(cause.output))
   }
   if (boots.test(error)) return new Failure('busy', `BuildKit is being started on node ${node} by another call`, 'Run the job again.', tail([brief]))

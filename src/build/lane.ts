@@ -32,6 +32,8 @@ export interface LaneRequest extends BuildxRequest {
   readonly builder: string
   /** Settles when the node can no longer be counted on, with the reason. */
   readonly lost: Promise<string>
+  /** Hears of every digest as its push begins, whatever becomes of the call; more than once. */
+  readonly onPush: (target: Target, digest: string) => void
   /** Tells lines; undefined, or what to wait for before more is told. */
   readonly emit: Read
 }
@@ -66,6 +68,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   const progress = followProgress(
     lane.targets.map((target) => ({ id: target.id, label: labelOf(target) })),
     (line) => told.push(line),
+    (id, digest) => lane.targets.filter((target) => target.id === id).forEach((target) => request.onPush(target, digest)),
   )
   const read = (lines: readonly string[]) => {
     lines.forEach(progress.read)
@@ -96,7 +99,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
 export async function runBuildx({ buildx, dir, workspace, signal, env: more, settings, lost }: BuildxRequest & { readonly lost?: Promise<string> }, args: readonly string[], read: Read, hear?: (text: string) => void): Promise<number> {
   const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker'), ...more })
   // Every path in the definition is one the author gave us, so bake need not ask about each.
-  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], { cwd: workspace, env, stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'] })
+  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], { cwd: workspace, env, stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'], writesForJob: settings.exports.length > 0 })
   child.stdout?.setEncoding('utf8').on('data', (text: string) => hear?.(text))
   let grace: NodeJS.Timeout | undefined
   const end = (patience: number) => {

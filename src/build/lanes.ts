@@ -3,7 +3,7 @@ import type { Pool } from '../nodes/pool.ts'
 import { watchNode } from '../nodes/watch.ts'
 import type { FallbackWord } from '../plan/fallback.ts'
 import { moveTargets } from '../plan/move.ts'
-import { groupLanes, labelOf, type Lane, type Target } from '../plan/targets.ts'
+import { groupLanes, labelOf, type Lane } from '../plan/targets.ts'
 import { Failure } from '../report/failure.ts'
 import type { Log } from '../sys/log.ts'
 import { sleep, unlessAborted } from '../sys/time.ts'
@@ -15,8 +15,6 @@ export interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lo
   readonly builder: Builder
   readonly fallback: readonly FallbackWord[]
   readonly log: Log
-  /** Hears of every digest as soon as a lane has pushed it, whatever becomes of the others. */
-  readonly onPushed: (target: Target, digest: string) => void
 }
 
 export interface Lanes {
@@ -41,7 +39,7 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
   async function follow(lane: Lane, trail: readonly Failure[], tries = 0): Promise<void> {
     const { failure, ...result } = await buildWatched({ ...request, name: `call-${calls++}` }, lane)
     const wait = patience[tries]
-    for (const { target, digest } of result.built) if (digest !== '') request.onPushed(target, digest)
+    for (const { target, digest } of result.built) if (digest !== '') request.onPush(target, digest)
     if (!failure) results.push(result)
     else if (request.signal.aborted || results.some((one) => one.failure)) results.push({ ...result, failure })
     else if (failure.kind === 'busy' && wait !== undefined) {

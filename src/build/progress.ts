@@ -34,6 +34,8 @@ export interface Progress {
   readonly words: () => readonly string[]
 }
 
+/** BuildKit's words (moby/buildkit, util/push/push.go), once before and once after. */
+const pushing = /^pushing manifest for .*@(sha256:[0-9a-f]{64})$/
 const keptOutput = 20
 const keptWords = 30
 const longestPartial = 1 << 16
@@ -54,8 +56,10 @@ interface State {
 /**
  * Follows one lane: tells each step, its output and its end as they come, one line at a time under the target's label,
  * so that several nodes can talk at once. Keeps only the tail of what steps print, however much it is.
+ *
+ * @param onPush hears of each manifest when its push begins, since a call that fails tells nothing of what it pushed
  */
-export function followProgress(targets: readonly ProgressTarget[], emit: (line: string) => void): Progress {
+export function followProgress(targets: readonly ProgressTarget[], emit: (line: string) => void, onPush?: (target: string, digest: string) => void): Progress {
   const states = new Map<string, State>()
   const words: string[] = []
   const labels = new Map(targets.map(({ id, label }) => [id, label]))
@@ -72,6 +76,10 @@ export function followProgress(targets: readonly ProgressTarget[], emit: (line: 
         const state = noteVertex(states, vertex, targets)
         tellStart(state, tell)
         if (vertex.completed !== undefined) tellEnd(state, tell, ranBefore(states, state))
+      }
+      for (const { vertex, id } of status.statuses) {
+        const digest = pushing.exec(id)?.[1]
+        if (digest !== undefined) states.get(vertex)?.targets.forEach((target) => onPush?.(target, digest))
       }
       for (const { vertex, data } of status.logs) {
         const state = states.get(vertex)

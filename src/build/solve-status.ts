@@ -3,6 +3,7 @@ import { asList, asRecord, asText, isRecord, tryParseJson } from '../plan/json.t
 /** One message of `--progress=rawjson` (moby/buildkit, client/graph.go), as far as we read it. */
 export interface SolveStatus {
   readonly vertexes: readonly Vertex[]
+  readonly statuses: readonly VertexStatus[]
   readonly logs: readonly VertexLog[]
 }
 
@@ -16,6 +17,12 @@ export interface Vertex {
   readonly error: string
 }
 
+/** Work within a vertex, named by what it does: `pushing manifest for …`. */
+export interface VertexStatus {
+  readonly vertex: string
+  readonly id: string
+}
+
 export interface VertexLog {
   readonly vertex: string
   readonly data: Buffer
@@ -27,6 +34,9 @@ export function parseSolveStatus(line: string): SolveStatus | undefined {
   if (!isRecord(message)) return undefined
   return {
     vertexes: asList(message['vertexes']).map(asRecord).map(parseVertex),
+    statuses: asList(message['statuses'])
+      .map(asRecord)
+      .map((status) => ({ vertex: asText(status['vertex']), id: asText(status['id']) })),
     logs: asList(message['logs'])
       .map(asRecord)
       .map((log) => ({ vertex: asText(log['vertex']), data: Buffer.from(asText(log['data']), 'base64') })),

@@ -32,7 +32,7 @@ export async function readNodes(text: string, defaults: NodeDefaults, report: Re
   const told: Report = (mistake) => report({ ...mistake, ...(mistake.given !== undefined && { given: hidePassword(mistake.given) }) })
   const lines = splitLines(text)
   if (lines.length === 0) return nameNodes([{ endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [] }], defaults)
-  const isYaml = /^(-(\s|$)|\[)/.test(lines[0]?.text ?? '')
+  const isYaml = /^(-(\s|$)|---|\[)/.test(lines[0]?.text ?? '')
   const drafts = isYaml ? await readAppend(text, told) : lines.flatMap(({ text: line }) => readLine(line, told))
   const merged = mergeNodes(drafts, told)
   checkDefaults(merged, defaults, report)

@@ -120,7 +120,20 @@ export function tellRegistries({ nodes, spare }: Places, hosts: RegistryHosts): 
 /** A section twice is no TOML: buildkitd would not start. */
 export function checkSections(config: string, hosts: RegistryHosts, report: Report): void {
   for (const host of Object.keys(hosts)) {
-    const section = new RegExp(`^\\s*\\[\\s*registry\\s*\\.\\s*["']${host.replace(/[.[\]]/g, '\\$&')}["']\\s*\\]`, 'im')
-    if (section.test(config)) report({ input, given: host, expected: 'has a section in the configuration of buildkitd too: write everything of it in one of the two' })
+    if (sectionOf(config, host) !== undefined) report({ input, given: host, expected: 'has a section in the configuration of buildkitd too: write everything of it in one of the two' })
   }
+}
+
+/** What only the daemons know of the registry of `image`, the login and the checks after the push would not: they would fail. */
+export function checkReach(config: string, images: readonly { readonly registry: string }[], report: Report): void {
+  for (const host of new Set(images.map(({ registry }) => registry))) {
+    const key = /^\s*(http|insecure|ca)\s*=/m.exec(sectionOf(config, host) ?? '')?.[1]
+    if (key !== undefined) report({ input: 'buildkitd-config-inline', given: `[registry."${host}"] ${key}`, expected: `would be known to the daemons alone: write it as \`registries: {${host}: {${key}: …}}\`, which the login and the checks read too` })
+  }
+}
+
+/** The lines below `[registry."host"]`, up to the next section. */
+function sectionOf(config: string, host: string): string | undefined {
+  const name = host.replace(/[.[\]]/g, '\\$&')
+  return new RegExp(`^\\s*\\[\\s*registry\\s*\\.\\s*["']${name}["']\\s*\\]([^\\n]*(?:\\n(?!\\s*\\[)[^\\n]*)*)`, 'im').exec(config)?.[1]
 }

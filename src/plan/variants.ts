@@ -4,7 +4,7 @@ import { readRecord, splitList, splitRecords, type Entry, type Env } from './lis
 import { didYouMean, shorten, type Report } from './mistake.ts'
 import { readEnabled } from './oci.ts'
 import { readPlatforms, type Platform } from './platform.ts'
-import { readYaml } from './yaml.ts'
+import { readKeys, readYaml } from './yaml.ts'
 
 /** What one variant asks for, before its paths and tags are made. */
 export interface VariantDraft {
@@ -37,8 +37,9 @@ export async function readVariants(text: string, step: VariantDraft, env: Env, r
     report({ input, given: shorten(text), expected: `is not a map of variants: ${mapForm}` })
     return []
   }
-  checkNames(Object.keys(yaml), report)
-  return Object.entries(yaml).map(([name, entry]) => readVariant(name, entry, step, env, report))
+  const names = await readKeys(text)
+  checkNames(names, report)
+  return names.map((name) => readVariant(name, yaml[name], step, env, report))
 }
 
 function checkNames(names: readonly string[], report: Report): void {

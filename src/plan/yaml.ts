@@ -16,3 +16,10 @@ export async function readYaml(input: string, text: string, report: Report): Pro
     return undefined
   }
 }
+
+/** The keys of a map that `readYaml` has read, as they are written: an object puts those that are numbers first. */
+export async function readKeys(text: string): Promise<readonly string[]> {
+  const { FAILSAFE_SCHEMA, load, realMapTag } = await import('js-yaml')
+  const map = load(text, { schema: FAILSAFE_SCHEMA.withTags(realMapTag) })
+  return map instanceof Map ? [...map.keys()].map(String) : []
+}

@@ -17,12 +17,14 @@ export async function findBuildx(): Promise<Buildx> {
   // An empty entry of PATH means the workspace, where a directory may well be called `buildx`.
   const dirs = path.split(delimiter).filter((dir) => dir !== '')
   const places = [...dirs.map((dir) => join(dir, 'buildx')), ...[...plugins, ...dirs].map((dir) => join(dir, 'docker-buildx'))]
+  let old = ''
   for (const command of places.filter((place) => existsSync(place))) {
     const version = await askVersion(command)
     if (version === undefined) continue
-    if (isOlder(version, oldest)) throw new Failure('node', `buildx ${version} (${command}) is too old: ${oldest} or newer is needed`, 'Install a newer `docker-buildx-plugin` from Docker’s packages, or use a runner image that has one.')
-    return { command, version }
+    if (!isOlder(version, oldest)) return { command, version }
+    old ||= `${version} (${command})`
   }
+  if (old !== '') throw new Failure('node', `buildx ${old} is too old: ${oldest} or newer is needed`, 'Install a newer `docker-buildx-plugin` from Docker’s packages, or use a runner image that has one.')
   throw new Failure('node', 'This runner has no buildx', 'Install it in the job image (Debian and Ubuntu: `docker-buildx`; Docker: `docker-buildx-plugin`), or use a runner image that has it.')
 }
 

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { constants } from 'node:os'
+import { jobUmask } from './umask.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -48,16 +49,23 @@ export interface StartOptions {
   readonly stdio?: StdioOptions
   /** A process group of its own that outlives us: for what later steps and the post step still need. */
   readonly detached?: boolean
+  /** What it writes is for the job, and gets the job's own umask. */
+  readonly writesForJob?: boolean
 }
 
 /** Starts a process from an argv array, never through a shell. */
 export function start(command: string, args: readonly string[], options: StartOptions = {}): ChildProcess {
-  return spawn(command, [...args], {
-    env: options.env ?? (options.detached ? lastingEnv() : inheritedEnv()),
-    stdio: options.stdio ?? 'ignore',
-    detached: options.detached ?? false,
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
-  })
+  const ours = process.umask(options.writesForJob ? jobUmask : 0o077)
+  try {
+    return spawn(command, [...args], {
+      env: options.env ?? (options.detached ? lastingEnv() : inheritedEnv()),
+      stdio: options.stdio ?? 'ignore',
+      detached: options.detached ?? false,
+      ...(options.cwd !== undefined && { cwd: options.cwd }),
+    })
+  } finally {
+    process.umask(ours)
+  }
 }
 
 /** Resolves with the exit code once the process has ended and its pipes are drained; rejects if it never started. */

@@ -99,6 +99,15 @@ describe('followProgress', () => {
     expect(told).toEqual(['arm │ [2/2] RUN x', 'arm │ [2/2] one', 'arm │ [2/2] done 1.0 s', 'arm │ [2/2] two', 'arm │ [2/2] three'])
   })
 
+  test('a push is heard of when it begins, for the target whose it is', () => {
+    const heard: string[] = []
+    const progress = followProgress([{ id: 'amd', label: 'amd' }, { id: 'arm', label: 'arm' }], () => undefined, (target, digest) => heard.push(`${target} ${digest}`))
+    const digest = `sha256:${'1'.repeat(64)}`
+    const status = (id: string) => JSON.stringify({ statuses: [{ id, vertex: 'sha256:a', started: t(1) }] })
+    ;[vertex({ name: '[arm] exporting to image', started: t(0) }), status(`exporting manifest ${digest}`), status(`pushing manifest for r/acme/app@${digest}`)].forEach((line) => progress.read(line))
+    expect(heard).toEqual([`arm ${digest}`])
+  })
+
   test('a character in two parts is one character', () => {
     const name = '[2/2] RUN x'
     const [head, tail] = [Buffer.from('caf\u00e9\n').subarray(0, 4), Buffer.from('caf\u00e9\n').subarray(4)]

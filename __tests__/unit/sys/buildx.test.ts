@@ -31,4 +31,14 @@ describe('findBuildx', () => {
     process.env['PATH'] = ['a', 'b', 'c'].map((name) => join(dir, name)).join(':')
     expect(await findBuildx()).toEqual({ command: join(dir, 'c/docker-buildx'), version: '0.30.1' })
   })
+
+  test('passes over one that is too old, and names it where there is no other', async () => {
+    put('a/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.11.2 abc\n')
+    put('b/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')
+    process.env['DOCKER_CONFIG'] = join(dir, 'docker')
+    process.env['PATH'] = ['a', 'b'].map((name) => join(dir, name)).join(':')
+    expect(await findBuildx()).toMatchObject({ version: '0.30.1' })
+    rmSync(join(dir, 'b'), { recursive: true })
+    await expect(findBuildx()).rejects.toThrow(`buildx 0.11.2 (${join(dir, 'a/buildx')}) is too old`)
+  })
 })
