@@ -55,7 +55,7 @@ async function find({ list }: UntagOptions, digest: string): Promise<Version | u
 }
 
 /** PURE: the same image under another digest. Only OCI's manifests have annotations, so Docker's become such. */
-export function markedCopy(bytes: Uint8Array, mediaType: string, mark: string): { readonly bytes: Uint8Array<ArrayBuffer>; readonly mediaType: string; readonly digest: string } {
+function markedCopy(bytes: Uint8Array, mediaType: string, mark: string): { readonly bytes: Uint8Array<ArrayBuffer>; readonly mediaType: string; readonly digest: string } {
   const document = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
   const type = { [dockerList]: ociIndex, [dockerManifest]: ociManifest }[mediaType] ?? mediaType
   const annotations = { ...asRecord(document['annotations']), [nonceAnnotation]: mark }

@@ -15,14 +15,14 @@ export function keptUndeletable(what: string, error: RegistryError, registry: st
   return new Kept(`${what} (${error.message}). ${referred ? 'An index still refers to it: it can go after that one.' : wayOutOf(registry)}`, error, !referred)
 }
 
-interface Place {
+interface Hint {
   readonly hosts: RegExp
   readonly permission?: string
   readonly wayOut?: string
 }
 
 /** Names only choose words here; what is done is found out from the registry's answers. */
-const places: readonly Place[] = [
+const hints: readonly Hint[] = [
   {
     hosts: /^docker\.io$/,
     permission: 'Docker Hub deletes with an access token that has the scope `Read, Write, Delete`',
@@ -47,10 +47,10 @@ const places: readonly Place[] = [
 ]
 
 function permissionFor(registry: string): string {
-  return `${places.find(({ hosts }) => hosts.test(registry))?.permission ?? 'Give the login the right to delete: the action `delete` of a token server, `Delete Artifact` and `Delete Tag` of a Harbor robot account, `write:package` of a Forgejo or Gitea token'}.`
+  return `${hints.find(({ hosts }) => hosts.test(registry))?.permission ?? 'Give the login the right to delete: the action `delete` of a token server, `Delete Artifact` and `Delete Tag` of a Harbor robot account, `write:package` of a Forgejo or Gitea token'}.`
 }
 
 function wayOutOf(registry: string): string {
-  const known = places.find(({ hosts }) => hosts.test(registry))?.wayOut
+  const known = hints.find(({ hosts }) => hosts.test(registry))?.wayOut
   return `${known ?? 'Switch deletion on where the registry runs (for distribution `REGISTRY_STORAGE_DELETE_ENABLED=true`), delete it by hand there, or let a retention rule do it'}.`
 }

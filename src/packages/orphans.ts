@@ -20,7 +20,7 @@ export async function findOrphans({ place, facts }: Sweeping, items: ReadonlyMap
 }
 
 /** PURE: what an in-toto statement is about, and the run that its provenance names as the builder. */
-export function readStatement(bytes: Uint8Array): { readonly subjects: readonly string[]; readonly run: string | undefined } {
+function readStatement(bytes: Uint8Array): { readonly subjects: readonly string[]; readonly run: string | undefined } {
   const statement = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
   const predicate = asRecord(statement['predicate'])
   const builder = asText(asRecord(asRecord(predicate['runDetails'])['builder'])['id']) || asText(asRecord(predicate['builder'])['id'])

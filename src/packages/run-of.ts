@@ -27,7 +27,7 @@ export type Judged = { readonly dead: true } | { readonly dead: false; readonly 
 
 const day = 24 * 3_600_000
 /** A run lasts 35 days at most, and may be started again for 30. */
-export const longestLife = 65 * day
+const longestLife = 65 * day
 /** GitHub's ids passed this in 2020; the numbers of pull requests have not. */
 const certainlyRunId = 1_000_000_000n
 

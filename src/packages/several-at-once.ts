@@ -1,5 +1,5 @@
 /** As many as registries bear from one client, and as keep a slow line busy. */
-export const mostAtOnce = 8
+const mostAtOnce = 8
 
 /** Does the work for all items, a few at a time; the first failure ends it. The results keep the order. */
 export async function severalAtOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>, most = mostAtOnce): Promise<R[]> {

@@ -14,7 +14,7 @@ export interface Survey {
  * Reads the list until it has shown all that is wanted, and everything that is newer. That takes one page where the list
  * is in order, since what a run pushed is near its top; the whole list where it is not.
  */
-export async function survey(api: PackageApi, wanted: ReadonlySet<string>, gone: ReadonlyMap<string, Version>, all = false): Promise<Survey> {
+export async function survey(api: PackageApi, wanted: ReadonlySet<string>, gone: ReadonlyMap<string, Version>): Promise<Survey> {
   const found = new Map<string, Version>()
   const others: Version[] = []
   const ghosts: string[] = []
@@ -30,7 +30,7 @@ export async function survey(api: PackageApi, wanted: ReadonlySet<string>, gone:
       else others.push(version)
     }
     const oldest = Math.min(...[...found.values(), ...gone.values()].map(({ id }) => Number(id)))
-    if (!all && ordered && found.size === wanted.size && last < oldest) break
+    if (ordered && found.size === wanted.size && last < oldest) break
   }
   const oldest = Math.min(...[...found.values(), ...gone.values()].map(({ id }) => Number(id)))
   return { found, ghosts, others: ordered ? others.filter(({ id }) => !(Number(id) < oldest)) : others }

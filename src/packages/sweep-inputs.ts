@@ -37,7 +37,7 @@ export function readSweepInputs(input: (name: string) => string, event: Event, r
 const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
 /** `3 days`, `12 hours`, `90m`, `2 weeks` → milliseconds. */
-export function readAge(text: string, report: Report): number {
+function readAge(text: string, report: Report): number {
   const [, count = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)$/i.exec(text.trim()) ?? []
   const length = units[unit.charAt(0).toLowerCase()]
   if (count !== '' && length !== undefined) return Number(count) * length

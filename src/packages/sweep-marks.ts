@@ -80,7 +80,7 @@ export interface Planned extends Plan {
 }
 
 /** What is known now, as one picture. Decides nothing. */
-export function itemsOf({ seen, removed, facts, look, place }: Sweeping): Map<string, Item> {
+function itemsOf({ seen, removed, facts, look, place }: Sweeping): Map<string, Item> {
   const tags = new Map<string, string[]>()
   for (const [tag, digest] of look.digests) tags.set(digest, [...(tags.get(digest) ?? []), tag])
   const items = new Map<string, Item>()
@@ -98,6 +98,7 @@ export async function plan(sweeping: Sweeping): Promise<Planned> {
   const { request, runs, facts, claimed, spared, needed } = sweeping
   const items = itemsOf(sweeping)
   await runs.learn([...items.values()].flatMap(({ tags }) => tags.filter((tag) => matches(tag, request.tags)).flatMap((tag) => runOfTag(tag) ?? [])))
+  await learnHidden(sweeping, items)
   const isDead = (run: string | undefined) => run !== undefined && runs.judge(run).dead
   const input = {
     items: withHidden(sweeping, items),
@@ -114,11 +115,27 @@ export async function plan(sweeping: Sweeping): Promise<Planned> {
   return { ...planSweep(input), items: input.items }
 }
 
-/** Where lists show tagged manifests only, what is under temporary ones has to be added. */
+/** Where lists show tagged manifests only, what is under temporary ones has to be read. */
+async function learnHidden(sweeping: Sweeping, items: ReadonlyMap<string, Item>): Promise<void> {
+  const { place, facts } = sweeping
+  if (place.api.kind === 'github') return
+  const temporary = [...items.values()].filter(({ digest, tags }) => tags.some((tag) => isDoomedTag(sweeping, tag, facts.get(digest))))
+  await learn(sweeping, temporary.flatMap(({ digest }) => facts.get(digest)?.refs ?? []))
+}
+
+/**
+ * And added: but where nothing untagged is listed, only what its mark shows to be its run's alone, as an index that
+ * somebody uses by its digest might need the rest.
+ */
 function withHidden({ place, facts, claimed, removed }: Sweeping, items: Map<string, Item>): Map<string, Item> {
   if (place.api.kind === 'github') return items
+  const isMarked = (digest: string) => runOfNonce(facts.get(digest)?.nonce) !== undefined
+  const attested = new Set([...facts.values()].flatMap(({ attests }) => [...attests].flatMap(([child, image]) => (isMarked(image) ? [child] : []))))
   const below = [...items.keys()].flatMap((digest) => facts.get(digest)?.refs ?? [])
-  for (const digest of [...below, ...claimed]) if (!items.has(digest) && !removed.has(digest) && facts.has(digest)) items.set(digest, { id: digest, digest, tags: [], confirmed: true })
+  for (const digest of [...below, ...claimed]) {
+    if (items.has(digest) || removed.has(digest) || !facts.has(digest)) continue
+    if (place.api.kind === 'forgejo' || isMarked(digest) || attested.has(digest)) items.set(digest, { id: digest, digest, tags: [], confirmed: true })
+  }
   return items
 }
 

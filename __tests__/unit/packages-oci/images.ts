@@ -26,8 +26,9 @@ const platforms = ['amd64', 'arm64']
 const layerType = 'application/vnd.oci.image.layer.v1.tar'
 const configType = 'application/vnd.oci.image.config.v1+json'
 
-export function makeImage(nonce: string): TestImage {
-  const annotations = { [nonceAnnotation]: nonce }
+/** Without a nonce it is as other tools push theirs. */
+export function makeImage(nonce?: string): TestImage {
+  const annotations = nonce === undefined ? undefined : { [nonceAnnotation]: nonce }
   const made = platforms.map((architecture) => {
     const layer = content(`layer for ${architecture}`, layerType)
     const config = content(JSON.stringify({ os: 'linux', architecture, rootfs: { type: 'layers', diff_ids: [layer.digest] }, config: {} }), configType)
