@@ -1,6 +1,7 @@
 import { checkBuildkitdConfig, readDriverOpts } from './nodes/daemon-options.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { readNodes, spareNode } from './nodes/node-list.ts'
+import { keyLines } from './nodes/tls-options.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
 import type { Annotation } from './plan/annotations.ts'
@@ -149,7 +150,7 @@ export function secretsOf(env: Env): string[] {
   const text = (name: string): string => env[variableOf(name)] ?? ''
   const keyParts = text('ssh-private-key').replace(/^\s*#.*$/gm, '').replace(/-----(BEGIN|END)[^-]*-----/g, '\n').split(/\s+|\\r\\n|\\n/)
   const values = [...['password', 'github-token', 'secrets'].map(text), ...['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name)))]
-  const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets')), ...listedPasswords(text('registry-auth'))]
+  const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets')), ...listedPasswords(text('registry-auth')), ...keyLines(`${text('driver-opts')}\n${text('nodes')}`)]
   const trimmed = lines.map((line) => line.trim())
   // A mask of a few characters would blot out the log, and gives nothing of a long secret away.
   const whole = new Set([text('password').trim(), text('github-token').trim()])

@@ -62,7 +62,7 @@ export interface RunResult {
 export async function run(request: RunRequest): Promise<RunResult> {
   const { inputs, event, dir, journal, log } = request
 
-  const opening = Promise.all([openNodes({ ...inputs, dir, agent: request.agent }, journal), findBuildx()])
+  const opening = Promise.all([openNodes({ ...inputs, dir, agent: request.agent, workspace: request.event.workspace }, journal), findBuildx()])
   const [opened, buildx] = await unlessAborted(request.signal, opening)
   const { outcomes, names: kept } = keepDaemons(opened, request)
   outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))

@@ -165,7 +165,7 @@ const cases: readonly (readonly [title: string, given: Given, ...told: readonly 
   ['nodes: YAML, remote local', { nodes: '- endpoint: local\n  driver: remote\n  platforms: linux/amd64' },
     'nodes: "local" is a Docker Engine, and the driver `remote` needs a buildkitd: leave `driver` out, or write `unix:///run/buildkit/buildkitd.sock`',
   ],
-  ['nodes: YAML, options for a remote', { nodes: '- endpoint: tcp://arm:1234\n  platforms: linux/arm64\n  driver-opts: network=host\n  buildkitd-flags: --debug' },
+  ['nodes: YAML, options for a remote', { nodes: '- endpoint: unix:///run/b.sock\n  driver: remote\n  platforms: linux/arm64\n  driver-opts: network=host\n  buildkitd-flags: --debug' },
     'nodes: "driver-opts" has no effect on a buildkitd that runs already: set it where that buildkitd is started',
     'nodes: "buildkitd-flags" has no effect on a buildkitd that runs already: set it where that buildkitd is started',
   ],

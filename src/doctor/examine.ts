@@ -42,7 +42,7 @@ export async function examine(request: RunRequest, world: ExaminationWorld): Pro
   const { inputs, event, dir, journal } = request
   const problems: Failure[] = []
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> => await unlessAborted(request.signal, work).catch((error: unknown) => note(error, problems))
-  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent }, journal)), collect(findBuildx())])
+  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: request.event.workspace }, journal)), collect(findBuildx())])
   const { outcomes, names: kept } = keepDaemons(opened, request)
   const pool = poolNodes(outcomes, inputs.spare)
   const nodes = pool.usable()

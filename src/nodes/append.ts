@@ -5,6 +5,7 @@ import { readPlatforms } from '../plan/platform.ts'
 import { readYaml } from '../plan/yaml.ts'
 import { readDriverOpts } from './daemon-options.ts'
 import { hidePassword, isBuildkitd, parseEndpoint } from './endpoint.ts'
+import { pickTls } from './tls-options.ts'
 import type { NodeDraft } from './node-list.ts'
 import type { Endpoint } from './node-spec.ts'
 
@@ -43,7 +44,7 @@ function readNode(node: unknown, number: number, report: Report): NodeDraft | un
   const name = readName(text('name') ?? '', report)
   const platforms = readPlatforms(input, splitList(readLines(node, 'platforms', report).join('\n')), report)
   const options = readLines(node, 'driver-opts', report)
-  const driverOpts = readDriverOpts(input, options.flatMap((option): readonly Entry[] => splitRecords(input, option, report)), report)
+  const driverOpts = readDriverOpts(input, options.flatMap((option): readonly Entry[] => (option.includes('-----BEGIN') && !option.trim().startsWith('"') ? [{ text: option.trim(), line: 0 }] : splitRecords(input, option, report))), report)
   const buildkitdFlags = readLines(node, 'buildkitd-flags', report).flatMap((flags) => flags.split(/\s+/).filter((flag) => flag !== ''))
   const endpoint = readEndpoint(text('endpoint'), driver, number, report)
   if (!endpoint) return undefined
@@ -81,7 +82,7 @@ function checkBuildkitd(node: NodeDraft, report: Report): void {
   if (!isBuildkitd(node.endpoint)) return
   const wrong = (key: string, expected: string) => report({ input, given: key, expected })
   if (node.platforms.length === 0) wrong('platforms', 'must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint')
-  for (const [key, given] of [['driver-opts', Object.keys(node.driverOpts)], ['buildkitd-flags', node.buildkitdFlags]] as const) {
+  for (const [key, given] of [['driver-opts', Object.keys(node.endpoint.kind === 'tcp' ? pickTls(node.driverOpts, false) : node.driverOpts)], ['buildkitd-flags', node.buildkitdFlags]] as const) {
     if (given.length > 0) wrong(key, 'has no effect on a buildkitd that runs already: set it where that buildkitd is started')
   }
 }

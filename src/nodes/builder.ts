@@ -66,12 +66,12 @@ function instanceNode(node: Node, name: string): Record<string, unknown> {
   const container = node.driver === 'docker-container'
   return {
     Name: name,
-    Endpoint: `unix://${node.socket}`,
+    Endpoint: node.remote?.endpoint ?? `unix://${node.socket}`,
     Platforms: node.platforms.map((platform) => {
       const [os = '', architecture = '', variant] = platform.split('/')
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
-    DriverOpts: container ? spec.driverOpts : {},
+    DriverOpts: container ? spec.driverOpts : (node.remote?.driverOpts ?? {}),
     // What setup-buildx-action lets its daemons permit; a build gets it only by `allow`.
     Flags: container ? ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
     ...(container && spec.buildkitdConfig !== '' && { Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }) }),

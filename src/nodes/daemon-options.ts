@@ -1,5 +1,6 @@
 import { readRecord, splitLines, type Entry } from '../plan/lists.ts'
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
+import { tlsNames } from './tls-options.ts'
 
 type Options = Readonly<Record<string, string>>
 
@@ -32,7 +33,7 @@ const forms = {
 export function readDriverOpts(input: string, entries: readonly Entry[], report: Report): Options {
   const options = readRecord({ input }, entries, report)
   for (const [name, value] of Object.entries(options)) {
-    const problem = optionProblem(name, value)
+    const problem = tlsNames.includes(name) ? undefined : optionProblem(name, value)
     if (problem !== undefined) report({ input, given: shorten(`${name}=${value}`), expected: problem })
   }
   return options

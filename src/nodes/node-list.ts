@@ -4,6 +4,7 @@ import { parsePlatform, readPlatforms, type Platform } from '../plan/platform.ts
 import { readAppend } from './append.ts'
 import { formatEndpoint, hidePassword, isBuildkitd, parseEndpoint } from './endpoint.ts'
 import type { Endpoint, NodeSpec } from './node-spec.ts'
+import { checkTls, pickTls, tlsNames } from './tls-options.ts'
 
 /** What holds for every node that starts a daemon of its own. */
 export interface NodeDefaults {
@@ -36,7 +37,12 @@ export async function readNodes(text: string, defaults: NodeDefaults, report: Re
   const drafts = isYaml ? await readAppend(text, told) : lines.flatMap(({ text: line }) => readLine(line, told))
   const merged = mergeNodes(drafts, told)
   checkDefaults(merged, defaults, report)
-  return nameNodes(merged, defaults)
+  const nodes = nameNodes(merged, defaults)
+  for (const { endpoint, driverOpts } of nodes) {
+    checkTls(endpoint, driverOpts, report)
+    if (!isBuildkitd(endpoint) && tlsNames.some((name) => driverOpts[name] !== undefined)) report({ input: 'nodes', given: shorten(formatEndpoint(endpoint)), expected: `is a Docker Engine, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: leave them out` })
+  }
+  return nodes
 }
 
 function readLine(line: string, report: Report): readonly NodeDraft[] {
@@ -85,7 +91,7 @@ function sameOptions(a: NodeDraft, b: NodeDraft): boolean {
 function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, report: Report): void {
   if (drafts.length === 0 || !drafts.every(({ endpoint }) => isBuildkitd(endpoint))) return
   const expected = 'has no effect: every node is a buildkitd that runs already, and is configured where it runs'
-  if (Object.keys(defaults.driverOpts).length > 0) report({ input: 'driver-opts', expected })
+  if (Object.keys(pickTls(defaults.driverOpts, false)).length > 0) report({ input: 'driver-opts', expected })
   if (defaults.buildkitdConfig !== '') report({ input: 'buildkitd-config-inline', expected })
 }
 
@@ -97,7 +103,7 @@ function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readon
       name: draft.name ?? uniqueName(baseName(draft.endpoint), taken),
       endpoint: draft.endpoint,
       platforms: draft.platforms,
-      driverOpts: remote ? draft.driverOpts : { ...defaults.driverOpts, ...draft.driverOpts },
+      driverOpts: remote ? { ...(draft.endpoint.kind === 'tcp' && pickTls(defaults.driverOpts, true)), ...draft.driverOpts } : { ...pickTls(defaults.driverOpts, false), ...draft.driverOpts },
       buildkitdFlags: draft.buildkitdFlags,
       buildkitdConfig: remote ? '' : defaults.buildkitdConfig,
     }

@@ -10,6 +10,8 @@ export interface Node {
   readonly driver: 'docker-container' | 'remote'
   /** A Unix socket on this machine that leads to the engine or the buildkitd. */
   readonly socket: string
+  /** Instead of a socket: a buildkitd that buildx reaches itself, with the options it needs. */
+  readonly remote?: { readonly endpoint: string; readonly driverOpts: Readonly<Record<string, string>> }
   /** What it builds in this run. */
   readonly platforms: readonly Platform[]
   /** What runs there without emulation; empty where nobody says (a buildkitd). */

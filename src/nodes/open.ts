@@ -15,7 +15,9 @@ import { nativePlatforms } from './native.ts'
 import type { NodeSpec } from './node-spec.ts'
 import type { Node } from './node.ts'
 import { describeTarget, type SshTarget } from './ssh-config.ts'
+import { formatEndpoint } from './endpoint.ts'
 import { relayedSocket } from './relay.ts'
+import { openTcp } from './tcp.ts'
 import { askShell, openTunnel, type Tunnel } from './tunnel.ts'
 
 export interface NodesRequest {
@@ -25,6 +27,8 @@ export interface NodesRequest {
   /** An agent of the job, used where no keys are given. */
   readonly agent: string | undefined
   readonly dir: string
+  /** Where paths in inputs begin. */
+  readonly workspace: string
 }
 
 /** What became of a node of the list: it answered, or it cannot be used. */
@@ -46,7 +50,7 @@ export async function openNodes(request: NodesRequest, journal: Journal): Promis
     writePrivate(join(dir, 'known_hosts'), request.knownHosts)
     if (request.sshKeys.length > 0) agent = await startAgent(dir, request.sshKeys)
   }
-  const open = (spec: NodeSpec, index: number) => openNode({ spec, key: `n${index}`, agent, ownAgent: request.sshKeys.length > 0, dir }, journal)
+  const open = (spec: NodeSpec, index: number) => openNode({ spec, key: `n${index}`, agent, ownAgent: request.sshKeys.length > 0, dir, workspace: request.workspace }, journal)
   const outcomes = await Promise.all(nodes.map((spec, index) => tryOpen(spec, open(spec, index))))
   const wrong = outcomes.flatMap(({ failure }) => (failure?.kind === 'inputs' ? [failure] : []))
   if (wrong.length > 0) throw new Failures(wrong)
@@ -85,9 +89,10 @@ interface NodeRequest {
   readonly agent: string
   readonly ownAgent: boolean
   readonly dir: string
+  readonly workspace: string
 }
 
-async function openNode({ spec, key, agent, ownAgent, dir }: NodeRequest, journal: Journal): Promise<Node> {
+async function openNode({ spec, key, agent, ownAgent, dir, workspace }: NodeRequest, journal: Journal): Promise<Node> {
   const began = performance.now()
   const { endpoint } = spec
   switch (endpoint.kind) {
@@ -99,8 +104,10 @@ async function openNode({ spec, key, agent, ownAgent, dir }: NodeRequest, journa
     case 'unix':
       await greetBuildkitd(endpoint.path, endpoint.path)
       return buildkitdNode(spec, endpoint.path, began)
-    case 'tcp':
-      throw new Failure('inputs', `nodes: ${endpoint.host}:${endpoint.port} needs TLS credentials, which this version cannot take yet`, 'Reach that buildkitd over SSH for now: `ssh://user@host/run/buildkit/buildkitd.sock`.')
+    case 'tcp': {
+      const driverOpts = await openTcp(endpoint, spec, key, dir, workspace)
+      return { ...buildkitdNode(spec, '', began), remote: { endpoint: formatEndpoint(endpoint), driverOpts } }
+    }
     case 'ssh': {
       const remote = endpoint.socket ?? usual
       const tunnel = await openTunnel({ dir, node: key, target: endpoint, remote, agent, ownAgent }, journal)

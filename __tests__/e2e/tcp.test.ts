@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Job, StepResult } from './runner.ts'
+import { makeAuthority, type Authority } from './tls.ts'
+import { app, attachFarm, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
+
+// A buildkitd on the first machine that takes only whom its authority knows.
+let farm: Farm
+let authority: Authority
+let image: string
+let job: Job
+let main: StepResult
+const port = 1234
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  authority = makeAuthority()
+  image = freshImage(farm)
+  const { amd } = farm.nodes
+  const own = authority.issue('buildkitd', amd.host)
+  const place = (name: string, text: string) => `echo ${Buffer.from(text).toString('base64')} | base64 -d > /run/tls/${name}.pem`
+  await amd.exec(['mkdir -p /run/tls', place('ca', authority.ca), place('cert', own.cert), place('key', own.key)].join(' && '))
+  await amd.exec(
+    `/opt/farm/buildkitd --addr=tcp://0.0.0.0:${port} --tlscacert=/run/tls/ca.pem --tlscert=/run/tls/cert.pem --tlskey=/run/tls/key.pem --root=/var/lib/buildkit-tls --oci-worker-binary=/usr/sbin/runc --oci-worker-net=host --containerd-worker=false > /run/tls/log 2>&1 & echo $! > /run/tls/pid; for i in $(seq 200); do grep -q 'running server' /run/tls/log && break; sleep 0.1; done`,
+  )
+  const client = authority.issue('client', '127.0.0.1')
+  job = farmJob(farm, { files: { ...app(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
+  main = await job.main({
+    nodes: `linux/amd64 = tcp://${amd.host}:${port}`,
+    'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key}"`,
+    image,
+    tags: 'v1',
+  })
+  await job.post()
+})
+afterAll(async () => {
+  await farm.nodes.amd.exec('kill $(cat /run/tls/pid); rm -rf /run/tls /var/lib/buildkit-tls')
+  job.end()
+  authority.end()
+})
+
+describe('a buildkitd behind mutual TLS', () => {
+  test('builds, pushes, and is left as it was', async () => {
+    expect(main.code === 0 ? '' : main.log).toBe('')
+    expect((await stored(farm, image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toContain('amd64')
+    expect((await leftovers(farm, job)).filter((line) => !line.includes('.pem'))).toEqual([])
+    expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toMatch(/PRIVATE KEY-----\n?[A-Za-z0-9+/]/)
+  })
+
+  test('whom its authority does not know is told so before anything is built', async () => {
+    const other = makeAuthority()
+    const { cert, key } = other.issue('client', '127.0.0.1')
+    const refused = await job.main({ nodes: `- endpoint: tcp://${farm.nodes.amd.host}:${port}\n  platforms: linux/amd64\n  driver-opts:\n    - |\n      cacert=${other.ca.replaceAll('\n', '\n      ')}\n    - |\n      cert=${cert.replaceAll('\n', '\n      ')}\n    - |\n      key=${key.replaceAll('\n', '\n      ')}\n`, image, tags: 'v2', fallback: 'fail' })
+    await job.post()
+    expect(refused.code).toBe(1)
+    expect(refused.log).toContain(`No buildkitd answers at tcp://${farm.nodes.amd.host}:${port}`)
+    expect(await stored(farm, image, 'v2')).toBeUndefined()
+    other.end()
+  })
+})

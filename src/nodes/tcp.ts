@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:http2'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { Failure } from '../report/failure.ts'
+import { writePrivate } from '../sys/private-dir.ts'
+import { within } from '../sys/time.ts'
+import { formatEndpoint } from './endpoint.ts'
+import type { Endpoint, NodeSpec } from './node-spec.ts'
+
+type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>
+type Options = Readonly<Record<string, string>>
+
+const deadline = 10_000
+
+/**
+ * Opens a buildkitd behind mutual TLS: its certificates in files of our own, and a greeting, so that what is wrong is told
+ * before anything is built.
+ *
+ * @param key names the node's files
+ * @returns the driver's options as buildx wants them: absolute paths
+ */
+export async function openTcp(endpoint: TcpEndpoint, { driverOpts, name }: NodeSpec, key: string, dir: string, workspace: string): Promise<Options> {
+  const texts = { cacert: '', cert: '', key: '' }
+  const paths: Record<string, string> = {}
+  for (const option of ['cacert', 'cert', 'key'] as const) {
+    texts[option] = readPem(driverOpts[option] ?? '', workspace, `nodes: the ${option} of ${name}`)
+    paths[option] = join(dir, `${key}-${option}.pem`)
+    writePrivate(paths[option], texts[option])
+  }
+  const servername = driverOpts['servername'] ?? ''
+  await greet(endpoint, texts, servername)
+  return { ...paths, ...(servername !== '' && { servername }) }
+}
+
+function readPem(text: string, workspace: string, what: string): string {
+  if (text.includes('-----BEGIN')) return `${text.replaceAll('\\n', '\n').trim()}\n`
+  try {
+    return readFileSync(text.startsWith('/') ? text : join(workspace, text), 'utf8')
+  } catch (error) {
+    throw new Failure('inputs', `${what} cannot be read`, 'Give PEM, or the path of a file of it.', [], error)
+  }
+}
+
+async function greet(endpoint: TcpEndpoint, { cacert, cert, key }: Readonly<Record<'cacert' | 'cert' | 'key', string>>, servername: string): Promise<void> {
+  const { host, port } = endpoint
+  const where = formatEndpoint(endpoint)
+  // An address has no place in a TLS greeting; the certificate is compared with it all the same.
+  const named = servername === '' && !/^[\d.]+$|:/.test(host) ? host : servername
+  const session = connect(`https://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+    createConnection: () => connectTls({ host, port, ca: cacert, cert, key, ALPNProtocols: ['h2'], ...(named !== '' && { servername: named }) }),
+  })
+  const greeted = new Promise<void>((resolve, reject) => {
+    session.once('remoteSettings', () => resolve())
+    session.once('error', reject)
+    session.once('close', () => reject(new Error('the connection was closed')))
+  })
+  try {
+    await within(deadline, greeted, () => new Error(`no answer within ${deadline / 1000} s`))
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error)
+    throw new Failure('node', `No buildkitd answers at ${where}: ${words}`, 'Check that it listens there, that its certificate names this host and is signed by `cacert`, and that it takes `cert`.', [], error)
+  } finally {
+    session.destroy()
+  }
+}
