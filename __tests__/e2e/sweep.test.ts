@@ -167,7 +167,7 @@ describe('a registry with its own DELETE', () => {
     expect(read(planned)).toEqual(read(done))
     expect(await hands.tags()).toEqual([`build-0123456789ab-${live}`, `pr-${unknown}`, 'stable', 'v1'])
     for (const tag of await hands.tags()) expect(await hands.missing(tag)).toEqual([])
-    expect(read(done).kept.map(({ reason }) => reason)).toEqual([expect.stringContaining(`run ${live} goes on`), expect.stringContaining(`no run ${unknown} is known here`)])
+    expect(read(done).kept.map(({ reason }) => reason)).toEqual([expect.stringContaining(`run ${live} goes on`), expect.stringContaining(`no run ${unknown} is known here`), 'an image that stays refers to it.', 'an image that stays refers to it.'])
     expect(done.outputs['report']).toContain('All 4 tags resolve with everything under them.')
     // The last job of a run: all that is its own, though it goes on.
     const last = await job.sweep({ ...inputs, 'run-id': live })
