@@ -36,7 +36,7 @@ describe('dry-run', () => {
     const run = jobs.at(-1)?.runId ?? ''
     for (const line of [
       /^ {2}\S+: Docker .*, builds linux\/amd64; by ssh:\/\/ci@\S+, a BuildKit container for this run$/,
-      new RegExp(`^  linux/arm64 slim: on \\S+ \\(emulated\\), cache ${image}:buildcache-slim-linux-arm64 \\(none there yet\\)$`),
+      new RegExp(`^  linux/arm64 slim: on \\S+ \\(emulated\\), cache ${image}:buildcache-slim-linux-arm64-pr \\(none there yet\\)$`),
       new RegExp(`^  ${image}:pr-${run}-slim: new$`),
       new RegExp(`^  ${image}:pr-${run}-slim, with its platforms$`),
       new RegExp(`^  push to ${image}: allowed$`),

@@ -183,6 +183,20 @@ describe('post', () => {
     await expectNothingLeft()
   })
 
+  test('is cancelled while the registry does not answer: it ends in time, without a trace on the runner or the node', async () => {
+    const { job, image, running } = begin()
+    const main = await running.result
+    expect([main.code, main.log]).toEqual([0, main.log])
+    await farm.registry.fault({ delayMs: 60_000, match: pathOf(image) })
+    const post = job.startPost()
+    await post.says(/Removed the builder/)
+    const { forced, code, warnings } = await cancel({ job, image, running: post, dir: () => undefined })
+    expect([forced, code, warnings]).toEqual([false, 0, [expect.stringContaining('Cancelled before everything was cleaned up')]])
+    await expectNothingLeft()
+    await farm.registry.clearFaults()
+    expect((await job.post()).code).toBe(0)
+  })
+
   test('is killed half-way, and finishes when it runs again, and again', async () => {
     const killed = async (moment: (post: Running, image: string) => Promise<unknown>) => {
       const { job, image, running } = begin()
