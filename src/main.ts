@@ -60,7 +60,8 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
   const dockerConfig = readDockerConfig()
   const hosts = loadHosts(dir, inputs.registries)
   const logins = await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts))
-  logins.forEach(({ password }) => core.setSecret(password))
+  // Those of AWS are new; the others are masked already.
+  logins.filter(({ password }) => inputs.logins.every((given) => given.password !== password)).forEach(({ password }) => core.setSecret(password))
   const registries = openRegistries(logins, dockerConfig, hosts)
   const askRun = openAskRun(event, inputs.token, registries.fetch)
   const request = {
