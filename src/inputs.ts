@@ -1,4 +1,4 @@
-import { checkBuildkitdConfig, readDriverOpts } from './nodes/daemon-options.ts'
+import { checkBuildkitdConfig, readBuildkitdFlags, readDriverOpts } from './nodes/daemon-options.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { readNodes, spareNode } from './nodes/node-list.ts'
 import { keyLines } from './nodes/tls-options.ts'
@@ -183,7 +183,8 @@ async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<I
   const driverOpts = readDriverOpts('driver-opts', splitRecords('driver-opts', text('driver-opts'), report), report)
   const buildkitdConfig = (env[variableOf('buildkitd-config-inline')] ?? '').trim()
   checkBuildkitdConfig(buildkitdConfig, report)
-  const nodes = await readNodes(text('nodes'), { driverOpts, buildkitdConfig }, report)
+  const buildkitdFlags = readBuildkitdFlags(text('buildkitd-flags'), report)
+  const nodes = await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags }, report)
   const sshKeys = readSshKeys(text('ssh-private-key'), report)
   const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
   const overSsh = nodes.find(({ endpoint }) => endpoint.kind === 'ssh')
@@ -192,7 +193,7 @@ async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<I
   }
   if (!isWrong('ssh-known-hosts')) checkKnownHosts(hosts, nodes.map(({ endpoint }) => endpoint), report)
   const fallback = readFallback(text('fallback'), report)
-  return { nodes, fallback, spare: spareNode({ driverOpts, buildkitdConfig }), sshKeys, knownHosts: formatKnownHosts(hosts) }
+  return { nodes, fallback, spare: spareNode({ driverOpts, buildkitdConfig, buildkitdFlags }), sshKeys, knownHosts: formatKnownHosts(hosts) }
 }
 
 async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {

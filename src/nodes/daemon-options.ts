@@ -46,6 +46,14 @@ function optionProblem(name: string, value: string): string | undefined {
   return forms[kind].pattern.test(value) ? undefined : `needs ${forms[kind].expected}: write \`${name}=${kind === 'boolean' ? 'true' : kind === 'number' ? '1000' : kind === 'size' ? '4g' : '…'}\``
 }
 
+/** Flags of buildkitd, as setup-buildx-action takes them: `--debug --allow-insecure-entitlement security.insecure`. */
+export function readBuildkitdFlags(text: string, report: Report): readonly string[] {
+  const flags = text.split(/\s+/).filter((flag) => flag !== '')
+  const [first] = flags
+  if (first !== undefined && !first.startsWith('--')) report({ input: 'buildkitd-flags', given: shorten(first), expected: 'is no flag: write `--debug`, for example' })
+  return flags
+}
+
 const input = 'buildkitd-config-inline'
 
 /** Refuses what buildkitd dies of, and what it ignores although the author relies on it; the rest is buildkitd's to judge. */

@@ -10,6 +10,8 @@ import { checkTls, pickTls, tlsNames } from './tls-options.ts'
 export interface NodeDefaults {
   readonly driverOpts: Readonly<Record<string, string>>
   readonly buildkitdConfig: string
+  /** What every daemon that we start is allowed and told besides. */
+  readonly buildkitdFlags?: readonly string[]
 }
 
 /** A node as it was written, before it has a name and the defaults. */
@@ -22,8 +24,8 @@ export interface NodeDraft {
 }
 
 /** The local engine, for what no node of the list can build. */
-export function spareNode({ driverOpts, buildkitdConfig }: NodeDefaults): NodeSpec {
-  return { name: 'local', endpoint: { kind: 'local' }, platforms: [], driverOpts, buildkitdFlags: [], buildkitdConfig }
+export function spareNode({ driverOpts, buildkitdConfig, buildkitdFlags = [] }: NodeDefaults): NodeSpec {
+  return { name: 'local', endpoint: { kind: 'local' }, platforms: [], driverOpts: pickTls(driverOpts, false), buildkitdFlags, buildkitdConfig }
 }
 
 const lineForm = '`platform = endpoint`, for example `linux/arm64 = ssh://user@host`'
@@ -93,6 +95,7 @@ function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, rep
   const expected = 'has no effect: every node is a buildkitd that runs already, and is configured where it runs'
   if (Object.keys(pickTls(defaults.driverOpts, false)).length > 0) report({ input: 'driver-opts', expected })
   if (defaults.buildkitdConfig !== '') report({ input: 'buildkitd-config-inline', expected })
+  if ((defaults.buildkitdFlags ?? []).length > 0) report({ input: 'buildkitd-flags', expected })
 }
 
 function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readonly NodeSpec[] {
@@ -104,7 +107,7 @@ function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readon
       endpoint: draft.endpoint,
       platforms: draft.platforms,
       driverOpts: remote ? { ...(draft.endpoint.kind === 'tcp' && pickTls(defaults.driverOpts, true)), ...draft.driverOpts } : { ...pickTls(defaults.driverOpts, false), ...draft.driverOpts },
-      buildkitdFlags: draft.buildkitdFlags,
+      buildkitdFlags: remote ? draft.buildkitdFlags : [...(defaults.buildkitdFlags ?? []), ...draft.buildkitdFlags],
       buildkitdConfig: remote ? '' : defaults.buildkitdConfig,
     }
   })

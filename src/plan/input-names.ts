@@ -6,6 +6,7 @@ export const mainInputs = [
   'fallback',
   'keep-builder',
   'driver-opts',
+  'buildkitd-flags',
   'buildkitd-config-inline',
   'image',
   'tags',

@@ -16,6 +16,13 @@ describe('nodes behind TCP', () => {
     expect((await readInputs(...world(given))).nodes.map(({ driverOpts }) => driverOpts)).toEqual(expected)
   })
 
+  test('flags for all daemons that we start, the spare one too', async () => {
+    const flags = ['--debug', '--allow-insecure-entitlement', 'network.host']
+    const { nodes, spare } = await readInputs(...world({ nodes: 'linux/amd64 = local\nlinux/arm64 = tcp://arm:1234', 'driver-opts': opts, 'buildkitd-flags': flags.join(' ') }))
+    expect(nodes.map(({ buildkitdFlags }) => buildkitdFlags)).toEqual([flags, []])
+    expect(spare).toMatchObject({ driverOpts: {}, buildkitdFlags: flags })
+  })
+
   test('their keys are masked', () => {
     expect(secretsOf({ 'INPUT_DRIVER-OPTS': opts })).toContain('MIGHAgEAMBMGByqGSM49')
     expect(secretsOf({ INPUT_NODES: `- driver-opts: |\n    key=${pem.replaceAll('\n', '\n    ')}` })).toContain('MIGHAgEAMBMGByqGSM49')
@@ -24,6 +31,7 @@ describe('nodes behind TCP', () => {
   test.each<[string, Given, string]>([
     ['no certificates', { nodes: 'linux/arm64 = tcp://arm:1234', 'driver-opts': 'cacert=ca.pem' }, 'nodes: "tcp://arm:1234" needs `cert`, `key` in its `driver-opts`, PEM or the path of a file: a buildkitd behind TCP is reached by mutual TLS alone'],
     ['certificates for an engine', { nodes: '- endpoint: ci@arm\n  platforms: linux/arm64\n  driver-opts: cacert=ca.pem', SSH_AUTH_SOCK: '/agent' }, 'nodes: "ssh://ci@arm" is a Docker Engine, and cacert, cert, key, servername are for a buildkitd at `tcp://host:port`: leave them out'],
+    ['no flag', { 'buildkitd-flags': 'debug' }, 'buildkitd-flags: "debug" is no flag: write `--debug`, for example'],
     ['other options', { nodes: 'linux/arm64 = tcp://arm:1234', 'driver-opts': `${opts}\nnetwork=host` }, 'driver-opts: has no effect: every node is a buildkitd that runs already, and is configured where it runs'],
   ])('refused: %s', async (_, given, expected) => {
     const error: unknown = await readInputs(...world(given)).catch((thrown: unknown) => thrown)
