@@ -4,7 +4,7 @@ import { runMark } from '../cleanup.ts'
 import { formatEndpoint } from '../nodes/endpoint.ts'
 import { openNodes, type Outcome } from '../nodes/open.ts'
 import type { Node } from '../nodes/node.ts'
-import { poolNodes } from '../nodes/pool.ts'
+import { poolAll } from '../nodes/ready.ts'
 import type { PackagesWorld } from '../packages/open.ts'
 import type { AskRun } from '../packages/runs.ts'
 import { renderBake } from '../plan/bake.ts'
@@ -16,7 +16,7 @@ import { formatTagReference } from '../registry/reference.ts'
 import type { ExaminationReport, TargetReport } from '../report/examination.ts'
 import { describeFailure, Failure, Failures } from '../report/failure.ts'
 import { describeOutcome, warnOfNodes } from '../report/nodes.ts'
-import { keepDaemons, type RunRequest } from '../run.ts'
+import type { RunRequest } from '../run.ts'
 import { buildxEnv, findBuildx, type Buildx } from '../sys/buildx.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { run } from '../sys/process.ts'
@@ -42,17 +42,15 @@ export async function examine(request: RunRequest, world: ExaminationWorld): Pro
   const { inputs, event, dir, journal } = request
   const problems: Failure[] = []
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> => await unlessAborted(request.signal, work).catch((error: unknown) => note(error, problems))
-  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: request.event.workspace }, journal)), collect(findBuildx())])
-  const { outcomes, names: kept } = keepDaemons(opened, request)
-  const pool = poolNodes(outcomes, inputs.spare)
-  const nodes = pool.usable()
+  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)), collect(findBuildx())])
+  const { outcomes, nodes, kept, local } = await poolAll(opened, request)
   // Where the nodes could not even be asked, there is nothing to plan with.
-  const plan = outcomes.length === 0 ? undefined : await collect(planOn(request, outcomes, nodes.length < outcomes.length ? await pool.local() : ''))
+  const plan = outcomes.length === 0 ? undefined : await collect(planOn(request, outcomes, local))
   const registries = await lookAtRegistries(inputs, plan?.targets ?? [], world.packages)
   problems.push(...registries.problems)
   if (plan && buildx) await collect(checkDefinition(plan, request, buildx))
   const runs = await world.askRun(event.runId).catch(() => 'unknown' as const)
-  const fork = describeFork({ ...event, ...inputs, writesCache: (inputs.push && inputs.cache.kind !== 'off') || inputs.settings.cacheTo.length > 0, sharedDaemons: nodes.filter(({ driver }) => driver === 'remote').map(({ spec }) => spec.name) })
+  const fork = describeFork(event.trust, inputs, nodes)
   const report: ExaminationReport = {
     nodes: outcomes.map((outcome) => `${describeOutcome(outcome)}; ${describeRoute(outcome, kept)}`),
     targets: plan?.targets.map((target) => describeTarget(target, registries)) ?? [],

@@ -37,9 +37,10 @@ test('an engine that two lines name has two', () => {
 })
 
 test('a fork is told what it does without', () => {
-  const facts = { keepBuilder: true, writesCache: true, sharedDaemons: ['own'] }
-  expect(describeFork({ ...facts, trust: 'pr' })).toEqual({ notes: [], warnings: [] })
-  const { notes, warnings } = describeFork({ ...facts, trust: 'fork' })
-  expect([notes.length, warnings.length]).toEqual([2, 1])
-  expect(describeFork({ trust: 'fork', keepBuilder: false, writesCache: false, sharedDaemons: [] })).toEqual({ notes: [], warnings: [] })
+  const wishes = { keepBuilder: true, push: true, cache: { kind: 'registry' }, settings: { cacheTo: [] } }
+  const daemons = [{ driver: 'remote', spec: { name: 'own' } }, { driver: 'docker-container', spec: { name: 'engine' } }]
+  expect(describeFork('pr', wishes, daemons)).toEqual({ notes: [], warnings: [] })
+  const { notes, warnings } = describeFork('fork', wishes, daemons)
+  expect([notes.length, warnings]).toEqual([2, [expect.stringMatching(/^own is a buildkitd/)]])
+  expect(describeFork('fork', { ...wishes, keepBuilder: false, push: false }, [])).toEqual({ notes: [], warnings: [] })
 })

@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
-import { run } from '../../../src/sys/process.ts'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ended, run, start } from '../../../src/sys/process.ts'
+import { jobUmask } from '../../../src/sys/umask.ts'
 
 describe('run', () => {
   test('the deadline holds, too, where a child of the process keeps its pipes', async () => {
@@ -10,4 +14,17 @@ describe('run', () => {
   test('a command that is not there is told by an error', async () => {
     await expect(run('/nowhere/at-all', [])).rejects.toThrow('ENOENT')
   })
+})
+
+test('what a process writes is for us alone, unless it writes for the job', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'umask-'))
+  const umaskOf = async (options: { writesForJob?: boolean }) => {
+    await ended(start('sh', ['-c', 'umask > seen'], { cwd: dir, ...options }))
+    return Number.parseInt(readFileSync(join(dir, 'seen'), 'utf8'), 8)
+  }
+  try {
+    expect([await umaskOf({}), await umaskOf({ writesForJob: true })]).toEqual([0o077, jobUmask])
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 })

@@ -1,0 +1,65 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { dockerConfigPath, runMark } from '../cleanup.ts'
+import type { Inputs } from '../inputs.ts'
+import type { Journal } from '../journal.ts'
+import { writeBuilders, type Builder } from '../nodes/builder.ts'
+import { readyKept } from '../nodes/kept.ts'
+import type { Ready } from '../nodes/ready.ts'
+import type { Event } from '../plan/event.ts'
+import { isEphemeral } from '../plan/tags.ts'
+import type { Plan, Target } from '../plan/targets.ts'
+import { privateDockerConfig } from '../registry/login.ts'
+import { writeScopedLogins } from '../registry/scoped.ts'
+import { settingsEnv, writeSecrets } from '../sys/build-env.ts'
+import type { Buildx } from '../sys/buildx.ts'
+import type { Log } from '../sys/log.ts'
+import { writePrivate } from '../sys/private-dir.ts'
+import { trustEnv } from '../sys/registry-hosts.ts'
+import type { BuildxRequest } from './lane.ts'
+
+export interface PrepareRequest {
+  readonly inputs: Inputs
+  readonly event: Event
+  readonly dir: string
+  readonly journal: Journal
+  readonly log: Log
+  readonly signal: AbortSignal
+  readonly dockerConfig: unknown
+  /** Names this run's builder and containers. */
+  readonly holder: string
+}
+
+export interface Prepared {
+  readonly builder: Builder
+  /** What every call of buildx gets. */
+  readonly calls: BuildxRequest
+  /** Notes a digest in the journal when its push begins. */
+  readonly onPush: (target: Target, digest: string) => void
+}
+
+/** Writes what buildx reads, all of it in our own directory: logins, builders, secrets; and boots the daemons that stay. */
+export async function prepareBuild(request: PrepareRequest, { nodes, kept }: Ready, { targets }: Plan, buildx: Buildx): Promise<Prepared> {
+  const { inputs, event, dir, journal, log, holder, signal } = request
+  const { settings, push } = inputs
+  const config = join(dir, 'buildx')
+  mkdirSync(join(dir, 'docker'), { mode: 0o700 })
+  writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
+  writeScopedLogins(config, inputs.logins)
+  writeSecrets(dir, settings.secrets)
+  const builder = writeBuilders(config, holder, nodes, journal, kept)
+  await Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log })))
+  const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
+  const definition = { push, settings, dir, several: targets.length > 1, nonce: runMark(event, dir), ephemeral, fork: event.trust === 'fork' }
+  const env = { ...settingsEnv(settings, inputs.cache), ...trustEnv(dir, inputs.registries) }
+  return { builder, calls: { ...definition, env, buildx, workspace: event.workspace, signal }, onPush: noteOnce(push ? journal : undefined) }
+}
+
+/** A digest is told when its push begins, and again when the call is over. */
+function noteOnce(journal: Journal | undefined): Prepared['onPush'] {
+  const noted = new Set<string>()
+  return ({ id, variant }, digest) => {
+    if (!noted.has(`${id} ${digest}`)) variant.images.forEach((repository) => journal?.note({ kind: 'manifest', ...repository, digest, ours: true }))
+    noted.add(`${id} ${digest}`)
+  }
+}

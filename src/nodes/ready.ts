@@ -1,0 +1,50 @@
+import type { Inputs } from '../inputs.ts'
+import type { Journal } from '../journal.ts'
+import type { Event } from '../plan/event.ts'
+import { scopeOf } from '../reap/names.ts'
+import { planKept } from './kept.ts'
+import type { Node } from './node.ts'
+import { openNodes, type Outcome } from './open.ts'
+import { poolNodes, type Pool } from './pool.ts'
+
+export interface ReadyRequest {
+  readonly inputs: Inputs
+  readonly event: Event
+  readonly dir: string
+  readonly agent: string | undefined
+  readonly journal: Journal
+}
+
+export interface Ready {
+  /** Every node of the list, usable or not. */
+  readonly outcomes: readonly Outcome[]
+  readonly pool: Pool
+  /** The usable ones. */
+  readonly nodes: readonly Node[]
+  /** Names of the daemons that stay after the run. */
+  readonly kept: ReadonlyMap<Node, string>
+  /** Where some cannot be used: the local engine, or why there is none. */
+  readonly local: Node | string
+}
+
+/** Opens all nodes at once, with names for the daemons that stay there, where they may. */
+export async function readyNodes(request: ReadyRequest): Promise<Ready> {
+  const { inputs, event, dir, agent, journal } = request
+  return await poolAll(await openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal), request)
+}
+
+/** What can be said of nodes that could not even be tried. */
+export async function poolAll(opened: readonly Outcome[], { inputs, event }: Pick<ReadyRequest, 'inputs' | 'event'>): Promise<Ready> {
+  const { outcomes, kept } = keepDaemons(opened, inputs.keepBuilder, event)
+  const pool = poolNodes(outcomes, inputs.spare)
+  const nodes = pool.usable()
+  return { outcomes, pool, nodes, kept, local: nodes.length < outcomes.length ? await pool.local() : '' }
+}
+
+function keepDaemons(outcomes: readonly Outcome[], keep: boolean, event: Event): Pick<Ready, 'outcomes' | 'kept'> {
+  const { trust } = event
+  if (!keep || trust === 'fork') return { outcomes, kept: new Map() }
+  const nodes = outcomes.flatMap(({ node }) => node ?? [])
+  const { nodes: named, names } = planKept(nodes, { scope: scopeOf(event), trust })
+  return { kept: names, outcomes: outcomes.map((outcome) => ({ ...outcome, ...(outcome.node && { node: named[nodes.indexOf(outcome.node)] ?? outcome.node }) })) }
+}
