@@ -5,6 +5,7 @@ import { buildLanes, namesOf } from './build/lanes.ts'
 import { prepareBuild } from './build/prepare.ts'
 import type { Inputs } from './inputs.ts'
 import type { Journal } from './journal.ts'
+import type { Node } from './nodes/node.ts'
 import { readyNodes, type Ready } from './nodes/ready.ts'
 import type { Event } from './plan/event.ts'
 import { describeFork } from './plan/fork.ts'
@@ -45,6 +46,8 @@ export interface RunResult {
   readonly lanes: readonly LaneResult[]
   readonly published: readonly Published[]
   readonly builder: string
+  /** Those that were usable when it was made. */
+  readonly nodes: readonly Node[]
   /** Where the builder is kept; later steps that want it set BUILDX_CONFIG to this. */
   readonly buildxConfig: string
   readonly notes: readonly string[]
@@ -62,7 +65,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
   // Beside the build, which does not wait for it.
   const reaping = reapNodes(ready.nodes, request.liveness, holder)
   const { builder, calls, onPush } = await unlessAborted(signal, prepareBuild({ ...request, holder }, ready, plan, buildx))
-  const kept = { builder: builder.name, buildxConfig: join(dir, 'buildx') }
+  const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: join(dir, 'buildx') }
   const { call } = inputs.settings
   if (call) {
     await callTargets({ ...calls, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) })

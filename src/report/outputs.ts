@@ -4,6 +4,7 @@ import type { RunResult } from '../run.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Published } from '../publish/variants.ts'
 import type { LaneResult } from '../build/lane.ts'
+import { renderBuilder } from './builder.ts'
 import type { PlatformReport, RunReport, VariantReport } from './summary.ts'
 
 /** PURE: the step's outputs, by name, as action.yml lists them. `digest`, `image` and `digests` speak of the first variant. */
@@ -22,6 +23,7 @@ export function renderOutputs(result: RunResult): Record<string, string> {
     ...described,
     builder: result.builder,
     'buildx-config': result.buildxConfig,
+    ...renderBuilder(result.builder, result.nodes),
   }
 }
 
