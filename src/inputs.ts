@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { checkBuildkitdConfig, readBuildkitdFlags, readDriverOpts } from './nodes/daemon-options.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { readNodes, spareNode } from './nodes/node-list.ts'
 import { keyLines } from './nodes/tls-options.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
+import { readSetupWords } from './nodes/setup-words.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
 import type { Annotation } from './plan/annotations.ts'
 import { packagesChoices, type PackagesChoice } from './packages/choose.ts'
@@ -101,15 +103,18 @@ interface Source {
 }
 
 /** Reads all inputs; throws an `InputError` with every mistake in them. `exists('path/.')` must tell whether `path` is a directory. */
-export async function readInputs(env: Env, event: Event, exists: (path: string) => boolean): Promise<Inputs> {
+export async function readInputs(env: Env, event: Event, exists: (path: string) => boolean, read = (path: string): string => readFileSync(path, 'utf8')): Promise<Inputs> {
   const mistakes = new Map<string, Mistake>()
+  const tell: Report = (mistake) => mistakes.set(JSON.stringify([mistake.input, mistake.given, mistake.expected]), mistake)
+  const given = (name: string): string => (env[variableOf(name)] ?? '').trim()
+  const words = readSetupWords(given, { workspace: event.workspace, exists, read }, tell)
   const source: Source = {
     env,
     event,
     files: { workspace: event.workspace, exists },
-    text: (name) => (env[variableOf(name)] ?? '').trim(),
-    report: (mistake) => mistakes.set(JSON.stringify([mistake.input, mistake.given, mistake.expected]), mistake),
-    isWrong: (...inputs) => [...mistakes.values()].some(({ input }) => inputs.includes(input)),
+    text: (name) => words.get(name)?.text ?? given(name),
+    report: (mistake) => tell({ ...mistake, input: words.get(mistake.input)?.input ?? mistake.input }),
+    isWrong: (...inputs) => [...mistakes.values()].some(({ input }) => inputs.some((name) => input === (words.get(name)?.input ?? name))),
   }
   const { text, report } = source
   const strange: string[] = []
@@ -181,7 +186,7 @@ function variableOf(input: string): string {
 
 async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts'>> {
   const driverOpts = readDriverOpts('driver-opts', splitRecords('driver-opts', text('driver-opts'), report), report)
-  const buildkitdConfig = (env[variableOf('buildkitd-config-inline')] ?? '').trim()
+  const buildkitdConfig = text('buildkitd-config-inline')
   checkBuildkitdConfig(buildkitdConfig, report)
   const buildkitdFlags = readBuildkitdFlags(text('buildkitd-flags'), report)
   const nodes = await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags }, report)

@@ -199,8 +199,14 @@ test('secrets are masked in any form they were pasted in', () => {
   expect(secretsOf({})).toEqual([])
 })
 
+test('buildkitd-config is a file with the text of buildkitd-config-inline', async () => {
+  const [byPath, byText] = await Promise.all([read({ 'buildkitd-config': 'buildkitd.toml' }), read({ 'buildkitd-config-inline': 'debug = true' })])
+  expect(byPath.nodes.map(({ buildkitdConfig }) => buildkitdConfig)).toEqual(['debug = true'])
+  expect(byPath).toEqual(byText)
+})
+
 test('any text in any input gives inputs or an InputError that tells no secret', async () => {
-  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config-inline', 'image', 'tags', 'flavor', 'annotations', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
+  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config', 'buildkitd-config-inline', 'image', 'tags', 'flavor', 'annotations', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
   const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*', 'type=', 'raw', 'match', 'pattern=(', 'enable={{', '}}', 'latest=', 'index:', 'name=a,value=')
   const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.oneof(pieces, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => parts.join('')))
   const secret = 'S3CR3T-VALUE-THAT-MUST-NOT-BE-TOLD'

@@ -8,6 +8,7 @@ export const mainInputs = [
   'driver-opts',
   'buildkitd-flags',
   'buildkitd-config-inline',
+  'buildkitd-config',
   'image',
   'tags',
   'flavor',

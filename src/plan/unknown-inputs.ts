@@ -8,10 +8,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   'cgroup-parent': 'a daemon’s containers are limited where it is started, on the node',
   // docker/setup-buildx-action
   append: 'write its YAML into `nodes`',
-  'buildkitd-config': 'write its text into `buildkitd-config-inline`',
-  'buildkitd-flags': 'write them into the YAML of `nodes`',
   'cache-binary': 'the runner’s own buildx is used',
-  config: 'write its text into `buildkitd-config-inline`',
+  config: 'it is called `buildkitd-config` here',
   'config-inline': 'it is called `buildkitd-config-inline` here',
   driver: 'it follows from the endpoints in `nodes`',
   endpoint: 'write it into `nodes`, as in `linux/arm64 = ssh://user@host`',
