@@ -2,13 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
 import { app, attachFarm, farmInputs, farmJob, freshImage, imageConfig, oneNode, storedTags, type Farm } from './world.ts'
 
-// The same sources, three times: released, released again from nothing, and proposed.
+// The same sources: released, released again from nothing, released with provenance under another tag, and proposed.
 const epoch = '1700000000'
+const sameTexts = 'org.opencontainers.image.version=v1\norg.opencontainers.image.created=2023-11-14T22:13:20.000Z'
 let farm: Farm
 let image: string
 const jobs: Job[] = []
 let first: StepResult
 let second: StepResult
+let third: StepResult
 let proposed: StepResult
 
 beforeAll(async () => {
@@ -16,15 +18,16 @@ beforeAll(async () => {
   image = freshImage(farm)
   const dated = { SOURCE_DATE_EPOCH: epoch }
   const same = app(farm, ['RUN mkdir /made && touch /made/now'])
-  const release = async (more: Readonly<Record<string, string>>) => {
-    const job = farmJob(farm, { files: same, env: dated })
+  const release = async (env: Readonly<Record<string, string>>, more: Readonly<Record<string, string>>) => {
+    const job = farmJob(farm, { files: same, env })
     jobs.push(job)
-    const main = await job.main(farmInputs(farm, { image, provenance: 'false', labels: 'org.opencontainers.image.version=1', ...more }))
+    const main = await job.main(farmInputs(farm, { image, ...more }))
     await job.post()
     return main
   }
-  first = await release({ tags: 'v1' })
-  second = await release({ tags: 'v2', 'no-cache': 'true', cache: 'off' })
+  first = await release(dated, { tags: 'v1', provenance: 'false' })
+  second = await release(dated, { tags: 'v1', provenance: 'false', 'no-cache': 'true', cache: 'off' })
+  third = await release({}, { tags: 'v2', 'build-args': `SOURCE_DATE_EPOCH=${epoch}`, labels: sameTexts, annotations: sameTexts, 'no-cache': 'true' })
   const job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: same, env: dated })
   jobs.push(job)
   proposed = await job.main(oneNode(farm, { image, variants: 'slim:', cleanup: 'never' }))
@@ -33,15 +36,18 @@ beforeAll(async () => {
 afterAll(() => jobs.forEach((job) => job.end()))
 
 describe('the same sources again', () => {
-  test('give the same files and the same configuration, though every step ran anew', async () => {
-    expect(first.code === 0 ? '' : first.log).toBe('')
-    expect(second.code === 0 ? '' : second.log).toBe('')
+  test('give the same digest, of the index and of each image, though every step ran anew', async () => {
+    for (const { code, log } of [first, second, third]) expect(code === 0 ? '' : log).toBe('')
     expect(second.log).not.toContain('CACHED')
-    for (const platform of ['linux/amd64', 'linux/arm64']) {
-      const config = await imageConfig(farm, image, 'v2', platform)
-      expect(config).toMatchObject({ created: '2023-11-14T22:13:20Z' })
-      expect(config).toEqual(await imageConfig(farm, image, 'v1', platform))
-    }
+    expect(await imageConfig(farm, image, 'v1', 'linux/arm64')).toMatchObject({ created: '2023-11-14T22:13:20Z' })
+    expect(first.outputs['digest']).toMatch(/^sha256:/)
+    expect(second.outputs['digest']).toBe(first.outputs['digest'])
+    expect(second.outputs['digests']).toBe(first.outputs['digests'])
+  })
+
+  test('with provenance, which says when and where it was built, give the same images in an index of its own', () => {
+    expect(third.outputs['digests']).toBe(first.outputs['digests'])
+    expect(third.outputs['digest']).not.toBe(first.outputs['digest'])
   })
 
   test('a new variant takes its steps from the cache of before, and a proposal writes beside it', async () => {

@@ -47,7 +47,8 @@ export function outputSpecs(target: Target, { push, settings, several }: OutputR
 
 function imageOutput({ variant }: Target, { image, rewriteTimestamps }: BuildSettings): string {
   const names = variant.images.map(formatRepository).join(',')
-  const rewrite: readonly Attribute[] = rewriteTimestamps && !image.some(([name]) => name === 'rewrite-timestamp') ? [['rewrite-timestamp', 'true']] : []
+  const dated = rewriteTimestamps || (variant.buildArgs['SOURCE_DATE_EPOCH'] ?? '') !== ''
+  const rewrite: readonly Attribute[] = dated && !image.some(([name]) => name === 'rewrite-timestamp') ? [['rewrite-timestamp', 'true']] : []
   const more = [...image, ...rewrite].map(([name, value]) => `${name}=${value}`)
   // The list is CSV, so a field that holds commas itself stands in quotes.
   return [`type=image,"name=${names}",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true`, ...(more.length > 0 ? [joinFields(more)] : [])].join(',')

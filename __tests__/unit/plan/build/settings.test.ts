@@ -48,6 +48,8 @@ describe('on every target', () => {
     ['outputs: attributes of the image', { outputs: 'type=registry,compression=zstd,compression-level=3' }, { output: [`${image},compression=zstd,compression-level=3`] }],
     ['outputs: what others write for a push by digest', { outputs: 'type=image,"name=ghcr.io/acme/app",push-by-digest=true,name-canonical=true,push=true' }, { output: [image] }],
     ['SOURCE_DATE_EPOCH', { SOURCE_DATE_EPOCH: '0' }, { output: [`${image},rewrite-timestamp=true`] }],
+    ['SOURCE_DATE_EPOCH in build-args', { 'build-args': 'SOURCE_DATE_EPOCH=0' }, { output: [`${image},rewrite-timestamp=true`] }],
+    ['SOURCE_DATE_EPOCH in build-args, without a time', { 'build-args': 'SOURCE_DATE_EPOCH=' }, { output: [image] }],
     ['SOURCE_DATE_EPOCH, but as it was', { SOURCE_DATE_EPOCH: '0', outputs: 'type=image,push=true,rewrite-timestamp=false' }, { output: [`${image},rewrite-timestamp=false`] }],
     ['outputs: nothing', { outputs: 'type=cacheonly' }, { output: ['type=cacheonly'] }],
     ['context: no checkout', { files: [], 'github-token': 't' }, { context: 'https://github.com/acme/app.git#0123456789abcdef0123456789abcdef01234567', secret: ['id=GIT_AUTH_TOKEN,src=/d/secrets/0'] }],
