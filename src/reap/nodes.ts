@@ -5,11 +5,12 @@ import { keptFor, staleLock } from './judge.ts'
 import type { Liveness } from './liveness.ts'
 import { bootLock, containerPrefix, readOwner, useMark, type Owner } from './names.ts'
 import { holderOf, releaseLock, takeLock } from './lock.ts'
+import { removeProbes } from './probes.ts'
 
 /** What a pass of the reaper removed, for the log. */
 export interface Reaped {
   readonly node: string
-  /** Names of daemons, each with its volume. */
+  /** Names of daemons, each with its volume, and of what buildx left when it made one. */
   readonly removed: readonly string[]
   readonly failed: readonly string[]
 }
@@ -29,15 +30,17 @@ const deadline = 15_000
 export async function reapNodes(nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[], liveness: Liveness, self: string): Promise<Reaped[]> {
   const engines = nodes.filter(({ driver }) => driver === 'docker-container')
   // Two lines of `nodes` may name one engine.
-  return await Promise.all([...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec.name, { liveness, self })))
+  return await Promise.all([...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec, { liveness, self })))
 }
 
-async function reapEngine(socket: string, node: string, { liveness, self }: { readonly liveness: Liveness; readonly self: string }): Promise<Reaped> {
+async function reapEngine(socket: string, { name: node, driverOpts }: Node['spec'], { liveness, self }: { readonly liveness: Liveness; readonly self: string }): Promise<Reaped> {
   try {
     const found = await findOurs(socket)
+    // Before the daemons whose image tells them.
+    const probes = await removeProbes(socket, driverOpts['image'], deadline)
     const runs = await removeRuns(socket, found, liveness)
     const kept = await removeKept(socket, found, { liveness, self })
-    const outcomes = [...runs, ...kept]
+    const outcomes = [...runs, ...kept, ...probes]
     return { node, removed: outcomes.flatMap(({ name, error }) => (error === undefined ? [name] : [])), failed: outcomes.flatMap(({ name, error }) => (error === undefined ? [] : [`${name}: ${error}`])) }
   } catch (error) {
     return { node, removed: [], failed: [error instanceof Error ? error.message : String(error)] }

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { removeProbes } from '../../src/reap/probes.ts'
+import { attachFarm, type Farm } from './world.ts'
+
+// buildx itself makes the probe here: what it is like may change with its version.
+let farm: Farm
+let dir: string
+let server: Server
+let buildx: ChildProcess | undefined
+let socket: string
+let killed = false
+
+/** The engine as buildx sees it: before anything is started on it, buildx is dead. Its clock is eleven minutes ahead. */
+function relay(asked: IncomingMessage, answer: ServerResponse): void {
+  const { method, headers, url: path = '' } = asked
+  if (path.endsWith('/start')) {
+    killed = buildx?.kill('SIGKILL') ?? false
+    answer.destroy()
+    return
+  }
+  const onward = request({ socketPath: farm.nodes.amd.dockerSocket, method, path, headers }, (answered) => {
+    if (path === '/info') {
+      void text(answered).then((body) => {
+        const info = JSON.parse(body) as { SystemTime: string }
+        answer.end(JSON.stringify({ ...info, SystemTime: new Date(Date.parse(info.SystemTime) + 11 * 60_000).toISOString() }))
+      })
+      return
+    }
+    answer.writeHead(answered.statusCode ?? 500, answered.headers)
+    answered.pipe(answer)
+  })
+  onward.on('error', () => answer.destroy())
+  asked.pipe(onward)
+}
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  dir = mkdtempSync(join(tmpdir(), 'probe-'))
+  socket = join(dir, 'sock')
+  server = createServer(relay).listen(socket)
+  await once(server, 'listening')
+})
+afterAll(() => {
+  buildx?.kill('SIGKILL')
+  server.closeAllConnections()
+  server.close()
+  rmSync(dir, { recursive: true })
+})
+
+test('what buildx leaves where it is killed before it makes a daemon is found by what it is like, and removed once it is old', async () => {
+  const { amd } = farm.nodes
+  const before = { containers: await amd.containers(), volumes: await amd.volumes() }
+  const env = { ...process.env, BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: dir }
+  buildx = spawn(farm.tools.buildx, ['create', '--name', 'killed', '--driver', 'docker-container', '--driver-opt', `image=${farm.images.buildkit}`, '--bootstrap', `unix://${socket}`], { env, stdio: 'ignore' })
+  await once(buildx, 'exit')
+  expect(killed).toBe(true)
+  const [probe, ...more] = (await amd.containers()).filter(({ id }) => !before.containers.some((one) => one.id === id))
+  expect(probe).toMatchObject({ state: 'created' })
+  expect(more).toEqual([])
+
+  expect(await removeProbes(amd.dockerSocket, farm.images.buildkit, 15_000)).toEqual([])
+  expect(await removeProbes(socket, 'acme/other:1', 15_000)).toEqual([])
+  expect(await removeProbes(socket, farm.images.buildkit, 15_000)).toEqual([{ name: probe?.name }])
+  expect(await amd.containers()).toEqual(before.containers)
+  expect(await amd.volumes()).toEqual(before.volumes)
+})
