@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { checkBuildkitdConfig, readBuildkitdFlags, readDriverOpts } from './nodes/daemon-options.ts'
+import { checkDriver, checkUse, readDriver } from './nodes/driver.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { readNodes, spareNode } from './nodes/node-list.ts'
 import { keyLines } from './nodes/tls-options.ts'
@@ -8,6 +9,7 @@ import { readSetupWords } from './nodes/setup-words.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
 import type { Annotation } from './plan/annotations.ts'
 import { packagesChoices, type PackagesChoice } from './packages/choose.ts'
+import { readBuildxVersion } from './plan/buildx-version.ts'
 import { readBoolean, readChoice } from './plan/choice.ts'
 import { checkTogether } from './plan/build/check.ts'
 import { gitToken } from './plan/build/secrets.ts'
@@ -43,6 +45,10 @@ export interface Inputs {
   readonly knownHosts: string
   /** Whether daemons stay on their nodes for the next run. */
   readonly keepBuilder: boolean
+  /** Whether the builder becomes that of the job's later steps. */
+  readonly use: boolean
+  /** The only version of buildx that will do; empty: any. */
+  readonly buildxVersion: string
   readonly variants: readonly VariantSpec[]
   readonly cache: CachePolicy
   readonly push: boolean
@@ -133,6 +139,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   const cache = readCache({ text, env, workspace: event.workspace, proposal: event.trust !== 'trusted', report })
   const inputs: Inputs = {
     ...where,
+    buildxVersion: readBuildxVersion(text('version'), report),
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
     notes: [...strange, ...notes, ...cacheNotes(cache, env)],
@@ -184,12 +191,16 @@ function variableOf(input: string): string {
   return `INPUT_${input.replaceAll(' ', '_').toUpperCase()}`
 }
 
-async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts'>> {
+async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts' | 'use'>> {
   const driverOpts = readDriverOpts('driver-opts', splitRecords('driver-opts', text('driver-opts'), report), report)
   const buildkitdConfig = text('buildkitd-config-inline')
   checkBuildkitdConfig(buildkitdConfig, report)
   const buildkitdFlags = readBuildkitdFlags(text('buildkitd-flags'), report)
-  const nodes = await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags }, report)
+  const driver = readDriver(text('driver'), report)
+  const nodes = await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver }, report)
+  checkDriver(driver, nodes, text('nodes') !== '', report)
+  const use = readBoolean('use', text('use') || 'false', report)
+  if (use) checkUse(nodes, report)
   const sshKeys = readSshKeys(text('ssh-private-key'), report)
   const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
   const overSsh = nodes.find(({ endpoint }) => endpoint.kind === 'ssh')
@@ -198,7 +209,7 @@ async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<I
   }
   if (!isWrong('ssh-known-hosts')) checkKnownHosts(hosts, nodes.map(({ endpoint }) => endpoint), report)
   const fallback = readFallback(text('fallback'), report)
-  return { nodes, fallback, spare: spareNode({ driverOpts, buildkitdConfig, buildkitdFlags }), sshKeys, knownHosts: formatKnownHosts(hosts) }
+  return { nodes, fallback, spare: spareNode({ driverOpts, buildkitdConfig, buildkitdFlags }), sshKeys, knownHosts: formatKnownHosts(hosts), use }
 }
 
 async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {

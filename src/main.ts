@@ -82,6 +82,7 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
   }
   const result = await run(request)
   Object.entries(renderOutputs(result)).forEach(([name, value]) => core.setOutput(name, value))
+  if (inputs.use) Object.entries({ BUILDX_BUILDER: result.builder, BUILDX_CONFIG: result.buildxConfig }).forEach(([name, value]) => core.exportVariable(name, value))
   // As docker/metadata-action has it, but only where it is asked for.
   if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') Object.entries(renderVariables(result)).forEach(([name, value]) => core.exportVariable(name, value))
   const report = reportRun(result, performance.now() - began)

@@ -58,7 +58,7 @@ export async function run(request: RunRequest): Promise<RunResult> {
   const { inputs, event, dir, journal, log, signal } = request
   const holder = runBuilderName(basename(dir), event)
 
-  const [ready, buildx] = await unlessAborted(signal, Promise.all([readyNodes(request), findBuildx()]))
+  const [ready, buildx] = await unlessAborted(signal, Promise.all([readyNodes(request), findBuildx(inputs.buildxVersion)]))
   ready.outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
   const { plan, notes } = planRun(request, ready)
 

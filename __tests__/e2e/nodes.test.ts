@@ -76,7 +76,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
     const { amd, arm } = farm.nodes
     job = open()
     const nodes = [`- endpoint: ${amd.endpoint}`, '  name: first', '  platforms: linux/amd64', '  driver-opts: env.WHICH=first', `- endpoint: ${arm.endpoint}`, '  platforms: linux/arm64', '  buildkitd-flags: --debug'].join('\n')
-    main = await job.main(farmInputs(farm, { image: freshImage(farm), nodes, 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\nenv.WHICH=every`, 'buildkitd-config-inline': config }))
+    main = await job.main(farmInputs(farm, { image: freshImage(farm), nodes, 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\nenv.WHICH=every`, 'buildkitd-config-inline': config, use: 'true' }))
   })
 
   test('the names and options of the list count', async () => {
@@ -100,14 +100,17 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
   })
 
   test('the builder serves later steps of the job, over the connections that are there', async () => {
-    const builder = main.outputs['builder'] ?? ''
-    // As a later step is told to find it; its logins are its own.
-    const env = { ...process.env, HOME: job.home, BUILDX_CONFIG: main.outputs['buildx-config'], DOCKER_CONFIG: join(job.workspace, 'none') }
+    const { name = '', driver, platforms, nodes = '[]' } = main.outputs
+    expect([main.outputs['builder'], driver, platforms]).toEqual([name, 'docker-container', 'linux/amd64,linux/arm64'])
+    expect(JSON.parse(nodes)).toMatchObject([{ name: 'first', platforms: 'linux/amd64' }, { endpoint: farm.nodes.arm.endpoint, driver: 'docker-container' }])
+    expect(main.exported).toMatchObject({ BUILDX_BUILDER: name, BUILDX_CONFIG: main.outputs['buildx-config'] })
+    // As the runner has them for a later step; its logins are its own.
+    const env = { ...process.env, HOME: job.home, ...main.exported, DOCKER_CONFIG: join(job.workspace, 'none') }
     await farm.nodes.amd.resetCounters()
-    const inspected = await tryRun(farm.tools.buildx, ['inspect', builder], { env })
+    const inspected = await tryRun(farm.tools.buildx, ['inspect'], { env })
     expect([inspected.code, inspected.stdout.match(/^Status: .*$/gm)]).toEqual([0, [expect.stringMatching(/running$/), expect.stringMatching(/running$/)]])
     const image = freshImage(farm)
-    const built = await tryRun(farm.tools.buildx, ['build', '--builder', builder, '--platform', 'linux/amd64,linux/arm64', '--push', '--tag', `${image}:later`, job.workspace], { env })
+    const built = await tryRun(farm.tools.buildx, ['build', '--platform', 'linux/amd64,linux/arm64', '--push', '--tag', `${image}:later`, job.workspace], { env })
     expect([built.code, built.stderr]).toEqual([0, built.stderr])
     expect((await stored(farm, image, 'later'))?.manifests.length).toBeGreaterThan(1)
     expect(await farm.nodes.amd.sshConnections()).toBe(0)

@@ -33,6 +33,8 @@ test('the README example', async () => {
     sshKeys: [expect.stringMatching(/^-----BEGIN OPENSSH PRIVATE KEY-----\n[^]+\n-----END OPENSSH PRIVATE KEY-----\n$/)],
     knownHosts: `${knownHost}\n`,
     keepBuilder: false,
+    use: false,
+    buildxVersion: '',
     variants: [
       {
         name: '',
@@ -205,8 +207,42 @@ test('buildkitd-config is a file with the text of buildkitd-config-inline', asyn
   expect(byPath).toEqual(byText)
 })
 
+test.each([
+  ['an engine here', { endpoint: 'local', driver: 'docker-container' }, { kind: 'local' }, []],
+  ['an engine by its socket', { endpoint: 'unix:///run/podman.sock', platforms: 'linux/amd64' }, { kind: 'engine', path: '/run/podman.sock' }, []],
+  ['a buildkitd by its socket', { endpoint: 'unix:///run/b.sock', driver: 'remote', platforms: 'linux/arm64,linux/amd64' }, { kind: 'unix', path: '/run/b.sock' }, ['linux/arm64', 'linux/amd64']],
+])('endpoint is the one node: %s', async (_, given, endpoint, platforms) => {
+  const { nodes } = await read({ nodes: '', ...given })
+  expect(nodes).toMatchObject([{ endpoint, platforms }])
+  expect(nodes).toHaveLength(1)
+})
+
+test('driver is that of listed nodes without their own', async () => {
+  const { nodes } = await read({ driver: 'remote', nodes: '- { endpoint: unix:///run/b.sock, platforms: linux/amd64 }' })
+  expect(nodes).toMatchObject([{ endpoint: { kind: 'unix', path: '/run/b.sock' } }])
+})
+
+test.each([
+  [{ 'keep-state': 'true' }, true],
+  // As the runner gives its default.
+  [{ 'keep-state': 'true', 'keep-builder': 'false' }, true],
+  [{ 'keep-state': 'true', 'keep-builder': 'true' }, true],
+  [{ 'keep-state': 'false', 'keep-builder': 'false' }, false],
+])('keep-state is keep-builder: %j', async (given, kept) => {
+  expect((await read(given)).keepBuilder).toBe(kept)
+})
+
+test('version is a release of buildx', async () => {
+  expect((await read({ version: 'v0.30.1' })).buildxVersion).toBe('0.30.1')
+  expect((await read({ version: '0.31.0-rc1' })).buildxVersion).toBe('0.31.0-rc1')
+})
+
+test('use: later steps get the builder', async () => {
+  expect((await read({ use: 'true' })).use).toBe(true)
+})
+
 test('any text in any input gives inputs or an InputError that tells no secret', async () => {
-  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'buildkitd-config', 'buildkitd-config-inline', 'image', 'tags', 'flavor', 'annotations', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
+  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'driver', 'endpoint', 'keep-state', 'use', 'version', 'buildkitd-config', 'buildkitd-config-inline', 'image', 'tags', 'flavor', 'annotations', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
   const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*', 'type=', 'raw', 'match', 'pattern=(', 'enable={{', '}}', 'latest=', 'index:', 'name=a,value=')
   const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.oneof(pieces, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => parts.join('')))
   const secret = 'S3CR3T-VALUE-THAT-MUST-NOT-BE-TOLD'

@@ -42,7 +42,7 @@ export async function examine(request: RunRequest, world: ExaminationWorld): Pro
   const { inputs, event, dir, journal } = request
   const problems: Failure[] = []
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> => await unlessAborted(request.signal, work).catch((error: unknown) => note(error, problems))
-  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)), collect(findBuildx())])
+  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)), collect(findBuildx(inputs.buildxVersion))])
   const { outcomes, nodes, kept, local } = await poolAll(opened, request)
   // Where the nodes could not even be asked, there is nothing to plan with.
   const plan = outcomes.length === 0 ? undefined : await collect(planOn(request, outcomes, local))

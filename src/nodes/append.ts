@@ -14,8 +14,8 @@ const drivers = ['docker-container', 'remote']
 const input = 'nodes'
 const listForm = '`- endpoint: ssh://user@host` and below it `platforms: linux/arm64`'
 
-/** Reads the YAML list of setup-buildx-action's `append`: https://docs.docker.com/build/ci/github-actions/configure-builder/ */
-export async function readAppend(text: string, report: Report): Promise<readonly NodeDraft[]> {
+/** Reads the YAML list of setup-buildx-action's `append`, `driver` that of nodes without their own: https://docs.docker.com/build/ci/github-actions/configure-builder/ */
+export async function readAppend(text: string, driver: string, report: Report): Promise<readonly NodeDraft[]> {
   const yaml = await readYaml(input, text, report)
   if (yaml === undefined) return []
   if (!Array.isArray(yaml)) {
@@ -23,12 +23,12 @@ export async function readAppend(text: string, report: Report): Promise<readonly
     return []
   }
   const list: readonly unknown[] = yaml
-  const drafts = list.map((node, index) => readNode(node, index + 1, report)).filter((draft) => draft !== undefined)
+  const drafts = list.map((node, index) => readNode(node, index + 1, driver, report)).filter((draft) => draft !== undefined)
   checkNames(drafts, report)
   return drafts
 }
 
-function readNode(node: unknown, number: number, report: Report): NodeDraft | undefined {
+function readNode(node: unknown, number: number, defaultDriver: string, report: Report): NodeDraft | undefined {
   if (!isRecord(node)) {
     report({ input, ...(typeof node === 'string' && node !== '' && { given: shorten(hidePassword(node)) }), expected: `is not a node (number ${number} of the list): write ${listForm}` })
     return undefined
@@ -37,7 +37,8 @@ function readNode(node: unknown, number: number, report: Report): NodeDraft | un
     if (!keys.includes(key)) report({ input, given: shorten(key), expected: `is no key of a node: ${keys.join(', ')} are${didYouMean(key, keys)}` })
   }
   const text = (key: string): string | undefined => readText(node, key, report)
-  const driver = text('driver') ?? ''
+  const own = text('driver') ?? ''
+  const driver = own === '' ? defaultDriver : own
   if (driver !== '' && !drivers.includes(driver)) {
     report({ input, given: shorten(`driver: ${driver}`), expected: `is not understood: a Docker Engine is \`docker-container\`, a buildkitd \`remote\`${didYouMean(driver, drivers)}` })
   }

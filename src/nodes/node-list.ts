@@ -12,6 +12,8 @@ export interface NodeDefaults {
   readonly buildkitdConfig: string
   /** What every daemon that we start is allowed and told besides. */
   readonly buildkitdFlags?: readonly string[]
+  /** The driver of listed nodes that name none; empty: by their endpoint. */
+  readonly driver?: string
 }
 
 /** A node as it was written, before it has a name and the defaults. */
@@ -36,7 +38,7 @@ export async function readNodes(text: string, defaults: NodeDefaults, report: Re
   const lines = splitLines(text)
   if (lines.length === 0) return nameNodes([{ endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [] }], defaults)
   const isYaml = /^(-(\s|$)|---|\[)/.test(lines[0]?.text ?? '')
-  const drafts = isYaml ? await readAppend(text, told) : lines.flatMap(({ text: line }) => readLine(line, told))
+  const drafts = isYaml ? await readAppend(text, defaults.driver ?? '', told) : lines.flatMap(({ text: line }) => readLine(line, told))
   const merged = mergeNodes(drafts, told)
   checkDefaults(merged, defaults, report)
   const nodes = nameNodes(merged, defaults)

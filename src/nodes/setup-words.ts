@@ -1,6 +1,10 @@
 import { posix } from 'node:path'
+import { readBoolean } from '../plan/choice.ts'
 import type { Files } from '../plan/context.ts'
+import { splitList } from '../plan/lists.ts'
 import { shorten, type Report } from '../plan/mistake.ts'
+import { readPlatforms } from '../plan/platform.ts'
+import { hidePassword, isBuildkitd, parseEndpoint } from './endpoint.ts'
 
 /** An input that was given in another's place: what it is called, and what the other would hold. */
 export interface Word {
@@ -15,8 +19,35 @@ export interface TextFiles extends Files {
 
 /** Reads what docker/setup-buildx-action can say in two ways: by our own input, the word that was given in its place. */
 export function readSetupWords(given: (name: string) => string, files: TextFiles, report: Report): ReadonlyMap<string, Word> {
-  const config = readConfigFile(given, files, report)
-  return new Map([...(config === undefined ? [] : [['buildkitd-config-inline', { input: 'buildkitd-config', text: config }] as const])])
+  const words: readonly (readonly [name: string, input: string, text: string | undefined])[] = [
+    ['buildkitd-config-inline', 'buildkitd-config', readConfigFile(given, files, report)],
+    ['nodes', 'endpoint', readOnlyNode(given, report)],
+    ['keep-builder', 'keep-state', readKeepState(given, report)],
+  ]
+  return new Map(words.flatMap(([name, input, text]) => (text === undefined ? [] : [[name, { input, text }] as const])))
+}
+
+/** The one node, as the list of `nodes` would have it: there too, a socket is an engine's unless the driver is `remote`. */
+function readOnlyNode(given: (name: string) => string, report: Report): string | undefined {
+  const endpoint = given('endpoint')
+  if (endpoint === '') return undefined
+  if (given('nodes') !== '') {
+    report({ input: 'endpoint', given: shorten(hidePassword(endpoint)), expected: 'is given beside `nodes`: write it there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out' })
+    return undefined
+  }
+  const parsed = parseEndpoint(endpoint)
+  // An engine is asked what is native there; what a buildkitd builds is what is asked for.
+  const fixed = given('driver') === 'remote' || (parsed !== undefined && parsed.kind !== 'unix' && isBuildkitd(parsed))
+  return JSON.stringify([{ endpoint, ...(fixed && { platforms: readPlatforms('platforms', splitList(given('platforms')), () => undefined) }) }])
+}
+
+function readKeepState(given: (name: string) => string, report: Report): string | undefined {
+  const text = given('keep-state')
+  if (text === '') return undefined
+  const state = readBoolean('keep-state', text, report)
+  const kept = /^true$/i.test(given('keep-builder'))
+  if (!state && kept && /^false$/i.test(text)) report({ input: 'keep-state', given: text, expected: 'is contradicted by `keep-builder: true`, which means the same here: leave one of the two out' })
+  return state && /^(false)?$/i.test(given('keep-builder')) ? 'true' : undefined
 }
 
 function readConfigFile(given: (name: string) => string, { workspace, exists, read }: TextFiles, report: Report): string | undefined {

@@ -1,10 +1,15 @@
 // Written by `npm run docs` from action.yml and cleanup/action.yml.
 export const mainInputs = [
   'nodes',
+  'endpoint',
+  'driver',
   'ssh-private-key',
   'ssh-known-hosts',
   'fallback',
   'keep-builder',
+  'keep-state',
+  'use',
+  'version',
   'driver-opts',
   'buildkitd-flags',
   'buildkitd-config-inline',

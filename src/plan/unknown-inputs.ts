@@ -5,19 +5,14 @@ import { didYouMean, type Report } from './mistake.ts'
 const elsewhere: Readonly<Record<string, string>> = {
   // docker/build-push-action
   builder: 'the step makes its own builder from `nodes`',
-  'cgroup-parent': 'a daemon’s containers are limited where it is started, on the node',
+  'cgroup-parent': 'a build cannot be told it by bake; `driver-opts: cgroup-parent=…` holds for a daemon with all that it builds, where the engine’s cgroup driver is `cgroupfs`',
   // docker/setup-buildx-action
   append: 'write its YAML into `nodes`',
-  'cache-binary': 'the runner’s own buildx is used',
+  'cache-binary': 'the runner’s own buildx is used, and nothing is downloaded',
   config: 'it is called `buildkitd-config` here',
   'config-inline': 'it is called `buildkitd-config-inline` here',
-  driver: 'it follows from the endpoints in `nodes`',
-  endpoint: 'write it into `nodes`, as in `linux/arm64 = ssh://user@host`',
   install: 'buildx is called by this action alone',
-  'keep-state': 'it is called `keep-builder` here',
-  name: 'the output `builder` tells the name',
-  use: 'a later step names the builder by the output `builder`',
-  version: 'the runner’s own buildx is used',
+  name: 'the step makes one that is unique on every node; the output `name` tells it',
   // docker/login-action
   logout: 'every login is forgotten when the job ends',
   scope: 'write it into an entry of `registry-auth`',

@@ -10,21 +10,26 @@ export interface Buildx {
   readonly version: string
 }
 
-/** Finds the host's buildx: on the PATH, or where Docker's client looks for plugins. */
-export async function findBuildx(): Promise<Buildx> {
+/** Finds the host's buildx: on the PATH, or where Docker's client looks for plugins. `wanted`: this version and no other; empty: any. */
+export async function findBuildx(wanted = ''): Promise<Buildx> {
   const { PATH: path = '' } = process.env
   const plugins = [join(dockerHome(), 'cli-plugins'), ...['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map((dir) => `${dir}/docker/cli-plugins`)]
   // An empty entry of PATH means the workspace, where a directory may well be called `buildx`.
   const dirs = path.split(delimiter).filter((dir) => dir !== '')
   const places = [...dirs.map((dir) => join(dir, 'buildx')), ...[...plugins, ...dirs].map((dir) => join(dir, 'docker-buildx'))]
-  let old = ''
+  let [old, other] = ['', '']
   for (const command of places.filter((place) => existsSync(place))) {
     const version = await askVersion(command)
     if (version === undefined) continue
+    if (wanted !== '' && version !== wanted) {
+      other ||= `; it has ${version} (${command})`
+      continue
+    }
     if (!isOlder(version, oldest)) return { command, version }
     old ||= `${version} (${command})`
   }
   if (old !== '') throw new Failure('node', `buildx ${old} is too old: ${oldest} or newer is needed`, 'Install a newer `docker-buildx-plugin` from Docker’s packages, or use a runner image that has one.')
+  if (wanted !== '') throw new Failure('node', `This runner has no buildx ${wanted}, which \`version\` asks for${other}`, `Leave \`version\` out, or install that one before, for example with docker/setup-buildx-action and \`version: v${wanted}\`.`)
   throw new Failure('node', 'This runner has no buildx', 'Install it in the job image (Debian and Ubuntu: `docker-buildx`; Docker: `docker-buildx-plugin`), or use a runner image that has it.')
 }
 

@@ -1,0 +1,39 @@
+import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
+import { formatEndpoint, isBuildkitd } from './endpoint.ts'
+import type { NodeSpec } from './node-spec.ts'
+
+const input = 'driver'
+
+/** Drivers of buildx that nothing here goes through, and the way to have what is wanted of them. */
+const elsewhere: Readonly<Record<string, string>> = {
+  docker: 'is an engine’s own BuildKit, and this action builds with one of its own: leave it out; the local engine is `nodes: linux/amd64 = local`',
+  kubernetes: 'is not supported: let the cluster’s buildkitd listen at an address of its own, and write `linux/arm64 = tcp://host:1234` into `nodes`, or `ssh://user@host/path/to/buildkitd.sock` where a host has its socket',
+}
+
+/** Reads `driver`, of all nodes; empty where it follows from each endpoint. */
+export function readDriver(text: string, report: Report): '' | 'docker-container' | 'remote' {
+  if (text === '' || text === 'docker-container' || text === 'remote') return text
+  const expected = (Object.hasOwn(elsewhere, text) ? elsewhere[text] : undefined) ?? `is no driver: \`docker-container\` (Docker Engines) and \`remote\` (buildkitd) are${didYouMean(text, ['docker-container', 'remote'])}`
+  report({ input, given: shorten(text), expected })
+  return ''
+}
+
+/** `driver` says again what follows from the endpoints: where it does not, one of them is wrong. `named`: whether the author named any node. */
+export function checkDriver(driver: ReturnType<typeof readDriver>, nodes: readonly NodeSpec[], named: boolean, report: Report): void {
+  if (driver === 'remote' && !named) {
+    report({ input, given: driver, expected: 'needs a buildkitd, and none is named: write it into `endpoint` or `nodes`, as in `linux/arm64 = tcp://host:1234`' })
+    return
+  }
+  for (const { endpoint } of driver === '' ? [] : nodes) {
+    const given = shorten(formatEndpoint(endpoint))
+    if (driver === 'remote' && !isBuildkitd(endpoint)) report({ input: 'nodes', given, expected: 'is a Docker Engine, and `driver: remote` needs a buildkitd: write `unix:///run/buildkit/buildkitd.sock`, `ssh://user@host/run/buildkit/buildkitd.sock` or `tcp://host:1234`, or leave `driver` out' })
+    if (driver === 'docker-container' && isBuildkitd(endpoint)) report({ input: 'nodes', given, expected: 'is a buildkitd, and `driver: docker-container` needs a Docker Engine: leave `driver` out' })
+  }
+}
+
+/** A builder for later steps has all nodes, and buildx has one driver a builder. */
+export function checkUse(nodes: readonly NodeSpec[], report: Report): void {
+  const engine = nodes.find(({ endpoint }) => !isBuildkitd(endpoint))
+  const buildkitd = nodes.find(({ endpoint }) => isBuildkitd(endpoint))
+  if (engine && buildkitd) report({ input: 'use', given: 'true', expected: `needs nodes of one kind, since buildx has one driver a builder, and ${engine.name} is a Docker Engine, ${buildkitd.name} a buildkitd: leave it out` })
+}
