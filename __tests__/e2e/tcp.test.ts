@@ -1,4 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { spareNode } from '../../src/nodes/node-list.ts'
+import { openNodes } from '../../src/nodes/open.ts'
+import type { Platform } from '../../src/plan/platform.ts'
 import type { Job, StepResult } from './runner.ts'
 import { makeAuthority, type Authority } from './tls.ts'
 import { app, attachFarm, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
@@ -44,6 +50,22 @@ describe('a buildkitd behind mutual TLS', () => {
     expect((await stored(farm, image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toContain('amd64')
     expect((await leftovers(farm, job)).filter((line) => !line.includes('.pem'))).toEqual([])
     expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toMatch(/PRIVATE KEY-----\n?[A-Za-z0-9+/]/)
+  })
+
+  test('answers pings while it builds, and no longer once it is gone', async () => {
+    const own = mkdtempSync(join(tmpdir(), 'tcp-'))
+    const { host } = farm.nodes.amd
+    const client = authority.issue('client', '127.0.0.1')
+    const spec = { ...spareNode({ driverOpts: {}, buildkitdConfig: '' }), driverOpts: { cacert: authority.ca, cert: client.cert, key: client.key }, endpoint: { kind: 'tcp' as const, host, port }, platforms: ['linux/amd64' as Platform] }
+    try {
+      const [outcome] = await openNodes({ nodes: [spec], sshKeys: [], knownHosts: '', agent: undefined, dir: own, workspace: own }, { note: () => undefined })
+      await outcome?.node?.ping?.(10_000)
+      await farm.nodes.amd.exec('kill -STOP $(cat /run/tls/pid)')
+      await expect(outcome?.node?.ping?.(500)).rejects.toThrow('No buildkitd answers')
+    } finally {
+      await farm.nodes.amd.exec('kill -CONT $(cat /run/tls/pid)')
+      rmSync(own, { recursive: true })
+    }
   })
 
   test('whom its authority does not know is told so before anything is built', async () => {

@@ -96,17 +96,16 @@ async function openNode({ spec, key, agent, ownAgent, dir, workspace }: NodeRequ
   const began = performance.now()
   const { endpoint } = spec
   switch (endpoint.kind) {
-    case 'local': {
+    case 'local':
       return await localNode(spec, localEngineSocket(), began)
-    }
     case 'engine':
       return await localNode(spec, endpoint.path, began)
     case 'unix':
       await greetBuildkitd(endpoint.path, endpoint.path)
       return buildkitdNode(spec, endpoint.path, began)
     case 'tcp': {
-      const driverOpts = await openTcp(endpoint, spec, key, dir, workspace)
-      return { ...buildkitdNode(spec, '', began), remote: { endpoint: formatEndpoint(endpoint), driverOpts } }
+      const { driverOpts, ping } = await openTcp(endpoint, spec, key, dir, workspace)
+      return { ...buildkitdNode(spec, '', began), ping, remote: { endpoint: formatEndpoint(endpoint), driverOpts } }
     }
     case 'ssh': {
       const remote = endpoint.socket ?? usual

@@ -11,16 +11,21 @@ import type { Endpoint, NodeSpec } from './node-spec.ts'
 type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>
 type Options = Readonly<Record<string, string>>
 
-const deadline = 10_000
+/** What buildx needs to reach it, and how we do. */
+export interface TcpNode {
+  /** The driver's options: absolute paths. */
+  readonly driverOpts: Options
+  readonly ping: (deadline: number) => Promise<void>
+}
 
 /**
  * Opens a buildkitd behind mutual TLS: its certificates in files of our own, and a greeting, so that what is wrong is told
  * before anything is built.
  *
  * @param key names the node's files
- * @returns the driver's options as buildx wants them: absolute paths
+ * @throws Failure where nobody answers, or not the one whom the certificates name
  */
-export async function openTcp(endpoint: TcpEndpoint, { driverOpts, name }: NodeSpec, key: string, dir: string, workspace: string): Promise<Options> {
+export async function openTcp(endpoint: TcpEndpoint, { driverOpts, name }: NodeSpec, key: string, dir: string, workspace: string): Promise<TcpNode> {
   const texts = { cacert: '', cert: '', key: '' }
   const paths: Record<string, string> = {}
   for (const option of ['cacert', 'cert', 'key'] as const) {
@@ -29,8 +34,9 @@ export async function openTcp(endpoint: TcpEndpoint, { driverOpts, name }: NodeS
     writePrivate(paths[option], texts[option])
   }
   const servername = driverOpts['servername'] ?? ''
-  await greet(endpoint, texts, servername)
-  return { ...paths, ...(servername !== '' && { servername }) }
+  const ping = (deadline: number) => greet(endpoint, texts, servername, deadline)
+  await ping(10_000)
+  return { driverOpts: { ...paths, ...(servername !== '' && { servername }) }, ping }
 }
 
 function readPem(text: string, workspace: string, what: string): string {
@@ -42,7 +48,7 @@ function readPem(text: string, workspace: string, what: string): string {
   }
 }
 
-async function greet(endpoint: TcpEndpoint, { cacert, cert, key }: Readonly<Record<'cacert' | 'cert' | 'key', string>>, servername: string): Promise<void> {
+async function greet(endpoint: TcpEndpoint, { cacert, cert, key }: Readonly<Record<'cacert' | 'cert' | 'key', string>>, servername: string, deadline: number): Promise<void> {
   const { host, port } = endpoint
   const where = formatEndpoint(endpoint)
   // An address has no place in a TLS greeting; the certificate is compared with it all the same.
