@@ -1,4 +1,4 @@
-// How much faster 12 targets are on two nodes a platform than on one: npx tsx __tests__/bench/spread.ts
+// How much faster 12 targets are on two nodes a platform than on one: npm run bench:spread
 import { farmInputs, farmJob } from '../e2e/world.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
 
