@@ -13,6 +13,7 @@ import type { Log } from './sys/log.ts'
 import { endProcess, endProcessesOf } from './sys/processes.ts'
 import { removeDir } from './sys/private-dir.ts'
 import { sleep } from './sys/time.ts'
+import { messageOf } from './report/message.ts'
 
 export interface CleanupRequest {
   readonly dir: string
@@ -142,8 +143,4 @@ export function runMark({ runId, runAttempt }: CleanupRequest['run'], dir: strin
 /** The docker configuration that the run used, with its logins; gone with the directory. */
 export function dockerConfigPath(dir: string): string {
   return join(dir, 'docker', 'config.json')
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -24,7 +24,6 @@ import { exit, runnerLog } from './sys/log.ts'
 import { describeOwner, writeOwner } from './sys/owner.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
-import { identifyProcess } from './sys/processes.ts'
 import { loadHosts } from './sys/registry-hosts.ts'
 import './sys/umask.ts'
 
@@ -37,12 +36,12 @@ async function main(began: number, signal: AbortSignal): Promise<void> {
   const event = await withCommitDate(readEvent(env))
   const inputs = await readInputs(env, event, existsSync)
   const dir = choosePrivateDir(env['RUNNER_TEMP'])
-  core.saveState('main', await identifyProcess(process.pid))
+  const owner = await describeOwner({ scope: scopeOf(event), ...event })
+  core.saveState('main', owner.main)
   core.saveState('cleanup', inputs.cleanup)
   core.saveState('began', String(Date.now()))
   core.saveState('packages-api', inputs.packagesApi)
   core.saveState('dir', dir)
-  const owner = await describeOwner({ scope: scopeOf(event), ...event })
   makePrivateDir(dir)
   writeOwner(dir, owner)
   await build({ inputs, event, dir, began, signal })
@@ -87,15 +86,19 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
   if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') Object.entries(renderVariables(result)).forEach(([name, value]) => core.exportVariable(name, value))
   const report = reportRun(result, performance.now() - began)
   renderLines(report).forEach((line) => core.info(line))
-  // The tags have moved: a summary that cannot be written must not make this a failure.
-  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(renderSummary(report)).write().catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
+  await writeSummary(renderSummary(report))
 }
 
 /** The plan, in log and summary; then, if it would not work, the reasons. */
 async function tellExamination({ report, problems }: Examination): Promise<void> {
   renderExamination(report).forEach((line) => runnerLog.line(line))
-  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(renderExaminationSummary(report)).write().catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
+  await writeSummary(renderExaminationSummary(report))
   if (problems.length > 0) throw new Failures(problems)
+}
+
+/** What was to be done is done by then: a summary that cannot be written must not make it a failure. */
+async function writeSummary(markdown: string): Promise<void> {
+  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(markdown).write().catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
 }
 
 function fail(error: unknown, cancelled: boolean): void {

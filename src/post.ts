@@ -11,6 +11,7 @@ import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 import { readHosts } from './sys/registry-hosts.ts'
 import './sys/umask.ts'
+import { messageOf } from './report/message.ts'
 
 // Whoever cancels a post step waits for a moment before it is killed, and that moment is used.
 const cancel = new AbortController()
@@ -31,7 +32,7 @@ else {
   const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)), readApi(core.getState('packages-api')))
   const [tags, began] = [readWhich(core.getState('cleanup')), Number(core.getState('began'))]
   await cleanUp({ dir, main: core.getState('main'), tags, began, packages, run: event, log: runnerLog, hurry: cancel.signal }).catch((error: unknown) =>
-    core.warning(`Cleaning up did not finish: ${error instanceof Error ? error.message : String(error)}`),
+    core.warning(`Cleaning up did not finish: ${messageOf(error)}`),
   )
   const liveness = openRunLiveness(event, openAskRun(event, core.getInput('github-token'), packages.registries.fetch))
   if (!cancel.signal.aborted) tellHost(await reapHost(dir, { scope: scopeOf(event), runId: event.runId }, liveness), runnerLog)

@@ -3,7 +3,6 @@ import { openPackages, type PackagesWorld } from './packages/open.ts'
 import { openRunBook, openRuns, type RunBook } from './packages/runs.ts'
 import { readSweepInputs, type SweepInputs } from './packages/sweep-inputs.ts'
 import { renderSweep } from './packages/sweep-report.ts'
-import { reasonOf } from './packages/place.ts'
 import { beginResult, type Result } from './packages/sweep-result.ts'
 import { sweep } from './packages/sweep.ts'
 import type { Event } from './plan/event.ts'
@@ -19,6 +18,7 @@ import { readEvent } from './sys/event.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 import './sys/umask.ts'
+import { messageOf } from './report/message.ts'
 
 /** Jobs of GitHub end after six hours; what is left by then is for the next sweep. */
 const longest = 5 * 3_600_000
@@ -57,7 +57,7 @@ async function sweepOne({ repository, inputs, event, packages, until, runs }: On
     const place = await openPackages(packages, { repository, client, until, mark: `${event.runId}-${event.runAttempt}-sweep` })
     return await sweep(place, inputs, runs)
   } catch (error) {
-    return { ...beginResult(formatRepository(repository), inputs.dryRun), kept: [{ subject: '', reason: reasonOf(error) }] }
+    return { ...beginResult(formatRepository(repository), inputs.dryRun), kept: [{ subject: '', reason: messageOf(error) }] }
   }
 }
 
@@ -76,6 +76,6 @@ async function tell(results: readonly Result[]): Promise<void> {
 
 await main().catch((error: unknown) => {
   if (error instanceof InputError) core.setFailed(describeMistakes(error.mistakes))
-  else runnerLog.warn(`Nothing more was swept: ${error instanceof Error ? error.message : String(error)}`)
+  else runnerLog.warn(`Nothing more was swept: ${messageOf(error)}`)
 })
 await exit()

@@ -24,6 +24,9 @@ const boots = /container name .* is already in use/i
 const pullStep = /\bload metadata for |^\[.*\] FROM /
 const registry = /failed to push|unexpected status from (?:PUT|POST|HEAD|PATCH|GET) request|failed to (?:authorize|fetch (?:anonymous|oauth) token)|insufficient_scope|push access denied|error writing manifest|failed commit on ref/i
 
+/** What gives a login the right to push. */
+export const pushHint = 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant this repository the Write role.'
+
 /** PURE: why a lane failed, told as what is wrong and what to do: node, registry or Dockerfile. */
 export function explainLane(end: LaneEnd): Failure {
   const { what, node, words } = end
@@ -75,7 +78,7 @@ function explainRegistry(what: string, error: string): Failure {
   return new Failure(
     !denied && passing.test(error) ? 'busy' : 'registry',
     denied ? `The registry refuses the push of ${what}` : `The registry failed during the push of ${what}`,
-    denied ? 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant this repository the Write role.' : 'Run the job again; if it stays, the registry’s own log or status page says more.',
+    denied ? pushHint : 'Run the job again; if it stays, the registry’s own log or status page says more.',
     tail([error]),
   )
 }

@@ -6,7 +6,7 @@ import { renderBake, type BakeOptions } from '../plan/bake.ts'
 import { allowances } from '../plan/build/fields.ts'
 import { labelOf, type Lane, type Target } from '../plan/targets.ts'
 import type { Failure } from '../report/failure.ts'
-import { buildxEnv, type Buildx } from '../sys/buildx.ts'
+import { runEnv, type Buildx } from '../sys/buildx.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { ended, start } from '../sys/process.ts'
 import { sleep } from '../sys/time.ts'
@@ -97,7 +97,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
 
 /** Runs buildx with the environment and the allowances of the run; resolves with its exit code. `hear` gets its standard output. */
 export async function runBuildx({ buildx, dir, workspace, signal, env: more, settings, lost }: BuildxRequest & { readonly lost?: Promise<string> }, args: readonly string[], read: Read, hear?: (text: string) => void): Promise<number> {
-  const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker'), ...more })
+  const env = runEnv(dir, more)
   // Every path in the definition is one the author gave us, so bake need not ask about each.
   const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], { cwd: workspace, env, stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'], writesForJob: settings.exports.length > 0 })
   child.stdout?.setEncoding('utf8').on('data', (text: string) => hear?.(text))

@@ -1,31 +1,23 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { dockerConfigPath, runMark } from '../cleanup.ts'
-import type { Inputs } from '../inputs.ts'
 import type { Journal } from '../journal.ts'
 import { writeBuilders, type Builder } from '../nodes/builder.ts'
 import { readyKept } from '../nodes/kept.ts'
 import type { Ready } from '../nodes/ready.ts'
-import type { Event } from '../plan/event.ts'
+import type { BakeOptions } from '../plan/bake.ts'
 import { isEphemeral } from '../plan/tags.ts'
 import type { Plan, Target } from '../plan/targets.ts'
 import { privateDockerConfig } from '../registry/login.ts'
 import { writeScopedLogins } from '../registry/scoped.ts'
 import { settingsEnv, writeSecrets } from '../sys/build-env.ts'
+import type { RunRequest } from '../run.ts'
 import type { Buildx } from '../sys/buildx.ts'
-import type { Log } from '../sys/log.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { trustEnv } from '../sys/registry-hosts.ts'
 import type { BuildxRequest } from './lane.ts'
 
-export interface PrepareRequest {
-  readonly inputs: Inputs
-  readonly event: Event
-  readonly dir: string
-  readonly journal: Journal
-  readonly log: Log
-  readonly signal: AbortSignal
-  readonly dockerConfig: unknown
+export interface PrepareRequest extends Pick<RunRequest, 'inputs' | 'event' | 'dir' | 'journal' | 'log' | 'signal' | 'dockerConfig'> {
   /** Names this run's builder and containers. */
   readonly holder: string
 }
@@ -49,10 +41,15 @@ export async function prepareBuild(request: PrepareRequest, { nodes, kept }: Rea
   writeSecrets(dir, settings.secrets)
   const builder = writeBuilders(config, holder, nodes, journal, kept)
   await Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log })))
-  const ephemeral = inputs.variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
-  const definition = { push, settings, dir, several: targets.length > 1, nonce: runMark(event, dir), ephemeral, fork: event.trust === 'fork' }
   const env = { ...settingsEnv(settings, inputs.cache), ...trustEnv(dir, inputs.registries) }
-  return { builder, calls: { ...definition, env, buildx, workspace: event.workspace, signal }, onPush: noteOnce(push ? journal : undefined) }
+  return { builder, calls: { ...bakeOptions(request, targets), env, buildx, workspace: event.workspace, signal }, onPush: noteOnce(push ? journal : undefined) }
+}
+
+/** What holds for every target of a run. */
+export function bakeOptions({ inputs, event, dir }: Pick<RunRequest, 'inputs' | 'event' | 'dir'>, targets: readonly Target[]): BakeOptions {
+  const { push, settings, variants } = inputs
+  const ephemeral = variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
+  return { push, settings, dir, several: targets.length > 1, nonce: runMark(event, dir), ephemeral, fork: event.trust === 'fork' }
 }
 
 /** A digest is told when its push begins, and again when the call is over. */

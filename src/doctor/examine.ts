@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { runMark } from '../cleanup.ts'
+import { bakeOptions } from '../build/prepare.ts'
 import { formatEndpoint } from '../nodes/endpoint.ts'
 import { openNodes, type Outcome } from '../nodes/open.ts'
 import type { Node } from '../nodes/node.ts'
@@ -17,7 +17,7 @@ import type { ExaminationReport, TargetReport } from '../report/examination.ts'
 import { describeFailure, Failure, Failures } from '../report/failure.ts'
 import { describeOutcome, warnOfNodes } from '../report/nodes.ts'
 import type { RunRequest } from '../run.ts'
-import { buildxEnv, findBuildx, type Buildx } from '../sys/buildx.ts'
+import { findBuildx, runEnv, type Buildx } from '../sys/buildx.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { run } from '../sys/process.ts'
 import { unlessAborted } from '../sys/time.ts'
@@ -76,12 +76,13 @@ async function planOn({ inputs }: RunRequest, outcomes: readonly Outcome[], loca
 }
 
 /** buildx reads the definition, and says if it finds fault with it; no daemon is asked. */
-async function checkDefinition({ targets }: Plan, { inputs, event, dir, signal }: RunRequest, buildx: Buildx): Promise<void> {
+async function checkDefinition({ targets }: Plan, request: RunRequest, buildx: Buildx): Promise<void> {
+  const { event, dir, signal } = request
   signal.throwIfAborted()
   const file = join(dir, 'dry-run.json')
   mkdirSync(join(dir, 'buildx'), { recursive: true, mode: 0o700 })
-  writePrivate(file, renderBake(targets, { push: inputs.push, settings: inputs.settings, dir, several: targets.length > 1, nonce: runMark(event, dir), ephemeral: false, fork: event.trust === 'fork' }))
-  const env = buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker') })
+  writePrivate(file, renderBake(targets, bakeOptions(request, targets)))
+  const env = runEnv(dir)
   const { code, stderr } = await run(buildx.command, ['bake', '--file', file, '--print'], { env, cwd: event.workspace, deadline: 30_000 })
   if (code !== 0) throw new Failure('build', 'buildx does not take the definition of this build', 'Its own words are above.', stderr.trim().split('\n').slice(-12))
 }

@@ -6,6 +6,8 @@ import { RegistryError } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import type { TagReport } from '../report/examination.ts'
 import { Failure } from '../report/failure.ts'
+import { messageOf } from '../report/message.ts'
+import { pushHint } from '../build/explain.ts'
 
 export interface RegistriesLook {
   readonly permissions: readonly string[]
@@ -45,7 +47,7 @@ async function askPush(repository: Repository, clientOf: ClientOf): Promise<{ re
     return { line: `push to ${name}: allowed` }
   } catch (error) {
     const denied = error instanceof RegistryError && (error.kind === 'denied' || error.kind === 'unauthorized')
-    const hint = denied ? 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant this repository the Write role.' : 'Check the name in `image`; if it is right, the registry’s own log or status page says more.'
+    const hint = denied ? pushHint : 'Check the name in `image`; if it is right, the registry’s own log or status page says more.'
     return { line: `push to ${name}: refused`, problem: new Failure('registry', `Nothing can be pushed to ${name}`, hint, [messageOf(error)], error) }
   }
 }
@@ -77,8 +79,4 @@ async function stateOf(cache: string | undefined, image: Repository | undefined,
   if (image === undefined || cache?.startsWith(`${formatRepository(image)}:`) !== true) return 'unknown'
   const found = await headOf(image, cache.slice(formatRepository(image).length + 1), clientOf)
   return found === undefined ? 'unknown' : found === '' ? 'empty' : 'filled'
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Failure } from '../report/failure.ts'
 import { ended, inheritedEnv, run, start } from '../sys/process.ts'
 import { listens } from '../sys/wait.ts'
+import { messageOf } from '../report/message.ts'
 
 /** Seconds a key stays in an agent that nobody ended; self-hosted jobs live five days at most. */
 const keyLifetime = 5 * 24 * 3600
@@ -18,7 +19,7 @@ export async function startAgent(dir: string, keys: readonly string[]): Promise<
   agent.unref()
   const over = ended(agent).then(
     (code) => `it ended with code ${code}`,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    messageOf,
   )
   const failed = await Promise.race([over, listens(socket, 10_000).then(() => undefined)])
   if (failed !== undefined) throw new Failure('node', 'ssh-agent does not start on this runner', `Install the OpenSSH client: ${failed}.`)

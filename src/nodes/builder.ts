@@ -4,6 +4,7 @@ import type { Journal } from '../journal.ts'
 import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import type { Node } from './node.ts'
+import { containerPrefix } from '../reap/names.ts'
 
 /** What buildx knows of our nodes: a builder with all of them for later steps, and a view of each node alone. */
 export interface Builder {
@@ -30,7 +31,7 @@ export function writeBuilders(config: string, name: string, nodes: readonly Node
     lanes.set(node, lane)
     const daemon = kept.get(node)
     if (node.driver === 'docker-container' && daemon === undefined) {
-      const container = `buildx_buildkit_${lane}`
+      const container = `${containerPrefix}${lane}`
       journal.note({ kind: 'container', node: node.spec.name, socket: node.socket, container, volume: `${container}_state` })
     }
     writeInstance(config, lane, [{ node, name: daemon ?? lane }])

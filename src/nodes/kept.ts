@@ -1,16 +1,16 @@
-import { join } from 'node:path'
 import type { Trust } from '../plan/trust.ts'
 import { asList, asRecord, asText } from '../plan/json.ts'
 import { releaseLock, takeLock } from '../reap/lock.ts'
 import type { Journal } from '../journal.ts'
 import { bootLock, containerPrefix, keptName, useMark } from '../reap/names.ts'
-import { buildxEnv, type Buildx } from '../sys/buildx.ts'
+import { runEnv, type Buildx } from '../sys/buildx.ts'
 import { run } from '../sys/process.ts'
 import type { Log } from '../sys/log.ts'
 import { sleep } from '../sys/time.ts'
 import { withDiskLimits } from './disk-limits.ts'
 import { callEngine, EngineError } from './engine.ts'
 import type { Node } from './node.ts'
+import { messageOf } from '../report/message.ts'
 
 /** For whom daemons are kept: no two of these ever share one. */
 export interface Keep {
@@ -68,7 +68,7 @@ export async function readyKept(kept: Kept, lane: string, world: KeptWorld): Pro
     if (state !== 'running' || locked) await bootAlone(kept, lane, world)
     await dropOldMarks(kept)
   } catch (error) {
-    world.log.debug(`${node.spec.name}: ${error instanceof Error ? error.message : String(error)}`)
+    world.log.debug(`${node.spec.name}: ${messageOf(error)}`)
   }
 }
 
@@ -82,7 +82,7 @@ async function bootAlone(kept: Kept, lane: string, world: KeptWorld): Promise<vo
     if (state === 'running') return
     // Whoever made it was killed before it had its configuration.
     if (state === 'created') await callEngine(socket, 'DELETE', `/containers/${containerPrefix}${kept.name}?force=1`, deadline)
-    await run(buildx.command, ['inspect', '--bootstrap', lane], { env: buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker') }), deadline: patience })
+    await run(buildx.command, ['inspect', '--bootstrap', lane], { env: runEnv(dir), deadline: patience })
   } finally {
     await releaseLock(socket, kept.name, holder)
   }

@@ -19,6 +19,7 @@ import { formatEndpoint } from './endpoint.ts'
 import { relayedSocket } from './relay.ts'
 import { openTcp } from './tcp.ts'
 import { askShell, openTunnel, type Tunnel } from './tunnel.ts'
+import { awaitGreeting } from './greet.ts'
 
 export interface NodesRequest {
   readonly nodes: readonly NodeSpec[]
@@ -178,19 +179,11 @@ async function findBuildkitd(tunnel: Tunnel, { target, remote }: { readonly targ
   }
 }
 
-/** A buildkitd greets with HTTP/2 settings; anything else behind the socket is not one. */
 async function greetBuildkitd(socket: string, where: string, deadline = 10_000): Promise<void> {
   const session = connectHttp2('http://buildkitd', { createConnection: () => createConnection(socket) })
-  const greeted = new Promise<void>((resolve, reject) => {
-    session.once('remoteSettings', () => resolve())
-    session.once('error', reject)
-    session.once('close', () => reject(new Error('the connection was closed')))
-  })
   try {
-    await within(deadline, greeted, () => new Error(`no answer within ${deadline / 1000} s`))
+    await awaitGreeting(session, deadline)
   } catch (error) {
     throw new Failure('node', `No buildkitd answers at ${where}`, 'Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).', [], error)
-  } finally {
-    session.destroy()
   }
 }

@@ -1,19 +1,12 @@
-import type { Inputs } from '../inputs.ts'
-import type { Journal } from '../journal.ts'
 import type { Event } from '../plan/event.ts'
 import { scopeOf } from '../reap/names.ts'
+import type { RunRequest } from '../run.ts'
 import { planKept } from './kept.ts'
 import type { Node } from './node.ts'
 import { openNodes, type Outcome } from './open.ts'
 import { poolNodes, type Pool } from './pool.ts'
 
-export interface ReadyRequest {
-  readonly inputs: Inputs
-  readonly event: Event
-  readonly dir: string
-  readonly agent: string | undefined
-  readonly journal: Journal
-}
+export type ReadyRequest = Pick<RunRequest, 'inputs' | 'event' | 'dir' | 'agent' | 'journal'>
 
 export interface Ready {
   /** Every node of the list, usable or not. */

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { Failure } from '../report/failure.ts'
 import { writePrivate } from '../sys/private-dir.ts'
-import { within } from '../sys/time.ts'
 import { formatEndpoint } from './endpoint.ts'
+import { awaitGreeting } from './greet.ts'
 import type { Endpoint, NodeSpec } from './node-spec.ts'
+import { messageOf } from '../report/message.ts'
 
 type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>
 type Options = Readonly<Record<string, string>>
@@ -56,17 +57,9 @@ async function greet(endpoint: TcpEndpoint, { cacert, cert, key }: Readonly<Reco
   const session = connect(`https://${host.includes(':') ? `[${host}]` : host}:${port}`, {
     createConnection: () => connectTls({ host, port, ca: cacert, cert, key, ALPNProtocols: ['h2'], ...(named !== '' && { servername: named }) }),
   })
-  const greeted = new Promise<void>((resolve, reject) => {
-    session.once('remoteSettings', () => resolve())
-    session.once('error', reject)
-    session.once('close', () => reject(new Error('the connection was closed')))
-  })
   try {
-    await within(deadline, greeted, () => new Error(`no answer within ${deadline / 1000} s`))
+    await awaitGreeting(session, deadline)
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error)
-    throw new Failure('node', `No buildkitd answers at ${where}: ${words}`, 'Check that it listens there, that its certificate names this host and is signed by `cacert`, and that it takes `cert`.', [], error)
-  } finally {
-    session.destroy()
+    throw new Failure('node', `No buildkitd answers at ${where}: ${messageOf(error)}`, 'Check that it listens there, that its certificate names this host and is signed by `cacert`, and that it takes `cert`.', [], error)
   }
 }

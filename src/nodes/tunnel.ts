@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writePrivate } from '../sys/private-dir.ts'
 import { ended, run, start, type Finished } from '../sys/process.ts'
@@ -8,6 +8,8 @@ import { Failure } from '../report/failure.ts'
 import { sleep } from '../sys/time.ts'
 import { describeTarget, renderSshConfig, type SshTarget } from './ssh-config.ts'
 import { explainSsh, isDropped } from './ssh-failure.ts'
+import { messageOf } from '../report/message.ts'
+import { tryRead } from '../sys/try-read.ts'
 
 export interface Tunnel {
   readonly config: string
@@ -73,7 +75,7 @@ async function connect({ config, local: socket, remote, target, ownAgent }: Rout
   const said = () => tryRead(words).trim()
   const lost = ended(ssh).then(
     said,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    messageOf,
   )
   const up = appears(socket, connectDeadline).then(
     () => undefined,
@@ -92,14 +94,6 @@ async function connect({ config, local: socket, remote, target, ownAgent }: Rout
 export async function reconnect({ config, local, remote, node }: { readonly config: string; readonly local: string; readonly remote: string; readonly node: string }): Promise<void> {
   rmSync(local, { force: true })
   await connect({ config, local, remote, target: { host: node, port: 22 }, ownAgent: true })
-}
-
-function tryRead(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 /** Asks the node's shell over the connection that is already there; without it, fails rather than open a second one. */

@@ -1,8 +1,9 @@
 import { Kept, type Version } from './api.ts'
 import type { Family, Own } from './family.ts'
 import { neededBy, type Look } from './look.ts'
-import { reasonOf, type Place } from './place.ts'
+import type { Place } from './place.ts'
 import { survey } from './survey.ts'
+import { messageOf } from '../report/message.ts'
 
 /** What became of one tag or digest. */
 export interface Outcome {
@@ -16,7 +17,7 @@ export interface Outcome {
 
 /** PURE: what is said of something that an error kept. */
 export function keptBy(error: unknown, subject: string): Outcome {
-  return { subject, deleted: false, reason: reasonOf(error), ...(error instanceof Kept && error.isUnsupported && { isUnsupported: true }) }
+  return { subject, deleted: false, reason: messageOf(error), ...(error instanceof Kept && error.isUnsupported && { isUnsupported: true }) }
 }
 
 /** Of more tags than this, post asks the registry only for new ones: it should take no longer than a moment. */

@@ -86,7 +86,3 @@ export function checkTime({ clock, until }: Place): void {
 export function isMissing(error: unknown): boolean {
   return error instanceof RegistryError && error.kind === 'not-found'
 }
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

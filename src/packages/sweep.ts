@@ -2,12 +2,13 @@ import { isEvidence } from './evidence.ts'
 import { judge } from './family.ts'
 import { keptAsLast } from './github-errors.ts'
 import { tagsOn } from './look.ts'
-import { checkTime, readVersion, reasonOf, type Place } from './place.ts'
+import { checkTime, readVersion, type Place } from './place.ts'
 import { runOfTag } from './run-of.ts'
 import type { RunBook } from './runs.ts'
 import { auditTags, restoreNeeded } from './sweep-audit.ts'
 import { glance, isDoomedTag, mark, openSweep, plan, type Planned, type Sweeping, type SweepRequest } from './sweep-marks.ts'
 import { beginResult, measure, type Result } from './sweep-result.ts'
+import { messageOf } from '../report/message.ts'
 
 /**
  * Removes what dead runs left in one repository. Lists twice before it deletes anything, and again once the images under
@@ -26,7 +27,7 @@ export async function sweep(place: Place, request: SweepRequest, runs: RunBook):
     else await carryOut(sweeping, first, result)
     result.audit = await auditTags(sweeping)
   } catch (error) {
-    result.kept.push({ subject: '', reason: `${reasonOf(error)} Nothing more was deleted.` })
+    result.kept.push({ subject: '', reason: `${messageOf(error)} Nothing more was deleted.` })
   }
   return result
 }
@@ -104,7 +105,7 @@ async function attempt(sweeping: Sweeping, result: Result, subject: string, work
     await work()
   } catch (error) {
     sweeping.spared.add(subject)
-    result.kept.push({ subject, reason: reasonOf(error) })
+    result.kept.push({ subject, reason: messageOf(error) })
   }
 }
 

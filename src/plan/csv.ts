@@ -28,3 +28,7 @@ export function readAttributes(text: string): readonly Attribute[] | undefined {
 export function joinAttributes(attributes: readonly Attribute[]): string {
   return joinFields(attributes.map(([name, value]) => `${name}=${value}`))
 }
+
+export function attributeOf(attributes: readonly Attribute[], name: string): string | undefined {
+  return attributes.find(([key]) => key === name)?.[1]
+}

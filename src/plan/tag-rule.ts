@@ -1,5 +1,6 @@
 import { splitFields } from './csv.ts'
 import { didYouMean, type Wrong } from './mistake.ts'
+import { messageOf } from '../report/message.ts'
 
 /** One entry of docker/metadata-action's `tags`: https://github.com/docker/metadata-action#tags-input */
 export interface TagRule {
@@ -106,7 +107,7 @@ function regexProblem(pattern: string | undefined): string | undefined {
     toRegExp(pattern)
     return undefined
   } catch (error) {
-    return `has a pattern that is no regular expression: ${error instanceof Error ? error.message : String(error)}`
+    return `has a pattern that is no regular expression: ${messageOf(error)}`
   }
 }
 

@@ -4,6 +4,7 @@ import type { Platform } from '../plan/platform.ts'
 import { RegistryError, type RegistryClient } from '../registry/client.ts'
 import { readDescriptor, type Descriptor } from './descriptor.ts'
 import { IndexError, joinIndex, platformOf, whyOther, type Child, type JoinedIndex } from './index-manifest.ts'
+import { messageOf } from '../report/message.ts'
 
 /** What one target pushed by digest. */
 export interface PushedPart {
@@ -85,7 +86,7 @@ export async function moveTags(
       await client.putManifest(repository, tag, index.bytes, index.mediaType)
       await checkTag(client, repository, tag, index.digest, sleep)
     } catch (error) {
-      failed.push({ tag, reason: error instanceof Error ? error.message : String(error), error })
+      failed.push({ tag, reason: messageOf(error), error })
       return
     }
     moved.push(tag)

@@ -1,6 +1,7 @@
 import { endStrays, findPrivateDirs, removePrivateDir } from '../sys/owner.ts'
 import type { Liveness } from './liveness.ts'
 import { surelyOver } from './judge.ts'
+import { messageOf } from '../report/message.ts'
 
 export interface HostReaped {
   readonly removed: readonly string[]
@@ -28,13 +29,13 @@ export async function reapHost(own: string, run: { readonly scope: string; reado
       await removePrivateDir(path)
       removed.push(path)
     } catch (error) {
-      failed.push(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+      failed.push(`${path}: ${messageOf(error)}`)
     }
   }
   try {
     await Promise.all((await findPrivateDirs(own)).map(remove))
     return { removed, failed, strays: await endStrays(own) }
   } catch (error) {
-    return { removed, failed: [...failed, error instanceof Error ? error.message : String(error)], strays: 0 }
+    return { removed, failed: [...failed, messageOf(error)], strays: 0 }
   }
 }

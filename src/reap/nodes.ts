@@ -6,6 +6,7 @@ import type { Liveness } from './liveness.ts'
 import { bootLock, containerPrefix, readOwner, useMark, type Owner } from './names.ts'
 import { holderOf, releaseLock, takeLock } from './lock.ts'
 import { removeProbes } from './probes.ts'
+import { messageOf } from '../report/message.ts'
 
 /** What a pass of the reaper removed, for the log. */
 export interface Reaped {
@@ -43,7 +44,7 @@ async function reapEngine(socket: string, { name: node, driverOpts }: Node['spec
     const outcomes = [...runs, ...kept, ...probes]
     return { node, removed: outcomes.flatMap(({ name, error }) => (error === undefined ? [name] : [])), failed: outcomes.flatMap(({ name, error }) => (error === undefined ? [] : [`${name}: ${error}`])) }
   } catch (error) {
-    return { node, removed: [], failed: [error instanceof Error ? error.message : String(error)] }
+    return { node, removed: [], failed: [messageOf(error)] }
   }
 }
 
@@ -137,7 +138,7 @@ async function removeDaemon(socket: string, name: string): Promise<Outcome> {
   } catch (error) {
     // Another run's reaper is at it.
     if (error instanceof EngineError && error.status === 409) return { name }
-    return { name, error: error instanceof Error ? error.message : String(error) }
+    return { name, error: messageOf(error) }
   }
 }
 

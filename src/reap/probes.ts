@@ -1,6 +1,7 @@
 import { callEngine, EngineError } from '../nodes/engine.ts'
 import { asList, asRecord, asText } from '../plan/json.ts'
 import { readOwner } from './names.ts'
+import { messageOf } from '../report/message.ts'
 
 /** Between its create and its start is a moment; whoever made one so old is gone, or waits for an engine that hangs. */
 const staleProbe = 10 * 60_000
@@ -90,8 +91,4 @@ function isProbe(probe: Record<string, unknown>, images: ReadonlySet<string>): b
 /** Docker Hub's own, which a daemon has unless something else is asked for. */
 function isBuildKit(image: string): boolean {
   return /^(?:(?:index\.)?docker\.io\/)?moby\/buildkit(?:[:@]|$)/.test(image)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -52,6 +52,11 @@ function isOlder(version: string, than: string): boolean {
   return differing >= 0 && (a?.[differing] ?? 0) < (b?.[differing] ?? 0)
 }
 
+/** The environment of buildx for a run: `buildx/` and `docker/` in its private directory are buildx's configuration and login. */
+export function runEnv(dir: string, more: Readonly<Record<string, string>> = {}): Record<string, string | undefined> {
+  return buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker'), ...more })
+}
+
 /**
  * The environment of buildx: its configuration and login in our own directory, and nothing of the job's that would
  * send it elsewhere.

@@ -1,9 +1,10 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { removeDir, writePrivate } from './private-dir.ts'
 import { endProcessesOf, findStrays, identifyProcess } from './processes.ts'
+import { tryRead } from './try-read.ts'
 
 /** What a run's directory tells of the run, so that a later run on this machine can see whether it still needs it. */
 export interface DirOwner {
@@ -57,11 +58,11 @@ export async function findPrivateDirs(own: string): Promise<OwnedDir[]> {
 
 async function readDir(path: string): Promise<OwnedDir | undefined> {
   try {
-    const { uid, mtimeMs, birthtimeMs } = lstatSync(path)
-    if (uid !== process.getuid?.() || !lstatSync(path).isDirectory()) return undefined
+    const stats = lstatSync(path)
+    if (stats.uid !== process.getuid?.() || !stats.isDirectory()) return undefined
     const owner = readOwnerFile(path)
     const runner = owner ? await judgeRunner(owner) : 'unknown'
-    return { path, owner, runner, age: Date.now() - Math.max(mtimeMs, birthtimeMs) }
+    return { path, owner, runner, age: Date.now() - Math.max(stats.mtimeMs, stats.birthtimeMs) }
   } catch {
     return undefined
   }
@@ -129,13 +130,5 @@ function tryList(dir: string): string[] {
     return readdirSync(dir)
   } catch {
     return []
-  }
-}
-
-function tryRead(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
   }
 }

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 import { run } from './process.ts'
 import { sleep } from './time.ts'
+import { tryRead } from './try-read.ts'
 
 /** What we start that may outlive us; `node` is the relay. */
 const ours = new Set(['node', 'ssh', 'ssh-agent', 'buildx', 'docker-buildx'])
@@ -104,14 +105,6 @@ async function askPs(): Promise<Row[]> {
 function ownerOf(pid: string): number | undefined {
   const uid = /^Uid:\s+(\d+)/m.exec(tryRead(`/proc/${pid}/status`))?.[1]
   return uid === undefined ? undefined : Number(uid)
-}
-
-function tryRead(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 function trySignal(pid: number, signal: NodeJS.Signals | 0): boolean {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { asList, asRecord, asText, tryParseJson } from '../plan/json.ts'
 import type { RegistryHost, RegistryHosts } from '../plan/registries.ts'
 import { writePrivate } from './private-dir.ts'
+import { tryRead } from './try-read.ts'
 
 /** Reads the certificates, and keeps all of it for the post step, which may need the registries too. */
 export function loadHosts(dir: string, hosts: RegistryHosts): RegistryHosts {
@@ -19,14 +20,6 @@ export function readHosts(dir: string): RegistryHosts {
       return [host, { ca: asText(entry['ca']), http: entry['http'] === true, insecure: entry['insecure'] === true, mirrors: asList(entry['mirrors']).map(asText) }]
     }),
   )
-}
-
-function tryRead(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readAttributes, joinAttributes } from '../csv.ts'
+import { attributeOf, readAttributes, joinAttributes } from '../csv.ts'
 import { splitRecords } from '../lists.ts'
 import { didYouMean, shorten, type Report } from '../mistake.ts'
 import { readProvenance } from '../provenance.ts'
@@ -32,7 +32,7 @@ export function readAttests({ text, event, report }: SettingsSource, loads: bool
 function readAttest(text: string, report: Report): { readonly type: string; readonly attributes: string } | undefined {
   const wrong = (expected: string) => report({ input: 'attests', given: shorten(text), expected })
   const attributes = readAttributes(text)
-  const type = attributes?.find(([name]) => name === 'type')?.[1]
+  const type = attributeOf(attributes ?? [], 'type')
   if (!attributes || type === undefined) wrong('is no attestation: write `type=sbom` or `type=provenance,mode=max`')
   else if (!types.includes(type)) wrong(`has an unknown type: write \`type=sbom\` or \`type=provenance\`${didYouMean(type, types)}`)
   else return { type, attributes: joinAttributes(attributes.filter(([name]) => name !== 'type')) }

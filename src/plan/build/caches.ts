@@ -1,4 +1,4 @@
-import { readAttributes, type Attribute } from '../csv.ts'
+import { attributeOf, readAttributes, type Attribute } from '../csv.ts'
 import { splitRecords } from '../lists.ts'
 import { didYouMean, shorten, type Report } from '../mistake.ts'
 
@@ -21,10 +21,6 @@ export function readCacheSpec(input: string, text: string, report: Report): read
   else if (!cacheTypes.includes(type)) wrong(`has an unknown type: ${cacheTypes.join(', ')} are known${didYouMean(type, cacheTypes)}`)
   else return attributes
   return undefined
-}
-
-export function attributeOf(attributes: readonly Attribute[], name: string): string | undefined {
-  return attributes.find(([key]) => key === name)?.[1]
 }
 
 const secretAttribute = /\b(access_key_id|secret_access_key|session_token|token|sas_token|account_key)=([^,"]+)/gi

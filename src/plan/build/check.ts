@@ -1,6 +1,7 @@
 import type { Report } from '../mistake.ts'
 import { shorten } from '../mistake.ts'
-import { attributeOf, readCacheSpec } from './caches.ts'
+import { attributeOf } from '../csv.ts'
+import { readCacheSpec } from './caches.ts'
 import type { BuildSettings } from './settings.ts'
 
 export interface Targets {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { joinAttributes, readAttributes, type Attribute } from '../csv.ts'
+import { attributeOf, joinAttributes, readAttributes, type Attribute } from '../csv.ts'
 import { splitRecords } from '../lists.ts'
 import { didYouMean, shorten, type Report } from '../mistake.ts'
 import type { SettingsSource } from './settings.ts'
@@ -29,15 +29,15 @@ const ours = ['type', 'push', 'name', 'push-by-digest', 'name-canonical', 'oci-m
 /** `outputs` and `load`: https://docs.docker.com/build/exporters/ */
 export function readOutputs({ text, files, report }: SettingsSource, load: boolean): Outputs {
   const entries = splitRecords('outputs', text('outputs'), report).flatMap((entry) => readOutput(entry.text, report) ?? [])
-  const typeOf = ({ attributes }: Entry) => valueOf(attributes, 'type') ?? ''
+  const typeOf = ({ attributes }: Entry) => attributeOf(attributes, 'type') ?? ''
   const images = entries.filter((entry) => ['image', 'registry'].includes(typeOf(entry)))
   const exports = entries.flatMap((entry) => readExport(entry, files.workspace, report) ?? [])
   for (const entry of images) checkImage(entry, text('image'), report)
   return {
-    load: load || entries.some((entry) => typeOf(entry) === 'docker' && valueOf(entry.attributes, 'dest') === undefined),
+    load: load || entries.some((entry) => typeOf(entry) === 'docker' && attributeOf(entry.attributes, 'dest') === undefined),
     image: images.flatMap(({ attributes }) => attributes.filter(([name]) => !ours.includes(name))),
     exports,
-    pushes: images.some((entry) => typeOf(entry) === 'registry' || valueOf(entry.attributes, 'push') === 'true'),
+    pushes: images.some((entry) => typeOf(entry) === 'registry' || attributeOf(entry.attributes, 'push') === 'true'),
   }
 }
 
@@ -53,7 +53,7 @@ function readOutput(text: string, report: Report): Entry | undefined {
   if (text === '-') return undefined
   if (!text.includes('=')) return { given, attributes: [['type', 'local'], ['dest', text]] }
   const attributes = readAttributes(text)
-  const type = valueOf(attributes ?? [], 'type')
+  const type = attributeOf(attributes ?? [], 'type')
   if (!attributes) wrong('is no output: write `type=local,dest=out`')
   else if (type === undefined) wrong(`has no type: write \`type=local,dest=out\`; ${types.join(', ')} are the types`)
   else if (!types.includes(type)) wrong(`has an unknown type: ${types.join(', ')} are known${didYouMean(type, types)}`)
@@ -62,9 +62,9 @@ function readOutput(text: string, report: Report): Entry | undefined {
 }
 
 function readExport({ given, attributes }: Entry, workspace: string, report: Report): FileExport | undefined {
-  const type = valueOf(attributes, 'type')
+  const type = attributeOf(attributes, 'type')
   if (type !== 'local' && type !== 'tar' && type !== 'oci' && type !== 'docker') return undefined
-  const dest = valueOf(attributes, 'dest') ?? ''
+  const dest = attributeOf(attributes, 'dest') ?? ''
   const wrong = (expected: string) => report({ input: 'outputs', given, expected })
   if (dest === '-') wrong(`would write a build into the log: write \`type=${type},dest=…\``)
   else if (dest !== '') return { type, dest: posix.resolve(workspace, dest), attributes: attributes.filter(([name]) => name !== 'type' && name !== 'dest') }
@@ -73,17 +73,13 @@ function readExport({ given, attributes }: Entry, workspace: string, report: Rep
 }
 
 function checkImage({ given, attributes }: Entry, image: string, report: Report): void {
-  const names = (valueOf(attributes, 'name') ?? '').split(',').filter((name) => name !== '')
+  const names = (attributeOf(attributes, 'name') ?? '').split(',').filter((name) => name !== '')
   const unknown = names.find((name) => !image.toLowerCase().split(/[\s,]+/).includes(name.toLowerCase()))
   if (unknown !== undefined) report({ input: 'outputs', given, expected: `names ${shorten(unknown)}: write the repository in \`image\` and its tags in \`tags\`, so that one index of all platforms gets them` })
 }
 
-function valueOf(attributes: readonly Attribute[], name: string): string | undefined {
-  return attributes.find(([key]) => key === name)?.[1]
-}
-
 /** What one of several builds writes: `local` a directory of its own, as buildx itself does for several platforms. */
 export function exportSpec({ type, dest, attributes }: FileExport, part: string): string {
-  const together = type !== 'local' || part === '' || valueOf(attributes, 'platform-split') === 'false'
+  const together = type !== 'local' || part === '' || attributeOf(attributes, 'platform-split') === 'false'
   return joinAttributes([['type', type], ['dest', together ? dest : posix.join(dest, part)], ...attributes])
 }
