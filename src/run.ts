@@ -11,6 +11,7 @@ import type { Event } from './plan/event.ts'
 import { describeFork } from './plan/fork.ts'
 import { isEphemeral } from './plan/tags.ts'
 import { checkNoneEmpty, groupLanes, inOrder, planTargets, type Plan } from './plan/targets.ts'
+import { openAdmission } from './publish/admission.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
 import { runBuilderName } from './reap/names.ts'
@@ -55,6 +56,15 @@ export interface RunResult {
 
 /** The whole story: open the nodes, plan, build every target on its node, join and verify, and only then move the tags. */
 export async function run(request: RunRequest): Promise<RunResult> {
+  const admission = openAdmission(request)
+  try {
+    return await buildAndPublish({ ...request, signal: admission.signal })
+  } finally {
+    admission.end()
+  }
+}
+
+async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const { inputs, event, dir, journal, log, signal } = request
   const holder = runBuilderName(basename(dir), event)
 

@@ -248,14 +248,14 @@ describe('a build or a push that fails', () => {
       name: 'a registry that wants a login, and there is none',
       files: dockerfile('RUN echo private'),
       inputs: () => oneNode(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
-      headline: 'The registry refuses the push of linux/amd64',
+      headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
       hint: asked,
     },
     {
       name: 'a registry that wants another login',
       files: dockerfile('RUN echo private'),
       inputs: () => oneNode(farm, { image: `${farm.privateRegistry.host}/acme/app`, username: 'farm', password: 'not-the-password' }),
-      headline: 'The registry refuses the push of linux/amd64',
+      headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
       hint: asked,
     },
     {

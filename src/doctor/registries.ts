@@ -5,9 +5,9 @@ import { openClients, type ClientOf } from '../registry/clients.ts'
 import { RegistryError } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import type { TagReport } from '../report/examination.ts'
-import { Failure } from '../report/failure.ts'
+import type { Failure } from '../report/failure.ts'
 import { messageOf } from '../report/message.ts'
-import { pushHint } from '../build/explain.ts'
+import { askPush, repositoriesOf } from '../publish/admission.ts'
 
 export interface RegistriesLook {
   readonly permissions: readonly string[]
@@ -24,9 +24,9 @@ const deadline = 30_000
 export async function lookAtRegistries(inputs: Pick<Inputs, 'variants' | 'push' | 'cleanup'>, targets: readonly Pick<Target, 'cache' | 'variant'>[], packages: PackagesWorld): Promise<RegistriesLook> {
   const signal = AbortSignal.timeout(deadline)
   const clientOf = openClients(packages.registries, signal)
-  const repositories = [...new Map(inputs.variants.flatMap(({ images }) => images).map((image) => [formatRepository(image), image])).values()]
+  const repositories = repositoriesOf(inputs.variants)
   const [pushes, apis, tags, caches] = await Promise.all([
-    inputs.push ? Promise.all(repositories.map((repository) => askPush(repository, clientOf))) : [],
+    inputs.push ? Promise.all(repositories.map((repository) => lookAtPush(repository, clientOf))) : [],
     inputs.push && inputs.cleanup !== 'never' ? Promise.all(repositories.map((repository) => askPackages(repository, clientOf, packages, signal))) : [],
     inputs.push ? Promise.all(inputs.variants.flatMap((variant) => variant.tags).map(async (tag): Promise<TagReport> => ({ tag: formatTagReference(tag), now: await headOf(tag, tag.tag, clientOf) }))) : [],
     Promise.all(targets.map(async ({ cache, variant }) => [cache?.name ?? '', await stateOf(cache?.name, variant.images[0], clientOf)] as const)),
@@ -40,16 +40,9 @@ export async function lookAtRegistries(inputs: Pick<Inputs, 'variants' | 'push' 
   }
 }
 
-async function askPush(repository: Repository, clientOf: ClientOf): Promise<{ readonly line: string; readonly problem?: Failure }> {
-  const name = formatRepository(repository)
-  try {
-    await (await clientOf(repository.registry)).checkPush(repository.path)
-    return { line: `push to ${name}: allowed` }
-  } catch (error) {
-    const denied = error instanceof RegistryError && (error.kind === 'denied' || error.kind === 'unauthorized')
-    const hint = denied ? pushHint : 'Check the name in `image`; if it is right, the registry’s own log or status page says more.'
-    return { line: `push to ${name}: refused`, problem: new Failure('registry', `Nothing can be pushed to ${name}`, hint, [messageOf(error)], error) }
-  }
+async function lookAtPush(repository: Repository, clientOf: ClientOf): Promise<{ readonly line: string; readonly problem?: Failure }> {
+  const { failure: problem } = await askPush(repository, clientOf)
+  return { line: `push to ${formatRepository(repository)}: ${problem ? 'refused' : 'allowed'}`, ...(problem && { problem }) }
 }
 
 /** Whether deleting is allowed shows only when something is deleted; whether the API answers at all can be asked. */

@@ -1,0 +1,67 @@
+import { describe, expect, test } from '@jest/globals'
+import { openAdmission } from '../../../src/publish/admission.ts'
+import { Failure } from '../../../src/report/failure.ts'
+
+const variants = [{ images: [{ registry: 'r.example', path: 'acme/app' }] }, { images: [{ registry: 'r.example', path: 'acme/app' }, { registry: 'r.example', path: 'acme/other' }] }]
+
+/** A registry that answers as told; `asked` has the requests it saw. */
+function registry(answer: (path: string) => number, asked: string[] = []) {
+  const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const { pathname } = new URL(input instanceof Request ? input.url : input)
+    asked.push(`${init?.method ?? 'GET'} ${pathname}`)
+    const status = pathname === '/v2/' ? 200 : answer(pathname)
+    return Promise.resolve(new Response(status === 202 ? null : '{}', { status, headers: status === 202 ? { location: `${pathname}1` } : {} }))
+  }
+  return { fetch, credentials: () => Promise.resolve(undefined), log: () => expect('a line').toBe('none') }
+}
+
+const settle = () => new Promise((resolve) => setTimeout(resolve, 50))
+
+describe('whether a login may push', () => {
+  test('is asked once a repository, and leaves nothing', async () => {
+    const asked: string[] = []
+    const { signal, end } = openAdmission({ inputs: { push: true, variants }, registries: registry(() => 202, asked), signal: new AbortController().signal })
+    await settle()
+    end()
+    expect(signal.aborted).toBe(false)
+    for (const path of ['/v2/acme/app/blobs/uploads/', '/v2/acme/other/blobs/uploads/']) {
+      expect(asked.filter((one) => one === `POST ${path}`)).toHaveLength(1)
+      expect(asked.filter((one) => one === `DELETE ${path}1`)).toHaveLength(1)
+    }
+  })
+
+  test('is not asked where nothing is pushed', async () => {
+    const asked: string[] = []
+    openAdmission({ inputs: { push: false, variants }, registries: registry(() => 401, asked), signal: new AbortController().signal })
+    await settle()
+    expect(asked).toEqual([])
+  })
+
+  test.each([401, 403])('a clear refusal (%i) ends the run, and says which repository', async (status) => {
+    const { signal } = openAdmission({ inputs: { push: true, variants }, registries: registry((path) => (path.includes('other') ? status : 202)), signal: new AbortController().signal })
+    await settle()
+    expect(signal.reason).toBeInstanceOf(Failure)
+    expect(signal.reason).toMatchObject({ kind: 'registry', message: 'Nothing can be pushed to r.example/acme/other' })
+  })
+
+  test.each([404, 405, 400])('other answers (%i) are left to the push', async (status) => {
+    const { signal, end } = openAdmission({ inputs: { push: true, variants }, registries: registry(() => status), signal: new AbortController().signal })
+    await settle()
+    end()
+    expect(signal.aborted).toBe(false)
+  })
+
+  test('a refusal that comes when the run is over is of no interest', async () => {
+    const { signal, end } = openAdmission({ inputs: { push: true, variants }, registries: registry(() => 403), signal: new AbortController().signal })
+    end()
+    await settle()
+    expect(signal.aborted).toBe(false)
+  })
+
+  test('whoever cancels the run is heard as before', () => {
+    const cancel = new AbortController()
+    const { signal } = openAdmission({ inputs: { push: false, variants }, registries: registry(() => 202), signal: cancel.signal })
+    cancel.abort()
+    expect(signal.aborted).toBe(true)
+  })
+})

@@ -1,0 +1,53 @@
+import { pushHint } from '../build/explain.ts'
+import type { VariantSpec } from '../inputs.ts'
+import { RegistryError } from '../registry/client.ts'
+import { openClients, type ClientOf, type RegistryWorld } from '../registry/clients.ts'
+import { formatRepository, type Repository } from '../registry/reference.ts'
+import { Failure } from '../report/failure.ts'
+import { messageOf } from '../report/message.ts'
+
+export interface AdmissionRequest {
+  readonly inputs: { readonly push: boolean; readonly variants: readonly Pick<VariantSpec, 'images'>[] }
+  readonly registries: RegistryWorld
+  readonly signal: AbortSignal
+}
+
+export interface Admission {
+  /** That of the request; and aborts, with a `Failure` as its reason, once a registry has refused. */
+  readonly signal: AbortSignal
+  /** Stops asking. */
+  readonly end: () => void
+}
+
+/**
+ * Asks the registries, beside everything else, whether this login may push: who may not should hear of it now, and not
+ * when hours of building are done. Only a clear refusal counts; any other trouble is left to the push itself.
+ */
+export function openAdmission({ inputs, registries, signal }: AdmissionRequest): Admission {
+  const refused = new AbortController()
+  const over = new AbortController()
+  const clientOf = openClients({ ...registries, log: () => undefined }, over.signal)
+  for (const repository of inputs.push ? repositoriesOf(inputs.variants) : []) {
+    void askPush(repository, clientOf).then(({ denied, failure }) => {
+      if (denied && !over.signal.aborted) refused.abort(failure)
+    })
+  }
+  return { signal: AbortSignal.any([signal, refused.signal]), end: () => over.abort() }
+}
+
+/** Each repository once. */
+export function repositoriesOf(variants: AdmissionRequest['inputs']['variants']): readonly Repository[] {
+  return [...new Map(variants.flatMap(({ images }) => images).map((image) => [formatRepository(image), image])).values()]
+}
+
+/** `failure`: why nothing can be pushed there. `denied`: the registry itself says that this login may not. */
+export async function askPush(repository: Repository, clientOf: ClientOf): Promise<{ readonly denied: boolean; readonly failure?: Failure }> {
+  try {
+    await (await clientOf(repository.registry)).checkPush(repository.path)
+    return { denied: false }
+  } catch (error) {
+    const denied = error instanceof RegistryError && (error.kind === 'denied' || error.kind === 'unauthorized')
+    const hint = denied ? pushHint : 'Check the name in `image`; if it is right, the registry’s own log or status page says more.'
+    return { denied, failure: new Failure('registry', `Nothing can be pushed to ${formatRepository(repository)}`, hint, [messageOf(error)], error) }
+  }
+}
