@@ -13,7 +13,7 @@ import { attachFarm, eventually, farmInputs, farmJob, freshImage, leftovers, sto
  *                           nodes.test.ts: no buildkitd at the socket; fallback.test.ts: each word of `fallback`
  *   boot                3   kill.test.ts: killed at seven moments of the boot
  *   context             1   refused.test.ts: a file that is not there
- *   build              11   refused.test.ts: a step fails, a syntax error; kill.test.ts: killed, cancelled
+ *   build              12   refused.test.ts: a step fails, a syntax error; kill.test.ts: killed, cancelled
  *   push                6   refused.test.ts: 401, 403, 405, no login, wrong login; kill.test.ts: killed
  *   cache               5
  *   merge               5   refused.test.ts: 503 for good, 403, 503 for a moment; kill.test.ts: killed, cancelled
@@ -107,6 +107,10 @@ const ofNodes: readonly Case[] = [
   { phase: 'build', name: 'a connection that ends', during: inOrder(talks, killSsh), says: movedToLocal },
   { phase: 'build', name: 'an engine that is killed', during: inOrder(talks, ({ node }) => node.exec('kill -KILL $(cat /run/docker.pid)')), after: ({ node }) => node.startEngine(), says: movedToLocal },
   { phase: 'build', name: 'an engine that freezes', steps: ['RUN echo working; sleep 6'], during: inOrder(talks, ({ node }) => node.freezeEngine()), after: ({ node }) => node.thawEngine(), says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/ },
+  {
+    phase: 'build', name: 'a BuildKit that freezes, while its engine answers', during: inOrder(talks, ({ node }) => node.exec('for one in /proc/[0-9]*; do [ "$(cat $one/comm 2>/dev/null)" != buildkitd ] || kill -STOP "${one#/proc/}"; done')),
+    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/,
+  },
   { phase: 'build', name: 'a BuildKit that is killed', during: inOrder(talks, ({ node }) => node.exec(`docker kill $(${builders})`)), says: movedToLocal },
   {
     phase: 'build', name: 'a disk that fills up', steps: ['RUN echo working; sleep 1; dd if=/dev/zero of=/big bs=1M count=20'],

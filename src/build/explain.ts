@@ -34,7 +34,7 @@ export function explainLane(end: LaneEnd): Failure {
   const error = cause?.error ?? words.findLast((line) => /^error/i.test(line)) ?? words.at(-1) ?? `buildx ended with code ${end.code}`
   const brief = trimError(error)
   if (end.lost?.startsWith(silence) === true) {
-    return new Failure('node', `Node ${node} stopped answering during the build of ${what}`, 'Its engine or the whole machine hangs: check its load, memory and disk; then run the job again.', tail([end.lost]))
+    return new Failure('node', `Node ${node} stopped answering during the build of ${what}`, 'Its engine, its BuildKit or the whole machine hangs: check its load, memory and disk; then run the job again.', tail([end.lost]))
   }
   if (end.lost !== undefined) {
     return new Failure('node', `The connection to node ${node} ended during the build of ${what}`, 'Check that the machine is up, and its memory and disk; then run the job again.', tail([end.lost, brief]))

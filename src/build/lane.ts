@@ -32,6 +32,8 @@ export interface LaneRequest extends BuildxRequest {
   readonly builder: string
   /** Settles when the node can no longer be counted on, with the reason. */
   readonly lost: Promise<string>
+  /** Called whenever the daemon has said something. */
+  readonly onProgress: () => void
   /** Hears of every digest as its push begins, whatever becomes of the call; more than once. */
   readonly onPush: (target: Target, digest: string) => void
   /** Tells lines; undefined, or what to wait for before more is told. */
@@ -71,6 +73,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
     (id, digest) => lane.targets.filter((target) => target.id === id).forEach((target) => request.onPush(target, digest)),
   )
   const read = (lines: readonly string[]) => {
+    request.onProgress()
     lines.forEach(progress.read)
     return tell()
   }

@@ -1,4 +1,5 @@
 import type { Builder } from '../nodes/builder.ts'
+import { pingDaemon } from '../nodes/engine.ts'
 import type { Pool } from '../nodes/pool.ts'
 import { watchNode } from '../nodes/watch.ts'
 import type { FallbackWord } from '../plan/fallback.ts'
@@ -9,7 +10,7 @@ import type { Log } from '../sys/log.ts'
 import { sleep, unlessAborted } from '../sys/time.ts'
 import { buildLane, type LaneRequest, type LaneResult } from './lane.ts'
 
-export interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'name'> {
+export interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'name' | 'onProgress'> {
   readonly lanes: readonly Lane[]
   readonly pool: Pool
   readonly builder: Builder
@@ -69,11 +70,16 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
   return { results, notes }
 }
 
-async function buildWatched(request: Omit<LaneRequest, 'lane' | 'builder' | 'lost'> & { readonly builder: Builder }, lane: Lane): Promise<LaneResult> {
+async function buildWatched(request: Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'onProgress'> & { readonly builder: Builder }, lane: Lane): Promise<LaneResult> {
   const stop = new AbortController()
+  const { node } = lane
   try {
-    const builder = request.builder.lane(lane.node, lane.targets.map(({ platform }) => platform))
-    return await buildLane({ ...request, lane, builder, lost: watchNode(lane.node, stop.signal) })
+    const builder = request.builder.lane(node, lane.targets.map(({ platform }) => platform))
+    const container = request.builder.container(node)
+    let heard = performance.now()
+    const daemon = container === undefined ? undefined : { ping: (deadline: number) => pingDaemon(node.socket, container, deadline), heard: () => heard }
+    const lost = watchNode({ node, stop: stop.signal, ...(daemon && { daemon }) })
+    return await buildLane({ ...request, lane, builder, lost, onProgress: () => (heard = performance.now()) })
   } finally {
     stop.abort()
   }

@@ -12,6 +12,8 @@ export interface Builder {
   readonly name: string
   /** The builder that holds just this node, on the same daemon, for these platforms; made when first asked for. */
   lane(node: Node, platforms: readonly Platform[]): string
+  /** The container of the node's daemon, where an engine runs it. */
+  container(node: Node): string | undefined
 }
 
 /**
@@ -51,6 +53,10 @@ export function writeBuilders(config: string, name: string, nodes: readonly Node
       if (!views.has(view)) writeInstance(config, view, [{ node: { ...node, platforms: [...node.platforms, ...foreign] }, name: kept.get(node) ?? lane }])
       views.add(view)
       return view
+    },
+    container(node) {
+      const daemon = kept.get(node) ?? lanes.get(node)
+      return node.driver === 'docker-container' && daemon !== undefined ? `${containerPrefix}${daemon}` : undefined
     },
   }
 }

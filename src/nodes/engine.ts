@@ -45,6 +45,20 @@ export async function pingEngine(socket: string, deadline: number): Promise<void
   await callEngine(socket, 'GET', '/_ping', deadline)
 }
 
+/**
+ * Rejects unless the buildkitd in a container of the engine answers in time; where there is no such container, or it does not
+ * run (yet), nobody is silent. A paused one is.
+ */
+export async function pingDaemon(socket: string, container: string, deadline: number): Promise<void> {
+  try {
+    const made = asRecord(await callEngine(socket, 'POST', `/containers/${encodeURIComponent(container)}/exec`, deadline, { Cmd: ['buildctl', 'debug', 'workers'], AttachStdout: true, AttachStderr: true }))
+    // Answers when the command has ended, however: a daemon that is just starting refuses at once.
+    await callEngine(socket, 'POST', `/exec/${asText(made['Id'])}/start`, deadline, { Detach: false, Tty: false })
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.status === 0 || /\bpaused\b/.test(error.message)) throw error
+  }
+}
+
 /** Removes a container and its volume, running or not; both gone already is success. */
 export async function removeContainer(socket: string, container: string, volume: string, deadline: number): Promise<void> {
   await drop(socket, `/containers/${encodeURIComponent(container)}?force=1&v=1`, deadline)

@@ -1,39 +1,74 @@
 import { sleep } from '../sys/time.ts'
 import type { Node } from './node.ts'
 
-/** Milliseconds between two pings, for each, and of silence after which a node counts as lost. */
-const pace = { interval: 2000, deadline: 7000, patience: 9000 }
+/** Milliseconds between two pings, for each, and of silence after which the node counts as lost. */
+export interface Pace {
+  readonly interval: number
+  readonly deadline: number
+  readonly patience: number
+}
+
+const enginePace: Pace = { interval: 2000, deadline: 7000, patience: 9000 }
+/** A question inside a container takes a loaded machine a while: two in a row must fail. */
+const daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }
 
 /** What the reason begins with where the node is silent, not cut off. */
 export const silence = 'nothing has answered behind the connection'
+
+/** Somebody who can be asked whether he is still there. */
+export interface Asked {
+  /** Rejects unless he answers within `deadline` milliseconds. */
+  readonly ping: (deadline: number) => Promise<unknown>
+  /** When he last gave a sign of life by himself (`performance.now()`): then he need not be asked. */
+  readonly heard?: () => number
+}
+
+export interface WatchRequest {
+  readonly node: Pick<Node, 'lost' | 'ping'>
+  /** The buildkitd that an engine runs: it may hang while its engine answers. */
+  readonly daemon?: Asked
+  readonly stop: AbortSignal
+  readonly paces?: { readonly engine: Pace; readonly daemon: Pace }
+}
 
 /**
  * Settles when the node can no longer be counted on, with the reason in words: its connection has ended, or what should
  * answer behind it has been silent for too long, as a frozen daemon is. Never settles where neither happens before `stop`.
  */
-export function watchNode(node: Node, stop: AbortSignal, { interval, deadline, patience } = pace): Promise<string> {
+export function watchNode({ node: { lost, ping }, daemon, stop, paces = { engine: enginePace, daemon: daemonPace } }: WatchRequest): Promise<string> {
   return new Promise((resolve) => {
-    let over = false
+    const over = new AbortController()
+    const ended = AbortSignal.any([stop, over.signal])
     const lose = (why: string) => {
-      over = true
+      over.abort()
       resolve(why)
     }
-    void node.lost?.then(lose)
-    void ping()
+    void lost?.then(lose)
+    if (ping) void awaitSilence({ ping }, paces.engine, ended).then((silent) => silent > 0 && lose(`${silence} for ${seconds(silent)}`))
+    if (daemon) void awaitSilence(daemon, paces.daemon, ended).then((silent) => silent > 0 && lose(`${silence} but the engine: its buildkitd has been silent for ${seconds(silent)}`))
+  })
+}
 
-    async function ping(): Promise<void> {
-      let answered = performance.now()
-      while (node.ping && !over && !stop.aborted) {
-        const began = performance.now()
-        try {
-          await node.ping(deadline)
-          answered = performance.now()
-        } catch {
-          const silent = performance.now() - answered
-          if (silent >= patience) lose(`${silence} for ${Math.round(silent / 1000)} s`)
-        }
-        await sleep(Math.max(0, began + interval - performance.now()))
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`
+}
+
+/** The milliseconds of a silence that lasts too long; 0 where none comes before `ended`. */
+async function awaitSilence({ ping, heard }: Asked, { interval, deadline, patience }: Pace, ended: AbortSignal): Promise<number> {
+  let answered = performance.now()
+  while (!ended.aborted) {
+    const began = performance.now()
+    const last = () => Math.max(answered, heard?.() ?? 0)
+    if (heard === undefined || began - last() >= interval) {
+      try {
+        await ping(deadline)
+        answered = performance.now()
+      } catch {
+        const silent = performance.now() - last()
+        if (silent >= patience) return silent
       }
     }
-  })
+    await sleep(Math.max(0, began + interval - performance.now()))
+  }
+  return 0
 }

@@ -1,30 +1,55 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Node } from '../../../src/nodes/node.ts'
 import { watchNode } from '../../../src/nodes/watch.ts'
 
 const pace = { interval: 5, deadline: 5, patience: 40 }
-const node = (fields: Partial<Node>): Node => ({ spec: { name: 'n', endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }, driver: 'docker-container', socket: '', platforms: [], native: [], took: 0, ...fields })
+const paces = { engine: pace, daemon: pace }
+const never = new AbortController().signal
+const silent = () => Promise.reject(new Error('no answer'))
 const still = (ms: number) => new Promise((resolve) => setTimeout(() => resolve('still there'), ms))
 
 describe('watchNode', () => {
   test('a connection that ends says why', async () => {
-    expect(await watchNode(node({ lost: Promise.resolve('Timeout, server node not responding.') }), new AbortController().signal, pace)).toBe('Timeout, server node not responding.')
+    expect(await watchNode({ node: { lost: Promise.resolve('Timeout, server node not responding.') }, stop: never, paces })).toBe('Timeout, server node not responding.')
   })
 
   test('what is silent for too long is lost', async () => {
-    const ping = () => Promise.reject(new Error('no answer'))
-    expect(await watchNode(node({ ping }), new AbortController().signal, pace)).toMatch(/^nothing has answered behind the connection for/)
+    expect(await watchNode({ node: { ping: silent }, stop: never, paces })).toMatch(/^nothing has answered behind the connection for \d+ s$/)
   })
 
   test('what misses a ping now and then is not, and nobody is asked after the end', async () => {
     const stop = new AbortController()
     let asked = 0
-    const ping = () => (asked++ % 2 === 0 ? Promise.resolve() : Promise.reject(new Error('no answer')))
-    expect(await Promise.race([watchNode(node({ ping }), stop.signal, pace), still(200)])).toBe('still there')
+    const ping = () => (asked++ % 2 === 0 ? Promise.resolve() : silent())
+    expect(await Promise.race([watchNode({ node: { ping }, stop: stop.signal, paces }), still(200)])).toBe('still there')
     stop.abort()
     await still(20)
     const before = asked
     await still(50)
     expect(asked).toBe(before)
+  })
+
+  test('a daemon that hangs behind an engine that answers is lost, and the engine is asked no more', async () => {
+    let asked = 0
+    const ping = () => Promise.resolve(asked++)
+    expect(await watchNode({ node: { ping }, daemon: { ping: silent }, stop: never, paces })).toMatch(/^nothing has answered behind the connection but the engine: its buildkitd has been silent for \d+ s$/)
+    await still(20)
+    const before = asked
+    await still(30)
+    expect(asked).toBe(before)
+  })
+
+  test('a daemon that says something by itself need not answer', async () => {
+    const stop = new AbortController()
+    let asked = 0
+    const daemon = { ping: () => (asked++, silent()), heard: () => performance.now() }
+    expect(await Promise.race([watchNode({ node: {}, daemon, stop: stop.signal, paces }), still(150)])).toBe('still there')
+    stop.abort()
+    expect(asked).toBe(0)
+  })
+
+  test('one that falls silent is asked then', async () => {
+    const at = performance.now()
+    const daemon = { ping: silent, heard: () => at }
+    expect(await watchNode({ node: {}, daemon, stop: never, paces })).toMatch(/its buildkitd has been silent/)
   })
 })

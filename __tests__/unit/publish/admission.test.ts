@@ -6,7 +6,7 @@ const variants = [{ images: [{ registry: 'r.example', path: 'acme/app' }] }, { i
 
 /** A registry that answers as told; `asked` has the requests it saw. */
 function registry(answer: (path: string) => number, asked: string[] = []) {
-  const fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+  const fetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const { pathname } = new URL(input instanceof Request ? input.url : input)
     asked.push(`${init?.method ?? 'GET'} ${pathname}`)
     const status = pathname === '/v2/' ? 200 : answer(pathname)

@@ -1,0 +1,54 @@
+import { afterEach, describe, expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pingDaemon } from '../../../src/nodes/engine.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'engine-'))
+let server: Server | undefined
+let servers = 0
+
+/** An engine that answers the two requests of an exec as told. */
+async function engine(create: (answer: ServerResponse) => void, start: (answer: ServerResponse) => void = (answer) => answer.end('workers')): Promise<string> {
+  // A path of its own, since connections are kept for the next request.
+  const socket = join(dir, `s${servers++}`)
+  server = createServer(({ url = '' }, answer) => (url.startsWith('/containers/') ? create(answer) : start(answer)))
+  await new Promise<void>((resolve) => server?.listen(socket, resolve))
+  return socket
+}
+
+const made = (answer: ServerResponse) => answer.writeHead(201).end(JSON.stringify({ Id: 'e1' }))
+const refuse = (status: number, message: string) => (answer: ServerResponse) => answer.writeHead(status).end(JSON.stringify({ message }))
+
+afterEach(async () => {
+  server?.closeAllConnections()
+  await new Promise((resolve) => server?.close(resolve))
+})
+process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
+
+describe('pingDaemon', () => {
+  test('a daemon that answers', async () => {
+    await expect(pingDaemon(await engine(made), 'c', 500)).resolves.toBeUndefined()
+  })
+
+  test('a daemon that hangs: the question never ends', async () => {
+    await expect(pingDaemon(await engine(made, () => undefined), 'c', 100)).rejects.toThrow('no answer')
+  })
+
+  test('an engine that hangs', async () => {
+    await expect(pingDaemon(await engine(() => undefined), 'c', 100)).rejects.toThrow('no answer')
+  })
+
+  test('a paused container', async () => {
+    await expect(pingDaemon(await engine(refuse(409, 'container c is paused, unpause the container before exec')), 'c', 500)).rejects.toThrow('paused')
+  })
+
+  test.each([
+    ['no container yet', 404, 'No such container: c'],
+    ['one that does not run yet', 409, 'container c is not running'],
+    ['one that has just ended', 500, 'cannot exec in a stopped state'],
+  ])('%s is not silent', async (_, status, message) => {
+    await expect(pingDaemon(await engine(refuse(status, message)), 'c', 500)).resolves.toBeUndefined()
+  })
+})
