@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import { readJournal, type Entry } from './journal.ts'
-import { EngineError, removeContainer } from './nodes/engine.ts'
+import { dropVolume, EngineError, removeContainer } from './nodes/engine.ts'
 import { startRelay } from './nodes/relay.ts'
 import { reconnect } from './nodes/tunnel.ts'
 import { openPackages, type PackagesWorld } from './packages/open.ts'
@@ -86,6 +86,7 @@ async function removeContainers(entries: readonly Entry[], log: Log): Promise<vo
   const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
   const containers = entries.filter((entry) => entry.kind === 'container')
   const locks = entries.filter((entry) => entry.kind === 'lock')
+  const seats = entries.filter((entry) => entry.kind === 'seat')
   await Promise.all([
     ...containers.map(async ({ node, socket, container, volume }) => {
       try {
@@ -95,8 +96,9 @@ async function removeContainers(entries: readonly Entry[], log: Log): Promise<vo
         log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. There, \`docker rm -f ${container} && docker volume rm ${volume}\` removes it.`)
       }
     }),
-    // Others wait for a lost lock for a while and then take it, so nobody needs to hear of it.
+    // Others wait for a lost lock for a while and then take it, and a lost seat is the reaper's: nobody needs to hear of them.
     ...locks.map(async ({ socket, daemon, holder }) => await overTunnel(socket, tunnels, () => releaseLock(socket, daemon, holder)).catch(() => undefined)),
+    ...seats.map(async ({ socket, volume }) => await overTunnel(socket, tunnels, () => dropVolume(socket, volume, engineDeadline)).catch(() => undefined)),
   ])
 }
 

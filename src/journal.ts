@@ -8,6 +8,8 @@ export type Entry =
   | { readonly kind: 'container'; readonly node: string; readonly socket: string; readonly container: string; readonly volume: string }
   /** The lock of a kept daemon, held while this run boots it: a volume that bears the holder's label. */
   | { readonly kind: 'lock'; readonly node: string; readonly socket: string; readonly daemon: string; readonly holder: string }
+  /** A volume that tells other runs that this one builds there. */
+  | { readonly kind: 'seat'; readonly node: string; readonly socket: string; readonly volume: string }
   /** An SSH connection that forwards `remote` to `local`; made from `config`, so that it can be made again. */
   | { readonly kind: 'tunnel'; readonly node: string; readonly config: string; readonly local: string; readonly remote: string }
   /** A process that leads `local` to `remote` through sessions of the connection of `config`. */
@@ -20,6 +22,7 @@ export type Entry =
 const fields: Record<Entry['kind'], readonly string[]> = {
   container: ['node', 'socket', 'container', 'volume'],
   lock: ['node', 'socket', 'daemon', 'holder'],
+  seat: ['node', 'socket', 'volume'],
   tunnel: ['node', 'config', 'local', 'remote'],
   relay: ['node', 'config', 'local', 'remote'],
   manifest: ['registry', 'path', 'digest', 'ours'],

@@ -7,6 +7,7 @@ import type { Inputs } from './inputs.ts'
 import type { Journal } from './journal.ts'
 import type { Node } from './nodes/node.ts'
 import { readyNodes, type Ready } from './nodes/ready.ts'
+import { planSeated, type Seated } from './nodes/seats.ts'
 import type { Event } from './plan/event.ts'
 import { describeFork } from './plan/fork.ts'
 import { isEphemeral } from './plan/tags.ts'
@@ -19,7 +20,7 @@ import { reapNodes } from './reap/nodes.ts'
 import { tellReaped } from './reap/tell.ts'
 import type { RegistryWorld } from './registry/clients.ts'
 import { Failures } from './report/failure.ts'
-import { describeOutcome, warnOfNodes } from './report/nodes.ts'
+import { describeOthers, describeOutcome, warnOfNodes } from './report/nodes.ts'
 import { removeSecrets } from './sys/build-env.ts'
 import { findBuildx } from './sys/buildx.ts'
 import type { Log } from './sys/log.ts'
@@ -70,7 +71,7 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
 
   const [ready, buildx] = await unlessAborted(signal, Promise.all([readyNodes(request), findBuildx(inputs.buildxVersion)]))
   ready.outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
-  const { plan, notes } = planRun(request, ready)
+  const { plan, notes, leave } = await unlessAborted(signal, planRun(request, ready, holder))
 
   // Beside the build, which does not wait for it.
   const reaping = reapNodes(ready.nodes, request.liveness, holder)
@@ -84,6 +85,7 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
 
   log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
   const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush })
+  const leaving = leave()
   removeSecrets(dir)
   failIfAny(lanes, signal)
   const lost = lanes.flatMap(({ lostCaches }) => lostCaches.map(({ target, error }) => `The cache of ${target ?? 'a target'} could not be kept: ${error}`))
@@ -93,18 +95,19 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const targets = inOrder(plan.targets, built.map(({ target }) => target))
   checkNoneEmpty(inputs.variants, targets, ready.outcomes)
   const published = inputs.push ? await publish({ ...request, ...calls, journal, variants: inputs.variants, targets, built, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
-  await tellReaped(reaping, log)
+  await Promise.all([tellReaped(reaping, log), leaving])
   return { ...kept, plan: { ...plan, targets, lanes: groupLanes(targets) }, lanes, published, notes: [...notes, ...moves, ...lost] }
 }
 
 /** What is built where; says aloud what its reader should know before it starts. */
-function planRun({ inputs, event, log }: RunRequest, { outcomes, nodes, local }: Ready): { readonly plan: Plan; readonly notes: readonly string[] } {
+async function planRun({ inputs, event, journal, log }: RunRequest, { outcomes, nodes, local }: Ready, holder: string): Promise<Pick<Seated, 'plan' | 'leave'> & { readonly notes: readonly string[] }> {
   const fork = describeFork(event.trust, inputs, nodes)
   fork.notes.forEach((note) => log.info(note))
-  const plan = planTargets(inputs, outcomes, local)
+  const { plan, others, leave } = await planSeated({ nodes, holder, journal, plan: (others) => planTargets(inputs, outcomes, local, others) })
+  describeOthers(others).forEach((note) => log.info(note))
   const warnings = [...inputs.notes, ...warnOfNodes(nodes), ...plan.notes, ...fork.warnings]
   warnings.forEach((note) => log.warn(note))
-  return { plan, notes: [...warnings, ...fork.notes] }
+  return { plan, notes: [...warnings, ...fork.notes], leave }
 }
 
 function failIfAny(lanes: readonly LaneResult[], signal: AbortSignal): void {

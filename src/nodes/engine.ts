@@ -62,6 +62,11 @@ export async function pingDaemon(socket: string, container: string, deadline: nu
 /** Removes a container and its volume, running or not; both gone already is success. */
 export async function removeContainer(socket: string, container: string, volume: string, deadline: number): Promise<void> {
   await drop(socket, `/containers/${encodeURIComponent(container)}?force=1&v=1`, deadline)
+  await dropVolume(socket, volume, deadline)
+}
+
+/** Gone already is success. @throws EngineError */
+export async function dropVolume(socket: string, volume: string, deadline: number): Promise<void> {
   await drop(socket, `/volumes/${encodeURIComponent(volume)}?force=1`, deadline)
 }
 

@@ -20,17 +20,16 @@ export interface Piece {
 /**
  * PURE: which holder takes which piece, by number. Rendezvous hashing: as long as the holders and pieces stay, every piece
  * meets the same holder again, so that its local cache serves; when a holder goes, only what it had moves. No holder gets more
- * of a kind than its share, rounded up.
+ * of a kind than its share; what a share has behind the point is rounded up where that is most.
  */
 export function spread(pieces: readonly Piece[], holders: readonly Holder[]): readonly number[] {
   const choice = pieces.map(() => -1)
   const taken: { readonly kind: string; readonly holder: number }[] = []
   const order = pieces.map((piece, index) => ({ piece, index, at: hash(piece.key) })).sort((a, b) => a.at - b.at)
   for (const { piece, index } of order) {
-    const alike = pieces.filter(({ kind }) => kind === piece.kind).length
-    const weights = piece.able.reduce((sum, holder) => sum + weightOf(holders, holder), 0)
+    const share = shares(pieces.filter(({ kind }) => kind === piece.kind).length, piece.able.map((holder) => weightOf(holders, holder)))
     const count = (holder: number, same: boolean) => taken.filter((one) => one.holder === holder && (one.kind === piece.kind) === same).length
-    const open = piece.able.filter((holder) => count(holder, true) < Math.ceil((alike * weightOf(holders, holder)) / weights))
+    const open = piece.able.filter((holder, index) => count(holder, true) < (share[index] ?? 0))
     // A holder of several kinds that has none of the others yet comes first.
     const least = Math.min(...open.map((holder) => count(holder, false)))
     const [best = piece.able[0] ?? 0] = open.filter((holder) => count(holder, false) === least).sort((a, b) => score(piece, holders[b]) - score(piece, holders[a]))
@@ -38,6 +37,16 @@ export function spread(pieces: readonly Piece[], holders: readonly Holder[]): re
     taken.push({ kind: piece.kind, holder: best })
   }
   return choice
+}
+
+/** The most that each may get of `count`: all alike, one more than its whole part; where they differ, whoever has the larger rest. */
+function shares(count: number, weights: readonly number[]): readonly number[] {
+  const sum = weights.reduce((all, weight) => all + weight, 0)
+  const exact = weights.map((weight) => (count * weight) / sum)
+  const rests = exact.map((share) => share - Math.floor(share + 1e-9))
+  const left = count - exact.reduce((all, share) => all + Math.floor(share + 1e-9), 0)
+  const enough = [...rests].sort((a, b) => b - a)[left - 1] ?? Infinity
+  return exact.map((share, index) => Math.floor(share + 1e-9) + ((rests[index] ?? 0) >= enough - 1e-9 ? 1 : 0))
 }
 
 function weightOf(holders: readonly Holder[], holder: number): number {

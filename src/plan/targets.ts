@@ -36,12 +36,12 @@ export interface Plan {
 /** A target that has no node yet. */
 export type Draft = Omit<Target, 'node'>
 
-/** PURE: variants × platforms, each with its node and its cache; throws `Failures` where a platform has no place. */
-export function planTargets(inputs: Pick<Inputs, 'variants' | 'cache' | 'fallback'>, outcomes: readonly Outcome[], local: Node | string): Plan {
+/** PURE: variants × platforms, each with its node and its cache; throws `Failures` where a platform has no place. `others`: how many other runs build on a node. */
+export function planTargets(inputs: Pick<Inputs, 'variants' | 'cache' | 'fallback'>, outcomes: readonly Outcome[], local: Node | string, others: ReadonlyMap<Node, number> = new Map()): Plan {
   const nodes = outcomes.map(withPlatforms)
   const drafts = draftTargets(inputs, nodes.flatMap(({ platforms }) => platforms))
   const pieces = drafts.map((draft): Piece => ({ key: keyOf(draft), kind: draft.platform, able: findAble(nodes, draft.platform) }))
-  const choice = spread(pieces, nodes.map(({ node, spec }) => (node ? holderOf(node) : { id: formatEndpoint(spec.endpoint), weight: 1 })))
+  const choice = spread(pieces, nodes.map(({ node, spec }) => (node ? holderOf(node, others.get(node)) : { id: formatEndpoint(spec.endpoint), weight: 1 })))
   const usable = nodes.flatMap(({ node }) => node ?? [])
   const moves = nodes.flatMap(({ spec, node, failure }, index): readonly Moved[] => {
     const own = drafts.filter((_, at) => choice[at] === index)
@@ -68,10 +68,10 @@ export function groupLanes(targets: readonly Target[], nodes: readonly Node[] = 
   return [...new Set([...nodes.filter((node) => used.has(node)), ...used])].map((node) => ({ node, targets: targets.filter((target) => target.node === node) }))
 }
 
-/** PURE: a node as `spread` sees it. What is busy with others' work gets half of what the others get. */
-export function holderOf({ spec, engine, facts }: Node): Holder {
+/** PURE: a node as `spread` sees it. What is busy with others' work gets half of what it would get, what others build on their share. */
+export function holderOf({ spec, engine, facts }: Node, others = 0): Holder {
   const busy = (facts?.load ?? 0) > 1.5 * (engine?.cpus ?? Infinity)
-  return { id: formatEndpoint(spec.endpoint), weight: busy ? 0.5 : 1 }
+  return { id: formatEndpoint(spec.endpoint), weight: (busy ? 0.5 : 1) / (1 + others) }
 }
 
 /** PURE: what names a target in every run. */

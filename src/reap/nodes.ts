@@ -1,9 +1,9 @@
 import type { Node } from '../nodes/node.ts'
-import { callEngine, EngineError, removeContainer } from '../nodes/engine.ts'
+import { callEngine, dropVolume, EngineError, removeContainer } from '../nodes/engine.ts'
 import { asList, asRecord, asText } from '../plan/json.ts'
 import { keptFor, staleLock } from './judge.ts'
 import type { Liveness } from './liveness.ts'
-import { bootLock, containerPrefix, readOwner, useMark, type Owner } from './names.ts'
+import { bootLock, containerPrefix, ourPrefix, readOwner, useMark, type Owner } from './names.ts'
 import { holderOf, releaseLock, takeLock } from './lock.ts'
 import { removeProbes } from './probes.ts'
 import { messageOf } from '../report/message.ts'
@@ -50,7 +50,7 @@ async function reapEngine(socket: string, { name: node, driverOpts }: Node['spec
 
 /** Everything on the engine that bears a name of ours. The engine's filter looks for a part of a name only. */
 async function findOurs(socket: string): Promise<Found[]> {
-  const filters = encodeURIComponent(JSON.stringify({ name: [`${containerPrefix}mab-`] }))
+  const filters = encodeURIComponent(JSON.stringify({ name: [ourPrefix] }))
   const [containers, volumes, info] = await Promise.all([
     callEngine(socket, 'GET', `/containers/json?all=1&filters=${filters}`, deadline),
     callEngine(socket, 'GET', `/volumes?filters=${filters}`, deadline),
@@ -134,6 +134,7 @@ async function removeDaemon(socket: string, name: string): Promise<Outcome> {
   const container = `${containerPrefix}${name}`
   try {
     await removeContainer(socket, container, `${container}_state`, deadline)
+    await dropVolume(socket, `${container}_seat`, deadline)
     return { name }
   } catch (error) {
     // Another run's reaper is at it.
@@ -143,5 +144,5 @@ async function removeDaemon(socket: string, name: string): Promise<Outcome> {
 }
 
 async function removeVolume(socket: string, volume: string): Promise<void> {
-  await callEngine(socket, 'DELETE', `/volumes/${encodeURIComponent(volume)}?force=1`, deadline).catch(() => undefined)
+  await dropVolume(socket, volume, deadline).catch(() => undefined)
 }

@@ -18,6 +18,11 @@ function describeNode(node: Node): string {
   return `${spec.name}: ${[...about, ...load, ...free, ...clock, `ready in ${Math.round(took)} ms`].join(', ')}, builds ${builds.join(', ')}`
 }
 
+/** PURE: a line for each node on which other runs build. */
+export function describeOthers(others: ReadonlyMap<Node, number>): string[] {
+  return [...others].flatMap(([{ spec }, count]) => (count > 0 ? [`${spec.name} builds for ${count === 1 ? 'another run' : `${count} other runs`} as well: it gets less of this one.`] : []))
+}
+
 /** A second is lost on the way, or cut off. */
 const tolerated = 2000
 /** Beyond this, certificates and tokens of a registry may be refused there. */

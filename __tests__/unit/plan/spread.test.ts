@@ -38,6 +38,19 @@ describe('spread', () => {
     expect(counts(spread(pieces(12, [0, 1]), [idle!, { ...busy!, weight: 0.5 }]), 2)).toEqual([8, 4])
   })
 
+  test.each([
+    [1, [1, 0.5], [1, 0]],
+    [1, [0.5, 1], [0, 1]],
+    [2, [1, 0.5], [1, 1]],
+    [3, [1, 0.5], [2, 1]],
+    [4, [1, 0.5], [3, 1]],
+    [1, [1, 1 / 3, 0.5], [1, 0, 0]],
+    [6, [1, 0.5, 0.25], [3, 2, 1]],
+  ])('%i pieces for weights %j', (many, weights, expected) => {
+    const able = weights.map((_, index) => index)
+    expect(counts(spread(pieces(many, able), weights.map((weight, index) => ({ id: `ssh://node-${index}`, weight }))), weights.length)).toEqual(expected)
+  })
+
   test('two kinds that share their holders do not pile up on one', () => {
     const choice = spread([...pieces(1, [0, 1]), ...pieces(1, [0, 1], 'linux/arm64')], holders(2))
     expect([...choice].sort()).toEqual([0, 1])

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { RunAnswer } from '../../../src/packages/run-of.ts'
 import { judgeTrace, surelyOver, type Self, type Trace } from '../../../src/reap/judge.ts'
 import { openLiveness } from '../../../src/reap/liveness.ts'
-import { keptName, readOwner, runBuilderName, scopeOf, useMark } from '../../../src/reap/names.ts'
+import { keptName, readOwner, runBuilderName, scopeOf, seatName, useMark } from '../../../src/reap/names.ts'
 import { readTrust } from '../../../src/plan/trust.ts'
 import { event } from '../fixtures/world.ts'
 
@@ -13,8 +13,8 @@ const trace = (given: Partial<Trace> = {}): Trace => ({ scope, runId: '99', runA
 describe('names', () => {
   test('of a run: read back from container and volume', () => {
     const name = runBuilderName('mab-0123456789', event)
-    const owner = { kind: 'run', name: `${name}-0`, scope, runId: '4711', runAttempt: 1 }
-    expect([`/buildx_buildkit_${name}-0`, `buildx_buildkit_${name}-0_state`].map(readOwner)).toEqual([owner, owner])
+    const owner = { kind: 'run', name: `${name}-0`, scope, runId: '4711', runAttempt: 1, isSeat: false }
+    expect([`/buildx_buildkit_${name}-0`, `buildx_buildkit_${name}-0_state`, seatName(name, 0)].map(readOwner)).toEqual([owner, owner, { ...owner, isSeat: true }])
   })
 
   test('of a kept daemon: one a repository, trust and settings; its volumes are told apart', () => {

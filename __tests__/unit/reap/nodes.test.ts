@@ -73,9 +73,11 @@ test('of runs: the dead go with their volumes, the live and the unknown stay, an
   put(`mab-0000000005-${scope}-9-1-0`, 60_000)
   put('somebody-elses', surelyOver + 60_000)
   volumes.set(`buildx_buildkit_mab-0000000006-${scope}-5-1-1_state`, 60_000)
-  expect(await reap()).toEqual([{ node: 'n', removed: [`mab-0000000001-${scope}-5-1-0`, `mab-0000000004-${other}-5-1-0`, `mab-0000000006-${scope}-5-1-1`], failed: [] }])
+  // Seats: of one with a daemon, of one that had none yet, of one that builds.
+  for (const [key, run] of [[1, 5], [7, 5], [2, 6]]) volumes.set(`buildx_buildkit_mab-000000000${key}-${scope}-${run}-1-0_seat`, 60_000)
+  expect(await reap()).toEqual([{ node: 'n', removed: [`mab-0000000001-${scope}-5-1-0`, `mab-0000000004-${other}-5-1-0`, `mab-0000000006-${scope}-5-1-1`, `mab-0000000007-${scope}-5-1-0`], failed: [] }])
   const stay = [`mab-0000000002-${scope}-6-1-0`, `mab-0000000003-${other}-5-1-0`, `mab-0000000005-${scope}-9-1-0`, 'somebody-elses']
-  expect(left()).toEqual(stay.flatMap((name) => [name, `${name}_state`]).sort())
+  expect(left()).toEqual([`mab-0000000002-${scope}-6-1-0_seat`, ...stay.flatMap((name) => [name, `${name}_state`])].sort())
 })
 
 test('of kept daemons: only those that nobody used for long', async () => {
