@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { checkCgroupParent, readCgroupParent, tellCgroupParent } from './nodes/cgroup-parent.ts'
 import { checkBuildkitdConfig, readBuildkitdFlags, readDriverOpts } from './nodes/daemon-options.ts'
 import { checkDriver, checkUse, readDriver } from './nodes/driver.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
@@ -162,7 +163,7 @@ export function secretsOf(env: Env): string[] {
   const text = (name: string): string => env[variableOf(name)] ?? ''
   const keyParts = text('ssh-private-key').replace(/^\s*#.*$/gm, '').replace(/-----(BEGIN|END)[^-]*-----/g, '\n').split(/\s+|\\r\\n|\\n/)
   const values = [...['password', 'github-token', 'secrets'].map(text), ...['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name)))]
-  const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets')), ...listedPasswords(text('registry-auth')), ...keyLines(`${text('driver-opts')}\n${text('nodes')}`)]
+  const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets')), ...listedPasswords(text('registry-auth')), ...keyLines(['driver-opts', 'nodes', 'append'].map(text).join('\n'))]
   const trimmed = lines.map((line) => line.trim())
   // A mask of a few characters would blot out the log, and gives nothing of a long secret away.
   const whole = new Set([text('password').trim(), text('github-token').trim()])
@@ -209,7 +210,10 @@ async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<I
   }
   if (!isWrong('ssh-known-hosts')) checkKnownHosts(hosts, nodes.map(({ endpoint }) => endpoint), report)
   const fallback = readFallback(text('fallback'), report)
-  return { nodes, fallback, spare: spareNode({ driverOpts, buildkitdConfig, buildkitdFlags }), sshKeys, knownHosts: formatKnownHosts(hosts), use }
+  const cgroupParent = readCgroupParent(text('cgroup-parent'), report)
+  checkCgroupParent(cgroupParent, nodes, buildkitdConfig, report)
+  const tell = (spec: NodeSpec) => tellCgroupParent(spec, cgroupParent)
+  return { nodes: nodes.map(tell), fallback, spare: tell(spareNode({ driverOpts, buildkitdConfig, buildkitdFlags })), sshKeys, knownHosts: formatKnownHosts(hosts), use }
 }
 
 async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {

@@ -11,7 +11,7 @@ const dockerfile = (base: string) => [
   `FROM ${base}`,
   'COPY --from=more hello.txt /hello.txt',
   'RUN --mount=type=secret,id=one --mount=type=secret,id=two --mount=type=secret,id=three cat /run/secrets/one /run/secrets/two /run/secrets/three | sha256sum',
-  'RUN cat /etc/hosts /hello.txt && ulimit -n && grep /dev/shm /proc/mounts',
+  'RUN cat /etc/hosts /hello.txt && ulimit -n && grep /dev/shm /proc/mounts && grep -v systemd /proc/self/cgroup | head -1',
   'COPY --from=tools /made /made',
   '',
 ].join('\n')
@@ -39,6 +39,7 @@ beforeAll(async () => {
       'secret-files': 'three=third.txt',
       ulimit: 'nofile=1234:1234',
       'shm-size': '32m',
+      'cgroup-parent': '/mab-test-parent',
       'no-cache-filters': 'tools',
       pull: 'true',
       network: 'host',
@@ -60,6 +61,8 @@ describe('build-push inputs, on both nodes', () => {
     ['a host', /192\.0\.2\.7\s+elsewhere\.example\.com/],
     ['a context', /\] hello of another context/],
     ['a limit', /\] 1234$/],
+    // With the second version of control groups a step sees its own as the root of all.
+    ['a control group', /\] (?:\d+:\w+:.*\/mab-test-parent\/buildkit\/\w+|0::\/)$/],
     ['the size of /dev/shm', /\/dev\/shm .*size=32768k/],
   ])('%s', (_, pattern) => {
     for (const platform of ['linux/amd64', 'linux/arm64']) expect(main.log.split('\n').filter((line) => line.startsWith(platform) && pattern.test(line))).toHaveLength(1)

@@ -217,6 +217,23 @@ test.each([
   expect(nodes).toHaveLength(1)
 })
 
+test.each([
+  ['beside the local engine', {}, [{ kind: 'local' }, { kind: 'ssh', host: 'arm' }]],
+  ['beside an endpoint', { endpoint: 'ssh://ci@amd' }, [{ kind: 'ssh', host: 'amd' }, { kind: 'ssh', host: 'arm' }]],
+])('append: more nodes %s', async (_, given, endpoints) => {
+  const { nodes } = await read({ nodes: '', SSH_AUTH_SOCK: '/agent', 'ssh-known-hosts': knownHost.replace(/^\S+/, 'amd,arm'), append: '- endpoint: ssh://ci@arm\n  platforms: linux/arm64\n  driver-opts:\n    - env.A=1\n', ...given })
+  expect(nodes).toMatchObject([{ endpoint: endpoints[0], platforms: [] }, { endpoint: endpoints[1], platforms: ['linux/arm64'], driverOpts: { 'env.A': '1' } }])
+})
+
+test.each([
+  ['', '[worker.oci]\ndefaultCgroupParent = "/builds/ci"\n'],
+  ['debug = true', 'debug = true\n[worker.oci]\ndefaultCgroupParent = "/builds/ci"\n'],
+  ['[worker.oci]\nmax-parallelism = 1', '[worker.oci]\ndefaultCgroupParent = "/builds/ci"\nmax-parallelism = 1'],
+])('cgroup-parent goes into the configuration of every daemon: %j', async (config, expected) => {
+  const { nodes, spare } = await read({ 'cgroup-parent': '/builds/ci', 'buildkitd-config-inline': config })
+  expect([...nodes, spare].map(({ buildkitdConfig }) => buildkitdConfig)).toEqual([...nodes, spare].map(() => expected))
+})
+
 test('driver is that of listed nodes without their own', async () => {
   const { nodes } = await read({ driver: 'remote', nodes: '- { endpoint: unix:///run/b.sock, platforms: linux/amd64 }' })
   expect(nodes).toMatchObject([{ endpoint: { kind: 'unix', path: '/run/b.sock' } }])
@@ -242,7 +259,7 @@ test('use: later steps get the builder', async () => {
 })
 
 test('any text in any input gives inputs or an InputError that tells no secret', async () => {
-  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'driver', 'endpoint', 'keep-state', 'use', 'version', 'buildkitd-config', 'buildkitd-config-inline', 'image', 'tags', 'flavor', 'annotations', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
+  const names = ['nodes', 'ssh-known-hosts', 'driver-opts', 'driver', 'endpoint', 'append', 'cgroup-parent', 'keep-state', 'use', 'version', 'buildkitd-config', 'buildkitd-config-inline', 'image', 'tags', 'flavor', 'annotations', 'platforms', 'context', 'file', 'target', 'build-args', 'labels', 'provenance', 'variant', 'variants', 'cache', 'push', 'username', 'cleanup', 'add-hosts', 'allow', 'attests', 'build-contexts', 'cache-from', 'cache-to', 'call', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'sbom', 'pull', 'secrets', 'secret-envs', 'secret-files', 'shm-size', 'ssh', 'ulimit', 'registry', 'registry-auth', 'registries', 'ecr']
   const pieces = fc.constantFrom('- ', '=', ':', '/', '@', '\n', '"', '[', '{', '}', '#', ',', 'linux/arm64', 'local', 'ssh://', 'ghcr.io/', 'endpoint: ', '%', '__proto__', '|1|', '*', 'type=', 'raw', 'match', 'pattern=(', 'enable={{', '}}', 'latest=', 'index:', 'name=a,value=')
   const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.oneof(pieces, fc.string({ maxLength: 4 })), { maxLength: 12 }).map((parts) => parts.join('')))
   const secret = 'S3CR3T-VALUE-THAT-MUST-NOT-BE-TOLD'

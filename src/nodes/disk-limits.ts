@@ -1,3 +1,5 @@
+import { takesWorkerKeys, withWorkerKeys } from './worker-keys.ts'
+
 /** What a daemon that stays may keep on its node: a part of the disk, and never the last of it. */
 const limits = ['gc = true', 'reservedSpace = "2GB"', 'maxUsedSpace = "20%"', 'minFreeSpace = "20%"']
 
@@ -6,9 +8,6 @@ const limits = ['gc = true', 'reservedSpace = "2GB"', 'maxUsedSpace = "20%"', 'm
  * the author set any, or wrote the worker's keys in a way to which nothing can be added.
  */
 export function withDiskLimits(config: string): string {
-  const own = /^\s*(?:gc|gckeepstorage|gcpolicy|reservedSpace|maxUsedSpace|minFreeSpace)\s*=|^\s*\[\[\s*worker\.oci\.gcpolicy|^\s*"?worker"?\s*\.[^\]]*=|^\s*\[\s*worker\s*\]/im
-  if (own.test(config)) return config
-  const header = /^([ \t]*\[\s*worker\s*\.\s*"?oci"?\s*\][^\n]*)$/m
-  if (header.test(config)) return config.replace(header, (line) => [line, ...limits].join('\n'))
-  return [...(config === '' ? [] : [config.trimEnd()]), '[worker.oci]', ...limits, ''].join('\n')
+  const own = /^\s*(?:gc|gckeepstorage|gcpolicy|reservedSpace|maxUsedSpace|minFreeSpace)\s*=|^\s*\[\[\s*worker\.oci\.gcpolicy/im
+  return own.test(config) || !takesWorkerKeys(config) ? config : withWorkerKeys(config, limits)
 }

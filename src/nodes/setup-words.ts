@@ -21,24 +21,34 @@ export interface TextFiles extends Files {
 export function readSetupWords(given: (name: string) => string, files: TextFiles, report: Report): ReadonlyMap<string, Word> {
   const words: readonly (readonly [name: string, input: string, text: string | undefined])[] = [
     ['buildkitd-config-inline', 'buildkitd-config', readConfigFile(given, files, report)],
-    ['nodes', 'endpoint', readOnlyNode(given, report)],
+    ['nodes', given('append') === '' ? 'endpoint' : 'append', readListedNodes(given, report)],
     ['keep-builder', 'keep-state', readKeepState(given, report)],
   ]
   return new Map(words.flatMap(([name, input, text]) => (text === undefined ? [] : [[name, { input, text }] as const])))
 }
 
-/** The one node, as the list of `nodes` would have it: there too, a socket is an engine's unless the driver is `remote`. */
-function readOnlyNode(given: (name: string) => string, report: Report): string | undefined {
-  const endpoint = given('endpoint')
-  if (endpoint === '') return undefined
+/** `endpoint` and `append` as the YAML list that `nodes` takes: the first node, then the others. */
+function readListedNodes(given: (name: string) => string, report: Report): string | undefined {
+  const [endpoint, append] = [given('endpoint'), given('append')]
+  if (endpoint === '' && append === '') return undefined
   if (given('nodes') !== '') {
-    report({ input: 'endpoint', given: shorten(hidePassword(endpoint)), expected: 'is given beside `nodes`: write it there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out' })
+    if (endpoint !== '') report({ input: 'endpoint', given: shorten(hidePassword(endpoint)), expected: 'is given beside `nodes`: write it there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out' })
+    if (append !== '') report({ input: 'append', expected: 'is given beside `nodes`: write all nodes there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out' })
     return undefined
   }
+  const first = describeFirst(endpoint === '' ? 'local' : endpoint, given)
+  if (append === '') return JSON.stringify([first])
+  if (/^-\s/.test(append)) return `- ${JSON.stringify(first)}\n${append}`
+  report({ input: 'append', given: shorten(hidePassword(append)), expected: 'is not a YAML list of nodes: write `- endpoint: ssh://user@host` and below it `platforms: linux/arm64`' })
+  return undefined
+}
+
+/** As the list of `nodes` would have it: there too, a socket is an engine's unless the driver is `remote`. */
+function describeFirst(endpoint: string, given: (name: string) => string): Readonly<Record<string, unknown>> {
   const parsed = parseEndpoint(endpoint)
   // An engine is asked what is native there; what a buildkitd builds is what is asked for.
   const fixed = given('driver') === 'remote' || (parsed !== undefined && parsed.kind !== 'unix' && isBuildkitd(parsed))
-  return JSON.stringify([{ endpoint, ...(fixed && { platforms: readPlatforms('platforms', splitList(given('platforms')), () => undefined) }) }])
+  return { endpoint, ...(fixed && { platforms: readPlatforms('platforms', splitList(given('platforms')), () => undefined) }) }
 }
 
 function readKeepState(given: (name: string) => string, report: Report): string | undefined {

@@ -2,6 +2,7 @@
 export const mainInputs = [
   'nodes',
   'endpoint',
+  'append',
   'driver',
   'ssh-private-key',
   'ssh-known-hosts',
@@ -39,6 +40,7 @@ export const mainInputs = [
   'secret-files',
   'shm-size',
   'ssh',
+  'cgroup-parent',
   'ulimit',
   'call',
   'variant',

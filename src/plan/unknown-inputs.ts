@@ -5,9 +5,7 @@ import { didYouMean, type Report } from './mistake.ts'
 const elsewhere: Readonly<Record<string, string>> = {
   // docker/build-push-action
   builder: 'the step makes its own builder from `nodes`',
-  'cgroup-parent': 'a build cannot be told it by bake; `driver-opts: cgroup-parent=…` holds for a daemon with all that it builds, where the engine’s cgroup driver is `cgroupfs`',
   // docker/setup-buildx-action
-  append: 'write its YAML into `nodes`',
   'cache-binary': 'the runner’s own buildx is used, and nothing is downloaded',
   config: 'it is called `buildkitd-config` here',
   'config-inline': 'it is called `buildkitd-config-inline` here',
