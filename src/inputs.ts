@@ -10,7 +10,7 @@ import { readSetupWords } from './nodes/setup-words.ts'
 import { readSshKeys } from './nodes/ssh-key.ts'
 import type { Annotation } from './plan/annotations.ts'
 import { packagesChoices, type PackagesChoice } from './packages/choose.ts'
-import { readBuildxVersion } from './plan/buildx-version.ts'
+import { readBuildxVersion, type BuildxWish } from './plan/buildx-version.ts'
 import { readBoolean, readChoice } from './plan/choice.ts'
 import { checkTogether } from './plan/build/check.ts'
 import { gitToken } from './plan/build/secrets.ts'
@@ -48,8 +48,11 @@ export interface Inputs {
   readonly keepBuilder: boolean
   /** Whether the builder becomes that of the job's later steps. */
   readonly use: boolean
-  /** The only version of buildx that will do; empty: any. */
-  readonly buildxVersion: string
+  readonly buildx: BuildxWish
+  /** Whether `docker build` must be buildx for later steps. */
+  readonly install: boolean
+  /** Whether a buildx that has to be downloaded is kept in the job's cache service. */
+  readonly cacheBinary: boolean
   readonly variants: readonly VariantSpec[]
   readonly cache: CachePolicy
   readonly push: boolean
@@ -140,7 +143,9 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   const cache = readCache({ text, env, workspace: event.workspace, proposal: event.trust !== 'trusted', report })
   const inputs: Inputs = {
     ...where,
-    buildxVersion: readBuildxVersion(text('version'), report),
+    buildx: readBuildxVersion(text('version'), report),
+    install: readBoolean('install', text('install') || 'false', report),
+    cacheBinary: readBoolean('cache-binary', text('cache-binary') || 'true', report),
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
     notes: [...strange, ...notes, ...cacheNotes(cache, env)],

@@ -23,6 +23,7 @@ import { openAskRun, openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { describeOwner, writeOwner } from './sys/owner.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
+import { checkAlias, lookForBuildx, provideBuildx } from './sys/provide-buildx.ts'
 import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
 import { loadHosts } from './sys/registry-hosts.ts'
 import './sys/umask.ts'
@@ -74,9 +75,15 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
     agent: process.env['SSH_AUTH_SOCK'],
     registries,
     liveness: openRunLiveness(event, askRun),
+    provideBuildx: async (signal: AbortSignal) => {
+      if (inputs.install) await checkAlias()
+      const { buildx, save } = await provideBuildx(inputs.buildx, { fetch: registries.fetch, signal, dir, log: runnerLog, token: event.serverUrl === 'https://github.com' ? inputs.token : '', toolCache: process.env['RUNNER_TOOL_CACHE'] ?? '', useCache: inputs.cacheBinary })
+      if (save) core.saveState('buildx', JSON.stringify(save))
+      return buildx
+    },
   }
   if (inputs.dryRun) {
-    await tellExamination(await examine(request, { askRun, packages: openPackagesWorld(event, registries, inputs.packagesApi) }))
+    await tellExamination(await examine(request, { askRun, packages: openPackagesWorld(event, registries, inputs.packagesApi), findBuildx: () => lookForBuildx(inputs) }))
     return
   }
   const result = await run(request)

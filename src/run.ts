@@ -22,7 +22,7 @@ import type { RegistryWorld } from './registry/clients.ts'
 import { Failures } from './report/failure.ts'
 import { describeOthers, describeOutcome, warnOfNodes } from './report/nodes.ts'
 import { removeSecrets } from './sys/build-env.ts'
-import { findBuildx } from './sys/buildx.ts'
+import type { Buildx } from './sys/buildx.ts'
 import type { Log } from './sys/log.ts'
 import { unlessAborted } from './sys/time.ts'
 
@@ -39,6 +39,8 @@ export interface RunRequest {
   /** The job's own docker configuration, parsed; anything. */
   readonly dockerConfig: unknown
   readonly registries: RegistryWorld
+  /** The buildx that the author wants, installed if need be. */
+  readonly provideBuildx: (signal: AbortSignal) => Promise<Buildx>
   /** Which other runs are over. */
   readonly liveness: Liveness
 }
@@ -69,7 +71,7 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const { inputs, event, dir, journal, log, signal } = request
   const holder = runBuilderName(basename(dir), event)
 
-  const [ready, buildx] = await unlessAborted(signal, Promise.all([readyNodes(request), findBuildx(inputs.buildxVersion)]))
+  const [ready, buildx] = await unlessAborted(signal, Promise.all([readyNodes(request), request.provideBuildx(signal)]))
   ready.outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
   const { plan, notes, leave } = await unlessAborted(signal, planRun(request, ready, holder))
 

@@ -34,7 +34,9 @@ test('the README example', async () => {
     knownHosts: `${knownHost}\n`,
     keepBuilder: false,
     use: false,
-    buildxVersion: '',
+    buildx: { kind: 'any' },
+    install: false,
+    cacheBinary: true,
     variants: [
       {
         name: '',
@@ -250,8 +252,11 @@ test.each([
 })
 
 test('version is a release of buildx', async () => {
-  expect((await read({ version: 'v0.30.1' })).buildxVersion).toBe('0.30.1')
-  expect((await read({ version: '0.31.0-rc1' })).buildxVersion).toBe('0.31.0-rc1')
+  const digest = '0a'.repeat(32)
+  expect((await read({ version: 'v0.30.1' })).buildx).toEqual({ kind: 'exact', version: '0.30.1' })
+  expect((await read({ version: '0.31.0-rc1' })).buildx).toEqual({ kind: 'exact', version: '0.31.0-rc1' })
+  expect((await read({ version: `v0.30.1@sha256:${digest}` })).buildx).toEqual({ kind: 'exact', version: '0.30.1', digest })
+  expect((await read({ version: 'latest' })).buildx).toEqual({ kind: 'latest' })
 })
 
 test('use: later steps get the builder', async () => {

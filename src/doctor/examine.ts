@@ -17,7 +17,7 @@ import type { ExaminationReport, TargetReport } from '../report/examination.ts'
 import { describeFailure, Failure, Failures } from '../report/failure.ts'
 import { describeOutcome, warnOfNodes } from '../report/nodes.ts'
 import type { RunRequest } from '../run.ts'
-import { findBuildx, runEnv, type Buildx } from '../sys/buildx.ts'
+import { runEnv, type Buildx } from '../sys/buildx.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { run } from '../sys/process.ts'
 import { unlessAborted } from '../sys/time.ts'
@@ -32,6 +32,8 @@ export interface Examination {
 export interface ExaminationWorld {
   readonly packages: PackagesWorld
   readonly askRun: AskRun
+  /** The buildx that a run would use; undefined where it would be downloaded. */
+  readonly findBuildx: () => Promise<Buildx | undefined>
 }
 
 /**
@@ -42,13 +44,13 @@ export async function examine(request: RunRequest, world: ExaminationWorld): Pro
   const { inputs, event, dir, journal } = request
   const problems: Failure[] = []
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> => await unlessAborted(request.signal, work).catch((error: unknown) => note(error, problems))
-  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)), collect(findBuildx(inputs.buildxVersion))])
+  const [opened = [], buildx] = await Promise.all([collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)), collect(world.findBuildx().then((found) => ({ found })))])
   const { outcomes, nodes, kept, local } = await poolAll(opened, request)
   // Where the nodes could not even be asked, there is nothing to plan with.
   const plan = outcomes.length === 0 ? undefined : await collect(planOn(request, outcomes, local))
   const registries = await lookAtRegistries(inputs, plan?.targets ?? [], world.packages)
   problems.push(...registries.problems)
-  if (plan && buildx) await collect(checkDefinition(plan, request, buildx))
+  if (plan && buildx?.found) await collect(checkDefinition(plan, request, buildx.found))
   const runs = await world.askRun(event.runId).catch(() => 'unknown' as const)
   const fork = describeFork(event.trust, inputs, nodes)
   const report: ExaminationReport = {
@@ -57,7 +59,7 @@ export async function examine(request: RunRequest, world: ExaminationWorld): Pro
     tags: registries.tags,
     permissions: [...registries.permissions, typeof runs === 'string' ? 'runs of this repository: not to be asked' : 'runs of this repository: may be asked'],
     post: describePost(request, nodes, kept),
-    doubts: [...inputs.notes, ...warnOfNodes(nodes), ...(plan?.notes ?? []), ...fork.notes, ...fork.warnings, ...registries.doubts, ...(typeof runs === 'string' ? ['Without `permissions: actions: read`, what a dead run left on the nodes is removed after six days only, and `cleanup` cannot tell which runs are over.'] : [])],
+    doubts: [...inputs.notes, ...(buildx && !buildx.found ? ['This runner has not the buildx that `version` asks for: a run downloads it. So whether it takes the definition was not seen.'] : []), ...warnOfNodes(nodes), ...(plan?.notes ?? []), ...fork.notes, ...fork.warnings, ...registries.doubts, ...(typeof runs === 'string' ? ['Without `permissions: actions: read`, what a dead run left on the nodes is removed after six days only, and `cleanup` cannot tell which runs are over.'] : [])],
     problems: problems.map((problem) => describeFailure(problem).headline),
   }
   return { report, problems }

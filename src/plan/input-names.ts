@@ -11,6 +11,8 @@ export const mainInputs = [
   'keep-state',
   'use',
   'version',
+  'cache-binary',
+  'install',
   'driver-opts',
   'buildkitd-flags',
   'buildkitd-config-inline',

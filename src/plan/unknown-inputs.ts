@@ -6,10 +6,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   // docker/build-push-action
   builder: 'the step makes its own builder from `nodes`',
   // docker/setup-buildx-action
-  'cache-binary': 'the runner’s own buildx is used, and nothing is downloaded',
   config: 'it is called `buildkitd-config` here',
   'config-inline': 'it is called `buildkitd-config-inline` here',
-  install: 'buildx is called by this action alone',
   name: 'the step makes one that is unique on every node; the output `name` tells it',
   // docker/login-action
   logout: 'every login is forgotten when the job ends',

@@ -10,29 +10,48 @@ export interface Buildx {
   readonly version: string
 }
 
-/** Finds the host's buildx: on the PATH, or where Docker's client looks for plugins. `wanted`: this version and no other; empty: any. */
-export async function findBuildx(wanted = ''): Promise<Buildx> {
+/** The host's own buildx. @throws Failure where it has none, or none that is new enough */
+export async function findBuildx(): Promise<Buildx> {
+  const { found, old } = await searchBuildx('')
+  if (found) return found
+  if (old !== '') throw new Failure('node', `buildx ${old} is too old: ${oldest} or newer is needed`, `Write \`version: v${newest}\`, which downloads that one, or install a newer \`docker-buildx-plugin\` from Docker’s packages.`)
+  throw new Failure('node', 'This runner has no buildx', `Write \`version: v${newest}\`, which downloads it, or install it in the job image (Debian and Ubuntu: \`docker-buildx\`; Docker: \`docker-buildx-plugin\`).`)
+}
+
+/** The host's buildx of exactly this version; undefined where it has none. */
+export async function findVersion(version: string): Promise<Buildx | undefined> {
+  return (await searchBuildx(version)).found
+}
+
+/** A binary that was installed as this version. @throws Failure where it is none that runs here */
+export async function checkBuildx(command: string, version: string): Promise<Buildx> {
+  const told = await askVersion(command)
+  if (told === version) return { command, version }
+  throw new Failure('node', `The buildx ${version} in ${command} does not run here${told === undefined ? '' : `: it says that it is ${told}`}`, 'Check that this runner may run programs there (no `noexec`), or install that buildx on it.')
+}
+
+interface Search {
+  readonly found?: Buildx
+  /** The first that is too old, with its place. */
+  readonly old: string
+}
+
+/** On the PATH, or where Docker's client looks for plugins. `wanted`: this version and no other; empty: any. */
+async function searchBuildx(wanted: string): Promise<Search> {
   const { PATH: path = '' } = process.env
   const plugins = [join(dockerHome(), 'cli-plugins'), ...['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map((dir) => `${dir}/docker/cli-plugins`)]
   // An empty entry of PATH means the workspace, where a directory may well be called `buildx`.
   const dirs = path.split(delimiter).filter((dir) => dir !== '')
   const places = [...dirs.map((dir) => join(dir, 'buildx')), ...[...plugins, ...dirs].map((dir) => join(dir, 'docker-buildx'))]
-  let [old, other] = ['', '']
+  let old = ''
   for (const command of places.filter((place) => existsSync(place))) {
     const version = await askVersion(command)
-    if (version === undefined) continue
-    if (wanted !== '' && version !== wanted) {
-      other ||= `; it has ${version} (${command})`
-      continue
-    }
-    if (!isOlder(version, oldest)) return { command, version }
+    if (version === undefined || (wanted !== '' && version !== wanted)) continue
+    if (!isOlder(version, oldest)) return { found: { command, version }, old }
     old ||= `${version} (${command})`
   }
-  if (old !== '') throw new Failure('node', `buildx ${old} is too old: ${oldest} or newer is needed`, 'Install a newer `docker-buildx-plugin` from Docker’s packages, or use a runner image that has one.')
-  if (wanted !== '') throw new Failure('node', `This runner has no buildx ${wanted}, which \`version\` asks for${other}`, `Leave \`version\` out, or install that one before, for example with docker/setup-buildx-action and \`version: v${wanted}\`.`)
-  throw new Failure('node', 'This runner has no buildx', 'Install it in the job image (Debian and Ubuntu: `docker-buildx`; Docker: `docker-buildx-plugin`), or use a runner image that has it.')
+  return { old }
 }
-
 /** Undefined for what is no buildx, or none for this machine. */
 async function askVersion(command: string): Promise<string | undefined> {
   try {
@@ -44,9 +63,12 @@ async function askVersion(command: string): Promise<string | undefined> {
 }
 
 /** Its bake was the first to take `--allow fs`. */
-const oldest = '0.19.0'
+export const oldest = '0.19.0'
+/** With which all of this was tried. */
+const newest = '0.38.2'
 
-function isOlder(version: string, than: string): boolean {
+/** PURE: whether a version is older than another. */
+export function isOlder(version: string, than: string): boolean {
   const [a, b] = [version, than].map((text) => text.split('.').map((part) => Number.parseInt(part, 10)))
   const differing = b?.findIndex((part, index) => part !== a?.[index]) ?? -1
   return differing >= 0 && (a?.[differing] ?? 0) < (b?.[differing] ?? 0)

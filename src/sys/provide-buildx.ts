@@ -1,0 +1,38 @@
+import type { BuildxWish } from '../plan/buildx-version.ts'
+import { Failure } from '../report/failure.ts'
+import { checkBuildx, findBuildx, findVersion, isOlder, oldest, type Buildx } from './buildx.ts'
+import type { CachedDir } from './binary-cache.ts'
+import { installBuildx, resolveVersion, type InstallWorld } from './buildx-install.ts'
+import { run } from './process.ts'
+
+export interface Provided {
+  readonly buildx: Buildx
+  /** What the post step should give the cache service. */
+  readonly save?: CachedDir
+}
+
+/** The buildx that the author wants: the host's own if it is that one, else one that is installed for it. @throws Failure */
+export async function provideBuildx(wish: BuildxWish, world: InstallWorld): Promise<Provided> {
+  if (wish.kind === 'any') return { buildx: await findBuildx() }
+  const version = await resolveVersion(wish, world)
+  if (isOlder(version, oldest)) throw new Failure('inputs', `version: buildx ${version} is too old: ${oldest} or newer is needed`, 'Write a newer one, or leave `version` out where the runner has one.')
+  // A pin is about what is downloaded: the host's own is the host's affair.
+  const own = await findVersion(version)
+  if (own) return { buildx: own }
+  const { command, save } = await installBuildx({ version, digest: wish.kind === 'exact' ? wish.digest : undefined }, world)
+  return { buildx: await checkBuildx(command, version), ...(save && { save }) }
+}
+
+/** The buildx that a run would use; undefined where it would install one. Makes nothing. @throws Failure */
+export async function lookForBuildx({ buildx, install }: { readonly buildx: BuildxWish; readonly install: boolean }): Promise<Buildx | undefined> {
+  if (install) await checkAlias()
+  return buildx.kind === 'any' ? await findBuildx() : buildx.kind === 'exact' ? await findVersion(buildx.version) : undefined
+}
+
+/** `install`, which makes `docker build` another word for `docker buildx build`, is true already where the client is new enough. @throws Failure where it is not */
+export async function checkAlias(): Promise<void> {
+  const version = await run('docker', ['version', '--format', '{{.Client.Version}}'], { deadline: 10_000 }).then(({ stdout }) => stdout.trim(), () => '')
+  const hint = 'Leave `install` out; where later steps build with docker, give the runner Docker 23 or newer, whose `docker build` is buildx.'
+  if (version === '') throw new Failure('inputs', 'install: this runner has no `docker`, whose `docker build` could be buildx', hint)
+  if (isOlder(version, '23.0.0')) throw new Failure('inputs', `install: \`docker build\` of Docker ${version} is not buildx, and this action writes nothing into the configuration of docker`, hint)
+}
