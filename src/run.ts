@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { callTargets } from './build/call.ts'
 import type { LaneResult } from './build/lane.ts'
-import { buildLanes, namesOf } from './build/lanes.ts'
+import { buildLanes, describeLostCaches, namesOf } from './build/lanes.ts'
 import { prepareBuild } from './build/prepare.ts'
 import type { Inputs } from './inputs.ts'
 import type { Journal } from './journal.ts'
@@ -90,7 +90,7 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const leaving = leave()
   removeSecrets(dir)
   failIfAny(lanes, signal)
-  const lost = lanes.flatMap(({ lostCaches }) => lostCaches.map(({ target, error }) => `The cache of ${target ?? 'a target'} could not be kept: ${error}`))
+  const lost = lanes.flatMap(describeLostCaches)
   lost.forEach((note) => log.warn(note))
 
   const built = lanes.flatMap((lane) => lane.built)

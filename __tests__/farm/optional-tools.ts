@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tryRun } from './exec.ts'
-import { cacheDir, here } from './places.ts'
+import { cacheDir, here, projectRoot } from './places.ts'
 import { say } from './say.ts'
 import { locked } from './tools.ts'
 
@@ -28,17 +28,47 @@ const gitea: Part = {
 /** Its own command needs modules that can no longer be had, so main.go serves its handlers. */
 const registry2: Part = {
   name: 'registry2', files: ['go.mod', 'go.sum', 'main.go'], what: 'distribution 2.8', time: 'half a minute',
+  build: buildModule('.'),
+}
+
+/** The first version of GitHub's cache service, which forges with runners of act's kind have. */
+const ghaCache: Part = { name: 'gha-cache', files: ['go.mod', 'go.sum', 'main.go'], what: 'a cache service', time: 'some seconds', build: buildModule('.') }
+
+/** A gateway that speaks S3, over a directory. */
+const s3: Part = { name: 's3', files: ['go.mod', 'go.sum'], what: 'versitygw', time: 'about two minutes', build: buildModule('tool') }
+
+/** Azure's own stand-in for its blob store. */
+const azurite: Part = {
+  name: 'azurite', files: ['package.json', 'package-lock.json'], what: 'Azurite', time: 'half a minute',
   build: async (module, into) => {
-    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, '.'], { cwd: module, env: { ...process.env, ...goEnv, CGO_ENABLED: '0' } })
+    await cp(join(projectRoot, '.npmrc'), join(module, '.npmrc'))
+    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: module })
+    await rename(join(module, 'node_modules'), join(into, 'node_modules'))
   },
 }
 
 /** A runner for whole workflows. */
 const act: Part = {
   name: 'act', files: ['go.mod', 'go.sum'], what: 'act', time: 'about a minute',
-  build: async (module, into) => {
-    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, 'tool'], { cwd: module, env: { ...process.env, ...goEnv, CGO_ENABLED: '0' } })
-  },
+  build: buildModule('tool'),
+}
+
+function buildModule(what: string): Part['build'] {
+  return async (module, into) => {
+    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, what], { cwd: module, env: { ...process.env, ...goEnv, CGO_ENABLED: '0' } })
+  }
+}
+
+export async function ensureGhaCache(): Promise<string> {
+  return join(await ensure(ghaCache), 'bin/gha-cache')
+}
+
+export async function ensureS3(): Promise<string> {
+  return join(await ensure(s3), 'bin/versitygw')
+}
+
+export async function ensureAzurite(): Promise<string> {
+  return join(await ensure(azurite), 'node_modules/azurite/dist/src/blob/main.js')
 }
 
 export async function ensureAct(): Promise<string> {
@@ -68,7 +98,7 @@ async function ensure({ name, files, what, time, build }: Part): Promise<string>
     await mkdir(join(half, 'bin'), { recursive: true })
     const module = join(half, 'module')
     await cp(source, module, { recursive: true })
-    say(`building ${what} from Go modules, ${time} …`)
+    say(`installing ${what}, ${time} …`)
     await build(module, half)
     await rename(half, dir)
   })

@@ -19,6 +19,8 @@ const noBoot = /booting buildkit|failed to find driver|error during connect|fail
 const pull = /failed to resolve source metadata|pull access denied|httpReadSeeker|failed to load cache key/i
 /** What a registry, or the way to it, says when a while later it may work. */
 const passing = /\b(?:429|50[0234])\b|too many requests|connection reset by peer|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|connection refused/i
+/** Before it builds anything; what goes wrong later, `ignore-error` makes a vertex that failed. */
+const unfitCache = /failed to configure \S+ cache exporter/i
 /** Two calls that start one daemon at the same moment; it is there the next time. */
 const boots = /container name .* is already in use/i
 const pullStep = /\bload metadata for |^\[.*\] FROM /
@@ -47,6 +49,7 @@ export function explainLane(end: LaneEnd): Failure {
   if (ofStep) {
     return new Failure('build', `${what}: ${firstLine(cause.name)} failed: ${firstLine(brief)}`, 'The lines above are the last that the step printed; the whole log has the rest.', tail(cause.output))
   }
+  if (unfitCache.test(error)) return new Failure('cache', `The cache of ${what} cannot be written`, 'Check the service that `cache` or `cache-to` names, and its keys.', tail([brief]))
   if (boots.test(error)) return new Failure('busy', `BuildKit is being started on node ${node} by another call`, 'Run the job again.', tail([brief]))
   if (noBoot.test(cause?.name ?? '') || noBoot.test(error)) {
     return new Failure('node', `BuildKit does not start on node ${node}`, 'Its engine must be able to pull the BuildKit image (`driver-opts: image=…` names another one) and to run privileged containers.', tail([...words.slice(-5), brief]))

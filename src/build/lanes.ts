@@ -47,6 +47,11 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
       request.log.info(`${failure.message}; trying again in ${wait / 1000} s`)
       await unlessAborted(request.signal, sleep(wait)).catch(() => undefined)
       await follow(lane, trail, tries + 1)
+    } else if (failure.kind === 'cache') {
+      const note = [`${failure.message}: it is built without. ${failure.hint}`, ...failure.details].join('\n')
+      notes.push(note)
+      request.log.warn(note)
+      await follow(withoutExport(lane), trail, tries)
     } else if (failure.kind === 'node') await move({ ...result, failure }, [...trail, failure])
     else results.push({ ...result, failure })
   }
@@ -85,9 +90,22 @@ async function buildWatched(request: Omit<LaneRequest, 'lane' | 'builder' | 'los
   }
 }
 
+/** Its targets write no cache: one that cannot be written must not fail a build. */
+function withoutExport({ node, targets }: Lane): Lane {
+  return { node, targets: targets.map((target) => ({ ...target, isCacheKept: false })) }
+}
+
 /** What was tried before the last node failed too. */
 function withTrail({ kind, message, hint, details }: Failure, before: readonly Failure[]): Failure {
   return new Failure(kind, message, hint, [...before.map((failure) => `Before that: ${failure.message}`), ...details])
+}
+
+/** What the author should know of caches that could not be written. */
+export function describeLostCaches({ lane, lostCaches }: LaneResult): string[] {
+  return lostCaches.map((lost) => {
+    const target = lane.targets.find(({ id }) => id === lost.target) ?? (lane.targets.length === 1 ? lane.targets[0] : undefined)
+    return `The cache of ${target ? labelOf(target) : 'a target'} could not be kept: ${lost.error}`
+  })
 }
 
 /** How the log names what is built: `linux/arm64 slim, linux/amd64 slim`. */

@@ -36,6 +36,8 @@ export interface Progress {
 
 /** BuildKit's words (moby/buildkit, util/push/push.go), once before and once after. */
 const pushing = /^pushing manifest for .*@(sha256:[0-9a-f]{64})$/
+/** As its back ends name themselves (moby/buildkit, cache/remotecache). */
+const exportingCache = /exporting (?:cache to|to GitHub Actions Cache|inline cache)/
 const keptOutput = 20
 const keptWords = 30
 const longestPartial = 1 << 16
@@ -94,7 +96,7 @@ export function followProgress(targets: readonly ProgressTarget[], emit: (line: 
     },
     steps: (target) => countSteps([...states.values()].filter((state) => state.targets.has(target))),
     failed: () => listFailed(states, (state) => !isOptional(state)),
-    lostCaches: () => listFailed(states, (state) => state.vertex.name.includes('exporting cache')),
+    lostCaches: () => listFailed(states, (state) => exportingCache.test(state.vertex.name)),
     words: () => words,
   }
 }
@@ -140,7 +142,7 @@ const step = /^\[(?:.* )?\d+\/\d+\] /
 const isStep = ({ vertex }: State) => step.test(vertex.name)
 const stepMark = ({ vertex }: State) => /^\[.*?\]/.exec(vertex.name)?.[0] ?? ''
 /** What may fail without harm: a cache that is not there yet, or cannot be written. */
-const isOptional = ({ vertex }: State) => /(importing|exporting) cache/.test(vertex.name)
+const isOptional = ({ vertex }: State) => vertex.name.includes('importing cache') || exportingCache.test(vertex.name)
 
 type Tell = (state: State, text: string) => void
 

@@ -53,7 +53,8 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
   }
 }
 
-function cacheTo({ cache }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
+function cacheTo({ cache, isCacheKept = true }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
+  if (!isCacheKept) return []
   if (fork === true) return settings.cacheTo.filter(staysHere)
   return [...(cache && push ? [cache.to] : []), ...settings.cacheTo]
 }

@@ -18,6 +18,8 @@ export interface Target {
   readonly node: Node
   /** Undefined where no cache is kept. */
   readonly cache?: TargetCache
+  /** `false`: it writes none of its caches, since one cannot be written. */
+  readonly isCacheKept?: boolean
 }
 
 /** The targets of one node, built by one call of buildx, so that a lost node takes no other's work down. */

@@ -1,5 +1,5 @@
-/** Whose turn it is: the workflow's author, a node's owner, the Dockerfile's author, the registry (`busy`: a while later it may work), nobody. */
-export type FailureKind = 'inputs' | 'node' | 'build' | 'registry' | 'busy' | 'cancelled'
+/** Whose turn it is: the workflow's author, a node's owner, the Dockerfile's author, the registry (`busy`: a while later it may work), that of a cache, nobody. */
+export type FailureKind = 'inputs' | 'node' | 'build' | 'registry' | 'busy' | 'cache' | 'cancelled'
 
 /** A failure that users can act on. Any other error that reaches the entry is a bug of ours. */
 export class Failure extends Error {

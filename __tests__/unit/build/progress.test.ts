@@ -74,6 +74,11 @@ describe('followProgress', () => {
     expect(progress.lostCaches()).toMatchObject([{ target: 'arm', error: '503' }])
   })
 
+  test.each(['cache to registry', 'to GitHub Actions Cache', 'cache to Amazon S3', 'cache to Azure Blob Storage', 'cache to client directory', 'inline cache'])('a cache that cannot be kept is no failure of the build: exporting %s', (what) => {
+    const { progress, told } = follow(['arm'], [vertex({ name: `exporting ${what}`, completed: t(2), error: '503' })])
+    expect([progress.failed(), progress.lostCaches().map(({ error }) => error), told]).toEqual([[], ['503'], []])
+  })
+
   test('work inside BuildKit is told only if it took long', () => {
     const { told } = follow(['arm'], [vertex({ name: 'exporting to image', started: t(0), completed: t(2.5) }), JSON.stringify({ vertexes: [{ digest: 'sha256:b', name: '[internal] load build context', started: t(0), completed: t(0.2) }] })])
     expect(told).toEqual(['arm │ exporting to image 2.5 s'])
