@@ -11,6 +11,7 @@ import { readEvent } from './sys/event.ts'
 import { openAskRun, openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
+import { choosePrivateDir } from './sys/private-dir.ts'
 import { readHosts } from './sys/registry-hosts.ts'
 import './sys/umask.ts'
 import { messageOf } from './report/message.ts'
@@ -34,7 +35,7 @@ else {
   const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)), readApi(core.getState('packages-api')))
   const [tags, began] = [readWhich(core.getState('cleanup')), Number(core.getState('began'))]
   const downloaded = readCachedDir(core.getState('buildx'))
-  const keeping = downloaded && !cancel.signal.aborted ? keepInCache(downloaded, runnerLog) : undefined
+  const keeping = downloaded && !cancel.signal.aborted ? keepInCache(downloaded, choosePrivateDir(process.env['RUNNER_TEMP']), runnerLog) : undefined
   await cleanUp({ dir, main: core.getState('main'), tags, began, packages, run: event, log: runnerLog, hurry: cancel.signal }).catch((error: unknown) =>
     core.warning(`Cleaning up did not finish: ${messageOf(error)}`),
   )

@@ -2,14 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { isIP, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** An authority of nobody's, and what it signed: PEM. */
 export interface Authority {
   readonly ca: string
-  issue(name: string, address: string): { readonly cert: string; readonly key: string }
+  /** For addresses and names of hosts. */
+  issue(name: string, ...hosts: readonly string[]): { readonly cert: string; readonly key: string }
   end(): void
 }
 
@@ -21,8 +22,8 @@ export function makeAuthority(): Authority {
   openssl('req', '-x509', ...key('ca'), '-out', 'ca.pem', '-days', '2', '-subj', '/CN=farm authority')
   return {
     ca: text('ca.pem'),
-    issue: (name, address) => {
-      writeFileSync(join(dir, `${name}.ext`), `subjectAltName=IP:${address}\n`)
+    issue: (name, ...hosts) => {
+      writeFileSync(join(dir, `${name}.ext`), `subjectAltName=${hosts.map((host) => `${isIP(host) ? 'IP' : 'DNS'}:${host}`).join(',')}\n`)
       openssl('req', ...key(name), '-out', `${name}.csr`, '-subj', `/CN=${name}`)
       openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`)
       return { cert: text(`${name}.pem`), key: text(`${name}.key`) }

@@ -70,7 +70,7 @@ export async function installBuildx({ version, digest: pin }: { readonly version
   if (shared !== undefined && (await isRight(join(shared, 'buildx'), digest))) return { command: settle(shared, shared) }
   const place = isFree(shared) ? shared : join(dir, 'tools')
   const staged: CachedDir = { path: `${place}-${digest.slice(0, 16)}`, key: `buildx-${version}-linux-${process.arch}-${digest}` }
-  if (useCache && place === shared && (await restoreDir(staged, log)) && (await isRight(join(staged.path, 'buildx'), digest))) {
+  if (useCache && place === shared && (await restoreDir(staged, join(dir, 'restored'), log)) && (await isRight(join(staged.path, 'buildx'), digest))) {
     log.info(`buildx ${version} came from the cache service, and is the one ${pin === undefined ? 'of the release' : 'that `version` pins'}`)
     return { command: settle(staged.path, place) }
   }
@@ -80,12 +80,12 @@ export async function installBuildx({ version, digest: pin }: { readonly version
 }
 
 /** Gives the cache service what was installed, under the path from which `installBuildx` takes it. Never throws. */
-export async function keepInCache(staged: CachedDir, log: Pick<Log, 'debug'>): Promise<void> {
+export async function keepInCache(staged: CachedDir, temp: string, log: Pick<Log, 'debug'>): Promise<void> {
   const place = staged.path.replace(/-[0-9a-f]{16}$/, '')
   try {
     mkdirSync(staged.path)
     linkSync(join(place, 'buildx'), join(staged.path, 'buildx'))
-    await saveDir(staged, log)
+    await saveDir(staged, temp, log)
   } catch (error) {
     log.debug(`buildx is not kept in the cache service: ${messageOf(error)}`)
   } finally {

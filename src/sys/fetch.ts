@@ -27,7 +27,7 @@ export function openFetch(env: Env, hosts: RegistryHosts = {}): Fetch {
 }
 
 function openProxied(): Fetch {
-  const opened = import('undici').then(({ EnvHttpProxyAgent }) => withDispatcher(new EnvHttpProxyAgent()))
+  const opened = import('undici').then(({ EnvHttpProxyAgent }) => withDispatcher(quietly(() => new EnvHttpProxyAgent())))
   return async (url, init) => {
     const { hostname } = new URL(url instanceof Request ? url.url : url)
     return isLocal(hostname) ? await globalThis.fetch(url, init) : await (await opened)(url, init)
@@ -39,10 +39,21 @@ async function openTrusting({ ca, insecure }: RegistryHost, proxied: boolean): P
   const tls = { ...(ca !== '' && { ca: [...rootCertificates, ca] }), rejectUnauthorized: !insecure }
   // Its types know nothing of the option that it hands on to its tunnels.
   const tunnelled: object = { connect: tls, requestTls: tls }
-  const [direct, through] = [new Agent({ connect: tls }), proxied ? new EnvHttpProxyAgent(tunnelled) : undefined]
+  const [direct, through] = [new Agent({ connect: tls }), proxied ? quietly(() => new EnvHttpProxyAgent(tunnelled)) : undefined]
   const fetchDirect = await withDispatcher(direct)
   const fetchThrough = through ? await withDispatcher(through) : fetchDirect
   return async (url, init) => await (isLocal(new URL(url instanceof Request ? url.url : url).hostname) ? fetchDirect : fetchThrough)(url, init)
+}
+
+/** Undici tells everybody that this agent is experimental; it is pinned, and tested here. */
+function quietly<T>(make: () => T): T {
+  const { emitWarning } = process
+  process.emitWarning = () => undefined
+  try {
+    return make()
+  } finally {
+    process.emitWarning = emitWarning
+  }
 }
 
 async function withDispatcher(dispatcher: object): Promise<Fetch> {

@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer } from 'node:https'
+import { connect, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import type { Job, StepResult } from './runner.ts'
+import { startGhaCache, type Store } from './stores.ts'
+import { makeAuthority, type Authority } from './tls.ts'
+import { app, attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './world.ts'
+
+// A runner without buildx, whose way to github.com leads through a proxy to a server of ours: it has a release with a real
+// buildx in it, under a version that no machine has.
+const version = '99.9.9'
+let farm: Farm
+let authority: Authority
+let store: Store
+let dir: string
+let asked: string[] = []
+const servers: Server[] = []
+const jobs: Job[] = []
+const done = new Map<string, { readonly job: Job; readonly main: StepResult; readonly post: StepResult; readonly asked: readonly string[]; readonly image: string }>()
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex')
+const name = `buildx-v${version}.linux-${process.arch === 'x64' ? 'amd64' : process.arch}`
+const binary = () => `#!/bin/sh\n[ "$1" != version ] || exec echo "github.com/docker/buildx v${version} farm"\nexec ${farm.tools.buildx} "$@"\n`
+
+/** What github.com and api.github.com tell of the release. */
+function answerOf(host: string, path: string): string | undefined {
+  const digest = digestOf(binary())
+  if (host === 'api.github.com') return path === `/repos/docker/buildx/releases/tags/v${version}` ? JSON.stringify({ assets: [{ name, digest: `sha256:${digest}` }] }) : undefined
+  const asset = path.replace(`/docker/buildx/releases/download/v${version}/`, '')
+  return asset === name ? binary() : asset === 'checksums.txt' ? `${digest} *${name}\n` : undefined
+}
+
+async function listen(server: Server): Promise<number> {
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+/** The proxy of a closed network, and what is behind it. */
+async function openWorld(): Promise<string> {
+  const behind = await listen(
+    createServer(authority.issue('github', 'github.com', 'api.github.com'), ({ url = '', headers: { host = '' } }, answer) => {
+      asked.push(`${host}${url}`)
+      const text = answerOf(host, url)
+      if (text === undefined) answer.writeHead(404).end()
+      else answer.end(text)
+    }),
+  )
+  const proxy = createHttpServer()
+  proxy.on('connect', (_, socket) => {
+    const onward = connect(behind, '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      onward.pipe(socket).pipe(onward)
+    })
+    for (const end of [onward, socket]) end.on('error', () => (onward.destroy(), socket.destroy()))
+  })
+  return `http://127.0.0.1:${await listen(proxy)}`
+}
+
+async function build(title: string, { toolCache, inputs, proxy }: { readonly toolCache: string; readonly inputs: Readonly<Record<string, string>>; readonly proxy: string }): Promise<void> {
+  const token = ['{"alg":"none"}', JSON.stringify({ ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]) }), 's'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+  const path = [farm.tools.docker.replace(/\/[^/]*$/, ''), ...(process.env['PATH'] ?? '').split(delimiter)].filter((place) => place !== farm.tools.bin).join(delimiter)
+  const job = farmJob(farm, {
+    files: app(farm),
+    env: { PATH: path, HTTPS_PROXY: proxy, NODE_EXTRA_CA_CERTS: join(dir, 'ca.pem'), RUNNER_TOOL_CACHE: join(dir, toolCache), ACTIONS_CACHE_URL: store.url, ACTIONS_RUNTIME_TOKEN: token },
+  })
+  jobs.push(job)
+  asked = []
+  const image = freshImage(farm)
+  const main = await job.main(oneNode(farm, { image, ...inputs }))
+  done.set(title, { job, main, post: await job.post(), asked, image })
+}
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  authority = makeAuthority()
+  dir = mkdtempSync(join(tmpdir(), 'install-'))
+  for (const name of ['first', 'third']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'ca.pem'), authority.ca)
+  store = await startGhaCache(farm)
+  const proxy = await openWorld()
+  await build('download', { toolCache: 'first', proxy, inputs: { version: `v${version}`, install: 'true' } })
+  await build('tool cache', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version } })
+  // The next machine of a runner that starts anew: only a cache of the same path is the same for the service.
+  rmSync(join(dir, 'first/buildx'), { recursive: true })
+  await build('cache service', { toolCache: 'first', proxy, inputs: { version } })
+  await build('wrong pin', { toolCache: 'third', proxy, inputs: { version: `v${version}@sha256:${'0a'.repeat(32)}`, 'cache-binary': 'false' } })
+  await build('no way', { toolCache: 'third', proxy: 'http://127.0.0.1:9', inputs: { version, 'cache-binary': 'false' } })
+  await build('dry-run', { toolCache: 'third', proxy, inputs: { version, 'dry-run': 'true' } })
+}, 180_000)
+afterAll(async () => {
+  jobs.forEach((job) => job.end())
+  servers.forEach((server) => server.close())
+  await store.end()
+  authority.end()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const run = (title: string) => done.get(title)!
+
+describe('version, on a runner without buildx', () => {
+  test.each([
+    ['download', /^Downloaded buildx 99\.9\.9 \(\d+ MB\), sha256:[0-9a-f]{64}$/m],
+    ['tool cache', /^Building linux\/amd64 with buildx 99\.9\.9$/m],
+    ['cache service', /^buildx 99\.9\.9 came from the cache service, and is the one of the release$/m],
+  ])('%s: it builds, and leaves nothing behind', async (title, says) => {
+    const { job, main, post, image } = run(title)
+    expect(main.code === 0 ? '' : main.log).toBe('')
+    expect(main.log).toMatch(says)
+    expect(main.log).not.toContain('Warning: Env')
+    expect(await storedTags(farm, image)).toContain('main')
+    expect([post.code, post.warnings]).toEqual([0, []])
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+
+  test('who is asked for what', () => {
+    const release = `github.com/docker/buildx/releases/download/v${version}`
+    const told = [`api.github.com/repos/docker/buildx/releases/tags/v${version}`, `${release}/checksums.txt`]
+    expect([...run('download').asked].sort()).toEqual([...told, `${release}/${name}`].sort())
+    expect(run('tool cache').asked).toEqual([])
+    expect([...run('cache service').asked].sort()).toEqual(told.sort())
+  })
+
+  test('the tool cache has it whole, with nothing beside it', () => {
+    expect(readdirSync(join(dir, 'first/buildx', version)).sort()).toEqual([process.arch, `${process.arch}.complete`])
+  })
+
+  test.each([
+    ['wrong pin', `The buildx ${version} that was downloaded is not the one that \`version\` pins; it was not run`],
+    ['no way', `Nobody tells the digest of buildx ${version} (${name}), so it is not downloaded`],
+  ])('%s: one headline, and nothing is left', async (title, headline) => {
+    const { job, main, post } = run(title)
+    expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])
+    expect(await leftovers(farm, job)).toEqual([])
+    expect(readdirSync(join(dir, 'third'), { recursive: true }).filter((file) => String(file).includes('buildx-'))).toEqual([])
+  })
+
+  test('a dry run downloads nothing, and says so', () => {
+    const { main, asked } = run('dry-run')
+    expect([main.code === 0 ? '' : main.log, asked]).toEqual(['', []])
+    expect(main.log).toContain('This runner has not the buildx that `version` asks for: a run downloads it.')
+  })
+})
