@@ -3,6 +3,7 @@ import { checkCgroupParent, readCgroupParent, tellCgroupParent } from './nodes/c
 import { checkBuildkitdConfig, readBuildkitdFlags, readDriverOpts } from './nodes/daemon-options.ts'
 import { checkDriver, checkUse, readDriver } from './nodes/driver.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
+import { readBuilder, type BuilderStore } from './nodes/existing-builder.ts'
 import { readNodes, spareNode } from './nodes/node-list.ts'
 import { keyLines } from './nodes/tls-options.ts'
 import type { NodeSpec } from './nodes/node-spec.ts'
@@ -32,6 +33,7 @@ import { allRepositories, applyTags } from './plan/tags.ts'
 import { checkNames } from './plan/unknown-inputs.ts'
 import { checkTagsDiffer, checkVariantName, readVariants, type VariantDraft } from './plan/variants.ts'
 import { readAllLogins } from './registry/read-logins.ts'
+import { openBuilderStore } from './sys/builder-store.ts'
 import { lowerForgeNames, parseRepository, type Repository, type TagReference } from './registry/reference.ts'
 
 /** Everything the workflow's author said, parsed once; what follows never sees a raw string again. */
@@ -113,7 +115,7 @@ interface Source {
 }
 
 /** Reads all inputs; throws an `InputError` with every mistake in them. `exists('path/.')` must tell whether `path` is a directory. */
-export async function readInputs(env: Env, event: Event, exists: (path: string) => boolean, read = (path: string): string => readFileSync(path, 'utf8')): Promise<Inputs> {
+export async function readInputs(env: Env, event: Event, exists: (path: string) => boolean, read = (path: string): string => readFileSync(path, 'utf8'), builders: BuilderStore = openBuilderStore()): Promise<Inputs> {
   const mistakes = new Map<string, Mistake>()
   const tell: Report = (mistake) => mistakes.set(JSON.stringify([mistake.input, mistake.given, mistake.expected]), mistake)
   const given = (name: string): string => (env[variableOf(name)] ?? '').trim()
@@ -129,7 +131,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   const { text, report } = source
   const strange: string[] = []
   checkNames(env, mainInputs, report, (text) => strange.push(text))
-  const where = await readWhere(source)
+  const where = await readWhere(source, builders)
   const settings = readSettings(source)
   const push = readPush(source, settings)
   const { variants, notes } = await readWhat(source, push, settings)
@@ -197,14 +199,18 @@ function variableOf(input: string): string {
   return `INPUT_${input.replaceAll(' ', '_').toUpperCase()}`
 }
 
-async function readWhere({ text, env, report, isWrong }: Source): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts' | 'use'>> {
+async function readWhere({ text, env, report, isWrong }: Source, builders: BuilderStore): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts' | 'use'>> {
   const driverOpts = readDriverOpts('driver-opts', splitRecords('driver-opts', text('driver-opts'), report), report)
   const buildkitdConfig = text('buildkitd-config-inline')
   checkBuildkitdConfig(buildkitdConfig, report)
   const buildkitdFlags = readBuildkitdFlags(text('buildkitd-flags'), report)
   const driver = readDriver(text('driver'), report)
-  const nodes = await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver }, report)
-  checkDriver(driver, nodes, text('nodes') !== '', report)
+  const builder = text('builder')
+  const nodes =
+    builder === ''
+      ? await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver }, report)
+      : readBuilder(builder, { text, platforms: readPlatforms('platforms', splitList(text('platforms')), () => undefined), report }, builders)
+  if (builder === '') checkDriver(driver, nodes, text('nodes') !== '', report)
   const use = readBoolean('use', text('use') || 'false', report)
   if (use) checkUse(nodes, report)
   const sshKeys = readSshKeys(text('ssh-private-key'), report)

@@ -40,7 +40,9 @@ export async function prepareBuild(request: PrepareRequest, { nodes, kept }: Rea
   writeScopedLogins(config, inputs.logins)
   writeSecrets(dir, settings.secrets)
   const builder = writeBuilders(config, holder, nodes, journal, kept)
-  await Promise.all([...kept].map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log })))
+  // One that was made elsewhere is booted by the build, as it would be for anybody.
+  const ours = [...kept].filter(([{ spec }]) => spec.daemon === undefined)
+  await Promise.all(ours.map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log })))
   const env = { ...settingsEnv(settings, inputs.cache), ...trustEnv(dir, inputs.registries) }
   return { builder, calls: { ...bakeOptions(request, targets), env, buildx, workspace: event.workspace, signal }, onPush: noteOnce(push ? journal : undefined) }
 }

@@ -80,7 +80,7 @@ function instanceNode(node: Node, name: string): Record<string, unknown> {
     }),
     DriverOpts: container ? spec.driverOpts : (node.remote?.driverOpts ?? {}),
     // What setup-buildx-action lets its daemons permit; a build gets it only by `allow`.
-    Flags: container ? ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
+    Flags: spec.daemon !== undefined ? spec.buildkitdFlags : container ? ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
     ...(container && spec.buildkitdConfig !== '' && { Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }) }),
   }
 }

@@ -25,4 +25,6 @@ export interface NodeSpec {
   readonly buildkitdConfig: string
   /** Path below /etc/buildkit → content: what `buildkitdConfig` refers to. */
   readonly daemonFiles?: Readonly<Record<string, string>>
+  /** The node's name in a builder that exists already: its daemon is used as it is, and stays. */
+  readonly daemon?: string
 }

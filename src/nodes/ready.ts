@@ -36,7 +36,8 @@ export async function poolAll(opened: readonly Outcome[], { inputs, event }: Pic
 
 function keepDaemons(outcomes: readonly Outcome[], keep: boolean, event: Event): Pick<Ready, 'outcomes' | 'kept'> {
   const { trust } = event
-  if (!keep || trust === 'fork') return { outcomes, kept: new Map() }
+  const existing = new Map(outcomes.flatMap(({ node }) => (node?.spec.daemon === undefined ? [] : [[node, node.spec.daemon] as const])))
+  if (!keep || trust === 'fork') return { outcomes, kept: existing }
   const nodes = outcomes.flatMap(({ node }) => node ?? [])
   const { nodes: named, names } = planKept(nodes, { scope: scopeOf(event), trust })
   return { kept: names, outcomes: outcomes.map((outcome) => ({ ...outcome, ...(outcome.node && { node: named[nodes.indexOf(outcome.node)] ?? outcome.node }) })) }

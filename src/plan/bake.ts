@@ -1,6 +1,7 @@
 import { annotationsAt } from './annotations.ts'
 import { outputSpecs, settingFields } from './build/fields.ts'
 import type { BuildSettings } from './build/settings.ts'
+import { goesOn } from './fork.ts'
 import { nonceAnnotation } from './nonce.ts'
 import type { Target } from './targets.ts'
 
@@ -42,7 +43,7 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
     ...(variant.target !== undefined && { target: variant.target }),
     platforms: [platform],
     // https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args
-    args: { ...variant.buildArgs, ...(options.fork === true && target.node.driver === 'remote' && { BUILDKIT_CACHE_MOUNT_NS: options.nonce }) },
+    args: { ...variant.buildArgs, ...(options.fork === true && goesOn(target.node) && { BUILDKIT_CACHE_MOUNT_NS: options.nonce }) },
     labels: variant.labels,
     ...settingFields(settings, dir),
     attest: [settings.provenance === '' ? 'type=provenance,disabled=true' : `type=provenance,${settings.provenance}`, ...settings.attests],

@@ -10,7 +10,12 @@ interface Wishes {
 
 interface Daemon {
   readonly driver: string
-  readonly spec: { readonly name: string }
+  readonly spec: { readonly name: string; readonly daemon?: string }
+}
+
+/** PURE: whether the daemon is not the run's own, and what is built there meets what others build. */
+export function goesOn({ driver, spec }: Daemon): boolean {
+  return driver === 'remote' || spec.daemon !== undefined
 }
 
 /** PURE: what a build of a fork's code does without, told to its reader. Nothing for other runs. */
@@ -23,6 +28,6 @@ export function describeFork(trust: Trust, { keepBuilder, push, cache, settings 
       ...(keepBuilder ? ['`keep-builder` does not hold for the code of a fork: it gets daemons of its own, which go with this run.'] : []),
     ],
     // A buildkitd is the user's own, and goes on.
-    warnings: nodes.filter(({ driver }) => driver === 'remote').map(({ spec: { name } }) => `${name} is a buildkitd that goes on after this run, and the code of a fork is built there: it may reach what other builds left in its cache. Give such runs an engine, where each has a daemon of its own.`),
+    warnings: nodes.filter(goesOn).map(({ spec: { name } }) => `${name} is a buildkitd that goes on after this run, and the code of a fork is built there: it may reach what other builds left in its cache. Give such runs an engine, where each has a daemon of its own.`),
   }
 }

@@ -1,6 +1,7 @@
 // Written by `npm run docs` from action.yml and cleanup/action.yml.
 export const mainInputs = [
   'nodes',
+  'builder',
   'endpoint',
   'append',
   'driver',

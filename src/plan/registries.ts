@@ -113,7 +113,7 @@ interface Places {
 /** PURE: nodes whose daemons, where we start them, know the registries. */
 export function tellRegistries({ nodes, spare }: Places, hosts: RegistryHosts): Places {
   const { toml, files } = renderDaemonFiles(hosts)
-  const tell = (spec: NodeSpec): NodeSpec => (toml === '' || isBuildkitd(spec.endpoint) ? spec : { ...spec, buildkitdConfig: [spec.buildkitdConfig, toml].filter((part) => part !== '').join('\n'), daemonFiles: files })
+  const tell = (spec: NodeSpec): NodeSpec => (toml === '' || isBuildkitd(spec.endpoint) || spec.daemon !== undefined ? spec : { ...spec, buildkitdConfig: [spec.buildkitdConfig, toml].filter((part) => part !== '').join('\n'), daemonFiles: files })
   return { nodes: nodes.map(tell), spare: tell(spare) }
 }
 
