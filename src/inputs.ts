@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { checkCgroupParent, readCgroupParent, tellCgroupParent } from './nodes/cgroup-parent.ts'
 import { checkBuildkitdConfig, readBuildkitdFlags, readDriverOpts } from './nodes/daemon-options.ts'
-import { checkDriver, checkUse, readDriver } from './nodes/driver.ts'
+import { checkDriver, checkEmbedded, checkUse, readDriver } from './nodes/driver.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { readBuilder, type BuilderStore } from './nodes/existing-builder.ts'
 import { readNodes, spareNode } from './nodes/node-list.ts'
@@ -208,9 +208,10 @@ async function readWhere({ text, env, report, isWrong }: Source, builders: Build
   const builder = text('builder')
   const nodes =
     builder === ''
-      ? await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver }, report)
+      ? await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver: driver === 'docker' ? 'docker-container' : driver }, report)
       : readBuilder(builder, { text, platforms: readPlatforms('platforms', splitList(text('platforms')), () => undefined), report }, builders)
   if (builder === '') checkDriver(driver, nodes, text('nodes') !== '', report)
+  checkEmbedded(driver, text, report)
   const use = readBoolean('use', text('use') || 'false', report)
   if (use) checkUse(nodes, report)
   const sshKeys = readSshKeys(text('ssh-private-key'), report)
@@ -224,7 +225,7 @@ async function readWhere({ text, env, report, isWrong }: Source, builders: Build
   const cgroupParent = readCgroupParent(text('cgroup-parent'), report)
   checkCgroupParent(cgroupParent, nodes, buildkitdConfig, report)
   const tell = (spec: NodeSpec) => tellCgroupParent(spec, cgroupParent)
-  return { nodes: nodes.map(tell), fallback, spare: tell(spareNode({ driverOpts, buildkitdConfig, buildkitdFlags })), sshKeys, knownHosts: formatKnownHosts(hosts), use }
+  return { nodes: nodes.map((spec) => ({ ...tell(spec), ...(driver === 'docker' && { embedded: true }) })), fallback, spare: tell(spareNode({ driverOpts, buildkitdConfig, buildkitdFlags })), sshKeys, knownHosts: formatKnownHosts(hosts), use }
 }
 
 async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {

@@ -236,6 +236,11 @@ test.each([
   expect([...nodes, spare].map(({ buildkitdConfig }) => buildkitdConfig)).toEqual([...nodes, spare].map(() => expected))
 })
 
+test('driver: docker is the BuildKit inside every engine of the list, not of what stands in for them', async () => {
+  const { nodes, spare } = await read({ driver: 'docker', SSH_AUTH_SOCK: '/agent', 'ssh-known-hosts': knownHost, nodes: '- endpoint: local\n- endpoint: ssh://ci@arm.example.com\n  platforms: linux/arm64' })
+  expect([nodes.map(({ embedded }) => embedded), spare.embedded]).toEqual([[true, true], undefined])
+})
+
 test('driver is that of listed nodes without their own', async () => {
   const { nodes } = await read({ driver: 'remote', nodes: '- { endpoint: unix:///run/b.sock, platforms: linux/amd64 }' })
   expect(nodes).toMatchObject([{ endpoint: { kind: 'unix', path: '/run/b.sock' } }])

@@ -91,7 +91,7 @@ async function checkDefinition({ targets }: Plan, request: RunRequest, buildx: B
 
 function describeRoute({ spec, node }: Outcome, kept: ReadonlyMap<Node, string>): string {
   const name = node && kept.get(node)
-  const daemon = node?.driver === 'remote' ? 'its own buildkitd' : name === undefined ? 'a BuildKit container for this run' : `the kept daemon ${name}`
+  const daemon = spec.embedded === true ? 'the BuildKit inside it' : node?.driver === 'remote' ? 'its own buildkitd' : name === undefined ? 'a BuildKit container for this run' : `the kept daemon ${name}`
   return `by ${formatEndpoint(spec.endpoint)}, ${daemon}`
 }
 

@@ -6,14 +6,13 @@ const input = 'driver'
 
 /** Drivers of buildx that nothing here goes through, and the way to have what is wanted of them. */
 const elsewhere: Readonly<Record<string, string>> = {
-  docker: 'is an engine’s own BuildKit, and this action builds with one of its own: leave it out; the local engine is `nodes: linux/amd64 = local`',
   kubernetes: 'is not supported: let the cluster’s buildkitd listen at an address of its own, and write `linux/arm64 = tcp://host:1234` into `nodes`, or `ssh://user@host/path/to/buildkitd.sock` where a host has its socket',
 }
 
 /** Reads `driver`, of all nodes; empty where it follows from each endpoint. */
-export function readDriver(text: string, report: Report): '' | 'docker-container' | 'remote' {
-  if (text === '' || text === 'docker-container' || text === 'remote') return text
-  const expected = (Object.hasOwn(elsewhere, text) ? elsewhere[text] : undefined) ?? `is no driver: \`docker-container\` (Docker Engines) and \`remote\` (buildkitd) are${didYouMean(text, ['docker-container', 'remote'])}`
+export function readDriver(text: string, report: Report): '' | 'docker-container' | 'remote' | 'docker' {
+  if (text === '' || text === 'docker-container' || text === 'remote' || text === 'docker') return text
+  const expected = (Object.hasOwn(elsewhere, text) ? elsewhere[text] : undefined) ?? `is no driver: \`docker-container\` (Docker Engines), \`docker\` (the BuildKit inside them) and \`remote\` (buildkitd) are${didYouMean(text, ['docker-container', 'docker', 'remote'])}`
   report({ input, given: shorten(text), expected })
   return ''
 }
@@ -27,8 +26,16 @@ export function checkDriver(driver: ReturnType<typeof readDriver>, nodes: readon
   for (const { endpoint } of driver === '' ? [] : nodes) {
     const given = shorten(formatEndpoint(endpoint))
     if (driver === 'remote' && !isBuildkitd(endpoint)) report({ input: 'nodes', given, expected: 'is a Docker Engine, and `driver: remote` needs a buildkitd: write `unix:///run/buildkit/buildkitd.sock`, `ssh://user@host/run/buildkit/buildkitd.sock` or `tcp://host:1234`, or leave `driver` out' })
-    if (driver === 'docker-container' && isBuildkitd(endpoint)) report({ input: 'nodes', given, expected: 'is a buildkitd, and `driver: docker-container` needs a Docker Engine: leave `driver` out' })
+    if ((driver === 'docker-container' || driver === 'docker') && isBuildkitd(endpoint)) report({ input: 'nodes', given, expected: `is a buildkitd, and \`driver: ${driver}\` needs a Docker Engine: leave \`driver\` out` })
   }
+}
+
+/** The BuildKit inside an engine has the engine's configuration, and goes on with it. */
+export function checkEmbedded(driver: ReturnType<typeof readDriver>, text: (input: string) => string, report: Report): void {
+  const ours = ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent'].filter((name) => text(name) !== '')
+  if (driver !== 'docker') return
+  for (const name of ours) report({ input: name, expected: 'has no effect with `driver: docker`, whose BuildKit is configured with its engine: leave one of the two out' })
+  if (/^true$/i.test(text('keep-builder'))) report({ input: 'keep-builder', given: text('keep-builder'), expected: 'is true in any case with `driver: docker`: leave it out' })
 }
 
 /** A builder for later steps has all nodes, and buildx has one driver a builder. */

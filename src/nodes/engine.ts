@@ -9,6 +9,8 @@ export interface EngineInfo {
   readonly os: string
   readonly arch: string
   readonly cpus: number
+  /** Whether it keeps images as containerd does: only then its own BuildKit can push indexes and keep caches elsewhere. */
+  readonly containerd: boolean
   /** Where it keeps its data. */
   readonly root: string
   /** Milliseconds its clock is ahead of ours; negative, behind. */
@@ -35,6 +37,7 @@ export async function askEngine(socket: string, deadline = 10_000): Promise<Engi
     os: asText(version?.['Os']),
     arch: asText(version?.['Arch']),
     cpus: asNumber(info?.['NCPU']),
+    containerd: JSON.stringify(info?.['DriverStatus'] ?? []).includes('io.containerd.snapshotter.v1'),
     root: asText(info?.['DockerRootDir']),
     ...(!Number.isNaN(clock) && { ahead: clock - Date.now() }),
   }

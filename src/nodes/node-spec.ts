@@ -25,6 +25,8 @@ export interface NodeSpec {
   readonly buildkitdConfig: string
   /** Path below /etc/buildkit → content: what `buildkitdConfig` refers to. */
   readonly daemonFiles?: Readonly<Record<string, string>>
+  /** Build with the BuildKit inside the engine, rather than with a container of our own. */
+  readonly embedded?: boolean
   /** The node's name in a builder that exists already: its daemon is used as it is, and stays. */
   readonly daemon?: string
 }

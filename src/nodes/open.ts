@@ -16,7 +16,7 @@ import type { NodeSpec } from './node-spec.ts'
 import type { Node } from './node.ts'
 import { describeTarget, type SshTarget } from './ssh-config.ts'
 import { formatEndpoint } from './endpoint.ts'
-import { relayedSocket } from './relay.ts'
+import { relayedSocket, startEngineRelay } from './relay.ts'
 import { openTcp } from './tcp.ts'
 import { askShell, openTunnel, type Tunnel } from './tunnel.ts'
 import { awaitGreeting } from './greet.ts'
@@ -98,9 +98,9 @@ async function openNode({ spec, key, agent, ownAgent, dir, workspace }: NodeRequ
   const { endpoint } = spec
   switch (endpoint.kind) {
     case 'local':
-      return await localNode(spec, localEngineSocket(), began)
+      return await embed(await localNode(spec, localEngineSocket(), began), dir, key)
     case 'engine':
-      return await localNode(spec, endpoint.path, began)
+      return await embed(await localNode(spec, endpoint.path, began), dir, key)
     case 'unix':
       await greetBuildkitd(endpoint.path, endpoint.path)
       return buildkitdNode(spec, endpoint.path, began)
@@ -114,7 +114,7 @@ async function openNode({ spec, key, agent, ownAgent, dir, workspace }: NodeRequ
       const asked = askFacts(tunnel).catch(() => undefined)
       if (endpoint.socket === undefined) {
         const { socket, engine } = await findEngine(tunnel, endpoint, journal)
-        return { ...engineNode(spec, socket, engine, began), ...(await soon(asked)), lost: tunnel.lost }
+        return await embed({ ...engineNode(spec, socket, engine, began), ...(await soon(asked)), lost: tunnel.lost }, dir, key)
       }
       const socket = await findBuildkitd(tunnel, { target: endpoint, remote: endpoint.socket }, journal)
       return { ...buildkitdNode(spec, socket, began), ...(await soon(asked)), lost: tunnel.lost }
@@ -144,6 +144,18 @@ function engineNode(spec: NodeSpec, socket: string, engine: EngineInfo, began: n
   const native = nativePlatforms(engine.os, engine.arch)
   const platforms = spec.platforms.length > 0 ? spec.platforms : native.slice(0, 1)
   return { spec, driver: 'docker-container', socket, platforms, native, engine, ping: (deadline) => pingEngine(socket, deadline), took: performance.now() - began }
+}
+
+/** Where the author wants it, the engine's own BuildKit becomes the node. */
+async function embed(node: Node, dir: string, key: string): Promise<Node> {
+  const { spec, engine, socket } = node
+  if (spec.embedded !== true) return node
+  if (engine?.containerd !== true) {
+    throw new Failure('node', `The BuildKit inside the Docker Engine of ${spec.name} cannot push multi-arch images`, 'Its engine keeps images in its classic store: turn on the containerd image store there (`"features": {"containerd-snapshotter": true}` in daemon.json), or leave `driver: docker` out.')
+  }
+  const local = join(dir, `${key}-k.sock`)
+  if (!(await startEngineRelay(join(dir, 'owner'), local, socket))) throw new Failure('node', `The BuildKit inside the Docker Engine of ${spec.name} cannot be reached`, 'Leave `driver: docker` out.')
+  return { ...node, driver: 'remote', socket: local }
 }
 
 function buildkitdNode(spec: NodeSpec, socket: string, began: number): Node {

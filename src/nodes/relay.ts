@@ -23,10 +23,22 @@ const plain = /^\/[A-Za-z0-9._@+/-]+$/
  * servers forbid. The relay is a process of its own, since later steps of the job and the post step use it too.
  */
 export async function startRelay({ config, local, remote }: Relay): Promise<boolean> {
-  if (!plain.test(remote)) return false
+  return plain.test(remote) && (await launch('ssh', config, local, dialCommand(remote)))
+}
+
+/**
+ * Leads a local socket to the BuildKit inside the Docker Engine behind `engine`. `guard`: a file of the run's directory.
+ *
+ * @returns whether it listens
+ */
+export async function startEngineRelay(guard: string, local: string, engine: string): Promise<boolean> {
+  return await launch('engine', guard, local, engine)
+}
+
+async function launch(way: 'ssh' | 'engine', guard: string, local: string, target: string): Promise<boolean> {
   rmSync(local, { force: true })
   const entry = join(dirname(process.argv[1] ?? ''), '../relay/index.js')
-  const relay = start(process.execPath, [entry, config, local, dialCommand(remote)], { detached: true })
+  const relay = start(process.execPath, [entry, way, guard, local, target], { detached: true })
   relay.on('error', () => undefined)
   relay.unref()
   return await appears(local, 5000).then(

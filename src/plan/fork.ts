@@ -28,6 +28,6 @@ export function describeFork(trust: Trust, { keepBuilder, push, cache, settings 
       ...(keepBuilder ? ['`keep-builder` does not hold for the code of a fork: it gets daemons of its own, which go with this run.'] : []),
     ],
     // A buildkitd is the user's own, and goes on.
-    warnings: nodes.filter(goesOn).map(({ spec: { name } }) => `${name} is a buildkitd that goes on after this run, and the code of a fork is built there: it may reach what other builds left in its cache. Give such runs an engine, where each has a daemon of its own.`),
+    warnings: nodes.filter(goesOn).map(({ spec: { name } }) => `${name} has a BuildKit that goes on after this run, and the code of a fork is built there: it may reach what other builds left in its cache. Give such runs an engine, where each has a daemon of its own.`),
   }
 }

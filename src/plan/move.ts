@@ -43,7 +43,7 @@ export function moveTargets(request: MoveRequest): Moved {
 function spreadOver(nodes: readonly Node[], drafts: readonly Draft[]): readonly (Node | undefined)[] {
   const pieces = drafts.map((draft): Piece => ({ key: keyOf(draft), kind: draft.platform, able: nodes.flatMap(({ platforms }, index) => (platforms.includes(draft.platform) ? [index] : [])) }))
   const possible = pieces.filter(({ able }) => able.length > 0)
-  const chosen = spread(possible, nodes.map(holderOf))
+  const chosen = spread(possible, nodes.map((node) => holderOf(node)))
   return pieces.map((piece) => nodes[chosen[possible.indexOf(piece)] ?? -1])
 }
 

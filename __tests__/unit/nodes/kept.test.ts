@@ -41,6 +41,6 @@ test('a fork is told what it does without', () => {
   const daemons = [{ driver: 'remote', spec: { name: 'own' } }, { driver: 'docker-container', spec: { name: 'engine' } }]
   expect(describeFork('pr', wishes, daemons)).toEqual({ notes: [], warnings: [] })
   const { notes, warnings } = describeFork('fork', wishes, daemons)
-  expect([notes.length, warnings]).toEqual([2, [expect.stringMatching(/^own is a buildkitd/)]])
+  expect([notes.length, warnings]).toEqual([2, [expect.stringMatching(/^own has a BuildKit/)]])
   expect(describeFork('fork', { ...wishes, keepBuilder: false, push: false }, [])).toEqual({ notes: [], warnings: [] })
 })

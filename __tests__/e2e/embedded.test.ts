@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import type { Job, StepResult } from './runner.ts'
+import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
+
+// The BuildKit inside the engines: no container of ours, and what it has built stays there.
+let farm: Farm
+let image: string
+const jobs: Job[] = []
+const mains: StepResult[] = []
+let left: readonly string[]
+
+async function build(tags: string, release: number, cache: string): Promise<void> {
+  const job = farmJob(farm, { files: { ...app(farm), 'app.txt': `release ${release}\n` } })
+  jobs.push(job)
+  mains.push(await job.main(farmInputs(farm, { image, tags, cache, driver: 'docker', 'driver-opts': '' })))
+  await job.post()
+  left ??= await leftovers(farm, job)
+}
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  image = freshImage(farm)
+  await build('v1', 1, 'registry')
+  // What the engines remember is gone: the registry has it.
+  for (const node of [farm.nodes.amd, farm.nodes.arm]) await node.exec('docker builder prune -af')
+  await build('v2', 2, 'registry')
+  await build('v3', 2, 'off')
+})
+afterAll(async () => {
+  for (const node of [farm.nodes.amd, farm.nodes.arm]) await node.exec('docker builder prune -af')
+  jobs.forEach((job) => job.end())
+})
+
+const hits = ({ summary }: StepResult) => [...summary.matchAll(/\| (\d+) of (\d+) \|/g)].map(([, cached, all]) => `${cached ?? ''} of ${all ?? ''}`)
+
+describe('driver: docker', () => {
+  test('builds both platforms with attestations, pushed and joined as from any node', async () => {
+    for (const main of mains) expect(main.code === 0 ? '' : main.log).toBe('')
+    const index = await stored(farm, image, 'v3')
+    expect(index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`).sort()).toEqual(['linux/amd64', 'linux/arm64', 'unknown/unknown', 'unknown/unknown'])
+    expect(mains[0]?.outputs['driver']).toBe('remote')
+  })
+
+  test('starts no container, and leaves nothing of ours', () => expect(left).toEqual([]))
+
+  test('keeps caches in the registry, and in the engine itself', () => {
+    expect(mains.map(hits)).toEqual([['0 of 4', '0 of 4'], ['2 of 4', '2 of 4'], ['4 of 4', '4 of 4']])
+  })
+})
