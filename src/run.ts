@@ -82,6 +82,7 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const { call } = inputs.settings
   if (call) {
     await callTargets({ ...calls, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) })
+    await leave()
     return { ...kept, plan: { ...plan, targets: [], lanes: [] }, lanes: [], published: [], notes }
   }
 

@@ -10,7 +10,7 @@ let job: Job
 let image: string
 const mains: StepResult[] = []
 const posts: StepResult[] = []
-let between: readonly string[]
+let between: readonly string[] | undefined
 let after: readonly string[]
 
 const buildx = (...args: string[]) => {

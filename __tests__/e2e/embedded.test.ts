@@ -7,7 +7,7 @@ let farm: Farm
 let image: string
 const jobs: Job[] = []
 const mains: StepResult[] = []
-let left: readonly string[]
+let left: readonly string[] | undefined
 
 async function build(tags: string, release: number, cache: string): Promise<void> {
   const job = farmJob(farm, { files: { ...app(farm), 'app.txt': `release ${release}\n` } })

@@ -1,3 +1,4 @@
+import type * as Cache from '@actions/cache'
 import { asRecord, tryParseJson } from '../plan/json.ts'
 import { messageOf } from '../report/message.ts'
 import type { Log } from './log.ts'
@@ -35,7 +36,7 @@ export async function saveDir({ path, key }: CachedDir, temp: string, log: Pick<
 }
 
 /** It leaves its archives in RUNNER_TEMP, which not every runner empties. */
-async function withCache(temp: string, work: (cache: typeof import('@actions/cache')) => Promise<boolean>): Promise<boolean> {
+async function withCache(temp: string, work: (cache: typeof Cache) => Promise<boolean>): Promise<boolean> {
   // Large, and only for those who want it.
   const cache = await import('@actions/cache')
   if (!cache.isFeatureAvailable()) return false

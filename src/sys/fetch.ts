@@ -47,12 +47,12 @@ async function openTrusting({ ca, insecure }: RegistryHost, proxied: boolean): P
 
 /** Undici tells everybody that this agent is experimental; it is pinned, and tested here. */
 function quietly<T>(make: () => T): T {
-  const { emitWarning } = process
+  const tell = process.emitWarning.bind(process)
   process.emitWarning = () => undefined
   try {
     return make()
   } finally {
-    process.emitWarning = emitWarning
+    process.emitWarning = tell
   }
 }
 

@@ -92,7 +92,10 @@ describe('seats', () => {
     const [a] = engines
     let lists = 0
     // Run 1 sits down between the look and the seat of run 2.
-    if (a) a.onList = () => void (lists++ === 0 && queueMicrotask(() => a.volumes.set(seat(1, 0), time())))
+    const sitDown = () => a?.volumes.set(seat(1, 0), time())
+    if (a) a.onList = () => {
+      if (lists++ === 0) queueMicrotask(sitDown)
+    }
     const second = await sit(2)
     expect(second.on).toBe('b')
     expect(volumes()).toEqual([[seat(1, 0)], [seat(2, 1)]])
@@ -102,7 +105,9 @@ describe('seats', () => {
   test('and the earlier stays', async () => {
     const [a] = engines
     let lists = 0
-    if (a) a.onList = () => void (lists++ === 1 && a.volumes.set(seat(1, 0), time()))
+    if (a) a.onList = () => {
+      if (lists++ === 1) a.volumes.set(seat(1, 0), time())
+    }
     expect((await sit(2)).on).toBe('a')
   })
 
