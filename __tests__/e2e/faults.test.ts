@@ -198,7 +198,7 @@ async function play(scenario: Case, node: FarmNode): Promise<void> {
   outcomes.set(titleOf(scenario), { image, main, post })
 }
 
-async function playAll(cases: readonly Case[], node: FarmNode): Promise<void> {
+async function playAll(cases: Iterable<Case>, node: FarmNode): Promise<void> {
   for (const scenario of cases) {
     try {
       await play(scenario, node)
@@ -226,10 +226,12 @@ async function expectOutcome(scenario: Case): Promise<void> {
 
 beforeAll(async () => {
   farm = await attachFarm()
-  const half = (rest: number) => ofNodes.filter((_, index) => index % 2 === rest)
+  // What freezes is noticed last of all, so these come first; each machine takes the next case.
+  const freezes = ({ name }: Case) => name.includes('freezes')
+  const queue = [...ofNodes.filter(freezes), ...ofNodes.filter((one) => !freezes(one))].values()
   const third = ofRegistry.map((scenario): Case => ({ on: 'local', steps: ['RUN echo working'], ...scenario }))
   const long = third.filter(({ name }) => name.includes('for good'))
-  await Promise.all([playAll(half(0), farm.nodes.amd), playAll(half(1), farm.nodes.arm), playAll(long, farm.nodes.amd), playAll(third.filter((one) => !long.includes(one)), farm.nodes.amd)])
+  await Promise.all([playAll(queue, farm.nodes.amd), playAll(queue, farm.nodes.arm), playAll(long, farm.nodes.amd), playAll(third.filter((one) => !long.includes(one)), farm.nodes.amd)])
 }, 400_000)
 afterAll(async () => {
   await farm.registry.clearFaults()
