@@ -15,7 +15,7 @@ import { readBuildxVersion, type BuildxWish } from './plan/buildx-version.ts'
 import { readBoolean, readChoice } from './plan/choice.ts'
 import { checkTogether } from './plan/build/check.ts'
 import { gitToken } from './plan/build/secrets.ts'
-import { cacheSecrets } from './plan/build/caches.ts'
+import { cacheSecrets, serviceSecrets } from './plan/build/caches.ts'
 import { cacheNotes, readCache, type CachePolicy } from './plan/cache.ts'
 import { readSettings, type BuildSettings } from './plan/build/settings.ts'
 import { ownContext, ownRepository, readContext, readDockerfile, type Files } from './plan/context.ts'
@@ -169,7 +169,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
 export function secretsOf(env: Env): string[] {
   const text = (name: string): string => env[variableOf(name)] ?? ''
   const keyParts = text('ssh-private-key').replace(/^\s*#.*$/gm, '').replace(/-----(BEGIN|END)[^-]*-----/g, '\n').split(/\s+|\\r\\n|\\n/)
-  const values = [...['password', 'github-token', 'secrets'].map(text), ...['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name)))]
+  const values = [...['password', 'github-token', 'secrets'].map(text), ...['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name))), ...serviceSecrets(env)]
   const lines = [...keyParts.filter((part) => part.length > 7), ...values.flatMap((value) => value.split(/[\r\n]+/)), ...secretValues(text('secrets')), ...listedPasswords(text('registry-auth')), ...keyLines(['driver-opts', 'nodes', 'append'].map(text).join('\n'))]
   const trimmed = lines.map((line) => line.trim())
   // A mask of a few characters would blot out the log, and gives nothing of a long secret away.

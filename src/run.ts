@@ -81,7 +81,7 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: join(dir, 'buildx') }
   const { call } = inputs.settings
   if (call) {
-    await callTargets({ ...calls, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) })
+    await callTargets({ ...calls, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) }).finally(() => removeSecrets(dir))
     await leave()
     return { ...kept, plan: { ...plan, targets: [], lanes: [] }, lanes: [], published: [], notes }
   }

@@ -4,8 +4,8 @@ import { renderBake } from '../plan/bake.ts'
 import type { Call } from '../plan/build/call.ts'
 import { labelOf, type Target } from '../plan/targets.ts'
 import { Failure } from '../report/failure.ts'
+import { writeDefinition } from '../sys/build-env.ts'
 import type { Annotation, Log } from '../sys/log.ts'
-import { writePrivate } from '../sys/private-dir.ts'
 import { explainLane } from './explain.ts'
 import { runBuildx, type BuildxRequest } from './lane.ts'
 import { followProgress } from './progress.ts'
@@ -42,8 +42,7 @@ export async function callTargets(request: CallRequest): Promise<void> {
 async function callTarget(target: Target, request: CallRequest): Promise<string> {
   const { call, dir } = request
   const builder = request.builder(target)
-  const bake = join(dir, `${builder}.call.json`)
-  writePrivate(bake, renderBake([target], request))
+  const bake = writeDefinition(dir, `${builder}.call`, renderBake([target], request))
   let said = ''
   const progress = followProgress([{ id: target.id, label: labelOf(target) }], () => undefined)
   const read = (lines: readonly string[]) => {

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { asRecord, asText, tryParseJson } from '../plan/json.ts'
-import { renderBake, type BakeOptions } from '../plan/bake.ts'
+import { renderBake, writesForJob, type BakeOptions } from '../plan/bake.ts'
 import { allowances } from '../plan/build/fields.ts'
 import { labelOf, type Lane, type Target } from '../plan/targets.ts'
 import type { Failure } from '../report/failure.ts'
+import { writeDefinition } from '../sys/build-env.ts'
 import { runEnv, type Buildx } from '../sys/buildx.ts'
-import { writePrivate } from '../sys/private-dir.ts'
 import { ended, start } from '../sys/process.ts'
 import { sleep } from '../sys/time.ts'
 import { explainLane } from './explain.ts'
@@ -62,9 +62,8 @@ export interface LaneResult {
 export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   const { lane, dir } = request
   const began = performance.now()
-  const bake = join(dir, `${request.name}.json`)
   const metadata = join(dir, `${request.name}.metadata.json`)
-  writePrivate(bake, renderBake(lane.targets, request))
+  const bake = writeDefinition(dir, request.name, renderBake(lane.targets, request))
   const told: string[] = []
   const tell = () => (told.length > 0 ? request.emit(told.splice(0)) : undefined)
   const progress = followProgress(
@@ -79,7 +78,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   }
   let lost: string | undefined
   void request.lost.then((words) => (lost = words))
-  const code = await runBuildx(request, ['bake', '--file', bake, '--builder', request.builder, '--metadata-file', metadata], read)
+  const code = await runBuildx({ ...request, writesForJob: writesForJob(lane.targets, request) }, ['bake', '--file', bake, '--builder', request.builder, '--metadata-file', metadata], read)
   const took = performance.now() - began
   progress.end()
   await tell()
@@ -99,10 +98,10 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
 }
 
 /** Runs buildx with the environment and the allowances of the run; resolves with its exit code. `hear` gets its standard output. */
-export async function runBuildx({ buildx, dir, workspace, signal, env: more, settings, lost }: BuildxRequest & { readonly lost?: Promise<string> }, args: readonly string[], read: Read, hear?: (text: string) => void): Promise<number> {
+export async function runBuildx({ buildx, dir, workspace, signal, env: more, settings, lost, writesForJob = false }: BuildxRequest & { readonly lost?: Promise<string>; readonly writesForJob?: boolean }, args: readonly string[], read: Read, hear?: (text: string) => void): Promise<number> {
   const env = runEnv(dir, more)
   // Every path in the definition is one the author gave us, so bake need not ask about each.
-  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], { cwd: workspace, env, stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'], writesForJob: settings.exports.length > 0 })
+  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], { cwd: workspace, env, stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'], writesForJob })
   child.stdout?.setEncoding('utf8').on('data', (text: string) => hear?.(text))
   let grace: NodeJS.Timeout | undefined
   const end = (patience: number) => {

@@ -1,6 +1,8 @@
 import { annotationsAt } from './annotations.ts'
+import { readCacheSpec } from './build/caches.ts'
 import { outputSpecs, settingFields } from './build/fields.ts'
 import type { BuildSettings } from './build/settings.ts'
+import { attributeOf } from './csv.ts'
 import { goesOn } from './fork.ts'
 import { nonceAnnotation } from './nonce.ts'
 import type { Target } from './targets.ts'
@@ -62,7 +64,16 @@ function cacheTo({ cache, isCacheKept = true }: Target, { push, fork, settings }
 
 /** A cache within the image, or on the runner: no release reads it by itself. */
 function staysHere(specification: string): boolean {
-  return /(?:^|,)\s*type\s*=\s*(?:inline|local)\s*(?:,|$)/i.test(specification)
+  return ['inline', 'local'].includes(typeOf(specification))
+}
+
+function typeOf(specification: string): string {
+  return attributeOf(readCacheSpec('cache-to', specification, () => undefined) ?? [], 'type') ?? ''
+}
+
+/** PURE: whether their build writes files on the runner that are for the job, and not for us. */
+export function writesForJob(targets: readonly Target[], options: BakeOptions): boolean {
+  return options.settings.exports.length > 0 || targets.some((target) => cacheTo(target, options).some((specification) => typeOf(specification) === 'local'))
 }
 
 function annotations({ variant, platform }: Target, { nonce, ephemeral, settings }: BakeOptions): string[] {

@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import type { VariantSpec } from '../inputs.ts'
 import { formatRepository } from '../registry/reference.ts'
 import { readCacheSpec } from './build/caches.ts'
+import { completePlace, serviceVersion } from './cache-place.ts'
 import { attributeOf, joinAttributes, type Attribute } from './csv.ts'
 import type { Env } from './lists.ts'
 import { shorten, type Report } from './mistake.ts'
@@ -48,56 +49,51 @@ export function readCache({ text, env, workspace, proposal, report }: CacheSourc
     return policy({ kind: 'off' })
   }
   const attributes = readCacheSpec('cache', given, report)
-  const wrong = (expected: string) => report({ input: 'cache', given: `type=${attributeOf(attributes ?? [], 'type') ?? ''}`, expected })
-  const type = attributeOf(attributes ?? [], 'type') ?? ''
-  switch (type) {
-    case 'inline':
-      wrong('keeps the cache in the image itself: write `cache: off` and `cache-to: type=inline`')
-      break
-    case 'registry':
-      if ((attributeOf(attributes ?? [], 'ref') ?? '') === '') wrong('has no `ref`: write `type=registry,ref=ghcr.io/acme/app:cache`')
-      break
-    case 'gha':
-      if ((env['ACTIONS_RUNTIME_TOKEN'] ?? '') === '') wrong('needs the cache service of the forge, and this runner offers none: write `registry`, or let the runner offer one')
-      break
-    case 's3':
-      for (const name of ['bucket', 'region']) if (attributeOf(attributes ?? [], name) === undefined && (env[name === 'bucket' ? 'AWS_BUCKET' : 'AWS_REGION'] ?? '') === '') wrong(`has no \`${name}\`: write \`type=s3,region=…,bucket=…\``)
-      break
-    case 'local':
-      if (localDir(attributes ?? []) === '') wrong('names no directory: write `type=local,dest=…`')
-      break
-  }
-  return attributes ? policy({ kind: 'spec', attributes: attributes.map(([name, value]) => (name === 'dest' || name === 'src' ? [name, posix.resolve(workspace, value)] : [name, value])) }) : policy({ kind: 'off' })
+  if (!attributes) return policy({ kind: 'off' })
+  const wrong = (expected: string) => report({ input: 'cache', given: `type=${attributeOf(attributes, 'type') ?? ''}`, expected })
+  return policy({ kind: 'spec', attributes: completePlace(attributes, { env, workspace, wrong }) })
 }
 
 /** What the author should know of the cache's place; nothing on most. */
 export function cacheNotes(policy: CachePolicy, env: Env): readonly string[] {
-  const gha = policy.kind === 'spec' && attributeOf(policy.attributes, 'type') === 'gha'
-  if (!gha || (env['FORGEJO_ACTIONS'] !== 'true' && env['GITEA_ACTIONS'] !== 'true')) return []
+  const first = policy.kind === 'spec' && attributeOf(policy.attributes, 'type') === 'gha' && serviceVersion(policy.attributes, env) === 1
+  if (!first || (env['FORGEJO_ACTIONS'] !== 'true' && env['GITEA_ACTIONS'] !== 'true')) return []
   return ['`cache: type=gha`: this forge has only the first version of the cache service, on the runner itself; nodes that cannot reach the runner keep no cache there. `cache: registry` works from everywhere.']
 }
 
 /** PURE: what a target reads and writes; undefined where no cache is kept. */
 export function cacheOf(policy: CachePolicy, variant: VariantSpec, platform: Platform): TargetCache | undefined {
-  const own = [variant.name, platformSlug(platform)].filter((part) => part !== '').join('-')
   if (policy.kind === 'off') return undefined
-  return policy.kind === 'spec' ? specCache(policy.attributes, own, policy.proposal ?? false) : imageCache(policy, variant, platform, own)
+  const names = namesOf(variant.name, platformSlug(platform), policy.proposal ?? false)
+  return policy.kind === 'spec' ? specCache(policy.attributes, names) : imageCache(variant, names)
 }
 
-/** `-pr`: shared by all proposals, as the daemons that are kept for them; never read by what was accepted. */
-function names(own: string, proposal: boolean): { readonly to: string; readonly from: readonly string[] } {
-  return proposal ? { to: `${own}-pr`, from: [`${own}-pr`, own] } : { to: own, from: [own] }
+/** What tells the caches of one place apart. */
+interface Names {
+  readonly to: string
+  /** The most telling first. */
+  readonly from: readonly string[]
 }
 
-function imageCache({ proposal = false }: KeptCache, { images, name }: VariantSpec, platform: Platform, own: string): TargetCache | undefined {
+/**
+ * `-pr`: shared by all proposals, as the daemons that are kept for them; never read by what was accepted. For a forge's own
+ * service too: GitHub's keeps branches apart, but not `pull_request_target`, and those of other forges nothing at all.
+ * Last what was kept before there were variants.
+ */
+function namesOf(variant: string, slug: string, proposal: boolean): Names {
+  const own = variant === '' ? slug : `${variant}-${slug}`
+  const to = proposal ? `${own}-pr` : own
+  return { to, from: [...new Set([to, own, slug])] }
+}
+
+function imageCache({ images }: VariantSpec, { to, from }: Names): TargetCache | undefined {
   const [first] = images
   if (!first) return undefined
-  const { to, from } = names(`buildcache-${own}`, proposal)
-  // What other recipes keep, and what this image kept before it had variants; nothing is lost where there is none.
-  const before = [...(name === '' ? [] : [`buildcache-${platformSlug(platform)}`]), 'buildcache']
   const spec = (tag: string) => `type=registry,ref=${formatRepository(first)}:${tag}`
+  // `buildcache` is what other recipes keep; nothing is lost where there is none.
+  const tags = [...from.map((name) => `buildcache-${name}`), 'buildcache']
   // Only BuildKit reads our cache, and zstd takes it a third of the time; layers that the image has too stay as they are.
-  return { name: `${formatRepository(first)}:${from[0] ?? ''}`, from: [...from, ...before].map(spec), to: `${spec(to)},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true` }
+  return { name: `${formatRepository(first)}:${tags[0] ?? ''}`, from: tags.map(spec), to: `${spec(`buildcache-${to}`)},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true` }
 }
 
 /** What names a cache in each of BuildKit's back ends, and what stands for it unsaid. */
@@ -105,25 +101,27 @@ const named: Readonly<Record<string, readonly [attribute: string, unsaid: string
 /** Those of an export alone. */
 const exportOnly = ['mode', 'ignore-error', 'compression', 'compression-level', 'force-compression', 'image-manifest', 'oci-mediatypes', 'upload_parallelism', 'tar', 'dest']
 
-function specCache(attributes: readonly Attribute[], own: string, proposal: boolean): TargetCache {
+function specCache(attributes: readonly Attribute[], { to, from }: Names): TargetCache {
   const type = attributeOf(attributes, 'type') ?? ''
   const plain = type === 'local' ? localDir(attributes) : (attributeOf(attributes, named[type]?.[0] ?? 'ref') ?? named[type]?.[1] ?? '')
-  // The forge keeps its service's caches apart by branch itself.
-  const { to, from } = names(own, proposal && type !== 'gha')
   const others = attributes.filter(([name]) => !['ref', 'src', 'dest', 'mode', 'ignore-error', named[type]?.[0]].includes(name))
   const forImport = others.filter(([name]) => !exportOnly.includes(name))
   const mode = attributeOf(attributes, 'mode') ?? 'max'
   const [, where] = place(type, plain, from[0] ?? '', 'src')
   return {
     name: type === 'registry' ? where : `type=${type}, ${where}`,
-    from: [...from.map((name) => place(type, plain, name, 'src')), place(type, plain, '', 'src')].map((where) => joinAttributes([...forImport, where])),
+    from: [...from, ''].map((name) => joinAttributes([...forImport, place(type, plain, name, 'src')])),
     to: joinAttributes([...others, place(type, plain, to, 'dest'), ['mode', mode], ['ignore-error', 'true']]),
   }
 }
 
 function place(type: string, plain: string, own: string, direction: 'src' | 'dest'): Attribute {
   if (type === 'local') return [direction, own === '' ? plain : posix.join(plain, own)]
-  return [named[type]?.[0] ?? 'ref', own === '' ? plain : `${type === 'registry' && !/:[^/]+$/.test(plain) ? `${plain}:buildcache` : plain}-${own}`]
+  const attribute = named[type]?.[0] ?? 'ref'
+  if (own === '') return [attribute, plain]
+  if (type === 'registry') return [attribute, `${/:[^/]+$/.test(plain) ? plain : `${plain}:buildcache`}-${own}`]
+  // S3's and Azure's take several names at once: `name=a;b`.
+  return [attribute, attribute === 'name' ? plain.split(';').map((name) => `${name}-${own}`).join(';') : `${plain}-${own}`]
 }
 
 function localDir(attributes: readonly Attribute[]): string {

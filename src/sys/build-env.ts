@@ -14,6 +14,13 @@ export function writeSecrets(dir: string, secrets: readonly Secret[]): void {
   for (const [number, secret] of secrets.entries()) if (secret.kind === 'value') writePrivate(secretPath(number, dir), secret.value)
 }
 
+/** Writes a bake definition, which may hold the keys to a cache, and goes with the secrets. Returns its path. */
+export function writeDefinition(dir: string, name: string, definition: string): string {
+  const path = join(dir, 'secrets', `${name}.json`)
+  writePrivate(path, definition)
+  return path
+}
+
 export function removeSecrets(dir: string): void {
   removeDir(join(dir, 'secrets'))
 }

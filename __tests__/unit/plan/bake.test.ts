@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { VariantSpec } from '../../../src/inputs.ts'
-import { renderBake, type BakeOptions } from '../../../src/plan/bake.ts'
+import { renderBake, writesForJob, type BakeOptions } from '../../../src/plan/bake.ts'
 import { plainSettings, type BuildSettings } from '../../../src/plan/build/settings.ts'
 import { parsePlatform } from '../../../src/plan/platform.ts'
 import type { Target } from '../../../src/plan/targets.ts'
@@ -38,6 +38,16 @@ describe('renderBake', () => {
     const cacheTo = ['type=gha,scope=x', 'type=registry,ref=ghcr.io/acme/app:cache', 'mode=max,type=local,dest=/tmp/x', 'type=inline']
     const target = bake({ fork: true, settings: { ...settings, cacheTo } }).target['slim-linux-arm64']
     expect([target?.['cache-from'], target?.['cache-to'], target?.['args']]).toEqual([[expect.any(String)], cacheTo.slice(2), { A: '$${B} %%{C} $D', BUILDKIT_CACHE_MOUNT_NS: '1-1-x' }])
+  })
+
+  test.each<[string, string, Partial<BakeOptions>, boolean]>([
+    ['a cache in the registry', 'type=registry,ref=a', {}, false],
+    ['a cache in a directory', 'type=local,dest=/w/cache', {}, true],
+    ['the same, for a fork, which writes none', 'type=local,dest=/w/cache', { fork: true }, false],
+    ['another in a directory', 'type=gha', { settings: { ...settings, cacheTo: ['"type=local",dest=/w/cache'] } }, true],
+    ['files', 'type=gha', { settings: { ...settings, exports: [{ type: 'local', dest: '/w/out', attributes: [] }] } }, true],
+  ])('writes files for the job: %s', (_, to, given, expected) => {
+    expect(writesForJob([{ ...target(), cache: { name: 'a', from: [], to } }], { ...options, ...given })).toBe(expected)
   })
 
   test('a whole target', () => {

@@ -1,5 +1,5 @@
 import { attributeOf, readAttributes, type Attribute } from '../csv.ts'
-import { splitRecords } from '../lists.ts'
+import { splitRecords, type Env } from '../lists.ts'
 import { didYouMean, shorten, type Report } from '../mistake.ts'
 
 // https://docs.docker.com/build/cache/backends/
@@ -23,7 +23,7 @@ export function readCacheSpec(input: string, text: string, report: Report): read
   return undefined
 }
 
-const secretAttribute = /\b(access_key_id|secret_access_key|session_token|token|sas_token|account_key)=([^,"]+)/gi
+const secretAttribute = /\b(access_key_id|secret_access_key|session_token|token|ghtoken|sas_token|account_key)=([^,"]+)/gi
 
 function hideSecrets(text: string): string {
   return text.replace(secretAttribute, '$1=***')
@@ -32,4 +32,11 @@ function hideSecrets(text: string): string {
 /** The keys to somebody's storage that a text holds. */
 export function cacheSecrets(text: string): readonly string[] {
   return [...text.matchAll(secretAttribute)].map((match) => match[2] ?? '')
+}
+
+/** The keys that buildx finds in the job's environment; where a forge's runner serves the cache itself, its address is one. */
+export function serviceSecrets(env: Env): readonly string[] {
+  const keys = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'ACTIONS_RUNTIME_TOKEN'].map((name) => env[name] ?? '')
+  const paths = (env['ACTIONS_CACHE_URL'] ?? '').replace(/^\w+:\/\/[^/]*/, '').split(/[/?]/)
+  return [...keys, ...paths.filter((part) => part.length > 15)]
 }

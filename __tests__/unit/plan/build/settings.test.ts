@@ -103,6 +103,8 @@ test('bake is allowed what was asked for', async () => {
 
 test('secrets are masked, line by line, and told to nobody', async () => {
   expect(secretsOf({ INPUT_SECRETS: 'one=first"secret\n"two=line one ""x""\nline two"', 'INPUT_CACHE-TO': 'type=s3,name=x,secret_access_key=verysecret' })).toEqual(expect.arrayContaining(['first"secret', 'line one "x"', 'verysecret']))
+  const service = { AWS_SECRET_ACCESS_KEY: 'aws-secret', AWS_SESSION_TOKEN: 'aws-session', ACTIONS_RUNTIME_TOKEN: 'a.runtime.token', ACTIONS_CACHE_URL: 'http://10.0.0.1:4000/0123456789abcdef0123/_apis/' }
+  expect(secretsOf(service)).toEqual(['aws-secret', 'aws-session', 'a.runtime.token', '0123456789abcdef0123'])
   const told = await readInputs(...world({ secrets: 'S3CRET\n=S3CRET\n"S3CRET', 'cache-to': 'type=s4,secret_access_key=S3CRET' })).catch((error: unknown) => JSON.stringify(error instanceof InputError && error.mistakes))
   expect(told).toContain('secrets')
   expect(told).not.toContain('S3CRET')
