@@ -1,15 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { azure, s3Keys, startAzurite, startGhaCache, startS3, type Store } from './stores.ts'
-import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, severalAtATime, type Farm } from './world.ts'
+import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, processesNaming, severalAtATime, stored, tryRead, type Farm } from './world.ts'
+
+interface Done {
+  readonly job: Job
+  readonly image: string
+  readonly main: StepResult
+  readonly post: StepResult
+  /** Files of the runner that held a key between main and post. */
+  readonly between: readonly string[]
+}
 
 // BuildKit's back ends, each a real service that the nodes reach. Every run has fresh daemons, so what is found comes from there.
 let farm: Farm
 let stores: { readonly gha: Store; readonly s3: Store; readonly azblob: Store }
 const jobs: Job[] = []
-const done = new Map<string, { readonly job: Job; readonly main: StepResult; readonly post: StepResult }>()
+const done = new Map<string, Done>()
+const argvs = new Set<string>()
+let looks = 0
 
 /** The service reads whose it is out of the token, and leaves the signature to the forge. */
 const claims = { ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]), marker: 'runtime-token-of-the-farm', nbf: Math.floor(Date.now() / 1000) - 60, exp: Math.floor(Date.now() / 1000) + 3600 }
@@ -17,11 +28,13 @@ const tokenOf = (payload: object) => ['{"alg":"none"}', JSON.stringify(payload),
 const token = tokenOf(claims)
 const secrets = [s3Keys.secret, azure.key, token]
 
-const s3 = (secret = s3Keys.secret) => `type=s3,region=us-east-1,bucket=caches,endpoint_url=${stores.s3.url},use_path_style=true,access_key_id=${s3Keys.access},secret_access_key=${secret}`
+const s3Place = () => `endpoint_url=${stores.s3.url},use_path_style=true`
+const s3 = (secret = s3Keys.secret) => `type=s3,region=us-east-1,bucket=caches,${s3Place()},access_key_id=${s3Keys.access},secret_access_key=${secret}`
+const azureKey = `account_name=${azure.account},secret_access_key=${azure.key}`
 const kinds = {
   gha: () => 'type=gha',
   s3: () => s3(),
-  azblob: () => `type=azblob,account_url=${stores.azblob.url},account_name=${azure.account},container=caches,secret_access_key=${azure.key}`,
+  azblob: () => `type=azblob,account_url=${stores.azblob.url},container=caches,${azureKey}`,
   local: () => 'type=local,dest=cache',
 } as const
 
@@ -29,42 +42,63 @@ interface Build {
   readonly name: string
   readonly cache: string
   readonly release: number
+  readonly variant?: string
   readonly event?: string
+  readonly env?: Readonly<Record<string, string>>
   /** Whose workspace it works in, for a cache that is kept there. */
   readonly in?: string
-  readonly ghaUrl?: string
-  readonly token?: string
 }
 
-async function build({ name, cache, release, event, ghaUrl, ...more }: Build): Promise<void> {
+async function build({ name, cache, release, event, env, variant = 'slim', ...more }: Build): Promise<void> {
   const before = more.in === undefined ? undefined : done.get(more.in)?.job
   const job = farmJob(farm, {
     files: { ...app(farm), 'app.txt': `release ${release}\n` },
-    env: { ACTIONS_CACHE_URL: ghaUrl ?? stores.gha.url, ACTIONS_RUNTIME_TOKEN: more.token ?? token, ...(before && { GITHUB_WORKSPACE: before.workspace }) },
+    env: { ACTIONS_CACHE_URL: stores.gha.url, ACTIONS_RUNTIME_TOKEN: token, ...(before && { GITHUB_WORKSPACE: before.workspace }), ...env },
     ...(event !== undefined && { event, ref: 'refs/pull/7/merge' }),
   })
   jobs.push(job)
   // What the runner checked out for the second run, where the first one's directory is still there.
   if (before) writeFileSync(join(before.workspace, 'app.txt'), `release ${release}\n`)
-  const main = await job.main(farmInputs(farm, { image: freshImage(farm), variant: 'slim', cache }))
-  done.set(name, { job, main, post: await job.post() })
+  const image = freshImage(farm)
+  const main = await job.main(farmInputs(farm, { image, variant, cache }))
+  const between = [job.temp, job.home].flatMap((dir) => filesBelow(dir)).filter((path) => secrets.some((secret) => tryRead(path).includes(secret)))
+  done.set(name, { job, image, main, between, post: await job.post() })
 }
+
+function filesBelow(dir: string): string[] {
+  return (readdirSync(dir, { recursive: true }) as string[]).map((name) => join(dir, name)).filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
+}
+
+/** The secret part of the address at which a runner serves its cache. */
+const servicePath = () => new URL(stores.gha.url).pathname.split('/')[1] ?? ''
 
 beforeAll(async () => {
   farm = await attachFarm()
   const [gha, bucket, azblob] = await Promise.all([startGhaCache(farm), startS3(farm), startAzurite(farm)])
   stores = { gha, s3: bucket, azblob }
-  const names = Object.keys(kinds) as (keyof typeof kinds)[]
-  await severalAtATime(names, async (name) => await build({ name: `${name} 1`, cache: kinds[name](), release: 1 }), 3)
-  const others: readonly Build[] = [
-    ...names.map((name) => ({ name: `${name} 2`, cache: kinds[name](), release: 2, ...(name === 'local' && { in: 'local 1' }) })),
+  const watching = setInterval(() => {
+    looks++
+    for (const secret of secrets) processesNaming(secret).forEach((line) => argvs.add(line))
+  }, 100)
+  const first = (name: keyof typeof kinds): Build => ({ name: `${name} 1`, cache: kinds[name](), release: 1 })
+  const second = (name: keyof typeof kinds): Build => ({ ...first(name), name: `${name} 2`, release: 2 })
+  // Before there were variants.
+  await severalAtATime([first('gha'), first('s3'), { ...first('azblob'), variant: '' }, first('local')], build, 3)
+  const others: Build[] = [
+    second('gha'),
+    // All but the address as the job's own variables, as a step before leaves them.
+    { ...second('s3'), cache: `type=s3,${s3Place()}`, env: { AWS_BUCKET: 'caches', AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: s3Keys.access, AWS_SECRET_ACCESS_KEY: s3Keys.secret } },
+    { ...second('azblob'), cache: `type=azblob,${azureKey}`, env: { BUILDKIT_AZURE_STORAGE_ACCOUNT_URL: azblob.url, BUILDKIT_AZURE_STORAGE_CONTAINER: 'caches' } },
+    { ...second('local'), in: 'local 1' },
+    { name: 'gha proposal', cache: kinds.gha(), release: 3, event: 'pull_request' },
     { name: 's3 proposal', cache: kinds.s3(), release: 3, event: 'pull_request' },
     { name: 's3 refused', cache: s3('another-secret-of-s3'), release: 4 },
     // A token that tells nobody how long it lasts: BuildKit does not even begin with it.
-    { name: 'gha unfit', cache: kinds.gha(), release: 4, token: tokenOf({ ac: claims.ac }) },
-    { name: 'gha gone', cache: kinds.gha(), release: 4, ghaUrl: 'http://127.0.0.1:9/' },
+    { name: 'gha unfit', cache: kinds.gha(), release: 4, env: { ACTIONS_RUNTIME_TOKEN: tokenOf({ ac: claims.ac }) } },
+    { name: 'gha gone', cache: kinds.gha(), release: 4, env: { ACTIONS_CACHE_URL: `http://127.0.0.1:9/${servicePath()}/` } },
   ]
   await severalAtATime(others, build, 3)
+  clearInterval(watching)
 }, 300_000)
 afterAll(async () => {
   jobs.forEach((job) => job.end())
@@ -83,24 +117,40 @@ describe.each(Object.keys(kinds))('cache: type=%s', (name) => {
 
   test('the second finds on both platforms all that did not change', () => {
     const { main } = run(`${name} 2`)
-    expect([main.code, hits(main)]).toEqual([0, ['linux/amd64 2', 'linux/arm64 2']])
+    expect([main.code, main.warnings.filter((text) => text.includes('cache')), hits(main)]).toEqual([0, [], ['linux/amd64 2', 'linux/arm64 2']])
   })
 })
 
 describe('names, one a variant and platform', () => {
-  test('s3', () => {
-    expect(stores.s3.files().filter((file) => file.includes('manifests/')).map((file) => file.replace(/^.*manifests\//, '')).sort()).toEqual(['buildkit-slim-linux-amd64', 'buildkit-slim-linux-amd64-pr', 'buildkit-slim-linux-arm64', 'buildkit-slim-linux-arm64-pr'])
+  const platforms = ['amd64', 'arm64']
+  const manifests = async (store: Store) => (await store.names()).filter((name) => name.startsWith('manifests/')).map((name) => name.slice('manifests/'.length)).sort()
+
+  test('gha', async () => {
+    const scopes = (await stores.gha.names()).flatMap((key) => /^index-(.+)-1-[0-9a-f]{8}$/.exec(key)?.[1] ?? [])
+    expect(scopes.sort()).toEqual(platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]))
   })
 
-  test('local, each in a directory of its own', () => {
-    const { workspace } = run('local 1').job
-    expect(readdirSync(join(workspace, 'cache')).sort()).toEqual(['slim-linux-amd64', 'slim-linux-arm64'])
-    for (const platform of ['amd64', 'arm64']) expect(JSON.parse(readFileSync(join(workspace, `cache/slim-linux-${platform}/index.json`), 'utf8'))).toMatchObject({ manifests: [expect.anything()] })
+  test('s3', async () => {
+    expect(await manifests(stores.s3)).toEqual(platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]))
+  })
+
+  test('azblob: a new variant has read what was kept before it', async () => {
+    expect(await manifests(stores.azblob)).toEqual([...platforms.map((platform) => `buildkit-linux-${platform}`), ...platforms.map((platform) => `buildkit-slim-linux-${platform}`)])
+  })
+
+  test('local, each in a directory of its own, which the job’s other users may read', () => {
+    const cache = join(run('local 1').job.workspace, 'cache')
+    expect(readdirSync(cache).sort()).toEqual(['slim-linux-amd64', 'slim-linux-arm64'])
+    for (const platform of platforms) {
+      const index = join(cache, `slim-linux-${platform}/index.json`)
+      expect(JSON.parse(readFileSync(index, 'utf8'))).toMatchObject({ manifests: [expect.anything()] })
+      expect([join(index, '..'), index].map((path) => statSync(path).mode & 0o044)).toEqual([0o044, 0o044])
+    }
   })
 })
 
-test('a pull request reads what was accepted', () => {
-  const { main } = run('s3 proposal')
+test.each(['gha', 's3'])('a pull request reads what was accepted: %s', (name) => {
+  const { main } = run(`${name} proposal`)
   expect([main.code, hits(main)]).toEqual([0, ['linux/amd64 2', 'linux/arm64 2']])
 })
 
@@ -116,10 +166,35 @@ test('nor does one that BuildKit cannot even try', () => {
   expect(main.warnings.filter((text) => /^The cache of linux\/(?:amd64|arm64) slim cannot be written: it is built without\./.test(text))).toHaveLength(2)
 })
 
-test('no key to them is anywhere, and nothing is left', async () => {
-  for (const { job, main, post } of done.values()) {
-    const told = [main.raw.replace(/^::add-mask::.*$/gm, ''), post.raw.replace(/^::add-mask::.*$/gm, ''), main.summary, JSON.stringify([main.outputs, main.state, main.exported])].join('\n')
-    for (const secret of secrets) expect(told.includes(secret)).toBe(false)
-    expect(await leftovers(farm, job)).toEqual([])
-  }
+describe('no key to them is anywhere', () => {
+  test('in log, summary, outputs or state, nor in a file once the build is over; and nothing is left', async () => {
+    for (const { job, main, post, between } of done.values()) {
+      const told = [main.raw.replace(/^::add-mask::.*$/gm, ''), post.raw.replace(/^::add-mask::.*$/gm, ''), main.summary, JSON.stringify([main.outputs, main.state, main.exported])].join('\n')
+      for (const secret of secrets) expect(told.includes(secret)).toBe(false)
+      expect([...between, ...await leftovers(farm, job)]).toEqual([])
+    }
+  })
+
+  test('in the argv of any process', () => {
+    expect(looks).toBeGreaterThan(20)
+    expect([...argvs]).toEqual([])
+  })
+
+  test('in the image and what is attested of it', async () => {
+    for (const { image, main } of ['gha 1', 's3 1', 'azblob 1'].map(run)) {
+      const repository = image.slice(farm.registry.host.length + 1)
+      const index = await stored(farm, image, main.outputs['digest'] ?? '')
+      expect(index?.manifests.filter(({ platform }) => platform.os === 'unknown')).toHaveLength(2)
+      for (const { digest } of index?.manifests ?? []) {
+        const { config, layers } = (await farm.registry.manifest(repository, digest))?.json as { config: { digest: string }; layers: { digest: string }[] }
+        const texts = await Promise.all([config, ...layers].map(async (blob) => Buffer.from(await farm.registry.blob(repository, blob.digest)).toString('latin1')))
+        for (const secret of [...secrets, s3Keys.access]) expect(texts.some((text) => text.includes(secret))).toBe(false)
+      }
+    }
+  })
+
+  test('nor the address at which a runner serves its own cache, which opens it', () => {
+    const { main } = run('gha gone')
+    expect([main.raw.replace(/^::add-mask::.*$/gm, '').includes(servicePath()), main.log.includes(servicePath())]).toEqual([true, false])
+  })
 })

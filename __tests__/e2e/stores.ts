@@ -1,17 +1,18 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { createHmac } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { ensureAzurite, ensureGhaCache, ensureS3 } from '../farm/optional-tools.ts'
 import { eventually, type Farm } from './world.ts'
 
 /** A service that the farm's nodes and this host reach under one address. */
 export interface Store {
   readonly url: string
-  /** Paths of the files in which it keeps what it was given. */
-  files(): string[]
+  /** What it holds, as it names it itself. */
+  names(): Promise<string[]> | string[]
   end(): Promise<void>
 }
 
@@ -24,7 +25,9 @@ export async function startGhaCache(farm: Farm): Promise<Store> {
   const dir = mkdtempSync(join(tmpdir(), 'gha-cache-'))
   const child = spawn(await ensureGhaCache(), [dir, bridgeOf(farm)], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  return storeOf(child, dir, line.toString().trim())
+  // Its database is full of JSON as it is; a key ends with the number of its version.
+  const names = () => [...new Set([...readFileSync(join(dir, 'bolt.db'), 'latin1').matchAll(/"key":"([^"#]+)/g)].map(([, key = '']) => key))]
+  return storeOf(child, dir, line.toString().trim(), names)
 }
 
 export const s3Keys = { access: 'AKIAFARMFARMFARMFARM', secret: 'farm-secret-of-s3-0123456789abcdef' }
@@ -37,7 +40,9 @@ export async function startS3(farm: Farm): Promise<Store> {
   const env = { ROOT_ACCESS_KEY: s3Keys.access, ROOT_SECRET_KEY: s3Keys.secret, PATH: process.env['PATH'] ?? '' }
   const child = spawn(await ensureS3(), ['--port', address, '--quiet', 'posix', '--sidecar', join(dir, 'sidecar'), join(dir, 'data')], { env, stdio: 'ignore' })
   await listensAt(address)
-  return storeOf(child, join(dir, 'data'), `http://${address}`, dir)
+  const bucket = join(dir, 'data/caches')
+  const names = () => (readdirSync(bucket, { recursive: true }) as string[]).filter((name) => statSync(join(bucket, name)).isFile())
+  return storeOf(child, dir, `http://${address}`, names)
 }
 
 export const azure = { account: 'farm', key: Buffer.from('farm-secret-of-azure-0123456789').toString('base64') }
@@ -48,13 +53,26 @@ export async function startAzurite(farm: Farm): Promise<Store> {
   const env = { AZURITE_ACCOUNTS: `${azure.account}:${azure.key}`, PATH: process.env['PATH'] ?? '' }
   const child = spawn(process.execPath, [await ensureAzurite(), '--blobHost', bridgeOf(farm), '--blobPort', String(port), '--location', dir, '--silent', '--skipApiVersionCheck', '--disableTelemetry'], { env, stdio: 'ignore', cwd: dir })
   await listensAt(`${bridgeOf(farm)}:${port}`)
-  return storeOf(child, dir, `http://${bridgeOf(farm)}:${port}/${azure.account}`)
+  const url = `http://${bridgeOf(farm)}:${port}/${azure.account}`
+  return storeOf(child, dir, url, async () => await listBlobs(url))
 }
 
-function storeOf(child: ChildProcess, files: string, url: string, dir = files): Store {
+/** https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key */
+async function listBlobs(url: string): Promise<string[]> {
+  const date = new Date().toUTCString()
+  const version = '2021-08-06'
+  const signed = `GET${'\n'.repeat(12)}x-ms-date:${date}\nx-ms-version:${version}\n/${azure.account}/${azure.account}/caches\ncomp:list\nrestype:container`
+  const signature = createHmac('sha256', Buffer.from(azure.key, 'base64')).update(signed).digest('base64')
+  const answer = await fetch(`${url}/caches?restype=container&comp=list`, { headers: { 'x-ms-date': date, 'x-ms-version': version, authorization: `SharedKey ${azure.account}:${signature}` } })
+  const text = await answer.text()
+  if (!answer.ok) throw new Error(`Azurite lists no blobs: ${answer.status} ${text}`)
+  return [...text.matchAll(/<Name>([^<]+)<\/Name>/g)].map(([, name = '']) => name)
+}
+
+function storeOf(child: ChildProcess, dir: string, url: string, names: Store['names']): Store {
   return {
     url,
-    files: () => (readdirSync(files, { recursive: true }) as string[]).filter((name) => statSync(join(files, name)).isFile()).map((name) => relative(files, join(files, name))),
+    names,
     end: async () => {
       const over = once(child, 'exit')
       if (child.exitCode === null && child.signalCode === null) {

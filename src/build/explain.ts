@@ -19,8 +19,8 @@ const noBoot = /booting buildkit|failed to find driver|error during connect|fail
 const pull = /failed to resolve source metadata|pull access denied|httpReadSeeker|failed to load cache key/i
 /** What a registry, or the way to it, says when a while later it may work. */
 const passing = /\b(?:429|50[0234])\b|too many requests|connection reset by peer|broken pipe|unexpected EOF|\bEOF$|i\/o timeout|TLS handshake timeout|connection refused/i
-/** Before it builds anything; what goes wrong later, `ignore-error` makes a vertex that failed. */
-const unfitCache = /failed to configure \S+ cache exporter/i
+/** Before it builds anything; what goes wrong later, `ignore-error` makes a vertex that failed. The BuildKit of an engine knows no S3 and no Azure. */
+const unfitCache = /failed to configure \S+ cache exporter|unknown cache exporter/i
 /** Two calls that start one daemon at the same moment; it is there the next time. */
 const boots = /container name .* is already in use/i
 const pullStep = /\bload metadata for |^\[.*\] FROM /
