@@ -198,10 +198,11 @@ describe('post', () => {
   })
 
   test('is killed half-way, and finishes when it runs again, and again', async () => {
-    const killed = async (moment: (post: Running, image: string) => Promise<unknown>) => {
+    const killed = async (moment: (post: Running, image: string) => Promise<unknown>, before: (image: string) => Promise<unknown> = () => Promise.resolve()) => {
       const { job, image, running } = begin()
       const main = await running.result
       expect([main.code, main.log]).toEqual([0, main.log])
+      await before(image)
       const first = job.startPost()
       await moment(first, image)
       first.process.kill('SIGKILL')
@@ -210,12 +211,12 @@ describe('post', () => {
       const third = await job.post()
       return { image, code, second: [second.code, second.errors, second.warnings], third: [third.code, third.errors, third.warnings] }
     }
+    const hold = async (image: string) => await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: pathOf(image), times: 1 })
     const held = async (post: Running, image: string) => {
-      await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: pathOf(image), times: 1 })
       await post.says(/Removed the builder/)
       await eventually('DELETE', async () => (await farm.registry.requests()).some(({ method, path }) => method === 'DELETE' && path.includes(pathOf(image))))
     }
-    const outcomes = await Promise.all([killed(held), killed(async (post) => await post.says(/Deleted/)), killed(async () => await sleep(150))])
+    const outcomes = await Promise.all([killed(held, hold), killed(async (post) => await post.says(/Deleted/)), killed(async () => await sleep(150))])
     for (const { second, third } of outcomes) expect([second, third]).toEqual([[0, [], []], [0, [], []]])
     expect(outcomes[0].code).toBe(137)
     for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(['buildcache-linux-amd64-pr'])
