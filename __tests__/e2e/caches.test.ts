@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { azure, s3Keys, startAzurite, startGhaCache, startS3, type Store } from './stores.ts'
@@ -140,7 +140,8 @@ describe('names, one a variant and platform', () => {
 
   test('local, each in a directory of its own, which the job’s other users may read', () => {
     const cache = join(run('local 1').job.workspace, 'cache')
-    expect(readdirSync(cache).sort()).toEqual(['slim-linux-amd64', 'slim-linux-arm64'])
+    // BuildKit's client makes a directory of each that it would read.
+    expect(readdirSync(cache).filter((name) => existsSync(join(cache, name, 'index.json'))).sort()).toEqual(['slim-linux-amd64', 'slim-linux-arm64'])
     for (const platform of platforms) {
       const index = join(cache, `slim-linux-${platform}/index.json`)
       expect(JSON.parse(readFileSync(index, 'utf8'))).toMatchObject({ manifests: [expect.anything()] })
