@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
 import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
 
-// The BuildKit inside the engines: no container of ours, and what it has built stays there.
+// The BuildKit inside the engines: no container of ours, and what it has built stays there. The farm's engines have no network but their machine's.
 let farm: Farm
 let image: string
 const jobs: Job[] = []
@@ -12,7 +12,7 @@ let left: readonly string[] | undefined
 async function build(tags: string, release: number, cache: string): Promise<void> {
   const job = farmJob(farm, { files: { ...app(farm), 'app.txt': `release ${release}\n` } })
   jobs.push(job)
-  mains.push(await job.main(farmInputs(farm, { image, tags, cache, driver: 'docker', 'driver-opts': '' })))
+  mains.push(await job.main(farmInputs(farm, { image, tags, cache, driver: 'docker', 'driver-opts': '', network: 'host' })))
   await job.post()
   left ??= await leftovers(farm, job)
 }

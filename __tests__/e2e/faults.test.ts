@@ -149,8 +149,8 @@ const ofRegistry: readonly Case[] = [
   { phase: 'tags', name: 'connections cut', before: from('host', { cut: true, what: 'manifests/main$', method: 'PUT', times: 2 }) },
   { phase: 'tags', name: 'a tag that may not be moved', before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }), headline: /^1 of 1 tags did not move$/ },
   { phase: 'tags', name: 'one of two repositories that may not be written', inputs: ({ image }) => ({ image: `${image}\n${image}-too` }), before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }), headline: /^1 of 2 tags did not move$/ },
-  { phase: 'post', name: '503 for a moment while tags are deleted', event: 'pull_request', before: refuse((path) => ({ status: 503, method: 'DELETE', match: `/${path}/`, times: 2 })) },
-  { phase: 'post', name: 'connections cut while tags are deleted', event: 'pull_request', before: refuse((path) => ({ cut: true, method: 'DELETE', match: `/${path}/`, times: 2 })) },
+  { phase: 'post', name: '503 for a moment while tags are deleted', event: 'pull_request', before: refuse((path) => ({ status: 503, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })) },
+  { phase: 'post', name: 'connections cut while tags are deleted', event: 'pull_request', before: refuse((path) => ({ cut: true, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })) },
   {
     phase: 'post', name: 'tags that may not be deleted', event: 'pull_request', before: refuse((path) => ({ status: 403, method: 'DELETE', match: `/${path}/` })), postWarns: /Kept /, tags: ['pr-RUN'],
   },

@@ -211,10 +211,10 @@ describe('post', () => {
       const third = await job.post()
       return { image, code, second: [second.code, second.errors, second.warnings], third: [third.code, third.errors, third.warnings] }
     }
-    const hold = async (image: string) => await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: pathOf(image), times: 1 })
+    const hold = async (image: string) => await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: `${pathOf(image)}/manifests/`, times: 1 })
     const held = async (post: Running, image: string) => {
       await post.says(/Removed the builder/)
-      await eventually('DELETE', async () => (await farm.registry.requests()).some(({ method, path }) => method === 'DELETE' && path.includes(pathOf(image))))
+      await eventually('DELETE', async () => (await farm.registry.requests()).some(({ method, path }) => method === 'DELETE' && path.includes(`${pathOf(image)}/manifests/`)))
     }
     const outcomes = await Promise.all([killed(held, hold), killed(async (post) => await post.says(/Deleted/)), killed(async () => await sleep(150))])
     for (const { second, third } of outcomes) expect([second, third]).toEqual([[0, [], []], [0, [], []]])
