@@ -211,7 +211,7 @@ async function readWhere({ text, env, report, isWrong }: Source, builders: Build
       ? await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver: driver === 'docker' ? 'docker-container' : driver }, report)
       : readBuilder(builder, { text, platforms: readPlatforms('platforms', splitList(text('platforms')), () => undefined), report }, builders)
   if (builder === '') checkDriver(driver, nodes, text('nodes') !== '', report)
-  checkEmbedded(driver, text, report)
+  checkEmbedded(driver, nodes, text, report)
   const use = readBoolean('use', text('use') || 'false', report)
   if (use) checkUse(nodes, report)
   const sshKeys = readSshKeys(text('ssh-private-key'), report)

@@ -44,7 +44,7 @@ function intoEngine(socket: Socket): void {
   // An engine that answers anything else has no BuildKit to lead to.
   asked.on('response', () => socket.destroy())
   asked.on('error', () => socket.destroy())
-  socket.on('error', () => asked.destroy())
+  for (const end of ['error', 'close']) socket.on(end, () => asked.destroy())
   asked.end()
 }
 

@@ -224,12 +224,21 @@ test.each([
   ['beside an endpoint', { endpoint: 'ssh://ci@amd' }, [{ kind: 'ssh', host: 'amd' }, { kind: 'ssh', host: 'arm' }]],
 ])('append: more nodes %s', async (_, given, endpoints) => {
   const { nodes } = await read({ nodes: '', SSH_AUTH_SOCK: '/agent', 'ssh-known-hosts': knownHost.replace(/^\S+/, 'amd,arm'), append: '- endpoint: ssh://ci@arm\n  platforms: linux/arm64\n  driver-opts:\n    - env.A=1\n', ...given })
-  expect(nodes).toMatchObject([{ endpoint: endpoints[0], platforms: [] }, { endpoint: endpoints[1], platforms: ['linux/arm64'], driverOpts: { 'env.A': '1' } }])
+  expect(nodes).toMatchObject([{ endpoint: endpoints[1], platforms: ['linux/arm64'], driverOpts: { 'env.A': '1' } }, { endpoint: endpoints[0], platforms: [] }])
+})
+
+test.each([
+  '# two more\n---\n- endpoint: unix:///run/a.sock\n  platforms: linux/arm64',
+  '[{endpoint: unix:///run/a.sock, platforms: linux/arm64}]',
+])('append: in any form of a list: %j', async (append) => {
+  const { nodes } = await read({ nodes: '', append: `${append}`, driver: 'remote' })
+  expect(nodes).toMatchObject([{ endpoint: { kind: 'unix', path: '/run/a.sock' } }])
 })
 
 test.each([
   ['', '[worker.oci]\ndefaultCgroupParent = "/builds/ci"\n'],
   ['debug = true', 'debug = true\n[worker.oci]\ndefaultCgroupParent = "/builds/ci"\n'],
+  [`["worker".'oci']\nmax-parallelism = 1`, `["worker".'oci']\ndefaultCgroupParent = "/builds/ci"\nmax-parallelism = 1`],
   ['[worker.oci]\nmax-parallelism = 1', '[worker.oci]\ndefaultCgroupParent = "/builds/ci"\nmax-parallelism = 1'],
 ])('cgroup-parent goes into the configuration of every daemon: %j', async (config, expected) => {
   const { nodes, spare } = await read({ 'cgroup-parent': '/builds/ci', 'buildkitd-config-inline': config })

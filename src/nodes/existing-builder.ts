@@ -30,11 +30,12 @@ export function readBuilder(name: string, { text, platforms, report }: { readonl
     return []
   }
   // It becomes a part of a path.
-  const file = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) ? store.read(name) : undefined
+  // Buildx writes names in small letters, and its users as they like.
+  const file = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) ? store.read(name.toLowerCase()) : undefined
   if (file === undefined) return wrong(`is no builder that buildx knows here${known(store.list())}${didYouMean(name, store.list())}; without it, the step makes its own from \`nodes\``)
   const group = asRecord(tryParseJson(file))
   const driver = asText(group['Driver'])
-  if (driver !== 'docker-container' && driver !== 'remote') return wrong(`has the driver \`${shorten(driver)}\`, and only \`docker-container\` and \`remote\` can be used: leave \`builder\` out, and the step makes its own from \`nodes\``)
+  if (driver !== 'docker-container' && driver !== 'remote') return wrong(`has the driver \`${shorten(driver)}\`, and only \`docker-container\` and \`remote\` can be used: leave \`builder\` out, and the step makes its own from \`nodes\`; \`driver: docker\` is the BuildKit inside an engine`)
   const nodes = asList(group['Nodes']).map(asRecord)
   if (nodes.length === 0) return wrong('has no nodes: make it anew with `docker buildx create`')
   return nodes.flatMap((node) => readNode(node, driver, { platforms, store, wrong }))
@@ -56,6 +57,7 @@ function readNode(node: Readonly<Record<string, unknown>>, driver: 'docker-conta
   if (own.length === 0 && driver === 'remote') return wrong(`has the node ${shorten(name)}, a buildkitd of which nobody says what it builds: write \`platforms\``)
   const { 'buildkitd.toml': config = '', ...files } = fromBase64(asRecord(node['Files']))
   const driverOpts = texts(asRecord(node['DriverOpts']))
+  if (endpoint.kind === 'tcp' && ['cacert', 'cert', 'key'].some((option) => (driverOpts[option] ?? '') === '')) return wrong(`has the node ${shorten(name)} at \`${shorten(written)}\`, without mutual TLS, which this action does not use: make it with \`cacert\`, \`cert\` and \`key\` in its driver options`)
   return [{ name, endpoint, platforms: own, driverOpts, buildkitdFlags: asList(node['Flags']).map(asText), buildkitdConfig: config, daemonFiles: files, ...(driver === 'docker-container' && { daemon: name }) }]
 }
 

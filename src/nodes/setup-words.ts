@@ -36,9 +36,14 @@ function readListedNodes(given: (name: string) => string, report: Report): strin
     if (append !== '') report({ input: 'append', expected: 'is given beside `nodes`: write all nodes there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out' })
     return undefined
   }
-  const first = describeFirst(endpoint === '' ? 'local' : endpoint, given)
-  if (append === '') return JSON.stringify([first])
-  if (/^-\s/.test(append)) return `- ${JSON.stringify(first)}\n${append}`
+  if (append !== '' && endpoint !== '' && !parseEndpoint(endpoint, (expected) => report({ input: 'endpoint', given: shorten(hidePassword(endpoint)), expected }))) return undefined
+  // A local engine is no node of the driver `remote`, which needs `endpoint` for the first.
+  const first = endpoint === '' && given('driver') === 'remote' ? undefined : JSON.stringify(describeFirst(endpoint === '' ? 'local' : endpoint, given))
+  if (append === '') return `[${first ?? ''}]`
+  // Behind the others, so that what is said of their lines and numbers is true.
+  const [last, more] = first === undefined ? ['', ''] : [`\n- ${first}`, `, ${first}`]
+  if (/^(?:(?:#[^\n]*|---)?\s*\n)*-\s/.test(append)) return `${append}${last}`
+  if (/^\[.*\]$/s.test(append)) return `${append.slice(0, -1)}${/^\[\s*\]$/.test(append) ? (first ?? '') : more}]`
   report({ input: 'append', given: shorten(hidePassword(append)), expected: 'is not a YAML list of nodes: write `- endpoint: ssh://user@host` and below it `platforms: linux/arm64`' })
   return undefined
 }

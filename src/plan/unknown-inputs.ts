@@ -3,7 +3,6 @@ import { didYouMean, type Report } from './mistake.ts'
 
 /** What other actions call otherwise, or need and this one does not. */
 const elsewhere: Readonly<Record<string, string>> = {
-  // docker/build-push-action
   // docker/setup-buildx-action
   config: 'it is called `buildkitd-config` here',
   'config-inline': 'it is called `buildkitd-config-inline` here',
