@@ -62,6 +62,12 @@ export function explainLane(end: LaneEnd): Failure {
   return new Failure('build', `${what}: ${firstLine(brief)}`, 'The lines above are what BuildKit said.', tail([...(cause?.output ?? []), ...words]))
 }
 
+/** PURE: BuildKit's words for a cache that could not be kept, and what they mean where they tell only where it looked for keys. */
+export function explainLostCache(error: string): string {
+  const noKeys = /get credentials:|no EC2 IMDS role found/i.test(error)
+  return noKeys ? `there are no keys to it, neither in \`cache\` (\`access_key_id\`, \`secret_access_key\`) nor in the job’s environment, and the node has no role of its own: ${error}` : error
+}
+
 function explainPull(what: string, node: string, step: string, error: string): Failure {
   const image = /(?:load metadata for|FROM) (\S+)/.exec(step)?.[1] ?? 'An image'
   if (/\b429\b|too many requests|rate limit/i.test(error)) {

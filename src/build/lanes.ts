@@ -8,6 +8,7 @@ import { groupLanes, labelOf, type Lane } from '../plan/targets.ts'
 import { Failure } from '../report/failure.ts'
 import type { Log } from '../sys/log.ts'
 import { sleep, unlessAborted } from '../sys/time.ts'
+import { explainLostCache } from './explain.ts'
 import { buildLane, type LaneRequest, type LaneResult } from './lane.ts'
 
 export interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'name' | 'onProgress'> {
@@ -104,7 +105,7 @@ function withTrail({ kind, message, hint, details }: Failure, before: readonly F
 export function describeLostCaches({ lane, lostCaches }: LaneResult): string[] {
   return lostCaches.map((lost) => {
     const target = lane.targets.find(({ id }) => id === lost.target) ?? (lane.targets.length === 1 ? lane.targets[0] : undefined)
-    return `The cache of ${target ? labelOf(target) : 'a target'} could not be kept: ${lost.error}`
+    return `The cache of ${target ? labelOf(target) : 'a target'} could not be kept: ${explainLostCache(lost.error)}`
   })
 }
 

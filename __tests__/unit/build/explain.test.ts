@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { explainLane, type LaneEnd } from '../../../src/build/explain.ts'
+import { explainLane, explainLostCache, type LaneEnd } from '../../../src/build/explain.ts'
 
 const end = (fields: Partial<LaneEnd>): LaneEnd => ({ what: 'linux/arm64 slim', node: 'arm', code: 1, failed: [], words: [], lost: undefined, ...fields })
 const step = (error: string, name = '[2/3] RUN make', output: readonly string[] = []) => ({ target: 'arm', name, error, output })
@@ -39,4 +39,10 @@ describe('explainLane', () => {
     expect(failure.details).toHaveLength(12)
     expect(failure.details.at(-1)).toBe('line 19')
   })
+})
+
+test('a cache without keys is told as that; anything else in BuildKit’s own words', () => {
+  const error = 'operation error S3: HeadObject, exceeded maximum number of attempts, 3, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found'
+  expect(explainLostCache(error)).toMatch(/^there are no keys to it, .*: operation error S3/)
+  expect(explainLostCache('operation error S3: HeadObject, https response error StatusCode: 403')).toBe('operation error S3: HeadObject, https response error StatusCode: 403')
 })
