@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import { readJournal, type Entry } from './journal.ts'
+import { openJournal, readJournal, type Entry } from './journal.ts'
 import { dropVolume, EngineError, removeContainer } from './nodes/engine.ts'
 import { startRelay } from './nodes/relay.ts'
 import { reconnect } from './nodes/tunnel.ts'
@@ -59,7 +59,7 @@ async function undo(request: CleanupRequest): Promise<void> {
   await endProcess(request.main, mainPatience)
   await endProcessesOf(dir, '--metadata-file')
   const entries = readJournal(dir).reverse()
-  await Promise.all([deleteImages(entries, request), removeContainers(entries, log)])
+  await Promise.all([deleteImages(entries, request), removeContainers(entries, dir, log)])
 }
 
 /** Whether the work had to be left because of the hurry. */
@@ -82,15 +82,18 @@ async function removeTraces(dir: string, log: Log): Promise<void> {
   }
 }
 
-async function removeContainers(entries: readonly Entry[], log: Log): Promise<void> {
+async function removeContainers(entries: readonly Entry[], dir: string, log: Log): Promise<void> {
+  const journal = openJournal(dir)
+  const removed = new Set(entries.flatMap((entry) => (entry.kind === 'removed' ? [entry.container] : [])))
   const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
-  const containers = entries.filter((entry) => entry.kind === 'container')
+  const containers = entries.filter((entry) => entry.kind === 'container').filter(({ container }) => !removed.has(container))
   const locks = entries.filter((entry) => entry.kind === 'lock')
   const seats = entries.filter((entry) => entry.kind === 'seat')
   await Promise.all([
     ...containers.map(async ({ node, socket, container, volume }) => {
       try {
         await overTunnel(socket, tunnels, () => removeContainer(socket, container, volume, engineDeadline))
+        journal.note({ kind: 'removed', container })
         log.info(`Removed the builder on ${node}.`)
       } catch (error) {
         log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. There, \`docker rm -f ${container} && docker volume rm ${volume}\` removes it.`)

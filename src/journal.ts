@@ -6,6 +6,8 @@ import { asRecord, asText, tryParseJson } from './plan/json.ts'
 export type Entry =
   /** A BuildKit container and its state volume, on the engine behind `socket`. */
   | { readonly kind: 'container'; readonly node: string; readonly socket: string; readonly container: string; readonly volume: string }
+  /** Such a container is gone: a post step that is killed later, and run again, need not ask for it without its keys. */
+  | { readonly kind: 'removed'; readonly container: string }
   /** The lock of a kept daemon, held while this run boots it: a volume that bears the holder's label. */
   | { readonly kind: 'lock'; readonly node: string; readonly socket: string; readonly daemon: string; readonly holder: string }
   /** A volume that tells other runs that this one builds there. */
@@ -21,6 +23,7 @@ export type Entry =
 
 const fields: Record<Entry['kind'], readonly string[]> = {
   container: ['node', 'socket', 'container', 'volume'],
+  removed: ['container'],
   lock: ['node', 'socket', 'daemon', 'holder'],
   seat: ['node', 'socket', 'volume'],
   tunnel: ['node', 'config', 'local', 'remote'],
