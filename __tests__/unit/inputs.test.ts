@@ -231,7 +231,7 @@ test.each([
   '# two more\n---\n- endpoint: unix:///run/a.sock\n  platforms: linux/arm64',
   '[{endpoint: unix:///run/a.sock, platforms: linux/arm64}]',
 ])('append: in any form of a list: %j', async (append) => {
-  const { nodes } = await read({ nodes: '', append: `${append}`, driver: 'remote' })
+  const { nodes } = await read({ nodes: '', append, driver: 'remote' })
   expect(nodes).toMatchObject([{ endpoint: { kind: 'unix', path: '/run/a.sock' } }])
 })
 
