@@ -12,7 +12,7 @@ import type { Event } from './plan/event.ts'
 import { describeFork } from './plan/fork.ts'
 import { isEphemeral } from './plan/tags.ts'
 import { checkNoneEmpty, groupLanes, inOrder, planTargets, type Plan } from './plan/targets.ts'
-import { openAdmission, type Admission } from './publish/admission.ts'
+import { openAdmission } from './publish/admission.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
 import { runBuilderName } from './reap/names.ts'
@@ -61,13 +61,13 @@ export interface RunResult {
 export async function run(request: RunRequest): Promise<RunResult> {
   const admission = openAdmission(request)
   try {
-    return await buildAndPublish({ ...request, signal: admission.signal }, admission)
+    return await buildAndPublish({ ...request, signal: admission.signal })
   } finally {
     admission.end()
   }
 }
 
-async function buildAndPublish(request: RunRequest, admission: Admission): Promise<RunResult> {
+async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const { inputs, event, dir, journal, log, signal } = request
   const holder = runBuilderName(basename(dir), event)
 
@@ -87,10 +87,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   }
 
   log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
-  const building = buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush })
-  // Only now, when there is nothing to do but wait.
-  admission.ask()
-  const { results: lanes, notes: moves } = await building
+  const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush })
   const leaving = leave()
   removeSecrets(dir)
   failIfAny(lanes, signal)

@@ -15,28 +15,24 @@ export interface AdmissionRequest {
 export interface Admission {
   /** That of the request; and aborts, with a `Failure` as its reason, once a registry has refused. */
   readonly signal: AbortSignal
-  /** Begins to ask. */
-  readonly ask: () => void
   /** Stops asking. */
   readonly end: () => void
 }
 
 /**
- * Asks the registries, beside the build, whether this login may push: who may not should hear of it now, and not
+ * Asks the registries, beside everything else, whether this login may push: who may not should hear of it now, and not
  * when hours of building are done. Only a clear refusal counts; any other trouble is left to the push itself.
  */
 export function openAdmission({ inputs, registries, signal }: AdmissionRequest): Admission {
   const refused = new AbortController()
   const over = new AbortController()
   const clientOf = openClients({ ...registries, log: () => undefined }, over.signal)
-  const ask = () => {
-    for (const repository of inputs.push ? repositoriesOf(inputs.variants) : []) {
-      void askPush(repository, clientOf).then(({ denied, failure }) => {
-        if (denied && !over.signal.aborted) refused.abort(failure)
-      })
-    }
+  for (const repository of inputs.push ? repositoriesOf(inputs.variants) : []) {
+    void askPush(repository, clientOf).then(({ denied, failure }) => {
+      if (denied && !over.signal.aborted) refused.abort(failure)
+    })
   }
-  return { signal: AbortSignal.any([signal, refused.signal]), ask, end: () => over.abort() }
+  return { signal: AbortSignal.any([signal, refused.signal]), end: () => over.abort() }
 }
 
 /** Each repository once. */
