@@ -29,7 +29,7 @@ export default ts.config(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/sys/**', 'src/inputs.ts', 'src/main.ts', 'src/post.ts', 'src/sweep.ts'],
+    ignores: ['src/sys/**', 'src/inputs.ts', 'src/main.ts', 'src/post.ts', 'src/sweep.ts', 'src/cache.ts'],
     rules: {
       'no-restricted-imports': restricted(noActions),
       'no-restricted-syntax': ['error', { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'The environment is read in sys/, inputs.ts and the entries.' }],

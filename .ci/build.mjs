@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
-const entries = ['main', 'post', 'sweep', 'relay'].filter((entry) => existsSync(join(root, `src/${entry}.ts`)))
+const entries = ['main', 'post', 'sweep', 'relay', 'cache'].filter((entry) => existsSync(join(root, `src/${entry}.ts`)))
 // Whole bundles replace the old ones, or nothing does.
 const options = ['--target', 'es2022', '--no-source-map-register', '--minify', '--license', 'licenses.txt', '--quiet']
 const out = mkdtempSync(join(tmpdir(), 'mab-dist-'))

@@ -4,8 +4,7 @@ import { packagesChoices, type PackagesChoice } from './packages/choose.ts'
 import { reapHost } from './reap/host.ts'
 import { scopeOf } from './reap/names.ts'
 import { tellHost } from './reap/tell.ts'
-import { readCachedDir } from './sys/binary-cache.ts'
-import { keepInCache } from './sys/buildx-install.ts'
+import { readCachedFile, saveFile } from './sys/binary-cache.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { openAskRun, openRunLiveness } from './sys/liveness.ts'
@@ -34,8 +33,8 @@ else {
   const event = readEvent(process.env)
   const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)), readApi(core.getState('packages-api')))
   const [tags, began] = [readWhich(core.getState('cleanup')), Number(core.getState('began'))]
-  const downloaded = readCachedDir(core.getState('buildx'))
-  const keeping = downloaded && !cancel.signal.aborted ? keepInCache(downloaded, choosePrivateDir(process.env['RUNNER_TEMP']), runnerLog) : undefined
+  const downloaded = readCachedFile(core.getState('buildx'))
+  const keeping = downloaded && !cancel.signal.aborted ? saveFile(downloaded, choosePrivateDir(process.env['RUNNER_TEMP']), runnerLog) : undefined
   await cleanUp({ dir, main: core.getState('main'), tags, began, packages, run: event, log: runnerLog, hurry: cancel.signal }).catch((error: unknown) =>
     core.warning(`Cleaning up did not finish: ${messageOf(error)}`),
   )

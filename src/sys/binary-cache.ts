@@ -1,53 +1,74 @@
-import type * as Cache from '@actions/cache'
+import { linkSync, lstatSync, copyFileSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { asRecord, tryParseJson } from '../plan/json.ts'
 import { messageOf } from '../report/message.ts'
 import type { Log } from './log.ts'
-import { makePrivateDir, removeDir } from './private-dir.ts'
+import { removeDir } from './private-dir.ts'
+import { run } from './process.ts'
 
-/** A directory in the job's cache service; the key names exactly what is in it. */
-export interface CachedDir {
-  readonly path: string
+/** A file for the job's cache service; the key names exactly what is in it. */
+export interface CachedFile {
+  readonly file: string
   readonly key: string
 }
 
+/**
+ * @actions/cache has tar unpack whatever an archive holds, under names that may lead anywhere (`-P`), and whoever can write a
+ * cache of the repository's default branch chooses them. GNU tar reads this variable: only plain names are left.
+ */
+const onlyPlainNames = '--exclude=*/* --exclude=.. --exclude=.'
+const deadline = 90_000
+
 /** PURE: what main left for the post step; undefined where that was nothing. */
-export function readCachedDir(state: string): CachedDir | undefined {
-  const { path, key } = asRecord(tryParseJson(state))
-  return typeof path === 'string' && typeof key === 'string' ? { path, key } : undefined
+export function readCachedFile(state: string): CachedFile | undefined {
+  const { file, key } = asRecord(tryParseJson(state))
+  return typeof file === 'string' && typeof key === 'string' ? { file, key } : undefined
 }
 
-/** Whether the directory came out of the cache service. What is in it may be anybody's who could write there. `temp` is made, and gone afterwards. Never throws. */
-export async function restoreDir({ path, key }: CachedDir, temp: string, log: Pick<Log, 'debug'>): Promise<boolean> {
+/**
+ * The file that the cache service has under the key, in `dir`, which is made; undefined where it has none, or does not answer.
+ * What is in it may be anybody's who could write there. Never throws.
+ */
+export async function restoreFile(key: string, dir: string, log: Pick<Log, 'debug'>): Promise<string | undefined> {
+  const file = join(dir, 'buildx')
+  return (await ask('restore', key, dir, log)) && (lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? false) ? file : undefined
+}
+
+/** Gives the file to the cache service, by way of `dir`, which is made, and gone afterwards. Never throws: without the cache, the next job downloads again. */
+export async function saveFile({ file, key }: CachedFile, dir: string, log: Pick<Log, 'debug'>): Promise<void> {
   try {
-    return await withCache(temp, async (cache) => (await cache.restoreCache([path], key)) === key)
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    put(file, join(dir, 'buildx'))
+    await ask('save', key, dir, log)
   } catch (error) {
-    log.debug(`The cache service gives nothing: ${messageOf(error)}`)
-    return false
-  }
-}
-
-/** Never throws: without the cache, the next job downloads again. `temp` is made, and gone afterwards. */
-export async function saveDir({ path, key }: CachedDir, temp: string, log: Pick<Log, 'debug'>): Promise<void> {
-  try {
-    await withCache(temp, async (cache) => (await cache.saveCache([path], key)) >= 0)
-  } catch (error) {
-    log.debug(`The cache service takes nothing: ${messageOf(error)}`)
-  }
-}
-
-/** It leaves its archives in RUNNER_TEMP, which not every runner empties. */
-async function withCache(temp: string, work: (cache: typeof Cache) => Promise<boolean>): Promise<boolean> {
-  // Large, and only for those who want it.
-  const cache = await import('@actions/cache')
-  if (!cache.isFeatureAvailable()) return false
-  const { RUNNER_TEMP: before } = process.env
-  makePrivateDir(temp)
-  process.env['RUNNER_TEMP'] = temp
-  try {
-    return await work(cache)
+    log.debug(`The cache service was given nothing: ${messageOf(error)}`)
   } finally {
-    if (before === undefined) delete process.env['RUNNER_TEMP']
-    else process.env['RUNNER_TEMP'] = before
-    removeDir(temp)
+    removeDir(dir)
+  }
+}
+
+/** A link costs nothing, and two file systems have none between them. */
+function put(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch {
+    copyFileSync(from, to)
+  }
+}
+
+/** By a process of its own: its tar and its archives stay in `dir`, it can be ended, and its code is read only where it is wanted. */
+async function ask(verb: 'restore' | 'save', key: string, dir: string, log: Pick<Log, 'debug'>): Promise<boolean> {
+  try {
+    const temp = join(dir, 'archives')
+    mkdirSync(temp, { recursive: true, mode: 0o700 })
+    if (!(await run('tar', ['--version'], { deadline: 10_000 })).stdout.includes('GNU tar')) return false
+    const entry = join(dirname(process.argv[1] ?? ''), '../cache/index.js')
+    const env = { ...process.env, GITHUB_WORKSPACE: dir, RUNNER_TEMP: temp, ...(verb === 'restore' && { TAR_OPTIONS: onlyPlainNames }) }
+    const { code, stdout, stderr } = await run(process.execPath, [entry, `${dir}/`, verb, key], { env, cwd: dir, deadline })
+    log.debug(`The cache service, ${verb}: code ${code}\n${stdout}${stderr}`)
+    return code === 0
+  } catch (error) {
+    log.debug(`The cache service was not asked: ${messageOf(error)}`)
+    return false
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, createReadStream, existsSync, linkSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { tryParseJson } from '../plan/json.ts'
@@ -7,7 +7,7 @@ import { binaryName, readAssetDigest, readChecksums, readTagName } from '../plan
 import type { BuildxWish } from '../plan/buildx-version.ts'
 import { Failure } from '../report/failure.ts'
 import { messageOf } from '../report/message.ts'
-import { restoreDir, saveDir, type CachedDir } from './binary-cache.ts'
+import { restoreFile, type CachedFile } from './binary-cache.ts'
 import { DownloadError, downloadFile, fetchText, type DownloadWorld } from './download.ts'
 import type { Log } from './log.ts'
 import { jobUmask } from './umask.ts'
@@ -27,7 +27,7 @@ export interface InstallWorld extends DownloadWorld {
 export interface Installed {
   readonly command: string
   /** What the post step should give the cache service. */
-  readonly save?: CachedDir
+  readonly save?: CachedFile
 }
 
 const downloads = 'https://github.com/docker/buildx/releases/download'
@@ -69,28 +69,16 @@ export async function installBuildx({ version, digest: pin }: { readonly version
   const digest = pin ?? (await askDigest(version, name, world))
   if (shared !== undefined && (await isRight(join(shared, 'buildx'), digest))) return { command: settle(shared, shared) }
   const place = isFree(shared) ? shared : join(dir, 'tools')
-  const staged: CachedDir = { path: `${place}-${digest.slice(0, 16)}`, key: `buildx-${version}-linux-${process.arch}-${digest}` }
-  if (useCache && place === shared && (await restoreDir(staged, join(dir, 'restored'), log)) && (await isRight(join(staged.path, 'buildx'), digest))) {
+  const key = `buildx-${version}-linux-${process.arch}-${digest}`
+  const restored = useCache && place === shared ? await restoreFile(key, join(dir, 'restored'), log) : undefined
+  if (restored !== undefined && (await isRight(restored, digest))) {
     log.info(`buildx ${version} came from the cache service, and is the one ${pin === undefined ? 'of the release' : 'that `version` pins'}`)
-    return { command: settle(staged.path, place) }
+    const half = mkdtempSync(`${place}-`)
+    copyFileSync(restored, join(half, 'buildx'))
+    return { command: settle(half, place) }
   }
-  rmSync(staged.path, { recursive: true, force: true })
-  const made = await downloadTo(place, { version, name, digest, pinned: pin !== undefined }, world)
-  return { command: made, ...(useCache && place === shared && { save: staged }) }
-}
-
-/** Gives the cache service what was installed, under the path from which `installBuildx` takes it. Never throws. */
-export async function keepInCache(staged: CachedDir, temp: string, log: Pick<Log, 'debug'>): Promise<void> {
-  const place = staged.path.replace(/-[0-9a-f]{16}$/, '')
-  try {
-    mkdirSync(staged.path)
-    linkSync(join(place, 'buildx'), join(staged.path, 'buildx'))
-    await saveDir(staged, temp, log)
-  } catch (error) {
-    log.debug(`buildx is not kept in the cache service: ${messageOf(error)}`)
-  } finally {
-    rmSync(staged.path, { recursive: true, force: true })
-  }
+  const command = await downloadTo(place, { version, name, digest, pinned: pin !== undefined }, world)
+  return { command, ...(useCache && place === shared && { save: { file: command, key } }) }
 }
 
 interface Wanted {

@@ -1,14 +1,14 @@
 import type { BuildxWish } from '../plan/buildx-version.ts'
 import { Failure } from '../report/failure.ts'
 import { checkBuildx, findBuildx, findVersion, isOlder, oldest, type Buildx } from './buildx.ts'
-import type { CachedDir } from './binary-cache.ts'
+import type { CachedFile } from './binary-cache.ts'
 import { installBuildx, resolveVersion, type InstallWorld } from './buildx-install.ts'
 import { run } from './process.ts'
 
 export interface Provided {
   readonly buildx: Buildx
   /** What the post step should give the cache service. */
-  readonly save?: CachedDir
+  readonly save?: CachedFile
 }
 
 /** The buildx that the author wants: the host's own if it is that one, else one that is installed for it. @throws Failure */
