@@ -32,8 +32,8 @@ export function checkDriver(driver: ReturnType<typeof readDriver>, nodes: readon
 
 /** The BuildKit inside an engine has the engine's configuration, and goes on with it. */
 export function checkEmbedded(driver: ReturnType<typeof readDriver>, nodes: readonly NodeSpec[], text: (input: string) => string, report: Report): void {
-  const ours = ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent', 'registries'].filter((name) => text(name) !== '')
   if (driver !== 'docker') return
+  const ours = ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent', 'registries'].filter((name) => text(name) !== '')
   for (const name of ours) report({ input: name, expected: 'has no effect with `driver: docker`, whose BuildKit is configured with its engine: leave one of the two out' })
   const own = text('driver-opts') === '' && text('buildkitd-flags') === '' ? nodes.filter(({ driverOpts, buildkitdFlags }) => Object.keys(driverOpts).length > 0 || buildkitdFlags.length > 0) : []
   for (const { name } of own) report({ input: 'nodes', given: name, expected: 'has options or flags of its own, which have no effect with `driver: docker`, whose BuildKit is configured with its engine: leave them out' })

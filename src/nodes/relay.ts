@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import type { Journal } from '../journal.ts'
+import { entryOf } from '../sys/entry.ts'
 import { start } from '../sys/process.ts'
 import { appears } from '../sys/wait.ts'
 import { describeTarget, type SshTarget } from './ssh-config.ts'
@@ -37,8 +37,7 @@ export async function startEngineRelay(guard: string, local: string, engine: str
 
 async function launch(way: 'ssh' | 'engine', guard: string, local: string, target: string): Promise<boolean> {
   rmSync(local, { force: true })
-  const entry = join(dirname(process.argv[1] ?? ''), '../relay/index.js')
-  const relay = start(process.execPath, [entry, way, guard, local, target], { detached: true })
+  const relay = start(process.execPath, [entryOf('relay'), way, guard, local, target], { detached: true })
   relay.on('error', () => undefined)
   relay.unref()
   return await appears(local, 5000).then(

@@ -1,10 +1,12 @@
 import { linkSync, lstatSync, copyFileSync, mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { asRecord, tryParseJson } from '../plan/json.ts'
 import { messageOf } from '../report/message.ts'
+import { cacheServiceEnv } from './build-env.ts'
+import { entryOf } from './entry.ts'
 import type { Log } from './log.ts'
 import { removeDir } from './private-dir.ts'
-import { run } from './process.ts'
+import { inheritedEnv, run } from './process.ts'
 
 /** A file for the job's cache service; the key names exactly what is in it. */
 export interface CachedFile {
@@ -62,9 +64,8 @@ async function ask(verb: 'restore' | 'save', key: string, dir: string, log: Pick
     const temp = join(dir, 'archives')
     mkdirSync(temp, { recursive: true, mode: 0o700 })
     if (!(await run('tar', ['--version'], { deadline: 10_000 })).stdout.includes('GNU tar')) return false
-    const entry = join(dirname(process.argv[1] ?? ''), '../cache/index.js')
-    const env = { ...process.env, GITHUB_WORKSPACE: dir, RUNNER_TEMP: temp, ...(verb === 'restore' && { TAR_OPTIONS: onlyPlainNames }) }
-    const { code, stdout, stderr } = await run(process.execPath, [entry, `${dir}/`, verb, key], { env, cwd: dir, deadline })
+    const env = { ...inheritedEnv(), ...cacheServiceEnv(), GITHUB_WORKSPACE: dir, RUNNER_TEMP: temp, ...(verb === 'restore' && { TAR_OPTIONS: onlyPlainNames }) }
+    const { code, stdout, stderr } = await run(process.execPath, [entryOf('cache'), `${dir}/`, verb, key], { env, cwd: dir, deadline })
     log.debug(`The cache service, ${verb}: code ${code}\n${stdout}${stderr}`)
     return code === 0
   } catch (error) {

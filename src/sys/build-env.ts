@@ -25,13 +25,21 @@ export function removeSecrets(dir: string): void {
   removeDir(join(dir, 'secrets'))
 }
 
-const cacheService = ['ACTIONS_RUNTIME_TOKEN', 'ACTIONS_CACHE_URL', 'ACTIONS_RESULTS_URL', 'ACTIONS_CACHE_SERVICE_V2']
+const cacheService = ['ACTIONS_RUNTIME_TOKEN', 'ACTIONS_CACHE_URL', 'ACTIONS_RESULTS_URL', 'ACTIONS_CACHE_SERVICE_V2', 'ACTIONS_CACHE_MODE']
+
+/** What the runner tells of the cache service: for those alone who speak to it. */
+export function cacheServiceEnv(): Record<string, string> {
+  return pick(cacheService)
+}
+
+function pick(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const])))
+}
 
 /** The variables of the job that these builds need, and that nothing else of ours may see. */
 export function settingsEnv({ secrets, load, cacheFrom, cacheTo }: BuildSettings, cache: CachePolicy): Record<string, string> {
   const specs = [...[...cacheFrom, ...cacheTo].map((spec) => readCacheSpec('cache', spec, () => undefined) ?? []), ...(cache.kind === 'spec' ? [cache.attributes] : [])]
   const usesCacheService = specs.some((spec) => attributeOf(spec, 'type') === 'gha')
-  const names = [...secrets.flatMap((secret) => (secret.kind === 'env' ? [secret.name] : [])), ...(usesCacheService ? cacheService : [])]
-  const found = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]))
-  return { ...Object.fromEntries(found), ...(load && { DOCKER_HOST: `unix://${localEngineSocket()}` }) }
+  const named = pick(secrets.flatMap((secret) => (secret.kind === 'env' ? [secret.name] : [])))
+  return { ...named, ...(usesCacheService && cacheServiceEnv()), ...(load && { DOCKER_HOST: `unix://${localEngineSocket()}` }) }
 }
