@@ -2,6 +2,7 @@ import { basename, join } from 'node:path'
 import { openJournal, readJournal, type Entry } from './journal.ts'
 import { dropVolume, EngineError, removeContainer } from './nodes/engine.ts'
 import { startRelay } from './nodes/relay.ts'
+import { removePod } from './nodes/pods.ts'
 import { reconnect } from './nodes/tunnel.ts'
 import { openPackages, type PackagesWorld } from './packages/open.ts'
 import { removeOwn } from './packages/own.ts'
@@ -33,6 +34,7 @@ export interface CleanupRequest {
 /** Of the ten seconds that GitHub gives a cancelled step. */
 const hurriedFor = 5000
 const engineDeadline = 15_000
+const clusterDeadline = 30_000
 const registryDeadline = 60_000
 /** The forge's clock and ours, at most. */
 const clocksDiffer = 3_600_000
@@ -87,6 +89,7 @@ async function removeContainers(entries: readonly Entry[], dir: string, log: Log
   const removed = new Set(entries.flatMap((entry) => (entry.kind === 'removed' ? [entry.container] : [])))
   const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
   const containers = entries.filter((entry) => entry.kind === 'container').filter(({ container }) => !removed.has(container))
+  const pods = entries.filter((entry) => entry.kind === 'pod').filter(({ name }) => !removed.has(name))
   const locks = entries.filter((entry) => entry.kind === 'lock')
   const seats = entries.filter((entry) => entry.kind === 'seat')
   await Promise.all([
@@ -97,6 +100,16 @@ async function removeContainers(entries: readonly Entry[], dir: string, log: Log
         log.info(`Removed the builder on ${node}.`)
       } catch (error) {
         log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. There, \`docker rm -f ${container} && docker volume rm ${volume}\` removes it.`)
+      }
+    }),
+    ...pods.map(async (pod) => {
+      const { node, name } = pod
+      try {
+        await removePod(pod, dir, clusterDeadline)
+        journal.note({ kind: 'removed', container: name })
+        log.info(`Removed the builder on ${node}.`)
+      } catch (error) {
+        log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. In its cluster and namespace, \`kubectl delete deployment/${name} configmap/${name}-config --ignore-not-found\` removes it.`)
       }
     }),
     // Others wait for a lost lock for a while and then take it, and a lost seat is the reaper's: nobody needs to hear of them.

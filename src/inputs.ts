@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { checkCgroupParent, readCgroupParent, tellCgroupParent } from './nodes/cgroup-parent.ts'
-import { checkBuildkitdConfig, readBuildkitdFlags, readDriverOpts } from './nodes/daemon-options.ts'
-import { checkDriver, checkEmbedded, checkUse, readDriver } from './nodes/driver.ts'
+import { checkBuildkitdConfig, readBuildkitdFlags } from './nodes/daemon-options.ts'
+import { checkDriver, checkEmbedded, checkPods, checkUse, readDriver } from './nodes/driver.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { readBuilder, type BuilderStore } from './nodes/existing-builder.ts'
 import { readNodes, spareNode } from './nodes/node-list.ts'
@@ -200,7 +200,7 @@ function variableOf(input: string): string {
 }
 
 async function readWhere({ text, env, report, isWrong }: Source, builders: BuilderStore): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts' | 'use'>> {
-  const driverOpts = readDriverOpts('driver-opts', splitRecords('driver-opts', text('driver-opts'), report), report)
+  const driverOpts = readRecordInput({ input: 'driver-opts' }, text('driver-opts'), report)
   const buildkitdConfig = text('buildkitd-config-inline')
   checkBuildkitdConfig(buildkitdConfig, report)
   const buildkitdFlags = readBuildkitdFlags(text('buildkitd-flags'), report)
@@ -212,6 +212,7 @@ async function readWhere({ text, env, report, isWrong }: Source, builders: Build
       : readBuilder(builder, { text, platforms: readPlatforms('platforms', splitList(text('platforms')), () => undefined), report }, builders)
   if (builder === '') checkDriver(driver, nodes, text('nodes') !== '', report)
   checkEmbedded(driver, nodes, text, report)
+  if (builder === '') checkPods(nodes, text, report)
   const use = readBoolean('use', text('use') || 'false', report)
   if (use) checkUse(nodes, report)
   const sshKeys = readSshKeys(text('ssh-private-key'), report)

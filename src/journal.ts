@@ -6,7 +6,9 @@ import { asRecord, asText, tryParseJson } from './plan/json.ts'
 export type Entry =
   /** A BuildKit container and its state volume, on the engine behind `socket`. */
   | { readonly kind: 'container'; readonly node: string; readonly socket: string; readonly container: string; readonly volume: string }
-  /** Such a container is gone: a post step that is killed later, and run again, need not ask for it without its keys. */
+  /** A Deployment and its ConfigMaps in a cluster, of this name: buildx, with the instance of this name in our directory, removes them. */
+  | { readonly kind: 'pod'; readonly node: string; readonly name: string; readonly buildx: string; readonly kubeconfig: string }
+  /** Such a container or pod is gone: a post step that is killed later, and run again, need not ask for it without its keys. */
   | { readonly kind: 'removed'; readonly container: string }
   /** The lock of a kept daemon, held while this run boots it: a volume that bears the holder's label. */
   | { readonly kind: 'lock'; readonly node: string; readonly socket: string; readonly daemon: string; readonly holder: string }
@@ -23,6 +25,7 @@ export type Entry =
 
 const fields: Record<Entry['kind'], readonly string[]> = {
   container: ['node', 'socket', 'container', 'volume'],
+  pod: ['node', 'name', 'buildx', 'kubeconfig'],
   removed: ['container'],
   lock: ['node', 'socket', 'daemon', 'holder'],
   seat: ['node', 'socket', 'volume'],

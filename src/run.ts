@@ -76,7 +76,7 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   const { plan, notes, leave } = await unlessAborted(signal, planRun(request, ready, holder))
 
   // Beside the build, which does not wait for it.
-  const reaping = reapNodes(ready.nodes, request.liveness, holder)
+  const reaping = reapNodes(ready.nodes, request.liveness, { self: holder, dir })
   const { builder, calls, onPush } = await unlessAborted(signal, prepareBuild({ ...request, holder }, ready, plan, buildx))
   const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: join(dir, 'buildx') }
   const { call } = inputs.settings

@@ -34,6 +34,11 @@ const registry2: Part = {
 /** The first version of GitHub's cache service, which forges with runners of act's kind have. */
 const ghaCache: Part = { name: 'gha-cache', files: ['go.mod', 'go.sum', 'main.go'], what: 'a cache service', time: 'some seconds', build: buildModule('.') }
 
+/** A cluster's API, over engines. */
+const kubernetes: Part = { name: 'kubernetes', files: ['go.mod', 'go.sum', 'main.go', 'api.go', 'check.go', 'exec.go', 'pods.go'], what: 'a cluster', time: 'some seconds', build: buildModule('.') }
+
+const kubectl: Part = { name: 'kubectl', files: ['go.mod', 'go.sum', 'main.go'], what: 'kubectl', time: 'about a minute', build: buildModule('.') }
+
 /** A gateway that speaks S3, over a directory. */
 const s3: Part = { name: 's3', files: ['go.mod', 'go.sum'], what: 'versitygw', time: 'about two minutes', build: buildModule('tool') }
 
@@ -61,6 +66,15 @@ function buildModule(what: string): Part['build'] {
 
 export async function ensureGhaCache(): Promise<string> {
   return join(await ensure(ghaCache), 'bin/gha-cache')
+}
+
+export async function ensureKubernetes(): Promise<string> {
+  return join(await ensure(kubernetes), 'bin/kubernetes')
+}
+
+/** The directory that it is in, for PATH. */
+export async function ensureKubectl(): Promise<string> {
+  return join(await ensure(kubectl), 'bin')
 }
 
 export async function ensureS3(): Promise<string> {

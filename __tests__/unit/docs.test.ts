@@ -48,6 +48,29 @@ describe('docs/moving.md', () => {
   })
 })
 
+describe('docs/kubernetes.md', () => {
+  const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8')
+  const blocks = [...page.matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map((match) => match[1] ?? '')
+
+  test('asks for just the rights with which the tests have built, and have found what was left', () => {
+    const role = asRecord(load(blocks.find((block) => block.includes('kind: Role')) ?? ''))
+    const asked = asList(role['rules']).map(asRecord).flatMap((rule) => asList(rule['resources']).flatMap((resource) => asList(rule['verbs']).map((verb) => `${asText(verb)} ${asText(resource)}`)))
+    const cluster = readFileSync(join(root, '__tests__/farm/tools/kubernetes/main.go'), 'utf8')
+    const granted = [...(/^var builder = .*$/m.exec(cluster)?.[0] ?? '').matchAll(/"([^"]+)"/g)].map(([, right = '']) => right)
+    expect(cluster).toMatch(/"reaper": +append\(\[\]string\{"list deployments"\}, builder\.\.\.\)/)
+    expect(granted.length).toBeGreaterThan(5)
+    expect(asked.sort()).toEqual([...granted, 'list deployments'].sort())
+  })
+
+  test.each(blocks.filter((block) => /^ +nodes:|uses:/m.test(block)).map((block, index) => [index + 1, block] as const))('example %i is understood', async (_, block) => {
+    const given = block.includes('uses:') ? inputsOf(block) : { ...asRecord(load(block)), image: 'ghcr.io/acme/app' }
+    const inputs = Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const)
+    const more = block.includes('ssh://') ? { 'INPUT_SSH-PRIVATE-KEY': evaluate('ssh-private-key', ''), 'INPUT_SSH-KNOWN-HOSTS': evaluate('ssh-known-hosts', '') } : {}
+    const told: unknown = await readInputs({ ...Object.fromEntries(inputs), ...more }, event, (path) => !path.endsWith('Dockerfile/.')).then(({ nodes }) => nodes.length, (error: unknown) => (error instanceof InputError ? error.mistakes : error))
+    expect(told).toBeGreaterThan(1)
+  })
+})
+
 describe('links within the docs', () => {
   const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))].filter((name) => name.endsWith('.md'))
 

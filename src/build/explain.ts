@@ -51,6 +51,8 @@ export function explainLane(end: LaneEnd): Failure {
   }
   if (unfitCache.test(error)) return new Failure('cache', `The cache of ${what} cannot be written`, 'Check the service that `cache` or `cache-to` names, and its keys.', tail([brief]))
   if (boots.test(error)) return new Failure('busy', `BuildKit is being started on node ${node} by another call`, 'Run the job again.', tail([brief]))
+  const cluster = explainCluster(what, node, error)
+  if (cluster) return cluster
   if (noBoot.test(cause?.name ?? '') || noBoot.test(error)) {
     return new Failure('node', `BuildKit does not start on node ${node}`, 'Its engine must be able to pull the BuildKit image (`driver-opts: image=…` names another one) and to run privileged containers.', tail([...words.slice(-5), brief]))
   }
@@ -66,6 +68,24 @@ export function explainLane(end: LaneEnd): Failure {
 export function explainLostCache(error: string): string {
   const noKeys = /get credentials:|no EC2 IMDS role found/i.test(error)
   return noKeys ? `there are no keys to it, neither in \`cache\` (\`access_key_id\`, \`secret_access_key\`) nor in the job’s environment, and the node has no role of its own: ${error}` : error
+}
+
+/** What buildx's kubernetes driver says: https://github.com/docker/buildx/blob/v0.38.2/driver/kubernetes/driver.go */
+function explainCluster(what: string, node: string, error: string): Failure | undefined {
+  const words = /error for bootstrap "|error while calling \S*(?:Create|Update)\b|expected \d+ replicas to be ready|no running buildkit pods|failed to connect to pod|pods(?: "[^"]*")? is forbidden|cannot (?:create|list) resource "pods/.test(error)
+  if (!words) return undefined
+  const failed = (message: string, hint: string) => new Failure('node', message, hint, tail([trimError(error)]))
+  if (/replicas to be ready|no running buildkit pods/.test(error)) {
+    return failed(`No BuildKit pod of ${node} was ready in time`, 'While it waits, `kubectl describe pods -l app.kubernetes.io/managed-by=multiarch-build` in its namespace tells why: no machine of this architecture has room (see `nodeselector` and `tolerations`), the image cannot be pulled (`driver-opts: image=…`), or privileged pods are not allowed. `driver-opts: timeout=5m` waits longer.')
+  }
+  if (/forbidden/i.test(error)) {
+    return failed(`The account of the kubeconfig may not build on ${node}`, 'In its namespace it needs `get`, `create` and `delete` of deployments, `create`, `update` and `delete` of configmaps, `list` of pods and `create` of pods/exec. Another namespace is `driver-opts: namespace=…`.')
+  }
+  if (/unauthorized|provide credentials|x509|certificate|getting credentials/i.test(error)) {
+    return failed(`The cluster of ${node} and the kubeconfig do not accept each other`, 'Its login may have run out, or its certificate be of another cluster: write the kubeconfig anew in a step before this one.')
+  }
+  if (/\bnot found\b|invalid/i.test(error)) return failed(`The cluster of ${node} does not take the pod of ${what}`, 'Check the namespace, and what `driver-opts` asks for.')
+  return failed(`The cluster of ${node} cannot be reached`, 'Check the server in the kubeconfig, and that this runner may reach it.')
 }
 
 function explainPull(what: string, node: string, step: string, error: string): Failure {

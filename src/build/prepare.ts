@@ -14,6 +14,7 @@ import { settingsEnv, writeSecrets } from '../sys/build-env.ts'
 import type { RunRequest } from '../run.ts'
 import type { Buildx } from '../sys/buildx.ts'
 import { writePrivate } from '../sys/private-dir.ts'
+import { namedKubeconfig } from '../sys/kubeconfig.ts'
 import { trustEnv } from '../sys/registry-hosts.ts'
 import type { BuildxRequest } from './lane.ts'
 
@@ -39,7 +40,7 @@ export async function prepareBuild(request: PrepareRequest, { nodes, kept }: Rea
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
   writeScopedLogins(config, inputs.logins)
   writeSecrets(dir, settings.secrets)
-  const builder = writeBuilders(config, holder, nodes, journal, kept)
+  const builder = writeBuilders({ config, name: holder, nodes, journal, kept, undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) } })
   // One that was made elsewhere is booted by the build, as it would be for anybody.
   const ours = [...kept].filter(([{ spec }]) => spec.daemon === undefined)
   await Promise.all(ours.map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log })))

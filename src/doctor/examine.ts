@@ -91,7 +91,7 @@ async function checkDefinition({ targets }: Plan, request: RunRequest, buildx: B
 
 function describeRoute({ spec, node }: Outcome, kept: ReadonlyMap<Node, string>): string {
   const name = node && kept.get(node)
-  const daemon = spec.embedded === true ? 'the BuildKit inside it' : node?.driver === 'remote' ? 'its own buildkitd' : name === undefined ? 'a BuildKit container for this run' : `the kept daemon ${name}`
+  const daemon = spec.embedded === true ? 'the BuildKit inside it' : node?.driver === 'remote' ? 'its own buildkitd' : spec.endpoint.kind === 'kubernetes' ? 'a BuildKit pod for this run' : name === undefined ? 'a BuildKit container for this run' : `the kept daemon ${name}`
   return `by ${formatEndpoint(spec.endpoint)}, ${daemon}`
 }
 
@@ -104,11 +104,11 @@ function describePost({ inputs, event, dir }: RunRequest, nodes: readonly Node[]
   const tags = inputs.push ? inputs.variants.flatMap((variant) => variant.tags) : []
   const doomed = inputs.cleanup === 'never' ? [] : tags.filter(({ tag }) => inputs.cleanup === 'always' || isEphemeral(tag, event))
   const name = runBuilderName(basename(dir), event).replace(basename(dir).toLowerCase(), 'mab-…')
-  const own = nodes.filter((node) => node.driver === 'docker-container' && !kept.has(node))
+  const own = nodes.filter((node) => node.driver !== 'remote' && !kept.has(node))
   return [
     ...doomed.map((tag) => `${formatTagReference(tag)}, with its platforms`),
     ...(inputs.push && inputs.cleanup !== 'never' && inputs.settings.provenance !== '' ? ['the index of each platform, which nothing needs once they are joined'] : []),
-    ...own.map(({ spec }) => `on ${spec.name} the container ${containerPrefix}${name}-… and its volume`),
+    ...own.map(({ spec, driver }) => (driver === 'kubernetes' ? `in the cluster of ${spec.name} the deployment ${name}-… and its configmaps` : `on ${spec.name} the container ${containerPrefix}${name}-… and its volume`)),
     "on this runner the run's private directory, with agent, connections and logins",
   ]
 }

@@ -1,16 +1,16 @@
 import { isRecord } from '../plan/json.ts'
-import { splitList, splitRecords, type Entry } from '../plan/lists.ts'
+import { readRecord, splitList, splitRecords, type Entry } from '../plan/lists.ts'
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
 import { readPlatforms } from '../plan/platform.ts'
 import { readYaml } from '../plan/yaml.ts'
-import { readDriverOpts } from './daemon-options.ts'
+import { checkDriverOpts } from './daemon-options.ts'
 import { hidePassword, isBuildkitd, parseEndpoint } from './endpoint.ts'
 import { pickTls } from './tls-options.ts'
 import type { NodeDraft } from './node-list.ts'
 import type { Endpoint } from './node-spec.ts'
 
 const keys = ['endpoint', 'name', 'platforms', 'driver', 'driver-opts', 'buildkitd-flags']
-const drivers = ['docker-container', 'remote']
+const drivers = ['docker-container', 'remote', 'kubernetes']
 const input = 'nodes'
 const listForm = '`- endpoint: ssh://user@host` and below it `platforms: linux/arm64`'
 
@@ -40,27 +40,34 @@ function readNode(node: unknown, number: number, defaultDriver: string, report: 
   const own = text('driver') ?? ''
   const driver = own === '' ? defaultDriver : own
   if (driver !== '' && !drivers.includes(driver)) {
-    report({ input, given: shorten(`driver: ${driver}`), expected: `is not understood: a Docker Engine is \`docker-container\`, a buildkitd \`remote\`${didYouMean(driver, drivers)}` })
+    report({ input, given: shorten(`driver: ${driver}`), expected: `is not understood: a Docker Engine is \`docker-container\`, a buildkitd \`remote\`, a cluster \`kubernetes\`${didYouMean(driver, drivers)}` })
   }
   const name = readName(text('name') ?? '', report)
   const platforms = readPlatforms(input, splitList(readLines(node, 'platforms', report).join('\n')), report)
   const options = readLines(node, 'driver-opts', report)
-  const driverOpts = readDriverOpts(input, options.flatMap((option): readonly Entry[] => (option.includes('-----BEGIN') && !option.trim().startsWith('"') ? [{ text: option.trim(), line: 0 }] : splitRecords(input, option, report))), report)
+  const driverOpts = readRecord({ input }, options.flatMap((option): readonly Entry[] => (option.includes('-----BEGIN') && !option.trim().startsWith('"') ? [{ text: option.trim(), line: 0 }] : splitRecords(input, option, report))), report)
   const buildkitdFlags = readLines(node, 'buildkitd-flags', report).flatMap((flags) => flags.split(/\s+/).filter((flag) => flag !== ''))
   const endpoint = readEndpoint(text('endpoint'), driver, number, report)
+  checkDriverOpts(input, driverOpts, [driver === 'kubernetes' || endpoint?.kind === 'kubernetes' ? 'kubernetes' : 'docker-container'], report)
   if (!endpoint) return undefined
   checkBuildkitd({ endpoint, platforms, driverOpts, buildkitdFlags }, report)
+  if (endpoint.kind === 'kubernetes' && platforms.length === 0) report({ input, given: 'platforms', expected: 'must be given for a cluster: write `platforms: linux/arm64` beside its driver' })
   return { ...(name !== '' && { name }), endpoint, platforms, driverOpts, buildkitdFlags }
 }
 
 function readEndpoint(text: string | undefined, driver: string, number: number, report: Report): Endpoint | undefined {
   if (text === undefined) return undefined
+  if (text === '' && driver === 'kubernetes') return { kind: 'kubernetes' }
   if (text === '') {
     report({ input, expected: `has no \`endpoint\` for node ${number}: write ${listForm}` })
     return undefined
   }
   const endpoint = parseEndpoint(text, (expected) => report({ input, given: shorten(hidePassword(text)), expected }))
   if (!endpoint) return undefined
+  if ((driver === 'kubernetes') !== (endpoint.kind === 'kubernetes') && driver !== '') {
+    report({ input, given: shorten(text), expected: driver === 'kubernetes' ? 'is no cluster, and the driver `kubernetes` needs none to be named: leave `endpoint` out, or write `kubernetes:///path/to/kubeconfig`' : `is a cluster, and the driver is \`${driver}\`: write \`driver: kubernetes\`` })
+    return undefined
+  }
   if (driver === 'remote') return asBuildkitd(endpoint, text, report)
   // setup-buildx-action takes a socket for an engine's unless the driver is `remote`.
   if (endpoint.kind === 'unix') return { kind: 'engine', path: endpoint.path }

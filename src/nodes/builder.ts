@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Journal } from '../journal.ts'
 import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
+import { withOwnLabel } from './kubernetes.ts'
 import type { Node } from './node.ts'
 import { containerPrefix } from '../reap/names.ts'
 
@@ -16,15 +17,24 @@ export interface Builder {
   container(node: Node): string | undefined
 }
 
+export interface BuildersRequest {
+  /** `$BUILDX_CONFIG`. */
+  readonly config: string
+  /** Unique on every node, since it names the containers there. */
+  readonly name: string
+  readonly nodes: readonly Node[]
+  readonly journal: Journal
+  /** Names of daemons that stay: nobody undoes them. */
+  readonly kept: ReadonlyMap<Node, string>
+  /** What of this step a later one needs to remove pods: the command of buildx, and the job's KUBECONFIG. */
+  readonly undo: { readonly buildx: string; readonly kubeconfig: string }
+}
+
 /**
  * Writes buildx's instance files ourselves: no `create` dials anything, and every node can have a daemon
  * configuration of its own. The daemons are booted by the first build that needs them.
- *
- * @param config `$BUILDX_CONFIG`
- * @param name unique on every node, since it names the containers there
- * @param kept names of daemons that stay: nobody undoes them
  */
-export function writeBuilders(config: string, name: string, nodes: readonly Node[], journal: Journal, kept: ReadonlyMap<Node, string> = new Map()): Builder {
+export function writeBuilders({ config, name, nodes, journal, kept, undo }: BuildersRequest): Builder {
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
   const lanes = new Map<Node, string>()
   const views = new Set<string>()
@@ -36,6 +46,7 @@ export function writeBuilders(config: string, name: string, nodes: readonly Node
       const container = `${containerPrefix}${lane}`
       journal.note({ kind: 'container', node: node.spec.name, socket: node.socket, container, volume: `${container}_state` })
     }
+    if (node.driver === 'kubernetes' && daemon === undefined) journal.note({ kind: 'pod', node: node.spec.name, name: lane, ...undo })
     writeInstance(config, lane, [{ node, name: daemon ?? lane }])
     return lane
   }
@@ -70,7 +81,7 @@ function writeInstance(config: string, name: string, nodes: readonly { readonly 
 /** The shape of buildx's store (docker/buildx, store/nodegroup.go); undocumented, seen in v0.29 to v0.38. */
 function instanceNode(node: Node, name: string): Record<string, unknown> {
   const { spec } = node
-  const container = node.driver === 'docker-container'
+  const own = node.driver !== 'remote'
   return {
     Name: name,
     Endpoint: node.remote?.endpoint ?? `unix://${node.socket}`,
@@ -78,10 +89,10 @@ function instanceNode(node: Node, name: string): Record<string, unknown> {
       const [os = '', architecture = '', variant] = platform.split('/')
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
-    DriverOpts: container ? spec.driverOpts : (node.remote?.driverOpts ?? {}),
+    DriverOpts: node.driver === 'docker-container' ? spec.driverOpts : node.driver === 'kubernetes' ? withOwnLabel(spec.driverOpts) : (node.remote?.driverOpts ?? {}),
     // What setup-buildx-action lets its daemons permit; a build gets it only by `allow`.
-    Flags: spec.daemon !== undefined ? spec.buildkitdFlags : container ? ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
-    ...(container && spec.buildkitdConfig !== '' && { Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }) }),
+    Flags: spec.daemon !== undefined ? spec.buildkitdFlags : own ? ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
+    ...(own && spec.buildkitdConfig !== '' && { Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }) }),
   }
 }
 

@@ -1,49 +1,92 @@
-import { readRecord, splitLines, type Entry } from '../plan/lists.ts'
+import { splitLines } from '../plan/lists.ts'
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
 import { tlsNames } from './tls-options.ts'
 
 type Options = Readonly<Record<string, string>>
 
-// https://github.com/docker/buildx/blob/v0.38.2/driver/docker-container/factory.go
-const container: Readonly<Record<string, 'text' | 'number' | 'boolean' | 'size'>> = {
-  'allow-untrusted-image': 'boolean',
-  'cgroup-parent': 'text',
-  'cpu-period': 'number',
-  'cpu-quota': 'number',
-  'cpu-shares': 'number',
-  'cpuset-cpus': 'text',
-  'cpuset-mems': 'text',
-  'default-load': 'boolean',
-  image: 'text',
-  memory: 'size',
-  'memory-swap': 'size',
-  network: 'text',
-  'provenance-add-gha': 'boolean',
-  'restart-policy': 'text',
+/** Who starts a daemon of ours: buildx's drivers by their names. */
+export type Starter = 'docker-container' | 'kubernetes'
+
+interface Form {
+  readonly pattern: RegExp
+  readonly expected: string
+  readonly example: string
 }
 
-const forms = {
-  text: { pattern: /\S/, expected: 'a value' },
-  number: { pattern: /^-?\d+$/, expected: 'a whole number' },
-  boolean: { pattern: /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/, expected: '`true` or `false`' },
-  size: { pattern: /^(-1|\d+(\.\d+)? ?([kKmMgGtTpP]?i?[bB]?))$/, expected: 'a size such as `4g`' },
+const boolean: Form = { pattern: /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/, expected: '`true` or `false`', example: 'true' }
+const number: Form = { pattern: /^-?\d+$/, expected: 'a whole number', example: '1000' }
+const pairs: Form = { pattern: /^"?[^=,\s]+=[^=,]*(,[^=,\s]+=[^=,]*)*"?$/, expected: 'pairs', example: 'name=value,name=value' }
+const quantity: Form = { pattern: /^\d+(\.\d+)?(m|k|[MGTPE]|[KMGTPE]i)?$/, expected: 'an amount such as `500m` or `4Gi`', example: '4Gi' }
+const size: Form = { pattern: /^(-1|\d+(\.\d+)? ?([kKmMgGtTpP]?i?[bB]?))$/, expected: 'a size such as `4g`', example: '4g' }
+const text: Form = { pattern: /\S/, expected: 'a value', example: '…' }
+
+const starters: Readonly<Record<Starter, Readonly<Record<string, Form>>>> = {
+  // https://github.com/docker/buildx/blob/v0.38.2/driver/docker-container/factory.go
+  'docker-container': {
+    'allow-untrusted-image': boolean,
+    'cgroup-parent': text,
+    'cpu-period': number,
+    'cpu-quota': number,
+    'cpu-shares': number,
+    'cpuset-cpus': text,
+    'cpuset-mems': text,
+    'default-load': boolean,
+    image: text,
+    memory: size,
+    'memory-swap': size,
+    network: text,
+    'provenance-add-gha': boolean,
+    'restart-policy': text,
+  },
+  // https://github.com/docker/buildx/blob/v0.38.2/driver/kubernetes/factory.go
+  kubernetes: {
+    annotations: pairs,
+    'buildkit-root-volume-memory': quantity,
+    'default-load': boolean,
+    image: text,
+    labels: pairs,
+    'limits.cpu': quantity,
+    'limits.ephemeral-storage': quantity,
+    'limits.memory': quantity,
+    loadbalance: { pattern: /^(sticky|random)$/, expected: '`sticky` or `random`', example: 'sticky' },
+    namespace: { pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, expected: 'the name of a namespace', example: 'buildkit' },
+    nodeselector: pairs,
+    'qemu.image': text,
+    'qemu.install': boolean,
+    replicas: { pattern: /^([1-9]|1\d|20)$/, expected: 'a number from 1 to 20', example: '2' },
+    'requests.cpu': quantity,
+    'requests.ephemeral-storage': quantity,
+    'requests.memory': quantity,
+    rootless: boolean,
+    schedulername: text,
+    serviceaccount: text,
+    timeout: { pattern: /^(\d+(\.\d+)?(ms|s|m|h))+$/, expected: 'a time', example: '5m' },
+    tolerations: { pattern: /^"?(key|operator|value|effect|tolerationSeconds)=[^=,;]*([,;](key|operator|value|effect|tolerationSeconds)=[^=,;]*)*"?$/, expected: 'tolerations', example: 'key=build,operator=Exists,effect=NoSchedule' },
+  },
 }
 
-/** Options of buildx's docker-container driver, each by its name. */
-export function readDriverOpts(input: string, entries: readonly Entry[], report: Report): Options {
-  const options = readRecord({ input }, entries, report)
+/** Each option must be one that one of these drivers takes. */
+export function checkDriverOpts(input: string, options: Options, drivers: readonly Starter[], report: Report): void {
   for (const [name, value] of Object.entries(options)) {
-    const problem = tlsNames.includes(name) ? undefined : optionProblem(name, value)
+    const problem = tlsNames.includes(name) ? undefined : optionProblem(name, value, drivers)
     if (problem !== undefined) report({ input, given: shorten(`${name}=${value}`), expected: problem })
   }
-  return options
 }
 
-function optionProblem(name: string, value: string): string | undefined {
+/** Of options for all nodes, those that this one's driver takes. */
+export function optionsFor(starter: Starter, options: Options): Options {
+  const own = starters[starter]
+  return Object.fromEntries(Object.entries(options).filter(([name]) => name.startsWith('env.') || Object.hasOwn(own, name)))
+}
+
+function optionProblem(name: string, value: string, drivers: readonly Starter[]): string | undefined {
   if (name.startsWith('env.')) return name.length > 4 ? undefined : 'names no variable: write `env.NAME=value`'
-  const kind = Object.hasOwn(container, name) ? container[name] : undefined
-  if (kind === undefined) return `is no option of the docker-container driver: ${Object.keys(container).join(', ')} and \`env.NAME\` are${didYouMean(name, Object.keys(container))}`
-  return forms[kind].pattern.test(value) ? undefined : `needs ${forms[kind].expected}: write \`${name}=${kind === 'boolean' ? 'true' : kind === 'number' ? '1000' : kind === 'size' ? '4g' : '…'}\``
+  if (name === 'persistent-volume-claim.requests.storage' && drivers.includes('kubernetes')) return 'would leave its volume claims in the cluster after the run: leave it out; the cache in the registry outlives the pods'
+  const known = drivers.map((driver) => starters[driver])
+  const form = known.flatMap((forms) => (Object.hasOwn(forms, name) ? (forms[name] ?? []) : []))[0]
+  const names = [...new Set(known.flatMap(Object.keys))]
+  if (form === undefined) return `is no option of the ${drivers.join(' or ')} driver: ${names.join(', ')} and \`env.NAME\` are${didYouMean(name, names)}`
+  return form.pattern.test(value) ? undefined : `needs ${form.expected}: write \`${name}=${form.example}\``
 }
 
 /** Flags of buildkitd, as setup-buildx-action takes them: `--debug --allow-insecure-entitlement security.insecure`. */

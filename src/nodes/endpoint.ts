@@ -3,7 +3,7 @@ import type { Endpoint } from './node-spec.ts'
 
 type SshEndpoint = Extract<Endpoint, { kind: 'ssh' }>
 
-const schemes = ['ssh', 'tcp', 'unix']
+const schemes = ['ssh', 'tcp', 'unix', 'kubernetes']
 const userPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
 const hostPattern = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/
 // These reach command lines and ssh_config, where most other characters mean something.
@@ -28,6 +28,8 @@ export function parseEndpoint(text: string, wrong: Wrong = () => undefined): End
       return parseTcp(rest, wrong)
     case 'unix':
       return parseUnix(rest, wrong)
+    case 'kubernetes':
+      return parseKubernetes(rest, wrong)
     default:
       wrong(`has the unknown scheme \`${scheme}://\`: ${forms}${didYouMean(scheme, schemes)}`)
       return undefined
@@ -44,6 +46,8 @@ export function formatEndpoint(endpoint: Endpoint): string {
       return `unix://${endpoint.path}`
     case 'tcp':
       return `tcp://${bracketed(endpoint.host)}:${endpoint.port}`
+    case 'kubernetes':
+      return `kubernetes://${endpoint.kubeconfig ?? ''}`
     case 'ssh': {
       const user = endpoint.user === undefined ? '' : `${endpoint.user}@`
       const port = endpoint.port === 22 ? '' : `:${endpoint.port}`
@@ -124,6 +128,13 @@ function parseUnix(path: string, wrong: Wrong): Endpoint | undefined {
   }
   // Nobody's buildkitd listens there.
   return path.endsWith("docker.sock") ? { kind: 'engine', path } : { kind: 'unix', path }
+}
+
+function parseKubernetes(path: string, wrong: Wrong): Endpoint | undefined {
+  if (path === '' || path === '/') return { kind: 'kubernetes' }
+  if (pathPattern.test(path) && !path.endsWith('/')) return { kind: 'kubernetes', kubeconfig: path }
+  wrong('names more than a cluster: write `kubernetes://` for that of the job’s kubeconfig, or the absolute path of another after it, as in `kubernetes:///path/to/kubeconfig`; the namespace is a driver option')
+  return undefined
 }
 
 interface Address {

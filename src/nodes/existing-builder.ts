@@ -1,8 +1,10 @@
+import { delimiter } from 'node:path'
 import { asList, asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
 import { parsePlatform, type Platform } from '../plan/platform.ts'
 import { parseEndpoint } from './endpoint.ts'
 import type { Endpoint, NodeSpec } from './node-spec.ts'
+import type { Node } from './node.ts'
 
 /** What buildx and docker have written down on this runner. */
 export interface BuilderStore {
@@ -35,7 +37,7 @@ export function readBuilder(name: string, { text, platforms, report }: { readonl
   if (file === undefined) return wrong(`is no builder that buildx knows here${known(store.list())}${didYouMean(name, store.list())}; without it, the step makes its own from \`nodes\``)
   const group = asRecord(tryParseJson(file))
   const driver = asText(group['Driver'])
-  if (driver !== 'docker-container' && driver !== 'remote') return wrong(`has the driver \`${shorten(driver)}\`, and only \`docker-container\` and \`remote\` can be used: leave \`builder\` out, and the step makes its own from \`nodes\`; \`driver: docker\` is the BuildKit inside an engine`)
+  if (driver !== 'docker-container' && driver !== 'remote' && driver !== 'kubernetes') return wrong(`has the driver \`${shorten(driver)}\`, and only \`docker-container\`, \`remote\` and \`kubernetes\` can be used: leave \`builder\` out, and the step makes its own from \`nodes\`; \`driver: docker\` is the BuildKit inside an engine`)
   const nodes = asList(group['Nodes']).map(asRecord)
   if (nodes.length === 0) return wrong('has no nodes: make it anew with `docker buildx create`')
   return nodes.flatMap((node) => readNode(node, driver, { platforms, store, wrong }))
@@ -48,21 +50,26 @@ interface NodeSource {
 }
 
 /** The shape of buildx's store: docker/buildx, store/nodegroup.go. */
-function readNode(node: Readonly<Record<string, unknown>>, driver: 'docker-container' | 'remote', { platforms, store, wrong }: NodeSource): readonly NodeSpec[] {
+function readNode(node: Readonly<Record<string, unknown>>, driver: Node['driver'], { platforms, store, wrong }: NodeSource): readonly NodeSpec[] {
   const [name, written] = [asText(node['Name']), asText(node['Endpoint'])]
   const endpoint = readEndpoint(written, driver, store)
   if (!endpoint) return wrong(`has the node ${shorten(name)} at \`${shorten(written)}\`, which cannot be reached from here: name that machine in \`nodes\``)
   const listed = asList(node['Platforms']).map(asRecord).flatMap(({ os, architecture, variant }) => parsePlatform([os, architecture, variant].map(asText).filter((part) => part !== '').join('/')) ?? [])
   const own = listed.length > 0 || driver === 'docker-container' ? listed : platforms
-  if (own.length === 0 && driver === 'remote') return wrong(`has the node ${shorten(name)}, a buildkitd of which nobody says what it builds: write \`platforms\``)
+  if (own.length === 0 && driver !== 'docker-container') return wrong(`has the node ${shorten(name)}, a ${driver === 'remote' ? 'buildkitd' : 'pod'} of which nobody says what it builds: write \`platforms\``)
   const { 'buildkitd.toml': config = '', ...files } = fromBase64(asRecord(node['Files']))
   const driverOpts = texts(asRecord(node['DriverOpts']))
   if (endpoint.kind === 'tcp' && ['cacert', 'cert', 'key'].some((option) => (driverOpts[option] ?? '') === '')) return wrong(`has the node ${shorten(name)} at \`${shorten(written)}\`, without mutual TLS, which this action does not use: make it with \`cacert\`, \`cert\` and \`key\` in its driver options`)
-  return [{ name, endpoint, platforms: own, driverOpts, buildkitdFlags: asList(node['Flags']).map(asText), buildkitdConfig: config, daemonFiles: files, ...(driver === 'docker-container' && { daemon: name }) }]
+  return [{ name, endpoint, platforms: own, driverOpts, buildkitdFlags: asList(node['Flags']).map(asText), buildkitdConfig: config, daemonFiles: files, ...(driver !== 'remote' && { daemon: name }) }]
 }
 
 /** An address, or the name of a docker context. */
-function readEndpoint(written: string, driver: 'docker-container' | 'remote', store: BuilderStore): Endpoint | undefined {
+function readEndpoint(written: string, driver: Node['driver'], store: BuilderStore): Endpoint | undefined {
+  if (driver === 'kubernetes') {
+    const kubeconfig = URL.canParse(written) ? (new URL(written).searchParams.get('kubeconfig') ?? '') : ''
+    // Several files in one word are those of the job that made it, whose KUBECONFIG has them.
+    return kubeconfig === '' || kubeconfig.includes(delimiter) ? { kind: 'kubernetes' } : { kind: 'kubernetes', kubeconfig }
+  }
   if (driver === 'remote') {
     const endpoint = parseEndpoint(written)
     return endpoint?.kind === 'unix' || endpoint?.kind === 'tcp' ? endpoint : undefined

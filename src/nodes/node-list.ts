@@ -2,7 +2,9 @@ import { splitLines } from '../plan/lists.ts'
 import { shorten, type Report } from '../plan/mistake.ts'
 import { parsePlatform, readPlatforms, type Platform } from '../plan/platform.ts'
 import { readAppend } from './append.ts'
+import { checkDriverOpts, optionsFor, type Starter } from './daemon-options.ts'
 import { formatEndpoint, hidePassword, isBuildkitd, parseEndpoint } from './endpoint.ts'
+import { arrangePods } from './kubernetes.ts'
 import type { Endpoint, NodeSpec } from './node-spec.ts'
 import { checkTls, pickTls, tlsNames } from './tls-options.ts'
 
@@ -27,7 +29,7 @@ export interface NodeDraft {
 
 /** The local engine, for what no node of the list can build. */
 export function spareNode({ driverOpts, buildkitdConfig, buildkitdFlags = [] }: NodeDefaults): NodeSpec {
-  return { name: 'local', endpoint: { kind: 'local' }, platforms: [], driverOpts: pickTls(driverOpts, false), buildkitdFlags, buildkitdConfig }
+  return { name: 'local', endpoint: { kind: 'local' }, platforms: [], driverOpts: optionsFor('docker-container', driverOpts), buildkitdFlags, buildkitdConfig }
 }
 
 const lineForm = '`platform = endpoint`, for example `linux/arm64 = ssh://user@host`'
@@ -44,7 +46,7 @@ export async function readNodes(text: string, defaults: NodeDefaults, report: Re
   const nodes = nameNodes(merged, defaults)
   for (const { endpoint, driverOpts } of nodes) {
     checkTls(endpoint, driverOpts, report)
-    if (!isBuildkitd(endpoint) && tlsNames.some((name) => driverOpts[name] !== undefined)) report({ input: 'nodes', given: shorten(formatEndpoint(endpoint)), expected: `is a Docker Engine, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: leave them out` })
+    if (!isBuildkitd(endpoint) && tlsNames.some((name) => driverOpts[name] !== undefined)) report({ input: 'nodes', given: shorten(formatEndpoint(endpoint)), expected: `is a ${endpoint.kind === 'kubernetes' ? 'cluster' : 'Docker Engine'}, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: leave them out` })
   }
   return nodes
 }
@@ -72,27 +74,37 @@ function withoutEquals(line: string): string {
   return `is not a node: write ${lineForm}`
 }
 
-/** One endpoint is one node: its platforms come together, but two sets of options would contradict each other. */
+/** One endpoint is one node: its platforms come together, but two sets of options would contradict each other. A cluster has room for many. */
 function mergeNodes(drafts: readonly NodeDraft[], report: Report): readonly NodeDraft[] {
   const merged = new Map<string, NodeDraft>()
   for (const draft of drafts) {
-    const key = formatEndpoint(draft.endpoint)
+    const key = draft.endpoint.kind === 'kubernetes' ? JSON.stringify([draft.endpoint.kubeconfig, optionsKey(draft)]) : formatEndpoint(draft.endpoint)
     const before = merged.get(key)
     if (!before) merged.set(key, draft)
     else if (sameOptions(before, draft)) merged.set(key, { ...before, platforms: [...new Set([...before.platforms, ...draft.platforms])] })
-    else report({ input: 'nodes', given: shorten(key), expected: 'is listed twice with different names or options, or once without platforms: list it once, with all of its platforms' })
+    else report({ input: 'nodes', given: shorten(formatEndpoint(draft.endpoint)), expected: 'is listed twice with different names or options, or once without platforms: list it once, with all of its platforms' })
   }
   return [...merged.values()]
 }
 
 function sameOptions(a: NodeDraft, b: NodeDraft): boolean {
-  const options = ({ name, driverOpts, buildkitdFlags, platforms }: NodeDraft): string =>
-    JSON.stringify([name, Object.entries(driverOpts).sort(), buildkitdFlags, platforms.length === 0])
-  return options(a) === options(b)
+  return optionsKey(a) === optionsKey(b)
+}
+
+function optionsKey({ name, driverOpts, buildkitdFlags, platforms }: NodeDraft): string {
+  return JSON.stringify([name, Object.entries(driverOpts).sort(), buildkitdFlags, platforms.length === 0])
+}
+
+/** Who starts the daemon there; undefined where one runs already. */
+export function starterOf(endpoint: Endpoint): Starter | undefined {
+  if (endpoint.kind === 'kubernetes') return 'kubernetes'
+  return isBuildkitd(endpoint) ? undefined : 'docker-container'
 }
 
 /** An option that no node can take would be dropped without a word. */
 function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, report: Report): void {
+  const starters = [...new Set(drafts.flatMap(({ endpoint }) => starterOf(endpoint) ?? []))]
+  checkDriverOpts('driver-opts', defaults.driverOpts, starters.length > 0 ? starters : ['docker-container'], report)
   if (drafts.length === 0 || !drafts.every(({ endpoint }) => isBuildkitd(endpoint))) return
   const expected = 'has no effect: every node is a buildkitd that runs already, and is configured where it runs'
   if (Object.keys(pickTls(defaults.driverOpts, false)).length > 0) report({ input: 'driver-opts', expected })
@@ -102,23 +114,30 @@ function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, rep
 
 function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readonly NodeSpec[] {
   const taken = new Set(drafts.flatMap(({ name }) => (name === undefined ? [] : [name.toLowerCase()])))
-  return drafts.map((draft) => {
+  return drafts.flatMap((draft) => spread(withDefaults(draft, defaults))).map(({ name, base, ...draft }) => {
     const remote = isBuildkitd(draft.endpoint)
-    return {
-      name: draft.name ?? uniqueName(baseName(draft.endpoint), taken),
-      endpoint: draft.endpoint,
-      platforms: draft.platforms,
-      driverOpts: remote ? { ...(draft.endpoint.kind === 'tcp' && pickTls(defaults.driverOpts, true)), ...draft.driverOpts } : { ...pickTls(defaults.driverOpts, false), ...draft.driverOpts },
-      buildkitdFlags: remote ? draft.buildkitdFlags : [...(defaults.buildkitdFlags ?? []), ...draft.buildkitdFlags],
-      buildkitdConfig: remote ? '' : defaults.buildkitdConfig,
-    }
+    return { ...draft, name: name ?? uniqueName(base ?? baseName(draft.endpoint), taken), buildkitdConfig: remote ? '' : defaults.buildkitdConfig }
   })
+}
+
+/** `base`: what its name is made of, where that is not its endpoint. */
+type Spread = NodeDraft & { readonly base?: string }
+
+function spread(draft: NodeDraft): readonly Spread[] {
+  return draft.endpoint.kind === 'kubernetes' ? arrangePods(draft) : [draft]
+}
+
+function withDefaults(draft: NodeDraft, { driverOpts, buildkitdFlags = [] }: NodeDefaults): NodeDraft {
+  const starter = starterOf(draft.endpoint)
+  if (starter === undefined) return { ...draft, driverOpts: { ...(draft.endpoint.kind === 'tcp' && pickTls(driverOpts, true)), ...draft.driverOpts } }
+  return { ...draft, driverOpts: { ...optionsFor(starter, driverOpts), ...draft.driverOpts }, buildkitdFlags: [...buildkitdFlags, ...draft.buildkitdFlags] }
 }
 
 function baseName(endpoint: Endpoint): string {
   switch (endpoint.kind) {
     case 'local':
-      return 'local'
+    case 'kubernetes':
+      return endpoint.kind
     case 'engine':
     case 'unix':
       return endpoint.path.replace(/^.*\//, '').replace(/\.sock$/, '').replace(/[^A-Za-z0-9._-]/g, '-').replace(/^[._-]+/, '') || 'socket'

@@ -12,6 +12,8 @@ export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string }
   /** A buildkitd behind mutual TLS. */
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** A pod of our own in the cluster of this kubeconfig; without a path, of the job's. */
+  | { readonly kind: 'kubernetes'; readonly kubeconfig?: string }
 
 export interface NodeSpec {
   /** Short and unique in the run; made from the endpoint (`arm.example.com`, `local`, `local-2`) unless the user named it. */

@@ -6,11 +6,11 @@ import type { NodeSpec } from './node-spec.ts'
 /** A node that answered: reachable, authenticated, allowed to build. */
 export interface Node {
   readonly spec: NodeSpec
-  /** What buildx does there: run a BuildKit container of our own on an engine, or use the buildkitd it finds. */
-  readonly driver: 'docker-container' | 'remote'
-  /** A Unix socket on this machine that leads to the engine or the buildkitd. */
+  /** What buildx does there: run a BuildKit container of our own on an engine, use the buildkitd it finds, or run a pod of our own in a cluster. */
+  readonly driver: 'docker-container' | 'remote' | 'kubernetes'
+  /** A Unix socket on this machine that leads to the engine or the buildkitd; empty where buildx makes the connection. */
   readonly socket: string
-  /** Instead of a socket: a buildkitd that buildx reaches itself, with the options it needs. */
+  /** Instead of a socket: a buildkitd or a cluster that buildx reaches itself, with the options it needs. */
   readonly remote?: { readonly endpoint: string; readonly driverOpts: Readonly<Record<string, string>> }
   /** What it builds in this run. */
   readonly platforms: readonly Platform[]

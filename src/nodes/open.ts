@@ -10,12 +10,14 @@ import { startAgent } from './agent.ts'
 import { askEngine, pingEngine, type EngineInfo } from './engine.ts'
 import { findEngine, usual } from './find-engine.ts'
 import { emulatedBy, factsScript, readFacts, type Facts } from './facts.ts'
+import { findKubeconfig } from '../sys/kubeconfig.ts'
 import { localEngineSocket } from '../sys/local-engine.ts'
 import { nativePlatforms } from './native.ts'
 import type { NodeSpec } from './node-spec.ts'
 import type { Node } from './node.ts'
 import { describeTarget, type SshTarget } from './ssh-config.ts'
 import { formatEndpoint } from './endpoint.ts'
+import { clusterEndpoint, nativeInCluster } from './kubernetes.ts'
 import { relayedSocket, startEngineRelay } from './relay.ts'
 import { openTcp } from './tcp.ts'
 import { askShell, openTunnel, type Tunnel } from './tunnel.ts'
@@ -107,6 +109,11 @@ async function openNode({ spec, key, agent, ownAgent, dir, workspace }: NodeRequ
     case 'tcp': {
       const { driverOpts, ping } = await openTcp(endpoint, spec, key, dir, workspace)
       return { ...buildkitdNode(spec, '', began), ping, remote: { endpoint: formatEndpoint(endpoint), driverOpts } }
+    }
+    case 'kubernetes': {
+      const problem = findKubeconfig(endpoint.kubeconfig ?? '', workspace)
+      if (problem !== '') throw new Failure('node', `The cluster of ${spec.name} cannot be reached from this job`, problem)
+      return { spec, driver: 'kubernetes', socket: '', platforms: spec.platforms, native: nativeInCluster(spec.platforms, spec.driverOpts), remote: { endpoint: clusterEndpoint(endpoint.kubeconfig), driverOpts: spec.driverOpts }, took: 0 }
     }
     case 'ssh': {
       const remote = endpoint.socket ?? usual

@@ -21,7 +21,7 @@ export interface TextFiles extends Files {
 export function readSetupWords(given: (name: string) => string, files: TextFiles, report: Report): ReadonlyMap<string, Word> {
   const words: readonly (readonly [name: string, input: string, text: string | undefined])[] = [
     ['buildkitd-config-inline', 'buildkitd-config', readConfigFile(given, files, report)],
-    ['nodes', given('append') === '' ? 'endpoint' : 'append', readListedNodes(given, report)],
+    ['nodes', given('append') !== '' ? 'append' : given('endpoint') !== '' ? 'endpoint' : 'driver', readListedNodes(given, report)],
     ['keep-builder', 'keep-state', readKeepState(given, report)],
   ]
   return new Map(words.flatMap(([name, input, text]) => (text === undefined ? [] : [[name, { input, text }] as const])))
@@ -30,7 +30,8 @@ export function readSetupWords(given: (name: string) => string, files: TextFiles
 /** `endpoint` and `append` as the YAML list that `nodes` takes: the first node, then the others. */
 function readListedNodes(given: (name: string) => string, report: Report): string | undefined {
   const [endpoint, append] = [given('endpoint'), given('append')]
-  if (endpoint === '' && append === '') return undefined
+  const cluster = given('driver') === 'kubernetes'
+  if (endpoint === '' && append === '') return cluster && given('nodes') === '' ? `[${JSON.stringify(describeFirst('kubernetes://', given))}]` : undefined
   if (given('nodes') !== '') {
     if (endpoint !== '') report({ input: 'endpoint', given: shorten(hidePassword(endpoint)), expected: 'is given beside `nodes`: write it there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out' })
     if (append !== '') report({ input: 'append', expected: 'is given beside `nodes`: write all nodes there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out' })
@@ -38,7 +39,7 @@ function readListedNodes(given: (name: string) => string, report: Report): strin
   }
   if (append !== '' && endpoint !== '' && !parseEndpoint(endpoint, (expected) => report({ input: 'endpoint', given: shorten(hidePassword(endpoint)), expected }))) return undefined
   // A local engine is no node of the driver `remote`, which needs `endpoint` for the first.
-  const first = endpoint === '' && given('driver') === 'remote' ? undefined : JSON.stringify(describeFirst(endpoint === '' ? 'local' : endpoint, given))
+  const first = endpoint === '' && given('driver') === 'remote' ? undefined : JSON.stringify(describeFirst(endpoint === '' ? (cluster ? 'kubernetes://' : 'local') : endpoint, given))
   if (append === '') return `[${first ?? ''}]`
   // Behind the others, so that what is said of their lines and numbers is true.
   const [last, more] = first === undefined ? ['', ''] : [`\n- ${first}`, `, ${first}`]
@@ -51,8 +52,8 @@ function readListedNodes(given: (name: string) => string, report: Report): strin
 /** As the list of `nodes` would have it: there too, a socket is an engine's unless the driver is `remote`. */
 function describeFirst(endpoint: string, given: (name: string) => string): Readonly<Record<string, unknown>> {
   const parsed = parseEndpoint(endpoint)
-  // An engine is asked what is native there; what a buildkitd builds is what is asked for.
-  const fixed = given('driver') === 'remote' || (parsed !== undefined && parsed.kind !== 'unix' && isBuildkitd(parsed))
+  // An engine is asked what is native there; what a buildkitd or a cluster builds is what is asked for.
+  const fixed = given('driver') === 'remote' || parsed?.kind === 'kubernetes' || (parsed !== undefined && parsed.kind !== 'unix' && isBuildkitd(parsed))
   return { endpoint, ...(fixed && { platforms: readPlatforms('platforms', splitList(given('platforms')), () => undefined) }) }
 }
 

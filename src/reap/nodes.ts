@@ -1,6 +1,8 @@
 import type { Node } from '../nodes/node.ts'
+import { formatEndpoint } from '../nodes/endpoint.ts'
 import { callEngine, dropVolume, EngineError, removeContainer } from '../nodes/engine.ts'
 import { asList, asRecord, asText } from '../plan/json.ts'
+import { reapCluster } from './cluster.ts'
 import { keptFor, staleLock } from './judge.ts'
 import type { Liveness } from './liveness.ts'
 import { bootLock, containerPrefix, ourPrefix, readOwner, useMark, type Owner } from './names.ts'
@@ -27,11 +29,20 @@ interface Found {
 
 const deadline = 15_000
 
-/** Removes what runs of ours left on these nodes and ended without their post step. Never throws. */
-export async function reapNodes(nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[], liveness: Liveness, self: string): Promise<Reaped[]> {
+/**
+ * Removes what runs of ours left on these nodes and ended without their post step. Never throws.
+ *
+ * @param self this run, as it is named to others
+ * @param dir our private directory
+ */
+export async function reapNodes(nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[], liveness: Liveness, { self, dir }: { readonly self: string; readonly dir: string }): Promise<Reaped[]> {
   const engines = nodes.filter(({ driver }) => driver === 'docker-container')
-  // Two lines of `nodes` may name one engine.
-  return await Promise.all([...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec, { liveness, self })))
+  const pods = nodes.filter(({ driver }) => driver === 'kubernetes')
+  // Two lines of `nodes` may name one engine, and many one cluster.
+  return await Promise.all([
+    ...[...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec, { liveness, self })),
+    ...[...new Map(pods.map((node) => [`${formatEndpoint(node.spec.endpoint)} ${node.spec.driverOpts['namespace'] ?? ''}`, node])).values()].map(async ({ spec }) => await reapCluster(spec, liveness, dir)),
+  ])
 }
 
 async function reapEngine(socket: string, { name: node, driverOpts }: Node['spec'], { liveness, self }: { readonly liveness: Liveness; readonly self: string }): Promise<Reaped> {

@@ -21,6 +21,10 @@ const groups: Readonly<Record<string, unknown>> = {
   silent: { Driver: 'remote', Nodes: [{ Name: 's0', Endpoint: 'unix:///run/b.sock', Platforms: null }] },
   own: { Driver: 'docker', Nodes: [{ Name: 'o0', Endpoint: 'default' }] },
   nowhere: { Driver: 'docker-container', Nodes: [{ Name: 'n0', Endpoint: 'tcp://engine:2375' }] },
+  pods: { Driver: 'kubernetes', Nodes: [
+    { Name: 'pods0', Endpoint: 'kubernetes:///pods?deployment=pods0&kubeconfig=%2Fhome%2Fci%2Fa%3A%2Fhome%2Fci%2Fb', Platforms: [platform], DriverOpts: { namespace: 'builds' }, Flags: ['--debug'] },
+    { Name: 'pods1', Endpoint: 'kubernetes:///pods?deployment=pods1&kubeconfig=%2Fetc%2Fkube', Platforms: [platform] },
+  ] },
   open: { Driver: 'remote', Nodes: [{ Name: 'p0', Endpoint: 'tcp://buildkitd:1234', Platforms: [platform], DriverOpts: { cacert: '/etc/ca.pem' } }] },
   empty: { Driver: 'remote', Nodes: [] },
 }
@@ -52,16 +56,20 @@ describe('builder', () => {
     ])
   })
 
-  test('a buildkitd of its own, and one that is told what it builds', async () => {
+  test('a buildkitd of its own, one that is told what it builds, and pods', async () => {
     expect((await read({ builder: 'distant' })).nodes).toMatchObject([{ endpoint: { kind: 'tcp', host: 'buildkitd', port: 1234 }, platforms: ['linux/arm64'], driverOpts: { cacert: '/etc/ca.pem' } }])
+    expect((await read({ builder: 'pods' })).nodes).toMatchObject([
+      { name: 'pods0', endpoint: { kind: 'kubernetes' }, platforms: ['linux/arm64'], driverOpts: { namespace: 'builds' }, buildkitdFlags: ['--debug'], daemon: 'pods0' },
+      { endpoint: { kind: 'kubernetes', kubeconfig: '/etc/kube' }, daemon: 'pods1' },
+    ])
     expect((await read({ builder: 'Distant' })).nodes).toHaveLength(1)
     expect((await read({ builder: 'silent', platforms: 'linux/amd64' })).nodes).toMatchObject([{ endpoint: { kind: 'unix', path: '/run/b.sock' }, platforms: ['linux/amd64'] }])
   })
 
   test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
-    ['one that is not there', { builder: 'wram' }, ['builder: "wram" is no builder that buildx knows here: warm, distant, silent, own, nowhere, open, empty it does; did you mean `warm`?; without it, the step makes its own from `nodes`']],
-    ['a path', { builder: '../../etc/passwd' }, ['builder: "../../etc/passwd" is no builder that buildx knows here: warm, distant, silent, own, nowhere, open, empty it does; without it, the step makes its own from `nodes`']],
-    ['another driver', { builder: 'own' }, ['builder: "own" has the driver `docker`, and only `docker-container` and `remote` can be used: leave `builder` out, and the step makes its own from `nodes`; `driver: docker` is the BuildKit inside an engine']],
+    ['one that is not there', { builder: 'wram' }, ['builder: "wram" is no builder that buildx knows here: warm, distant, silent, own, nowhere, pods, open, empty it does; did you mean `warm`?; without it, the step makes its own from `nodes`']],
+    ['a path', { builder: '../../etc/passwd' }, ['builder: "../../etc/passwd" is no builder that buildx knows here: warm, distant, silent, own, nowhere, pods, open, empty it does; without it, the step makes its own from `nodes`']],
+    ['another driver', { builder: 'own' }, ['builder: "own" has the driver `docker`, and only `docker-container`, `remote` and `kubernetes` can be used: leave `builder` out, and the step makes its own from `nodes`; `driver: docker` is the BuildKit inside an engine']],
     ['an engine in the clear', { builder: 'nowhere' }, ['builder: "nowhere" has the node n0 at `tcp://engine:2375`, which cannot be reached from here: name that machine in `nodes`']],
     ['a buildkitd without mutual TLS', { builder: 'open' }, ['builder: "open" has the node p0 at `tcp://buildkitd:1234`, without mutual TLS, which this action does not use: make it with `cacert`, `cert` and `key` in its driver options']],
     ['no nodes', { builder: 'empty' }, ['builder: "empty" has no nodes: make it anew with `docker buildx create`']],

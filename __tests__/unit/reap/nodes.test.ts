@@ -61,7 +61,7 @@ function put(name: string, age: number): void {
 const reap = async () => {
   const liveness = openLiveness({ scope, runId: '9', runAttempt: 1, attemptsEnd: true }, (run) => Promise.resolve(run === '5' ? { completed: true, createdAt: 0, endedAt: 0 } : { completed: false, createdAt: 0, endedAt: Infinity }))
   const spec = { name: 'n', endpoint: { kind: 'local' as const }, platforms: [], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }
-  return await reapNodes([{ driver: 'docker-container', socket: join(dir, 'sock'), spec }], liveness, `mab-0000000000-${scope}-9-1`)
+  return await reapNodes([{ driver: 'docker-container', socket: join(dir, 'sock'), spec }], liveness, { self: `mab-0000000000-${scope}-9-1`, dir })
 }
 const left = () => [...containers.keys(), ...volumes.keys()].map((name) => name.replace('buildx_buildkit_', '')).sort()
 
