@@ -12,7 +12,7 @@ import type { Event } from './plan/event.ts'
 import { describeFork } from './plan/fork.ts'
 import { isEphemeral } from './plan/tags.ts'
 import { checkNoneEmpty, groupLanes, inOrder, planTargets, type Plan } from './plan/targets.ts'
-import { openAdmission } from './publish/admission.ts'
+import { openAdmission, type Admission } from './publish/admission.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
 import { runBuilderName } from './reap/names.ts'
@@ -61,13 +61,13 @@ export interface RunResult {
 export async function run(request: RunRequest): Promise<RunResult> {
   const admission = openAdmission(request)
   try {
-    return await buildAndPublish({ ...request, signal: admission.signal })
+    return await buildAndPublish({ ...request, signal: admission.signal }, admission)
   } finally {
     admission.end()
   }
 }
 
-async function buildAndPublish(request: RunRequest): Promise<RunResult> {
+async function buildAndPublish(request: RunRequest, admission: Admission): Promise<RunResult> {
   const { inputs, event, dir, journal, log, signal } = request
   const holder = runBuilderName(basename(dir), event)
 
@@ -87,7 +87,8 @@ async function buildAndPublish(request: RunRequest): Promise<RunResult> {
   }
 
   log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
-  const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush })
+  admission.ask()
+  const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush, onBegun: admission.heed })
   const leaving = leave()
   removeSecrets(dir)
   failIfAny(lanes, signal)

@@ -17,6 +17,8 @@ export interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lo
   readonly builder: Builder
   readonly fallback: readonly FallbackWord[]
   readonly log: Log
+  /** Called once when on every node a build has begun, or has ended before: daemons boot no more. */
+  readonly onBegun: () => void
 }
 
 export interface Lanes {
@@ -37,9 +39,18 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
   const results: LaneResult[] = []
   const notes: string[] = []
   let calls = 0
+  const waiting = new Set(request.lanes)
+  const begin = (lane: Lane) => {
+    if (waiting.delete(lane) && waiting.size === 0) request.onBegun()
+  }
 
   async function follow(lane: Lane, trail: readonly Failure[], tries = 0): Promise<void> {
-    const { failure, ...result } = await buildWatched({ ...request, name: `call-${calls++}` }, lane)
+    const emit: typeof request.emit = (lines) => {
+      begin(lane)
+      return request.emit(lines)
+    }
+    const { failure, ...result } = await buildWatched({ ...request, emit, name: `call-${calls++}` }, lane)
+    begin(lane)
     const wait = patience[tries]
     for (const { target, digest } of result.built) if (digest !== '') request.onPush(target, digest)
     if (!failure) results.push(result)

@@ -15,24 +15,34 @@ export interface AdmissionRequest {
 export interface Admission {
   /** That of the request; and aborts, with a `Failure` as its reason, once a registry has refused. */
   readonly signal: AbortSignal
+  /** Begins to ask. */
+  readonly ask: () => void
+  /** From now on a refusal counts. */
+  readonly heed: () => void
   /** Stops asking. */
   readonly end: () => void
 }
 
 /**
- * Asks the registries, beside everything else, whether this login may push: who may not should hear of it now, and not
- * when hours of building are done. Only a clear refusal counts; any other trouble is left to the push itself.
+ * Asks the registries, beside everything else, whether this login may push: who may not should hear of it soon, and not
+ * when hours of building are done. Only a clear refusal counts; any other trouble is left to the push itself. Two moments are
+ * the caller's: to ask when there is nothing else to do, and to heed a refusal where an end leaves nothing behind.
  */
 export function openAdmission({ inputs, registries, signal }: AdmissionRequest): Admission {
   const refused = new AbortController()
+  const heeding = new AbortController()
   const over = new AbortController()
   const clientOf = openClients({ ...registries, log: () => undefined }, over.signal)
-  for (const repository of inputs.push ? repositoriesOf(inputs.variants) : []) {
-    void askPush(repository, clientOf).then(({ denied, failure }) => {
-      if (denied && !over.signal.aborted) refused.abort(failure)
-    })
+  const ask = () => {
+    for (const repository of inputs.push ? repositoriesOf(inputs.variants) : []) {
+      void askPush(repository, clientOf).then(({ denied, failure }) => {
+        const refuse = () => over.signal.aborted || refused.abort(failure)
+        if (denied && heeding.signal.aborted) refuse()
+        else if (denied) heeding.signal.addEventListener('abort', refuse)
+      })
+    }
   }
-  return { signal: AbortSignal.any([signal, refused.signal]), end: () => over.abort() }
+  return { signal: AbortSignal.any([signal, refused.signal]), ask, heed: () => heeding.abort(), end: () => over.abort() }
 }
 
 /** Each repository once. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { openAdmission } from '../../../src/publish/admission.ts'
+import { openAdmission, type AdmissionRequest } from '../../../src/publish/admission.ts'
 import { Failure } from '../../../src/report/failure.ts'
 
 const variants = [{ images: [{ registry: 'r.example', path: 'acme/app' }] }, { images: [{ registry: 'r.example', path: 'acme/app' }, { registry: 'r.example', path: 'acme/other' }] }]
@@ -15,12 +15,20 @@ function registry(answer: (path: string) => number, asked: string[] = []) {
   return { fetch, credentials: () => Promise.resolve(undefined), log: () => expect('a line').toBe('none') }
 }
 
+/** One that asks, and heeds what it hears. */
+function begin(request: AdmissionRequest) {
+  const admission = openAdmission(request)
+  admission.ask()
+  admission.heed()
+  return admission
+}
+
 const settle = () => new Promise((resolve) => setTimeout(resolve, 50))
 
 describe('whether a login may push', () => {
   test('is asked once a repository, and leaves nothing', async () => {
     const asked: string[] = []
-    const { signal, end } = openAdmission({ inputs: { push: true, variants }, registries: registry(() => 202, asked), signal: new AbortController().signal })
+    const { signal, end } = begin({ inputs: { push: true, variants }, registries: registry(() => 202, asked), signal: new AbortController().signal })
     await settle()
     end()
     expect(signal.aborted).toBe(false)
@@ -32,35 +40,51 @@ describe('whether a login may push', () => {
 
   test('is not asked where nothing is pushed', async () => {
     const asked: string[] = []
-    openAdmission({ inputs: { push: false, variants }, registries: registry(() => 401, asked), signal: new AbortController().signal })
+    begin({ inputs: { push: false, variants }, registries: registry(() => 401, asked), signal: new AbortController().signal })
     await settle()
     expect(asked).toEqual([])
   })
 
   test.each([401, 403])('a clear refusal (%i) ends the run, and says which repository', async (status) => {
-    const { signal } = openAdmission({ inputs: { push: true, variants }, registries: registry((path) => (path.includes('other') ? status : 202)), signal: new AbortController().signal })
+    const { signal } = begin({ inputs: { push: true, variants }, registries: registry((path) => (path.includes('other') ? status : 202)), signal: new AbortController().signal })
     await settle()
     expect(signal.reason).toBeInstanceOf(Failure)
     expect(signal.reason).toMatchObject({ kind: 'registry', message: 'Nothing can be pushed to r.example/acme/other' })
   })
 
   test.each([404, 405, 400])('other answers (%i) are left to the push', async (status) => {
-    const { signal, end } = openAdmission({ inputs: { push: true, variants }, registries: registry(() => status), signal: new AbortController().signal })
+    const { signal, end } = begin({ inputs: { push: true, variants }, registries: registry(() => status), signal: new AbortController().signal })
     await settle()
     end()
     expect(signal.aborted).toBe(false)
   })
 
   test('a refusal that comes when the run is over is of no interest', async () => {
-    const { signal, end } = openAdmission({ inputs: { push: true, variants }, registries: registry(() => 403), signal: new AbortController().signal })
+    const { signal, end } = begin({ inputs: { push: true, variants }, registries: registry(() => 403), signal: new AbortController().signal })
     end()
     await settle()
     expect(signal.aborted).toBe(false)
   })
 
+  test('a refusal counts from the moment on when it is heeded', async () => {
+    const { signal, ask, heed } = openAdmission({ inputs: { push: true, variants }, registries: registry(() => 403), signal: new AbortController().signal })
+    heed()
+    await settle()
+    expect(signal.aborted).toBe(false)
+    ask()
+    await settle()
+    expect(signal.aborted).toBe(true)
+    const early = openAdmission({ inputs: { push: true, variants }, registries: registry(() => 403), signal: new AbortController().signal })
+    early.ask()
+    await settle()
+    expect(early.signal.aborted).toBe(false)
+    early.heed()
+    expect(early.signal.reason).toMatchObject({ message: 'Nothing can be pushed to r.example/acme/app' })
+  })
+
   test('whoever cancels the run is heard as before', () => {
     const cancel = new AbortController()
-    const { signal } = openAdmission({ inputs: { push: false, variants }, registries: registry(() => 202), signal: cancel.signal })
+    const { signal } = begin({ inputs: { push: false, variants }, registries: registry(() => 202), signal: cancel.signal })
     cancel.abort()
     expect(signal.aborted).toBe(true)
   })
