@@ -61,7 +61,9 @@ async function undo(request: CleanupRequest): Promise<void> {
   await endProcess(request.main, mainPatience)
   await endProcessesOf(dir, '--metadata-file')
   const entries = readJournal(dir).reverse()
-  await Promise.all([deleteImages(entries, request), removeContainers(entries, dir, log)])
+  // Agents and connections have done their work by then, and need not wait for the registry.
+  const leaveNodes = removeContainers(entries, dir, log).then(async () => await endProcessesOf(dir).catch(() => undefined))
+  await Promise.all([deleteImages(entries, request), leaveNodes])
 }
 
 /** Whether the work had to be left because of the hurry. */

@@ -16,7 +16,7 @@ import { openAdmission, type Admission } from './publish/admission.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
 import { runBuilderName } from './reap/names.ts'
-import { reapNodes } from './reap/nodes.ts'
+import { reapNodes, type Reaped } from './reap/nodes.ts'
 import { tellReaped } from './reap/tell.ts'
 import type { RegistryWorld } from './registry/clients.ts'
 import { Failures } from './report/failure.ts'
@@ -75,8 +75,6 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   ready.outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
   const { plan, notes, leave } = await unlessAborted(signal, planRun(request, ready, holder))
 
-  // Beside the build, which does not wait for it.
-  const reaping = reapNodes(ready.nodes, request.liveness, { self: holder, dir })
   const { builder, calls, onPush } = await unlessAborted(signal, prepareBuild({ ...request, holder }, ready, plan, buildx))
   const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: join(dir, 'buildx') }
   const { call } = inputs.settings
@@ -88,10 +86,18 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
 
   log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
   admission.ask()
-  const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush, onBegun: admission.heed })
+  let reaping: Promise<readonly Reaped[]> = Promise.resolve([])
+  const onBegun = () => {
+    admission.heed()
+    // Beside the build, which does not wait for it, nor did the boot of the daemons.
+    reaping = reapNodes(ready.nodes, request.liveness, { self: holder, dir })
+  }
+  const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush, onBegun })
   const leaving = leave()
   removeSecrets(dir)
   failIfAny(lanes, signal)
+  // Nobody builds there any more, and the node has its memory back at once.
+  if (!inputs.use) builder.release()
   const lost = lanes.flatMap(describeLostCaches)
   lost.forEach((note) => log.warn(note))
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Journal } from '../journal.ts'
 import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
+import { dropContainer } from './engine.ts'
 import { withOwnLabel } from './kubernetes.ts'
 import type { Node } from './node.ts'
 import { containerPrefix } from '../reap/names.ts'
@@ -15,6 +16,8 @@ export interface Builder {
   lane(node: Node, platforms: readonly Platform[]): string
   /** The container of the node's daemon, where an engine runs it. */
   container(node: Node): string | undefined
+  /** Begins to remove the containers that are the run's own; the post step makes sure, and removes the rest. */
+  release(): void
 }
 
 export interface BuildersRequest {
@@ -69,8 +72,15 @@ export function writeBuilders({ config, name, nodes, journal, kept, undo }: Buil
       const daemon = kept.get(node) ?? lanes.get(node)
       return node.driver === 'docker-container' && daemon !== undefined ? `${containerPrefix}${daemon}` : undefined
     },
+    release() {
+      for (const [{ driver, socket }, lane] of [...lanes].filter(([node]) => !kept.has(node))) {
+        if (driver === 'docker-container') void dropContainer(socket, `${containerPrefix}${lane}`, releaseDeadline).catch(() => undefined)
+      }
+    },
   }
 }
+
+const releaseDeadline = 15_000
 
 function writeInstance(config: string, name: string, nodes: readonly { readonly node: Node; readonly name: string }[]): void {
   const driver = nodes[0]?.node.driver ?? 'docker-container'

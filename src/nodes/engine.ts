@@ -64,8 +64,23 @@ export async function pingDaemon(socket: string, container: string, deadline: nu
 
 /** Removes a container and its volume, running or not; both gone already is success. */
 export async function removeContainer(socket: string, container: string, volume: string, deadline: number): Promise<void> {
-  await drop(socket, `/containers/${encodeURIComponent(container)}?force=1&v=1`, deadline)
+  await dropContainer(socket, container, deadline)
   await dropVolume(socket, volume, deadline)
+}
+
+/** Running or not; gone already is success, and whoever removes it already is waited for. @throws EngineError */
+export async function dropContainer(socket: string, container: string, deadline: number): Promise<void> {
+  const until = performance.now() + deadline
+  for (;;) {
+    try {
+      await drop(socket, `/containers/${encodeURIComponent(container)}?force=1&v=1`, deadline)
+      return
+    } catch (error) {
+      const busy = error instanceof EngineError && error.status === 409 && /already in progress/i.test(error.message)
+      if (!busy || performance.now() > until) throw error
+      await sleep(50)
+    }
+  }
 }
 
 /** Gone already is success. @throws EngineError */

@@ -7,16 +7,17 @@ export interface Look {
   readonly digests: ReadonlyMap<string, string>
 }
 
-const nothing: Look = { names: new Set(), digests: new Map() }
+/** Nobody has looked yet. */
+export const noLook: Look = { names: new Set(), digests: new Map() }
 
 /**
  * Asks the registry for every tag, as it never is stale. Each costs a request, so of more than `most` tags only those
  * are asked for that `before` did not have.
  */
-export async function lookAround(place: Place, most: number, before: Look = nothing): Promise<Look> {
+export async function lookAround(place: Place, most: number, before: Look = noLook): Promise<Look> {
   const names = new Set(await tagNames(place))
   const few = names.size <= most
-  const asked = few ? names : before === nothing ? [] : [...names].filter((tag) => !before.names.has(tag))
+  const asked = few ? names : before === noLook ? [] : [...names].filter((tag) => !before.names.has(tag))
   return { names, digests: await resolveTags(place, asked) }
 }
 

@@ -1,34 +1,38 @@
 import { judge } from './family.ts'
 import { lookAround, neededByTags, tagsOn } from './look.ts'
-import { heed, keptBy, mostTags, type Work } from './own-work.ts'
+import { heed, keptBy, mostTags, type Outcome, type Work } from './own-work.ts'
 import { checkTime, notYet, readVersion } from './place.ts'
+import { severalAtOnce } from './several-at-once.ts'
 
 /** Deletes what bears no tag and is needed by nobody else. */
 export async function removeAll(work: Work, digests: readonly string[]): Promise<void> {
   if (digests.length === 0) return
   await recheck(work)
-  for (const digest of digests.filter((one) => !work.spared.has(one))) {
+  const rest = digests.filter((one) => !work.spared.has(one))
+  const tryOne = async (digest: string): Promise<readonly Outcome[]> => {
     try {
       checkTime(work.place)
-      await removeOne(work, digest)
+      return await removeOne(work, digest)
     } catch (error) {
-      work.outcomes.push(keptBy(error, digest))
+      return [keptBy(error, digest)]
     }
   }
+  // GitHub wants its deletions one after the other: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+  if (work.place.api.kind === 'github') for (const digest of rest) work.outcomes.push(...(await tryOne(digest)))
+  else work.outcomes.push(...(await severalAtOnce(rest, tryOne)).flat())
 }
 
-async function removeOne(work: Work, digest: string): Promise<void> {
-  const { place, outcomes, removed, versions, fresh, look, needed } = work
+/** What kept it; nothing where it is gone. */
+async function removeOne(work: Work, digest: string): Promise<readonly Outcome[]> {
+  const { place, removed, versions, fresh, look, needed } = work
   const listed = versions.get(digest)
   if (!listed) throw new Error(notYet)
   const now = fresh ? listed : await readVersion(place, listed)
   const verdict = judge({ digest, ours: [], now, named: tagsOn(look, digest), needed })
-  if (verdict.act === 'keep' || verdict.act === 'untag') {
-    outcomes.push({ subject: digest, deleted: false, reason: verdict.reason })
-    return
-  }
+  if (verdict.act === 'keep' || verdict.act === 'untag') return [{ subject: digest, deleted: false, reason: verdict.reason }]
   if (now) await place.api.remove(now)
   removed.set(digest, now ?? listed)
+  return []
 }
 
 /** By the registry's tags: who needs any of it by now? */

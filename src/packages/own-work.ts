@@ -1,6 +1,6 @@
 import { Kept, type Version } from './api.ts'
 import type { Family, Own } from './family.ts'
-import { neededBy, type Look } from './look.ts'
+import { neededBy, noLook, type Look } from './look.ts'
 import type { Place } from './place.ts'
 import { survey } from './survey.ts'
 import { messageOf } from '../report/message.ts'
@@ -40,7 +40,7 @@ export interface Work {
 }
 
 export function openWork(begin: Pick<Work, 'place' | 'own' | 'family' | 'outcomes'>): Work {
-  return { ...begin, versions: new Map(), removed: new Map(), spared: new Set(), needed: new Set(), look: { names: new Set(), digests: new Map() }, fresh: false }
+  return { ...begin, versions: new Map(), removed: new Map(), spared: new Set(), needed: new Set(), look: noLook, fresh: false }
 }
 
 /** Elsewhere the id is the digest, and `read` asks for all tags anyway. */

@@ -38,7 +38,8 @@ export async function removeOwn(place: Place, journal: Own): Promise<Outcome[]> 
 async function removeFamily(work: Work): Promise<void> {
   const { place, family } = work
   await locate(work, [...family.indexes.map(({ digest }) => digest), ...family.children, ...family.intermediates])
-  work.look = await lookAround(place, mostTags)
+  // Whoever removes no index looks around just before the rest goes.
+  if (family.indexes.length > 0) work.look = await lookAround(place, mostTags)
   const onGithub = place.api.kind === 'github'
   await removeIndexes(work)
   if (!onGithub) await removeAll(work, family.intermediates)

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pingDaemon } from '../../../src/nodes/engine.ts'
+import { dropContainer, pingDaemon } from '../../../src/nodes/engine.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'engine-'))
 let server: Server | undefined
@@ -50,5 +50,25 @@ describe('pingDaemon', () => {
     ['one that has just ended', 500, 'cannot exec in a stopped state'],
   ])('%s is not silent', async (_, status, message) => {
     await expect(pingDaemon(await engine(refuse(status, message)), 'c', 500)).resolves.toBeUndefined()
+  })
+})
+
+describe('dropContainer', () => {
+  const inTurn = (...answers: readonly ((answer: ServerResponse) => void)[]) => {
+    let turn = 0
+    return (answer: ServerResponse) => answers[Math.min(turn++, answers.length - 1)]?.(answer)
+  }
+  const busy = refuse(409, 'removal of container c is already in progress')
+
+  test('waits for whoever removes it already', async () => {
+    await expect(dropContainer(await engine(inTurn(busy, busy, refuse(404, 'No such container: c'))), 'c', 5000)).resolves.toBeUndefined()
+  })
+
+  test('but not for ever', async () => {
+    await expect(dropContainer(await engine(busy), 'c', 200)).rejects.toThrow('already in progress')
+  })
+
+  test('and not for another conflict', async () => {
+    await expect(dropContainer(await engine(refuse(409, 'you cannot remove a running container')), 'c', 5000)).rejects.toThrow('running container')
   })
 })
