@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { join } from 'node:path'
 import { tryRun } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
-import { app, farmInputs, farmJob, freshImage, leftovers, oneNode, attachFarm, stored, type Farm } from './world.ts'
+import { app, farmInputs, farmJob, freshImage, leftovers, oneNode, attachFarm, eventually, stored, type Farm } from './world.ts'
 
 let farm: Farm
 const jobs: Job[] = []
@@ -136,12 +136,29 @@ describe('a server that forbids forwarding', () => {
   })
 })
 
+describe('without `use`', () => {
+  test('daemons go as soon as nothing is built on them; a step that names the builder all the same starts them anew', async () => {
+    const { amd } = farm.nodes
+    const job = open()
+    const main = await job.main(oneNode(farm, { image: freshImage(farm) }))
+    expect(main.code === 0 ? '' : main.log).toBe('')
+    await eventually('the end of the daemon', async () => (await amd.containers()).length === 0)
+    const env = { ...process.env, HOME: job.home, BUILDX_BUILDER: main.outputs['name'], BUILDX_CONFIG: main.outputs['buildx-config'], DOCKER_CONFIG: join(job.workspace, 'none') }
+    const built = await tryRun(farm.tools.buildx, ['build', '--output', 'type=cacheonly', job.workspace], { env })
+    expect([built.code, built.stderr]).toEqual([0, built.stderr])
+    expect((await amd.containers()).map(({ state }) => state)).toEqual(['running'])
+    const post = await job.post()
+    expect([post.code, post.warnings]).toEqual([0, []])
+    await expectNothingLeft()
+  })
+})
+
 describe('one node twice', () => {
   test('lines for one endpoint are one node, with one connection and one daemon', async () => {
     const { amd } = farm.nodes
     await amd.resetCounters()
     const [job, image] = [open(), freshImage(farm)]
-    const main = await job.main(oneNode(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}` }))
+    const main = await job.main(oneNode(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}`, use: 'true' }))
     const containers = await amd.containers()
     const post = await job.post()
     await expectBuilt(image, main)

@@ -48,7 +48,7 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   const strangers = ['buildx_buildkit_mine0_state', 'buildx_buildkit_mab-keep-01234567-trusted-01234567_state', `buildx_buildkit_mab-keep-01234567-trusted-01234567_used_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`]
   const unused = ['buildx_buildkit_mab-keep-01234567-pr-01234567_state', 'buildx_buildkit_mab-keep-01234567-pr-01234567_used_20200101']
   for (const Name of [...strangers, ...unused]) await callEngine(engine, 'POST', '/volumes/create', 10_000, { Name })
-  const [deadDir, elsewhereDir, main] = await Promise.all([die(dead), die(elsewhere), waiting.main(inputs())])
+  const [deadDir, elsewhereDir, main] = await Promise.all([die(dead), die(elsewhere), waiting.main({ ...inputs(), use: 'true' })])
   expect([main.code, main.log]).toEqual([0, main.log])
   expect(of(await onNode(), dead)).toHaveLength(1)
   await eventually('the end of the killed builds', () => processesNaming(temp).every((line) => !line.includes('bake')))
