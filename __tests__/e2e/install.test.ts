@@ -84,7 +84,8 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'ca.pem'), authority.ca)
   store = await startGhaCache(farm)
   const proxy = await openWorld()
-  await build('download', { toolCache: 'first', proxy, inputs: { version: `v${version}`, install: 'true' } })
+  await build('download', { toolCache: 'first', proxy, inputs: { version: `v${version}` } })
+  await build('no plugin', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version, install: 'true' } })
   await build('tool cache', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version } })
   // The next machine of a runner that starts anew: only a cache of the same path is the same for the service.
   rmSync(join(dir, 'first/buildx'), { recursive: true })
@@ -132,6 +133,7 @@ describe('version, on a runner without buildx', () => {
 
   test.each([
     ['wrong pin', `The buildx ${version} that was downloaded is not the one that \`version\` pins; it was not run`],
+    ['no plugin', 'install: the `docker` of this runner has no buildx, so its `docker build` is none'],
     ['no way', `Nobody tells the digest of buildx ${version} (${name}), so it is not downloaded`],
   ])('%s: one headline, and nothing is left', async (title, headline) => {
     const { job, main, post } = run(title)

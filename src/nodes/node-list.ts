@@ -96,7 +96,7 @@ function optionsKey({ name, driverOpts, buildkitdFlags, platforms }: NodeDraft):
 }
 
 /** Who starts the daemon there; undefined where one runs already. */
-export function starterOf(endpoint: Endpoint): Starter | undefined {
+function starterOf(endpoint: Endpoint): Starter | undefined {
   if (endpoint.kind === 'kubernetes') return 'kubernetes'
   return isBuildkitd(endpoint) ? undefined : 'docker-container'
 }

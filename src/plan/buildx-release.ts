@@ -1,11 +1,24 @@
 import { asList, asRecord, asText } from './json.ts'
 
-const processors: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64', arm: 'arm-v7', ppc64: 'ppc64le', riscv64: 'riscv64', s390x: 's390x' }
+/** A machine, by Node's names. */
+export interface Machine {
+  readonly platform: string
+  readonly arch: string
+  /** Of a 32-bit ARM processor: what Node itself was built for, `6` or `7`. */
+  readonly armVersion?: string
+}
 
-/** PURE: how a release of docker/buildx calls its binary for a processor, by Node's name for that; undefined where it has none. */
-export function binaryName(version: string, arch: string): string | undefined {
-  const processor = Object.hasOwn(processors, arch) ? processors[arch] : undefined
-  return processor === undefined ? undefined : `buildx-v${version}.linux-${processor}`
+const processors: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  linux: { x64: 'amd64', arm64: 'arm64', arm: 'arm-v7', ppc64: 'ppc64le', riscv64: 'riscv64', s390x: 's390x' },
+  darwin: { x64: 'amd64', arm64: 'arm64' },
+}
+
+/** PURE: how a release of docker/buildx calls its binary for a machine; undefined where it has none. */
+export function binaryName(version: string, { platform, arch, armVersion }: Machine): string | undefined {
+  const known = Object.hasOwn(processors, platform) ? processors[platform] : undefined
+  const processor = known !== undefined && Object.hasOwn(known, arch) ? known[arch] : undefined
+  if (processor === undefined) return undefined
+  return `buildx-v${version}.${platform}-${processor === 'arm-v7' && armVersion === '6' ? 'arm-v6' : processor}`
 }
 
 /** PURE: the digest of a file in a release's `checksums.txt`, as sha256sum writes it; undefined where it has none. */

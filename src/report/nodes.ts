@@ -8,14 +8,15 @@ export function describeOutcome({ spec, node, failure }: Outcome): string {
 }
 
 function describeNode(node: Node): string {
-  const { spec, platforms, native, engine, facts, took } = node
-  const about = engine ? [`Docker ${engine.version}`, `${engine.os}/${engine.arch}`, `${engine.cpus} CPUs`] : ['buildkitd']
+  const { spec, driver, platforms, native, engine, facts, took } = node
+  const about = engine ? [`Docker ${engine.version}`, `${engine.os}/${engine.arch}`, `${engine.cpus} CPUs`] : [driver === 'kubernetes' ? 'a pod of a cluster, made when something is built on it' : 'buildkitd']
   const load = facts?.load === undefined ? [] : [`load ${facts.load.toFixed(1)}`]
   const free = facts?.free === undefined ? [] : [`${bytes(facts.free)} free`]
   const ahead = aheadOf(node)
   const clock = ahead === undefined ? [] : [Math.abs(ahead) < tolerated ? 'clock right' : `clock ${describeSkew(ahead)}`]
   const builds = platforms.map((platform) => (native.length === 0 || native.includes(platform) ? platform : `${platform} (emulated)`))
-  return `${spec.name}: ${[...about, ...load, ...free, ...clock, `ready in ${Math.round(took)} ms`].join(', ')}, builds ${builds.join(', ')}`
+  const ready = driver === 'kubernetes' ? [] : [`ready in ${Math.round(took)} ms`]
+  return `${spec.name}: ${[...about, ...load, ...free, ...clock, ...ready].join(', ')}, builds ${builds.join(', ')}`
 }
 
 /** PURE: a line for each node on which other runs build. */
@@ -47,7 +48,8 @@ function warnOfEmulation({ spec, platforms, native, engine }: Node): string[] {
   if (engine?.arch === 'arm64' && foreign.every((platform) => platform.startsWith('linux/arm/'))) {
     return [`${spec.name} builds ${foreign.join(', ')} natively only if its processor still runs 32-bit code, and under emulation if not.`]
   }
-  return [`${spec.name} is a ${engine?.os ?? ''}/${engine?.arch ?? ''} machine: it builds ${foreign.join(', ')} under emulation, as \`nodes\` asks. That is slow; a native node is not.`]
+  const machine = engine ? `a ${engine.os}/${engine.arch} machine` : 'on machines of another architecture, as its `nodeselector` says'
+  return [`${spec.name} is ${machine}: it builds ${foreign.join(', ')} under emulation, as \`nodes\` asks. That is slow; a native node is not.`]
 }
 
 function warnOfClock(node: Node): string[] {

@@ -3,7 +3,8 @@ import { chmodSync, copyFileSync, createReadStream, existsSync, mkdirSync, mkdte
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { tryParseJson } from '../plan/json.ts'
-import { binaryName, readAssetDigest, readChecksums, readTagName } from '../plan/buildx-release.ts'
+import { binaryName, readAssetDigest, readChecksums, readTagName, type Machine } from '../plan/buildx-release.ts'
+import { asRecord } from '../plan/json.ts'
 import type { BuildxWish } from '../plan/buildx-version.ts'
 import { Failure } from '../report/failure.ts'
 import { messageOf } from '../report/message.ts'
@@ -59,8 +60,9 @@ export async function resolveVersion(wish: Exclude<BuildxWish, { kind: 'any' }>,
  */
 export async function installBuildx({ version, digest: pin }: { readonly version: string; readonly digest?: string | undefined }, world: InstallWorld): Promise<Installed> {
   const { log, toolCache, dir, useCache } = world
-  const name = binaryName(version, process.arch)
-  if (name === undefined) throw new Failure('node', `There is no buildx for this runner's processor (${process.arch})`, `See ${page} for those that there are.`)
+  const machine = thisMachine()
+  const name = binaryName(version, machine)
+  if (name === undefined) throw new Failure('node', `There is no buildx for this runner (${machine.platform}, ${machine.arch})`, `See ${page} for those that there are.`)
   const shared = toolCache === '' ? undefined : join(toolCache, 'buildx', version, process.arch)
   if (shared !== undefined && existsSync(`${shared}.complete`) && existsSync(join(shared, 'buildx'))) {
     if (pin === undefined || (await digestOf(join(shared, 'buildx'))) === pin) return { command: join(shared, 'buildx') }
@@ -69,7 +71,7 @@ export async function installBuildx({ version, digest: pin }: { readonly version
   const digest = pin ?? (await askDigest(version, name, world))
   if (shared !== undefined && (await isRight(join(shared, 'buildx'), digest))) return { command: settle(shared, shared) }
   const place = isFree(shared) ? shared : join(dir, 'tools')
-  const key = `buildx-${version}-linux-${process.arch}-${digest}`
+  const key = `buildx-${version}-${process.platform}-${process.arch}-${digest}`
   const restored = useCache && place === shared ? await restoreFile(key, join(dir, 'restored'), log) : undefined
   if (restored !== undefined && (await isRight(restored, digest))) {
     log.info(`buildx ${version} came from the cache service, and is the one ${pin === undefined ? 'of the release' : 'that `version` pins'}`)
@@ -79,6 +81,11 @@ export async function installBuildx({ version, digest: pin }: { readonly version
   }
   const command = await downloadTo(place, { version, name, digest, pinned: pin !== undefined }, world)
   return { command, ...(useCache && place === shared && { save: { file: command, key } }) }
+}
+
+export function thisMachine(): Machine {
+  const { arm_version: armVersion } = asRecord(process.config.variables)
+  return { platform: process.platform, arch: process.arch, ...((typeof armVersion === 'string' || typeof armVersion === 'number') && { armVersion: String(armVersion) }) }
 }
 
 interface Wanted {

@@ -35,4 +35,6 @@ export async function checkAlias(): Promise<void> {
   const hint = 'Leave `install` out; where later steps build with docker, give the runner Docker 23 or newer, whose `docker build` is buildx.'
   if (version === '') throw new Failure('inputs', 'install: this runner has no `docker`, whose `docker build` could be buildx', hint)
   if (isOlder(version, '23.0.0')) throw new Failure('inputs', `install: \`docker build\` of Docker ${version} is not buildx, and this action writes nothing into the configuration of docker`, hint)
+  const { code } = await run('docker', ['buildx', 'version'], { deadline: 10_000 })
+  if (code !== 0) throw new Failure('inputs', 'install: the `docker` of this runner has no buildx, so its `docker build` is none', 'Install its plugin (Docker: `docker-buildx-plugin`; Debian and Ubuntu: `docker-buildx`), or leave `install` out.')
 }

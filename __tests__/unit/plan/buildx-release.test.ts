@@ -6,10 +6,19 @@ const name = 'buildx-v0.38.2.linux-amd64'
 
 describe('a release of buildx', () => {
   test.each([['x64', 'amd64'], ['arm64', 'arm64'], ['arm', 'arm-v7'], ['ppc64', 'ppc64le'], ['riscv64', 'riscv64'], ['s390x', 's390x']])('the binary for %s', (arch, processor) => {
-    expect(binaryName('0.38.2', arch)).toBe(`buildx-v0.38.2.linux-${processor}`)
+    expect(binaryName('0.38.2', { platform: 'linux', arch })).toBe(`buildx-v0.38.2.linux-${processor}`)
   })
 
-  test.each(['mips', 'constructor', ''])('none for %j', (arch) => expect(binaryName('0.38.2', arch)).toBeUndefined())
+  test('the binaries for a Mac, and for an older ARM', () => {
+    expect(['x64', 'arm64', 'arm'].map((arch) => binaryName('0.38.2', { platform: 'darwin', arch }))).toEqual(['buildx-v0.38.2.darwin-amd64', 'buildx-v0.38.2.darwin-arm64', undefined])
+    expect(['6', '7'].map((armVersion) => binaryName('0.38.2', { platform: 'linux', arch: 'arm', armVersion }))).toEqual(['buildx-v0.38.2.linux-arm-v6', 'buildx-v0.38.2.linux-arm-v7'])
+    expect(binaryName('0.38.2', { platform: 'linux', arch: 'arm64', armVersion: '6' })).toBe('buildx-v0.38.2.linux-arm64')
+  })
+
+  test.each(['mips', 'constructor', ''])('none for %j', (arch) => {
+    expect(binaryName('0.38.2', { platform: 'linux', arch })).toBeUndefined()
+    expect(binaryName('0.38.2', { platform: arch, arch: 'x64' })).toBeUndefined()
+  })
 
   test.each([
     ['of binaries', `${b} *${name}.sbom.json\n${a} *${name}\n`],

@@ -11,7 +11,7 @@ import { jobUmask } from '../../../src/sys/umask.ts'
 import { installBuildx, resolveVersion, type InstallWorld } from '../../../src/sys/buildx-install.ts'
 
 const version = '0.38.2'
-const name = binaryName(version, process.arch) ?? ''
+const name = binaryName(version, process) ?? ''
 const binary = Buffer.alloc(300_000, 'buildx ')
 const digest = createHash('sha256').update(binary).digest('hex')
 const other = '0b'.repeat(32)
