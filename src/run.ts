@@ -16,7 +16,7 @@ import { openAdmission, type Admission } from './publish/admission.ts'
 import { publish, type Published } from './publish/variants.ts'
 import type { Liveness } from './reap/liveness.ts'
 import { runBuilderName } from './reap/names.ts'
-import { reapNodes, type Reaped } from './reap/nodes.ts'
+import { reapBeside } from './reap/beside.ts'
 import { tellReaped } from './reap/tell.ts'
 import type { RegistryWorld } from './registry/clients.ts'
 import { Failures } from './report/failure.ts'
@@ -76,25 +76,28 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   const { plan, notes, leave } = await unlessAborted(signal, planRun(request, ready, holder))
 
   const { builder, calls, onPush } = await unlessAborted(signal, prepareBuild({ ...request, holder }, ready, plan, buildx))
+  const reaper = reapBeside(ready.nodes, request.liveness, { self: holder, dir })
   const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: join(dir, 'buildx') }
   const { call } = inputs.settings
   if (call) {
     await callTargets({ ...calls, call, log, targets: plan.targets, builder: ({ node, platform }) => builder.lane(node, [platform]) }).finally(() => removeSecrets(dir))
-    await leave()
+    await Promise.all([tellReaped(reaper.end(), log), leave()])
     return { ...kept, plan: { ...plan, targets: [], lanes: [] }, lanes: [], published: [], notes }
   }
 
   log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
   admission.ask()
-  let reaping: Promise<readonly Reaped[]> = Promise.resolve([])
   const onBegun = () => {
     admission.heed()
-    // Beside the build, which does not wait for it, nor did the boot of the daemons.
-    reaping = reapNodes(ready.nodes, request.liveness, { self: holder, dir })
+    reaper.begin()
   }
   const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush, onBegun })
   const leaving = leave()
   removeSecrets(dir)
+  signal.throwIfAborted()
+  const reaping = tellReaped(reaper.end(), log)
+  // It may be what dead runs left that has filled a node.
+  if (lanes.some(({ failure }) => failure)) await reaping
   failIfAny(lanes, signal)
   // Nobody builds there any more, and the node has its memory back at once.
   if (!inputs.use) builder.release()
@@ -105,7 +108,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   const targets = inOrder(plan.targets, built.map(({ target }) => target))
   checkNoneEmpty(inputs.variants, targets, ready.outcomes)
   const published = inputs.push ? await publish({ ...request, ...calls, journal, variants: inputs.variants, targets, built, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
-  await Promise.all([tellReaped(reaping, log), leaving])
+  await Promise.all([reaping, leaving])
   return { ...kept, plan: { ...plan, targets, lanes: groupLanes(targets) }, lanes, published, notes: [...notes, ...moves, ...lost] }
 }
 
