@@ -79,3 +79,17 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   for (const name of [...strangers, `${of(names, elsewhere)[0] ?? ''}_state`]) await callEngine(engine, 'DELETE', `/volumes/${name}`, 10_000)
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
 }, 90_000)
+
+test('a run that fails at once waits for what it removes: that may be what has filled the node', async () => {
+  const dead = open()
+  await die(dead)
+  await eventually('the end of the killed build', () => processesNaming(temp).every((line) => !line.includes('bake')))
+  forge.end(dead.runId)
+  const failing = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` }, env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url } })
+  jobs.push(failing)
+  const main = await failing.main(inputs())
+  expect([main.code, main.errors]).toEqual([1, [expect.stringContaining('RUN false failed')]])
+  expect(main.log).toMatch(new RegExp(`Removed from \\S+ what runs that are over had left there: .*-${dead.runId}-1-0`))
+  await failing.post()
+  for (const job of [dead, failing]) expect(await leftovers(farm, job)).toEqual([])
+})
