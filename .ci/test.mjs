@@ -1,7 +1,9 @@
-// Runs the unit tests, then the farm's and the end-to-end tests one after the other: they share the farm's machines.
+// Runs the farm's and the end-to-end tests one after the other, since they share the farm's machines; and the unit tests with
+// what these leave of the processors. What the unit tests say is told at the end.
 // Arguments go to jest, for example a path or -t NAME.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,11 +14,11 @@ const results = mkdtempSync(join(tmpdir(), 'mab-test-'))
 const env = { ...process.env, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --no-warnings` }
 const args = process.argv.slice(2)
 
-function jest(project, command, ...more) {
+async function jest(project, command, output, ...more) {
   const file = join(results, `${project}.json`)
   const all = [bin('jest'), '--config', join(root, '.ci/jest.config.mjs'), '--selectProjects', project, '--passWithNoTests', '--json', '--outputFile', file, ...more, ...args]
   const [head, ...rest] = [...command, process.execPath, ...all]
-  const { status } = spawnSync(head, rest, { cwd: root, stdio: ['ignore', 2, 2], env })
+  const [status] = await once(spawn(head, rest, { cwd: root, stdio: ['ignore', output, output], env }), 'close')
   try {
     const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(readFileSync(file, 'utf8'))
     const broken = numFailedTests === 0 && (status !== 0 || numFailedTestSuites > 0) ? 1 : 0
@@ -27,8 +29,11 @@ function jest(project, command, ...more) {
 }
 
 try {
-  const unit = jest('unit', [])
-  const e2e = jest('e2e', [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--'], '--runInBand')
+  const log = join(results, 'unit.log')
+  const output = openSync(log, 'w')
+  const [unit, e2e] = await Promise.all([jest('unit', ['nice', '-n', '19'], output), jest('e2e', [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--'], 2, '--runInBand')])
+  closeSync(output)
+  process.stderr.write(readFileSync(log, 'utf8'))
   const sum = (name) => unit[name] + e2e[name]
   console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`)
   process.exitCode = sum('failed') === 0 && sum('passed') > 0 ? 0 : 1
