@@ -120,9 +120,9 @@ const ofNodes: readonly Case[] = [
     phase: 'build', name: 'the last machine that is left goes off', inputs: () => ({ fallback: 'node' }), during: inOrder(talks, ({ node }) => node.kill()), after: ({ node }) => node.revive(),
     headline: /^(The connection to node \S+ ended|Node \S+ was lost) during the build of linux\/amd64$/, says: /linux\/amd64 has no other place:[^]*node: no other node that can be used/,
   },
-  { phase: 'post', name: 'a connection that has ended', after: killSsh },
-  { phase: 'post', name: 'a container that is gone', after: ({ node }) => node.exec(`docker rm -f -v $(${builders})`) },
-  { phase: 'post', name: 'a machine that is off', after: ({ node }) => node.kill(), postWarns: /^The builder on \S+ could not be removed: .*docker rm -f/, last: async ({ node }) => { await node.revive(); await node.exec(`docker rm -f -v $(docker ps -aq); docker volume rm $(docker volume ls -q)`) } },
+  { phase: 'post', name: 'a connection that has ended', inputs: () => ({ use: 'true' }), after: killSsh },
+  { phase: 'post', name: 'a container that is gone', inputs: () => ({ use: 'true' }), after: ({ node }) => node.exec(`docker rm -f -v $(${builders})`) },
+  { phase: 'post', name: 'a machine that is off', inputs: () => ({ use: 'true' }), after: ({ node }) => node.kill(), postWarns: /^The builder on \S+ could not be removed: .*docker rm -f/, last: async ({ node }) => { await node.revive(); await node.exec(`docker rm -f -v $(docker ps -aq); docker volume rm $(docker volume ls -q)`) } },
 ]
 
 /** Troubles of the registry, each aimed at one image. */
