@@ -15,6 +15,7 @@ let jobs: Job[] = []
 
 /** On which machine of the farm each pod of the job runs. */
 const podsOf = async (job: Job) => (await Promise.all(Object.entries(farm.nodes).map(async ([name, node]) => (await node.containers()).filter((one) => one.name.includes(job.runId)).map((one) => `${name} ${one.name.replace(/^\/?mab-\w+-\w+-\w+-\w+-(\d+)-.*/, '$1')}`)))).flat().sort()
+const podNames = async () => (await Promise.all(Object.values(farm.nodes).map(async (node) => await node.containers()))).flat().map(({ id, name }) => `${id} ${name}`)
 const inCluster = async () => [...(await cluster.names()), ...(await cluster.names('builds'))]
 const inputs = (more: Readonly<Record<string, string>> = {}) => ({ driver: 'kubernetes', platforms: 'linux/amd64,linux/arm64', 'driver-opts': `image=${farm.images.buildkit}`, image: freshImage(farm), tags: 'v1', ...more })
 
@@ -93,6 +94,9 @@ test('a builder that somebody has made in a cluster: its pod is used, and stays'
     if (status !== 0) throw new Error(`buildx ${args.join(' ')}: ${stderr}`)
   }
   buildx('create', '--name', 'warm', '--driver', 'kubernetes', '--node', 'warm0', '--driver-opt', `image=${farm.images.buildkit},namespace=builds`, '--platform', 'linux/amd64')
+  buildx('inspect', '--bootstrap', 'warm')
+  const before = await podNames()
+  expect(before).toHaveLength(1)
   try {
     const main = await job.main({ image: freshImage(farm), tags: 'v1', cache: 'off', builder: 'warm' })
     expect(main.code === 0 ? '' : main.log).toBe('')
@@ -100,6 +104,7 @@ test('a builder that somebody has made in a cluster: its pod is used, and stays'
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
     expect(await inCluster()).toEqual(['deployment.apps/warm0'])
+    expect(await podNames()).toEqual(before)
   } finally {
     buildx('rm', '--force', 'warm')
   }

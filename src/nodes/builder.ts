@@ -4,7 +4,6 @@ import type { Journal } from '../journal.ts'
 import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { dropContainer } from './engine.ts'
-import { withOwnLabel } from './kubernetes.ts'
 import type { Node } from './node.ts'
 import { containerPrefix } from '../reap/names.ts'
 
@@ -99,7 +98,7 @@ function instanceNode(node: Node, name: string): Record<string, unknown> {
       const [os = '', architecture = '', variant] = platform.split('/')
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
-    DriverOpts: node.driver === 'docker-container' ? spec.driverOpts : node.driver === 'kubernetes' ? withOwnLabel(spec.driverOpts) : (node.remote?.driverOpts ?? {}),
+    DriverOpts: node.remote?.driverOpts ?? (own ? spec.driverOpts : {}),
     // What setup-buildx-action lets its daemons permit; a build gets it only by `allow`.
     Flags: spec.daemon !== undefined ? spec.buildkitdFlags : own ? ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', ...spec.buildkitdFlags] : [],
     ...(own && spec.buildkitdConfig !== '' && { Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }) }),

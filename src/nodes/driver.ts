@@ -1,5 +1,6 @@
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
 import { formatEndpoint, isBuildkitd } from './endpoint.ts'
+import { isTrue } from './kubernetes.ts'
 import type { Endpoint, NodeSpec } from './node-spec.ts'
 
 const input = 'driver'
@@ -52,7 +53,7 @@ export function checkEmbedded(driver: '' | Driver, nodes: readonly NodeSpec[], t
 export function checkPods(nodes: readonly NodeSpec[], text: (input: string) => string, report: Report): void {
   const pods = nodes.filter(({ endpoint }) => endpoint.kind === 'kubernetes')
   if (pods.length === 0) return
-  const rootless = pods.find(({ driverOpts }) => /^(1|t|true)$/i.test(driverOpts['rootless'] ?? ''))
+  const rootless = pods.find(({ driverOpts }) => isTrue(driverOpts['rootless']))
   for (const name of rootless ? ['buildkitd-config-inline', 'registries', 'cgroup-parent'].filter((one) => text(one) !== '') : []) {
     report({ input: name, expected: 'has no effect with `rootless=true`, whose buildkitd does not read the configuration that buildx gives its pod: leave one of the two out' })
   }

@@ -53,7 +53,8 @@ function plainPairs(text = ''): string {
   return text.replace(/^"|"$/g, '')
 }
 
-function isTrue(text = ''): boolean {
+/** As buildx reads options. */
+export function isTrue(text = ''): boolean {
   return /^(1|t|true)$/i.test(text)
 }
 
@@ -65,7 +66,7 @@ export function clusterEndpoint(kubeconfig: string | undefined): string {
   return `kubernetes:///${kubeconfig === undefined ? '' : `?${String(new URLSearchParams({ kubeconfig }))}`}`
 }
 
-/** PURE: the options of a pod with one more label, which shows in the cluster whose it is. */
+/** PURE: the options of a pod with one more label, which shows in the cluster whose it is. Buildx looks for pods by all their labels: not for those that are there already. */
 export function withOwnLabel(options: NodeDraft['driverOpts']): NodeDraft['driverOpts'] {
   const labels = plainPairs(options['labels']).split(',').filter((pair) => pair !== '')
   return { ...options, labels: [...labels.filter((pair) => !pair.startsWith(`${ownLabel}=`)), `${ownLabel}=multiarch-build`].join(',') }

@@ -17,7 +17,7 @@ import type { NodeSpec } from './node-spec.ts'
 import type { Node } from './node.ts'
 import { describeTarget, type SshTarget } from './ssh-config.ts'
 import { formatEndpoint } from './endpoint.ts'
-import { clusterEndpoint, nativeInCluster } from './kubernetes.ts'
+import { clusterEndpoint, nativeInCluster, withOwnLabel } from './kubernetes.ts'
 import { relayedSocket, startEngineRelay } from './relay.ts'
 import { openTcp } from './tcp.ts'
 import { askShell, openTunnel, type Tunnel } from './tunnel.ts'
@@ -113,7 +113,7 @@ async function openNode({ spec, key, agent, ownAgent, dir, workspace }: NodeRequ
     case 'kubernetes': {
       const problem = findKubeconfig(endpoint.kubeconfig ?? '', workspace)
       if (problem !== '') throw new Failure('node', `The cluster of ${spec.name} cannot be reached from this job`, problem)
-      return { spec, driver: 'kubernetes', socket: '', platforms: spec.platforms, native: nativeInCluster(spec.platforms, spec.driverOpts), remote: { endpoint: clusterEndpoint(endpoint.kubeconfig), driverOpts: spec.driverOpts }, took: 0 }
+      return { spec, driver: 'kubernetes', socket: '', platforms: spec.platforms, native: nativeInCluster(spec.platforms, spec.driverOpts), remote: { endpoint: clusterEndpoint(endpoint.kubeconfig), driverOpts: spec.daemon === undefined ? withOwnLabel(spec.driverOpts) : spec.driverOpts }, took: 0 }
     }
     case 'ssh': {
       const remote = endpoint.socket ?? usual
