@@ -94,26 +94,22 @@ async function removeContainers(entries: readonly Entry[], dir: string, log: Log
   const pods = entries.filter((entry) => entry.kind === 'pod').filter(({ name }) => !removed.has(name))
   const locks = entries.filter((entry) => entry.kind === 'lock')
   const seats = entries.filter((entry) => entry.kind === 'seat')
+  const removeBuilder = async (node: string, container: string, byHand: string, remove: () => Promise<void>): Promise<void> => {
+    try {
+      await remove()
+      journal.note({ kind: 'removed', container })
+      log.info(`Removed the builder on ${node}.`)
+    } catch (error) {
+      log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. ${byHand} removes it.`)
+    }
+  }
   await Promise.all([
-    ...containers.map(async ({ node, socket, container, volume }) => {
-      try {
-        await overTunnel(socket, tunnels, () => removeContainer(socket, container, volume, engineDeadline))
-        journal.note({ kind: 'removed', container })
-        log.info(`Removed the builder on ${node}.`)
-      } catch (error) {
-        log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. There, \`docker rm -f ${container} && docker volume rm ${volume}\` removes it.`)
-      }
-    }),
-    ...pods.map(async (pod) => {
-      const { node, name } = pod
-      try {
-        await removePod(pod, dir, clusterDeadline)
-        journal.note({ kind: 'removed', container: name })
-        log.info(`Removed the builder on ${node}.`)
-      } catch (error) {
-        log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. In its cluster and namespace, \`kubectl delete deployment/${name} configmap/${name}-config --ignore-not-found\` removes it.`)
-      }
-    }),
+    ...containers.map(async ({ node, socket, container, volume }) =>
+      await removeBuilder(node, container, `There, \`docker rm -f ${container} && docker volume rm ${volume}\``, () => overTunnel(socket, tunnels, () => removeContainer(socket, container, volume, engineDeadline))),
+    ),
+    ...pods.map(async (pod) =>
+      await removeBuilder(pod.node, pod.name, `In its cluster and namespace, \`kubectl delete deployment/${pod.name} configmap/${pod.name}-config --ignore-not-found\``, () => removePod(pod, dir, clusterDeadline)),
+    ),
     // Others wait for a lost lock for a while and then take it, and a lost seat is the reaper's: nobody needs to hear of them.
     ...locks.map(async ({ socket, daemon, holder }) => await overTunnel(socket, tunnels, () => releaseLock(socket, daemon, holder)).catch(() => undefined)),
     ...seats.map(async ({ socket, volume }) => await overTunnel(socket, tunnels, () => dropVolume(socket, volume, engineDeadline)).catch(() => undefined)),

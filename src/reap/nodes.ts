@@ -36,13 +36,10 @@ const deadline = 15_000
  * @param dir our private directory
  */
 export async function reapNodes(nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[], liveness: Liveness, { self, dir }: { readonly self: string; readonly dir: string }): Promise<Reaped[]> {
-  const engines = nodes.filter(({ driver }) => driver === 'docker-container')
-  const pods = nodes.filter(({ driver }) => driver === 'kubernetes')
   // Two lines of `nodes` may name one engine, and many one cluster.
-  return await Promise.all([
-    ...[...new Map(engines.map((node) => [node.socket, node])).values()].map(async ({ socket, spec }) => reapEngine(socket, spec, { liveness, self })),
-    ...[...new Map(pods.map((node) => [`${formatEndpoint(node.spec.endpoint)} ${node.spec.driverOpts['namespace'] ?? ''}`, node])).values()].map(async ({ spec }) => await reapCluster(spec, liveness, dir)),
-  ])
+  const placeOf = ({ driver, socket, spec }: (typeof nodes)[number]) => (driver === 'kubernetes' ? `${formatEndpoint(spec.endpoint)} ${spec.driverOpts['namespace'] ?? ''}` : socket)
+  const places = new Map(nodes.filter(({ driver }) => driver !== 'remote').map((node) => [placeOf(node), node]))
+  return await Promise.all([...places.values()].map(async ({ driver, socket, spec }) => (driver === 'kubernetes' ? await reapCluster(spec, liveness, dir) : await reapEngine(socket, spec, { liveness, self }))))
 }
 
 async function reapEngine(socket: string, { name: node, driverOpts }: Node['spec'], { liveness, self }: { readonly liveness: Liveness; readonly self: string }): Promise<Reaped> {
