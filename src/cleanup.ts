@@ -8,6 +8,7 @@ import { openPackages, type PackagesWorld } from './packages/open.ts'
 import { removeOwn } from './packages/own.ts'
 import { ownByRepository, tellOutcomes, type OwnIn, type Told } from './packages/own-report.ts'
 import { releaseLock } from './reap/lock.ts'
+import { removeOwnProbes } from './reap/probes.ts'
 import { openClients } from './registry/clients.ts'
 import { formatRepository } from './registry/reference.ts'
 import type { Log } from './sys/log.ts'
@@ -62,7 +63,9 @@ async function undo(request: CleanupRequest): Promise<void> {
   await endProcessesOf(dir, '--metadata-file')
   const entries = readJournal(dir).reverse()
   // Agents and connections have done their work by then, and need not wait for the registry.
-  const leaveNodes = removeContainers(entries, dir, log).then(async () => await endProcessesOf(dir).catch(() => undefined))
+  const leaveNodes = removeContainers(entries, dir, log)
+    .then(async () => await removeCutOff(entries, request))
+    .then(async () => await endProcessesOf(dir).catch(() => undefined))
   await Promise.all([deleteImages(entries, request), leaveNodes])
 }
 
@@ -116,16 +119,30 @@ async function removeContainers(entries: readonly Entry[], dir: string, log: Log
   ])
 }
 
+/** What buildx left where it was ended while it booted a daemon. The reaper comes for what stays. */
+async function removeCutOff(entries: readonly Entry[], { dir, began, log }: CleanupRequest): Promise<void> {
+  const journal = openJournal(dir)
+  const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
+  const booted = new Set(entries.flatMap((entry) => (entry.kind === 'booted' ? [entry.container] : [])))
+  const cutOff = entries.filter((entry) => entry.kind === 'boots').filter(({ container }) => !booted.has(container))
+  const remove = async ({ node, socket, container, image }: (typeof cutOff)[number]): Promise<void> => {
+    const outcomes = await overTunnel(socket, tunnels, () => removeOwnProbes(socket, { image, began, deadline: engineDeadline }))
+    journal.note({ kind: 'booted', container })
+    outcomes.forEach(({ name, error }) => log.debug(`${node}: ${error ?? `removed ${name}, which buildx had left`}`))
+  }
+  await Promise.all(cutOff.map(async (entry) => await remove(entry).catch((error: unknown) => log.debug(`${entry.node}: ${messageOf(error)}`))))
+}
+
 /** What an engine is asked for, over the connection that is there or another like it. */
-async function overTunnel(socket: string, tunnels: readonly Extract<Entry, { kind: 'tunnel' | 'relay' }>[], ask: () => Promise<void>): Promise<void> {
-  await ask().catch(async (first: unknown) => {
+async function overTunnel<T>(socket: string, tunnels: readonly Extract<Entry, { kind: 'tunnel' | 'relay' }>[], ask: () => Promise<T>): Promise<T> {
+  return await ask().catch(async (first: unknown) => {
     const tunnel = tunnels.find(({ local }) => local === socket)
     // An engine that answered, if only with an error, would answer no better over another connection.
     if (!tunnel || !(first instanceof EngineError && first.status === 0)) throw first
     const under = tunnel.kind === 'relay' ? tunnels.findLast(({ kind, config }) => kind === 'tunnel' && config === tunnel.config) : tunnel
     if (under) await reconnect(under)
     if (tunnel.kind === 'relay') await startRelay(tunnel)
-    await ask()
+    return await ask()
   })
 }
 

@@ -8,6 +8,9 @@ export type Entry =
   | { readonly kind: 'container'; readonly node: string; readonly socket: string; readonly container: string; readonly volume: string }
   /** A Deployment and its ConfigMaps in a cluster, of this name: buildx, with the instance of this name in our directory, removes them. */
   | { readonly kind: 'pod'; readonly node: string; readonly name: string; readonly buildx: string; readonly kubeconfig: string }
+  /** buildx begins to boot the daemon of this image on the engine behind `socket`; `booted` follows unless that was cut off, and once a post step has looked. */
+  | { readonly kind: 'boots'; readonly node: string; readonly socket: string; readonly container: string; readonly image: string }
+  | { readonly kind: 'booted'; readonly container: string }
   /** Such a container or pod is gone: a post step that is killed later, and run again, need not ask for it without its keys. */
   | { readonly kind: 'removed'; readonly container: string }
   /** The lock of a kept daemon, held while this run boots it: a volume that bears the holder's label. */
@@ -26,6 +29,8 @@ export type Entry =
 const fields: Record<Entry['kind'], readonly string[]> = {
   container: ['node', 'socket', 'container', 'volume'],
   pod: ['node', 'name', 'buildx', 'kubeconfig'],
+  boots: ['node', 'socket', 'container', 'image'],
+  booted: ['container'],
   removed: ['container'],
   lock: ['node', 'socket', 'daemon', 'holder'],
   seat: ['node', 'socket', 'volume'],

@@ -91,7 +91,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
     admission.heed()
     reaper.begin()
   }
-  const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, fallback: inputs.fallback, emit: log.lines, log, onPush, onBegun })
+  const { results: lanes, notes: moves } = await buildLanes({ ...calls, lanes: plan.lanes, pool: ready.pool, builder, journal, fallback: inputs.fallback, emit: log.lines, log, onPush, onBegun })
   const leaving = leave()
   removeSecrets(dir)
   signal.throwIfAborted()

@@ -7,29 +7,32 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { removeProbes } from '../../src/reap/probes.ts'
-import { attachFarm, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './world.ts'
 
 // buildx itself makes the probe here: what it is like may change with its version.
 let farm: Farm
 let dir: string
 let server: Server
-let buildx: ChildProcess | undefined
 let socket: string
-let killed = false
+let buildx: ChildProcess | undefined
+/** What is to be dead before anything is started on the engine. */
+let victim: ChildProcess | undefined
+/** Of the engine's clock, in milliseconds. */
+let ahead = 0
 
-/** The engine as buildx sees it: before anything is started on it, buildx is dead. Its clock is eleven minutes ahead. */
+/** The engine as buildx sees it. */
 function relay(asked: IncomingMessage, answer: ServerResponse): void {
   const { method, headers, url: path = '' } = asked
   if (path.endsWith('/start')) {
-    killed = buildx?.kill('SIGKILL') ?? false
-    answer.destroy()
+    victim?.kill('SIGKILL')
+    if (victim === buildx) answer.destroy()
     return
   }
   const onward = request({ socketPath: farm.nodes.amd.dockerSocket, method, path, headers }, (answered) => {
     if (path === '/info') {
       void text(answered).then((body) => {
         const info = JSON.parse(body) as { SystemTime: string }
-        answer.end(JSON.stringify({ ...info, SystemTime: new Date(Date.parse(info.SystemTime) + 11 * 60_000).toISOString() }))
+        answer.end(JSON.stringify({ ...info, SystemTime: new Date(Date.parse(info.SystemTime) + ahead).toISOString() }))
       })
       return
     }
@@ -59,15 +62,35 @@ test('what buildx leaves where it is killed before it makes a daemon is found by
   const before = { containers: await amd.containers(), volumes: await amd.volumes() }
   const env = { ...process.env, BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: dir }
   buildx = spawn(farm.tools.buildx, ['create', '--name', 'killed', '--driver', 'docker-container', '--driver-opt', `image=${farm.images.buildkit}`, '--bootstrap', `unix://${socket}`], { env, stdio: 'ignore' })
-  await once(buildx, 'exit')
-  expect(killed).toBe(true)
+  victim = buildx
+  const [, signal] = (await once(buildx, 'exit')) as [unknown, NodeJS.Signals | null]
+  expect(signal).toBe('SIGKILL')
   const [probe, ...more] = (await amd.containers()).filter(({ id }) => !before.containers.some((one) => one.id === id))
   expect(probe).toMatchObject({ state: 'created' })
   expect(more).toEqual([])
 
+  ahead = 11 * 60_000
   expect(await removeProbes(amd.dockerSocket, farm.images.buildkit, 15_000)).toEqual([])
   expect(await removeProbes(socket, 'acme/other:1', 15_000)).toEqual([])
   expect(await removeProbes(socket, farm.images.buildkit, 15_000)).toEqual([{ name: probe?.name }])
   expect(await amd.containers()).toEqual(before.containers)
   expect(await amd.volumes()).toEqual(before.volumes)
+})
+
+test('where a run is killed at that moment, its post step removes it', async () => {
+  const { amd } = farm.nodes
+  ahead = 0
+  const job = farmJob(farm, { env: { DOCKER_HOST: `unix://${socket}` } })
+  try {
+    const main = job.start(farmInputs(farm, { nodes: 'linux/amd64 = local', image: freshImage(farm) }))
+    victim = main.process
+    const { code, log } = await main.result
+    expect([code, log]).toEqual([137, log])
+    expect(await amd.containers()).toMatchObject([{ state: 'created' }])
+    const post = await job.post()
+    expect([post.code, post.errors, post.warnings, post.log]).toEqual([0, [], [], post.log])
+    expect(await leftovers(farm, job)).toEqual([])
+  } finally {
+    job.end()
+  }
 })

@@ -1,3 +1,4 @@
+import type { Journal } from '../journal.ts'
 import type { Builder } from '../nodes/builder.ts'
 import { pingDaemon } from '../nodes/engine.ts'
 import type { Pool } from '../nodes/pool.ts'
@@ -15,6 +16,7 @@ export interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lo
   readonly lanes: readonly Lane[]
   readonly pool: Pool
   readonly builder: Builder
+  readonly journal: Journal
   readonly fallback: readonly FallbackWord[]
   readonly log: Log
   /** Called once when on every node a build has begun, or has ended before: daemons boot no more. */
@@ -87,16 +89,25 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
   return { results, notes }
 }
 
-async function buildWatched(request: Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'onProgress'> & { readonly builder: Builder }, lane: Lane): Promise<LaneResult> {
+async function buildWatched(request: Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'onProgress'> & Pick<LanesRequest, 'builder' | 'journal'>, lane: Lane): Promise<LaneResult> {
   const stop = new AbortController()
   const { node } = lane
+  const { journal, signal } = request
   try {
     const builder = request.builder.lane(node, lane.targets.map(({ platform }) => platform))
     const container = request.builder.container(node)
+    if (container !== undefined) journal.note({ kind: 'boots', node: node.spec.name, socket: node.socket, container, image: node.spec.driverOpts['image'] ?? '' })
+    let booted = container === undefined
+    const emit: LaneRequest['emit'] = (lines) => {
+      // Of a boot that is cut off, buildx tells that it was.
+      if (!booted && !signal.aborted && container !== undefined) journal.note({ kind: 'booted', container })
+      booted ||= !signal.aborted
+      return request.emit(lines)
+    }
     let heard = performance.now()
     const daemon = container === undefined ? undefined : { ping: (deadline: number) => pingDaemon(node.socket, container, deadline), heard: () => heard }
     const lost = watchNode({ node, stop: stop.signal, ...(daemon && { daemon }) })
-    return await buildLane({ ...request, lane, builder, lost, onProgress: () => (heard = performance.now()) })
+    return await buildLane({ ...request, emit, lane, builder, lost, onProgress: () => (heard = performance.now()) })
   } finally {
     stop.abort()
   }

@@ -2,9 +2,13 @@ import { callEngine, EngineError } from '../nodes/engine.ts'
 import { asList, asRecord, asText } from '../plan/json.ts'
 import { readOwner } from './names.ts'
 import { messageOf } from '../report/message.ts'
+import { sleep } from '../sys/time.ts'
 
 /** Between its create and its start is a moment; whoever made one so old is gone, or waits for an engine that hangs. */
 const staleProbe = 10 * 60_000
+/** Of a run that is over, one that is not started look after look never will be: for two seconds. */
+const looks = 5
+const betweenLooks = 500
 
 export interface ProbeOutcome {
   /** As the engine named it: `/kind_curie` is `kind_curie`. */
@@ -23,37 +27,69 @@ export interface ProbeOutcome {
 export async function removeProbes(socket: string, image: string | undefined, deadline: number): Promise<ProbeOutcome[]> {
   try {
     const { suspects, images } = await findSuspects(socket, deadline)
-    if (image !== undefined) images.add(image)
-    const outcomes = await Promise.all(suspects.map(async (id) => removeIfProbe(socket, id, { images, deadline })))
-    return outcomes.flat()
+    return await removeAll(socket, suspects.filter(({ age }) => age > staleProbe), { images: images.add(image ?? ''), deadline })
   } catch (error) {
     return [{ name: 'what buildx left', error: messageOf(error) }]
   }
 }
 
-/** Ids of what may be a probe, and the images of our daemons. */
-async function findSuspects(socket: string, deadline: number): Promise<{ readonly suspects: readonly string[]; readonly images: Set<string> }> {
+/**
+ * The same for a run whose buildx has just been ended while it booted a daemon: what was made since it began (`began`, in
+ * milliseconds since the epoch by our clock) and is not started, look after look. An engine may still be making it at the
+ * first look. Other runs may be asking for GPUs, too; theirs are started in between.
+ *
+ * @throws EngineError
+ */
+export async function removeOwnProbes(socket: string, { image, began, deadline, pace = betweenLooks }: { readonly image: string; readonly began: number; readonly deadline: number; readonly pace?: number }): Promise<ProbeOutcome[]> {
+  const outcomes: ProbeOutcome[] = []
+  const seen = new Map<string, number>()
+  // One that is made at the third look is seen at the seventh for the fifth time.
+  for (let look = 1; look < 2 * looks; look++) {
+    const { suspects, images } = await findSuspects(socket, deadline)
+    // The engine tells whole seconds.
+    const young = suspects.filter(({ age }) => age < Date.now() - began + 1000)
+    young.forEach(({ id }) => seen.set(id, (seen.get(id) ?? 0) + 1))
+    const dead = young.filter(({ id }) => seen.get(id) === looks)
+    outcomes.push(...(await removeAll(socket, dead, { images: images.add(image), deadline })))
+    if (look >= looks / 2 && young.every(({ id }) => (seen.get(id) ?? 0) >= looks)) break
+    await sleep(pace)
+  }
+  return outcomes
+}
+
+interface Suspect {
+  readonly id: string
+  /** Milliseconds, by the engine's clock. */
+  readonly age: number
+}
+
+/** What may be a probe, and the images of our daemons. */
+async function findSuspects(socket: string, deadline: number): Promise<{ readonly suspects: readonly Suspect[]; readonly images: Set<string> }> {
   const [containers, info] = await Promise.all([callEngine(socket, 'GET', '/containers/json?all=1', deadline), callEngine(socket, 'GET', '/info', deadline)])
   const all = asList(containers).map(asRecord)
   const now = Date.parse(asText(asRecord(info)['SystemTime']))
   const daemons = all.filter((one) => asList(one['Names']).some((name) => readOwner(asText(name)) !== undefined))
   return {
-    suspects: all.filter((one) => mayBeProbe(one, now)).map((one) => asText(one['Id'])),
-    images: new Set(daemons.flatMap((one) => [asText(one['Image']), asText(one['ImageID'])]).filter((name) => name !== '')),
+    suspects: all.filter(mayBeProbe).map((one) => ({ id: asText(one['Id']), age: typeof one['Created'] === 'number' ? now - one['Created'] * 1000 : Number.NaN })),
+    images: new Set(daemons.flatMap((one) => [asText(one['Image']), asText(one['ImageID'])])),
   }
 }
 
 /** By what the list tells; the rest needs a question each. */
-function mayBeProbe({ State, Names, Created, Ports, HostConfig }: Record<string, unknown>, now: number): boolean {
+function mayBeProbe({ State, Names, Ports, HostConfig }: Record<string, unknown>): boolean {
   const [name, second] = asList(Names).map(asText)
   // Podman and Docker name what has no name alike.
   const unnamed = second === undefined && /^\/?[a-z]+_[a-z]+\d?$/.test(name ?? '')
-  return State === 'created' && unnamed && typeof Created === 'number' && now - Created * 1000 > staleProbe && asList(Ports).length === 0 && asRecord(HostConfig)['NetworkMode'] === 'none'
+  return State === 'created' && unnamed && asList(Ports).length === 0 && asRecord(HostConfig)['NetworkMode'] === 'none'
 }
 
 interface Known {
   readonly images: ReadonlySet<string>
   readonly deadline: number
+}
+
+async function removeAll(socket: string, suspects: readonly Suspect[], known: Known): Promise<ProbeOutcome[]> {
+  return (await Promise.all(suspects.map(async ({ id }) => await removeIfProbe(socket, id, known)))).flat()
 }
 
 async function removeIfProbe(socket: string, id: string, { images, deadline }: Known): Promise<ProbeOutcome[]> {
@@ -84,7 +120,7 @@ function isProbe(probe: Record<string, unknown>, images: ReadonlySet<string>): b
     host?.['AutoRemove'] === true &&
     host['NetworkMode'] === 'none' &&
     gpus.includes('gpu') &&
-    [asText(config?.['Image']), asText(probe['Image'])].some((image) => images.has(image) || isBuildKit(image))
+    [asText(config?.['Image']), asText(probe['Image'])].some((image) => image !== '' && (images.has(image) || isBuildKit(image)))
   )
 }
 

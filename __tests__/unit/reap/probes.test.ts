@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { removeProbes } from '../../../src/reap/probes.ts'
+import { removeOwnProbes, removeProbes } from '../../../src/reap/probes.ts'
 
 interface Container {
   name: string
@@ -28,14 +28,23 @@ let server: Server
 let containers: Map<string, Container>
 let asked: string[]
 let refuse: number
+/** Lists of containers asked for, and what happens before each is given. */
+let looks: number
+let onLook: () => void
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'engine-'))
   containers = new Map()
   asked = []
   refuse = 0
+  looks = 0
+  onLook = () => undefined
   server = createServer(({ method, url = '' }, answer) => {
     const say = (status: number, body: unknown) => answer.writeHead(status).end(JSON.stringify(body))
+    if (url.startsWith('/containers/json')) {
+      looks++
+      onLook()
+    }
     const id = /^\/containers\/([^/?]+)/.exec(url)?.[1] ?? ''
     const one = containers.get(id)
     if (method === 'DELETE') asked.push(url)
@@ -122,4 +131,50 @@ test('what cannot be removed is told, unless it was started or is gone', async (
   expect(await remove()).toEqual([])
   server.close()
   expect(await remove()).toMatchObject([{ name: 'what buildx left', error: expect.stringContaining('no answer') }])
+})
+
+describe('what an own run left that was ended while it booted', () => {
+  const own: Container = { ...probe, age: 3000 }
+  const removeOwn = async () => await removeOwnProbes(join(dir, 'sock'), { image: 'acme/own:1', began: Date.now() - 10_000, deadline: 5000, pace: 1 })
+
+  test.each(['moby/buildkit:buildx-stable-1', 'acme/own:1'])('goes once nobody can start it any more: %s', async (image) => {
+    containers.set('own', { ...own, image })
+    expect(await removeOwn()).toEqual([{ name: 'kind_curie' }])
+    expect(asked).toEqual(['/containers/own?v=1'])
+    expect(looks).toBe(5)
+  })
+
+  test('goes, too, where the engine is still making it at the first looks', async () => {
+    onLook = () => {
+      if (looks === 3) containers.set('own', { ...own, age: 0 })
+    }
+    expect(await removeOwn()).toEqual([{ name: 'kind_curie' }])
+    expect([...containers.keys()]).toEqual([])
+  })
+
+  test('other runs’ stay, which are started within some looks', async () => {
+    onLook = () => {
+      if (looks % 4 !== 1) return
+      containers.clear()
+      containers.set(`of run ${looks}`, own)
+    }
+    expect(await removeOwn()).toEqual([])
+    expect(asked).toEqual([])
+  })
+
+  test.each<[string, Partial<Container>]>([
+    ['was made before the run began', { age: 12_000 }],
+    ['has no age', { age: Number.NaN }],
+    ['is of another image', { image: 'acme/app:1' }],
+    ['runs something else', { entrypoint: ['/bin/sh'] }],
+  ])('what is like it and %s stays', async (_, differs) => {
+    containers.set('other', { ...own, ...differs })
+    expect(await removeOwn()).toEqual([])
+    expect(asked).toEqual([])
+  })
+
+  test('where there is nothing, nobody waits for it to be old', async () => {
+    expect(await removeOwn()).toEqual([])
+    expect(looks).toBe(3)
+  })
 })
