@@ -1,10 +1,10 @@
-// Runs the farm's and the end-to-end tests one after the other, since they share the farm's machines; and the unit tests with
-// what these leave of the processors. What the unit tests say is told at the end.
-// Arguments go to jest, for example a path or -t NAME.
+// Runs the farm's and the end-to-end tests on two farms, one file after the other on each, since these share its machines;
+// and the unit tests with what they leave of the processors. What the unit tests say is told at the end.
+// Arguments go to jest, for example a path or -t NAME: then there is one farm.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,6 +13,7 @@ const bin = (name) => join(root, 'node_modules/.bin', name)
 const results = mkdtempSync(join(tmpdir(), 'mab-test-'))
 const env = { ...process.env, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --no-warnings` }
 const args = process.argv.slice(2)
+const farms = args.length > 0 || availableParallelism() < 2 ? 1 : 2
 
 async function jest(project, command, output, ...more) {
   const file = join(results, `${project}.json`)
@@ -31,7 +32,7 @@ async function jest(project, command, output, ...more) {
 try {
   const log = join(results, 'unit.log')
   const output = openSync(log, 'w')
-  const [unit, e2e] = await Promise.all([jest('unit', ['nice', '-n', '19'], output), jest('e2e', [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--'], 2, '--runInBand')])
+  const [unit, e2e] = await Promise.all([jest('unit', ['nice', '-n', '19'], output), jest('e2e', [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--farms', String(farms), '--'], 2, '--maxWorkers', String(farms))])
   closeSync(output)
   process.stderr.write(readFileSync(log, 'utf8'))
   const sum = (name) => unit[name] + e2e[name]

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { attachFarm, farmVariable, leaveFarm, startFarm } from './farm.ts'
+import { attachFarm, farmVariable, leaveFarm, startFarm, tails } from './farm.ts'
 import type { Farm } from './farm.ts'
 import { leftovers, reapDead, reapFarm } from './reap.ts'
 import { say } from './say.ts'
@@ -11,7 +11,9 @@ const usage = `npm run farm -- <command>
   up                    bring a farm up and leave it running
   down                  remove every farm that is up, and whatever dead ones left
   status                what is running and how to use it
-  run -- <command>      run a command with a farm (the one that is up, or a fresh one that ends with it)
+  run [--farms <n>] -- <command>
+                        run a command with a farm (the one that is up, or a fresh one that ends with it), or with several,
+                        one for each worker of jest's
   tools                 install the tools only
   check                 say what dead farms left on this host; fails if anything
   fault <node> kill|revive|freeze|thaw|cut|mend|fill|unfill|wipe|stopEngine|startEngine|heal
@@ -35,7 +37,7 @@ async function main(name: string, rest: string[]): Promise<number> {
     case 'up': return await up()
     case 'down': return await down()
     case 'status': return await status()
-    case 'run': return await withFarm(rest[0] === '--' ? rest.slice(1) : rest)
+    case 'run': return await runWith(rest)
     case 'tools': return print(await ensureTools())
     case 'check': return await check()
     case 'fault': return await fault(rest)
@@ -52,23 +54,39 @@ async function up(): Promise<number> {
   return describe(await attachFarm())
 }
 
-/** `attachFarm()` in what the command runs finds the farm by the variable set here. */
-async function withFarm([program, ...argv]: string[]): Promise<number> {
-  if (!program) throw new Error(`run what?\n${usage}`)
+async function runWith(args: string[]): Promise<number> {
+  const farms = args[0] === '--farms' ? Number(args[1]) : 1
+  const rest = args[0] === '--farms' ? args.slice(2) : args
+  return await withFarms(farms, rest[0] === '--' ? rest.slice(1) : rest)
+}
+
+/** `attachFarm()` in what the command runs finds the farms by the variable set here. */
+async function withFarms(count: number, [program, ...argv]: string[]): Promise<number> {
+  if (!program || !(count > 0)) throw new Error(`run what?\n${usage}`)
   const running = (await liveFarms()).find(farm => farm.kind === 'up' && farm.ready)
   if (running) say(`using farm ${running.id}, which is up`)
-  const farm = running ? undefined : await startFarm()
-  const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, [farmVariable]: String(running?.id ?? farm?.id) } })
-  // A Ctrl-C reaches the command as well; the farm goes once that has ended.
+  const fresh = await startFarms(running ? count - 1 : count)
+  const ids = [...(running ? [running.id] : []), ...fresh.map(({ id }) => id)]
+  const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, [farmVariable]: ids.join(',') } })
+  // A Ctrl-C reaches the command as well; the farms go once that has ended.
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (status, signal) => resolve(status ?? (signal ? 1 : 0)))
   })
-  if (code !== 0) console.error((farm ?? (await attachFarm())).logs())
-  await farm?.stop()
+  if (code !== 0) for (const id of ids) console.error(tails(id))
+  await Promise.all(fresh.map(async farm => await farm.stop()))
   return code
+}
+
+async function startFarms(count: number): Promise<Farm[]> {
+  const started = await Promise.allSettled(Array.from({ length: count }, async () => await startFarm()))
+  const farms = started.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
+  const failed = started.find(one => one.status === 'rejected')
+  if (!failed) return farms
+  await Promise.all(farms.map(async farm => await farm.stop()))
+  throw failed.reason
 }
 
 async function down(): Promise<number> {

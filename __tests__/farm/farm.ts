@@ -33,13 +33,14 @@ export async function leaveFarm(options: FarmOptions = {}): Promise<Farm> {
   return await launch('up', options)
 }
 
-/** Holds the number of the farm to attach to. */
+/** Holds the number of the farm to attach to; of several, those of jest's workers in turn. */
 export const farmVariable = 'MULTIARCH_BUILD_FARM'
 
-/** The farm of `farm run`, or the one that `farm up` left running. It is not ours to stop. */
+/** The farm of `farm run`, or of its farms the one of this worker of jest's, or the one that `farm up` left running. It is not ours to stop. */
 export async function attachFarm(): Promise<Farm> {
-  const wanted = process.env[farmVariable]
-  const found = (await liveFarms()).find(farm => farm.ready && (wanted ? farm.id === Number(wanted) : farm.kind === 'up'))
+  const all = process.env[farmVariable]?.split(',') ?? []
+  const wanted = all[(Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % all.length]
+  const found = (await liveFarms()).find(farm => farm.ready && (wanted !== undefined ? farm.id === Number(wanted) : farm.kind === 'up'))
   if (!found) throw new Error('no farm is up: run npm run farm -- up')
   return clientFor(found, await ensureTools())
 }

@@ -30,20 +30,19 @@ export async function reapCluster({ name: node, endpoint, driverOpts }: NodeSpec
   const kubeconfig = endpoint.kind === 'kubernetes' ? endpoint.kubeconfig : undefined
   // What it keeps in the user's own directory else.
   const where = ['--cache-dir', join(dir, 'kubectl'), ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]), ...(namespace === '' ? [] : ['--namespace', namespace])]
-  const removed: string[] = []
+  let removed: string[] = []
   const failed: string[] = []
   try {
-    for (const found of await findOurs(where)) {
-      const { scope, runId, runAttempt } = found.owner
-      if (!(await liveness.isDead({ scope, runId, runAttempt, age: found.age }))) continue
-      try {
-        // The Deployment last: it is what they are found by.
-        if (found.configMaps.length > 0) await kubectl([...where, 'delete', 'configmap', ...found.configMaps, '--ignore-not-found'])
-        await kubectl([...where, 'delete', 'deployment', found.name, '--ignore-not-found', '--wait=false'])
-        removed.push(found.name)
-      } catch (error) {
-        failed.push(`${found.name}: ${messageOf(error)}`)
-      }
+    const ours = await findOurs(where)
+    const dead = (await Promise.all(ours.map(async (found) => ((await liveness.isDead({ ...found.owner, age: found.age })) ? [found] : [])))).flat()
+    const [names, configMaps] = [dead.map(({ name }) => name), dead.flatMap((one) => one.configMaps)]
+    try {
+      // The Deployments last: they are what the others are found by.
+      if (configMaps.length > 0) await kubectl([...where, 'delete', 'configmap', ...configMaps, '--ignore-not-found'])
+      if (names.length > 0) await kubectl([...where, 'delete', 'deployment', ...names, '--ignore-not-found', '--wait=false'])
+      removed = names
+    } catch (error) {
+      failed.push(`${names.join(', ')}: ${messageOf(error)}`)
     }
   } catch (error) {
     failed.push(/forbidden/i.test(messageOf(error)) ? 'the account of the kubeconfig may not `list` deployments, so nothing was looked for' : messageOf(error))
