@@ -1,6 +1,8 @@
 // Bundles each entry into dist/<entry>/. With --check: fails if the committed dist is not what the sources build.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { minify } from '@swc/core'
+import ncc from '@vercel/ncc'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,11 +10,28 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
 const entries = ['main', 'post', 'sweep', 'relay', 'cache'].filter((entry) => existsSync(join(root, `src/${entry}.ts`)))
+const options = { target: 'es2022', sourceMapRegister: false, minify: true, license: 'licenses.txt', quiet: true }
+// @actions/core reaches for its HTTP client, half of a bundle, only to ask for OIDC tokens, which nobody does here. Any
+// module without a HttpClient does in its place.
+const unused = { '@actions/http-client': 'node:http', '@actions/http-client/lib/auth': 'node:http' }
+
+async function bundle(entry, into) {
+  const { code, assets } = await ncc(join(root, `src/${entry}.ts`), { ...options, externals: entry === 'cache' ? {} : unused })
+  mkdirSync(into)
+  writeFileSync(join(into, 'index.js'), code)
+  for (const [name, { source }] of Object.entries(assets)) writeFileSync(join(into, name), name.endsWith('.js') ? await minified(source) : source)
+}
+
+// ncc leaves what is loaded later as it is.
+async function minified(source) {
+  return (await minify(String(source), { module: true, compress: true, mangle: true, format: { comments: false } })).code
+}
+
+process.chdir(root)
 // Whole bundles replace the old ones, or nothing does.
-const options = ['--target', 'es2022', '--no-source-map-register', '--minify', '--license', 'licenses.txt', '--quiet']
 const out = mkdtempSync(join(tmpdir(), 'mab-dist-'))
 try {
-  for (const entry of entries) execFileSync(join(root, 'node_modules/.bin/ncc'), ['build', `src/${entry}.ts`, '--out', join(out, entry), ...options], { cwd: root, stdio: 'inherit' })
+  for (const entry of entries) await bundle(entry, join(out, entry))
   if (process.argv.includes('--check')) {
     const { status, stdout } = spawnSync('diff', ['-rq', out, dist], { encoding: 'utf8' })
     if (status !== 0) {

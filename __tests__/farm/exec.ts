@@ -26,14 +26,14 @@ export async function run(command: string, args: string[], options: RunOptions =
   return stdout
 }
 
-/** Starts a long-lived process that is killed when this one dies; its output goes to a file. */
-export function daemon(command: string, args: string[], logFile: string, options: { cwd?: string; env?: NodeJS.ProcessEnv; ipc?: boolean } = {}): ChildProcess {
+/** Starts a long-lived process that is killed when this one dies; its output goes to a file, or with `pipes` only its errors. */
+export function daemon(command: string, args: string[], logFile: string, options: { cwd?: string; env?: NodeJS.ProcessEnv; pipes?: boolean } = {}): ChildProcess {
   const log = openSync(logFile, 'a')
   try {
     return spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
       cwd: options.cwd ?? '/',
       env: options.env ?? process.env,
-      stdio: options.ipc ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
+      stdio: options.pipes ? ['pipe', 'pipe', log] : ['ignore', log, log],
     })
   } finally {
     closeSync(log)

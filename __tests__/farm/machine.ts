@@ -2,13 +2,14 @@ import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chmod, copyFile, mkdir, readFile, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { freeze, killCgroups, makeCgroup } from './cgroups.ts'
 import type { Cgroup } from './cgroups.ts'
 import { startBuildkitd, startEngine, stopEngine } from './engine.ts'
 import type { Shell } from './engine.ts'
 import { run, tryRun, until } from './exec.ts'
 import type { Ran } from './exec.ts'
-import { childOf, runInside, spawnAgent, spawnInside, spawnMachine } from './namespaces.ts'
+import { childOf, runInside, spawnFront, spawnInside, spawnMachine } from './namespaces.ts'
 import { forget, plug, unplug } from './network.ts'
 import type { Ip } from './network.ts'
 import { linkName } from './places.ts'
@@ -40,7 +41,7 @@ export class Machine {
   private readonly seed: string
   private cgroup: Cgroup | undefined
   private outer: ChildProcess | undefined
-  private agent: ChildProcess | undefined
+  private front: ChildProcess | undefined
   private pid = 0
   private rttMs = 0
   private connections = 0
@@ -65,7 +66,7 @@ export class Machine {
   /** Everything on it ends at once, as if the power was cut. */
   async kill(): Promise<void> {
     const { id, name, ip } = this.options
-    this.agent?.kill('SIGKILL')
+    this.front?.kill('SIGKILL')
     if (this.cgroup) await freeze(this.cgroup.freezer, false).catch(() => undefined)
     await this.thawEngine()
     try { if (this.pid) process.kill(this.pid, 'SIGKILL') } catch { /* already gone */ }
@@ -163,7 +164,7 @@ export class Machine {
 
   setDelay(rttMs: number): void {
     this.rttMs = rttMs
-    if (this.agent?.connected) this.agent.send({ rttMs })
+    this.front?.stdin?.write(`${JSON.stringify({ rttMs })}\n`)
   }
 
   sshConnections(): number { return this.connections }
@@ -190,24 +191,25 @@ export class Machine {
     failed.catch(() => undefined)
     await Promise.race([failed, until(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 10_000, 5)])
     await plug(ip, id, name, address, this.pid)
-    this.agent = this.startAgent({ address, gateway, sshPorts: [sshPort, forbiddingPort], registryPorts }, join(logs, `${name}-agent.log`))
-    const ready = this.agentReady()
+    const ready = this.startFront(JSON.stringify({ address, gateway, sshPorts: [sshPort, forbiddingPort], registryPorts }))
     await Promise.race([failed, until(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 10_000, 5)])
     this.shell().spawn('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config'])
     await Promise.all([this.startEngine(), ready, buildkitd && this.startBuildkitd()])
   }
 
-  private startAgent(setup: object, log: string): ChildProcess {
-    const agent = spawnAgent(this.pid, this.cgroup, log, setup)
-    agent.on('message', (message: { connection?: number }) => { if (message.connection !== undefined) this.connections++ })
-    agent.on('error', () => undefined)
-    return agent
-  }
-
-  private async agentReady(): Promise<void> {
+  private async startFront(setup: string): Promise<void> {
+    const { name, logs, tools } = this.options
+    const front = spawnFront(this.pid, this.cgroup, join(logs, `${name}-front.log`), [tools.front, setup])
+    this.front = front
+    front.on('error', () => undefined)
+    front.stdin?.on('error', () => undefined)
     await new Promise<void>((resolve, reject) => {
-      this.agent?.on('message', (message: { ready?: boolean }) => { if (message.ready) resolve() })
-      this.agent?.once('exit', () => reject(new Error(`the network front of ${this.name} ended; see its log`)))
+      front.once('exit', () => reject(new Error(`the network front of ${name} ended; see its log`)))
+      if (front.stdout) createInterface(front.stdout).on('line', line => {
+        const { ready, connection } = JSON.parse(line) as { ready?: boolean; connection?: number }
+        if (connection !== undefined) this.connections++
+        if (ready) resolve()
+      })
     })
     if (this.rttMs) this.setDelay(this.rttMs)
   }

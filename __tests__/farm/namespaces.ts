@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Cgroup } from './cgroups.ts'
 import { daemon, tryRun } from './exec.ts'
 import type { Ran } from './exec.ts'
-import { here, projectRoot } from './places.ts'
+import { here } from './places.ts'
 
 const all = ['-m', '-u', '-i', '-n', '-p', '-C']
 const cleanEnvironment = ['env', '-i', 'HOME=/root', 'PATH=/opt/farm:/usr/sbin:/usr/bin']
@@ -23,12 +23,9 @@ export function spawnInside(pid: number, cgroup: Cgroup | undefined, log: string
   daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} ${all.join(' ')} -- ${cleanEnvironment.join(' ')} "$@"`, 'sh', ...command], log)
 }
 
-/** The machine's network front: on its network, but with the host's files, for it runs on the host's Node. */
-export function spawnAgent(pid: number, cgroup: Cgroup | undefined, log: string, setup: object): ChildProcess {
-  const env = { ...process.env }
-  delete env['NODE_OPTIONS']
-  const command = [process.execPath, '--import', 'tsx', join(here, 'agent.ts'), JSON.stringify(setup)]
-  return daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} -n -- "$@"`, 'sh', ...command], log, { ipc: true, env, cwd: projectRoot })
+/** The machine's network front: on its network, but a program of the host's. */
+export function spawnFront(pid: number, cgroup: Cgroup | undefined, log: string, command: string[]): ChildProcess {
+  return daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} -n -- "$@"`, 'sh', ...command], log, { pipes: true })
 }
 
 export async function runInside(pid: number, command: string): Promise<Ran> {

@@ -60,7 +60,7 @@ async function farmProcesses(): Promise<FarmProcess[]> {
     if (!/^\d+$/.test(name)) continue
     try {
       const what = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
-      const daemons = /machine-init\.sh|agent\.ts|supervisor\.ts|registry serve/.test(what) ? what : ''
+      const daemons = /machine-init\.sh|bin\/front|supervisor\.ts|registry serve/.test(what) ? what : ''
       const match = mark.exec(`${daemons}\n${readFileSync(`/proc/${name}/cgroup`, 'utf8')}`)
       const id = match?.[1] ?? match?.[2]
       if (id) found.push({ pid: Number(name), id: Number(id), what })

@@ -23,6 +23,8 @@ export interface Tools {
   buildctl: string
   buildkitd: string
   registry: string
+  /** The network front of a machine. */
+  front: string
   qemu: { arm64: string; arm: string }
   /** The file system of a machine: a Debian with an engine and an sshd. */
   rootfs: string
@@ -43,7 +45,7 @@ export async function ensureTools(): Promise<Tools> {
     if ((await tryRun('sh', ['-c', `command -v ${tool}`])).code !== 0) throw new Error(`the farm needs ${tool}, which this host lacks: install util-linux and openssh-client`)
   }
   const parts = {
-    go: part('go', ['go/go.mod', 'go/go.sum']), registry: part('registry', ['registry/go.mod', 'registry/go.sum']),
+    go: part('go', ['go/go.mod', 'go/go.sum']), registry: part('registry', ['registry/go.mod', 'registry/go.sum']), front: part('front', ['front/go.mod', 'front/main.go']),
     debian: join(cacheDir, `debian-${hash(['2', ...machinePackages])}`), busybox: join(cacheDir, `busybox-${hash(['1', ...foreign])}`),
   }
   if (!Object.values(parts).every(existsSync)) await locked(() => install(parts))
@@ -52,13 +54,13 @@ export async function ensureTools(): Promise<Tools> {
   return {
     dir: cacheDir, bin, plugins: join(parts.go, 'plugins'), rootfs,
     docker: join(bin, 'docker'), buildx: join(bin, 'buildx'), buildctl: join(bin, 'buildctl'), buildkitd: join(parts.go, 'bin/buildkitd'),
-    registry: join(parts.registry, 'bin/registry'),
+    registry: join(parts.registry, 'bin/registry'), front: join(parts.front, 'bin/front'),
     qemu: { arm64: join(rootfs, 'usr/bin/qemu-aarch64'), arm: join(rootfs, 'usr/bin/qemu-arm') },
     busybox: { amd64: join(rootfs, 'usr/bin/busybox'), arm64: join(parts.busybox, 'arm64'), armhf: join(parts.busybox, 'armhf'), i386: join(parts.busybox, 'i386') },
   }
 }
 
-interface Parts { go: string; registry: string; debian: string; busybox: string }
+interface Parts { go: string; registry: string; front: string; debian: string; busybox: string }
 
 async function install(parts: Parts): Promise<void> {
   let opened: Promise<Apt> | undefined
@@ -68,6 +70,7 @@ async function install(parts: Parts): Promise<void> {
     await whole(parts.debian, into => installDebian(apt, into))
     await whole(parts.busybox, into => installBusybox(apt, into))
     await whole(parts.registry, into => goBuild(apt, 'registry', into, 'the registry', 'about a minute'))
+    await whole(parts.front, into => goBuild(apt, 'front', into, 'the network of the machines', 'some seconds', '.'))
     await whole(parts.go, async into => {
       await goBuild(apt, 'go', into, 'buildx and buildkit', 'about 4 minutes')
       await makePath(into, parts.debian)
@@ -114,14 +117,14 @@ async function installBusybox(apt: () => Promise<Apt>, into: string): Promise<vo
   }
 }
 
-async function goBuild(apt: () => Promise<Apt>, name: string, into: string, what: string, time: string): Promise<void> {
+async function goBuild(apt: () => Promise<Apt>, name: string, into: string, what: string, time: string, target = 'tool'): Promise<void> {
   const module = join(into, 'module')
   await cp(join(here, 'tools', name), module, { recursive: true })
   const { go, env } = await findGo(apt)
   say(`building ${what} from Go modules, ${time} …`)
   const flags = `-s -w -X github.com/docker/buildx/version.Version=${buildxVersion} -X github.com/moby/buildkit/version.Version=${buildkitVersion}`
   await mkdir(join(into, 'bin'))
-  await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${join(into, 'bin')}/`, 'tool'], { cwd: module, env: { ...process.env, ...env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'auto', GOWORK: 'off' } })
+  await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${join(into, 'bin')}/`, target], { cwd: module, env: { ...process.env, ...env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'auto', GOWORK: 'off' } })
 }
 
 /** Any Go from 1.21 on fetches the toolchain that go.mod names; without one, Debian's is unpacked beside the tools. */

@@ -1,0 +1,3 @@
+module multiarch-build.test/farm/front
+
+go 1.22.0
