@@ -25,8 +25,16 @@ export interface Requested { method: string; path: string; status: number; time:
 
 export interface FaultProxy { faults: Fault[]; requests: Requested[]; listener(): Server }
 
+export interface ProxyOptions {
+  /** The registry itself. */
+  upstreamSocket: string
+  nameOf: (address: string) => string
+  /** Where on this host and port number a blob is to be fetched instead, if anywhere. */
+  elsewhere?: (path: string) => { port: number; path: string } | undefined
+}
+
 /** In front of a registry: keeps a log of what was asked, and misbehaves when told to. */
-export function faultProxy(upstreamSocket: string, nameOf: (address: string) => string): FaultProxy {
+export function faultProxy({ upstreamSocket, nameOf, elsewhere }: ProxyOptions): FaultProxy {
   const proxy: FaultProxy = { faults: [], requests: [], listener: () => createServer((req, res) => void handle(req, res)) }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -47,6 +55,12 @@ export function faultProxy(upstreamSocket: string, nameOf: (address: string) => 
         res.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(body)
         return
       }
+    }
+    const place = entry.method === 'GET' ? elsewhere?.(entry.path) : undefined
+    if (place) {
+      const { hostname } = new URL(`http://${req.headers.host ?? '127.0.0.1'}`)
+      res.writeHead(307, { location: `http://${hostname}:${place.port}${place.path}` }).end()
+      return
     }
     forward(req, res, upstreamSocket)
   }

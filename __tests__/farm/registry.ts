@@ -17,6 +17,8 @@ const htpasswd = `${registryUser.username}:$2b$05$abcdefghijklmnopqrstuuSnF5tLPq
 /** A registry of the farm as its supervisor runs it: the real one on a Unix socket, the fault proxy in front of it. */
 export interface RegistryServer {
   port: number
+  /** Where it has large layers fetched, if anywhere. */
+  layersPort: number | undefined
   fault(fault: Fault): void
   clearFaults(): void
   requests(): Requested[]
@@ -51,10 +53,17 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
   }
   await start()
   await fillRegistry(socket, images, auth)
-  const proxy = faultProxy(socket, options.nameOf)
+  // As the registries of the world do: what is large comes from elsewhere, and costs this host's processors next to nothing.
+  const layers = auth ? undefined : await serveLayers(options, data)
+  const elsewhere = (path: string): { port: number; path: string } | undefined => {
+    const hex = /^\/v2\/farm\/buildkit\/blobs\/sha256:([0-9a-f]{64})$/.exec(path)?.[1]
+    return hex !== undefined && layers ? { port: layers.port, path: `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data` } : undefined
+  }
+  const proxy = faultProxy({ upstreamSocket: socket, nameOf: options.nameOf, elsewhere })
   const port = await listen(proxy, options.gateway)
   return {
     port,
+    layersPort: layers?.port,
     fault: fault => { proxy.faults.push(fault) },
     clearFaults: () => { proxy.faults.length = 0 },
     requests: () => proxy.requests,
@@ -66,6 +75,16 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     stop: () => { child?.kill('SIGKILL') },
     start,
   }
+}
+
+/** Ends with the supervisor. */
+async function serveLayers({ name, dir, tools, gateway }: RegistryOptions, data: string): Promise<{ port: number }> {
+  const child = daemon(tools.front, ['serve', data, '127.0.0.1', gateway], join(dir, 'logs', `${name}-layers.log`), { pipes: true })
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('exit', () => reject(new Error(`what serves the layers of the ${name} ended; see its log`)))
+    child.stdout?.once('data', (line: Buffer) => resolve((JSON.parse(line.toString()) as { port: number }).port))
+  })
+  return { port }
 }
 
 /** The same port on loopback, for the host, and on the bridge, for the machines' relays. */

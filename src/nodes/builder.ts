@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Journal } from '../journal.ts'
 import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
-import { dropContainer } from './engine.ts'
+import { removeContainer } from './engine.ts'
 import type { Node } from './node.ts'
 import { containerPrefix } from '../reap/names.ts'
 
@@ -15,7 +15,7 @@ export interface Builder {
   lane(node: Node, platforms: readonly Platform[]): string
   /** The container of the node's daemon, where an engine runs it. */
   container(node: Node): string | undefined
-  /** Begins to remove the containers that are the run's own; the post step makes sure, and removes the rest. */
+  /** Begins to remove the containers that are the run's own, with their volumes; the post step makes sure, and removes the rest. */
   release(): void
 }
 
@@ -73,7 +73,8 @@ export function writeBuilders({ config, name, nodes, journal, kept, undo }: Buil
     },
     release() {
       for (const [{ driver, socket }, lane] of [...lanes].filter(([node]) => !kept.has(node))) {
-        if (driver === 'docker-container') void dropContainer(socket, `${containerPrefix}${lane}`, releaseDeadline).catch(() => undefined)
+        const container = `${containerPrefix}${lane}`
+        if (driver === 'docker-container') void removeContainer(socket, container, `${container}_state`, releaseDeadline).catch(() => undefined)
       }
     },
   }

@@ -14,6 +14,7 @@ const ours = new Set(['node', 'ssh', 'ssh-agent', 'buildx', 'docker-buildx'])
  */
 export async function endProcessesOf(dir: string, word = ''): Promise<void> {
   const pids = await findProcesses(dir, word)
+  if (pids.length === 0) return
   for (const pid of pids) trySignal(pid, 'SIGTERM')
   await waitUntilGone(pids, 1000)
   for (const pid of await findProcesses(dir, word)) trySignal(pid, 'SIGKILL')
@@ -88,8 +89,8 @@ interface Row {
 function readCommandLines(): Row[] {
   const rows = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => ({ pid: Number(name), uid: ownerOf(name), line: tryRead(`/proc/${name}/cmdline`) }))
-  return rows.filter(({ uid, line }) => uid === process.getuid?.() && ours.has(basename(line.split('\0')[0] ?? '')))
+    .map((name) => ({ pid: Number(name), line: tryRead(`/proc/${name}/cmdline`) }))
+  return rows.filter(({ pid, line }) => ours.has(basename(line.split('\0')[0] ?? '')) && ownerOf(pid) === process.getuid?.())
 }
 
 async function askPs(): Promise<Row[]> {
@@ -102,7 +103,7 @@ async function askPs(): Promise<Row[]> {
 }
 
 /** The directory's owner would not do: ssh-agent keeps its memory to itself, so its directory belongs to root. */
-function ownerOf(pid: string): number | undefined {
+function ownerOf(pid: number): number | undefined {
   const uid = /^Uid:\s+(\d+)/m.exec(tryRead(`/proc/${pid}/status`))?.[1]
   return uid === undefined ? undefined : Number(uid)
 }

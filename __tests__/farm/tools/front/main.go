@@ -4,6 +4,9 @@
 //
 // front '{"address":"10.0.0.11","gateway":"10.0.0.1","sshPorts":[22],"registryPorts":[5000]}': prints a JSON line when it
 // is ready and one for each connection to an sshd, reads lines like {"rttMs":50}, and ends with its standard input.
+//
+// front serve /a/directory 127.0.0.1 10.0.0.1: serves the files below, on one port of these addresses, which it prints as
+// a JSON line; also until its standard input ends.
 package main
 
 import (
@@ -13,6 +16,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"sync"
@@ -30,12 +34,17 @@ type setup struct {
 type event struct {
 	Ready      bool `json:"ready,omitempty"`
 	Connection int  `json:"connection,omitempty"`
+	Port       int  `json:"port,omitempty"`
 }
 
 // The round trip to pretend, in nanoseconds.
 var rtt atomic.Int64
 
 func main() {
+	if len(os.Args) > 4 && os.Args[1] == "serve" {
+		serve(http.FileServer(http.Dir(os.Args[2])), os.Args[3:])
+		return
+	}
 	var given setup
 	if err := json.Unmarshal([]byte(os.Args[1]), &given); err != nil {
 		log.Fatal(err)
@@ -68,6 +77,20 @@ func main() {
 			rtt.Store(int64(order.RttMs * float64(time.Millisecond)))
 		}
 	}
+}
+
+func serve(files http.Handler, hosts []string) {
+	port := 0
+	for _, host := range hosts {
+		listener, err := net.Listen("tcp", at(host, port))
+		if err != nil {
+			log.Fatal(err)
+		}
+		port = listener.Addr().(*net.TCPAddr).Port
+		go func() { log.Fatal(http.Serve(listener, files)) }()
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(event{Port: port})
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
 func at(host string, port int) string {
