@@ -57,7 +57,8 @@ beforeAll(async () => {
     },
   })
   const { host, username } = farm.privateRegistry
-  const running = job.start(farmInputs(farm, { image: `${host}/acme/secret`, username, password: password(), 'github-token': token, 'ssh-private-key': keys }))
+  // With `use` the daemons stay for later steps.
+  const running = job.start(farmInputs(farm, { image: `${host}/acme/secret`, username, password: password(), 'github-token': token, 'ssh-private-key': keys, use: 'true' }))
   seen = { argvs: new Set(), environments: new Set(), files: new Map(), open: new Set(), samples: 0 }
   const over = new AbortController()
   const sampling = sample(over.signal)
