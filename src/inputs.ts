@@ -208,7 +208,7 @@ async function readWhere({ text, env, report, isWrong }: Source, builders: Build
   const builder = text('builder')
   const nodes =
     builder === ''
-      ? await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver: driver === 'docker' ? 'docker-container' : driver }, report)
+      ? await readNodes(text('nodes'), { driverOpts, buildkitdConfig, buildkitdFlags, driver }, report)
       : readBuilder(builder, { text, platforms: readPlatforms('platforms', splitList(text('platforms')), () => undefined), report }, builders)
   if (builder === '') checkDriver(driver, nodes, text('nodes') !== '', report)
   checkEmbedded(driver, nodes, text, report)

@@ -40,7 +40,7 @@ export async function prepareBuild(request: PrepareRequest, { nodes, kept }: Rea
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
   writeScopedLogins(config, inputs.logins)
   writeSecrets(dir, settings.secrets)
-  const builder = writeBuilders({ config, name: holder, nodes, journal, kept, undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) } })
+  const builder = writeBuilders({ dir, name: holder, nodes, journal, kept, undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) } })
   // One that was made elsewhere is booted by the build, as it would be for anybody.
   const ours = [...kept].filter(([{ spec }]) => spec.daemon === undefined)
   await Promise.all(ours.map(([node, name]) => readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log })))

@@ -38,7 +38,10 @@ function readNode(node: unknown, number: number, defaultDriver: string, report: 
   }
   const text = (key: string): string | undefined => readText(node, key, report)
   const own = text('driver') ?? ''
-  const driver = own === '' ? defaultDriver : own
+  if (own === 'docker-container' && defaultDriver === 'docker') {
+    report({ input, given: `driver: ${own}`, expected: 'is a BuildKit beside the engine, and the step says `driver: docker`, the one inside it, for all: leave one of the two out' })
+  }
+  const driver = own !== '' ? own : defaultDriver === 'docker' ? 'docker-container' : defaultDriver
   if (driver !== '' && !drivers.includes(driver)) {
     report({ input, given: shorten(`driver: ${driver}`), expected: `is not understood: a Docker Engine is \`docker-container\`, a buildkitd \`remote\`, a cluster \`kubernetes\`${didYouMean(driver, drivers)}` })
   }

@@ -5,6 +5,7 @@ import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { removeContainer } from './engine.ts'
 import type { Node } from './node.ts'
+import { removePod } from './pods.ts'
 import { containerPrefix } from '../reap/names.ts'
 
 /** What buildx knows of our nodes: a builder with all of them for later steps, and a view of each node alone. */
@@ -15,13 +16,13 @@ export interface Builder {
   lane(node: Node, platforms: readonly Platform[]): string
   /** The container of the node's daemon, where an engine runs it. */
   container(node: Node): string | undefined
-  /** Begins to remove the containers that are the run's own, with their volumes; the post step makes sure, and removes the rest. */
+  /** Begins to remove the containers that are the run's own, with their volumes, and the pods; the post step makes sure, and removes the rest. */
   release(): void
 }
 
 export interface BuildersRequest {
-  /** `$BUILDX_CONFIG`. */
-  readonly config: string
+  /** The run's private directory; `buildx/` in it is `$BUILDX_CONFIG`. */
+  readonly dir: string
   /** Unique on every node, since it names the containers there. */
   readonly name: string
   readonly nodes: readonly Node[]
@@ -36,9 +37,11 @@ export interface BuildersRequest {
  * Writes buildx's instance files ourselves: no `create` dials anything, and every node can have a daemon
  * configuration of its own. The daemons are booted by the first build that needs them.
  */
-export function writeBuilders({ config, name, nodes, journal, kept, undo }: BuildersRequest): Builder {
+export function writeBuilders({ dir, name, nodes, journal, kept, undo }: BuildersRequest): Builder {
+  const config = join(dir, 'buildx')
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
   const lanes = new Map<Node, string>()
+  const podOf = ({ spec }: Node, lane: string) => ({ kind: 'pod', node: spec.name, name: lane, ...undo }) as const
   const views = new Set<string>()
   const add = (node: Node): string => {
     const lane = `${name}-${lanes.size}`
@@ -48,7 +51,7 @@ export function writeBuilders({ config, name, nodes, journal, kept, undo }: Buil
       const container = `${containerPrefix}${lane}`
       journal.note({ kind: 'container', node: node.spec.name, socket: node.socket, container, volume: `${container}_state` })
     }
-    if (node.driver === 'kubernetes' && daemon === undefined) journal.note({ kind: 'pod', node: node.spec.name, name: lane, ...undo })
+    if (node.driver === 'kubernetes' && daemon === undefined) journal.note(podOf(node, lane))
     writeInstance(config, lane, [{ node, name: daemon ?? lane }])
     return lane
   }
@@ -72,9 +75,10 @@ export function writeBuilders({ config, name, nodes, journal, kept, undo }: Buil
       return node.driver === 'docker-container' && daemon !== undefined ? `${containerPrefix}${daemon}` : undefined
     },
     release() {
-      for (const [{ driver, socket }, lane] of [...lanes].filter(([node]) => !kept.has(node))) {
+      for (const [node, lane] of [...lanes].filter(([node]) => !kept.has(node))) {
         const container = `${containerPrefix}${lane}`
-        if (driver === 'docker-container') void removeContainer(socket, container, `${container}_state`, releaseDeadline).catch(() => undefined)
+        if (node.driver === 'docker-container') void removeContainer(node.socket, container, `${container}_state`, releaseDeadline).catch(() => undefined)
+        if (node.driver === 'kubernetes') void removePod(podOf(node, lane), dir, releaseDeadline).catch(() => undefined)
       }
     },
   }
