@@ -12,6 +12,7 @@ import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 import { choosePrivateDir } from './sys/private-dir.ts'
 import { readHosts } from './sys/registry-hosts.ts'
+import './sys/listeners.ts'
 import './sys/umask.ts'
 import { messageOf } from './report/message.ts'
 

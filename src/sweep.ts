@@ -17,6 +17,7 @@ import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
+import './sys/listeners.ts'
 import './sys/umask.ts'
 import { messageOf } from './report/message.ts'
 

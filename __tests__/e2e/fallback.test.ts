@@ -40,7 +40,8 @@ describe('a node that cannot be used from the start', () => {
     const { amd, arm } = farm.nodes
     const badArm = `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}`
     const cases: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[], RegExp])[] = [
-      ['node', { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/amd64,linux/arm64 = ${arm.endpoint}` }, ['linux/amd64', 'linux/arm64'], /linux\/amd64 is built on 10[\d.]+ instead \(`fallback: node`\)/],
+      // Of two targets of a platform each of its nodes gets one.
+      ['node', { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/amd64,linux/arm64 = ${arm.endpoint}`, variants: '{one: {tag-suffix: ""}, two: {}}' }, ['linux/amd64', 'linux/arm64'], /linux\/amd64 (one|two) is built on 10[\d.]+ instead \(`fallback: node`\)/],
       ['local', { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/arm64 = ${arm.endpoint}` }, ['linux/amd64', 'linux/arm64'], /linux\/amd64 is built on local instead \(`fallback: local`\)/],
       ['emulate', { nodes: badArm }, ['linux/amd64', 'linux/arm64'], /linux\/arm64 is built on 10[\d.]+, a linux\/amd64 machine, under emulation, as `fallback: emulate` allows/],
       ['skip', { nodes: badArm }, ['linux/amd64'], /linux\/arm64 is left out, as `fallback: skip` says/],

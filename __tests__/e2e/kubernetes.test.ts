@@ -146,11 +146,13 @@ describe('what goes wrong', () => {
   test('a pod that dies in mid-build: what it should have built moves on', async () => {
     const job = open({ files: app(farm, ['RUN echo talking; sleep 4']) })
     const nodes = `linux/amd64 = kubernetes://\nlinux/amd64 = ${farm.nodes.arm.endpoint}`
-    const running = job.start(farmInputs(farm, { nodes, 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`, image: freshImage(farm), tags: 'v1', fallback: 'node' }))
-    await running.says(/\] talking/)
-    if ((await podsOf(job)).length > 0) await farm.nodes.amd.exec(`docker kill $(docker ps --quiet --filter name=${job.runId})`)
+    const running = job.start(farmInputs(farm, { nodes, 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`, image: freshImage(farm), tags: 'v1', fallback: 'node', variants: '{one: {}, two: {}}' }))
+    // Of two targets of a platform each of its nodes gets one.
+    await running.says(/\] talking[^]*\] talking/)
+    await farm.nodes.amd.exec(`docker kill $(docker ps --quiet --filter name=${job.runId})`)
     const main = await running.result
     expect(main.code === 0 ? '' : main.log).toBe('')
+    expect(main.warnings.join('\n')).toMatch(/linux\/amd64 (one|two) is built on \S+ instead \(`fallback: node`\)/)
     await job.post()
     await expectNothingLeft()
   })

@@ -143,6 +143,8 @@ function startStep(dir: string, entry: string, env: Record<string, string>, cwd:
   let raw = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (raw += text))
   const result = once(child, 'close').then(([code, signal]: (number | string | null)[]): StepResult => {
+    const [warned] = /^\(node:\d+\) .*$/m.exec(raw) ?? []
+    if (warned !== undefined) throw new Error(`Node warned in ${entry}: ${warned}`)
     const masks = [...raw.matchAll(/^::add-mask::(.*)$/gm)].map((match) => unescapeData(match[1] ?? ''))
     const log = mask(raw.replace(/^::add-mask::.*\n/gm, ''), masks)
     const commands = (name: string) => [...log.matchAll(new RegExp(`^::${name}(?: [^:]*)?::(.*)$`, 'gm'))].map((match) => unescapeData(match[1] ?? ''))

@@ -8,7 +8,7 @@ export interface Pace {
   readonly patience: number
 }
 
-const enginePace: Pace = { interval: 2000, deadline: 7000, patience: 9000 }
+const enginePace: Pace = { interval: 2000, deadline: 7000, patience: 8500 }
 /** A question inside a container takes a loaded machine a while: two in a row must fail. */
 const daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }
 
@@ -53,22 +53,29 @@ function seconds(ms: number): string {
   return `${Math.round(ms / 1000)} s`
 }
 
-/** The milliseconds of a silence that lasts too long; 0 where none comes before `ended`. */
+/**
+ * The milliseconds of a silence that lasts too long; 0 where none comes before `ended`. What this machine itself slept
+ * through does not count: a runner that was stopped for a while finds all its timers over at once.
+ */
 async function awaitSilence({ ping, heard }: Asked, { interval, deadline, patience }: Pace, ended: AbortSignal): Promise<number> {
-  let answered = performance.now()
+  let silence = 0
+  const sinceHeard = () => performance.now() - (heard?.() ?? -Infinity)
   while (!ended.aborted) {
     const began = performance.now()
-    const last = () => Math.max(answered, heard?.() ?? 0)
-    if (heard === undefined || began - last() >= interval) {
+    const took = () => performance.now() - began
+    if (sinceHeard() < interval) silence = 0
+    else {
       try {
         await ping(deadline)
-        answered = performance.now()
+        silence = 0
       } catch {
-        const silent = performance.now() - last()
-        if (silent >= patience) return silent
+        silence = Math.min(silence + Math.min(took(), deadline), sinceHeard())
+        if (silence >= patience) return silence
       }
     }
-    await sleep(Math.max(0, began + interval - performance.now()))
+    const rest = Math.max(0, interval - took())
+    await sleep(rest)
+    silence += rest
   }
   return 0
 }

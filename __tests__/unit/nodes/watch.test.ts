@@ -28,6 +28,21 @@ describe('watchNode', () => {
     expect(asked).toBe(before)
   })
 
+  test('a runner that is stopped for a while does not take its own silence for theirs', async () => {
+    const stop = new AbortController()
+    let asked = 0
+    // Whoever sleeps in the middle of a ping, or between two, finds that no answer came in time.
+    const ping = () => {
+      if (asked++ % 3 !== 1) return Promise.resolve()
+      const end = performance.now() + 60
+      while (performance.now() < end);
+      return silent()
+    }
+    expect(await Promise.race([watchNode({ node: { ping }, stop: stop.signal, paces }), still(300)])).toBe('still there')
+    stop.abort()
+    expect(asked).toBeGreaterThan(4)
+  })
+
   test('a daemon that hangs behind an engine that answers is lost, and the engine is asked no more', async () => {
     let asked = 0
     const ping = () => Promise.resolve(asked++)
