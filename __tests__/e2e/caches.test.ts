@@ -93,6 +93,7 @@ beforeAll(async () => {
     { name: 'gha proposal', cache: kinds.gha(), release: 3, event: 'pull_request' },
     { name: 's3 proposal', cache: kinds.s3(), release: 3, event: 'pull_request' },
     { name: 's3 refused', cache: s3('another-secret-of-s3'), release: 4 },
+    { name: 'azblob refused', cache: kinds.azblob().replace(azure.key, Buffer.from('another-secret-of-azure').toString('base64')), release: 4 },
     // A token that tells nobody how long it lasts: BuildKit does not even begin with it.
     { name: 'gha unfit', cache: kinds.gha(), release: 4, env: { ACTIONS_RUNTIME_TOKEN: tokenOf({ ac: claims.ac }) } },
     { name: 'gha gone', cache: kinds.gha(), release: 4, env: { ACTIONS_CACHE_URL: `http://127.0.0.1:9/${servicePath()}/` } },
@@ -161,8 +162,8 @@ test.each(['s3 refused', 'gha gone'])('a service that keeps nothing fails no bui
   expect(main.warnings.filter((text) => /^The cache of linux\/(?:amd64|arm64) slim could not be kept: ./.test(text))).toHaveLength(2)
 })
 
-test('nor does one that BuildKit cannot even try', () => {
-  const { main } = run('gha unfit')
+test.each(['gha unfit', 'azblob refused'])('nor does one that BuildKit cannot even try: %s', (name) => {
+  const { main } = run(name)
   expect(main.code === 0 ? '' : main.log).toBe('')
   expect(main.warnings.filter((text) => /^The cache of linux\/(?:amd64|arm64) slim cannot be written: it is built without\./.test(text))).toHaveLength(2)
 })
