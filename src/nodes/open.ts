@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Journal } from '../journal.ts'
 import { Failure, Failures } from '../report/failure.ts'
 import { writePrivate } from '../sys/private-dir.ts'
+import { asRecord, asText } from '../plan/json.ts'
 import { readMachine } from '../sys/machine.ts'
 import { sleep, within } from '../sys/time.ts'
 import { startAgent } from './agent.ts'
@@ -199,9 +200,14 @@ async function findBuildkitd(tunnel: Tunnel, { target, remote }: { readonly targ
 }
 
 async function greetBuildkitd(socket: string, where: string, deadline = 10_000): Promise<void> {
-  const session = connectHttp2('http://buildkitd', { createConnection: () => createConnection(socket) })
+  const greet = async () => await awaitGreeting(connectHttp2('http://buildkitd', { createConnection: () => createConnection(socket) }), deadline)
   try {
-    await awaitGreeting(session, deadline)
+    await greet().catch(async (error: unknown) => {
+      // A socket's file is there a moment before anybody listens at it.
+      if (asText(asRecord(error)['code']) !== 'ECONNREFUSED') throw error
+      await sleep(100)
+      await greet()
+    })
   } catch (error) {
     throw new Failure('node', `No buildkitd answers at ${where}`, 'Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).', [], error)
   }
