@@ -92,7 +92,6 @@ async function removeTraces(dir: string, log: Log): Promise<void> {
 async function removeContainers(entries: readonly Entry[], dir: string, log: Log): Promise<void> {
   const journal = openJournal(dir)
   const removed = new Set(entries.flatMap((entry) => (entry.kind === 'removed' ? [entry.container] : [])))
-  const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
   const containers = entries.filter((entry) => entry.kind === 'container').filter(({ container }) => !removed.has(container))
   const pods = entries.filter((entry) => entry.kind === 'pod').filter(({ name }) => !removed.has(name))
   const locks = entries.filter((entry) => entry.kind === 'lock')
@@ -108,25 +107,24 @@ async function removeContainers(entries: readonly Entry[], dir: string, log: Log
   }
   await Promise.all([
     ...containers.map(async ({ node, socket, container, volume }) =>
-      await removeBuilder(node, container, `There, \`docker rm -f ${container} && docker volume rm ${volume}\``, () => overTunnel(socket, tunnels, () => removeContainer(socket, container, volume, engineDeadline))),
+      await removeBuilder(node, container, `There, \`docker rm -f ${container} && docker volume rm ${volume}\``, () => overTunnel(socket, entries, () => removeContainer(socket, container, volume, engineDeadline))),
     ),
     ...pods.map(async (pod) =>
       await removeBuilder(pod.node, pod.name, `In its cluster and namespace, \`kubectl delete deployment/${pod.name} configmap/${pod.name}-config --ignore-not-found\``, () => removePod(pod, dir, clusterDeadline)),
     ),
     // Others wait for a lost lock for a while and then take it, and a lost seat is the reaper's: nobody needs to hear of them.
-    ...locks.map(async ({ socket, daemon, holder }) => await overTunnel(socket, tunnels, () => releaseLock(socket, daemon, holder)).catch(() => undefined)),
-    ...seats.map(async ({ socket, volume }) => await overTunnel(socket, tunnels, () => dropVolume(socket, volume, engineDeadline)).catch(() => undefined)),
+    ...locks.map(async ({ socket, daemon, holder }) => await overTunnel(socket, entries, () => releaseLock(socket, daemon, holder)).catch(() => undefined)),
+    ...seats.map(async ({ socket, volume }) => await overTunnel(socket, entries, () => dropVolume(socket, volume, engineDeadline)).catch(() => undefined)),
   ])
 }
 
 /** What buildx left where it was ended while it booted a daemon. The reaper comes for what stays. */
 async function removeCutOff(entries: readonly Entry[], { dir, began, log }: CleanupRequest): Promise<void> {
   const journal = openJournal(dir)
-  const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
   const booted = new Set(entries.flatMap((entry) => (entry.kind === 'booted' ? [entry.container] : [])))
   const cutOff = entries.filter((entry) => entry.kind === 'boots').filter(({ container }) => !booted.has(container))
   const remove = async ({ node, socket, container, image }: (typeof cutOff)[number]): Promise<void> => {
-    const outcomes = await overTunnel(socket, tunnels, () => removeOwnProbes(socket, { image, began, deadline: engineDeadline }))
+    const outcomes = await overTunnel(socket, entries, () => removeOwnProbes(socket, { image, began, deadline: engineDeadline }))
     journal.note({ kind: 'booted', container })
     outcomes.forEach(({ name, error }) => log.debug(`${node}: ${error ?? `removed ${name}, which buildx had left`}`))
   }
@@ -134,8 +132,9 @@ async function removeCutOff(entries: readonly Entry[], { dir, began, log }: Clea
 }
 
 /** What an engine is asked for, over the connection that is there or another like it. */
-async function overTunnel<T>(socket: string, tunnels: readonly Extract<Entry, { kind: 'tunnel' | 'relay' }>[], ask: () => Promise<T>): Promise<T> {
+async function overTunnel<T>(socket: string, entries: readonly Entry[], ask: () => Promise<T>): Promise<T> {
   return await ask().catch(async (first: unknown) => {
+    const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
     const tunnel = tunnels.find(({ local }) => local === socket)
     // An engine that answered, if only with an error, would answer no better over another connection.
     if (!tunnel || !(first instanceof EngineError && first.status === 0)) throw first

@@ -54,16 +54,16 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
   await start()
   await fillRegistry(socket, images, auth)
   // As the registries of the world do: what is large comes from elsewhere, and costs this host's processors next to nothing.
-  const layers = auth ? undefined : await serveLayers(options, data)
+  const layersPort = auth ? undefined : await serveLayers(options, data)
   const elsewhere = (path: string): { port: number; path: string } | undefined => {
     const hex = /^\/v2\/farm\/buildkit\/blobs\/sha256:([0-9a-f]{64})$/.exec(path)?.[1]
-    return hex !== undefined && layers ? { port: layers.port, path: `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data` } : undefined
+    return hex !== undefined && layersPort !== undefined ? { port: layersPort, path: `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data` } : undefined
   }
   const proxy = faultProxy({ upstreamSocket: socket, nameOf: options.nameOf, elsewhere })
   const port = await listen(proxy, options.gateway)
   return {
     port,
-    layersPort: layers?.port,
+    layersPort,
     fault: fault => { proxy.faults.push(fault) },
     clearFaults: () => { proxy.faults.length = 0 },
     requests: () => proxy.requests,
@@ -78,13 +78,12 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
 }
 
 /** Ends with the supervisor. */
-async function serveLayers({ name, dir, tools, gateway }: RegistryOptions, data: string): Promise<{ port: number }> {
+async function serveLayers({ name, dir, tools, gateway }: RegistryOptions, data: string): Promise<number> {
   const child = daemon(tools.front, ['serve', data, '127.0.0.1', gateway], join(dir, 'logs', `${name}-layers.log`), { pipes: true })
-  const port = await new Promise<number>((resolve, reject) => {
+  return await new Promise<number>((resolve, reject) => {
     child.once('exit', () => reject(new Error(`what serves the layers of the ${name} ended; see its log`)))
     child.stdout?.once('data', (line: Buffer) => resolve((JSON.parse(line.toString()) as { port: number }).port))
   })
-  return { port }
 }
 
 /** The same port on loopback, for the host, and on the bridge, for the machines' relays. */

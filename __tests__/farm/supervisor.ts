@@ -59,7 +59,7 @@ async function start(): Promise<void> {
   const publicKey = readFileSync(join(dir, 'keys/ci.pub'), 'utf8')
   await Promise.all([...addresses].map(async ([address, name]) => {
     const { buildkitd = false, diskMiB = 4096 } = setup.nodes[name] ?? {}
-    const machine = new Machine({ id, name, address, gateway, dir: join(dir, name), logs: join(dir, 'logs'), tools, ip, publicKey, registryPorts: [main.port, guarded.port, ...(main.layersPort === undefined ? [] : [main.layersPort])], buildkitd, diskMiB })
+    const machine = new Machine({ id, name, address, gateway, dir: join(dir, name), logs: join(dir, 'logs'), tools, ip, publicKey, registryPorts: [main.port, guarded.port, main.layersPort].filter(port => port !== undefined), buildkitd, diskMiB })
     machines.set(name, machine)
     await machine.create()
   }))

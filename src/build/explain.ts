@@ -22,7 +22,7 @@ const passing = /\b(?:429|50[0234])\b|too many requests|connection reset by peer
 /** Before it builds anything; what goes wrong later, `ignore-error` makes a vertex that failed. The BuildKit of an engine knows no S3 and no Azure. */
 const unfitCache = /failed to configure \S+ cache exporter|unknown cache exporter/i
 /** BuildKit makes the container of an Azure cache that is not there yet: of two nodes that do so at once, one is told this, in a line below its error. */
-const isMadeMeanwhile = /\bContainerAlreadyExists\b/
+const madeMeanwhile = /\bContainerAlreadyExists\b/
 /** Two calls that start one daemon at the same moment; it is there the next time. */
 const boots = /container name .* is already in use/i
 const pullStep = /\bload metadata for |^\[.*\] FROM /
@@ -51,7 +51,7 @@ export function explainLane(end: LaneEnd): Failure {
   if (ofStep) {
     return new Failure('build', `${what}: ${firstLine(cause.name)} failed: ${firstLine(brief)}`, 'The lines above are the last that the step printed; the whole log has the rest.', tail(cause.output))
   }
-  if (unfitCache.test(error) && words.some((line) => isMadeMeanwhile.test(line))) return new Failure('busy', `The cache of ${what} is being made by another node`, 'Run the job again.', tail([brief]))
+  if (unfitCache.test(error) && words.some((line) => madeMeanwhile.test(line))) return new Failure('busy', `The cache of ${what} is being made by another node`, 'Run the job again.', tail([brief]))
   if (unfitCache.test(error)) return new Failure('cache', `The cache of ${what} cannot be written`, 'Check the service that `cache` or `cache-to` names, and its keys.', tail([brief]))
   if (boots.test(error)) return new Failure('busy', `BuildKit is being started on node ${node} by another call`, 'Run the job again.', tail([brief]))
   const cluster = explainCluster(what, node, error)

@@ -97,11 +97,13 @@ async function buildWatched(request: Omit<LaneRequest, 'lane' | 'builder' | 'los
     const builder = request.builder.lane(node, lane.targets.map(({ platform }) => platform))
     const container = request.builder.container(node)
     if (container !== undefined) journal.note({ kind: 'boots', node: node.spec.name, socket: node.socket, container, image: node.spec.driverOpts['image'] ?? '' })
-    let booted = container === undefined
+    let booting = container
     const emit: LaneRequest['emit'] = (lines) => {
       // Of a boot that is cut off, buildx tells that it was.
-      if (!booted && !signal.aborted && container !== undefined) journal.note({ kind: 'booted', container })
-      booted ||= !signal.aborted
+      if (booting !== undefined && !signal.aborted) {
+        journal.note({ kind: 'booted', container: booting })
+        booting = undefined
+      }
       return request.emit(lines)
     }
     let heard = performance.now()

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Journal } from '../journal.ts'
+import type { Entry, Journal } from '../journal.ts'
 import { platformSlug, type Platform } from '../plan/platform.ts'
 import { writePrivate } from '../sys/private-dir.ts'
 import { removeContainer } from './engine.ts'
@@ -41,17 +41,17 @@ export function writeBuilders({ dir, name, nodes, journal, kept, undo }: Builder
   const config = join(dir, 'buildx')
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
   const lanes = new Map<Node, string>()
-  const podOf = ({ spec }: Node, lane: string) => ({ kind: 'pod', node: spec.name, name: lane, ...undo }) as const
+  const own: Own[] = []
   const views = new Set<string>()
   const add = (node: Node): string => {
     const lane = `${name}-${lanes.size}`
     lanes.set(node, lane)
     const daemon = kept.get(node)
-    if (node.driver === 'docker-container' && daemon === undefined) {
-      const container = `${containerPrefix}${lane}`
-      journal.note({ kind: 'container', node: node.spec.name, socket: node.socket, container, volume: `${container}_state` })
+    const entry = daemon === undefined ? ownOn(node, lane, undo) : undefined
+    if (entry) {
+      journal.note(entry)
+      own.push(entry)
     }
-    if (node.driver === 'kubernetes' && daemon === undefined) journal.note(podOf(node, lane))
     writeInstance(config, lane, [{ node, name: daemon ?? lane }])
     return lane
   }
@@ -75,16 +75,25 @@ export function writeBuilders({ dir, name, nodes, journal, kept, undo }: Builder
       return node.driver === 'docker-container' && daemon !== undefined ? `${containerPrefix}${daemon}` : undefined
     },
     release() {
-      for (const [node, lane] of [...lanes].filter(([node]) => !kept.has(node))) {
-        const container = `${containerPrefix}${lane}`
-        if (node.driver === 'docker-container') void removeContainer(node.socket, container, `${container}_state`, releaseDeadline).catch(() => undefined)
-        if (node.driver === 'kubernetes') void removePod(podOf(node, lane), dir, releaseDeadline).catch(() => undefined)
+      for (const entry of own) {
+        const removing = entry.kind === 'pod' ? removePod(entry, dir, releaseDeadline) : removeContainer(entry.socket, entry.container, entry.volume, releaseDeadline)
+        void removing.catch(() => undefined)
       }
     },
   }
 }
 
 const releaseDeadline = 15_000
+
+/** What buildx makes on a node for this run alone. */
+type Own = Extract<Entry, { readonly kind: 'container' | 'pod' }>
+
+/** Nothing on a buildkitd that runs already. */
+function ownOn({ driver, socket, spec: { name: node } }: Node, lane: string, undo: BuildersRequest['undo']): Own | undefined {
+  const container = `${containerPrefix}${lane}`
+  if (driver === 'docker-container') return { kind: 'container', node, socket, container, volume: `${container}_state` }
+  return driver === 'kubernetes' ? { kind: 'pod', node, name: lane, ...undo } : undefined
+}
 
 function writeInstance(config: string, name: string, nodes: readonly { readonly node: Node; readonly name: string }[]): void {
   const driver = nodes[0]?.node.driver ?? 'docker-container'

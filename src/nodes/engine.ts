@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { sleep } from '../sys/time.ts'
+import { askListening } from '../sys/wait.ts'
 
 /** What a Docker Engine says of itself. */
 export interface EngineInfo {
@@ -98,14 +99,7 @@ async function drop(socket: string, path: string, deadline: number): Promise<voi
 
 /** One request to the engine's API; `body` is sent as JSON. @throws EngineError */
 export async function callEngine(socketPath: string, method: string, path: string, deadline: number, body?: unknown): Promise<unknown> {
-  try {
-    return await call(socketPath, method, path, deadline, body)
-  } catch (error) {
-    // A forwarded socket's file is there a moment before ssh listens at it.
-    if (!(error instanceof EngineError && asText(asRecord(error.cause)['code']) === 'ECONNREFUSED')) throw error
-    await sleep(100)
-    return await call(socketPath, method, path, deadline, body)
-  }
+  return await askListening(() => call(socketPath, method, path, deadline, body))
 }
 
 function call(socketPath: string, method: string, path: string, deadline: number, body: unknown): Promise<unknown> {

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Journal } from '../journal.ts'
 import { Failure, Failures } from '../report/failure.ts'
 import { writePrivate } from '../sys/private-dir.ts'
-import { asRecord, asText } from '../plan/json.ts'
 import { readMachine } from '../sys/machine.ts'
 import { sleep, within } from '../sys/time.ts'
+import { askListening } from '../sys/wait.ts'
 import { startAgent } from './agent.ts'
 import { askEngine, pingEngine, type EngineInfo } from './engine.ts'
 import { findEngine, usual } from './find-engine.ts'
@@ -202,12 +202,7 @@ async function findBuildkitd(tunnel: Tunnel, { target, remote }: { readonly targ
 async function greetBuildkitd(socket: string, where: string, deadline = 10_000): Promise<void> {
   const greet = async () => await awaitGreeting(connectHttp2('http://buildkitd', { createConnection: () => createConnection(socket) }), deadline)
   try {
-    await greet().catch(async (error: unknown) => {
-      // A socket's file is there a moment before anybody listens at it.
-      if (asText(asRecord(error)['code']) !== 'ECONNREFUSED') throw error
-      await sleep(100)
-      await greet()
-    })
+    await askListening(greet)
   } catch (error) {
     throw new Failure('node', `No buildkitd answers at ${where}`, 'Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).', [], error)
   }

@@ -58,24 +58,24 @@ function seconds(ms: number): string {
  * through does not count: a runner that was stopped for a while finds all its timers over at once.
  */
 async function awaitSilence({ ping, heard }: Asked, { interval, deadline, patience }: Pace, ended: AbortSignal): Promise<number> {
-  let silence = 0
+  let silent = 0
   const sinceHeard = () => performance.now() - (heard?.() ?? -Infinity)
   while (!ended.aborted) {
     const began = performance.now()
     const took = () => performance.now() - began
-    if (sinceHeard() < interval) silence = 0
+    if (sinceHeard() < interval) silent = 0
     else {
       try {
         await ping(deadline)
-        silence = 0
+        silent = 0
       } catch {
-        silence = Math.min(silence + Math.min(took(), deadline), sinceHeard())
-        if (silence >= patience) return silence
+        silent = Math.min(silent + Math.min(took(), deadline), sinceHeard())
+        if (silent >= patience) return silent
       }
     }
     const rest = Math.max(0, interval - took())
     await sleep(rest)
-    silence += rest
+    silent += rest
   }
   return 0
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createConnection } from 'node:net'
+import { asRecord, asText } from '../plan/json.ts'
 import { sleep } from './time.ts'
 
 /** Resolves as soon as the path exists; rejects after `deadline` milliseconds. Looking costs microseconds. */
@@ -18,6 +19,16 @@ export async function listens(path: string, deadline: number): Promise<void> {
     if (Date.now() > end) throw new Error(`nobody listened at ${path} within ${deadline / 1000} s`)
     await sleep(4)
   }
+}
+
+/** Asks once more where the socket refuses: its file is there a moment before anybody listens at it. */
+export async function askListening<T>(ask: () => Promise<T>): Promise<T> {
+  return await ask().catch(async (error: unknown) => {
+    const refused = [error, asRecord(error)['cause']].some((one) => asText(asRecord(one)['code']) === 'ECONNREFUSED')
+    if (!refused) throw error
+    await sleep(100)
+    return await ask()
+  })
 }
 
 function connects(path: string): Promise<boolean> {
