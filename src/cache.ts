@@ -1,4 +1,5 @@
 import { isFeatureAvailable, restoreCache, saveCache } from '@actions/cache'
+import { writePrivately } from './sys/umask.ts'
 
 /*
  * Asks the job's cache service for the file `buildx` in the working directory, or gives it that file; a process of its own,
@@ -7,7 +8,7 @@ import { isFeatureAvailable, restoreCache, saveCache } from '@actions/cache'
  *   <the run's directory> restore|save <key>
  */
 
-process.umask(0o077)
+writePrivately()
 const [, verb = '', key = ''] = process.argv.slice(2)
 // Relative, since the service tells caches apart by their paths as well.
 const paths = ['buildx']

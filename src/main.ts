@@ -26,8 +26,10 @@ import { openPackagesWorld } from './sys/packages-world.ts'
 import { checkAlias, lookForBuildx, provideBuildx } from './sys/provide-buildx.ts'
 import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
 import { loadHosts } from './sys/registry-hosts.ts'
+import { writePrivately } from './sys/umask.ts'
 import './sys/listeners.ts'
-import './sys/umask.ts'
+
+writePrivately()
 
 // What a step prints passes through and is garbage at once; on a large machine V8 would let it pile up.
 setFlagsFromString('--optimize-for-size')

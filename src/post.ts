@@ -12,9 +12,11 @@ import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
 import { choosePrivateDir } from './sys/private-dir.ts'
 import { readHosts } from './sys/registry-hosts.ts'
-import './sys/listeners.ts'
-import './sys/umask.ts'
+import { writePrivately } from './sys/umask.ts'
 import { messageOf } from './report/message.ts'
+import './sys/listeners.ts'
+
+writePrivately()
 
 // Whoever cancels a post step waits for a moment before it is killed, and that moment is used.
 const cancel = new AbortController()

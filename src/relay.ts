@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { start } from './sys/process.ts'
+import { writePrivately } from './sys/umask.ts'
 
 /*
  * Runs beside the job where something that builds cannot be reached by a plain socket: listens on a Unix socket here, and
@@ -12,7 +13,7 @@ import { start } from './sys/process.ts'
  *   engine <guard> <local> <socket>   to the BuildKit inside a Docker Engine
  */
 
-process.umask(0o077)
+writePrivately()
 const [way = '', guard = '', local = '', target = ''] = process.argv.slice(2)
 
 function throughSession(socket: Socket): void {

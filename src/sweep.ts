@@ -17,9 +17,11 @@ import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
-import './sys/listeners.ts'
-import './sys/umask.ts'
+import { writePrivately } from './sys/umask.ts'
 import { messageOf } from './report/message.ts'
+import './sys/listeners.ts'
+
+writePrivately()
 
 /** Jobs of GitHub end after six hours; what is left by then is for the next sweep. */
 const longest = 5 * 3_600_000

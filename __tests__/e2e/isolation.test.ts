@@ -167,11 +167,8 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     dockerConfig = fingerprint(settings)
     image = freshImage(farm)
     const env = { RUNNER_TEMP: long, HOME: join(place, 'nowhere'), DOCKER_CONFIG: settings, BUILDX_CONFIG: settings, BUILDX_BUILDER: 'mine', GITHUB_WORKSPACE: workspace, GITHUB_REPOSITORY: `acme/${hostile}`, GITHUB_ACTOR: hostile, GITHUB_HEAD_REF: hostile }
-    job = farmJob(farm, { ref: `refs/heads/${hostile}`, env })
-    const usual = process.umask(0)
-    const running = job.start(farmInputs(farm, { image, variant: 'a.b', 'build-args': `NAME=${hostile}`, labels: `hostile=${hostile}` }))
-    process.umask(usual)
-    main = await running.result
+    job = farmJob(farm, { ref: `refs/heads/${hostile}`, env, umask: 0 })
+    main = await job.main(farmInputs(farm, { image, variant: 'a.b', 'build-args': `NAME=${hostile}`, labels: `hostile=${hostile}` }))
     during = below(main.state['dir'] ?? place)
     post = await job.post()
   })

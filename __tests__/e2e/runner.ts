@@ -31,6 +31,8 @@ export interface JobOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Files of the checkout, by path. */
   readonly files?: Readonly<Record<string, string>>
+  /** Of the runner: 0o022, unless given, whoever runs the tests. */
+  readonly umask?: number
 }
 
 /** One job of a runner: a workspace, a temporary directory, a HOME; steps spawn dist/ as the runner does. */
@@ -90,7 +92,7 @@ export function openJob(options: JobOptions = {}): Job {
   let state: Readonly<Record<string, string>> = {}
   let inputsOfMain: Readonly<Record<string, string>> = {}
   const step = (entry: string, inputs: Readonly<Record<string, string>>, extra: Readonly<Record<string, string>>) =>
-    startStep(dir, entry, { ...base, ...inputEnv(inputs, entry === 'sweep' ? {} : defaults), ...extra }, workspace)
+    withUmask(options.umask ?? 0o022, () => startStep(dir, entry, { ...base, ...inputEnv(inputs, entry === 'sweep' ? {} : defaults), ...extra }, workspace))
   const start = (inputs: Readonly<Record<string, string>>): Running => {
     inputsOfMain = inputs
     const running = step('main', inputs, {})
@@ -125,6 +127,15 @@ const defaults = { context: '.', cache: 'registry', push: 'true', cleanup: 'auto
 /** As the runner names them, with the defaults of action.yml filled in. */
 function inputEnv(inputs: Readonly<Record<string, string>>, defaults: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries({ ...defaults, ...inputs }).map(([name, value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value]))
+}
+
+function withUmask<T>(umask: number, work: () => T): T {
+  const usual = process.umask(umask)
+  try {
+    return work()
+  } finally {
+    process.umask(usual)
+  }
 }
 
 let steps = 0

@@ -16,7 +16,8 @@ describe('run', () => {
   })
 })
 
-test('what a process writes is for us alone, unless it writes for the job', async () => {
+test('what a process writes is for us alone, unless it writes for the job; what the rest writes is left as it was', async () => {
+  const usual = process.umask(0o027)
   const dir = mkdtempSync(join(tmpdir(), 'umask-'))
   const umaskOf = async (options: { writesForJob?: boolean }) => {
     await ended(start('sh', ['-c', 'umask > seen'], { cwd: dir, ...options }))
@@ -24,7 +25,9 @@ test('what a process writes is for us alone, unless it writes for the job', asyn
   }
   try {
     expect([await umaskOf({}), await umaskOf({ writesForJob: true })]).toEqual([0o077, jobUmask])
+    expect(process.umask()).toBe(0o027)
   } finally {
+    process.umask(usual)
     rmSync(dir, { recursive: true })
   }
 })
