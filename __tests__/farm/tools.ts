@@ -37,8 +37,12 @@ const machinePackages = ['docker.io', 'docker-cli', 'containerd', 'runc', 'opens
   'dash', 'bash', 'coreutils', 'grep', 'sed', 'procps', 'util-linux', 'mount', 'iproute2', 'ca-certificates', 'qemu-user']
 const foreign = ['arm64', 'armhf', 'i386'] as const
 
-/** Installs what is missing; quick when nothing is. Several callers at once wait for each other. */
+/**
+ * Installs what is missing; quick when nothing is. Several callers at once wait for each other. From here on the calling
+ * process writes what all may read, whatever its umask was: users of the machines run the tools and read their settings.
+ */
 export async function ensureTools(): Promise<Tools> {
+  process.umask(0o022)
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the farm runs on Linux on x86-64 only')
   if (process.getuid?.() !== 0) throw new Error('the farm makes network namespaces and mounts, so it must be run as root')
   for (const tool of ['unshare', 'nsenter', 'setpriv', 'flock', 'mount', 'ssh-keygen']) {

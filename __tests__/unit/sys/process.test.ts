@@ -23,11 +23,7 @@ test('what a process writes is for us alone, unless it writes for the job; what 
     await ended(start('sh', ['-c', 'umask > seen'], { cwd: dir, ...options }))
     return Number.parseInt(readFileSync(join(dir, 'seen'), 'utf8'), 8)
   }
-  try {
-    expect([await umaskOf({}), await umaskOf({ writesForJob: true })]).toEqual([0o077, jobUmask])
-    expect(process.umask()).toBe(0o027)
-  } finally {
-    process.umask(usual)
-    rmSync(dir, { recursive: true })
-  }
+  const seen = [await umaskOf({}), await umaskOf({ writesForJob: true })]
+  rmSync(dir, { recursive: true })
+  expect([...seen, process.umask(usual)]).toEqual([0o077, jobUmask, 0o027])
 })
