@@ -100,7 +100,7 @@ beforeAll(async () => {
   ]
   await severalAtATime(others, build, 3)
   clearInterval(watching)
-}, 300_000)
+}, 1_200_000)
 afterAll(async () => {
   jobs.forEach((job) => job.end())
   await Promise.all(Object.values(stores).map((store) => store.end()))

@@ -189,7 +189,7 @@ async function play(scenario: Case, node: FarmNode): Promise<void> {
   const scene = { ...where, job, running }
   // What goes wrong here is seen in what main says.
   await scenario.during?.(scene).catch(() => undefined)
-  const tooLong = setTimeout(() => running.process.kill('SIGKILL'), 60_000)
+  const tooLong = setTimeout(() => running.process.kill('SIGKILL'), 150_000)
   const main = await running.result
   clearTimeout(tooLong)
   await scenario.after?.(scene)
@@ -232,7 +232,7 @@ beforeAll(async () => {
   const third = ofRegistry.map((scenario): Case => ({ on: 'local', steps: ['RUN echo working'], ...scenario }))
   const long = third.filter(({ name }) => name.includes('for good'))
   await Promise.all([playAll(queue, farm.nodes.amd), playAll(queue, farm.nodes.arm), playAll(long, farm.nodes.amd), playAll(third.filter((one) => !long.includes(one)), farm.nodes.amd)])
-}, 400_000)
+}, 900_000)
 afterAll(async () => {
   await farm.registry.clearFaults()
   await Promise.all([farm.nodes.amd.heal(), farm.nodes.arm.heal()])

@@ -62,9 +62,17 @@ async function openWorld(): Promise<string> {
   return `http://127.0.0.1:${await listen(proxy)}`
 }
 
-async function build(title: string, { toolCache, inputs, proxy }: { readonly toolCache: string; readonly inputs: Readonly<Record<string, string>>; readonly proxy: string }): Promise<void> {
+interface Build {
+  readonly toolCache: string
+  readonly inputs: Readonly<Record<string, string>>
+  readonly proxy: string
+  /** Before all others on the PATH. */
+  readonly first?: string
+}
+
+async function build(title: string, { toolCache, inputs, proxy, first }: Build): Promise<void> {
   const token = ['{"alg":"none"}', JSON.stringify({ ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]) }), 's'].map((part) => Buffer.from(part).toString('base64url')).join('.')
-  const path = [farm.tools.docker.replace(/\/[^/]*$/, ''), ...(process.env['PATH'] ?? '').split(delimiter)].filter((place) => place !== farm.tools.bin).join(delimiter)
+  const path = [...(first === undefined ? [] : [first]), ...(process.env['PATH'] ?? '').split(delimiter)].filter((place) => place !== farm.tools.bin).join(delimiter)
   const job = farmJob(farm, {
     files: app(farm),
     env: { PATH: path, HTTPS_PROXY: proxy, NODE_EXTRA_CA_CERTS: join(dir, 'ca.pem'), RUNNER_TOOL_CACHE: join(dir, toolCache), ACTIONS_CACHE_URL: store.url, ACTIONS_RUNTIME_TOKEN: token },
@@ -80,12 +88,14 @@ beforeAll(async () => {
   farm = await attachFarm()
   authority = makeAuthority()
   dir = mkdtempSync(join(tmpdir(), 'install-'))
-  for (const name of ['first', 'third']) mkdirSync(join(dir, name))
+  for (const name of ['first', 'third', 'plain']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'ca.pem'), authority.ca)
   store = await startGhaCache(farm)
   const proxy = await openWorld()
   await build('download', { toolCache: 'first', proxy, inputs: { version: `v${version}` } })
-  await build('no plugin', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version, install: 'true' } })
+  // A client without the plugin, whatever this host has.
+  writeFileSync(join(dir, 'plain/docker'), '#!/bin/sh\n[ "$1" = version ] && echo 28.0.0\n', { mode: 0o755 })
+  await build('no plugin', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version, install: 'true' }, first: join(dir, 'plain') })
   await build('tool cache', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version } })
   // The next machine of a runner that starts anew: only a cache of the same path is the same for the service.
   rmSync(join(dir, 'first/buildx'), { recursive: true })
@@ -93,7 +103,7 @@ beforeAll(async () => {
   await build('wrong pin', { toolCache: 'third', proxy, inputs: { version: `v${version}@sha256:${'0a'.repeat(32)}`, 'cache-binary': 'false' } })
   await build('no way', { toolCache: 'third', proxy: 'http://127.0.0.1:9', inputs: { version, 'cache-binary': 'false' } })
   await build('dry-run', { toolCache: 'third', proxy, inputs: { version, 'dry-run': 'true' } })
-}, 180_000)
+}, 1_200_000)
 afterAll(async () => {
   jobs.forEach((job) => job.end())
   servers.forEach((server) => server.close())

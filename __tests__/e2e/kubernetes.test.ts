@@ -33,8 +33,9 @@ async function expectNothingLeft(): Promise<void> {
 
 beforeAll(async () => {
   farm = await attachFarm()
+  await ensureKubectl()
   cluster = await startCluster(farm)
-})
+}, 1_200_000)
 afterEach(async () => {
   // Of a test that failed, so that the next does not fail too.
   for (const job of jobs) if ((await inCluster()).length > 0) await job.post()
@@ -189,7 +190,7 @@ describe('what goes wrong', () => {
       const path = `${await ensureKubectl()}:${farm.tools.bin}:${process.env['PATH'] ?? ''}`
       for (const [user, words, rest] of [['builder', 'Left for the next run on kubernetes-amd64: the account of the kubeconfig may not `list` deployments, so nothing was looked for', left], ['reaper', 'Removed from kubernetes-amd64 what runs that are over had left there: ', []]] as const) {
         // Whoever builds waits a moment for the reaper, no more.
-        const next = open({ user, files: app(farm, ['RUN sleep 2']), env: { ...env, PATH: path } })
+        const next = open({ user, files: app(farm, ['RUN sleep 8']), env: { ...env, PATH: path } })
         const main = await next.main(inputs({ platforms: 'linux/amd64', 'github-token': 'a-token' }))
         expect(main.code === 0 ? '' : main.log).toBe('')
         expect(main.log).toContain(words)

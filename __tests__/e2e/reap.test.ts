@@ -23,8 +23,8 @@ afterAll(() => {
   rmSync(temp, { recursive: true, force: true })
 })
 
-function open(env: Readonly<Record<string, string>> = {}): Job {
-  const files = { Dockerfile: `FROM ${farm.images.base}\nRUN echo talking; sleep 1\n` }
+function open(env: Readonly<Record<string, string>> = {}, seconds = 6): Job {
+  const files = { Dockerfile: `FROM ${farm.images.base}\nRUN echo talking; sleep ${seconds}\n` }
   const job = farmJob(farm, { files, env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url, ...env } })
   jobs.push(job)
   return job
@@ -43,7 +43,7 @@ async function die(job: Job): Promise<string> {
 }
 
 test('what dead runs left, the next run removes from its nodes and its runner; the living and the strangers stay', async () => {
-  const [dead, elsewhere, waiting, next] = [open(), open({ GITHUB_REPOSITORY: 'acme/other' }), open(), open()] as const
+  const [dead, elsewhere, waiting, next] = [open(), open({ GITHUB_REPOSITORY: 'acme/other' }), open({}, 1), open()] as const
   const engine = farm.nodes.amd.dockerSocket
   const strangers = ['buildx_buildkit_mine0_state', 'buildx_buildkit_mab-keep-01234567-trusted-01234567_state', `buildx_buildkit_mab-keep-01234567-trusted-01234567_used_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`]
   const unused = ['buildx_buildkit_mab-keep-01234567-pr-01234567_state', 'buildx_buildkit_mab-keep-01234567-pr-01234567_used_20200101']
@@ -72,7 +72,8 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
 
   // A runner that empties its directories leaves agents behind.
   rmSync(elsewhereDir, { recursive: true })
-  expect((await waiting.post()).log).toContain('Ended processes of 1 run that is over on this runner.')
+  // Any post step on this host may be the one that does it.
+  expect((await waiting.post()).code).toBe(0)
   expect(processesNaming(temp)).toEqual([])
 
   await callEngine(engine, 'DELETE', `/containers/${of(names, elsewhere)[0] ?? ''}?force=1&v=1`, 10_000)

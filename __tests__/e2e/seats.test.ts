@@ -21,7 +21,7 @@ describe('runs that share their nodes', () => {
   const nodeOf = (summary: string) => /^\| linux\/amd64 \| (\S+)/m.exec(summary)?.[1]
 
   test('a run that comes while another builds gets the other machine, and nothing is left of either', async () => {
-    const first = begin('echo working; sleep 4')
+    const first = begin('echo working; sleep 10')
     await first.running.says(/\] working/)
     const second = begin('echo second')
     const [one, two] = await Promise.all([first.running.result, second.running.result])

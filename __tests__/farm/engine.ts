@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from './exec.ts'
+import { listens, until } from './exec.ts'
 import type { Ran } from './exec.ts'
 
 /** How to do something on a machine as root. */
@@ -28,5 +28,5 @@ export async function startBuildkitd({ name, share, spawn }: Shell): Promise<voi
   if (existsSync(join(share, 'buildkitd.sock'))) return
   spawn('buildkitd', ['/opt/farm/buildkitd', '--addr=unix:///run/buildkit/buildkitd.sock', '--addr=unix:///share/buildkitd.sock', '--group=990', '--root=/var/lib/buildkit',
     '--oci-worker-binary=/usr/sbin/runc', '--oci-worker-net=host', '--allow-insecure-entitlement=network.host', '--containerd-worker=false'])
-  await until(`buildkitd of ${name}`, () => existsSync(join(share, 'buildkitd.sock')))
+  await until(`buildkitd of ${name}`, () => listens(join(share, 'buildkitd.sock')))
 }

@@ -1,6 +1,8 @@
 import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { openSync, closeSync } from 'node:fs'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Ran { code: number; stdout: string; stderr: string }
@@ -48,4 +50,10 @@ export async function until(what: string, ready: () => boolean | Promise<boolean
     if (Date.now() > end) throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`)
     await sleep(stepMs)
   }
+}
+
+/** Whether anybody takes connections there: a socket is made a moment before that. */
+export async function listens(socket: string): Promise<boolean> {
+  const connection = connect(socket)
+  return await once(connection, 'connect').then(() => true, () => false).finally(() => connection.destroy())
 }

@@ -43,7 +43,7 @@ const ssh = (node: FarmNode, command: string, options: { port?: number; user?: s
 async function forward(node: FarmNode): Promise<string> {
   const socket = join(work, `${node.name}-${Math.random().toString(36).slice(2, 7)}.sock`)
   tunnels.push(spawn('ssh', ['-nNT', '-L', `${socket}:/var/run/docker.sock`, ...sshArgs(node)], { stdio: 'ignore' }))
-  await until('the tunnel', () => existsSync(socket), 5000)
+  await until('the tunnel', () => existsSync(socket), 30_000)
   return socket
 }
 
@@ -74,7 +74,7 @@ describe('machines', () => {
     const socket = join(work, 'forbidden.sock')
     const tunnel = spawn('ssh', ['-nNT', '-L', `${socket}:/var/run/docker.sock`, ...sshArgs(amd, { port: amd.forbid.port })], { stdio: 'ignore' })
     tunnels.push(tunnel)
-    await until('the socket', () => existsSync(socket), 5000)
+    await until('the socket', () => existsSync(socket), 30_000)
     expect((await tryRun('curl', ['-sS', '--max-time', '3', '--unix-socket', socket, 'http://docker/_ping'])).code).not.toBe(0)
   })
 
@@ -93,7 +93,7 @@ describe('machines', () => {
       expect((await ssh(arm, command)).code).toBe(0)
       return Date.now() - start
     }
-    const near = await timed('true')
+    const near = Math.min(await timed('true'), await timed('true'), await timed('true'))
     await arm.setDelay(100)
     expect(await timed('true')).toBeGreaterThan(near + 500)
     // A link that sent no more until it was answered would take longer than any command may here.
@@ -227,7 +227,7 @@ describe('a farm', () => {
     expect(before).not.toContain(id)
     parent.kill('SIGKILL')
     const left = async (): Promise<string[]> => (await leftovers()).filter(found => found.includes(`mab${id}`) || found.includes(`mab-farm-${id}`))
-    await until('the second farm to go', async () => !existsSync(farmDir(id)) && (await left()).length === 0, 10_000)
+    await until('the second farm to go', async () => !existsSync(farmDir(id)) && (await left()).length === 0, 60_000)
   })
 
   test('is cleaned up after when its supervisor is killed', async () => {
@@ -235,7 +235,7 @@ describe('a farm', () => {
     const supervisor = (await liveFarms()).find(f => f.id === second.id)
     process.kill(supervisor?.pid ?? 0, 'SIGKILL')
     const left = async (): Promise<string[]> => (await leftovers()).filter(found => found.includes(`mab${second.id}`) || found.includes(`mab-farm-${second.id}`))
-    await until('the third farm to go', async () => !existsSync(second.dir) && (await left()).length === 0, 10_000)
+    await until('the third farm to go', async () => !existsSync(second.dir) && (await left()).length === 0, 60_000)
     expect((await ssh(farm.nodes.amd, 'true')).code).toBe(0)
   })
 })

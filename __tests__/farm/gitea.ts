@@ -27,9 +27,8 @@ export async function startGitea(base: string): Promise<Gitea> {
   const { program, dir } = await ensureGitea()
   const home = join(base, `gitea-${process.pid}-${Date.now()}`)
   await mkdir(home)
-  const host = `127.0.0.1:${await freePort()}`
   const config = join(home, 'app.ini')
-  await writeFile(config, settings(home, dir, host))
+  await writeFile(config, settings(home, dir, '127.0.0.1:0'))
   const env = { PATH: process.env['PATH'] ?? '', HOME: home }
   const gitea = (...args: string[]): Promise<string> => run(program, ['--config', config, ...args], { env, cwd: home })
   const addUser = async (username: string, ...more: string[]): Promise<void> => {
@@ -37,6 +36,9 @@ export async function startGitea(base: string): Promise<Gitea> {
   }
   await gitea('migrate')
   await addUser(admin.username, '--admin')
+  // Just before it is taken.
+  const host = `127.0.0.1:${await freePort()}`
+  await writeFile(config, settings(home, dir, host))
   const log = join(home, 'gitea.log')
   const child = daemon(program, ['--config', config, 'web'], log, { env, cwd: home })
   try {

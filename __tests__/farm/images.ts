@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -26,7 +26,8 @@ export async function ensureImages(tools: Tools): Promise<Image[]> {
   const dir = join(tools.dir, `images-${key}`)
   const list = join(dir, 'images.json')
   if (!existsSync(list)) {
-    const half = `${dir}.half-${process.pid}`
+    // Farms that start together, even in one process, each make their own; the first whole one stays.
+    const half = `${dir}-${randomUUID()}.half`
     await mkdir(half, { recursive: true })
     const images = [await buildkitImage(tools, half), await baseImage(tools, half)]
     await writeFile(join(half, 'images.json'), JSON.stringify(images))

@@ -189,10 +189,10 @@ export class Machine {
     this.outer = outer
     const failed = new Promise<never>((_, reject) => outer.once('exit', code => reject(new Error(`machine ${name} ended while booting (${code}); see ${logs}/${name}.log`))))
     failed.catch(() => undefined)
-    await Promise.race([failed, until(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 10_000, 5)])
+    await Promise.race([failed, until(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 30_000, 5)])
     await plug(ip, id, name, address, this.pid)
     const ready = this.startFront(JSON.stringify({ address, gateway, sshPorts: [sshPort, forbiddingPort], registryPorts }))
-    await Promise.race([failed, until(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 10_000, 5)])
+    await Promise.race([failed, until(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 30_000, 5)])
     this.shell().spawn('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config'])
     await Promise.all([this.startEngine(), ready, buildkitd && this.startBuildkitd()])
   }

@@ -115,7 +115,7 @@ async function ensure({ name, files, what, time, build }: Part): Promise<string>
     say(`installing ${what}, ${time} …`)
     await build(module, half)
     await rename(half, dir)
-  })
+  }, name)
   return dir
 }
 

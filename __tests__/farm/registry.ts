@@ -1,11 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { daemon, run, until } from './exec.ts'
+import { daemon, listens, run, until } from './exec.ts'
 import { faultProxy } from './fault-proxy.ts'
 import type { Fault, FaultProxy, Requested } from './fault-proxy.ts'
 import type { Blob, Image } from './images.ts'
@@ -49,7 +48,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
   const start = async (): Promise<void> => {
     await rm(socket, { force: true })
     child = daemon(options.tools.registry, ['serve', join(dir, `${name}.yml`)], join(dir, 'logs', `${name}.log`), { env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' } })
-    await until(`the ${name} to start`, () => existsSync(socket))
+    await until(`the ${name} to start`, () => listens(socket))
   }
   await start()
   await fillRegistry(socket, images, auth)

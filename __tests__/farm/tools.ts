@@ -166,10 +166,13 @@ export function throughLoader(rootfs: string): string[] {
   return [join(rootfs, 'usr/lib64/ld-linux-x86-64.so.2'), '--library-path', join(rootfs, 'usr/lib/x86_64-linux-gnu')]
 }
 
-/** The kernel drops the lock when its holder dies, however that happens. */
-export async function locked<T>(work: () => Promise<T>): Promise<T> {
+/** The lock of a part that is installed by itself, or that of all the rest. */
+const lockOf = (part = ''): string => join(cacheDir, part === '' ? 'lock' : `lock-${part}`)
+
+/** The kernel drops the lock when its holder dies, however that happens. What takes minutes has a lock of its own. */
+export async function locked<T>(work: () => Promise<T>, part?: string): Promise<T> {
   await mkdir(cacheDir, { recursive: true })
-  const holder = spawn('flock', [join(cacheDir, 'lock'), 'sh', '-c', 'echo locked; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const holder = spawn('flock', [lockOf(part), 'sh', '-c', 'echo locked; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
   await new Promise<void>((resolve, reject) => {
     const waiting = setTimeout(() => say('waiting for another farm that is installing tools …'), 1000)
     holder.stdout.once('data', () => { clearTimeout(waiting); resolve() })
@@ -185,7 +188,11 @@ export async function locked<T>(work: () => Promise<T>): Promise<T> {
 /** What an interrupted installation left behind. */
 export async function dropHalves(): Promise<void> {
   for (const name of await readdir(cacheDir).catch(() => [])) {
-    if (name.endsWith('.half') || name.startsWith('apt-')) await rm(join(cacheDir, name), { recursive: true, force: true })
+    if (!name.endsWith('.half') && !name.startsWith('apt-')) continue
+    const part = name.replace(/-[^-]*\.half$/, '')
+    // One that is being made has its lock taken.
+    if (existsSync(lockOf(part))) await tryRun('flock', ['--nonblock', lockOf(part), 'rm', '-rf', join(cacheDir, name)])
+    else await rm(join(cacheDir, name), { recursive: true, force: true })
   }
 }
 

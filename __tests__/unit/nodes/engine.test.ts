@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -25,11 +25,11 @@ afterEach(async () => {
   server?.closeAllConnections()
   await new Promise((resolve) => server?.close(resolve))
 })
-process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 describe('pingDaemon', () => {
   test('a daemon that answers', async () => {
-    await expect(pingDaemon(await engine(made), 'c', 500)).resolves.toBeUndefined()
+    await expect(pingDaemon(await engine(made), 'c', 5000)).resolves.toBeUndefined()
   })
 
   test('a daemon that hangs: the question never ends', async () => {
@@ -41,7 +41,7 @@ describe('pingDaemon', () => {
   })
 
   test('a paused container', async () => {
-    await expect(pingDaemon(await engine(refuse(409, 'container c is paused, unpause the container before exec')), 'c', 500)).rejects.toThrow('paused')
+    await expect(pingDaemon(await engine(refuse(409, 'container c is paused, unpause the container before exec')), 'c', 5000)).rejects.toThrow('paused')
   })
 
   test.each([
@@ -49,7 +49,7 @@ describe('pingDaemon', () => {
     ['one that does not run yet', 409, 'container c is not running'],
     ['one that has just ended', 500, 'cannot exec in a stopped state'],
   ])('%s is not silent', async (_, status, message) => {
-    await expect(pingDaemon(await engine(refuse(status, message)), 'c', 500)).resolves.toBeUndefined()
+    await expect(pingDaemon(await engine(refuse(status, message)), 'c', 5000)).resolves.toBeUndefined()
   })
 })
 
@@ -65,7 +65,7 @@ describe('dropContainer', () => {
   })
 
   test('but not for ever', async () => {
-    await expect(dropContainer(await engine(busy), 'c', 200)).rejects.toThrow('already in progress')
+    await expect(dropContainer(await engine(busy), 'c', 1000)).rejects.toThrow('already in progress')
   })
 
   test('and not for another conflict', async () => {

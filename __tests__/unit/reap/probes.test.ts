@@ -163,7 +163,7 @@ describe('what an own run left that was ended while it booted', () => {
   })
 
   test.each<[string, Partial<Container>]>([
-    ['was made before the run began', { age: 12_000 }],
+    ['was made before the run began', { age: 60_000 }],
     ['has no age', { age: Number.NaN }],
     ['is of another image', { image: 'acme/app:1' }],
     ['runs something else', { entrypoint: ['/bin/sh'] }],

@@ -7,7 +7,7 @@ import { jobUmask } from '../../../src/sys/umask.ts'
 
 describe('run', () => {
   test('the deadline holds, too, where a child of the process keeps its pipes', async () => {
-    const { code, stdout } = await run('sh', ['-c', 'echo said; (sleep 3; echo late) & exec sleep 3'], { deadline: 500 })
+    const { code, stdout } = await run('sh', ['-c', 'echo said; (sleep 10; echo late) & exec sleep 10'], { deadline: 2000 })
     expect([code, stdout]).toEqual([124, 'said\n'])
   })
 
