@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { checkCgroupParent, readCgroupParent, tellCgroupParent } from './nodes/cgroup-parent.ts'
-import { checkBuildkitdConfig, readBuildkitdFlags } from './nodes/daemon-options.ts'
+import { checkBuildkitdConfig, readBuildkitdFlags, splitOptions } from './nodes/daemon-options.ts'
 import { checkDriver, checkEmbedded, checkPods, checkUse, readDriver } from './nodes/driver.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { readBuilder, type BuilderStore } from './nodes/existing-builder.ts'
@@ -64,6 +64,8 @@ export interface Inputs {
   /** The forge's token; empty where none was given. */
   readonly token: string
   readonly cleanup: 'auto' | 'always' | 'never'
+  /** Whether what the checks of Dockerfiles find becomes annotations of the run, as in build-push-action. */
+  readonly checkAnnotations: boolean
   /** Tell the plan, make nothing. */
   readonly dryRun: boolean
   /** What the author should know, and no mistake. */
@@ -100,6 +102,8 @@ export interface Login {
   readonly scope?: string
   /** An AWS key, to be exchanged for a password; empty: the job's own. */
   readonly ecr?: boolean
+  /** The forge's token, which nobody gave for this registry: a login that the job has there already counts more. */
+  readonly byDefault?: boolean
 }
 
 /** What the readers below have in common. */
@@ -107,6 +111,8 @@ interface Source {
   readonly env: Env
   readonly event: Event
   readonly files: Files
+  /** Hears what the author should know, and no mistake. */
+  readonly note: (text: string) => unknown
   /** An input's text without surrounding space; empty where it was not given. */
   readonly text: (name: string) => string
   readonly report: Report
@@ -120,8 +126,10 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   const tell: Report = (mistake) => mistakes.set(JSON.stringify([mistake.input, mistake.given, mistake.expected]), mistake)
   const given = (name: string): string => (env[variableOf(name)] ?? '').trim()
   const words = readSetupWords(given, { workspace: event.workspace, exists, read }, tell)
+  const said: string[] = []
   const source: Source = {
     env,
+    note: (text) => said.push(text),
     event,
     files: { workspace: event.workspace, exists },
     text: (name) => words.get(name)?.text ?? given(name),
@@ -129,8 +137,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     isWrong: (...inputs) => [...mistakes.values()].some(({ input }) => inputs.some((name) => input === (words.get(name)?.input ?? name))),
   }
   const { text, report } = source
-  const strange: string[] = []
-  checkNames(env, mainInputs, report, (text) => strange.push(text))
+  checkNames(env, mainInputs, report, source.note)
   const where = await readWhere(source, builders)
   const settings = readSettings(source)
   const push = readPush(source, settings)
@@ -138,11 +145,12 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   checkOwned(variants, where.nodes, source)
   checkAnnotated(variants, where.nodes, source)
   const native = [...new Set(where.nodes.flatMap(({ platforms }) => platforms))]
-  checkTogether(settings, { push, images: variants.flatMap(({ images }) => images).length, platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
+  checkTogether(settings, { platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
   const registries = await readRegistries(text('registries'), source.files, report)
   checkSections(text('buildkitd-config-inline'), registries, report)
   checkReach(text('buildkitd-config-inline'), variants.flatMap(({ images }) => images), report)
   const cache = readCache({ text, env, workspace: event.workspace, proposal: event.trust !== 'trusted', report })
+  const logins = await readAllLogins(source, { images: variants.flatMap(({ images }) => images), push: push || source.isWrong('push') })
   const inputs: Inputs = {
     ...where,
     buildx: readBuildxVersion(text('version'), report),
@@ -150,15 +158,16 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     cacheBinary: readBoolean('cache-binary', text('cache-binary') || 'true', report),
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
-    notes: [...strange, ...notes, ...cacheNotes(cache, env)],
+    notes: [...said, ...notes, ...cacheNotes(cache, env)],
     cache,
     push,
     settings: { ...settings, secrets: [...settings.secrets, ...gitToken(settings.secrets, text('github-token'), variants[0]?.context ?? '', ownRepository(event))] },
-    logins: await readAllLogins(source, variants.flatMap(({ images }) => images)),
+    logins,
     registries,
     token: text('github-token'),
     cleanup: readChoice('cleanup', text('cleanup'), { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' }, report) ?? 'auto',
     packagesApi: readChoice<PackagesChoice>('packages-api', text('packages-api'), packagesChoices, report) ?? 'auto',
+    checkAnnotations: !/^(?:0|f|false)$/i.test(env['DOCKER_BUILD_CHECKS_ANNOTATIONS'] ?? ''),
     dryRun: readBoolean('dry-run', text('dry-run') || 'false', report),
   }
   if (mistakes.size > 0) throw new InputError([...mistakes.values()])
@@ -188,10 +197,14 @@ function listedPasswords(text: string): string[] {
 }
 
 /** Without a word, an image is pushed unless the author asked for something else. */
-function readPush({ text, report }: Source, { load, exports, image, pushes, call }: BuildSettings): boolean {
-  const push = readBoolean('push', text('push') || String(pushes || !(load || exports.length > 0 || image.length > 0 || call !== undefined || /\bcacheonly\b/.test(text('outputs')))), report)
-  if (push && call) report({ input: 'push', given: text('push'), expected: `has no effect beside \`call: ${call}\`, which builds nothing: leave it out` })
-  if (!push && pushes) report({ input: 'push', given: text('push'), expected: 'is contradicted by `outputs`, which asks for a push: leave one of the two out' })
+function readPush({ text, report }: Source, { load, exports, imagePush, call }: BuildSettings): boolean {
+  const given = text('push')
+  const otherwise = load || exports.length > 0 || call !== undefined || /\bcacheonly\b/.test(text('outputs'))
+  const push = readBoolean('push', given || String(imagePush === undefined ? !otherwise : imagePush === 'yes'), report)
+  if (push && call) report({ input: 'push', given, expected: `has no effect beside \`call: ${call}\`, which builds nothing: leave it out` })
+  if (!push && imagePush === 'yes') report({ input: 'push', given, expected: 'is contradicted by `outputs`, which asks for a push: leave one of the two out' })
+  if (push && imagePush === 'no') report({ input: 'push', given, expected: 'is contradicted by `outputs`, which asks for none: leave one of the two out' })
+  if (given === '' && imagePush === 'unsaid' && !otherwise && text('image') !== '') report({ input: 'outputs', given: shorten(text('outputs')), expected: 'is about an image, and does not say whether to push it: write `push: true` or `push: false` beside it' })
   return push && !call
 }
 
@@ -200,7 +213,7 @@ function variableOf(input: string): string {
 }
 
 async function readWhere({ text, env, report, isWrong }: Source, builders: BuilderStore): Promise<Pick<Inputs, 'nodes' | 'fallback' | 'spare' | 'sshKeys' | 'knownHosts' | 'use'>> {
-  const driverOpts = readRecordInput({ input: 'driver-opts' }, text('driver-opts'), report)
+  const driverOpts = readRecord({ input: 'driver-opts' }, splitOptions(splitRecords('driver-opts', text('driver-opts'), report)), report)
   const buildkitdConfig = text('buildkitd-config-inline')
   checkBuildkitdConfig(buildkitdConfig, report)
   const buildkitdFlags = readBuildkitdFlags(text('buildkitd-flags'), report)
@@ -229,10 +242,10 @@ async function readWhere({ text, env, report, isWrong }: Source, builders: Build
   return { nodes: nodes.map((spec) => ({ ...tell(spec), ...(driver === 'docker' && { embedded: true }) })), fallback, spare: tell(spareNode({ driverOpts, buildkitdConfig, buildkitdFlags })), sshKeys, knownHosts: formatKnownHosts(hosts), use }
 }
 
-async function readWhat(source: Source, push: boolean, { load }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {
+async function readWhat(source: Source, push: boolean, { load, imageAnnotations }: BuildSettings): Promise<Pick<Inputs, 'variants' | 'notes'>> {
   const { text, event, report } = source
   const images = splitList(text('image')).flatMap((entry) => parseRepository(lowerForgeNames(entry, event), (expected) => report({ input: 'image', given: shorten(entry), expected })) ?? [])
-  const naming = readNaming(source, push || load || text('tags') !== '')
+  const naming = readNaming(source, { named: push || load || text('tags') !== '', imageAnnotations })
   const { plan } = naming
   const repositories = allRepositories(images, plan)
   if (push) checkTagged(source, repositories, plan)

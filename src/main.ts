@@ -14,9 +14,10 @@ import { describeMistakes } from './report/mistakes.ts'
 import { renderOutputs, renderVariables, reportRun } from './report/outputs.ts'
 import { renderLines, renderSummary } from './report/summary.ts'
 import { resolveLogins } from './registry/ecr.ts'
+import { loginsFor } from './registry/login.ts'
 import { run } from './run.ts'
 import { withCommitDate } from './sys/commit.ts'
-import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
+import { openRegistries, preferJobLogins, readJobDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { openFetch } from './sys/fetch.ts'
 import { openAskRun, openRunLiveness } from './sys/liveness.ts'
@@ -60,12 +61,13 @@ interface BuildRequest {
 }
 
 async function build({ inputs, event, dir, began, signal }: BuildRequest): Promise<void> {
-  const dockerConfig = readDockerConfig()
+  const dockerConfig = readJobDockerConfig()
   const hosts = loadHosts(dir, inputs.registries)
-  const logins = await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts))
-  // Those of AWS are new; the others are masked already.
-  logins.filter(({ password }) => inputs.logins.every((given) => given.password !== password)).forEach(({ password }) => core.setSecret(password))
-  const registries = openRegistries(logins, dockerConfig, hosts)
+  const logins = await preferJobLogins(await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts)), dockerConfig)
+  // Those of AWS are new; the others are masked already, unless their YAML hid them from that.
+  const masked = secretsOf(process.env)
+  logins.flatMap(({ password }) => password.split(/[\r\n]+/)).filter((line) => line !== '' && !masked.includes(line)).forEach((line) => core.setSecret(line))
+  const registries = openRegistries(loginsFor(inputs.variants.flatMap(({ images }) => images), logins), dockerConfig, hosts)
   const askRun = openAskRun(event, inputs.token, registries.fetch)
   const request = {
     inputs: { ...inputs, logins, registries: hosts, ...tellRegistries(inputs, hosts) },
@@ -95,7 +97,7 @@ async function build({ inputs, event, dir, began, signal }: BuildRequest): Promi
   // As docker/metadata-action has it, but only where it is asked for.
   if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') Object.entries(renderVariables(result)).forEach(([name, value]) => core.exportVariable(name, value))
   const report = reportRun(result, performance.now() - began)
-  renderLines(report).forEach((line) => core.info(line))
+  renderLines(report).forEach((line) => runnerLog.line(line))
   await writeSummary(renderSummary(report))
 }
 

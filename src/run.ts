@@ -3,6 +3,7 @@ import { callTargets } from './build/call.ts'
 import type { LaneResult } from './build/lane.ts'
 import { buildLanes, describeLostCaches, namesOf } from './build/lanes.ts'
 import { prepareBuild } from './build/prepare.ts'
+import { withoutRepeats } from './build/warnings.ts'
 import type { Inputs } from './inputs.ts'
 import type { Journal } from './journal.ts'
 import type { Node } from './nodes/node.ts'
@@ -103,6 +104,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   if (!inputs.use) builder.release()
   const lost = lanes.flatMap(describeLostCaches)
   lost.forEach((note) => log.warn(note))
+  if (inputs.checkAnnotations) withoutRepeats(lanes.flatMap(({ warnings }) => warnings)).forEach((warning) => log.annotate(warning))
 
   const built = lanes.flatMap((lane) => lane.built)
   const targets = inOrder(plan.targets, built.map(({ target }) => target))

@@ -13,7 +13,7 @@ import { openClients } from './registry/clients.ts'
 import { readLogins } from './registry/default-login.ts'
 import { formatRepository, type Repository } from './registry/reference.ts'
 import { describeMistakes } from './report/mistakes.ts'
-import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
+import { openRegistries, preferJobLogins, readJobDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
@@ -35,7 +35,8 @@ async function main(): Promise<void> {
   for (const secret of [credentials.password, credentials.token]) secret.split('\n').filter((line) => line.trim() !== '').forEach((line) => core.setSecret(line))
   const logins = readLogins(credentials, inputs.images, event, (mistake) => mistakes.push(mistake))
   if (mistakes.length > 0) throw new InputError(mistakes)
-  const packages = openPackagesWorld(event, openRegistries(logins, readDockerConfig()), inputs.packagesApi)
+  const dockerConfig = readJobDockerConfig()
+  const packages = openPackagesWorld(event, openRegistries(await preferJobLogins(logins, dockerConfig), dockerConfig), inputs.packagesApi)
   const until = Date.now() + longest
   const runs = openRuns(packages.openGithub(event.apiUrl, until), event.repository)
   const rules = () => ({ now: Date.now(), olderThan: inputs.olderThan, runId: inputs.runId })

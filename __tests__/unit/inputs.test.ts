@@ -37,6 +37,7 @@ test('the README example', async () => {
     buildx: { kind: 'any' },
     install: false,
     cacheBinary: true,
+    checkAnnotations: true,
     variants: [
       {
         name: '',
@@ -53,7 +54,7 @@ test('the README example', async () => {
     cache: { kind: 'registry' },
     push: true,
     settings: { ...plainSettings, provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' },
-    logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1' }],
+    logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1', byDefault: true }],
     registries: {},
     token: 'ghs_1',
     cleanup: 'auto',
@@ -143,7 +144,7 @@ test('names of the forge with capitals are lowered, since expressions cannot do 
 })
 
 describe('logins', () => {
-  const own = { registry: 'ghcr.io', username: 'octo', password: 't' }
+  const own = { registry: 'ghcr.io', username: 'octo', password: 't', byDefault: true }
   const bot = { username: 'bot', password: 'p' }
   test.each<[string, Given, unknown[]]>([
     ['the forge\'s own', { 'github-token': 't' }, [own]],

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { asList, asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { renderBake } from '../plan/bake.ts'
 import type { Call } from '../plan/build/call.ts'
@@ -8,6 +7,7 @@ import { writeDefinition } from '../sys/build-env.ts'
 import type { Annotation, Log } from '../sys/log.ts'
 import { explainLane } from './explain.ts'
 import { runBuildx, type BuildxRequest } from './lane.ts'
+import { dockerfileOf, withoutRepeats, withUrl } from './warnings.ts'
 import { followProgress } from './progress.ts'
 
 export interface CallRequest extends BuildxRequest {
@@ -32,7 +32,7 @@ export async function callTargets(request: CallRequest): Promise<void> {
     if (call === 'check') found.push(...readWarnings(said, target, request.workspace))
     else said.split('\n').forEach((line) => log.line(line))
   }
-  const differing = [...new Map(found.map((warning) => [JSON.stringify(warning), warning])).values()]
+  const differing = withoutRepeats(found)
   differing.forEach((warning) => log.annotate(warning))
   if (call !== 'check') return
   if (differing.length === 0) log.info('The check found nothing to warn of.')
@@ -62,7 +62,7 @@ export function readWarnings(text: string, { id, variant }: Pick<Target, 'id' | 
   const check = asRecord(asRecord(asRecord(asRecord(tryParseJson(text))['target'])[id])['check'])
   const failed = asText(check['error'])
   if (failed !== '') throw new Failure('build', `The check of ${variant.file ?? 'the Dockerfile'} could not be made`, 'The lines above say what in it cannot be read.', failed.trim().split('\n'))
-  const file = (variant.file ?? join(variant.context, 'Dockerfile')).replace(`${workspace}/`, '')
+  const file = dockerfileOf(variant, workspace)
   return asList(check['warnings']).map((entry): Annotation => {
     const warning = asRecord(entry)
     const start = asRecord(asRecord(asList(asRecord(warning['location'])['ranges'])[0])['start'])
@@ -70,7 +70,7 @@ export function readWarnings(text: string, { id, variant }: Pick<Target, 'id' | 
     const url = asText(warning['url'])
     return {
       title: asText(warning['ruleName']),
-      message: `${asText(warning['detail']) || asText(warning['description'])}${url === '' ? '' : `\nMore: ${url}`}`,
+      message: withUrl(asText(warning['detail']) || asText(warning['description']), url),
       file,
       ...(typeof line === 'number' && { line }),
     }

@@ -11,7 +11,9 @@ import { runEnv, type Buildx } from '../sys/buildx.ts'
 import { ended, start } from '../sys/process.ts'
 import { sleep } from '../sys/time.ts'
 import { explainLane } from './explain.ts'
+import type { Annotation } from '../sys/log.ts'
 import { followProgress, type Failed, type Steps } from './progress.ts'
+import { annotateWarnings } from './warnings.ts'
 
 type Read = (lines: readonly string[]) => Promise<unknown> | undefined
 
@@ -55,6 +57,8 @@ export interface LaneResult {
   readonly took: number
   readonly built: readonly BuiltTarget[]
   readonly lostCaches: readonly Failed[]
+  /** What checks of the Dockerfiles found. */
+  readonly warnings: readonly Annotation[]
   readonly failure?: Failure
 }
 
@@ -86,7 +90,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   if (code === 0) {
     const results = asRecord(tryParseJson(readFileSync(metadata, 'utf8')))
     const built = lane.targets.map((target) => builtTarget(target, asRecord(results[target.id]), progress.steps(target.id)))
-    return { lane, took, built, lostCaches }
+    return { lane, took, built, lostCaches, warnings: annotateWarnings(progress.warnings(), lane.targets, request.workspace) }
   }
   // buildx may notice a cut connection a moment before ssh has ended.
   if (lane.node.lost) await Promise.race([request.lost, sleep(500)])
@@ -94,7 +98,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   const named = lane.targets.find(({ id }) => failed.some(({ target }) => target === id)) ?? (lane.targets.length === 1 ? lane.targets[0] : undefined)
   const what = named ? labelOf(named) : lane.targets.map(labelOf).join(', ')
   const failure = explainLane({ what, node: lane.node.spec.name, code, failed, words: progress.words(), lost })
-  return { lane, took, built: [], lostCaches, failure }
+  return { lane, took, built: [], lostCaches, warnings: [], failure }
 }
 
 /** Runs buildx with the environment and the allowances of the run; resolves with its exit code. `hear` gets its standard output. */

@@ -60,7 +60,9 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
     else if (failure.kind === 'busy' && wait !== undefined) {
       request.log.info(`${failure.message}; trying again in ${wait / 1000} s`)
       await unlessAborted(request.signal, sleep(wait)).catch(() => undefined)
-      await follow(lane, trail, tries + 1)
+      // Where another lane has failed for good by now, nothing comes of this one.
+      if (results.some((one) => one.failure)) results.push({ ...result, failure })
+      else await follow(lane, trail, tries + 1)
     } else if (failure.kind === 'cache') {
       const note = [`${failure.message}: it is built without. ${failure.hint}`, ...failure.details].join('\n')
       notes.push(note)

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder'
-import { parseSolveStatus, type Vertex } from './solve-status.ts'
+import { parseSolveStatus, type Vertex, type VertexWarning } from './solve-status.ts'
 
 export interface ProgressTarget {
   readonly id: string
@@ -30,6 +30,8 @@ export interface Progress {
   readonly failed: () => readonly Failed[]
   /** Cache exports that did not work, which must not fail the build. */
   readonly lostCaches: () => readonly Failed[]
+  /** What checks of the Dockerfiles found, and for which target. */
+  readonly warnings: () => readonly (VertexWarning & { readonly target?: string })[]
   /** The last plain lines that buildx itself printed. */
   readonly words: () => readonly string[]
 }
@@ -64,6 +66,7 @@ interface State {
 export function followProgress(targets: readonly ProgressTarget[], emit: (line: string) => void, onPush?: (target: string, digest: string) => void): Progress {
   const states = new Map<string, State>()
   const words: string[] = []
+  const warnings: VertexWarning[] = []
   const labels = new Map(targets.map(({ id, label }) => [id, label]))
   const tell = (state: State, text: string) => emit(`${labelOf(state, labels)} ${text}`)
 
@@ -83,6 +86,7 @@ export function followProgress(targets: readonly ProgressTarget[], emit: (line: 
         const digest = pushing.exec(id)?.[1]
         if (digest !== undefined) states.get(vertex)?.targets.forEach((target) => onPush?.(target, digest))
       }
+      warnings.push(...status.warnings)
       for (const { vertex, data } of status.logs) {
         const state = states.get(vertex)
         if (state) tellLines(state, state.decoder.write(data), tell)
@@ -97,6 +101,11 @@ export function followProgress(targets: readonly ProgressTarget[], emit: (line: 
     steps: (target) => countSteps([...states.values()].filter((state) => state.targets.has(target))),
     failed: () => listFailed(states, (state) => !isOptional(state)),
     lostCaches: () => listFailed(states, (state) => exportingCache.test(state.vertex.name)),
+    warnings: () =>
+      warnings.map((warning) => {
+        const [target] = states.get(warning.vertex)?.targets ?? []
+        return { ...warning, ...(target !== undefined && { target }) }
+      }),
     words: () => words,
   }
 }

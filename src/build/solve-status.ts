@@ -5,6 +5,7 @@ export interface SolveStatus {
   readonly vertexes: readonly Vertex[]
   readonly statuses: readonly VertexStatus[]
   readonly logs: readonly VertexLog[]
+  readonly warnings: readonly VertexWarning[]
 }
 
 export interface Vertex {
@@ -28,6 +29,15 @@ export interface VertexLog {
   readonly data: Buffer
 }
 
+/** What a check of the Dockerfile has found, as every build makes it (moby/buildkit, frontend/dockerfile/linter). */
+export interface VertexWarning {
+  readonly vertex: string
+  readonly rule: string
+  readonly message: string
+  readonly url: string
+  readonly line?: number
+}
+
 /** Undefined where the line is no such message: buildx prints its last words as plain text between them. */
 export function parseSolveStatus(line: string): SolveStatus | undefined {
   const message = line.startsWith('{') ? tryParseJson(line) : undefined
@@ -40,7 +50,16 @@ export function parseSolveStatus(line: string): SolveStatus | undefined {
     logs: asList(message['logs'])
       .map(asRecord)
       .map((log) => ({ vertex: asText(log['vertex']), data: Buffer.from(asText(log['data']), 'base64') })),
+    warnings: asList(message['warnings']).map(asRecord).map(parseWarning),
   }
+}
+
+/** Its first words are `Rule: what is wrong (line 3)`. */
+function parseWarning(warning: Record<string, unknown>): VertexWarning {
+  const short = Buffer.from(asText(warning['short']), 'base64').toString('utf8')
+  const [, rule = '', said = short] = /^([A-Za-z]+): (.*?)(?: \(line \d+\))?$/s.exec(short) ?? []
+  const line = asRecord(asRecord(asList(warning['range'])[0])['start'])['line']
+  return { vertex: asText(warning['vertex']), rule, message: said, url: asText(warning['url']), ...(typeof line === 'number' && { line }) }
 }
 
 function parseVertex(vertex: Record<string, unknown>): Vertex {

@@ -3,7 +3,7 @@ import { readRecord, splitList, splitRecords, type Entry } from '../plan/lists.t
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
 import { readPlatforms } from '../plan/platform.ts'
 import { readYaml } from '../plan/yaml.ts'
-import { checkDriverOpts } from './daemon-options.ts'
+import { checkDriverOpts, splitOptions } from './daemon-options.ts'
 import { hidePassword, isBuildkitd, parseEndpoint } from './endpoint.ts'
 import { pickTls } from './tls-options.ts'
 import type { NodeDraft } from './node-list.ts'
@@ -48,7 +48,7 @@ function readNode(node: unknown, number: number, defaultDriver: string, report: 
   const name = readName(text('name') ?? '', report)
   const platforms = readPlatforms(input, splitList(readLines(node, 'platforms', report).join('\n')), report)
   const options = readLines(node, 'driver-opts', report)
-  const driverOpts = readRecord({ input }, options.flatMap((option): readonly Entry[] => (option.includes('-----BEGIN') && !option.trim().startsWith('"') ? [{ text: option.trim(), line: 0 }] : splitRecords(input, option, report))), report)
+  const driverOpts = readRecord({ input }, splitOptions(options.flatMap((option): readonly Entry[] => (option.includes('-----BEGIN') && !option.trim().startsWith('"') ? [{ text: option.trim(), line: 0 }] : splitRecords(input, option, report)))), report)
   const buildkitdFlags = readLines(node, 'buildkitd-flags', report).flatMap((flags) => flags.split(/\s+/).filter((flag) => flag !== ''))
   const endpoint = readEndpoint(text('endpoint'), driver, number, report)
   checkDriverOpts(input, driverOpts, [driver === 'kubernetes' || endpoint?.kind === 'kubernetes' ? 'kubernetes' : 'docker-container'], report)

@@ -1,4 +1,5 @@
-import { splitLines } from '../plan/lists.ts'
+import { splitFields } from '../plan/csv.ts'
+import { splitLines, type Entry } from '../plan/lists.ts'
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
 import { tlsNames } from './tls-options.ts'
 
@@ -128,4 +129,24 @@ function keyProblem(section: string, line: string): string | undefined {
 /** `worker."oci"` and `worker . oci` are the same key. */
 function plainKey(text: string): string {
   return text.replace(/["'\s]/g, '')
+}
+
+/**
+ * PURE: `image=…,network=host` in one line is two options, as buildx reads it. A comma before anything but another option is
+ * part of the value, which buildx would want quoted: `env.no_proxy=localhost,127.0.0.1`.
+ */
+export function splitOptions(entries: readonly Entry[]): readonly Entry[] {
+  return entries.flatMap((entry) => {
+    const fields = entry.quoted || entry.text.includes('-----BEGIN') ? undefined : splitFields(entry.text)
+    const options = fields?.reduce<string[]>((options, field) => {
+      const before = options.at(-1)
+      return before === undefined || isOption(field) ? [...options, field] : [...options.slice(0, -1), `${before},${field}`]
+    }, [])
+    return options?.map((text) => ({ ...entry, text })) ?? [entry]
+  })
+}
+
+function isOption(field: string): boolean {
+  const name = /^([^=\s]+)=/.exec(field)?.[1] ?? ''
+  return name.startsWith('env.') || tlsNames.includes(name) || Object.values(starters).some((known) => Object.hasOwn(known, name))
 }

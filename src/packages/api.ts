@@ -20,6 +20,8 @@ export interface PackageApi {
   remove(version: Version): Promise<void>
   /** Takes one tag off its manifest, which stays under its other tags. @throws Kept */
   untag(version: Version, tag: string): Promise<void>
+  /** Why nothing can be deleted here at all, where a question that costs little tells; to be asked before anything that costs much. */
+  refusal?(): Promise<Kept | undefined>
   /** Undoes a `remove`; false where that cannot be done. */
   restore(version: Version): Promise<boolean>
   /** What was deleted and can still be restored, where the API tells. */

@@ -8,6 +8,8 @@ export interface Deletion {
   manifest(digest: string): Promise<RegistryError | undefined>
   /** The tag alone; undefined: it is gone. */
   tag(tag: string): Promise<RegistryError | undefined>
+  /** Whether it deletes neither, asked of what nobody has; undefined: it may. */
+  nothing(): Promise<RegistryError | undefined>
   /** Takes a tag off where a DELETE of it is not understood: it is moved to a copy of its own, which is deleted. */
   tagByCopy(tag: string, digest: string): Promise<RegistryError | undefined>
 }
@@ -16,8 +18,13 @@ export function openDeletion(client: RegistryClient, repository: string): Deleti
   /** Why this registry takes no tags off, once it has said so. */
   let tagsRefused: RegistryError | undefined
   const manifest = (digest: string): Promise<RegistryError | undefined> => tryDelete(client, repository, digest)
+  const askManifest = () => manifest(`sha256:${randomUUID().replaceAll('-', '').padStart(64, '0')}`)
   return {
     manifest,
+    nothing: async () => {
+      const [refused, tag] = await Promise.all([askManifest(), tryDelete(client, repository, `nobody-has-${randomUUID()}`)])
+      return refused && tag && [refused, tag].every(isFinal) ? refused : undefined
+    },
     tag: async (tag) => {
       if (tagsRefused) return tagsRefused
       const refused = await tryDelete(client, repository, tag, 'even 404')
@@ -29,7 +36,7 @@ export function openDeletion(client: RegistryClient, repository: string): Deleti
     },
     tagByCopy: async (tag, digest) => {
       // Asked of nothing, so that no copy is made where it could not be deleted.
-      const refused = await manifest(`sha256:${randomUUID().replaceAll('-', '').padStart(64, '0')}`)
+      const refused = await askManifest()
       return refused ?? (await moveAside(client, repository, tag, digest))
     },
   }
@@ -38,6 +45,11 @@ export function openDeletion(client: RegistryClient, repository: string): Deleti
 /** The request is understood by no such registry, whoever asks. */
 export function isUnsupported({ kind, status }: RegistryError): boolean {
   return kind === 'not-found' || (kind === 'protocol' && status !== undefined)
+}
+
+/** Whoever may not delete this may delete nothing. */
+function isFinal(refused: RegistryError): boolean {
+  return isUnsupported(refused) || refused.kind === 'denied' || refused.kind === 'unauthorized'
 }
 
 async function tryDelete(client: RegistryClient, repository: string, reference: string, strict?: 'even 404'): Promise<RegistryError | undefined> {

@@ -19,6 +19,8 @@ export interface HarborOptions {
  * (https://github.com/goharbor/harbor/issues/16133). Undefined: it is gone. `other` where the registry is no Harbor.
  */
 export interface Harbor {
+  /** Whether the registry is one. */
+  isThere(): Promise<boolean>
   deleteTag(digest: string, tag: string): Promise<'other' | RegistryError | undefined>
   /** The manifest and all its tags. */
   deleteArtifact(digest: string): Promise<'other' | RegistryError | undefined>
@@ -38,10 +40,10 @@ export function openHarbor({ registry, repository, credentials, fetch, signal, p
     }, retrying)
 
   let known: Promise<boolean> | undefined
+  const isThere = (): Promise<boolean> => (known ??= ask('GET', 'ping', {}, [200]).then(isPong, refusedAsNo))
   const remove = async (path: string): Promise<'other' | RegistryError | undefined> => {
     // The login is sent only where the answer is Harbor's.
-    known ??= ask('GET', 'ping', {}, [200]).then(isPong, refusedAsNo)
-    if (!(await known)) return 'other'
+    if (!(await isThere())) return 'other'
     try {
       await ask('DELETE', path, { authorization: basicHeader(credentials) }, [200, 202, 204, 404])
       return undefined
@@ -55,6 +57,7 @@ export function openHarbor({ registry, repository, credentials, fetch, signal, p
   const name = encodeURIComponent(encodeURIComponent(rest.join('/')))
   const artifact = (digest: string): string => `projects/${encodeURIComponent(project)}/repositories/${name}/artifacts/${digest}`
   return {
+    isThere,
     deleteTag: (digest, tag) => remove(`${artifact(digest)}/tags/${encodeURIComponent(tag)}`),
     deleteArtifact: (digest) => remove(artifact(digest)),
   }

@@ -51,6 +51,13 @@ export function openOciPackages({ client, repository, harbor, now }: OciOptions)
     remove: (version) => told(remove(place, version)),
     untag: (version, tag) => told(untag(place, version, tag)),
     restore: ({ digest }) => place.undo.restore(digest),
+    refusal: async () => {
+      const refused = await place.deletion.nothing()
+      if (!refused || (await place.harbor?.isThere())) return undefined
+      const kept = isUnsupported(refused) ? keptUndeletable('the registry does not delete it', refused, client.registry) : keptBecause(refused, client.registry)
+      // Of what was asked about nobody has heard.
+      return kept instanceof Kept ? new Kept(kept.message.replace(/@sha256:0{32}[0-9a-f]{32}/, ''), refused, kept.isUnsupported) : undefined
+    },
   }
 }
 

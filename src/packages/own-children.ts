@@ -1,6 +1,7 @@
+import { Kept } from './api.ts'
 import { judge } from './family.ts'
 import { lookAround, neededByTags, tagsOn } from './look.ts'
-import { heed, keptBy, mostTags, type Outcome, type Work } from './own-work.ts'
+import { heed, keptBy, mostTags, tooManyTags, type Outcome, type Work } from './own-work.ts'
 import { checkTime, notYet, readVersion } from './place.ts'
 import { severalAtOnce } from './several-at-once.ts'
 
@@ -8,6 +9,12 @@ import { severalAtOnce } from './several-at-once.ts'
 export async function removeAll(work: Work, digests: readonly string[]): Promise<void> {
   if (digests.length === 0) return
   await recheck(work)
+  // A release has nothing else to delete; to ask so often for that, each time, would serve nobody.
+  if (work.place.api.kind === 'oci' && work.family.indexes.length === 0 && work.look.names.size > tooManyTags) {
+    const why = new Kept(`the repository has ${work.look.names.size} tags, and what each names would have to be asked. The registry’s own garbage collection takes what no tag needs.`, undefined, true)
+    work.outcomes.push(...digests.map((digest) => keptBy(why, digest)))
+    return
+  }
   const rest = digests.filter((one) => !work.spared.has(one))
   const tryOne = async (digest: string): Promise<readonly Outcome[]> => {
     try {

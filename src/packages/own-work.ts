@@ -1,7 +1,7 @@
 import { Kept, type Version } from './api.ts'
 import type { Family, Own } from './family.ts'
 import { neededBy, noLook, type Look } from './look.ts'
-import type { Place } from './place.ts'
+import { timeOver, type Place } from './place.ts'
 import { survey } from './survey.ts'
 import { messageOf } from '../report/message.ts'
 
@@ -17,11 +17,18 @@ export interface Outcome {
 
 /** PURE: what is said of something that an error kept. */
 export function keptBy(error: unknown, subject: string): Outcome {
-  return { subject, deleted: false, reason: messageOf(error), ...(error instanceof Kept && error.isUnsupported && { isUnsupported: true }) }
+  return { subject, deleted: false, reason: isTimeout(error) ? timeOver : messageOf(error), ...(error instanceof Kept && error.isUnsupported && { isUnsupported: true }) }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'TimeoutError' || isTimeout(error.cause))
 }
 
 /** Of more tags than this, post asks the registry only for new ones: it should take no longer than a moment. */
 export const mostTags = 100
+
+/** Of more tags than this, a registry that tells their digests one by one is not asked for what bears no tag anyway: some ten seconds. */
+export const tooManyTags = 1000
 
 export interface Work {
   readonly place: Place

@@ -20,6 +20,8 @@ export async function removeOwn(place: Place, journal: Own): Promise<Outcome[]> 
   // Forgejo and Gitea keep tags in lower case only.
   const own = place.api.kind === 'forgejo' ? { ...journal, tags: journal.tags.map(({ tag, digest }) => ({ tag: tag.toLowerCase(), digest })) } : journal
   try {
+    const refusal = await place.api.refusal?.()
+    if (refusal) return [...own.tags.map(({ tag }) => tag), ...own.manifests].map((subject) => keptBy(refusal, subject))
     const facts = await readAll(place, [...own.tags.map(({ digest }) => digest), ...own.manifests])
     const children = await readAll(place, [...facts.values()].flatMap(({ refs }) => refs))
     const work = openWork({ place, own, outcomes, family: claimFamily(own, new Map([...facts, ...children])) })

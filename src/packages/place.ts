@@ -79,8 +79,10 @@ export async function readVersion({ api, registry, repository }: Place, version:
 
 export const notYet = 'the API does not show it yet. A later sweep deletes it.'
 
+export const timeOver = 'the time for it was over. A later sweep deletes it.'
+
 export function checkTime({ clock, until }: Place): void {
-  if (clock.now() > until) throw new Kept('the time for it was over. A later sweep deletes it.')
+  if (clock.now() > until) throw new Kept(timeOver)
 }
 
 export function isMissing(error: unknown): boolean {

@@ -30,13 +30,17 @@ export function readLevels(text: string, wrong: Wrong): readonly Place[] {
 }
 
 /** Reads `annotations`, as in build-push-action; one without a place goes to each of `places`. */
-export function readAnnotations(text: string, places: readonly Place[], { expressions }: Occasion, report: Report): readonly Annotation[] {
+export function readAnnotations(text: string, places: readonly Place[], occasion: Occasion, report: Report): readonly Annotation[] {
   const input = 'annotations'
-  const entries = readEnabled(input, splitRecords(input, text, report), report)
+  return readEntries(readEnabled(input, splitRecords(input, text, report), report), places, occasion, report)
+}
+
+/** Reads entries of `annotations`, wherever they stand. */
+export function readEntries(entries: readonly Pick<Entry, 'text'>[], places: readonly Place[], { expressions }: Occasion, report: Report): readonly Annotation[] {
   return entries.flatMap((entry) => readEntry(entry, places, report)).map((annotation) => ({ ...annotation, value: expandKnown(annotation.value, expressions) }))
 }
 
-function readEntry({ text }: Entry, places: readonly Place[], report: Report): readonly Annotation[] {
+function readEntry({ text }: Pick<Entry, 'text'>, places: readonly Place[], report: Report): readonly Annotation[] {
   const wrong = (expected: string): readonly Annotation[] => {
     report({ input: 'annotations', given: shorten(text), expected })
     return []

@@ -19,11 +19,16 @@ export function ownRepository({ serverUrl, repository }: Pick<Event, 'serverUrl'
   return repository === '' ? '' : `${serverUrl}/${repository}.git`
 }
 
-/** This run's sources, as build-push-action's default context: of a pull request its merge, else the very commit. */
+/** This run's sources, as build-push-action's default context: the very commit, since a branch or pull request may move on. */
 export function ownContext(event: Event): string {
   const own = ownRepository(event)
-  const commit = event.ref.startsWith('refs/pull/') || event.sha === '' ? event.ref : event.sha
+  const commit = event.sha || event.ref
   return own === '' || commit === '' ? own : `${own}#${commit}`
+}
+
+/** `{{defaultContext}}`, for which `{{defaultContext}}:dir` is a directory in it. */
+export function expandDefault(text: string, own: string): string {
+  return text.replace(/\{\{ ?defaultContext ?\}\}/g, () => own)
 }
 
 export interface ContextDefaults {
@@ -36,7 +41,7 @@ export interface ContextDefaults {
 /** Reads `context`: an absolute directory, or a URL as it was given. Without any, the workspace if something was checked out there. */
 export function readContext(text: string, files: Files, report: Report, { file, own }: ContextDefaults): string | undefined {
   if (text === '' && own !== '' && !isCheckedOut(file, files)) return own
-  const context = text === '' ? '.' : text.replace(/\{\{ ?defaultContext ?\}\}/g, () => own)
+  const context = text === '' ? '.' : expandDefault(text, own)
   const directory = posix.resolve(files.workspace, context)
   if (isRemote(context) && !(context.startsWith('github.com/') && isDirectory(directory, files))) return context
   const wrong = (expected: string) => report({ input: 'context', given: shorten(context), expected })

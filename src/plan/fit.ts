@@ -22,6 +22,7 @@ export function checkTagged({ text, event, report, isWrong }: Asked, repositorie
   const names = plan.names.length > 0
   if (repositories.length === 0) report({ input: 'image', expected: 'is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`' })
   else if (!names && plan.references.length === 0) report({ input: 'tags', expected: noTags(text('tags'), event, plan) })
+  else if (names && text('image') === '') report({ input: 'image', expected: `is empty, and \`tags\` has names of no repository (${shorten(plan.names.join(', '))}): write the repository here, or full references there` })
   if (names || plan.references.length === 0) return
   const tagged = new Set(plan.references.map(formatRepository))
   for (const repository of repositories.map(formatRepository)) {

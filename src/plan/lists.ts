@@ -4,6 +4,8 @@ import { shorten, type Report } from './mistake.ts'
 export interface Entry {
   readonly text: string
   readonly line: number
+  /** It stood between double quotes, so that its commas are its own. */
+  readonly quoted?: boolean
 }
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -42,7 +44,7 @@ export function splitRecords(input: string, text: string, report: Report): reado
     let quoted = lines[index]?.trimStart() ?? ''
     while (!isClosed(quoted) && index + 1 < lines.length) quoted += `\n${lines[++index] ?? ''}`
     const value = unquote(quoted)
-    if (value !== undefined) entries.push({ text: value, line: begin })
+    if (value !== undefined) entries.push({ text: value, line: begin, quoted: true })
     else report({ input, given: shorten(line), expected: `is quoted wrongly in line ${begin}: put the whole entry between double quotes, \`"NAME=value"\`, and write a quote in it twice` })
   }
   return entries

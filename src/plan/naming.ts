@@ -1,5 +1,5 @@
 import { formatTagReference, type Repository } from '../registry/reference.ts'
-import { overlayAnnotations, readAnnotations, readLevels, type Annotation } from './annotations.ts'
+import { overlayAnnotations, readAnnotations, readEntries, readLevels, type Annotation } from './annotations.ts'
 import type { Event } from './event.ts'
 import { readFlavor } from './flavor.ts'
 import type { Env } from './lists.ts'
@@ -27,14 +27,22 @@ export interface Naming {
   readonly variables: (images: readonly Repository[], labels: Readonly<Record<string, string>>) => Env
 }
 
-/** PURE: reads `tags`, `flavor` and `annotations`. `named`: tags are to be moved, or the author gave some. */
-export function readNaming({ env, event, text, report }: NamingSource, named: boolean): Naming {
+export interface NamingWish {
+  /** Tags are to be moved, or the author gave some. */
+  readonly named: boolean
+  /** What `outputs` says of annotations; what `annotations` says counts more. */
+  readonly imageAnnotations?: readonly string[]
+}
+
+/** PURE: reads `tags`, `flavor` and `annotations`. */
+export function readNaming({ env, event, text, report }: NamingSource, { named, imageAnnotations = [] }: NamingWish): Naming {
   const occasion = readOccasion(event, env, (expected) => report({ input: 'tags', expected }))
   const asking = { event, occasion, flavor: readFlavor(text('flavor'), report) }
   const plan = readTags(text('tags'), asking, named ? report : () => undefined)
   const variable = env['DOCKER_METADATA_ANNOTATIONS_LEVELS'] ?? ''
   const places = readLevels(variable, (expected) => report({ input: 'annotations', given: variable, expected: `in the variable DOCKER_METADATA_ANNOTATIONS_LEVELS ${expected}` }))
-  const given = readAnnotations(text('annotations'), places, occasion, report)
+  const ofOutputs = readEntries(imageAnnotations.map((text) => ({ text })), places, occasion, (mistake) => report({ ...mistake, input: 'outputs' }))
+  const given = [...ofOutputs, ...readAnnotations(text('annotations'), places, occasion, report)]
   const said = (suffix: string) => describeImage(event, occasion, versionOf(plan, suffix), env)
   const naming = {
     version: (suffix: string) => versionOf(plan, suffix),

@@ -42,7 +42,7 @@ function isType(text: string): text is TagType {
 
 /** Whether a line of `tags` is a rule, not names or references: these hold neither `=` nor `{{`. */
 export function isRule(line: string): boolean {
-  return line.includes('=') || line.includes('{{') || line.startsWith('"')
+  return line.includes('=') || line.includes('{{')
 }
 
 /** PURE: a plain name as the rule it stands for. */

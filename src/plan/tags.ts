@@ -30,15 +30,15 @@ export function ephemeralTag(event: Pick<Event, 'runId'>): string {
   return `pr-${event.runId}`
 }
 
-/** Whether a tag bears this run's id, alone or with a suffix: what cleanup may delete. */
-export function isEphemeral(tag: string, event: Pick<Event, 'runId'>): boolean {
+/** Whether a tag bears this run's id, alone or with a suffix: what cleanup may delete. On a young forge `pr-17` may be the pull request 17's, which stays. */
+export function isEphemeral(tag: string, event: Pick<Event, 'runId' | 'number'>): boolean {
   const own = ephemeralTag(event)
-  return tag === own || tag.startsWith(`${own}-`)
+  return event.number !== event.runId && (tag === own || tag.startsWith(`${own}-`))
 }
 
-/** Tag names by event; empty where the event tells none. */
-export function defaultTags(event: Pick<Event, 'name' | 'ref' | 'runId'>): readonly string[] {
-  if (pullRequestEvents.has(event.name) || event.ref.startsWith('refs/pull/')) return [ephemeralTag(event)]
+/** Tag names by event; empty where the event tells none. What was not accepted yet moves no tag of a branch, whatever the ref that it runs for. */
+export function defaultTags(event: Pick<Event, 'name' | 'ref' | 'runId' | 'trust'>): readonly string[] {
+  if (event.trust !== 'trusted' || pullRequestEvents.has(event.name) || event.ref.startsWith('refs/pull/')) return [ephemeralTag(event)]
   const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/s.exec(event.ref) ?? []
   if (name === undefined) return []
   return kind === 'tags' ? releaseTags(name) : [sanitiseTag(name)]
@@ -70,12 +70,17 @@ export interface Asking {
 
 /** Reads `tags`: names, full references and rules; without any, the tags of the event. */
 export function readTags(text: string, asking: Asking, report: Report): TagPlan {
-  const lines = splitLines(text).map((entry) => entry.text)
+  const lines = splitLines(text).map((entry) => unquote(entry.text))
   if (lines.length === 0) return planByEvent(asking, report)
   // A flavor is for what rules make, so that names beside it are rules too: docker/metadata-action knows nothing else.
   if (asking.flavor.given || lines.some(isRule)) return planByRules(lines, asking, report)
   const { names, references } = readNames(lines, asking.event, report)
   return { names, references, byEvent: false, notes: [] }
+}
+
+/** A whole line between double quotes is what stands in them, as docker's actions read such lists. */
+function unquote(line: string): string {
+  return /^"((?:[^"]|"")*)"$/.exec(line)?.[1]?.replaceAll('""', '"') ?? line
 }
 
 function planByEvent({ event, flavor, occasion }: Asking, report: Report): TagPlan {
@@ -92,9 +97,12 @@ function withLatest(flavor: Flavor, latest: boolean): Flavor {
 
 function planByRules(lines: readonly string[], asking: Asking, report: Report): TagPlan {
   const rules = lines.filter(isRule).flatMap((line) => readRule(line, (expected) => report({ input: 'tags', given: shorten(line), expected })) ?? [])
-  const plain = readNames(lines.filter((line) => !isRule(line)), asking.event, report)
+  const others = lines.filter((line) => !isRule(line)).flatMap(splitNames)
+  // Any other name is made a tag, as of a branch; what looks like a repository would hardly be meant so.
+  const asBranch = others.filter((name) => /^[^:@]+$/.test(name) && name.includes('/') && !/^[^/]*\./.test(name))
+  const plain = readNames(others.filter((name) => !asBranch.includes(name)), asking.event, report)
   const notes: string[] = []
-  const names = evaluateRules(inOrder(lines, [...rules, ...plain.names.map(rawRule)]), worldOf(asking, report, notes))
+  const names = evaluateRules(inOrder(lines, [...rules, ...[...plain.names, ...asBranch].map(rawRule)]), worldOf(asking, report, notes))
   for (const name of names) refuseCache(name, (expected) => report({ input: 'tags', given: shorten(name), expected }))
   return { names, references: plain.references, byEvent: true, notes }
 }
@@ -128,7 +136,7 @@ function readTag(entry: string, event: Event, report: Report): string | TagRefer
   const wrong = (expected: string) => report({ input: 'tags', given: shorten(entry), expected })
   if (/[:@]/.test(entry)) return refuseCache(parseTagReference(lowerForgeNames(entry, event), wrong), wrong)
   if (isTag(entry)) return refuseCache(entry, wrong)
-  if (entry.includes('/')) wrong(`is neither a tag nor a full reference: write \`${sanitiseTag(entry)}\`, or end it with \`:tag\``)
+  if (entry.includes('/')) wrong(`is neither a tag nor a full reference: write \`${entry}:latest\` for a repository, or \`${sanitiseTag(entry)}\` for a tag`)
   else if (entry.length > longestTag) wrong(`has ${entry.length} characters, and a tag has ${longestTag} at most`)
   else wrong(`is not a valid tag: write \`${sanitiseTag(entry)}\`, or other letters, digits, \`.\`, \`_\` and \`-\`, the first a letter, digit or \`_\``)
   return undefined

@@ -70,10 +70,13 @@ export function groupLanes(targets: readonly Target[], nodes: readonly Node[] = 
   return [...new Set([...nodes.filter((node) => used.has(node)), ...used])].map((node) => ({ node, targets: targets.filter((target) => target.node === node) }))
 }
 
-/** PURE: a node as `spread` sees it. What is busy with others' work gets half of what it would get, what others build on their share. */
+/**
+ * PURE: a node as `spread` sees it. What is busy gets little more than half of what it would get; what others of ours build on
+ * their share, which counts more: it is known of every node, and of a load nobody knows how long it lasts.
+ */
 export function holderOf({ spec, engine, facts }: Node, others = 0): Holder {
   const busy = (facts?.load ?? 0) > 1.5 * (engine?.cpus ?? Infinity)
-  return { id: formatEndpoint(spec.endpoint), weight: (busy ? 0.5 : 1) / (1 + others) }
+  return { id: formatEndpoint(spec.endpoint), weight: (busy ? 0.6 : 1) / (1 + others) }
 }
 
 /** PURE: what names a target in every run. */

@@ -30,17 +30,17 @@ export interface Self {
 }
 
 /**
- * PURE: what a name and an age say alone. Whatever is so old that no job can last as long is dead, whoever's it was; of a
- * younger one the forge may know more, if it is a run of this repository.
+ * PURE: what a name and an age say alone. Whatever is so old that no job can last as long is dead, if nobody knows better:
+ * of runs of this repository the forge does, since a node that is set right after its start makes what is new look old.
  */
 export function judgeTrace(trace: Trace, self: Self): 'dead' | 'live' | 'ask' {
-  if (trace.age > surelyOver) return 'dead'
-  if (trace.scope !== self.scope) return 'live'
+  if (trace.scope !== self.scope) return trace.age > surelyOver ? 'dead' : 'live'
   if (trace.runId !== self.runId) return 'ask'
   return self.attemptsEnd && trace.runAttempt < self.runAttempt ? 'dead' : 'live'
 }
 
-/** PURE: what the forge's answer adds: only a run that it knows, and that ended, is over. */
-export function isOver(answer: RunAnswer, now: number): boolean {
-  return typeof answer !== 'string' && answer.completed && now - answer.endedAt > afterEnd
+/** PURE: what the forge's answer adds: a run that it knows is over if it ended, or began so long ago; of others their age alone decides. */
+export function isOver(answer: RunAnswer, age: number, now: number): boolean {
+  if (typeof answer === 'string') return age > surelyOver
+  return answer.completed ? now - answer.endedAt > afterEnd : Math.min(age, now - answer.createdAt) > surelyOver
 }

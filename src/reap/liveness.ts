@@ -17,7 +17,7 @@ export function openLiveness(self: Self, ask: (runId: string) => Promise<RunAnsw
   return {
     isDead: async (trace) => {
       const verdict = judgeTrace(trace, self)
-      return verdict === 'ask' ? isOver(await learn(trace.runId), now()) : verdict === 'dead'
+      return verdict === 'ask' ? isOver(await learn(trace.runId), trace.age, now()) : verdict === 'dead'
     },
   }
 }

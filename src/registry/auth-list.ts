@@ -7,8 +7,12 @@ const input = 'registry-auth'
 const keys = ['registry', 'username', 'password', 'scope', 'ecr']
 const form = 'write `- registry: ghcr.io` and below it `username` and `password`'
 
-/** Reads `registry-auth`, the YAML list of docker/login-action. Nothing of what it holds is told. */
-export async function readRegistryAuth(text: string, report: Report): Promise<readonly Login[]> {
+/**
+ * Reads `registry-auth`, the YAML list of docker/login-action. Nothing of what it holds is told.
+ *
+ * @param without hears of a registry whose password is empty, and whether the build can do without
+ */
+export async function readRegistryAuth(text: string, without: (registry: string) => boolean, report: Report): Promise<readonly Login[]> {
   if (text === '') return []
   // What cannot be read may be a password.
   const yaml = await readYaml(input, text, ({ input, expected }) => report({ input, expected }))
@@ -18,10 +22,10 @@ export async function readRegistryAuth(text: string, report: Report): Promise<re
     return []
   }
   const list: readonly unknown[] = yaml
-  return list.flatMap((entry, index) => readEntry(entry, index + 1, report) ?? [])
+  return list.flatMap((entry, index) => readEntry(entry, index + 1, without, report) ?? [])
 }
 
-function readEntry(entry: unknown, number: number, report: Report): Login | undefined {
+function readEntry(entry: unknown, number: number, without: (registry: string) => boolean, report: Report): Login | undefined {
   const wrong = (expected: string, given?: string) => report({ input, ...(given !== undefined && { given: shorten(given) }), expected: `${expected} (number ${number} of the list)` })
   if (!isRecord(entry)) {
     wrong(`is no login: ${form}`)
@@ -35,6 +39,7 @@ function readEntry(entry: unknown, number: number, report: Report): Login | unde
   }
   const login = { registry: hostOf(text('registry') || 'docker.io'), username: text('username'), password: text('password') }
   const ecr = readEcr(text('ecr'), (given, expected) => wrong(expected, given))
+  if (login.password === '' && !isEcr(login.registry, ecr) && without(login.registry)) return undefined
   if (login.password === '' && !isEcr(login.registry, ecr)) wrong('has no `password`; a secret is empty where its name is wrong, and in runs for forks', login.registry)
   else if (login.username === '' && !isEcr(login.registry, ecr)) wrong('has no `username`', login.registry)
   const scope = text('scope')
@@ -43,7 +48,7 @@ function readEntry(entry: unknown, number: number, report: Report): Login | unde
 }
 
 /** A registry as references name it: older workflows write `https://index.docker.io/v1/`. */
-function hostOf(text: string): string {
+export function hostOf(text: string): string {
   return text.replace(/^[a-z]+:\/\//i, '').replace(/\/.*$/s, '').toLowerCase()
 }
 

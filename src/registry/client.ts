@@ -2,7 +2,7 @@ import { asRecord, asText, tryParseJson } from '../plan/json.ts'
 import { openAuthorizer, secretsOf, type Credentials } from './auth.ts'
 import { attemptOnce, perform, purposeOf, type Connection } from './connection.ts'
 import { digestOf, isDigest } from './digest.ts'
-import { protocolError, type Purpose } from './error.ts'
+import { protocolError, RegistryError, type Purpose } from './error.ts'
 import { listTags } from './list-tags.ts'
 import { manifestTypes } from './media-type.ts'
 import { checkPush } from './may-push.ts'
@@ -97,13 +97,26 @@ async function getManifest(connection: Connection, repository: string, reference
 
 async function headManifest(connection: Connection, repository: string, reference: string): Promise<string | undefined> {
   const purpose = purposeOf(connection, 'read', repository, reference)
-  const answer = await perform(connection, { method: 'HEAD', path: manifestPath(repository, reference), headers: { accept: manifestTypes.join(', ') }, purpose, mayMiss: true })
+  const answer = await perform(connection, { method: 'HEAD', path: manifestPath(repository, reference), headers: { accept: manifestTypes.join(', ') }, purpose, mayMiss: true }).catch(ifKnown)
+  // Some registries know GET alone.
+  if (answer === undefined) return (await getManifest(connection, repository, reference).catch(ifThere))?.digest
   if (answer.status === 404) return undefined
   const digest = answer.headers.get('docker-content-digest')
   // The header is optional: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
   if (!isDigest(digest)) return (await getManifest(connection, repository, reference)).digest
   if (isDigest(reference) && sameAlgorithm(digest, reference) && digest !== reference) throw protocolError(`the registry says that it holds ${digest} there`, purpose)
   return digest
+}
+
+/** Undefined where the registry has no such method. */
+function ifKnown(error: unknown): undefined {
+  if (error instanceof RegistryError && (error.status === 405 || error.status === 501)) return undefined
+  throw error
+}
+
+function ifThere(error: unknown): undefined {
+  if (error instanceof RegistryError && error.status === 404) return undefined
+  throw error
 }
 
 interface Upload {

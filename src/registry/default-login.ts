@@ -15,11 +15,12 @@ export interface Credentials {
   readonly username: string
   readonly password: string
   readonly token: string
+  /** What `username` and `password` are for; by default the registry of the images. */
+  readonly registry?: string
 }
 
-/** `username` and `password` for the registry of `image`; without them the actor and the token, on the forge's own. */
-export function readLogins(credentials: Credentials, images: readonly Repository[], event: Event, report: Report): readonly Login[] {
-  const { username, password, token } = credentials
+/** `username` and `password` for their registry; without them the actor and the token, on the forge's own. */
+export function readLogins({ username, password, token, registry }: Credentials, images: readonly Repository[], event: Event, report: Report): readonly Login[] {
   if ((username === '') !== (password === '')) {
     if (password === '') report({ input: 'password', expected: 'is missing beside `username`: give both or neither; a secret is empty where its name is wrong, and in runs for forks' })
     else report({ input: 'username', expected: 'is missing beside `password`: give both or neither' })
@@ -27,11 +28,11 @@ export function readLogins(credentials: Credentials, images: readonly Repository
   }
   const registries = [...new Set(images.map(({ registry }) => registry))]
   const own = forgeRegistry(event)
-  const explicit = username === '' ? undefined : chooseRegistry(registries, own, report)
+  const explicit = username === '' ? undefined : (registry ?? chooseRegistry(registries, own, report))
   const byToken = registries.includes(own) && own !== explicit && token !== '' && event.actor !== ''
   return [
     ...(explicit === undefined ? [] : [{ registry: explicit, username, password }]),
-    ...(byToken ? [{ registry: own, username: event.actor, password: token }] : []),
+    ...(byToken ? [{ registry: own, username: event.actor, password: token, byDefault: true }] : []),
   ]
 }
 

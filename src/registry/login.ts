@@ -1,6 +1,7 @@
 import type { Login } from '../inputs.ts'
 import { asRecord, asText, isRecord, tryParseJson } from '../plan/json.ts'
 import type { Credentials } from './auth.ts'
+import type { Repository } from './reference.ts'
 
 /** Asks `docker-credential-<helper>` for a registry's login: its standard output, undefined where it has none. */
 export type RunHelper = (helper: string, host: string) => Promise<string | undefined>
@@ -29,7 +30,8 @@ export async function findCredentials(registry: string, logins: readonly Login[]
  */
 export function privateDockerConfig(userConfig: unknown, logins: readonly Login[]): Record<string, unknown> {
   const config = asRecord(userConfig)
-  const own = new Map(logins.filter(({ scope }) => scope === undefined).map((login) => [configKeyOf(login.registry), login]))
+  // Of several for one registry the first counts, as above.
+  const own = new Map(logins.filter(({ scope }) => scope === undefined).reverse().map((login) => [configKeyOf(login.registry), login]))
   const entries = [...own].map(([key, { username, password }]) => [key, { auth: Buffer.from(`${username}:${password}`).toString('base64') }] as const)
   // Docker asks a helper before it looks at `auths`; an empty one means the file (docker/cli, configfile.getConfiguredCredentialStore).
   const overruled = [...own.keys()].filter((key) => helperFor(key, config) !== '').map((key) => [key, ''] as const)
@@ -44,6 +46,25 @@ export function privateDockerConfig(userConfig: unknown, logins: readonly Login[
     ...unlessEmpty('HttpHeaders', texts(asRecord(config['HttpHeaders']))),
     ...(Array.isArray(dirs) && { cliPluginsExtraDirs: dirs.filter((dir) => typeof dir === 'string') }),
   }
+}
+
+/** PURE: `{"auths": …}` over a docker configuration, before its helpers, as docker reads DOCKER_AUTH_CONFIG (docker/cli, configfile). */
+export function withAuths(config: Record<string, unknown>, more: unknown): Record<string, unknown> {
+  const auths = asRecord(asRecord(more)['auths'])
+  const keys = Object.keys(auths)
+  if (keys.length === 0) return config
+  const noHelpers = Object.fromEntries(keys.map((key) => [configKeyOf(key), '']))
+  return { ...config, auths: { ...asRecord(config['auths']), ...auths }, credHelpers: { ...asRecord(config['credHelpers']), ...noHelpers } }
+}
+
+/** PURE: the logins for requests of our own, where one for an image's repository counts before one for all of its registry. */
+export function loginsFor(images: readonly Repository[], logins: readonly Login[]): readonly Login[] {
+  const forImage = logins.flatMap(({ scope, ...login }) => {
+    const [path = '', actions = 'push'] = scope?.split('@') ?? []
+    const applies = scope !== undefined && actions.split(',').includes('push') && images.some((image) => configKeyOf(image.registry) === configKeyOf(login.registry) && (path === '' || path === image.path))
+    return applies ? [login] : []
+  })
+  return [...forImage, ...logins]
 }
 
 function helperFor(key: string, config: Readonly<Record<string, unknown>>): string {

@@ -2,8 +2,9 @@ import type { Login } from '../inputs.ts'
 import type { Event } from '../plan/event.ts'
 import type { Env } from '../plan/lists.ts'
 import { shorten, type Report } from '../plan/mistake.ts'
-import { ecrRegion, isEcr, readEcr, readRegistryAuth, type EcrChoice } from './auth-list.ts'
+import { ecrRegion, hostOf, isEcr, readEcr, readRegistryAuth, type EcrChoice } from './auth-list.ts'
 import { readLogins } from './default-login.ts'
+import { configKeyOf } from './login.ts'
 import type { Repository } from './reference.ts'
 
 export interface LoginSource {
@@ -11,30 +12,51 @@ export interface LoginSource {
   readonly env: Env
   readonly event: Event
   readonly report: Report
+  /** What the author should know, and no mistake. */
+  readonly note: (text: string) => unknown
 }
 
-/** All logins of the step: `registry-auth`, or `username` and `password`, and the forge's own. */
-export async function readAllLogins({ text, env, event, report }: LoginSource, images: readonly Repository[]): Promise<readonly Login[]> {
-  const listed = await readRegistryAuth(text('registry-auth'), report)
-  const credentials = { username: text('username'), password: text('password'), token: text('github-token') }
+export interface LoginNeeds {
+  readonly images: readonly Repository[]
+  /** Whether anything is pushed: what is only read may be public. */
+  readonly push: boolean
+}
+
+/** All logins of the step: `registry-auth`, or `username` and `password`, and the forge's own; one for each registry, besides those with a scope. */
+export async function readAllLogins({ text, env, event, report, note }: LoginSource, { images, push }: LoginNeeds): Promise<readonly Login[]> {
   const given = ['registry', 'username', 'password', 'ecr'].filter((name) => text(name) !== '')
   if (text('registry-auth') !== '' && given.length > 0) report({ input: 'registry-auth', expected: `is given beside ${given.map((name) => `\`${name}\``).join(' and ')}, which it holds for each registry: give one of the two` })
+  // As where the login's step has an `if`: a run for a fork builds, and has no secrets.
+  const without = (registry: string): boolean => {
+    if (!push) note(`${registry} is read without a login, since its \`password\` is empty; nothing is pushed.`)
+    return !push
+  }
+  const listed = await readRegistryAuth(text('registry-auth'), without, report)
   const ecr = readEcr(text('ecr'), (word, expected) => report({ input: 'ecr', given: shorten(word), expected }))
-  const named = text('registry') === '' ? undefined : text('registry').toLowerCase()
-  if (named !== undefined && credentials.username === '' && !isEcr(named, ecr)) report({ input: 'registry', given: shorten(named), expected: 'needs `username` and `password` beside it' })
-  const own = named === undefined || credentials.username === '' ? readLogins(credentials, images, event, report) : [{ registry: named, username: credentials.username, password: credentials.password }, ...readLogins({ ...credentials, username: '', password: '' }, images, event, report)]
-  const whole = listed.filter(({ scope }) => scope === undefined).map(({ registry }) => registry)
-  const logins = [...listed, ...own.filter(({ registry }) => !whole.includes(registry)).map((login) => markEcr(login, ecr))]
+  const named = text('registry') === '' ? undefined : hostOf(text('registry'))
+  const [username, password] = [text('username'), text('password')]
+  const isMeant = named === undefined ? username !== '' : !isEcr(named, ecr)
+  const anonymous = isMeant && password === '' && without(named ?? [...new Set(images.map(({ registry }) => registry))].join(', '))
+  if (named !== undefined && username === '' && !anonymous && !isEcr(named, ecr)) report({ input: 'registry', given: shorten(named), expected: 'needs `username` and `password` beside it' })
+  const credentials = { username: anonymous ? '' : username, password, token: text('github-token'), ...(named !== undefined && { registry: named }) }
+  const own = readLogins(credentials, images, event, report).map((login) => markEcr(login, ecr))
+  const whole = listed.filter(({ scope }) => scope === undefined)
+  const logins = [...listed, ...own.filter(({ registry }) => !whole.some((login) => configKeyOf(login.registry) === configKeyOf(registry)))]
   const hosts = [...new Set([...images.map(({ registry }) => registry), ...(named === undefined ? [] : [named])])]
-  return [...logins, ...hosts.filter((registry) => !logins.some((login) => login.registry === registry) && hasAwsKey(registry, ecr, env)).map((registry) => ({ registry, username: '', password: '', ecr: true }))]
+  const open = hosts.filter((registry) => ecr !== 'false' && ecrRegion(registry) !== undefined && !logins.some((login) => login.registry === registry))
+  if (open.length > 0 && !hasAwsKey(env) && elsewhere.some((name) => (env[name] ?? '') !== '')) note(`${open.join(', ')} gets no login from this job’s AWS identity, since AWS_ACCESS_KEY_ID is not set: let a step with aws-actions/configure-aws-credentials set it before.`)
+  return [...logins, ...(hasAwsKey(env) ? open.map((registry) => ({ registry, username: '', password: '', ecr: true })) : [])]
 }
 
 /** The user AWS comes with a password already, made by a step before. */
 function markEcr(login: Login, choice: EcrChoice): Login {
-  return isEcr(login.registry, choice) && login.username !== 'AWS' ? { ...login, ecr: true } : login
+  return isEcr(login.registry, choice) && login.username !== 'AWS' && !login.byDefault ? { ...login, ecr: true } : login
 }
 
 /** Where a step before has set up AWS, its registries need no more words. */
-function hasAwsKey(registry: string, choice: EcrChoice, env: Env): boolean {
-  return choice !== 'false' && ecrRegion(registry) !== undefined && (env['AWS_ACCESS_KEY_ID'] ?? '') !== ''
+function hasAwsKey(env: Env): boolean {
+  return (env['AWS_ACCESS_KEY_ID'] ?? '') !== ''
 }
+
+/** Where AWS' own tools would find a key. */
+const elsewhere = ['AWS_PROFILE', 'AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'AWS_CONTAINER_CREDENTIALS_FULL_URI']

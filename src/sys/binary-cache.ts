@@ -66,10 +66,17 @@ async function ask(verb: 'restore' | 'save', key: string, dir: string, log: Pick
     if (!(await run('tar', ['--version'], { deadline: 10_000 })).stdout.includes('GNU tar')) return false
     const env = { ...inheritedEnv(), ...cacheServiceEnv(), GITHUB_WORKSPACE: dir, RUNNER_TEMP: temp, ...(verb === 'restore' && { TAR_OPTIONS: onlyPlainNames }) }
     const { code, stdout, stderr } = await run(process.execPath, [entryOf('cache'), `${dir}/`, verb, key], { env, cwd: dir, deadline })
-    log.debug(`The cache service, ${verb}: code ${code}\n${stdout}${stderr}`)
+    log.debug(`The cache service, ${verb}: code ${code}\n${withoutMasked(stdout + stderr)}`)
     return code === 0
   } catch (error) {
     log.debug(`The cache service was not asked: ${messageOf(error)}`)
     return false
   }
+}
+
+/** PURE: what a process wanted masked, masked: nobody reads its workflow commands. */
+export function withoutMasked(text: string): string {
+  const masking = /^::add-mask::(.*)\n?/gm
+  const secrets = [...text.matchAll(masking)].map(([, value = '']) => value.replaceAll('%0D', '\r').replaceAll('%0A', '\n').replaceAll('%25', '%'))
+  return secrets.filter((secret) => secret.trim() !== '').reduce((rest, secret) => rest.replaceAll(secret, '***'), text.replace(masking, ''))
 }

@@ -79,13 +79,15 @@ export function runEnv(dir: string, more: Readonly<Record<string, string>> = {})
   return buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker'), ...more })
 }
 
+/** Every endpoint is written out, and so is every login; certificates of the job's are not in a directory of ours. */
+const misleading = new Set(['BUILDX_BUILDER', 'BUILDKIT_HOST', 'BUILDX_BAKE_FILE', 'DOCKER_CONTEXT', 'DOCKER_HOST', 'DOCKER_TLS', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'DOCKER_CUSTOM_HEADERS', 'DOCKER_AUTH_CONFIG'])
+
 /**
  * The environment of buildx: its configuration and login in our own directory, and nothing of the job's that would
  * send it elsewhere.
  */
 export function buildxEnv(ours: Readonly<Record<string, string>>): Record<string, string | undefined> {
-  const drop = new Set(['BUILDX_BUILDER', 'DOCKER_CONTEXT', 'BUILDKIT_HOST', 'BUILDX_BAKE_FILE'])
-  const rest = Object.fromEntries(Object.entries(inheritedEnv()).filter(([name]) => !drop.has(name)))
+  const rest = Object.fromEntries(Object.entries(inheritedEnv()).filter(([name]) => !misleading.has(name)))
   // Later steps ask the builder about their own builds; a round trip for each of our targets would serve nobody.
   return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', ...ours }
 }

@@ -10,7 +10,7 @@ export interface Annotation {
   readonly line?: number
 }
 
-/** What the run says aloud. `line` is for text we do not control: it can never become a workflow command. */
+/** What the run says aloud. Much of it is text of others, so that nothing said here can become a workflow command. */
 export interface Log {
   readonly info: (text: string) => void
   readonly line: (text: string) => void
@@ -22,7 +22,7 @@ export interface Log {
 }
 
 export const runnerLog: Log = {
-  info: (text) => core.info(text),
+  info: (text) => core.info(disarm(text)),
   line: (text) => process.stdout.write(`${disarm(text)}\n`),
   warn: (text) => core.warning(text),
   debug: (text) => core.debug(text),

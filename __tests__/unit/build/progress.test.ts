@@ -139,4 +139,14 @@ describe('followProgress', () => {
     expect(told).toEqual([])
     expect(progress.words()).toEqual(['{', '[]', 'ERROR: no builder'])
   })
+
+  test('what the checks of a Dockerfile found, for its target', () => {
+    const short = 'JSONArgsRecommended: JSON arguments recommended for CMD (line 3)'
+    const warning = { vertex: 'sha256:a', level: 1, short: Buffer.from(short).toString('base64'), url: 'https://docs.docker.com/x', range: [{ start: { line: 3 } }] }
+    const { progress } = follow(['amd', 'arm'], [vertex({ name: '[arm internal] load build definition from Dockerfile' }), JSON.stringify({ warnings: [warning, { vertex: 'sha256:b' }] })])
+    expect(progress.warnings()).toEqual([
+      { vertex: 'sha256:a', target: 'arm', rule: 'JSONArgsRecommended', message: 'JSON arguments recommended for CMD', url: 'https://docs.docker.com/x', line: 3 },
+      { vertex: 'sha256:b', rule: '', message: '', url: '' },
+    ])
+  })
 })

@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals'
+import { splitOptions } from '../../../src/nodes/daemon-options.ts'
 import { readNodes } from '../../../src/nodes/node-list.ts'
+import { splitRecords } from '../../../src/plan/lists.ts'
 import type { Mistake } from '../../../src/plan/mistake.ts'
 
 const none = { driverOpts: {}, buildkitdConfig: '' }
@@ -52,4 +54,16 @@ test('the list of setup-buildx-action', async () => {
     { name: 's390x', endpoint: { kind: 'ssh', user: 'me', host: 's390x', port: 22, socket: '/run/buildkit/buildkitd.sock' }, platforms: ['linux/s390x'], driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' },
     { ...common, name: 'local-2', endpoint: { kind: 'local' }, platforms: [] },
   ])
+})
+
+test.each([
+  ['image=moby/buildkit:v0.31.0,network=host', ['image=moby/buildkit:v0.31.0', 'network=host']],
+  ['env.A=1,env.B=2', ['env.A=1', 'env.B=2']],
+  ['env.no_proxy=localhost,127.0.0.1', ['env.no_proxy=localhost,127.0.0.1']],
+  ['"env.no_proxy=a,network=host"', ['env.no_proxy=a,network=host']],
+  ['env.OPTS=-Da=b,-Dc=d', ['env.OPTS=-Da=b,-Dc=d']],
+  ['nodeselector=a=b,c=d,replicas=2', ['nodeselector=a=b,c=d', 'replicas=2']],
+  ['cacert=ca.pem,servername=x', ['cacert=ca.pem', 'servername=x']],
+])('options between commas are told from values with commas: %j', (text, expected) => {
+  expect(splitOptions(splitRecords('driver-opts', text, () => undefined)).map((entry) => entry.text)).toEqual(expected)
 })

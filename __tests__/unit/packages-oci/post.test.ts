@@ -92,8 +92,32 @@ describe('what is said where the registry does not delete', () => {
     expect(await told(behaviours['deletion switched off'], false)).toEqual([expect.stringMatching(/^Kept here\/app:pr-4711: the registry does not delete it/)])
   })
 
+  test.each(['deletion switched off', 'no right to delete'] as const)('%s: that is asked before anything that costs more, as each tag does', async (name) => {
+    await withBehaviour(behaviours[name], async (world) => {
+      const image = makeImage(nonce)
+      await world.hands.push(image, ['pr-4711'])
+      await post(world.host, repository, world.api, image)
+      expect(world.seen.filter((line) => !/^(GET \/v2\/|GET \/api\/v2.0\/ping|DELETE \S+)$/.test(line))).toEqual([])
+      expect([...world.manifests.keys()]).toContain(image.index.digest)
+    })
+  })
+
+  test('thousands of tags: a release asks none of them what it names, a pull request all', async () => {
+    await withBehaviour(behaviours['distribution 3'], async (world) => {
+      const image = makeImage(nonce)
+      await world.hands.push(image, ['pr-4711'])
+      for (let n = 0; n < 1001; n++) world.tags.set(`v${n}`, image.index.digest)
+      const manifests = image.intermediates.map(({ digest }) => digest)
+      const asked = () => world.seen.filter((line) => /^HEAD \S+\/manifests\/v\d+$/.test(line)).length
+      expect(tellOutcomes('here/app', await removeOwn(placeAt(world.host, repository, world.api), { tags: [], manifests, nonce }))).toEqual({ deleted: [], kept: [] })
+      expect([asked(), manifests.filter((digest) => !world.manifests.has(digest))]).toEqual([0, []])
+      await post(world.host, repository, world.api, image)
+      expect(asked()).toBeGreaterThan(1000)
+    })
+  })
+
   test('no right to delete: one line for all, with what would help', async () => {
-    expect(await told(behaviours['no right to delete'], true)).toEqual([expect.stringMatching(/^Kept here\/app@sha256:\w+ and 1 more: .* Give the login the right to delete/)])
+    expect(await told(behaviours['no right to delete'], true)).toEqual([expect.stringMatching(/^Kept here\/app@sha256:\w+ and 1 more: \S+\/acme\/team\/app: .* Give the login the right to delete/)])
     expect(await told(behaviours['no right to delete'], false)).toEqual([expect.stringMatching(/^Kept here\/app:pr-4711.*Give the login the right to delete/)])
   })
 })

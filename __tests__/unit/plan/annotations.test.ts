@@ -23,7 +23,7 @@ const said = {
 function naming(inputs: Readonly<Record<string, string>> = {}, env: Env = {}, change: object = {}) {
   const mistakes: Mistake[] = []
   const event = { ...eventOf('tag v1.2.3'), about, ...change }
-  return { ...readNaming({ env, event, text: (name) => inputs[name] ?? '', report: (mistake) => mistakes.push(mistake) }, true), mistakes }
+  return { ...readNaming({ env, event, text: (name) => inputs[name] ?? '', report: (mistake) => mistakes.push(mistake) }, { named: true }), mistakes }
 }
 
 describe('labels', () => {
@@ -111,6 +111,7 @@ test('the outputs of docker/metadata-action', () => {
   const outputs = renderMetadata(metadata)
   expect({ ...outputs, json: JSON.parse(outputs.json) as unknown }).toEqual({
     version: '1.2.3',
+    'tag-names': '1.2.3\nlatest',
     labels: ['maintainer=me', ...Object.entries(said).map(([key, value]) => `${key}=${value}`)].join('\n'),
     annotations: lines.join('\n'),
     json: { tags: metadata.tags, 'tag-names': ['1.2.3', 'latest'], labels: { maintainer: 'me', ...said }, annotations: lines },
@@ -118,6 +119,7 @@ test('the outputs of docker/metadata-action', () => {
   expect(metadataVariables(metadata)).toEqual({
     DOCKER_METADATA_OUTPUT_VERSION: '1.2.3',
     DOCKER_METADATA_OUTPUT_TAGS: metadata.tags.join('\n'),
+    DOCKER_METADATA_OUTPUT_TAG_NAMES: '1.2.3\nlatest',
     DOCKER_METADATA_OUTPUT_LABELS: outputs.labels,
     DOCKER_METADATA_OUTPUT_ANNOTATIONS: outputs.annotations,
     DOCKER_METADATA_OUTPUT_JSON: outputs.json,

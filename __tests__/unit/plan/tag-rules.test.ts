@@ -15,7 +15,7 @@ interface Answer {
 function ask(event: string, tags: string, flavor = '', env: Env = {}): Answer {
   const mistakes: Mistake[] = []
   const text = (name: string): string => ({ tags, flavor })[name] ?? ''
-  const { plan } = readNaming({ env, event: eventOf(event), text, report: (mistake) => mistakes.push(mistake) }, true)
+  const { plan } = readNaming({ env, event: eventOf(event), text, report: (mistake) => mistakes.push(mistake) }, { named: true })
   return { names: plan.names, notes: plan.notes, mistakes }
 }
 
@@ -31,6 +31,14 @@ describe('answers where it has none, or a wrong one', () => {
     const { names, mistakes } = ask(event, tags, flavor)
     expect([names.join(' '), mistakes]).toEqual([expected, []])
   })
+})
+
+test.each([
+  ['feature/x\ntype=sha', 'feature-x sha-860c190'],
+  ['"type=raw,value=a"\n"b"', 'a b'],
+  ['"type=ref,""event=branch"""', 'main'],
+])('names beside rules, and lines between quotes: %j', (tags, expected) => {
+  expect(ask('push main', tags)).toEqual({ names: expected.split(' '), notes: [], mistakes: [] })
 })
 
 test.each<[string, string, Env, string]>([
@@ -79,7 +87,7 @@ test.each<[string, string, string]>([
   ["type=raw,value={{date 'YYYY' tz='Europe/Berln'}}", '', 'holds the unknown time zone `Europe/Berln`: write one such as `Europe/Berlin`; did you mean `Europe/Berlin`?'],
   ['type=raw,value={{branch', '', 'has `{{` without a matching `}}`: write an expression such as `{{branch}}`'],
   ['type=raw,value=buildcache-x', '', 'begins with `buildcache-`, which are the tags of the build cache: choose another name'],
-  ['feature/x\ntype=sha', '', 'is neither a tag nor a full reference: write `feature-x`, or end it with `:tag`'],
+  ['ghcr.io/acme/app\ntype=sha', '', 'is neither a tag nor a full reference: write `ghcr.io/acme/app:latest` for a repository, or `ghcr.io-acme-app` for a tag'],
   ['type=sha', 'latest=yes', 'is none of `latest=auto`, `latest=true` and `latest=false`'],
   ['type=sha', 'sufix=-x', 'is not understood: write `latest=auto`, `prefix=…` or `suffix=…`, these two also with `,onlatest=true`; did you mean `suffix`?'],
   ['type=sha', 'onlatest=true', 'has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`'],
@@ -99,7 +107,7 @@ test('whatever the names of branches and tags, and however prefixes join, a tag 
     fc.property(name, fc.constantFrom('heads', 'tags'), fc.stringMatching(/^[^\s",=#][^",\n\r]{0,6}$/), (ref, kind, prefix) => {
       const event = { ...eventOf('push main'), ref: `refs/${kind}/${ref}` }
       const tags = `type=ref,event=branch,prefix=${prefix}\ntype=ref,event=tag\ntype=raw,value={{branch}}{{tag}}`
-      const { plan } = readNaming({ env: {}, event, text: (input) => (input === 'tags' ? tags : ''), report: () => undefined }, true)
+      const { plan } = readNaming({ env: {}, event, text: (input) => (input === 'tags' ? tags : ''), report: () => undefined }, { named: true })
       expect(plan.names.length).toBeGreaterThan(0)
       expect(plan.names.filter((tag) => !isTag(tag))).toEqual([])
     }),

@@ -24,13 +24,17 @@ test.each([
   ['push', 'refs/tags/app/v1.2.3', ['app-v1.2.3']],
   ['push', '', []],
 ])('%s of %s', (name, ref, expected) => {
-  expect(defaultTags({ name, ref, runId: '4711' })).toEqual(expected)
+  expect(defaultTags({ name, ref, runId: '4711', trust: 'trusted' })).toEqual(expected)
+})
+
+test.each(['pr', 'fork'] as const)('what was not accepted yet moves no branch’s tag, whatever it runs for: %s', (trust) => {
+  for (const ref of ['refs/heads/main', 'refs/tags/v1.2.3', '']) expect(defaultTags({ name: 'workflow_run', ref, runId: '4711', trust })).toEqual(['pr-4711'])
 })
 
 test('any name becomes a valid tag, and a valid tag stays as it is', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => isTag(sanitiseTag(text))))
   fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), (tag) => sanitiseTag(tag) === tag))
-  fc.assert(fc.property(fc.constantFrom('heads', 'tags'), fc.string({ minLength: 1, unit: 'binary' }), (kind, name) => defaultTags({ name: 'push', ref: `refs/${kind}/${name}`, runId: '1' }).every(isTag)))
+  fc.assert(fc.property(fc.constantFrom('heads', 'tags'), fc.string({ minLength: 1, unit: 'binary' }), (kind, name) => defaultTags({ name: 'push', ref: `refs/${kind}/${name}`, runId: '1', trust: 'trusted' }).every(isTag)))
 })
 
 test('a long branch leaves room for the suffix', () => {
@@ -41,6 +45,11 @@ test('a long branch leaves room for the suffix', () => {
 
 test.each([['pr-4711', true], ['pr-4711-slim', true], ['pr-47110', false], ['pr-471', false], ['xpr-4711', false], ['main', false]])('%s bears the run id: %s', (tag, expected) => {
   expect(isEphemeral(tag, { runId: '4711' })).toBe(expected)
+})
+
+test('on a young forge a run may have the number of its pull request, whose tag stays', () => {
+  expect(isEphemeral('pr-17', { runId: '17', number: '17' })).toBe(false)
+  expect(isEphemeral('pr-18', { runId: '18', number: '17' })).toBe(true)
 })
 
 test('the tag of a pull request bears its run id', () => {

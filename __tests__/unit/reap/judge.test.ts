@@ -47,7 +47,8 @@ describe('judgeTrace', () => {
     ['of an earlier attempt, where jobs are started again alone', { runId: '100' }, { attemptsEnd: false }, 'live'],
     ['of a later attempt', { runId: '100', runAttempt: 3 }, {}, 'live'],
     ['of another run', {}, {}, 'ask'],
-    ['of another run, older than any job', { age: surelyOver + 1 }, {}, 'dead'],
+    ['of another run, older than any job, by a clock that may have been wrong', { age: surelyOver + 1 }, {}, 'ask'],
+    ['of this very run, by a clock that was wrong', { runId: '100', runAttempt: 2, age: surelyOver + 1 }, {}, 'live'],
   ])('%s', (_, given, other, expected) => expect(judgeTrace(trace(given), { ...self, ...other })).toBe(expected))
 })
 
@@ -64,6 +65,16 @@ test.each<[string, RunAnswer | Error, boolean]>([
   const liveness = openLiveness(self, ask, () => 1e12)
   expect(await Promise.all([liveness.isDead(trace()), liveness.isDead(trace())])).toEqual([dead, dead])
   expect(asked).toBe(1)
+})
+
+test.each<[string, RunAnswer, boolean]>([
+  ['unknown', 'unknown', true],
+  ['not to be asked about', 'denied', true],
+  ['known to go on since just now', { completed: false, createdAt: 1e12 - 1000, endedAt: Infinity }, false],
+  ['said to go on, and begun long ago', { completed: false, createdAt: 1e12 - surelyOver - 1, endedAt: Infinity }, true],
+])('older than any job, of a run that is %s', async (_, answer, dead) => {
+  const liveness = openLiveness(self, () => Promise.resolve(answer), () => 1e12)
+  expect(await liveness.isDead(trace({ age: surelyOver + 1 }))).toBe(dead)
 })
 
 describe('readTrust', () => {

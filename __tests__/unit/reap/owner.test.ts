@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openLiveness } from '../../../src/reap/liveness.ts'
 import { reapHost } from '../../../src/reap/host.ts'
+import { tellHost } from '../../../src/reap/tell.ts'
 import { describeOwner, writeOwner, type DirOwner } from '../../../src/sys/owner.ts'
 
 let place: string
@@ -50,4 +51,17 @@ test('a directory goes when what ran its job is gone for certain, and not before
   expect(removed.filter((dir) => dir.startsWith(place)).sort()).toEqual(dead)
   expect(failed).toEqual([])
   expect([...alive, own, old, join(place, 'mab-other')].filter((dir) => !existsSync(dir))).toEqual([])
+})
+
+test('what was removed from this runner is told, one line each', () => {
+  const told: string[] = []
+  const log = { info: (text: string) => told.push(text), debug: () => undefined }
+  tellHost({ removed: ['/tmp/mab-1', '/tmp/mab-2'], failed: ['/tmp/mab-3: EPERM'], strays: 1 }, log)
+  tellHost({ removed: [], failed: [], strays: 2 }, log)
+  expect(told).toEqual([
+    'Removed what runs that are over had left on this runner: /tmp/mab-1, /tmp/mab-2.',
+    'Ended processes of 1 run that is over on this runner.',
+    'Left on this runner for the next run: /tmp/mab-3: EPERM',
+    'Ended processes of 2 runs that are over on this runner.',
+  ])
 })

@@ -37,6 +37,20 @@ describe('manifests', () => {
     })
   })
 
+  test('a registry that knows GET alone is asked by that', async () => {
+    await withClient(async (client, registry, slept) => {
+      await client.putManifest('acme/app', '1.0', bytes, ociManifest)
+      const refuse = (status: number) => registry.faults.push(onNext('HEAD', '/manifests/', status))
+      refuse(405)
+      expect(await client.headManifest('acme/app', '1.0')).toBe(digest)
+      refuse(501)
+      expect(await client.headManifest('acme/app', '2.0')).toBeUndefined()
+      refuse(403)
+      expect(await failureOf(client.headManifest('acme/app', '1.0'))).toMatchObject({ kind: 'denied' })
+      expect(slept).toEqual([])
+    })
+  })
+
   test('a missing one is told apart', async () => {
     await withClient(async (client, { host }) => {
       const error = await failureOf(client.getManifest('acme/app', '1.0'))

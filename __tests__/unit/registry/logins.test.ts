@@ -10,9 +10,10 @@ import { InputError } from '../../../src/plan/mistake.ts'
 import { renderDaemonFiles } from '../../../src/plan/registries.ts'
 import { signAws } from '../../../src/registry/aws-sign.ts'
 import { resolveLogins } from '../../../src/registry/ecr.ts'
-import { privateDockerConfig } from '../../../src/registry/login.ts'
+import { findCredentials, loginsFor, privateDockerConfig, withAuths } from '../../../src/registry/login.ts'
 import { writeScopedLogins } from '../../../src/registry/scoped.ts'
 import { describeMistakes } from '../../../src/report/mistakes.ts'
+import { preferJobLogins } from '../../../src/sys/docker-config.ts'
 import { loadHosts, readHosts } from '../../../src/sys/registry-hosts.ts'
 import { checkout, world, type Given } from '../fixtures/world.ts'
 
@@ -20,13 +21,16 @@ const read = (given: Given = {}) => readInputs(...world({ files: [...checkout, '
 const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com'
 
 describe('logins', () => {
+  const byToken = { registry: 'ghcr.io', username: 'octo', password: 't', byDefault: true }
   test.each<[string, Given, unknown]>([
     ['a list', { 'registry-auth': '- registry: quay.io\n  username: a\n  password: "1"\n- {username: b, password: 0123}' }, [{ registry: 'quay.io', username: 'a', password: '1' }, { registry: 'docker.io', username: 'b', password: '0123' }]],
     ['an address', { 'registry-auth': '- {registry: https://index.docker.io/v1/, username: b, password: c}' }, [{ registry: 'index.docker.io', username: 'b', password: 'c' }]],
     ['a scope', { 'registry-auth': '- {registry: quay.io, username: a, password: b, scope: acme/app@push}' }, [{ registry: 'quay.io', username: 'a', password: 'b', scope: 'acme/app@push' }]],
-    ['a list and the forge’s own', { 'registry-auth': '- {registry: quay.io, username: a, password: b}', 'github-token': 't' }, [{ registry: 'quay.io', username: 'a', password: 'b' }, { registry: 'ghcr.io', username: 'octo', password: 't' }]],
+    ['a list and the forge’s own', { 'registry-auth': '- {registry: quay.io, username: a, password: b}', 'github-token': 't' }, [{ registry: 'quay.io', username: 'a', password: 'b' }, byToken]],
     ['the forge’s own in the list', { 'registry-auth': '- {registry: ghcr.io, username: a, password: b}', 'github-token': 't' }, [{ registry: 'ghcr.io', username: 'a', password: 'b' }]],
-    ['a registry besides', { registry: 'docker.io', username: 'a', password: 'b', 'github-token': 't' }, [{ registry: 'docker.io', username: 'a', password: 'b' }, { registry: 'ghcr.io', username: 'octo', password: 't' }]],
+    ['a registry besides', { registry: 'docker.io', username: 'a', password: 'b', 'github-token': 't' }, [{ registry: 'docker.io', username: 'a', password: 'b' }, byToken]],
+    ['the forge’s own by name: the token comes not besides', { registry: 'https://GHCR.io', username: 'a', password: 'b', 'github-token': 't' }, [{ registry: 'ghcr.io', username: 'a', password: 'b' }]],
+    ['AWS: by its address', { registry: `https://${ecr}`, image: `${ecr}/app`, AWS_ACCESS_KEY_ID: 'AKIA' }, [{ registry: ecr, username: '', password: '', ecr: true }]],
     ['AWS: a key', { image: `${ecr}/app`, username: 'AKIA', password: 'k' }, [{ registry: ecr, username: 'AKIA', password: 'k', ecr: true }]],
     ['AWS: the job’s key', { image: `${ecr}/app`, AWS_ACCESS_KEY_ID: 'AKIA' }, [{ registry: ecr, username: '', password: '', ecr: true }]],
     ['AWS: listed', { 'registry-auth': `- registry: ${ecr}`, image: `${ecr}/app` }, [{ registry: ecr, username: '', password: '', ecr: true }]],
@@ -35,6 +39,50 @@ describe('logins', () => {
     ['AWS: by another name', { image: 'ecr.example.com/app', username: 'AKIA', password: 'k', ecr: 'true' }, [{ registry: 'ecr.example.com', username: 'AKIA', password: 'k', ecr: true }]],
   ])('%s', async (_, given, expected) => {
     expect((await read(given)).logins).toEqual(expected)
+  })
+
+  test.each<[string, Given]>([
+    ['username', { username: 'a', image: 'acme/app' }],
+    ['registry', { username: 'a', registry: 'docker.io', image: 'acme/app' }],
+    ['both empty', { registry: 'docker.io', image: 'acme/app' }],
+    ['a list', { 'registry-auth': '- {username: a, password: ""}', image: 'acme/app' }],
+  ])('where nothing is pushed, an empty password is no login, as in runs for forks: %s', async (_, given) => {
+    const { logins, notes } = await read({ push: 'false', ...given })
+    expect([logins, notes]).toEqual([[], ['docker.io is read without a login, since its `password` is empty; nothing is pushed.']])
+    await expect(read(given)).rejects.toThrow(InputError)
+  })
+
+  test('AWS: an identity that only its own tools would find is told', async () => {
+    expect((await read({ image: `${ecr}/app`, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).notes).toEqual([expect.stringContaining('AWS_ACCESS_KEY_ID is not set')])
+    expect((await read({ image: 'ghcr.io/acme/app', AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).notes).toEqual([])
+  })
+
+  test('of two for one registry builds use the first, as we do', () => {
+    const two = [{ registry: 'ghcr.io', username: 'c', password: 'd' }, { registry: 'ghcr.io', username: 'a', password: 'b' }]
+    expect(privateDockerConfig({}, two)).toEqual({ auths: { 'ghcr.io': { auth: 'Yzpk' } } })
+  })
+
+  test.each<[string, object, number]>([
+    ['none', {}, 2],
+    ['one there', { auths: { 'ghcr.io': { auth: 'Yzpk' } } }, 1],
+    ['one elsewhere', { auths: { 'quay.io': { auth: 'Yzpk' } } }, 2],
+    ['a helper that is not there', { credsStore: 'nobody-has-this' }, 2],
+  ])('a login of the job counts more than the token, which nobody gave for that: %s', async (_, config, left) => {
+    expect(await preferJobLogins([{ registry: 'quay.io', username: 'a', password: 'b' }, byToken], config)).toHaveLength(left)
+  })
+
+  test('DOCKER_AUTH_CONFIG is over the file and its helpers', async () => {
+    const config = withAuths({ auths: { 'ghcr.io': { auth: 'Yzpk' }, 'quay.io': { auth: 'Yzpk' } }, credsStore: 'x' }, { auths: { 'ghcr.io': { auth: 'YTpi' } } })
+    const ask = () => Promise.resolve(JSON.stringify({ Username: 'h', Secret: 's' }))
+    expect(await Promise.all(['ghcr.io', 'quay.io'].map((registry) => findCredentials(registry, [], config, ask)))).toEqual([{ username: 'a', password: 'b' }, { username: 'h', password: 's' }])
+    expect(withAuths({ a: 1 }, undefined)).toEqual({ a: 1 })
+  })
+
+  test('one with a scope counts first for its own repository', async () => {
+    const scoped = (scope: string) => ({ registry: 'ghcr.io', username: 'c', password: 'd', scope })
+    const whole = { registry: 'ghcr.io', username: 'a', password: 'b' }
+    const user = async (scope: string) => (await findCredentials('ghcr.io', loginsFor([{ registry: 'ghcr.io', path: 'acme/app' }], [whole, scoped(scope)]), {}, () => Promise.resolve(undefined)))?.username
+    expect(await Promise.all(['acme/app@push', 'acme/app', '@push', 'acme/app@pull,push', 'acme/app@pull', 'acme/other@push'].map(user))).toEqual(['c', 'c', 'c', 'c', 'a', 'a'])
   })
 
   test('their passwords are masked however they are quoted', () => {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createServer, type Server } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { openFetch } from '../../../src/sys/fetch.ts'
 
 const servers: Server[] = []
@@ -11,9 +11,7 @@ async function listen(server: Server): Promise<number> {
 }
 
 describe('openFetch', () => {
-  const before = { ...process.env }
   afterEach(() => {
-    process.env = { ...before }
     for (const server of servers.splice(0)) {
       server.closeAllConnections()
       server.close()
@@ -22,21 +20,23 @@ describe('openFetch', () => {
 
   test('without a proxy it is Node’s own', () => expect(openFetch({})).toBe(globalThis.fetch))
 
-  test('with one, it asks through it, but for loopback', async () => {
+  test('with one, it asks through it, but for loopback: http as it is, https by a tunnel', async () => {
     const target = await listen(createServer((_, answer) => answer.end('target')))
     const asked: string[] = []
-    const proxy = createServer()
-    proxy.on('connect', ({ url }, socket) => {
-      asked.push(url ?? '')
-      const onward = connect(target, '127.0.0.1', () => {
-        socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
-        onward.pipe(socket).pipe(onward)
-      })
+    const proxy = createServer(({ url }, answer) => {
+      asked.push(`GET ${url}`)
+      answer.end('proxied')
     })
-    process.env['http_proxy'] = `http://127.0.0.1:${await listen(proxy)}`
-    const fetch = openFetch(process.env)
-    expect(await (await fetch('http://registry.example/v2/')).text()).toBe('target')
+    proxy.on('connect', ({ url }, socket) => {
+      asked.push(`CONNECT ${url}`)
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
+    })
+    const uri = `http://127.0.0.1:${await listen(proxy)}`
+    const fetch = openFetch({ HTTP_PROXY: uri, HTTPS_PROXY: uri, NO_PROXY: 'direct.invalid' })
+    expect(await (await fetch('http://registry.invalid/v2/')).text()).toBe('proxied')
     expect(await (await fetch(`http://127.0.0.1:${target}/v2/`)).text()).toBe('target')
-    expect(asked).toEqual(['registry.example:80'])
+    await expect(fetch('https://registry.invalid/v2/')).rejects.toThrow()
+    await expect(fetch('http://direct.invalid/v2/')).rejects.toThrow()
+    expect(asked).toEqual(['GET http://registry.invalid/v2/', 'CONNECT registry.invalid:443'])
   })
 })

@@ -14,7 +14,7 @@ export interface Attests {
 const types = ['provenance', 'sbom']
 
 /** `provenance`, `sbom` and `attests`, which may say either, but not both ways. */
-export function readAttests({ text, event, report }: SettingsSource, loads: boolean): Attests {
+export function readAttests({ text, env, event, report }: SettingsSource, loads: boolean): Attests {
   const entries = splitRecords('attests', text('attests'), report).flatMap((entry) => readAttest(entry.text, report) ?? [])
   const given = (type: string) => entries.find((entry) => entry.type === type)?.attributes
   for (const type of types) {
@@ -23,7 +23,9 @@ export function readAttests({ text, event, report }: SettingsSource, loads: bool
   }
   const ofAttests = given('provenance')
   // Engines that keep images the old way cannot load one that has an attestation: as build-push-action, none unless asked.
-  const wanted = ofAttests === undefined ? text('provenance') || (loads ? 'false' : '') : ofAttests || 'true'
+  // https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
+  const byDefault = loads || /^(?:1|t|true)$/i.test(env['BUILDX_NO_DEFAULT_ATTESTATIONS'] ?? '') ? 'false' : ''
+  const wanted = ofAttests === undefined ? text('provenance') || byDefault : ofAttests || 'true'
   const provenance = readProvenance(wanted, event, (mistake) => report(ofAttests === undefined ? mistake : { ...mistake, input: 'attests' }))
   const sbom = given('sbom') === undefined ? readSbom(text('sbom'), report) : given('sbom')
   return { provenance, attests: sbom === undefined || /\bdisabled=true\b/.test(sbom) ? [] : [['type=sbom', sbom].filter((part) => part !== '').join(',')] }

@@ -7,18 +7,15 @@ import type { BuildSettings } from './settings.ts'
 export interface Targets {
   /** The platforms of each variant; empty where only the node will tell, which then is one. */
   readonly platforms: readonly (readonly string[])[]
-  readonly images: number
-  readonly push: boolean
 }
 
 /** What one build may do and several may not: each would overwrite what the others wrote. */
-export function checkTogether(settings: BuildSettings, { platforms, images, push }: Targets, report: Report): void {
+export function checkTogether(settings: BuildSettings, { platforms }: Targets, report: Report): void {
   const number = platforms.reduce((sum, one) => sum + Math.max(one.length, 1), 0)
   const several = platforms.find((one) => one.length > 1)
   if (settings.load && several) report({ input: 'load', given: 'true', expected: `loads one platform into the local engine, and this builds ${several.join(', ')}: write \`platforms: ${several[0] ?? ''}\`, or push and pull` })
   if (number > 1) checkShared(settings, number, report)
-  if (settings.call && (settings.load || settings.exports.length > 0 || settings.pushes)) report({ input: 'call', given: settings.call, expected: 'builds nothing, and `load` or `outputs` ask for a build: leave one of the two out' })
-  if (settings.image.length > 0 && !push && images > 0) report({ input: 'outputs', given: settings.image.map(([name, value]) => `${name}=${value}`).join(','), expected: 'is about an image that is pushed, and nothing is: write `push: true`, or leave it out' })
+  if (settings.call && (settings.load || settings.exports.length > 0 || settings.imagePush === 'yes')) report({ input: 'call', given: settings.call, expected: 'builds nothing, and `load` or `outputs` ask for a build: leave one of the two out' })
 }
 
 function checkShared({ cacheTo, exports }: BuildSettings, number: number, report: Report): void {

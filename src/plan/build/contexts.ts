@@ -1,16 +1,17 @@
 import { posix } from 'node:path'
-import { isRemote } from '../context.ts'
+import { expandDefault, isRemote, ownContext } from '../context.ts'
 import { readRecordInput } from '../lists.ts'
 import { shorten } from '../mistake.ts'
 import type { SettingsSource } from './settings.ts'
 
 /** `build-contexts`: more directories, images and repositories that a Dockerfile may name in FROM and COPY --from. */
-export function readContexts({ text, files, report }: SettingsSource): Readonly<Record<string, string>> {
+export function readContexts({ text, event, files, report }: SettingsSource): Readonly<Record<string, string>> {
   const input = 'build-contexts'
   const contexts = readRecordInput({ input }, text(input), report)
   const resolve = (path: string) => posix.resolve(files.workspace, path)
   return Object.fromEntries(
-    Object.entries(contexts).map(([name, value]) => {
+    Object.entries(contexts).map(([name, given]) => {
+      const value = expandDefault(given, ownContext(event))
       const wrong = (expected: string) => report({ input, given: shorten(`${name}=${value}`), expected })
       const layout = /^oci-layout:\/\/(.+)$/.exec(value)?.[1]
       if (layout !== undefined) return [name, `oci-layout://${resolve(layout)}`]

@@ -11,8 +11,10 @@ export interface Outputs {
   readonly image: readonly Attribute[]
   /** Files besides. */
   readonly exports: readonly FileExport[]
-  /** Whether one of them asks for a push. */
-  readonly pushes: boolean
+  /** Whether the images that are named are pushed; undefined where none is. */
+  readonly imagePush?: 'yes' | 'no' | 'unsaid'
+  /** Annotations of images, as entries of `annotations`: `index:key=value`. */
+  readonly imageAnnotations: readonly string[]
 }
 
 export interface FileExport {
@@ -33,12 +35,34 @@ export function readOutputs({ text, files, report }: SettingsSource, load: boole
   const images = entries.filter((entry) => ['image', 'registry'].includes(typeOf(entry)))
   const exports = entries.flatMap((entry) => readExport(entry, files.workspace, report) ?? [])
   for (const entry of images) checkImage(entry, text('image'), report)
+  const ofImages = images.flatMap(({ attributes }) => attributes)
+  const pushes = images.map((entry) => (typeOf(entry) === 'registry' ? 'yes' : sayPush(attributeOf(entry.attributes, 'push'))))
+  const imagePush = pushes.find((word) => word === 'yes') ?? pushes.find((word) => word === 'no') ?? pushes[0]
   return {
     load: load || entries.some((entry) => typeOf(entry) === 'docker' && attributeOf(entry.attributes, 'dest') === undefined),
-    image: images.flatMap(({ attributes }) => attributes.filter(([name]) => !ours.includes(name))),
+    image: ofImages.filter(([name]) => !ours.includes(name) && !annotating.test(name)),
+    imageAnnotations: ofImages.flatMap(([name, value]) => asAnnotation(name, value) ?? []),
     exports,
-    pushes: images.some((entry) => typeOf(entry) === 'registry' || attributeOf(entry.attributes, 'push') === 'true'),
+    ...(imagePush !== undefined && { imagePush }),
   }
+}
+
+/** As the image exporter reads it, for which a name alone is `true`. */
+function sayPush(value: string | undefined): 'yes' | 'no' | 'unsaid' {
+  if (value === undefined) return 'unsaid'
+  return isTrue(value) ? 'yes' : 'no'
+}
+
+function isTrue(value: string | undefined): boolean {
+  return value !== undefined && /^(?:|1|t|true)$/i.test(value)
+}
+
+/** `annotation-index.key`, `annotation-manifest[linux/amd64].key`; by itself `annotation.key` is of the manifests. */
+const annotating = /^annotation(?:-(index|index-descriptor|manifest|manifest-descriptor))?(\[[^[\]]+\])?\.(.+)$/
+
+function asAnnotation(name: string, value: string): string | undefined {
+  const [, level = 'manifest', platform = '', key] = annotating.exec(name) ?? []
+  return key === undefined ? undefined : `${level}${platform}:${key}=${value}`
 }
 
 interface Entry {
@@ -73,9 +97,13 @@ function readExport({ given, attributes }: Entry, workspace: string, report: Rep
 }
 
 function checkImage({ given, attributes }: Entry, image: string, report: Report): void {
-  const names = (attributeOf(attributes, 'name') ?? '').split(',').filter((name) => name !== '')
+  const wrong = (expected: string) => report({ input: 'outputs', given, expected })
+  // A name without a path is a placeholder, over which buildx writes the tags.
+  const names = (attributeOf(attributes, 'name') ?? '').split(',').filter((name) => name.includes('/'))
   const unknown = names.find((name) => !image.toLowerCase().split(/[\s,]+/).includes(name.toLowerCase()))
-  if (unknown !== undefined) report({ input: 'outputs', given, expected: `names ${shorten(unknown)}: write the repository in \`image\` and its tags in \`tags\`, so that one index of all platforms gets them` })
+  if (unknown !== undefined) wrong(`names ${shorten(unknown)}: write the repository in \`image\` and its tags in \`tags\`, so that one index of all platforms gets them`)
+  if (isTrue(attributeOf(attributes, 'push-by-digest'))) wrong('asks for an image without tags, for a later step to join: this step joins the platforms itself, so name all of them in `platforms`, and leave `push-by-digest` out')
+  if (!isTrue(attributeOf(attributes, 'oci-mediatypes') ?? 'true')) wrong('asks for Docker’s own media types, and what this step pushes is OCI: leave `oci-mediatypes` out')
 }
 
 /** What one of several builds writes: `local` a directory of its own, as buildx itself does for several platforms. */

@@ -15,11 +15,16 @@ export type Secret =
 
 /** `secrets`, `secret-envs` and `secret-files`; what a mistake tells of them is never a value. */
 export function readSecrets(source: SettingsSource): readonly Secret[] {
-  const { text, env, files, report } = source
+  const { text, env, files, report, note } = source
   const entries = (input: string): readonly (readonly [string, string])[] =>
     Object.entries(readRecord({ input }, splitRecords(input, text(input), (mistake) => report(hidden(mistake))), (mistake) => report(input === 'secrets' ? hidden(mistake) : mistake)))
-  const values = entries('secrets').map(([id, value]): Secret => ({ kind: 'value', id, value }))
-  const variables = entries('secret-envs').map(([id, name]): Secret => {
+  const values = entries('secrets').flatMap(([id, value]): readonly Secret[] => {
+    if (value !== '') return [{ kind: 'value', id, value }]
+    note(`The build gets no secret \`${shorten(id)}\`, since its value is empty: a secret of the forge is where its name is wrong, and in runs for forks.`)
+    return []
+  })
+  // Names of variables hold no comma, so that commas separate them as well.
+  const variables = Object.entries(readRecord({ input: 'secret-envs' }, splitList(text('secret-envs')).map((text) => ({ text, line: 0 })), report)).map(([id, name]): Secret => {
     if (env[name] === undefined) report({ input: 'secret-envs', given: shorten(`${id}=${name}`), expected: `names the variable ${shorten(name)}, which is not set: give it in the step's \`env\`` })
     return { kind: 'env', id, name }
   })
@@ -39,10 +44,10 @@ function hidden<T extends { readonly given?: string }>(mistake: T): T {
   return mistake.given === undefined ? mistake : { ...mistake, given: '***' }
 }
 
-/** The forge's token for a private context of this repository, as build-push-action hands it over. */
+/** The forge's token for a private context of this repository, as build-push-action hands it over: for that host alone. */
 export function gitToken(secrets: readonly Secret[], token: string, context: string, own: string): readonly Secret[] {
   const asked = token !== '' && own !== '' && isRemote(context) && context.startsWith(own)
-  return asked && !secrets.some(({ id }) => /^GIT_AUTH_(TOKEN|HEADER)/.test(id)) ? [{ kind: 'value', id: 'GIT_AUTH_TOKEN', value: token }] : []
+  return asked && !secrets.some(({ id }) => /^GIT_AUTH_(TOKEN|HEADER)/.test(id)) ? [{ kind: 'value', id: `GIT_AUTH_TOKEN.${new URL(own).host}`, value: token }] : []
 }
 
 /** How bake gets a secret: never its value. `dir` holds the files that `secretFiles` lists. */

@@ -40,6 +40,8 @@ export interface SettingsSource {
   readonly event: Event
   readonly files: Files
   readonly report: Report
+  /** What the author should know, and no mistake. */
+  readonly note: (text: string) => unknown
 }
 
 /** Nothing asked for: what every other setting is laid over. */
@@ -63,7 +65,7 @@ export const plainSettings: BuildSettings = {
   load: false,
   image: [],
   exports: [],
-  pushes: false,
+  imageAnnotations: [],
 }
 
 /** Reads all of them; `report` hears every mistake. */
