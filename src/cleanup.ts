@@ -155,7 +155,7 @@ async function deleteImages(entries: readonly Entry[], { dir, tags, began, packa
     const { repository } = own
     const name = formatRepository(repository)
     try {
-      const client = await clientOf(repository.registry)
+      const client = await clientOf(repository)
       return tellOutcomes(name, await removeOwn(await openPackages(packages, { repository, client, until, mark: nonce, since: new Date(began - clocksDiffer), signal }), own))
     } catch (error) {
       return { deleted: [], kept: [`Kept ${name}: ${messageOf(error)}`] }

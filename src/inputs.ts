@@ -56,6 +56,8 @@ export interface Inputs {
   /** Whether a buildx that has to be downloaded is kept in the job's cache service. */
   readonly cacheBinary: boolean
   readonly variants: readonly VariantSpec[]
+  /** Whether the author said which tags; else they are those of the event. */
+  readonly tagsGiven: boolean
   readonly cache: CachePolicy
   readonly push: boolean
   readonly settings: BuildSettings
@@ -158,6 +160,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
     cacheBinary: readBoolean('cache-binary', text('cache-binary') || 'true', report),
     keepBuilder: readBoolean('keep-builder', text('keep-builder') || 'false', report),
     variants,
+    tagsGiven: text('tags') !== '',
     notes: [...said, ...notes, ...cacheNotes(cache, env)],
     cache,
     push,

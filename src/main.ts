@@ -14,10 +14,10 @@ import { describeMistakes } from './report/mistakes.ts'
 import { renderOutputs, renderVariables, reportRun } from './report/outputs.ts'
 import { renderLines, renderSummary } from './report/summary.ts'
 import { resolveLogins } from './registry/ecr.ts'
-import { loginsFor } from './registry/login.ts'
+import { preferJobLogins } from './registry/prefer.ts'
 import { run } from './run.ts'
 import { withCommitDate } from './sys/commit.ts'
-import { openRegistries, preferJobLogins, readJobDockerConfig } from './sys/docker-config.ts'
+import { openRegistries, readJobDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { openFetch } from './sys/fetch.ts'
 import { openAskRun, openRunLiveness } from './sys/liveness.ts'
@@ -63,11 +63,13 @@ interface BuildRequest {
 async function build({ inputs, event, dir, began, signal }: BuildRequest): Promise<void> {
   const dockerConfig = readJobDockerConfig()
   const hosts = loadHosts(dir, inputs.registries)
-  const logins = await preferJobLogins(await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts)), dockerConfig)
+  const images = inputs.variants.flatMap((variant) => variant.images)
+  const resolved = await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts))
+  const logins = await preferJobLogins(resolved, { images, push: inputs.push, registries: openRegistries([], dockerConfig, hosts), log: runnerLog })
   // Those of AWS are new; the others are masked already, unless their YAML hid them from that.
   const masked = secretsOf(process.env)
-  logins.flatMap(({ password }) => password.split(/[\r\n]+/)).filter((line) => line !== '' && !masked.includes(line)).forEach((line) => core.setSecret(line))
-  const registries = openRegistries(loginsFor(inputs.variants.flatMap(({ images }) => images), logins), dockerConfig, hosts)
+  logins.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim()).filter((line) => line.length > 3 && !masked.includes(line)).forEach((line) => core.setSecret(line))
+  const registries = openRegistries(logins, dockerConfig, hosts)
   const askRun = openAskRun(event, inputs.token, registries.fetch)
   const request = {
     inputs: { ...inputs, logins, registries: hosts, ...tellRegistries(inputs, hosts) },

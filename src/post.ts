@@ -3,6 +3,7 @@ import { cleanUp, dockerConfigPath } from './cleanup.ts'
 import { packagesChoices, type PackagesChoice } from './packages/choose.ts'
 import { reapHost } from './reap/host.ts'
 import { scopeOf } from './reap/names.ts'
+import { readScopedLogins } from './registry/scoped.ts'
 import { tellHost } from './reap/tell.ts'
 import { readCachedFile, saveFile } from './sys/binary-cache.ts'
 import { openRegistries, readDockerConfig } from './sys/docker-config.ts'
@@ -34,7 +35,7 @@ const dir = core.getState('dir')
 if (dir === '') core.info('Nothing was made, so nothing is to be cleaned up.')
 else {
   const event = readEvent(process.env)
-  const packages = openPackagesWorld(event, openRegistries([], readDockerConfig(dockerConfigPath(dir)), readHosts(dir)), readApi(core.getState('packages-api')))
+  const packages = openPackagesWorld(event, openRegistries(readScopedLogins(dir), readDockerConfig(dockerConfigPath(dir)), readHosts(dir)), readApi(core.getState('packages-api')))
   const [tags, began] = [readWhich(core.getState('cleanup')), Number(core.getState('began'))]
   const downloaded = readCachedFile(core.getState('buildx'))
   const keeping = downloaded && !cancel.signal.aborted ? saveFile(downloaded, choosePrivateDir(process.env['RUNNER_TEMP']), runnerLog) : undefined

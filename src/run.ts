@@ -109,7 +109,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   const built = lanes.flatMap((lane) => lane.built)
   const targets = inOrder(plan.targets, built.map(({ target }) => target))
   checkNoneEmpty(inputs.variants, targets, ready.outcomes)
-  const published = inputs.push ? await publish({ ...request, ...calls, journal, variants: inputs.variants, targets, built, isEphemeral: (tag) => isEphemeral(tag, event) }) : []
+  const published = inputs.push ? await publish({ ...request, ...calls, journal, variants: inputs.variants, targets, built, isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven) }) : []
   await Promise.all([reaping, leaving])
   return { ...kept, plan: { ...plan, targets, lanes: groupLanes(targets) }, lanes, published, notes: [...notes, ...moves, ...lost] }
 }

@@ -11,9 +11,10 @@ import { InputError, type Mistake } from './plan/mistake.ts'
 import { checkNames } from './plan/unknown-inputs.ts'
 import { openClients } from './registry/clients.ts'
 import { readLogins } from './registry/default-login.ts'
+import { preferJobLogins } from './registry/prefer.ts'
 import { formatRepository, type Repository } from './registry/reference.ts'
 import { describeMistakes } from './report/mistakes.ts'
-import { openRegistries, preferJobLogins, readJobDockerConfig } from './sys/docker-config.ts'
+import { openRegistries, readJobDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { openPackagesWorld } from './sys/packages-world.ts'
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
   const logins = readLogins(credentials, inputs.images, event, (mistake) => mistakes.push(mistake))
   if (mistakes.length > 0) throw new InputError(mistakes)
   const dockerConfig = readJobDockerConfig()
-  const packages = openPackagesWorld(event, openRegistries(await preferJobLogins(logins, dockerConfig), dockerConfig), inputs.packagesApi)
+  const packages = openPackagesWorld(event, openRegistries(await preferJobLogins(logins, { images: inputs.images, push: false, registries: openRegistries([], dockerConfig), log: runnerLog }), dockerConfig), inputs.packagesApi)
   const until = Date.now() + longest
   const runs = openRuns(packages.openGithub(event.apiUrl, until), event.repository)
   const rules = () => ({ now: Date.now(), olderThan: inputs.olderThan, runId: inputs.runId })
@@ -57,7 +58,7 @@ interface One {
 /** One that cannot even be opened is no reason to leave out the others. */
 async function sweepOne({ repository, inputs, event, packages, until, runs }: One): Promise<Result> {
   try {
-    const client = await openClients(packages.registries)(repository.registry)
+    const client = await openClients(packages.registries)(repository)
     const place = await openPackages(packages, { repository, client, until, mark: `${event.runId}-${event.runAttempt}-sweep` })
     return await sweep(place, inputs, runs)
   } catch (error) {

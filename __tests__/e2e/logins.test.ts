@@ -24,12 +24,14 @@ function open(env: Readonly<Record<string, string>>, lines: readonly string[] = 
 describe('a login that the job has', () => {
   const wrong = Buffer.from('nobody:nothing').toString('base64')
   // The forge's own registry, as far as the names tell.
-  const own = () => ({ GITHUB_SERVER_URL: `http://${farm.privateRegistry.host}`, GITHUB_API_URL: 'http://127.0.0.1:9/api/v1' })
+  const own = () => ({ GITHUB_SERVER_URL: `http://${farm.privateRegistry.host}`, GITHUB_API_URL: 'http://127.0.0.1:9/api/v1', GITHUB_ACTOR: farm.privateRegistry.username })
 
   test.each<[string, string, () => Readonly<Record<string, string>>]>([
     ['in its configuration', 'file', () => ({})],
     ['in DOCKER_AUTH_CONFIG, which is over the file', 'variable', () => ({})],
     ['is used rather than the token, which nobody gave for that', 'file', () => ({ 'github-token': 'a-token-that-may-not' })],
+    ['is left alone where it is out of date, and the token is not', 'wrong', () => ({ 'github-token': farm.privateRegistry.password })],
+    ['is the one of the image, with a scope', 'wrong', () => ({ 'registry-auth': `- { registry: '${farm.privateRegistry.host}', username: ${farm.privateRegistry.username}, password: ${farm.privateRegistry.password} }\n- { registry: '${farm.privateRegistry.host}', username: nobody, password: nothing, scope: acme/other }` })],
     ['gives way to what the step says, with the registry named', 'wrong', () => ({ registry: `http://${farm.privateRegistry.host}`, username: farm.privateRegistry.username, password: farm.privateRegistry.password, 'github-token': 'a-token-that-may-not' })],
   ])('%s', async (_, where, given) => {
     const job = open({ ...own(), ...(where === 'variable' && { DOCKER_AUTH_CONFIG: auths(basic()) }) })
@@ -66,7 +68,7 @@ describe('a run for a fork, as far as it gets', () => {
     expect(main.code === 0 ? '' : main.log).toBe('')
     expect(await stored(farm, image, 'main')).toBeUndefined()
     expect(main.warnings).toEqual(expect.arrayContaining([
-      `${farm.registry.host} is read without a login, since its \`password\` is empty; nothing is pushed.`,
+      'The login is not used, since its `password` is empty; nothing is pushed.',
       expect.stringMatching(/^The build gets no secret `key`, since its value is empty/),
     ]))
     expect(main.raw.match(/^::warning title=JSONArgsRecommended,file=Dockerfile,line=3::JSON arguments recommended .*%0AMore: https:\/\/docs\.docker\.com\/go\/dockerfile\/rule\/json-args-recommended\/$/gm)).toHaveLength(1)

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { run } from './exec.ts'
 import { tar } from './tar.ts'
 import type { Entry } from './tar.ts'
-import { buildkitVersion } from './tools.ts'
+import { buildkitVersion, locked } from './tools.ts'
 import type { Tools } from './tools.ts'
 
 /** Bytes with the media type they are pushed under. */
@@ -25,14 +25,16 @@ export async function ensureImages(tools: Tools): Promise<Image[]> {
   const key = createHash('sha256').update(['2', tools.rootfs, tools.buildkitd, tools.busybox.arm64].map(p => p.replace(tools.dir, '')).join('\n')).digest('hex').slice(0, 12)
   const dir = join(tools.dir, `images-${key}`)
   const list = join(dir, 'images.json')
-  if (!existsSync(list)) {
-    // Farms that start together, even in one process, each make their own; the first whole one stays.
-    const half = `${dir}-${randomUUID()}.half`
+  // Farms may start together, even in one process.
+  if (!existsSync(list)) await locked(async () => {
+    if (existsSync(list)) return
+    const half = `${dir}.half`
+    await rm(half, { recursive: true, force: true })
     await mkdir(half, { recursive: true })
     const images = [await buildkitImage(tools, half), await baseImage(tools, half)]
     await writeFile(join(half, 'images.json'), JSON.stringify(images))
-    await rename(half, dir).catch(() => rm(half, { recursive: true, force: true }))
-  }
+    await rename(half, dir)
+  }, 'images')
   const images = JSON.parse(await readFile(list, 'utf8')) as Image[]
   const placed = (blob: Blob): Blob => ({ ...blob, file: join(dir, blob.file) })
   return images.map(i => ({ ...i, blobs: i.blobs.map(placed), manifests: i.manifests.map(placed), ...(i.index && { index: placed(i.index) }) }))

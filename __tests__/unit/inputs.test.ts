@@ -38,6 +38,7 @@ test('the README example', async () => {
     install: false,
     cacheBinary: true,
     checkAnnotations: true,
+    tagsGiven: false,
     variants: [
       {
         name: '',

@@ -7,8 +7,8 @@ import { writeDefinition } from '../sys/build-env.ts'
 import type { Annotation, Log } from '../sys/log.ts'
 import { explainLane } from './explain.ts'
 import { runBuildx, type BuildxRequest } from './lane.ts'
-import { dockerfileOf, withoutRepeats, withUrl } from './warnings.ts'
 import { followProgress } from './progress.ts'
+import { annotate, withoutRepeats } from './warnings.ts'
 
 export interface CallRequest extends BuildxRequest {
   readonly call: Call
@@ -36,7 +36,7 @@ export async function callTargets(request: CallRequest): Promise<void> {
   differing.forEach((warning) => log.annotate(warning))
   if (call !== 'check') return
   if (differing.length === 0) log.info('The check found nothing to warn of.')
-  else throw new Failure('build', `The check of the Dockerfile found ${differing.length === 1 ? 'one thing' : `${differing.length} things`} to mend`, 'Each is told in a warning above, with its line.', differing.map(({ file, line, message }) => `${file ?? ''}:${line ?? 0} ${message}`))
+  else throw new Failure('build', `The check of the Dockerfile found ${differing.length === 1 ? 'one thing' : `${differing.length} things`} to mend`, 'Each is told in a warning above, with its line.', differing.map(({ file, line, message }) => (file === undefined ? message : `${file}:${line ?? 0} ${message}`)))
 }
 
 async function callTarget(target: Target, request: CallRequest): Promise<string> {
@@ -62,17 +62,11 @@ export function readWarnings(text: string, { id, variant }: Pick<Target, 'id' | 
   const check = asRecord(asRecord(asRecord(asRecord(tryParseJson(text))['target'])[id])['check'])
   const failed = asText(check['error'])
   if (failed !== '') throw new Failure('build', `The check of ${variant.file ?? 'the Dockerfile'} could not be made`, 'The lines above say what in it cannot be read.', failed.trim().split('\n'))
-  const file = dockerfileOf(variant, workspace)
   return asList(check['warnings']).map((entry): Annotation => {
     const warning = asRecord(entry)
     const start = asRecord(asRecord(asList(asRecord(warning['location'])['ranges'])[0])['start'])
     const line = start['line']
-    const url = asText(warning['url'])
-    return {
-      title: asText(warning['ruleName']),
-      message: withUrl(asText(warning['detail']) || asText(warning['description']), url),
-      file,
-      ...(typeof line === 'number' && { line }),
-    }
+    const message = asText(warning['detail']) || asText(warning['description'])
+    return annotate({ rule: asText(warning['ruleName']), message, url: asText(warning['url']), ...(typeof line === 'number' && { line }) }, variant, workspace)
   })
 }

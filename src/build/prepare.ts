@@ -35,10 +35,9 @@ export interface Prepared {
 export async function prepareBuild(request: PrepareRequest, { nodes, kept }: Ready, { targets }: Plan, buildx: Buildx): Promise<Prepared> {
   const { inputs, event, dir, journal, log, holder, signal } = request
   const { settings, push } = inputs
-  const config = join(dir, 'buildx')
   mkdirSync(join(dir, 'docker'), { mode: 0o700 })
   writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
-  writeScopedLogins(config, inputs.logins)
+  writeScopedLogins(dir, inputs.logins)
   writeSecrets(dir, settings.secrets)
   const builder = writeBuilders({ dir, name: holder, nodes, journal, kept, undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) } })
   // One that was made elsewhere is booted by the build, as it would be for anybody.
@@ -50,8 +49,8 @@ export async function prepareBuild(request: PrepareRequest, { nodes, kept }: Rea
 
 /** What holds for every target of a run. */
 export function bakeOptions({ inputs, event, dir }: Pick<RunRequest, 'inputs' | 'event' | 'dir'>, targets: readonly Target[]): BakeOptions {
-  const { push, settings, variants } = inputs
-  const ephemeral = variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event)))
+  const { push, settings, variants, tagsGiven } = inputs
+  const ephemeral = variants.every(({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event, tagsGiven)))
   return { push, settings, dir, several: targets.length > 1, nonce: runMark(event, dir), ephemeral, fork: event.trust === 'fork' }
 }
 

@@ -4,24 +4,33 @@ import type { Target } from '../plan/targets.ts'
 import type { Annotation } from '../sys/log.ts'
 import type { Progress } from './progress.ts'
 
-/** PURE: what checks of the Dockerfiles found while their targets were built, each told once. */
+/** What a check of a Dockerfile has found. */
+export interface Warning {
+  readonly rule: string
+  readonly message: string
+  /** Empty where there is none. */
+  readonly url: string
+  readonly line?: number
+}
+
+/** PURE: what checks of the Dockerfiles found while their targets were built. */
 export function annotateWarnings(found: ReturnType<Progress['warnings']>, targets: readonly Target[], workspace: string): readonly Annotation[] {
-  return found.flatMap(({ target: id, rule, message, url, line }): readonly Annotation[] => {
+  return found.flatMap(({ target: id, ...warning }) => {
     const target = targets.find((one) => one.id === id) ?? targets[0]
-    return target ? [{ title: rule, message: withUrl(message, url), file: dockerfileOf(target.variant, workspace), ...(line !== undefined && { line }) }] : []
+    return target ? [annotate(warning, target.variant, workspace)] : []
   })
+}
+
+/** PURE: by the Dockerfile's path in the workspace, as annotations name files; of one that is elsewhere the line alone is told. */
+export function annotate({ rule, message, url, line }: Warning, { file, context }: Pick<VariantSpec, 'file' | 'context'>, workspace: string): Annotation {
+  const path = file ?? join(context, 'Dockerfile')
+  const isHere = path.startsWith(`${workspace}/`)
+  const said = isHere || line === undefined ? message : `line ${line}: ${message}`
+  const place = { ...(line !== undefined && { line }), file: path.slice(workspace.length + 1) }
+  return { title: rule, message: url === '' ? said : `${said}\nMore: ${url}`, ...(isHere && place) }
 }
 
 /** PURE: each annotation once: targets of one Dockerfile say the same. */
 export function withoutRepeats(annotations: readonly Annotation[]): readonly Annotation[] {
   return [...new Map(annotations.map((annotation) => [JSON.stringify(annotation), annotation])).values()]
-}
-
-/** A Dockerfile by its path in the workspace, as annotations name files. */
-export function dockerfileOf({ file, context }: Pick<VariantSpec, 'file' | 'context'>, workspace: string): string {
-  return (file ?? join(context, 'Dockerfile')).replace(`${workspace}/`, '')
-}
-
-export function withUrl(message: string, url: string): string {
-  return url === '' ? message : `${message}\nMore: ${url}`
 }

@@ -102,7 +102,7 @@ function describeTarget({ platform, variant, node, cache }: Plan['targets'][numb
 
 function describePost({ inputs, event, dir }: RunRequest, nodes: readonly Node[], kept: ReadonlyMap<Node, string>): string[] {
   const tags = inputs.push ? inputs.variants.flatMap((variant) => variant.tags) : []
-  const doomed = inputs.cleanup === 'never' ? [] : tags.filter(({ tag }) => inputs.cleanup === 'always' || isEphemeral(tag, event))
+  const doomed = inputs.cleanup === 'never' ? [] : tags.filter(({ tag }) => inputs.cleanup === 'always' || isEphemeral(tag, event, inputs.tagsGiven))
   const name = runBuilderName(basename(dir), event).replace(basename(dir).toLowerCase(), 'mab-…')
   const own = nodes.filter((node) => node.driver !== 'remote' && !kept.has(node))
   return [

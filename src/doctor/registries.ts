@@ -50,7 +50,7 @@ async function askPackages(repository: Repository, clientOf: ClientOf, packages:
   const name = formatRepository(repository)
   const title = { github: "GitHub's packages API", forgejo: "the forge's packages API", oci: "the registry's own DELETE" }
   try {
-    const client = await clientOf(repository.registry)
+    const client = await clientOf(repository)
     const { api } = await openPackages(packages, { repository, client, until: packages.clock.now() + deadline, mark: 'dry-run', signal })
     if (api.kind === 'oci') return { line: `delete from ${name}: by ${title.oci}; whether it allows that shows only when it is used` }
     for await (const page of api.list()) return { line: `delete from ${name}: by ${title[api.kind]}, which answers (${page.length === 0 ? 'no version yet' : 'versions are listed'}); whether it lets this token delete shows only when it is used` }
@@ -60,9 +60,9 @@ async function askPackages(repository: Repository, clientOf: ClientOf, packages:
   }
 }
 
-async function headOf({ registry, path }: Repository, reference: string, clientOf: ClientOf): Promise<string | undefined> {
+async function headOf(repository: Repository, reference: string, clientOf: ClientOf): Promise<string | undefined> {
   try {
-    return (await (await clientOf(registry)).headManifest(path, reference)) ?? ''
+    return (await (await clientOf(repository)).headManifest(repository.path, reference)) ?? ''
   } catch (error) {
     return error instanceof RegistryError && error.kind === 'not-found' ? '' : undefined
   }

@@ -44,7 +44,7 @@ async function openApi(world: PackagesWorld, { repository, client, until, mark, 
   const at = { owner: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) }
   const { token, clock, ownerKind, registries } = world
   const { fetch, log } = registries
-  const credentials = await registries.credentials(registry)
+  const credentials = await registries.credentials(repository)
   const owner = choosePackagesApi(world.choice, registry, world.forge)
   switch (owner.kind) {
     case 'github':

@@ -20,14 +20,16 @@ export async function removeOwn(place: Place, journal: Own): Promise<Outcome[]> 
   // Forgejo and Gitea keep tags in lower case only.
   const own = place.api.kind === 'forgejo' ? { ...journal, tags: journal.tags.map(({ tag, digest }) => ({ tag: tag.toLowerCase(), digest })) } : journal
   try {
-    const refusal = await place.api.refusal?.()
-    if (refusal) return [...own.tags.map(({ tag }) => tag), ...own.manifests].map((subject) => keptBy(refusal, subject))
     const facts = await readAll(place, [...own.tags.map(({ digest }) => digest), ...own.manifests])
     const children = await readAll(place, [...facts.values()].flatMap(({ refs }) => refs))
     const work = openWork({ place, own, outcomes, family: claimFamily(own, new Map([...facts, ...children])) })
     const { family } = work
     for (const { tag, digest } of own.tags) if (!facts.has(digest)) outcomes.push({ subject: tag, deleted: true })
-    if (family.indexes.length + family.children.length + family.intermediates.length > 0) await removeFamily(work)
+    if (family.indexes.length + family.children.length + family.intermediates.length > 0) {
+      const refusal = await place.api.refusal?.()
+      if (refusal) outcomes.push(...[...family.indexes.flatMap(({ tags }) => tags), ...family.intermediates].map((subject) => keptBy(refusal, subject)))
+      else await removeFamily(work)
+    }
   } catch (error) {
     const told = new Set(outcomes.map(({ subject }) => subject))
     const [first, ...rest] = [...own.tags.map(({ tag }) => tag), ...own.manifests].filter((subject) => !told.has(subject))

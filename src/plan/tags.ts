@@ -30,10 +30,13 @@ export function ephemeralTag(event: Pick<Event, 'runId'>): string {
   return `pr-${event.runId}`
 }
 
-/** Whether a tag bears this run's id, alone or with a suffix: what cleanup may delete. On a young forge `pr-17` may be the pull request 17's, which stays. */
-export function isEphemeral(tag: string, event: Pick<Event, 'runId' | 'number'>): boolean {
+/**
+ * Whether a tag bears this run's id, alone or with a suffix: what cleanup may delete. On a young forge a run may have the number
+ * of its pull request, and then a `pr-17` that somebody asked for (`byName`) stays.
+ */
+export function isEphemeral(tag: string, event: Pick<Event, 'runId' | 'number'>, byName: boolean): boolean {
   const own = ephemeralTag(event)
-  return event.number !== event.runId && (tag === own || tag.startsWith(`${own}-`))
+  return !(byName && event.number === event.runId) && (tag === own || tag.startsWith(`${own}-`))
 }
 
 /** Tag names by event; empty where the event tells none. What was not accepted yet moves no tag of a branch, whatever the ref that it runs for. */
@@ -86,7 +89,7 @@ function unquote(line: string): string {
 function planByEvent({ event, flavor, occasion }: Asking, report: Report): TagPlan {
   const byEvent = defaultTags(event)
   // What is thrown away keeps the name by which that is done.
-  const names = !flavor.given || byEvent.some((tag) => isEphemeral(tag, event)) ? byEvent : evaluateRules(byEvent.slice(0, 2).map(rawRule), { ...worldOf({ event, occasion, flavor: withLatest(flavor, byEvent.length > 2) }, report, []) })
+  const names = !flavor.given || byEvent.some((tag) => isEphemeral(tag, event, false)) ? byEvent : evaluateRules(byEvent.slice(0, 2).map(rawRule), { ...worldOf({ event, occasion, flavor: withLatest(flavor, byEvent.length > 2) }, report, []) })
   for (const name of names) refuseCache(name, (expected) => report({ input: 'tags', given: shorten(name), expected }))
   return { names, references: [], byEvent: true, notes: [] }
 }

@@ -53,7 +53,7 @@ export function repositoriesOf(variants: AdmissionRequest['inputs']['variants'])
 /** `failure`: why nothing can be pushed there. `denied`: the registry itself says that this login may not. */
 export async function askPush(repository: Repository, clientOf: ClientOf): Promise<{ readonly denied: boolean; readonly failure?: Failure }> {
   try {
-    await (await clientOf(repository.registry)).checkPush(repository.path)
+    await (await clientOf(repository)).checkPush(repository.path)
     return { denied: false }
   } catch (error) {
     const denied = error instanceof RegistryError && (error.kind === 'denied' || error.kind === 'unauthorized')

@@ -59,7 +59,7 @@ export async function publish(request: PublishRequest): Promise<Published[]> {
   signal.addEventListener('abort', cancel, { once: true })
   const clientOf = openClients(request.registries, stop.signal)
   const pairs = request.variants.flatMap((variant) => variant.images.map((repository) => ({ variant, repository })))
-  const stored = await Promise.all(pairs.map(async ({ variant, repository }) => store({ variant, repository, client: await clientOf(repository.registry) }, request)))
+  const stored = await Promise.all(pairs.map(async ({ variant, repository }) => store({ variant, repository, client: await clientOf(repository) }, request)))
   signal.throwIfAborted()
   // From here on a cancel comes too late: stopping between two tags would leave them apart.
   signal.removeEventListener('abort', cancel)

@@ -13,15 +13,28 @@ export function configKeyOf(registry: string): string {
   return /^((index|registry-1)\.)?docker\.io$|^registry\.hub\.docker\.com$/.test(hostnameOf(registry)) ? hubKey : hostnameOf(registry)
 }
 
-/** The step's own logins first, then what the job's docker configuration holds, in docker's order: a helper before the file. */
-export async function findCredentials(registry: string, logins: readonly Login[], dockerConfig: unknown, runHelper: RunHelper): Promise<Credentials | undefined> {
+/**
+ * The step's own logins first, one for just this repository before one for all of its registry; then what the job's docker
+ * configuration holds, in docker's order: a helper before the file.
+ */
+export async function findCredentials({ registry, path }: Repository, logins: readonly Login[], dockerConfig: unknown, runHelper: RunHelper): Promise<Credentials | undefined> {
   const key = configKeyOf(registry)
-  const login = logins.find((candidate) => candidate.scope === undefined && configKeyOf(candidate.registry) === key)
+  const [login] = logins.filter((candidate) => configKeyOf(candidate.registry) === key && appliesTo(candidate, path)).sort((a, b) => precision(b) - precision(a))
   if (login) return { username: login.username, password: login.password }
   const config = asRecord(dockerConfig)
   const helper = helperFor(key, config)
   const asked = helper === '' ? undefined : await askHelper(helper, key, runHelper)
   return asked ?? readAuth(findAuth(key, asRecord(config['auths'])))
+}
+
+/** `acme/app`, `acme/app@push` or `@push`: whoever pushes reads as well. */
+function appliesTo({ scope = '' }: Login, path: string): boolean {
+  const [name = '', actions = 'push'] = scope.split('@')
+  return (name === '' || name === path) && actions.split(',').includes('push')
+}
+
+function precision({ scope }: Login): number {
+  return scope === undefined ? 0 : scope.startsWith('@') ? 1 : 2
 }
 
 /**
@@ -48,23 +61,14 @@ export function privateDockerConfig(userConfig: unknown, logins: readonly Login[
   }
 }
 
-/** PURE: `{"auths": …}` over a docker configuration, before its helpers, as docker reads DOCKER_AUTH_CONFIG (docker/cli, configfile). */
+/** PURE: `{"auths": {…: {"auth": …}}}` over a docker configuration, before its helpers; anything else is none (docker/cli, configfile). */
 export function withAuths(config: Record<string, unknown>, more: unknown): Record<string, unknown> {
   const auths = asRecord(asRecord(more)['auths'])
   const keys = Object.keys(auths)
-  if (keys.length === 0) return config
+  const isWhole = Object.keys(asRecord(more)).length === 1 && keys.every((key) => Object.keys(asRecord(auths[key])).length === 1 && decodeAuth(asText(asRecord(auths[key])['auth'])) !== undefined)
+  if (keys.length === 0 || !isWhole) return config
   const noHelpers = Object.fromEntries(keys.map((key) => [configKeyOf(key), '']))
   return { ...config, auths: { ...asRecord(config['auths']), ...auths }, credHelpers: { ...asRecord(config['credHelpers']), ...noHelpers } }
-}
-
-/** PURE: the logins for requests of our own, where one for an image's repository counts before one for all of its registry. */
-export function loginsFor(images: readonly Repository[], logins: readonly Login[]): readonly Login[] {
-  const forImage = logins.flatMap(({ scope, ...login }) => {
-    const [path = '', actions = 'push'] = scope?.split('@') ?? []
-    const applies = scope !== undefined && actions.split(',').includes('push') && images.some((image) => configKeyOf(image.registry) === configKeyOf(login.registry) && (path === '' || path === image.path))
-    return applies ? [login] : []
-  })
-  return [...forImage, ...logins]
 }
 
 function helperFor(key: string, config: Readonly<Record<string, unknown>>): string {

@@ -28,7 +28,7 @@ export async function readAllLogins({ text, env, event, report, note }: LoginSou
   if (text('registry-auth') !== '' && given.length > 0) report({ input: 'registry-auth', expected: `is given beside ${given.map((name) => `\`${name}\``).join(' and ')}, which it holds for each registry: give one of the two` })
   // As where the login's step has an `if`: a run for a fork builds, and has no secrets.
   const without = (registry: string): boolean => {
-    if (!push) note(`${registry} is read without a login, since its \`password\` is empty; nothing is pushed.`)
+    if (!push) note(`The login${registry === '' ? '' : ` at ${registry}`} is not used, since its \`password\` is empty; nothing is pushed.`)
     return !push
   }
   const listed = await readRegistryAuth(text('registry-auth'), without, report)
@@ -36,7 +36,7 @@ export async function readAllLogins({ text, env, event, report, note }: LoginSou
   const named = text('registry') === '' ? undefined : hostOf(text('registry'))
   const [username, password] = [text('username'), text('password')]
   const isMeant = named === undefined ? username !== '' : !isEcr(named, ecr)
-  const anonymous = isMeant && password === '' && without(named ?? [...new Set(images.map(({ registry }) => registry))].join(', '))
+  const anonymous = isMeant && password === '' && without(named ?? '')
   if (named !== undefined && username === '' && !anonymous && !isEcr(named, ecr)) report({ input: 'registry', given: shorten(named), expected: 'needs `username` and `password` beside it' })
   const credentials = { username: anonymous ? '' : username, password, token: text('github-token'), ...(named !== undefined && { registry: named }) }
   const own = readLogins(credentials, images, event, report).map((login) => markEcr(login, ecr))

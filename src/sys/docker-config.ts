@@ -5,7 +5,8 @@ import { asRecord, tryParseJson } from '../plan/json.ts'
 import type { RegistryHosts } from '../plan/registries.ts'
 import type { Credentials } from '../registry/auth.ts'
 import type { RegistryWorld } from '../registry/clients.ts'
-import { findCredentials, withAuths } from '../registry/login.ts'
+import { findCredentials, withAuths, type RunHelper } from '../registry/login.ts'
+import { formatRepository } from '../registry/reference.ts'
 import { dockerHome } from './docker-home.ts'
 import { openFetch } from './fetch.ts'
 import { runnerLog } from './log.ts'
@@ -30,17 +31,18 @@ export function openRegistries(logins: readonly Login[], dockerConfig: unknown, 
   return { isPlain: (registry) => hosts[registry]?.http === true, credentials: openCredentials(logins, dockerConfig), fetch: openFetch(process.env, hosts), log: runnerLog.debug }
 }
 
-/** The step's logins, without the forge's token where the job has a login of its own: docker's CLI would use that as well. */
-export async function preferJobLogins(logins: readonly Login[], dockerConfig: unknown): Promise<readonly Login[]> {
-  const counts = await Promise.all(logins.map(async ({ registry, byDefault }) => !byDefault || (await findCredentials(registry, [], dockerConfig, askHelper)) === undefined))
-  return logins.filter((_, index) => counts[index])
-}
-
-function openCredentials(logins: readonly Login[], dockerConfig: unknown): (registry: string) => Promise<Credentials | undefined> {
+function openCredentials(logins: readonly Login[], dockerConfig: unknown): RegistryWorld['credentials'] {
   const known = new Map<string, Promise<Credentials | undefined>>()
-  return (registry) => {
-    const found = known.get(registry) ?? findCredentials(registry, logins, dockerConfig, askHelper)
-    known.set(registry, found)
+  const answers = new Map<string, Promise<string | undefined>>()
+  const ask: RunHelper = (helper, host) => {
+    const answer = answers.get(host) ?? askHelper(helper, host)
+    answers.set(host, answer)
+    return answer
+  }
+  return (repository) => {
+    const name = formatRepository(repository)
+    const found = known.get(name) ?? findCredentials(repository, logins, dockerConfig, ask)
+    known.set(name, found)
     return found
   }
 }

@@ -97,8 +97,18 @@ describe('what is said where the registry does not delete', () => {
       const image = makeImage(nonce)
       await world.hands.push(image, ['pr-4711'])
       await post(world.host, repository, world.api, image)
-      expect(world.seen.filter((line) => !/^(GET \/v2\/|GET \/api\/v2.0\/ping|DELETE \S+)$/.test(line))).toEqual([])
+      // What it is about is read; which tags there are, and what they name, is not asked.
+      expect(world.seen.filter((line) => !/^(GET \/v2\/|GET \/api\/v2.0\/ping|GET \S+\/manifests\/sha256:\w+|DELETE \S+)$/.test(line))).toEqual([])
       expect([...world.manifests.keys()]).toContain(image.index.digest)
+    })
+  })
+
+  test('no right to delete: a release that has nothing to delete says nothing, and a tag that is gone is gone', async () => {
+    await withBehaviour(behaviours['no right to delete'], async (world) => {
+      const image = makeImage('release')
+      await world.hands.push(image, ['v1'])
+      const own = { tags: [{ tag: 'pr-4711', digest: `sha256:${'1'.repeat(64)}` }], manifests: image.children.map(({ digest }) => digest), nonce }
+      expect(await removeOwn(placeAt(world.host, repository, world.api), own)).toEqual([{ subject: 'pr-4711', deleted: true }])
     })
   })
 

@@ -44,14 +44,15 @@ test('a long branch leaves room for the suffix', () => {
 })
 
 test.each([['pr-4711', true], ['pr-4711-slim', true], ['pr-47110', false], ['pr-471', false], ['xpr-4711', false], ['main', false]])('%s bears the run id: %s', (tag, expected) => {
-  expect(isEphemeral(tag, { runId: '4711' })).toBe(expected)
+  expect([true, false].map((byName) => isEphemeral(tag, { runId: '4711' }, byName))).toEqual([expected, expected])
 })
 
 test('on a young forge a run may have the number of its pull request, whose tag stays', () => {
-  expect(isEphemeral('pr-17', { runId: '17', number: '17' })).toBe(false)
-  expect(isEphemeral('pr-18', { runId: '18', number: '17' })).toBe(true)
+  expect(isEphemeral('pr-17', { runId: '17', number: '17' }, true)).toBe(false)
+  expect(isEphemeral('pr-17', { runId: '17', number: '17' }, false)).toBe(true)
+  expect(isEphemeral('pr-18', { runId: '18', number: '17' }, true)).toBe(true)
 })
 
 test('the tag of a pull request bears its run id', () => {
-  expect(isEphemeral(ephemeralTag({ runId: '1' }), { runId: '1' })).toBe(true)
+  expect(isEphemeral(ephemeralTag({ runId: '1' }), { runId: '1' }, false)).toBe(true)
 })

@@ -24,12 +24,12 @@ describe('findCredentials', () => {
     ['a prototype', 'constructor', { auths: {} }, undefined],
     ['nothing', 'ghcr.io', undefined, undefined],
   ])('%s', async (_, host, config, expected) => {
-    expect(await findCredentials(host, [], config, noHelper)).toEqual(expected)
+    expect(await findCredentials({ registry: host, path: 'acme/app' }, [], config, noHelper)).toEqual(expected)
   })
 
   test("the step's own login comes first", async () => {
-    expect(await findCredentials('ghcr.io', [login], { credsStore: 'desktop' }, noHelper)).toEqual({ username: 'ci', password: 's3cret:with:colons' })
-    expect(await findCredentials('docker.io', [{ ...login, registry: 'index.docker.io' }], {}, noHelper)).toBeDefined()
+    expect(await findCredentials({ registry: 'ghcr.io', path: 'acme/app' }, [login], { credsStore: 'desktop' }, noHelper)).toEqual({ username: 'ci', password: 's3cret:with:colons' })
+    expect(await findCredentials({ registry: 'docker.io', path: 'acme/app' }, [{ ...login, registry: 'index.docker.io' }], {}, noHelper)).toBeDefined()
   })
 
   test('helpers: the one of the registry, else the store, else the file', async () => {
@@ -39,10 +39,10 @@ describe('findCredentials', () => {
       return Promise.resolve(answer)
     }
     const config = { credsStore: 'store', credHelpers: { 'gcr.io': 'gcloud' }, auths: { 'ghcr.io': { auth: base64('file:pw') } } }
-    expect(await findCredentials('gcr.io', [], config, ask('{"Username":"u","Secret":"s"}'))).toEqual({ username: 'u', password: 's' })
-    expect(await findCredentials('docker.io', [], config, ask('{"Username":"<token>","Secret":"t"}'))).toEqual({ username: '', password: '', identityToken: 't' })
-    expect(await findCredentials('ghcr.io', [], config, ask('credentials not found in native keychain'))).toEqual({ username: 'file', password: 'pw' })
-    expect(await findCredentials('ghcr.io', [], config, () => Promise.reject(new Error('no such program')))).toEqual({ username: 'file', password: 'pw' })
+    expect(await findCredentials({ registry: 'gcr.io', path: 'acme/app' }, [], config, ask('{"Username":"u","Secret":"s"}'))).toEqual({ username: 'u', password: 's' })
+    expect(await findCredentials({ registry: 'docker.io', path: 'acme/app' }, [], config, ask('{"Username":"<token>","Secret":"t"}'))).toEqual({ username: '', password: '', identityToken: 't' })
+    expect(await findCredentials({ registry: 'ghcr.io', path: 'acme/app' }, [], config, ask('credentials not found in native keychain'))).toEqual({ username: 'file', password: 'pw' })
+    expect(await findCredentials({ registry: 'ghcr.io', path: 'acme/app' }, [], config, () => Promise.reject(new Error('no such program')))).toEqual({ username: 'file', password: 'pw' })
     expect(asked).toEqual(['gcloud gcr.io', `store ${hub}`, 'store ghcr.io'])
   })
 })
@@ -85,7 +85,7 @@ describe('privateDockerConfig', () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(config, fc.jsonValue()), async (userConfig) => {
         const made: unknown = JSON.parse(JSON.stringify(privateDockerConfig(userConfig, [login])))
-        expect(await findCredentials('ghcr.io', [], made, noHelper)).toEqual({ username: login.username, password: login.password })
+        expect(await findCredentials({ registry: 'ghcr.io', path: 'acme/app' }, [], made, noHelper)).toEqual({ username: login.username, password: login.password })
       }),
     )
   })

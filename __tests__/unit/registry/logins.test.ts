@@ -1,23 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createHash } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readInputs, secretsOf } from '../../../src/inputs.ts'
+import { readInputs, secretsOf, type Login } from '../../../src/inputs.ts'
 import { InputError } from '../../../src/plan/mistake.ts'
 import { renderDaemonFiles } from '../../../src/plan/registries.ts'
 import { signAws } from '../../../src/registry/aws-sign.ts'
 import { resolveLogins } from '../../../src/registry/ecr.ts'
-import { findCredentials, loginsFor, privateDockerConfig, withAuths } from '../../../src/registry/login.ts'
-import { writeScopedLogins } from '../../../src/registry/scoped.ts'
+import { findCredentials, privateDockerConfig, withAuths } from '../../../src/registry/login.ts'
+import { preferJobLogins } from '../../../src/registry/prefer.ts'
+import { readScopedLogins, writeScopedLogins } from '../../../src/registry/scoped.ts'
 import { describeMistakes } from '../../../src/report/mistakes.ts'
-import { preferJobLogins } from '../../../src/sys/docker-config.ts'
+import { openRegistries } from '../../../src/sys/docker-config.ts'
 import { loadHosts, readHosts } from '../../../src/sys/registry-hosts.ts'
 import { checkout, world, type Given } from '../fixtures/world.ts'
+import { answer, user, withServer } from './server.ts'
 
 const read = (given: Given = {}) => readInputs(...world({ files: [...checkout, '/w/ca.pem'], ...given }))
+const basic = ({ username, password }: { readonly username: string; readonly password: string }) => Buffer.from(`${username}:${password}`).toString('base64')
 const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com'
 
 describe('logins', () => {
@@ -41,14 +44,14 @@ describe('logins', () => {
     expect((await read(given)).logins).toEqual(expected)
   })
 
-  test.each<[string, Given]>([
-    ['username', { username: 'a', image: 'acme/app' }],
-    ['registry', { username: 'a', registry: 'docker.io', image: 'acme/app' }],
-    ['both empty', { registry: 'docker.io', image: 'acme/app' }],
-    ['a list', { 'registry-auth': '- {username: a, password: ""}', image: 'acme/app' }],
-  ])('where nothing is pushed, an empty password is no login, as in runs for forks: %s', async (_, given) => {
+  test.each<[string, string, Given]>([
+    ['username', '', { username: 'a', image: 'acme/app' }],
+    ['registry', ' at docker.io', { username: 'a', registry: 'docker.io', image: 'acme/app' }],
+    ['both empty', ' at docker.io', { registry: 'docker.io', image: 'acme/app' }],
+    ['a list', ' at docker.io', { 'registry-auth': '- {username: a, password: ""}', image: 'acme/app' }],
+  ])('where nothing is pushed, an empty password is no login, as in runs for forks: %s', async (_, where, given) => {
     const { logins, notes } = await read({ push: 'false', ...given })
-    expect([logins, notes]).toEqual([[], ['docker.io is read without a login, since its `password` is empty; nothing is pushed.']])
+    expect([logins, notes]).toEqual([[], [`The login${where} is not used, since its \`password\` is empty; nothing is pushed.`]])
     await expect(read(given)).rejects.toThrow(InputError)
   })
 
@@ -62,27 +65,52 @@ describe('logins', () => {
     expect(privateDockerConfig({}, two)).toEqual({ auths: { 'ghcr.io': { auth: 'Yzpk' } } })
   })
 
-  test.each<[string, object, number]>([
-    ['none', {}, 2],
-    ['one there', { auths: { 'ghcr.io': { auth: 'Yzpk' } } }, 1],
-    ['one elsewhere', { auths: { 'quay.io': { auth: 'Yzpk' } } }, 2],
-    ['a helper that is not there', { credsStore: 'nobody-has-this' }, 2],
-  ])('a login of the job counts more than the token, which nobody gave for that: %s', async (_, config, left) => {
-    expect(await preferJobLogins([{ registry: 'quay.io', username: 'a', password: 'b' }, byToken], config)).toHaveLength(left)
+  test.each<[string, { readonly auths?: object; readonly credsStore?: string }, boolean, 'token' | 'job']>([
+    ['none', {}, true, 'token'],
+    ['one that may push', { auths: { HOST: { auth: basic(user) } } }, true, 'job'],
+    ['one that is out of date', { auths: { HOST: { auth: basic({ ...user, password: 'old' }) } } }, true, 'token'],
+    ['one that is out of date, where nothing is pushed', { auths: { HOST: { auth: basic({ ...user, password: 'old' }) } } }, false, 'token'],
+    ['one that reads, where nothing is pushed', { auths: { HOST: { auth: basic(user) } } }, false, 'job'],
+    ['one elsewhere', { auths: { 'quay.io': { auth: basic(user) } } }, true, 'token'],
+    ['a helper that is not there', { credsStore: 'nobody-has-this' }, true, 'token'],
+  ])('a login of the job counts more than the token, which nobody gave for that, if it does as well: %s', async (_, config, push, expected) => {
+    const serve = ({ method, url = '', headers }: IncomingMessage, response: ServerResponse) => {
+      if (headers.authorization !== `Basic ${basic(user)}`) return answer(response, 401, { 'www-authenticate': 'Basic realm="x"' })
+      return answer(response, method === 'POST' ? 202 : 200, { location: url })
+    }
+    await withServer(serve, async (host) => {
+      const own = JSON.parse(JSON.stringify(config).replace('HOST', host)) as unknown
+      const said: string[] = []
+      const logins = [{ registry: 'quay.io', username: 'a', password: 'b' }, { ...byToken, registry: host }]
+      const left = await preferJobLogins(logins, { images: [{ registry: host, path: 'acme/app' }], push, registries: openRegistries([], own), log: { info: (text) => said.push(text) } })
+      expect([left, said]).toEqual(expected === 'token' ? [logins, []] : [logins.slice(0, 1), [`${host}: the login that the job has there is used, and not the token.`]])
+    })
   })
 
   test('DOCKER_AUTH_CONFIG is over the file and its helpers', async () => {
     const config = withAuths({ auths: { 'ghcr.io': { auth: 'Yzpk' }, 'quay.io': { auth: 'Yzpk' } }, credsStore: 'x' }, { auths: { 'ghcr.io': { auth: 'YTpi' } } })
     const ask = () => Promise.resolve(JSON.stringify({ Username: 'h', Secret: 's' }))
-    expect(await Promise.all(['ghcr.io', 'quay.io'].map((registry) => findCredentials(registry, [], config, ask)))).toEqual([{ username: 'a', password: 'b' }, { username: 'h', password: 's' }])
-    expect(withAuths({ a: 1 }, undefined)).toEqual({ a: 1 })
+    expect(await Promise.all(['ghcr.io', 'quay.io'].map((registry) => findCredentials({ registry, path: 'acme/app' }, [], config, ask)))).toEqual([{ username: 'a', password: 'b' }, { username: 'h', password: 's' }])
+    // What docker does not take whole, it does not take.
+    for (const bad of [undefined, {}, { auths: {} }, { auths: { 'ghcr.io': {} } }, { auths: { 'ghcr.io': { auth: 'YTpi' } }, more: 1 }, { auths: { 'ghcr.io': { auth: 'x' } } }]) expect(withAuths({ a: 1 }, bad)).toEqual({ a: 1 })
   })
 
-  test('one with a scope counts first for its own repository', async () => {
-    const scoped = (scope: string) => ({ registry: 'ghcr.io', username: 'c', password: 'd', scope })
-    const whole = { registry: 'ghcr.io', username: 'a', password: 'b' }
-    const user = async (scope: string) => (await findCredentials('ghcr.io', loginsFor([{ registry: 'ghcr.io', path: 'acme/app' }], [whole, scoped(scope)]), {}, () => Promise.resolve(undefined)))?.username
-    expect(await Promise.all(['acme/app@push', 'acme/app', '@push', 'acme/app@pull,push', 'acme/app@pull', 'acme/other@push'].map(user))).toEqual(['c', 'c', 'c', 'c', 'a', 'a'])
+  test('one with a scope counts first for its own repository, the more exact one before others, and post finds it', async () => {
+    const scoped = (scope: string) => ({ registry: 'ghcr.io', username: scope, password: 'd', scope })
+    const whole = { registry: 'ghcr.io', username: 'whole', password: 'b' }
+    const userOf = async (path: string, logins: readonly Login[]) => (await findCredentials({ registry: 'ghcr.io', path }, logins, {}, () => Promise.resolve(undefined)))?.username
+    for (const scope of ['acme/app@push', 'acme/app', '@push', 'acme/app@pull,push']) expect(await userOf('acme/app', [whole, scoped(scope)])).toBe(scope)
+    for (const scope of ['acme/app@pull', 'acme/other@push']) expect(await userOf('acme/app', [whole, scoped(scope)])).toBe('whole')
+    const several = [scoped('@push'), scoped('acme/app@push'), scoped('acme/other'), whole]
+    expect(await Promise.all(['acme/app', 'acme/other', 'acme/third'].map((path) => userOf(path, several)))).toEqual(['acme/app@push', 'acme/other', '@push'])
+    const dir = mkdtempSync(join(tmpdir(), 'scoped-'))
+    try {
+      expect(readScopedLogins(dir)).toEqual([])
+      writeScopedLogins(dir, several)
+      expect(readScopedLogins(dir)).toEqual(several.slice(0, 3))
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
   })
 
   test('their passwords are masked however they are quoted', () => {
@@ -94,7 +122,7 @@ describe('logins', () => {
     try {
       const logins = [{ registry: 'docker.io', username: 'a', password: 'b', scope: 'acme/app@push' }, { registry: 'quay.io', username: 'c', password: 'd' }]
       writeScopedLogins(dir, logins)
-      expect(JSON.parse(readFileSync(join(dir, 'config/registry-1.docker.io/acme/app@push/config.json'), 'utf8'))).toEqual({ auths: { 'https://index.docker.io/v1/': { auth: 'YTpi' } } })
+      expect(JSON.parse(readFileSync(join(dir, 'buildx/config/registry-1.docker.io/acme/app@push/config.json'), 'utf8'))).toEqual({ auths: { 'https://index.docker.io/v1/': { auth: 'YTpi' } } })
       expect(privateDockerConfig({}, logins)).toEqual({ auths: { 'quay.io': { auth: 'Yzpk' } } })
     } finally {
       rmSync(dir, { recursive: true })

@@ -23,7 +23,12 @@ test('what a process writes is for us alone, unless it writes for the job; what 
     await ended(start('sh', ['-c', 'umask > seen'], { cwd: dir, ...options }))
     return Number.parseInt(readFileSync(join(dir, 'seen'), 'utf8'), 8)
   }
-  const seen = [await umaskOf({}), await umaskOf({ writesForJob: true })]
-  rmSync(dir, { recursive: true })
-  expect([...seen, process.umask(usual)]).toEqual([0o077, jobUmask, 0o027])
+  const seen: number[] = []
+  try {
+    seen.push(await umaskOf({}), await umaskOf({ writesForJob: true }))
+  } finally {
+    rmSync(dir, { recursive: true })
+    seen.push(process.umask(usual))
+  }
+  expect(seen).toEqual([0o077, jobUmask, 0o027])
 })

@@ -24,7 +24,7 @@ export function readSecrets(source: SettingsSource): readonly Secret[] {
     return []
   })
   // Names of variables hold no comma, so that commas separate them as well.
-  const variables = Object.entries(readRecord({ input: 'secret-envs' }, splitList(text('secret-envs')).map((text) => ({ text, line: 0 })), report)).map(([id, name]): Secret => {
+  const variables = Object.entries(readRecord({ input: 'secret-envs' }, splitRecords('secret-envs', text('secret-envs'), report).flatMap((entry) => splitList(entry.text).map((text) => ({ ...entry, text }))), report)).map(([id, name]): Secret => {
     if (env[name] === undefined) report({ input: 'secret-envs', given: shorten(`${id}=${name}`), expected: `names the variable ${shorten(name)}, which is not set: give it in the step's \`env\`` })
     return { kind: 'env', id, name }
   })

@@ -55,7 +55,7 @@ describe('on every target', () => {
     ['BUILDX_NO_DEFAULT_ATTESTATIONS, and a word', { BUILDX_NO_DEFAULT_ATTESTATIONS: 'true', provenance: 'true' }, { attest: [provenance] }],
     ['BUILDX_NO_DEFAULT_ATTESTATIONS: no', { BUILDX_NO_DEFAULT_ATTESTATIONS: '0' }, { attest: [provenance] }],
     ['build-contexts: the default', { 'build-contexts': 'a={{defaultContext}}:lib' }, { contexts: { a: 'https://github.com/acme/app.git#0123456789abcdef0123456789abcdef01234567:lib' } }],
-    ['secret-envs, with commas', { 'secret-envs': 'one=A,two=B', A: '1', B: '2' }, { secret: ['id=one,env=A', 'id=two,env=B'] }],
+    ['secret-envs, with commas', { 'secret-envs': 'one=A,two=B\n"three=C"', A: '1', B: '2', C: '3' }, { secret: ['id=one,env=A', 'id=two,env=B', 'id=three,env=C'] }],
     ['secrets without a value are none', { secrets: 'one=\ntwo=2' }, { secret: ['id=two,src=/d/secrets/0'] }],
     ['SOURCE_DATE_EPOCH', { SOURCE_DATE_EPOCH: '0' }, { output: [`${image},rewrite-timestamp=true`] }],
     ['SOURCE_DATE_EPOCH in build-args', { 'build-args': 'SOURCE_DATE_EPOCH=0' }, { output: [`${image},rewrite-timestamp=true`] }],
