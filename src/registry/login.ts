@@ -67,8 +67,8 @@ export function withAuths(config: Record<string, unknown>, more: unknown): Recor
   const keys = Object.keys(auths)
   const isWhole = Object.keys(asRecord(more)).length === 1 && keys.every((key) => Object.keys(asRecord(auths[key])).length === 1 && decodeAuth(asText(asRecord(auths[key])['auth'])) !== undefined)
   if (keys.length === 0 || !isWhole) return config
-  const noHelpers = Object.fromEntries(keys.map((key) => [configKeyOf(key), '']))
-  return { ...config, auths: { ...asRecord(config['auths']), ...auths }, credHelpers: { ...asRecord(config['credHelpers']), ...noHelpers } }
+  const [named, noHelpers] = [keys.map((key) => [configKeyOf(key), auths[key]] as const), keys.map((key) => [configKeyOf(key), ''] as const)]
+  return { ...config, auths: { ...asRecord(config['auths']), ...Object.fromEntries(named) }, credHelpers: { ...asRecord(config['credHelpers']), ...Object.fromEntries(noHelpers) } }
 }
 
 function helperFor(key: string, config: Readonly<Record<string, unknown>>): string {

@@ -88,7 +88,7 @@ describe('logins', () => {
   })
 
   test('DOCKER_AUTH_CONFIG is over the file and its helpers', async () => {
-    const config = withAuths({ auths: { 'ghcr.io': { auth: 'Yzpk' }, 'quay.io': { auth: 'Yzpk' } }, credsStore: 'x' }, { auths: { 'ghcr.io': { auth: 'YTpi' } } })
+    const config = withAuths({ auths: { 'ghcr.io': { auth: 'Yzpk' }, 'quay.io': { auth: 'Yzpk' } }, credsStore: 'x' }, { auths: { 'https://ghcr.io': { auth: 'YTpi' } } })
     const ask = () => Promise.resolve(JSON.stringify({ Username: 'h', Secret: 's' }))
     expect(await Promise.all(['ghcr.io', 'quay.io'].map((registry) => findCredentials({ registry, path: 'acme/app' }, [], config, ask)))).toEqual([{ username: 'a', password: 'b' }, { username: 'h', password: 's' }])
     // What docker does not take whole, it does not take.
