@@ -20,13 +20,16 @@ export async function removeOwn(place: Place, journal: Own): Promise<Outcome[]> 
   // Forgejo and Gitea keep tags in lower case only.
   const own = place.api.kind === 'forgejo' ? { ...journal, tags: journal.tags.map(({ tag, digest }) => ({ tag: tag.toLowerCase(), digest })) } : journal
   try {
+    // Beside the reading, which takes as long.
+    const refusing = place.api.refusal?.()
+    refusing?.catch(() => undefined)
     const facts = await readAll(place, [...own.tags.map(({ digest }) => digest), ...own.manifests])
     const children = await readAll(place, [...facts.values()].flatMap(({ refs }) => refs))
     const work = openWork({ place, own, outcomes, family: claimFamily(own, new Map([...facts, ...children])) })
     const { family } = work
     for (const { tag, digest } of own.tags) if (!facts.has(digest)) outcomes.push({ subject: tag, deleted: true })
     if (family.indexes.length + family.children.length + family.intermediates.length > 0) {
-      const refusal = await place.api.refusal?.()
+      const refusal = await refusing
       if (refusal) outcomes.push(...[...family.indexes.flatMap(({ tags }) => tags), ...family.intermediates].map((subject) => keptBy(refusal, subject)))
       else await removeFamily(work)
     }
