@@ -147,7 +147,7 @@ export async function readInputs(env: Env, event: Event, exists: (path: string) 
   checkOwned(variants, where.nodes, source)
   checkAnnotated(variants, where.nodes, source)
   const native = [...new Set(where.nodes.flatMap(({ platforms }) => platforms))]
-  checkTogether(settings, { platforms: variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)) }, report)
+  checkTogether(settings, variants.map(({ platforms }) => (platforms.length > 0 ? platforms : native)), report)
   const registries = await readRegistries(text('registries'), source.files, report)
   checkSections(text('buildkitd-config-inline'), registries, report)
   checkReach(text('buildkitd-config-inline'), variants.flatMap(({ images }) => images), report)

@@ -19,7 +19,6 @@ import { run } from './run.ts'
 import { withCommitDate } from './sys/commit.ts'
 import { openRegistries, readJobDockerConfig } from './sys/docker-config.ts'
 import { readEvent } from './sys/event.ts'
-import { openFetch } from './sys/fetch.ts'
 import { openAskRun, openRunLiveness } from './sys/liveness.ts'
 import { exit, runnerLog } from './sys/log.ts'
 import { describeOwner, writeOwner } from './sys/owner.ts'
@@ -37,7 +36,8 @@ setFlagsFromString('--optimize-for-size')
 
 async function main(began: number, signal: AbortSignal): Promise<void> {
   const { env } = process
-  secretsOf(env).forEach((secret) => core.setSecret(secret))
+  const masked = secretsOf(env)
+  masked.forEach((secret) => core.setSecret(secret))
   const event = await withCommitDate(readEvent(env))
   const inputs = await readInputs(env, event, existsSync)
   const dir = choosePrivateDir(env['RUNNER_TEMP'])
@@ -49,25 +49,27 @@ async function main(began: number, signal: AbortSignal): Promise<void> {
   core.saveState('dir', dir)
   makePrivateDir(dir)
   writeOwner(dir, owner)
-  await build({ inputs, event, dir, began, signal })
+  await build({ inputs, masked, event, dir, began, signal })
 }
 
 interface BuildRequest {
   readonly inputs: Inputs
+  /** What the log hides already. */
+  readonly masked: readonly string[]
   readonly event: Event
   readonly dir: string
   readonly began: number
   readonly signal: AbortSignal
 }
 
-async function build({ inputs, event, dir, began, signal }: BuildRequest): Promise<void> {
+async function build({ inputs, masked, event, dir, began, signal }: BuildRequest): Promise<void> {
   const dockerConfig = readJobDockerConfig()
   const hosts = loadHosts(dir, inputs.registries)
   const images = inputs.variants.flatMap((variant) => variant.images)
-  const resolved = await resolveLogins(inputs.logins, process.env, openFetch(process.env, hosts))
-  const logins = await preferJobLogins(resolved, { images, push: inputs.push, registries: openRegistries([], dockerConfig, hosts), log: runnerLog })
+  const jobs = openRegistries([], dockerConfig, hosts)
+  const resolved = await resolveLogins(inputs.logins, process.env, jobs.fetch)
+  const logins = await preferJobLogins(resolved, { images, push: inputs.push, registries: jobs, log: runnerLog })
   // Those of AWS are new; the others are masked already, unless their YAML hid them from that.
-  const masked = secretsOf(process.env)
   logins.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim()).filter((line) => line.length > 3 && !masked.includes(line)).forEach((line) => core.setSecret(line))
   const registries = openRegistries(logins, dockerConfig, hosts)
   const askRun = openAskRun(event, inputs.token, registries.fetch)

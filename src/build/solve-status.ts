@@ -30,12 +30,16 @@ export interface VertexLog {
 }
 
 /** What a check of the Dockerfile has found, as every build makes it (moby/buildkit, frontend/dockerfile/linter). */
-export interface VertexWarning {
-  readonly vertex: string
+export interface Warning {
   readonly rule: string
   readonly message: string
+  /** Empty where there is none. */
   readonly url: string
   readonly line?: number
+}
+
+export interface VertexWarning extends Warning {
+  readonly vertex: string
 }
 
 /** Undefined where the line is no such message: buildx prints its last words as plain text between them. */

@@ -3,15 +3,7 @@ import type { VariantSpec } from '../inputs.ts'
 import type { Target } from '../plan/targets.ts'
 import type { Annotation } from '../sys/log.ts'
 import type { Progress } from './progress.ts'
-
-/** What a check of a Dockerfile has found. */
-export interface Warning {
-  readonly rule: string
-  readonly message: string
-  /** Empty where there is none. */
-  readonly url: string
-  readonly line?: number
-}
+import type { Warning } from './solve-status.ts'
 
 /** PURE: what checks of the Dockerfiles found while their targets were built. */
 export function annotateWarnings(found: ReturnType<Progress['warnings']>, targets: readonly Target[], workspace: string): readonly Annotation[] {

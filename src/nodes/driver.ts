@@ -1,6 +1,6 @@
+import { isTrue } from '../plan/choice.ts'
 import { didYouMean, shorten, type Report } from '../plan/mistake.ts'
 import { formatEndpoint, isBuildkitd } from './endpoint.ts'
-import { isTrue } from './kubernetes.ts'
 import type { Endpoint, NodeSpec } from './node-spec.ts'
 
 const input = 'driver'

@@ -1,3 +1,4 @@
+import { isTrue } from '../plan/choice.ts'
 import type { Platform } from '../plan/platform.ts'
 import type { NodeDraft } from './node-list.ts'
 
@@ -51,11 +52,6 @@ function machineOf(platform: Platform): string {
 /** Buildx takes them with quotes around them all, too. */
 function plainPairs(text = ''): string {
   return text.replace(/^"|"$/g, '')
-}
-
-/** As buildx reads options. */
-export function isTrue(text = ''): boolean {
-  return /^(1|t|true)$/i.test(text)
 }
 
 /**

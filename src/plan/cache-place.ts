@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { isTrue } from './choice.ts'
 import { attributeOf, type Attribute } from './csv.ts'
 import type { Env } from './lists.ts'
 
@@ -62,7 +63,7 @@ export function serviceVersion(attributes: readonly Attribute[], env: Env): 1 | 
   if (given('token', 'ACTIONS_RUNTIME_TOKEN') === '') return undefined
   const wanted = attributeOf(attributes, 'version')
   const results = env['ACTIONS_RESULTS_URL'] ?? ''
-  const offersSecond = /^(?:1|t|true)$/i.test(env['ACTIONS_CACHE_SERVICE_V2'] ?? '') || results.includes('results-receiver.actions.githubusercontent.com')
+  const offersSecond = isTrue(env['ACTIONS_CACHE_SERVICE_V2']) || results.includes('results-receiver.actions.githubusercontent.com')
   const second = attributeOf(attributes, 'url_v2') ?? (offersSecond ? results : '')
   if (wanted !== '1' && second !== '') return 2
   return wanted === '2' || given('url', 'ACTIONS_CACHE_URL') === '' ? undefined : 1

@@ -7,6 +7,11 @@ export function readBoolean(input: string, text: string, report: Report): boolea
   return false
 }
 
+/** Whether a flag of Go's programs is set (strconv.ParseBool). */
+export function isTrue(text = ''): boolean {
+  return /^(1|t|true)$/i.test(text)
+}
+
 /** One of a few words; undefined where none was given, or a wrong one, which was told then. */
 export function readChoice<T>(input: string, text: string, choices: Readonly<Record<string, T>>, report: Report): T | undefined {
   const word = /^(true|True|TRUE|false|False|FALSE)$/.test(text) ? text.toLowerCase() : text

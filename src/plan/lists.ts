@@ -54,7 +54,8 @@ function isClosed(quoted: string): boolean {
   return (quoted.match(/"/g)?.length ?? 0) % 2 === 0
 }
 
-function unquote(quoted: string): string | undefined {
+/** A whole entry between double quotes is what stands in them; undefined where it is none. */
+export function unquote(quoted: string): string | undefined {
   return /^"(?:[^"]|"")*"$/.test(quoted.trim()) ? quoted.trim().slice(1, -1).replaceAll('""', '"') : undefined
 }
 

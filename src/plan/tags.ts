@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { formatRepository, isTag, lowerForgeNames, parseTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { Event } from './event.ts'
 import type { Flavor } from './flavor.ts'
-import { splitLines } from './lists.ts'
+import { splitLines, unquote } from './lists.ts'
 import { shorten, type Report } from './mistake.ts'
 import type { Occasion } from './occasion.ts'
 import { isRule, rawRule, readRule, type TagRule } from './tag-rule.ts'
@@ -73,17 +73,12 @@ export interface Asking {
 
 /** Reads `tags`: names, full references and rules; without any, the tags of the event. */
 export function readTags(text: string, asking: Asking, report: Report): TagPlan {
-  const lines = splitLines(text).map((entry) => unquote(entry.text))
+  const lines = splitLines(text).map(({ text }) => unquote(text) ?? text)
   if (lines.length === 0) return planByEvent(asking, report)
   // A flavor is for what rules make, so that names beside it are rules too: docker/metadata-action knows nothing else.
   if (asking.flavor.given || lines.some(isRule)) return planByRules(lines, asking, report)
   const { names, references } = readNames(lines, asking.event, report)
   return { names, references, byEvent: false, notes: [] }
-}
-
-/** A whole line between double quotes is what stands in them, as docker's actions read such lists. */
-function unquote(line: string): string {
-  return /^"((?:[^"]|"")*)"$/.exec(line)?.[1]?.replaceAll('""', '"') ?? line
 }
 
 function planByEvent({ event, flavor, occasion }: Asking, report: Report): TagPlan {

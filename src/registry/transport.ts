@@ -1,5 +1,6 @@
 import { asList, asRecord, asText } from '../plan/json.ts'
 import { shorten } from '../plan/mistake.ts'
+import { attemptWithin } from '../sys/time.ts'
 import { protocolError, RegistryError, type Purpose } from './error.ts'
 
 export type Fetch = typeof globalThis.fetch
@@ -34,18 +35,11 @@ const refusalLimit = 64 * 1024
 export function openTransport(fetch: Fetch, signal: AbortSignal | undefined): Exchange {
   return async (request, purpose) => {
     signal?.throwIfAborted()
-    const attempt = new AbortController()
-    const timer = setTimeout(() => attempt.abort(new Error('waited for a minute')), longestAttempt)
-    const cancel = (): void => attempt.abort(signal?.reason)
-    signal?.addEventListener('abort', cancel, { once: true })
     try {
-      return await exchange(fetch, request, purpose, attempt.signal)
+      return await attemptWithin(longestAttempt, signal, () => new Error('waited for a minute'), (ours) => exchange(fetch, request, purpose, ours))
     } catch (error) {
       signal?.throwIfAborted()
       throw error instanceof RegistryError ? error : networkError(error, request.url, purpose)
-    } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', cancel)
     }
   }
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { messageOf } from '../report/message.ts'
 import type { Fetch } from './fetch.ts'
-import { sleep } from './time.ts'
+import { attemptWithin, sleep } from './time.ts'
 
 /** An answer that is no file, or none at all. */
 export class DownloadError extends Error {
@@ -72,7 +72,7 @@ async function* bodyOf(url: string, limit: number, response: Response): AsyncGen
 async function patiently<T>(url: string, { signal, waits = usualWaits }: DownloadWorld, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
-      return await within(signal, attempt)
+      return await attemptWithin(longest, signal, () => new Error(`it took longer than ${longest / 1000} s`), attempt)
     } catch (error) {
       signal.throwIfAborted()
       const failure = error instanceof DownloadError ? error : new DownloadError(url, 0, reasonOf(error), error)
@@ -80,21 +80,6 @@ async function patiently<T>(url: string, { signal, waits = usualWaits }: Downloa
       if (wait === undefined || !(failure.status === 0 || failure.status === 429 || failure.status >= 500)) throw failure
       await sleep(wait)
     }
-  }
-}
-
-/** By a timer of its own: Node 20 forgets a timeout that only `AbortSignal.any` knows. */
-async function within<T>(signal: AbortSignal, attempt: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const either = new AbortController()
-  const cancel = () => either.abort(signal.reason)
-  const timer = setTimeout(() => either.abort(new Error(`it took longer than ${longest / 1000} s`)), longest)
-  signal.addEventListener('abort', cancel)
-  if (signal.aborted) cancel()
-  try {
-    return await attempt(either.signal)
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', cancel)
   }
 }
 

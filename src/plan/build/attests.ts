@@ -1,3 +1,4 @@
+import { isTrue } from '../choice.ts'
 import { attributeOf, readAttributes, joinAttributes } from '../csv.ts'
 import { splitRecords } from '../lists.ts'
 import { didYouMean, shorten, type Report } from '../mistake.ts'
@@ -24,7 +25,7 @@ export function readAttests({ text, env, event, report }: SettingsSource, loads:
   const ofAttests = given('provenance')
   // Engines that keep images the old way cannot load one that has an attestation: as build-push-action, none unless asked.
   // https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
-  const byDefault = loads || /^(?:1|t|true)$/i.test(env['BUILDX_NO_DEFAULT_ATTESTATIONS'] ?? '') ? 'false' : ''
+  const byDefault = loads || isTrue(env['BUILDX_NO_DEFAULT_ATTESTATIONS']) ? 'false' : ''
   const wanted = ofAttests === undefined ? text('provenance') || byDefault : ofAttests || 'true'
   const provenance = readProvenance(wanted, event, (mistake) => report(ofAttests === undefined ? mistake : { ...mistake, input: 'attests' }))
   const sbom = given('sbom') === undefined ? readSbom(text('sbom'), report) : given('sbom')

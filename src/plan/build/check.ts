@@ -4,13 +4,12 @@ import { attributeOf } from '../csv.ts'
 import { readCacheSpec } from './caches.ts'
 import type { BuildSettings } from './settings.ts'
 
-export interface Targets {
-  /** The platforms of each variant; empty where only the node will tell, which then is one. */
-  readonly platforms: readonly (readonly string[])[]
-}
-
-/** What one build may do and several may not: each would overwrite what the others wrote. */
-export function checkTogether(settings: BuildSettings, { platforms }: Targets, report: Report): void {
+/**
+ * What one build may do and several may not: each would overwrite what the others wrote.
+ *
+ * @param platforms those of each variant; empty where only the node will tell, which then is one
+ */
+export function checkTogether(settings: BuildSettings, platforms: readonly (readonly string[])[], report: Report): void {
   const number = platforms.reduce((sum, one) => sum + Math.max(one.length, 1), 0)
   const several = platforms.find((one) => one.length > 1)
   if (settings.load && several) report({ input: 'load', given: 'true', expected: `loads one platform into the local engine, and this builds ${several.join(', ')}: write \`platforms: ${several[0] ?? ''}\`, or push and pull` })

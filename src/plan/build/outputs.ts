@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { isTrue } from '../choice.ts'
 import { attributeOf, joinAttributes, readAttributes, type Attribute } from '../csv.ts'
 import { splitRecords } from '../lists.ts'
 import { didYouMean, shorten, type Report } from '../mistake.ts'
@@ -37,7 +38,7 @@ export function readOutputs({ text, files, report }: SettingsSource, load: boole
   for (const entry of images) checkImage(entry, text('image'), report)
   const ofImages = images.flatMap(({ attributes }) => attributes)
   const pushes = images.map((entry) => (typeOf(entry) === 'registry' ? 'yes' : sayPush(attributeOf(entry.attributes, 'push'))))
-  const imagePush = pushes.find((word) => word === 'yes') ?? pushes.find((word) => word === 'no') ?? pushes[0]
+  const imagePush = (['yes', 'no', 'unsaid'] as const).find((word) => pushes.includes(word))
   return {
     load: load || entries.some((entry) => typeOf(entry) === 'docker' && attributeOf(entry.attributes, 'dest') === undefined),
     image: ofImages.filter(([name]) => !ours.includes(name) && !annotating.test(name)),
@@ -50,11 +51,11 @@ export function readOutputs({ text, files, report }: SettingsSource, load: boole
 /** As the image exporter reads it, for which a name alone is `true`. */
 function sayPush(value: string | undefined): 'yes' | 'no' | 'unsaid' {
   if (value === undefined) return 'unsaid'
-  return isTrue(value) ? 'yes' : 'no'
+  return isAsked(value) ? 'yes' : 'no'
 }
 
-function isTrue(value: string | undefined): boolean {
-  return value !== undefined && /^(?:|1|t|true)$/i.test(value)
+function isAsked(value: string | undefined): boolean {
+  return value === '' || isTrue(value)
 }
 
 /** `annotation-index.key`, `annotation-manifest[linux/amd64].key`; by itself `annotation.key` is of the manifests. */
@@ -102,8 +103,8 @@ function checkImage({ given, attributes }: Entry, image: string, report: Report)
   const names = (attributeOf(attributes, 'name') ?? '').split(',').filter((name) => name.includes('/'))
   const unknown = names.find((name) => !image.toLowerCase().split(/[\s,]+/).includes(name.toLowerCase()))
   if (unknown !== undefined) wrong(`names ${shorten(unknown)}: write the repository in \`image\` and its tags in \`tags\`, so that one index of all platforms gets them`)
-  if (isTrue(attributeOf(attributes, 'push-by-digest'))) wrong('asks for an image without tags, for a later step to join: this step joins the platforms itself, so name all of them in `platforms`, and leave `push-by-digest` out')
-  if (!isTrue(attributeOf(attributes, 'oci-mediatypes') ?? 'true')) wrong('asks for Docker’s own media types, and what this step pushes is OCI: leave `oci-mediatypes` out')
+  if (isAsked(attributeOf(attributes, 'push-by-digest'))) wrong('asks for an image without tags, for a later step to join: this step joins the platforms itself, so name all of them in `platforms`, and leave `push-by-digest` out')
+  if (!isAsked(attributeOf(attributes, 'oci-mediatypes') ?? 'true')) wrong('asks for Docker’s own media types, and what this step pushes is OCI: leave `oci-mediatypes` out')
 }
 
 /** What one of several builds writes: `local` a directory of its own, as buildx itself does for several platforms. */
