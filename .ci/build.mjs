@@ -2,36 +2,47 @@
 import { minify } from '@swc/core'
 import ncc from '@vercel/ncc'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
-const entries = ['main', 'post', 'sweep', 'relay', 'cache'].filter((entry) => existsSync(join(root, `src/${entry}.ts`)))
+const entries = {
+  main: 'main',
+  post: 'post',
+  cleanup: 'cleanup',
+  forward: 'bin/forward',
+  'cache-service': 'bin/cache-service',
+}
 const options = { target: 'es2022', sourceMapRegister: false, minify: true, license: 'licenses.txt', quiet: true }
 // @actions/core reaches for its HTTP client, half of a bundle, only to ask for OIDC tokens, which nobody does here. Any
 // module without a HttpClient does in its place.
 const unused = { '@actions/http-client': 'node:http', '@actions/http-client/lib/auth': 'node:http' }
 
-async function bundle(entry, into) {
-  const { code, assets } = await ncc(join(root, `src/${entry}.ts`), { ...options, externals: entry === 'cache' ? {} : unused })
+async function bundle(entry, source, into) {
+  const { code, assets } = await ncc(join(root, `src/${source}.ts`), {
+    ...options,
+    externals: entry === 'cache-service' ? {} : unused,
+  })
   mkdirSync(into)
   writeFileSync(join(into, 'index.js'), code)
-  for (const [name, { source }] of Object.entries(assets)) writeFileSync(join(into, name), name.endsWith('.js') ? await minified(source) : source)
+  for (const [name, asset] of Object.entries(assets))
+    writeFileSync(join(into, name), name.endsWith('.js') ? await minified(asset.source) : asset.source)
 }
 
 // ncc leaves what is loaded later as it is.
 async function minified(source) {
-  return (await minify(String(source), { module: true, compress: true, mangle: true, format: { comments: false } })).code
+  return (await minify(String(source), { module: true, compress: true, mangle: true, format: { comments: false } }))
+    .code
 }
 
 process.chdir(root)
 // Whole bundles replace the old ones, or nothing does.
 const out = mkdtempSync(join(tmpdir(), 'mab-dist-'))
 try {
-  for (const entry of entries) await bundle(entry, join(out, entry))
+  for (const [entry, source] of Object.entries(entries)) await bundle(entry, source, join(out, entry))
   if (process.argv.includes('--check')) {
     const { status, stdout } = spawnSync('diff', ['-rq', out, dist], { encoding: 'utf8' })
     if (status !== 0) {

@@ -1,178 +1,130 @@
-import { basename, join } from 'node:path'
-import { openJournal, readJournal, type Entry } from './journal.ts'
-import { dropVolume, EngineError, removeContainer } from './nodes/engine.ts'
-import { startRelay } from './nodes/relay.ts'
-import { removePod } from './nodes/pods.ts'
-import { reconnect } from './nodes/tunnel.ts'
+import * as core from '@actions/core'
 import { openPackages, type PackagesWorld } from './packages/open.ts'
-import { removeOwn } from './packages/own.ts'
-import { ownByRepository, tellOutcomes, type OwnIn, type Told } from './packages/own-report.ts'
-import { releaseLock } from './reap/lock.ts'
-import { removeOwnProbes } from './reap/probes.ts'
+import { openRunBook, openRuns, type RunBook } from './forge/runs.ts'
+import { readSweepInputs, type SweepInputs } from './inputs/cleanup-inputs.ts'
+import { renderSweep } from './cleanup/report.ts'
+import { beginResult, type Result } from './cleanup/result.ts'
+import { sweep } from './cleanup/sweep.ts'
+import type { Event } from './forge/event.ts'
+import { cleanupInputs } from './inputs/input-names.ts'
+import { InputError, type InputIssue } from './lib/issues.ts'
+import { checkNames } from './inputs/unknown-inputs.ts'
 import { openClients } from './registry/clients.ts'
-import { formatRepository } from './registry/reference.ts'
-import type { Log } from './sys/log.ts'
-import { endProcess, endProcessesOf } from './sys/processes.ts'
-import { removeDir } from './sys/private-dir.ts'
-import { sleep } from './sys/time.ts'
-import { messageOf } from './report/message.ts'
+import { readLogins } from './inputs/logins/default-login.ts'
+import { preferJobLogins } from './registry/credentials/prefer.ts'
+import { formatRepository, type Repository } from './registry/reference.ts'
+import { describeMistakes } from './report/input-issues.ts'
+import { openRegistries, readJobDockerConfig } from './job/registries.ts'
+import { readEvent } from './forge/read-event.ts'
+import { exit, runnerLog } from './lib/log.ts'
+import { openPackagesWorld } from './job/packages.ts'
+import { writePrivately } from './lib/umask.ts'
+import { errorMessage } from './lib/errors.ts'
+import './lib/listeners.ts'
 
-export interface CleanupRequest {
-  readonly dir: string
-  /** Main's process, as `identifyProcess` names it; it may still be running. */
-  readonly main: string
-  readonly tags: 'auto' | 'always' | 'never'
-  /** When main began, in milliseconds since the epoch; 0 where that is not known. */
-  readonly began: number
+writePrivately()
+
+/** Jobs of GitHub end after six hours; what is left by then is for the next sweep. */
+const longest = 5 * 3_600_000
+
+async function main(): Promise<void> {
+  const event = readEvent(process.env)
+  const mistakes: InputIssue[] = []
+  checkNames(
+    process.env,
+    cleanupInputs,
+    (mistake) => mistakes.push(mistake),
+    (text) => core.warning(text),
+  )
+  const inputs = readSweepInputs(
+    (name) => core.getInput(name),
+    event,
+    (mistake) => mistakes.push(mistake),
+  )
+  const credentials = {
+    username: core.getInput('username'),
+    password: core.getInput('password'),
+    token: core.getInput('github-token'),
+  }
+  for (const secret of [credentials.password, credentials.token])
+    secret
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .forEach((line) => core.setSecret(line))
+  const logins = readLogins(credentials, inputs.images, event, (mistake) => mistakes.push(mistake))
+  if (mistakes.length > 0) throw new InputError(mistakes)
+  const dockerConfig = readJobDockerConfig()
+  const packages = openPackagesWorld(
+    event,
+    openRegistries(
+      await preferJobLogins(logins, {
+        images: inputs.images,
+        push: false,
+        registries: openRegistries([], dockerConfig),
+        log: runnerLog,
+      }),
+      dockerConfig,
+    ),
+    inputs.packagesApi,
+  )
+  const until = Date.now() + longest
+  const runs = openRuns(packages.openGithub(event.apiUrl, until), event.repository)
+  const rules = () => ({ now: Date.now(), olderThan: inputs.olderThan, runId: inputs.runId })
+  const results: Result[] = []
+  for (const repository of inputs.images)
+    results.push(await sweepOne({ repository, inputs, event, packages, until, runs: openRunBook(runs, rules) }))
+  await tell(results)
+}
+
+interface One {
+  readonly repository: Repository
+  readonly inputs: SweepInputs
+  readonly event: Event
   readonly packages: PackagesWorld
-  /** The run's id and attempt, which its mark begins with. */
-  readonly run: { readonly runId: string; readonly runAttempt: number }
-  readonly log: Log
-  /** Comes when somebody cancels even this: then there is a moment left, and what is on this machine matters most. */
-  readonly hurry?: AbortSignal
+  readonly until: number
+  readonly runs: RunBook
 }
 
-/** Of the ten seconds that GitHub gives a cancelled step. */
-const hurriedFor = 5000
-const engineDeadline = 15_000
-const clusterDeadline = 30_000
-const registryDeadline = 60_000
-/** The forge's clock and ours, at most. */
-const clocksDiffer = 3_600_000
-/** A cancelled main ends its builds by itself within this time. */
-const mainPatience = 6000
-
-/**
- * Undoes what the journal holds, each entry on its own and as often as asked. Never throws: what could not be undone is
- * said in a warning, with the way out.
- */
-export async function cleanUp(request: CleanupRequest): Promise<void> {
-  const { dir, log, hurry } = request
+/** One that cannot even be opened is no reason to leave out the others. */
+async function sweepOne({ repository, inputs, event, packages, until, runs }: One): Promise<Result> {
   try {
-    if (await hurried(undo(request), hurry)) log.warn('Cancelled before everything was cleaned up: the next run on these nodes removes what is left there, and the `cleanup` action what is left in the registry.')
-  } finally {
-    await removeTraces(dir, log)
-  }
-}
-
-async function undo(request: CleanupRequest): Promise<void> {
-  const { dir, log } = request
-  // Who still makes things comes first: in container jobs a cancel does not reach main, and a killed main leaves its
-  // buildx alive for a moment.
-  await endProcess(request.main, mainPatience)
-  await endProcessesOf(dir, '--metadata-file')
-  const entries = readJournal(dir).reverse()
-  // Agents and connections have done their work by then, and need not wait for the registry.
-  const leaveNodes = removeContainers(entries, dir, log)
-    .then(async () => await removeCutOff(entries, request))
-    .then(async () => await endProcessesOf(dir).catch(() => undefined))
-  await Promise.all([deleteImages(entries, request), leaveNodes])
-}
-
-/** Whether the work had to be left because of the hurry. */
-async function hurried(work: Promise<void>, hurry: AbortSignal | undefined): Promise<boolean> {
-  const late = new Promise<true>((resolve) => {
-    const start = () => void sleep(hurriedFor).then(() => resolve(true))
-    if (hurry?.aborted) start()
-    else hurry?.addEventListener('abort', start, { once: true })
-  })
-  return await Promise.race([work.then(() => false), late])
-}
-
-/** Agents with their keys, connections, logins: everything of the run on this machine. */
-async function removeTraces(dir: string, log: Log): Promise<void> {
-  try {
-    await endProcessesOf(dir)
-    removeDir(dir)
+    const client = await openClients(packages.registries)(repository)
+    const place = await openPackages(packages, {
+      repository,
+      client,
+      until,
+      mark: `${event.runId}-${event.runAttempt}-sweep`,
+    })
+    return await sweep(place, inputs, runs)
   } catch (error) {
-    log.warn(`The run's directory ${dir} could not be removed: ${messageOf(error)}. Remove it by hand; it is private to this user.`)
-  }
-}
-
-async function removeContainers(entries: readonly Entry[], dir: string, log: Log): Promise<void> {
-  const journal = openJournal(dir)
-  const removed = new Set(entries.flatMap((entry) => (entry.kind === 'removed' ? [entry.container] : [])))
-  const containers = entries.filter((entry) => entry.kind === 'container').filter(({ container }) => !removed.has(container))
-  const pods = entries.filter((entry) => entry.kind === 'pod').filter(({ name }) => !removed.has(name))
-  const locks = entries.filter((entry) => entry.kind === 'lock')
-  const seats = entries.filter((entry) => entry.kind === 'seat')
-  const removeBuilder = async (node: string, container: string, byHand: string, remove: () => Promise<void>): Promise<void> => {
-    try {
-      await remove()
-      journal.note({ kind: 'removed', container })
-      log.info(`Removed the builder on ${node}.`)
-    } catch (error) {
-      log.warn(`The builder on ${node} could not be removed: ${messageOf(error)}. ${byHand} removes it.`)
+    return {
+      ...beginResult(formatRepository(repository), inputs.dryRun),
+      kept: [{ subject: '', reason: errorMessage(error) }],
     }
   }
-  await Promise.all([
-    ...containers.map(async ({ node, socket, container, volume }) =>
-      await removeBuilder(node, container, `There, \`docker rm -f ${container} && docker volume rm ${volume}\``, () => overTunnel(socket, entries, () => removeContainer(socket, container, volume, engineDeadline))),
-    ),
-    ...pods.map(async (pod) =>
-      await removeBuilder(pod.node, pod.name, `In its cluster and namespace, \`kubectl delete deployment/${pod.name} configmap/${pod.name}-config --ignore-not-found\``, () => removePod(pod, dir, clusterDeadline)),
-    ),
-    // Others wait for a lost lock for a while and then take it, and a lost seat is the reaper's: nobody needs to hear of them.
-    ...locks.map(async ({ socket, daemon, holder }) => await overTunnel(socket, entries, () => releaseLock(socket, daemon, holder)).catch(() => undefined)),
-    ...seats.map(async ({ socket, volume }) => await overTunnel(socket, entries, () => dropVolume(socket, volume, engineDeadline)).catch(() => undefined)),
-  ])
 }
 
-/** What buildx left where it was ended while it booted a daemon. The reaper comes for what stays. */
-async function removeCutOff(entries: readonly Entry[], { dir, began, log }: CleanupRequest): Promise<void> {
-  const journal = openJournal(dir)
-  const booted = new Set(entries.flatMap((entry) => (entry.kind === 'booted' ? [entry.container] : [])))
-  const cutOff = entries.filter((entry) => entry.kind === 'boots').filter(({ container }) => !booted.has(container))
-  const remove = async ({ node, socket, container, image }: (typeof cutOff)[number]): Promise<void> => {
-    const outcomes = await overTunnel(socket, entries, () => removeOwnProbes(socket, { image, began, deadline: engineDeadline }))
-    journal.note({ kind: 'booted', container })
-    outcomes.forEach(({ name, error }) => log.debug(`${node}: ${error ?? `removed ${name}, which buildx had left`}`))
+async function tell(results: readonly Result[]): Promise<void> {
+  const outputs = renderSweep(results)
+  Object.entries(outputs).forEach(([name, value]) => core.setOutput(name, value))
+  for (const { name, deleted, kept, dryRun } of results) {
+    deleted.forEach(({ subject, reason }) =>
+      core.info(`${dryRun ? 'Would delete' : 'Deleted'} ${name}: ${subject}: ${reason}`),
+    )
+    kept.forEach(({ subject, reason }) => core.info(`Kept ${name}: ${subject}: ${reason}`))
+    const stopped = kept.filter(({ subject }) => subject === '')
+    if (stopped.length > 0) core.warning(`${name}: ${stopped.map(({ reason }) => reason).join(' ')}`)
   }
-  await Promise.all(cutOff.map(async (entry) => await remove(entry).catch((error: unknown) => log.debug(`${entry.node}: ${messageOf(error)}`))))
+  for (const { name, audit } of results)
+    if (audit && audit.broken.length > 0)
+      core.warning(
+        `${name}: not whole: ${audit.broken.map(({ tag }) => tag).join(', ')}. The report tells what is missing.`,
+      )
+  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(outputs.report).write()
 }
 
-/** What an engine is asked for, over the connection that is there or another like it. */
-async function overTunnel<T>(socket: string, entries: readonly Entry[], ask: () => Promise<T>): Promise<T> {
-  return await ask().catch(async (first: unknown) => {
-    const tunnels = entries.filter((entry) => entry.kind === 'tunnel' || entry.kind === 'relay')
-    const tunnel = tunnels.find(({ local }) => local === socket)
-    // An engine that answered, if only with an error, would answer no better over another connection.
-    if (!tunnel || !(first instanceof EngineError && first.status === 0)) throw first
-    const under = tunnel.kind === 'relay' ? tunnels.findLast(({ kind, config }) => kind === 'tunnel' && config === tunnel.config) : tunnel
-    if (under) await reconnect(under)
-    if (tunnel.kind === 'relay') await startRelay(tunnel)
-    return await ask()
-  })
-}
-
-/** The images that were made for this run alone, and what no image of its needs. */
-async function deleteImages(entries: readonly Entry[], { dir, tags, began, packages, run, log }: CleanupRequest): Promise<void> {
-  const nonce = runMark(run, dir)
-  const signal = AbortSignal.timeout(registryDeadline)
-  const until = packages.clock.now() + registryDeadline
-  const clientOf = openClients(packages.registries, signal)
-  const remove = async (own: OwnIn): Promise<Told> => {
-    const { repository } = own
-    const name = formatRepository(repository)
-    try {
-      const client = await clientOf(repository)
-      return tellOutcomes(name, await removeOwn(await openPackages(packages, { repository, client, until, mark: nonce, since: new Date(began - clocksDiffer), signal }), own))
-    } catch (error) {
-      return { deleted: [], kept: [`Kept ${name}: ${messageOf(error)}`] }
-    }
-  }
-  const told = await Promise.all(ownByRepository([...entries].reverse(), tags, nonce).map(remove))
-  told.forEach(({ deleted }) => deleted.forEach((tag) => log.info(`Deleted ${tag}.`)))
-  const kept = told.flatMap((one) => one.kept)
-  if (kept.length > 0) log.warn(kept.join('\n'))
-}
-
-/** What a run marks its own images with: nobody else's can have it. */
-export function runMark({ runId, runAttempt }: CleanupRequest['run'], dir: string): string {
-  return `${runId}-${runAttempt}-${basename(dir)}`
-}
-
-/** The docker configuration that the run used, with its logins; gone with the directory. */
-export function dockerConfigPath(dir: string): string {
-  return join(dir, 'docker', 'config.json')
-}
+await main().catch((error: unknown) => {
+  if (error instanceof InputError) core.setFailed(describeMistakes(error.issues))
+  else runnerLog.warn(`Nothing more was swept: ${errorMessage(error)}`)
+})
+await exit()

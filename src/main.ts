@@ -1,33 +1,33 @@
 import * as core from '@actions/core'
 import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
-import { examine, type Examination } from './doctor/examine.ts'
-import { readInputs, secretsOf, type Inputs } from './inputs.ts'
-import { openJournal } from './journal.ts'
-import { InputError } from './plan/mistake.ts'
-import type { Event } from './plan/event.ts'
-import { tellRegistries } from './plan/registries.ts'
-import { scopeOf } from './reap/names.ts'
-import { renderExamination, renderExaminationSummary } from './report/examination.ts'
-import { describeFailure, Failure, Failures } from './report/failure.ts'
-import { describeMistakes } from './report/mistakes.ts'
+import { examine, type Examination } from './stories/dry-run.ts'
+import { readInputs, secretsOf, type Inputs } from './inputs/inputs.ts'
+import { openJournal } from './run/journal.ts'
+import { InputError } from './lib/issues.ts'
+import type { Event } from './forge/event.ts'
+import { tellRegistries } from './inputs/registries.ts'
+import { scopeOf } from './run/names.ts'
+import { renderExamination, renderExaminationSummary } from './report/dry-run.ts'
+import { formatError, UserError, UserErrors } from './lib/errors.ts'
+import { describeMistakes } from './report/input-issues.ts'
 import { renderOutputs, renderVariables, reportRun } from './report/outputs.ts'
 import { renderLines, renderSummary } from './report/summary.ts'
-import { resolveLogins } from './registry/ecr.ts'
-import { preferJobLogins } from './registry/prefer.ts'
-import { run } from './run.ts'
-import { withCommitDate } from './sys/commit.ts'
-import { openRegistries, readJobDockerConfig } from './sys/docker-config.ts'
-import { readEvent } from './sys/event.ts'
-import { openAskRun, openRunLiveness } from './sys/liveness.ts'
-import { exit, runnerLog } from './sys/log.ts'
-import { describeOwner, writeOwner } from './sys/owner.ts'
-import { openPackagesWorld } from './sys/packages-world.ts'
-import { checkAlias, lookForBuildx, provideBuildx } from './sys/provide-buildx.ts'
-import { choosePrivateDir, makePrivateDir } from './sys/private-dir.ts'
-import { loadHosts } from './sys/registry-hosts.ts'
-import { writePrivately } from './sys/umask.ts'
-import './sys/listeners.ts'
+import { resolveLogins } from './registry/credentials/ecr.ts'
+import { preferJobLogins } from './registry/credentials/prefer.ts'
+import { run } from './stories/build.ts'
+import { withCommitDate } from './forge/commit.ts'
+import { openRegistries, readJobDockerConfig } from './job/registries.ts'
+import { readEvent } from './forge/read-event.ts'
+import { openAskRun, openRunLiveness } from './job/run-status.ts'
+import { exit, runnerLog } from './lib/log.ts'
+import { describeOwner, writeOwner } from './run/owner.ts'
+import { openPackagesWorld } from './job/packages.ts'
+import { checkAlias, lookForBuildx, provideBuildx } from './buildx/install/provide.ts'
+import { choosePrivateDir, makePrivateDir } from './lib/private-dir.ts'
+import { loadHosts } from './registry/hosts.ts'
+import { writePrivately } from './lib/umask.ts'
+import './lib/listeners.ts'
 
 writePrivately()
 
@@ -70,7 +70,11 @@ async function build({ inputs, masked, event, dir, began, signal }: BuildRequest
   const resolved = await resolveLogins(inputs.logins, process.env, jobs.fetch)
   const logins = await preferJobLogins(resolved, { images, push: inputs.push, registries: jobs, log: runnerLog })
   // Those of AWS are new; the others are masked already, unless their YAML hid them from that.
-  logins.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim()).filter((line) => line.length > 3 && !masked.includes(line)).forEach((line) => core.setSecret(line))
+  logins
+    .flatMap(({ password }) => password.split(/[\r\n]+/))
+    .map((line) => line.trim())
+    .filter((line) => line.length > 3 && !masked.includes(line))
+    .forEach((line) => core.setSecret(line))
   const registries = openRegistries(logins, dockerConfig, hosts)
   const askRun = openAskRun(event, inputs.token, registries.fetch)
   const request = {
@@ -86,20 +90,38 @@ async function build({ inputs, masked, event, dir, began, signal }: BuildRequest
     liveness: openRunLiveness(event, askRun),
     provideBuildx: async (signal: AbortSignal) => {
       if (inputs.install) await checkAlias()
-      const { buildx, save } = await provideBuildx(inputs.buildx, { fetch: registries.fetch, signal, dir, log: runnerLog, token: event.serverUrl === 'https://github.com' ? inputs.token : '', toolCache: process.env['RUNNER_TOOL_CACHE'] ?? '', useCache: inputs.cacheBinary })
+      const { buildx, save } = await provideBuildx(inputs.buildx, {
+        fetch: registries.fetch,
+        signal,
+        dir,
+        log: runnerLog,
+        token: event.serverUrl === 'https://github.com' ? inputs.token : '',
+        toolCache: process.env['RUNNER_TOOL_CACHE'] ?? '',
+        useCache: inputs.cacheBinary,
+      })
       if (save) core.saveState('buildx', JSON.stringify(save))
       return buildx
     },
   }
   if (inputs.dryRun) {
-    await tellExamination(await examine(request, { askRun, packages: openPackagesWorld(event, registries, inputs.packagesApi), findBuildx: () => lookForBuildx(inputs) }))
+    await tellExamination(
+      await examine(request, {
+        askRun,
+        packages: openPackagesWorld(event, registries, inputs.packagesApi),
+        findBuildx: () => lookForBuildx(inputs),
+      }),
+    )
     return
   }
   const result = await run(request)
   Object.entries(renderOutputs(result)).forEach(([name, value]) => core.setOutput(name, value))
-  if (inputs.use) Object.entries({ BUILDX_BUILDER: result.builder, BUILDX_CONFIG: result.buildxConfig }).forEach(([name, value]) => core.exportVariable(name, value))
+  if (inputs.use)
+    Object.entries({ BUILDX_BUILDER: result.builder, BUILDX_CONFIG: result.buildxConfig }).forEach(([name, value]) =>
+      core.exportVariable(name, value),
+    )
   // As docker/metadata-action has it, but only where it is asked for.
-  if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') Object.entries(renderVariables(result)).forEach(([name, value]) => core.exportVariable(name, value))
+  if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true')
+    Object.entries(renderVariables(result)).forEach(([name, value]) => core.exportVariable(name, value))
   const report = reportRun(result, performance.now() - began)
   renderLines(report).forEach((line) => runnerLog.line(line))
   await writeSummary(renderSummary(report))
@@ -109,22 +131,34 @@ async function build({ inputs, masked, event, dir, began, signal }: BuildRequest
 async function tellExamination({ report, problems }: Examination): Promise<void> {
   renderExamination(report).forEach((line) => runnerLog.line(line))
   await writeSummary(renderExaminationSummary(report))
-  if (problems.length > 0) throw new Failures(problems)
+  if (problems.length > 0) throw new UserErrors(problems)
 }
 
 /** What was to be done is done by then: a summary that cannot be written must not make it a failure. */
 async function writeSummary(markdown: string): Promise<void> {
-  if (process.env['GITHUB_STEP_SUMMARY']) await core.summary.addRaw(markdown).write().catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
+  if (process.env['GITHUB_STEP_SUMMARY'])
+    await core.summary
+      .addRaw(markdown)
+      .write()
+      .catch((error: unknown) => core.warning(`The summary was not written: ${String(error)}`))
 }
 
 function fail(error: unknown, cancelled: boolean): void {
   if (error instanceof InputError) {
-    core.setFailed(describeMistakes(error.mistakes))
+    core.setFailed(describeMistakes(error.issues))
     return
   }
   // Whatever broke because of it: the reason is that somebody cancelled.
-  const known = cancelled ? new Failure('cancelled', 'Cancelled', 'The post step removes what this run made.', error instanceof Failure ? [error.message, ...error.details] : [], error) : error
-  const { headline, body } = describeFailure(known)
+  const known = cancelled
+    ? new UserError({
+        code: 'cancelled',
+        message: 'Cancelled',
+        hint: 'The post step removes what this run made.',
+        details: error instanceof UserError ? [error.message, ...error.details] : [],
+        cause: error,
+      })
+    : error
+  const { headline, body } = formatError(known)
   runnerLog.line(body)
   core.setFailed(headline)
 }

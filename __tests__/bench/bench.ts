@@ -1,4 +1,5 @@
-// Ours against what people type by hand, on one farm, in turns: npm run bench -- [--rounds N] [--only lan|wan|cold|second …]
+// Ours against what people type by hand, on one farm, in turns: npm run bench -- [--rounds N] [--only
+// lan|wan|cold|second …]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,15 +12,21 @@ import type { Measured } from './measure.ts'
 import { releaseOurs } from './ours.ts'
 import { renderReport, type Kind, type Scenario, type Way, type Wire } from './report.ts'
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', multiple: true, default: [] } } })
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', multiple: true, default: [] } },
+})
 const rounds = Number(values.rounds)
 const chosen = (...names: string[]) => names.filter((name) => values.only.includes(name))
 if (!Number.isInteger(rounds) || rounds < 1 || chosen('lan', 'wan', 'cold', 'second').length < values.only.length) {
   console.error('usage: npm run bench -- [--rounds N] [--only lan|wan|cold|second …]')
   process.exit(2)
 }
-const wires: readonly Wire[] = (['LAN', '50 ms'] as const).filter((wire) => chosen('lan', 'wan').length === 0 || values.only.includes(wire === 'LAN' ? 'lan' : 'wan'))
-const kinds: readonly Kind[] = (['cold', 'second'] as const).filter((kind) => chosen('cold', 'second').length === 0 || values.only.includes(kind))
+const wires: readonly Wire[] = (['LAN', '50 ms'] as const).filter(
+  (wire) => chosen('lan', 'wan').length === 0 || values.only.includes(wire === 'LAN' ? 'lan' : 'wan'),
+)
+const kinds: readonly Kind[] = (['cold', 'second'] as const).filter(
+  (kind) => chosen('cold', 'second').length === 0 || values.only.includes(kind),
+)
 const release = { ours: releaseOurs, 'by hand': releaseByHand } as const
 
 await ensureTools()
@@ -54,7 +61,14 @@ async function measureAll(): Promise<Scenario[]> {
       for (const way of order) pair[way] = await measureWay(way, `${wire}, round ${round} of ${rounds}`)
       measured.push(pair as Record<Way, Record<Kind, Measured>>)
     }
-    scenarios.push(...kinds.map((kind) => ({ wire, kind, cacheable, rounds: measured.map((pair) => ({ ours: pair.ours[kind], 'by hand': pair['by hand'][kind] })) })))
+    scenarios.push(
+      ...kinds.map((kind) => ({
+        wire,
+        kind,
+        cacheable,
+        rounds: measured.map((pair) => ({ ours: pair.ours[kind], 'by hand': pair['by hand'][kind] })),
+      })),
+    )
   }
   return scenarios
 }
@@ -69,7 +83,12 @@ async function measureWay(way: Way, title: string): Promise<Record<Kind, Measure
   return { cold, second }
 }
 
-async function measure(way: Way, kind: Kind, title: string, what: { image: string; files: Record<string, string>; tag: string }): Promise<Measured> {
+async function measure(
+  way: Way,
+  kind: Kind,
+  title: string,
+  what: { image: string; files: Record<string, string>; tag: string },
+): Promise<Measured> {
   await wipeNodes(farm)
   if (stop.signal.aborted) throw new Error('stopped')
   const own = mkdtempSync(join(scratch, 'release-'))

@@ -16,7 +16,14 @@ export async function releaseByHand({ farm, image, files, tag, scratch }: Releas
   }
   const docker = (...args: string[]) => run(farm.tools.docker, ['buildx', ...args], env)
   const { amd, arm } = farm.nodes
-  const options = ['--name', 'by-hand', '--driver', 'docker-container', '--driver-opt', `image=${farm.images.buildkit},network=host`]
+  const options = [
+    '--name',
+    'by-hand',
+    '--driver',
+    'docker-container',
+    '--driver-opt',
+    `image=${farm.images.buildkit},network=host`,
+  ]
   const cache = `type=registry,ref=${image}:buildcache`
   const { result, connections } = await counted(farm, async () => {
     const began = now()
@@ -24,12 +31,24 @@ export async function releaseByHand({ farm, image, files, tag, scratch }: Releas
     await docker('create', ...options, '--append', '--platform', 'linux/arm64', arm.endpoint)
     const created = now()
     const platforms = ['--platform', 'linux/amd64,linux/arm64']
-    const progress = await docker('build', '--builder', 'by-hand', ...platforms, '--push', '-t', `${image}:${tag}`, '--cache-from', cache, '--cache-to', `${cache},mode=max`, '--progress=rawjson', app).catch(
-      async (error: unknown) => {
-        await docker('rm', '--force', 'by-hand')
-        throw error
-      },
-    )
+    const progress = await docker(
+      'build',
+      '--builder',
+      'by-hand',
+      ...platforms,
+      '--push',
+      '-t',
+      `${image}:${tag}`,
+      '--cache-from',
+      cache,
+      '--cache-to',
+      `${cache},mode=max`,
+      '--progress=rawjson',
+      app,
+    ).catch(async (error: unknown) => {
+      await docker('rm', '--force', 'by-hand')
+      throw error
+    })
     const built = now()
     await docker('rm', '--force', 'by-hand')
     return { began, created, built, removed: now(), vertices: parseVertices(progress) }
@@ -37,27 +56,48 @@ export async function releaseByHand({ farm, image, files, tag, scratch }: Releas
   const { began, created, built, removed, vertices } = result
   const work = workOf([result])
   const boot = work['boot of the daemons']
-  const hits = (platform: string) => vertices.filter((vertex) => isStep(vertex) && !hasRun(vertex) && vertex.name.startsWith(`[${platform} `)).length
+  const hits = (platform: string) =>
+    vertices.filter((vertex) => isStep(vertex) && !hasRun(vertex) && vertex.name.startsWith(`[${platform} `)).length
   return {
     took: removed - began,
     connections,
     cached: { 'linux/amd64': hits('linux/amd64'), 'linux/arm64': hits('linux/arm64') },
-    phases: { create: created - began, 'boot of the daemons': boot, 'build, push, cache': built - created - boot, rm: removed - built },
+    phases: {
+      create: created - began,
+      'boot of the daemons': boot,
+      'build, push, cache': built - created - boot,
+      rm: removed - built,
+    },
     work,
   }
 }
 
-/** OpenSSH takes the home from the user database, not from HOME, so that its private configuration comes by way of the PATH. */
+/**
+ * OpenSSH takes the home from the user database, not from HOME, so that its private configuration comes by way of the
+ * PATH.
+ */
 function prepare(farm: Farm, scratch: string): NodeJS.ProcessEnv {
   const [bin, home, config] = ['bin', 'home', 'docker'].map((name) => join(scratch, name)) as [string, string, string]
   for (const dir of [bin, home, config]) mkdirSync(dir)
   const path = process.env['PATH'] ?? ''
-  const ssh = path.split(delimiter).map((dir) => join(dir, 'ssh')).find((file) => existsSync(file)) ?? 'ssh'
+  const ssh =
+    path
+      .split(delimiter)
+      .map((dir) => join(dir, 'ssh'))
+      .find((file) => existsSync(file)) ?? 'ssh'
   writeFileSync(join(home, 'known_hosts'), farm.knownHosts)
-  writeFileSync(join(home, 'ssh_config'), `Host *\n  IdentityFile ${farm.privateKeyFile}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${join(home, 'known_hosts')}\n  StrictHostKeyChecking yes\n  BatchMode yes\n`)
+  writeFileSync(
+    join(home, 'ssh_config'),
+    `Host *\n  IdentityFile ${farm.privateKeyFile}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${join(home, 'known_hosts')}\n  StrictHostKeyChecking yes\n  BatchMode yes\n`,
+  )
   writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec ${ssh} -F ${join(home, 'ssh_config')} "$@"\n`, { mode: 0o755 })
   writeFileSync(join(config, 'config.json'), JSON.stringify({ cliPluginsExtraDirs: [farm.tools.plugins] }))
-  return { PATH: `${bin}:${farm.tools.bin}:${path}`, HOME: home, DOCKER_CONFIG: config, DOCKER_HOST: farm.local.dockerHost }
+  return {
+    PATH: `${bin}:${farm.tools.bin}:${path}`,
+    HOME: home,
+    DOCKER_CONFIG: config,
+    DOCKER_HOST: farm.local.dockerHost,
+  }
 }
 
 /** Gives what the command says on stderr; throws with it if the command fails. */
@@ -66,6 +106,12 @@ async function run(command: string, args: readonly string[], env: NodeJS.Process
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')))
   const [code] = (await once(child, 'close')) as [number | null]
-  if (code !== 0) throw new Error(`docker ${args.slice(0, 2).join(' ')} failed:\n${said.split('\n').filter((line) => !line.startsWith('{')).join('\n')}`)
+  if (code !== 0)
+    throw new Error(
+      `docker ${args.slice(0, 2).join(' ')} failed:\n${said
+        .split('\n')
+        .filter((line) => !line.startsWith('{'))
+        .join('\n')}`,
+    )
   return said
 }

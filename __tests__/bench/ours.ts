@@ -23,7 +23,14 @@ export async function releaseOurs({ farm, image, files, tag, scratch }: Release)
     if (main.code !== 0) throw new Error(`main failed:\n${main.log}`)
     if (post.code !== 0 || post.warnings.length > 0) throw new Error(`post failed:\n${post.log}`)
     const traces = readTraces(scratch)
-    return { took: done - spawned, connections, cached: readCached(main.summary), phases: phasesOf({ ...result, traces }), work: workOf(traces), memory: result.memory }
+    return {
+      took: done - spawned,
+      connections,
+      cached: readCached(main.summary),
+      phases: phasesOf({ ...result, traces }),
+      work: workOf(traces),
+      memory: result.memory,
+    }
   } finally {
     job.end()
   }
@@ -38,7 +45,12 @@ function stampLines({ process: child }: Running): readonly Line[] {
   const lines: Line[] = []
   child.stdout?.on('data', (chunk: Buffer) => {
     const at = now()
-    lines.push(...chunk.toString('utf8').split('\n').map((text) => ({ at, text })))
+    lines.push(
+      ...chunk
+        .toString('utf8')
+        .split('\n')
+        .map((text) => ({ at, text })),
+    )
   })
   return lines
 }
@@ -48,7 +60,9 @@ function watchMemory({ process: child }: Running): () => number {
   let peak = 0
   const look = () => {
     try {
-      peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1] ?? 0) / 1024 || peak
+      peak =
+        Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1] ?? 0) / 1024 ||
+        peak
     } catch {
       // It has just ended.
     }
@@ -81,7 +95,7 @@ function phasesOf({ spawned, lines, traces, exited, done }: Timeline): Record<st
     'build, push, cache': built - buildx - boot,
     'join, verify, tag': told - built,
     'end of main': exited - told,
-    'post': done - exited,
+    post: done - exited,
   }
 }
 

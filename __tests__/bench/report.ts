@@ -20,13 +20,31 @@ const ways = ['ours', 'by hand'] as const
 /** PURE: everything measured, as Markdown. */
 export function renderReport(scenarios: readonly Scenario[]): string {
   const parts = [
-    table(['release', 'wire', 'ours', 'by hand', 'ours / by hand, pair by pair', 'goal', 'SSH connections', 'steps from cache, amd64 · arm64'], scenarios.map(overview)),
+    table(
+      [
+        'release',
+        'wire',
+        'ours',
+        'by hand',
+        'ours / by hand, pair by pair',
+        'goal',
+        'SSH connections',
+        'steps from cache, amd64 · arm64',
+      ],
+      scenarios.map(overview),
+    ),
     'Where the time of ours goes, one after the other (medians, s):',
     phaseTable(scenarios, 'ours'),
     'And by hand:',
     phaseTable(scenarios, 'by hand'),
     'What BuildKit was busy with, on any node; these overlap (medians, s):',
-    table(['', ...scenarios.flatMap((scenario) => ways.map((way) => `${titleOf(scenario)}, ${way}`))], kindNames.map((kind) => [kind, ...scenarios.flatMap((scenario) => ways.map((way) => seconds(middle(scenario, way, ({ work }) => work[kind]))))])),
+    table(
+      ['', ...scenarios.flatMap((scenario) => ways.map((way) => `${titleOf(scenario)}, ${way}`))],
+      kindNames.map((kind) => [
+        kind,
+        ...scenarios.flatMap((scenario) => ways.map((way) => seconds(middle(scenario, way, ({ work }) => work[kind])))),
+      ]),
+    ),
     ...scenarios.map(remarks),
   ]
   return `${parts.join('\n\n')}\n`
@@ -36,27 +54,45 @@ function overview(scenario: Scenario): string[] {
   const { kind, wire, rounds, cacheable } = scenario
   const ratios = rounds.map((round) => round.ours.took / round['by hand'].took)
   const goal = goals[titleOf(scenario)]
-  const both = (read: (measured: Measured) => string) => ways.map((way) => [...new Set(rounds.map((round) => read(round[way])))].join(' or ')).join(' / ')
+  const both = (read: (measured: Measured) => string) =>
+    ways.map((way) => [...new Set(rounds.map((round) => read(round[way])))].join(' or ')).join(' / ')
   return [
     kind,
     wire,
-    ...ways.map((way) => spread(rounds.map((round) => round[way].took / 1000), 1, ' s')),
+    ...ways.map((way) =>
+      spread(
+        rounds.map((round) => round[way].took / 1000),
+        1,
+        ' s',
+      ),
+    ),
     spread(ratios, 2),
     goal === undefined ? '' : `≤ ${goal.toFixed(2)}: ${median(ratios) <= goal ? 'met' : 'missed'}`,
     `${both(({ connections }) => String(connections))} (goal: 2)`,
-    kind === 'cold' ? '' : `${both(({ cached }) => `${cached['linux/amd64'] ?? 0} · ${cached['linux/arm64'] ?? 0}`)} (of ${cacheable})`,
+    kind === 'cold'
+      ? ''
+      : `${both(({ cached }) => `${cached['linux/amd64'] ?? 0} · ${cached['linux/arm64'] ?? 0}`)} (of ${cacheable})`,
   ]
 }
 
 function phaseTable(scenarios: readonly Scenario[], way: Way): string {
   const names = Object.keys(scenarios[0]?.rounds[0]?.[way].phases ?? {})
-  const rows = names.map((name) => [name, ...scenarios.map((scenario) => seconds(middle(scenario, way, ({ phases }) => phases[name] ?? NaN)))])
-  return table(['', ...scenarios.map(titleOf)], [...rows, ['all', ...scenarios.map((scenario) => seconds(middle(scenario, way, ({ took }) => took)))]])
+  const rows = names.map((name) => [
+    name,
+    ...scenarios.map((scenario) => seconds(middle(scenario, way, ({ phases }) => phases[name] ?? NaN))),
+  ])
+  return table(
+    ['', ...scenarios.map(titleOf)],
+    [...rows, ['all', ...scenarios.map((scenario) => seconds(middle(scenario, way, ({ took }) => took)))]],
+  )
 }
 
 function remarks(scenario: Scenario): string {
   const { rounds, wire } = scenario
-  const start = rounds.map(({ ours: { phases } }) => ((phases['first line to nodes ready'] ?? NaN) + (phases['nodes ready to buildx'] ?? NaN)) / 1000)
+  const start = rounds.map(
+    ({ ours: { phases } }) =>
+      ((phases['first line to nodes ready'] ?? NaN) + (phases['nodes ready to buildx'] ?? NaN)) / 1000,
+  )
   const goal = wire === 'LAN' ? ` (goal ≤ 0.5 s: ${median(start) <= 0.5 ? 'met' : 'missed'})` : ''
   const memory = Math.max(...rounds.map(({ ours }) => ours.memory ?? 0))
   return `${titleOf(scenario)}: first line to the start of buildx ${spread(start, 2, ' s')}${goal}; memory of main at most ${memory.toFixed(0)} MB.`
@@ -73,12 +109,15 @@ function middle({ rounds }: Scenario, way: Way, read: (measured: Measured) => nu
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const half = sorted.length / 2
-  return Number.isInteger(half) ? ((sorted[half - 1] ?? NaN) + (sorted[half] ?? NaN)) / 2 : (sorted[Math.floor(half)] ?? NaN)
+  return Number.isInteger(half)
+    ? ((sorted[half - 1] ?? NaN) + (sorted[half] ?? NaN)) / 2
+    : (sorted[Math.floor(half)] ?? NaN)
 }
 
 /** `6.4 s (6.1–6.9)` */
 function spread(values: readonly number[], digits: number, unit = ''): string {
-  const range = values.length < 2 ? '' : ` (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`
+  const range =
+    values.length < 2 ? '' : ` (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`
   return `${median(values).toFixed(digits)}${unit}${range}`
 }
 
@@ -87,5 +126,7 @@ function seconds(ms: number): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+  return [head, head.map((_, column) => (column === 0 ? '---' : '---:')), ...rows]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n')
 }

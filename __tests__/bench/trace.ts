@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseSolveStatus, type Vertex } from '../../src/build/solve-status.ts'
+import { parseSolveStatus, type Vertex } from '../../src/buildx/solve-status.ts'
 
 /** What one call of buildx did; times in milliseconds since the epoch. */
 export interface Trace {
@@ -25,9 +25,13 @@ export function writeShim(dir: string, buildx: string): void {
 }
 
 export function readTraces(dir: string): Trace[] {
-  const calls = readdirSync(dir).filter((name) => name.endsWith('.times')).map((name) => join(dir, name.replace(/\.times$/, '')))
+  const calls = readdirSync(dir)
+    .filter((name) => name.endsWith('.times'))
+    .map((name) => join(dir, name.replace(/\.times$/, '')))
   return calls.map((call) => {
-    const [began = 0, ended = 0] = readFileSync(`${call}.times`, 'utf8').split('\n').map((line) => Number(line.replace(',', '.')) * 1000)
+    const [began = 0, ended = 0] = readFileSync(`${call}.times`, 'utf8')
+      .split('\n')
+      .map((line) => Number(line.replace(',', '.')) * 1000)
     return { began, ended, vertices: parseVertices(readFileSync(`${call}.progress`, 'utf8')) }
   })
 }
@@ -45,7 +49,7 @@ const kinds = {
   'boot of the daemons': /booting buildkit/,
   'cache read': /importing cache manifest/,
   'context and base': /\[internal\] load|\d+\/\d+\] FROM /,
-  'steps': /^\[(?!internal)[^\]]*\d+\/\d+\] (?!FROM )/,
+  steps: /^\[(?!internal)[^\]]*\d+\/\d+\] (?!FROM )/,
   'image export': /exporting to image/,
   'cache export': /exporting cache/,
 } as const
@@ -65,15 +69,21 @@ export function hasRun({ started, cached }: Vertex): boolean {
 /** For each kind of work, the milliseconds in which at least one node was at it. */
 export function workOf(traces: readonly Pick<Trace, 'vertices'>[]): Record<Kind, number> {
   const vertices = traces.flatMap((trace) => trace.vertices)
-  return Object.fromEntries(kindNames.map((kind) => [kind, busy(vertices.filter(({ name }) => kinds[kind].test(name)))])) as Record<Kind, number>
+  return Object.fromEntries(
+    kindNames.map((kind) => [kind, busy(vertices.filter(({ name }) => kinds[kind].test(name)))]),
+  ) as Record<Kind, number>
 }
 
 function busy(vertices: readonly Vertex[]): number {
-  const spans = vertices.flatMap(({ started, completed }) => (started === undefined || completed === undefined ? [] : [{ started, completed }]))
+  const spans = vertices.flatMap(({ started, completed }) =>
+    started === undefined || completed === undefined ? [] : [{ started, completed }],
+  )
   let until = 0
-  return spans.sort((a, b) => a.started - b.started).reduce((sum, { started, completed }) => {
-    const added = Math.max(0, completed - Math.max(started, until))
-    until = Math.max(until, completed)
-    return sum + added
-  }, 0)
+  return spans
+    .sort((a, b) => a.started - b.started)
+    .reduce((sum, { started, completed }) => {
+      const added = Math.max(0, completed - Math.max(started, until))
+      until = Math.max(until, completed)
+      return sum + added
+    }, 0)
 }

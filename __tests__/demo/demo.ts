@@ -36,7 +36,11 @@ try {
 }
 if (farm) {
   const left = await farmLeft(farm.id)
-  say(left.length === 0 ? 'The farm is gone: no process, mount, network link or file of it is left.' : `Left over of the farm:\n${left.join('\n')}`)
+  say(
+    left.length === 0
+      ? 'The farm is gone: no process, mount, network link or file of it is left.'
+      : `Left over of the farm:\n${left.join('\n')}`,
+  )
   if (left.length > 0) process.exitCode = 1
 }
 process.exit()
@@ -64,7 +68,9 @@ async function demo(): Promise<void> {
   const second = await release(farm, image, '2')
 
   title('What came of it')
-  say(`Release 1 took ${seconds(first.took)}, release 2 ${seconds(second.took)}: what had not changed came from the registry's cache, on each platform its own.`)
+  say(
+    `Release 1 took ${seconds(first.took)}, release 2 ${seconds(second.took)}: what had not changed came from the registry's cache, on each platform its own.`,
+  )
   if (!/\| [1-9]\d* of \d+ \|/.test(second.summary)) throw new Error('The second release took nothing from the cache.')
   for (const tag of ['2-slim', '2-full']) await describeImage(farm, image, tag)
   say(`Tags in the registry: ${(await storedTags(farm, image)).join(', ')}`)
@@ -72,7 +78,9 @@ async function demo(): Promise<void> {
 
 /** One job: checkout, our step, its post step. */
 async function release(on: Farm, image: string, number: string): Promise<StepResult> {
-  const files = Object.fromEntries(readApp().map(([name, text]) => [name, text.replace('release 1', `release ${number}`)]))
+  const files = Object.fromEntries(
+    readApp().map(([name, text]) => [name, text.replace('release 1', `release ${number}`)]),
+  )
   const job = farmJob(on, { files, ref: `refs/tags/v${number}.0.0` })
   const log = openRunnerLog((line) => process.stdout.write(`  │ ${line}\n`))
   try {
@@ -110,7 +118,10 @@ async function runPost(job: Job, log: RunnerLog): Promise<void> {
   const post = await job.post()
   // An impatient second Ctrl-C may have ended it; what it does, it can do again.
   const last = post.code === 0 ? post : await job.post()
-  last.raw.trimEnd().split('\n').forEach((line) => log.line(line))
+  last.raw
+    .trimEnd()
+    .split('\n')
+    .forEach((line) => log.line(line))
   if (last.code !== 0 || last.warnings.length > 0) throw new Error('The post step could not clean up.')
 }
 
@@ -120,23 +131,34 @@ function inputsOf(on: Farm, image: string, number: string): Record<string, strin
 
 /** As its author would write it. */
 function describeStep(on: Farm, image: string): string {
-  const secrets: Readonly<Record<string, string>> = { 'ssh-private-key': '${{ secrets.BUILDKIT_SSH_KEY }}', 'ssh-known-hosts': '${{ vars.BUILDKIT_KNOWN_HOSTS }}' }
+  const secrets: Readonly<Record<string, string>> = {
+    'ssh-private-key': '${{ secrets.BUILDKIT_SSH_KEY }}',
+    'ssh-known-hosts': '${{ vars.BUILDKIT_KNOWN_HOSTS }}',
+  }
   const inputs = Object.entries({ ...inputsOf(on, image, '1'), ...secrets }).map(([name, value]) => {
     const lines = value.trim().split('\n')
-    return lines.length === 1 ? `    ${name}: ${value}` : [`    ${name}: |`, ...lines.map((line) => `      ${line}`)].join('\n')
+    return lines.length === 1
+      ? `    ${name}: ${value}`
+      : [`    ${name}: |`, ...lines.map((line) => `      ${line}`)].join('\n')
   })
   return ['- uses: org/multiarch-build@v1', '  with:', ...inputs].join('\n')
 }
 
 async function describeImage(on: Farm, image: string, tag: string): Promise<void> {
   const index = await stored(on, image, tag)
-  const platforms = index?.manifests.filter(({ platform }) => platform.os !== 'unknown').map(({ platform, digest }) => `${platform.os}/${platform.architecture} ${digest.slice(0, 19)}…`) ?? []
-  if (platforms.length !== 2) throw new Error(`${image}:${tag} should hold two platforms, and holds ${platforms.join(', ') || 'none'}.`)
+  const platforms =
+    index?.manifests
+      .filter(({ platform }) => platform.os !== 'unknown')
+      .map(({ platform, digest }) => `${platform.os}/${platform.architecture} ${digest.slice(0, 19)}…`) ?? []
+  if (platforms.length !== 2)
+    throw new Error(`${image}:${tag} should hold two platforms, and holds ${platforms.join(', ') || 'none'}.`)
   say(`${image}:${tag} in the registry: ${platforms.join(', ')}`)
 }
 
 function readApp(): [string, string][] {
-  const paths = readdirSync(appDir, { recursive: true, encoding: 'utf8' }).filter((path) => statSync(join(appDir, path)).isFile())
+  const paths = readdirSync(appDir, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    statSync(join(appDir, path)).isFile(),
+  )
   return paths.map((path) => [path, readFileSync(join(appDir, path), 'utf8')])
 }
 

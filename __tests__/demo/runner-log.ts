@@ -1,12 +1,19 @@
 import type { Readable } from 'node:stream'
 
-/** Shows a step's output as a runner does: masks applied from the line on that sets them, commands turned into words. */
+/**
+ * Shows a step's output as a runner does: masks applied from the line on that sets them, commands turned into words.
+ */
 export interface RunnerLog {
   follow(output: Readable | null): void
   line(text: string): void
 }
 
-const shown: Readonly<Record<string, string>> = { error: 'Error: ', warning: 'Warning: ', notice: 'Notice: ', group: '▸ ' }
+const shown: Readonly<Record<string, string>> = {
+  error: 'Error: ',
+  warning: 'Warning: ',
+  notice: 'Notice: ',
+  group: '▸ ',
+}
 
 export function openRunnerLog(write: (line: string) => void): RunnerLog {
   const masks = new Set<string>()
@@ -14,7 +21,10 @@ export function openRunnerLog(write: (line: string) => void): RunnerLog {
     const [, command, data = ''] = /^::([a-z-]+)(?: [^:]*)?::(.*)$/.exec(text) ?? []
     if (command === 'add-mask') masks.add(unescape(data))
     else if (command === undefined) write(hide(text, masks))
-    else if (command in shown) unescape(data).split('\n').forEach((part, index) => write(hide(`${index === 0 ? (shown[command] ?? '') : '  '}${part}`, masks)))
+    else if (command in shown)
+      unescape(data)
+        .split('\n')
+        .forEach((part, index) => write(hide(`${index === 0 ? (shown[command] ?? '') : '  '}${part}`, masks)))
   }
   const follow = (output: Readable | null) => {
     let rest = ''

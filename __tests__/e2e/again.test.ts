@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
-import { app, attachFarm, farmInputs, farmJob, freshImage, imageConfig, oneNode, storedTags, type Farm } from './world.ts'
+import {
+  app,
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  imageConfig,
+  oneNode,
+  storedTags,
+  type Farm,
+} from './world.ts'
 
 // The same sources: released, released again from nothing, released with provenance under another tag, and proposed.
 const epoch = '1700000000'
@@ -27,7 +37,16 @@ beforeAll(async () => {
   }
   first = await release(dated, { tags: 'v1', provenance: 'false' })
   second = await release(dated, { tags: 'v1', provenance: 'false', 'no-cache': 'true', cache: 'off' })
-  third = await release({}, { tags: 'v2', 'build-args': `SOURCE_DATE_EPOCH=${epoch}`, labels: sameTexts, annotations: sameTexts, 'no-cache': 'true' })
+  third = await release(
+    {},
+    {
+      tags: 'v2',
+      'build-args': `SOURCE_DATE_EPOCH=${epoch}`,
+      labels: sameTexts,
+      annotations: sameTexts,
+      'no-cache': 'true',
+    },
+  )
   const job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: same, env: dated })
   jobs.push(job)
   proposed = await job.main(oneNode(farm, { image, variants: 'slim:', cleanup: 'never' }))
@@ -53,6 +72,10 @@ describe('the same sources again', () => {
   test('a new variant takes its steps from the cache of before, and a proposal writes beside it', async () => {
     expect(proposed.code === 0 ? '' : proposed.log).toBe('')
     expect(proposed.log).toMatch(/RUN echo "dependencies.* CACHED/)
-    expect((await storedTags(farm, image)).filter((tag) => tag.startsWith('buildcache'))).toEqual(['buildcache-linux-amd64', 'buildcache-linux-arm64', 'buildcache-slim-linux-amd64-pr'])
+    expect((await storedTags(farm, image)).filter((tag) => tag.startsWith('buildcache'))).toEqual([
+      'buildcache-linux-amd64',
+      'buildcache-linux-arm64',
+      'buildcache-slim-linux-amd64-pr',
+    ])
   })
 })

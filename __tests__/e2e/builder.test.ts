@@ -14,19 +14,46 @@ let between: readonly string[] | undefined
 let after: readonly string[]
 
 const buildx = (...args: string[]) => {
-  const { status, stderr, stdout } = spawnSync(farm.tools.buildx, args, { encoding: 'utf8', env: { ...process.env, HOME: job.home, DOCKER_CONFIG: join(job.home, '.docker'), DOCKER_HOST: farm.local.dockerHost } })
+  const { status, stderr, stdout } = spawnSync(farm.tools.buildx, args, {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      HOME: job.home,
+      DOCKER_CONFIG: join(job.home, '.docker'),
+      DOCKER_HOST: farm.local.dockerHost,
+    },
+  })
   if (status !== 0) throw new Error(`buildx ${args.join(' ')}: ${stderr}`)
   return stdout
 }
-const daemons = async () => [...(await farm.local.containers()), ...(await farm.nodes.arm.containers())].map(({ name, state }) => `${name} ${state}`).sort()
+const daemons = async () =>
+  [...(await farm.local.containers()), ...(await farm.nodes.arm.containers())]
+    .map(({ name, state }) => `${name} ${state}`)
+    .sort()
 
 beforeAll(async () => {
   farm = await attachFarm()
   job = farmJob(farm, { files: app(farm) })
   image = freshImage(farm)
-  const options = ['--name', 'warm', '--driver', 'docker-container', '--driver-opt', `image=${farm.images.buildkit},network=host`]
+  const options = [
+    '--name',
+    'warm',
+    '--driver',
+    'docker-container',
+    '--driver-opt',
+    `image=${farm.images.buildkit},network=host`,
+  ]
   buildx('create', ...options, '--node', 'warm0', '--platform', 'linux/amd64', farm.local.dockerHost)
-  buildx('create', ...options, '--append', '--node', 'warm1', '--platform', 'linux/386', `unix://${farm.nodes.arm.dockerSocket}`)
+  buildx(
+    'create',
+    ...options,
+    '--append',
+    '--node',
+    'warm1',
+    '--platform',
+    'linux/386',
+    `unix://${farm.nodes.arm.dockerSocket}`,
+  )
   for (const tags of ['v1', 'v2']) {
     mains.push(await job.main({ image, tags, cache: 'off', builder: 'warm' }))
     posts.push(await job.post())
@@ -46,11 +73,14 @@ describe('builder', () => {
   test('each platform is built by its node, and the image is there', async () => {
     for (const main of mains) expect(main.code === 0 ? '' : main.log).toBe('')
     expect(await storedTags(farm, image)).toEqual(expect.arrayContaining(['v1', 'v2']))
-    for (const row of [/^\| linux\/amd64 \| warm0 \|/m, /^\| linux\/386 \| warm1 \|/m]) expect(mains[0]?.summary).toMatch(row)
+    for (const row of [/^\| linux\/amd64 \| warm0 \|/m, /^\| linux\/386 \| warm1 \|/m])
+      expect(mains[0]?.summary).toMatch(row)
   })
 
   test('its daemons have kept what they built, and stay as they were', () => {
-    expect([...(mains[1]?.summary.matchAll(/\| (\d+) of (\d+) \|/g) ?? [])].map(([, cached, all]) => cached === all)).toEqual([true, true])
+    expect(
+      [...(mains[1]?.summary.matchAll(/\| (\d+) of (\d+) \|/g) ?? [])].map(([, cached, all]) => cached === all),
+    ).toEqual([true, true])
     expect(between).toEqual(['buildx_buildkit_warm0 running', 'buildx_buildkit_warm1 running'])
     expect(after).toEqual(between)
     for (const post of posts) expect([post.code, post.warnings]).toEqual([0, []])

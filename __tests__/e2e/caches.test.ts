@@ -3,7 +3,19 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { azure, s3Keys, startAzurite, startGhaCache, startS3, type Store } from './stores.ts'
-import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, processesNaming, severalAtATime, stored, tryRead, type Farm } from './world.ts'
+import {
+  app,
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  processesNaming,
+  severalAtATime,
+  stored,
+  tryRead,
+  type Farm,
+} from './world.ts'
 
 interface Done {
   readonly job: Job
@@ -14,7 +26,8 @@ interface Done {
   readonly between: readonly string[]
 }
 
-// BuildKit's back ends, each a real service that the nodes reach. Every run has fresh daemons, so what is found comes from there.
+// BuildKit's back ends, each a real service that the nodes reach. Every run has fresh daemons, so what is found comes
+// from there.
 let farm: Farm
 let stores: { readonly gha: Store; readonly s3: Store; readonly azblob: Store }
 const jobs: Job[] = []
@@ -23,13 +36,22 @@ const argvs = new Set<string>()
 let looks = 0
 
 /** The service reads whose it is out of the token, and leaves the signature to the forge. */
-const claims = { ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]), marker: 'runtime-token-of-the-farm', nbf: Math.floor(Date.now() / 1000) - 60, exp: Math.floor(Date.now() / 1000) + 3600 }
-const tokenOf = (payload: object) => ['{"alg":"none"}', JSON.stringify(payload), 'signature'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+const claims = {
+  ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]),
+  marker: 'runtime-token-of-the-farm',
+  nbf: Math.floor(Date.now() / 1000) - 60,
+  exp: Math.floor(Date.now() / 1000) + 3600,
+}
+const tokenOf = (payload: object) =>
+  ['{"alg":"none"}', JSON.stringify(payload), 'signature']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.')
 const token = tokenOf(claims)
 const secrets = [s3Keys.secret, azure.key, token]
 
 const s3Place = () => `endpoint_url=${stores.s3.url},use_path_style=true`
-const s3 = (secret = s3Keys.secret) => `type=s3,region=us-east-1,bucket=caches,${s3Place()},access_key_id=${s3Keys.access},secret_access_key=${secret}`
+const s3 = (secret = s3Keys.secret) =>
+  `type=s3,region=us-east-1,bucket=caches,${s3Place()},access_key_id=${s3Keys.access},secret_access_key=${secret}`
 const azureKey = `account_name=${azure.account},secret_access_key=${azure.key}`
 const kinds = {
   gha: () => 'type=gha',
@@ -53,7 +75,12 @@ async function build({ name, cache, release, event, env, variant = 'slim', ...mo
   const before = more.in === undefined ? undefined : done.get(more.in)?.job
   const job = farmJob(farm, {
     files: { ...app(farm), 'app.txt': `release ${release}\n` },
-    env: { ACTIONS_CACHE_URL: stores.gha.url, ACTIONS_RUNTIME_TOKEN: token, ...(before && { GITHUB_WORKSPACE: before.workspace }), ...env },
+    env: {
+      ACTIONS_CACHE_URL: stores.gha.url,
+      ACTIONS_RUNTIME_TOKEN: token,
+      ...(before && { GITHUB_WORKSPACE: before.workspace }),
+      ...env,
+    },
     ...(event !== undefined && { event, ref: 'refs/pull/7/merge' }),
   })
   jobs.push(job)
@@ -61,12 +88,16 @@ async function build({ name, cache, release, event, env, variant = 'slim', ...mo
   if (before) writeFileSync(join(before.workspace, 'app.txt'), `release ${release}\n`)
   const image = freshImage(farm)
   const main = await job.main(farmInputs(farm, { image, variant, cache }))
-  const between = [job.temp, job.home].flatMap((dir) => filesBelow(dir)).filter((path) => secrets.some((secret) => tryRead(path).includes(secret)))
+  const between = [job.temp, job.home]
+    .flatMap((dir) => filesBelow(dir))
+    .filter((path) => secrets.some((secret) => tryRead(path).includes(secret)))
   done.set(name, { job, image, main, between, post: await job.post() })
 }
 
 function filesBelow(dir: string): string[] {
-  return (readdirSync(dir, { recursive: true }) as string[]).map((name) => join(dir, name)).filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
+  return (readdirSync(dir, { recursive: true }) as string[])
+    .map((name) => join(dir, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
 }
 
 /** The secret part of the address at which a runner serves its cache. */
@@ -87,16 +118,38 @@ beforeAll(async () => {
   const others: Build[] = [
     second('gha'),
     // All but the address as the job's own variables, as a step before leaves them.
-    { ...second('s3'), cache: `type=s3,${s3Place()}`, env: { AWS_BUCKET: 'caches', AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: s3Keys.access, AWS_SECRET_ACCESS_KEY: s3Keys.secret } },
-    { ...second('azblob'), cache: `type=azblob,${azureKey}`, env: { BUILDKIT_AZURE_STORAGE_ACCOUNT_URL: azblob.url, BUILDKIT_AZURE_STORAGE_CONTAINER: 'caches' } },
+    {
+      ...second('s3'),
+      cache: `type=s3,${s3Place()}`,
+      env: {
+        AWS_BUCKET: 'caches',
+        AWS_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: s3Keys.access,
+        AWS_SECRET_ACCESS_KEY: s3Keys.secret,
+      },
+    },
+    {
+      ...second('azblob'),
+      cache: `type=azblob,${azureKey}`,
+      env: { BUILDKIT_AZURE_STORAGE_ACCOUNT_URL: azblob.url, BUILDKIT_AZURE_STORAGE_CONTAINER: 'caches' },
+    },
     { ...second('local'), in: 'local 1' },
     { name: 'gha proposal', cache: kinds.gha(), release: 3, event: 'pull_request' },
     { name: 's3 proposal', cache: kinds.s3(), release: 3, event: 'pull_request' },
     { name: 's3 refused', cache: s3('another-secret-of-s3'), release: 4 },
-    { name: 'azblob refused', cache: kinds.azblob().replace(azure.key, Buffer.from('another-secret-of-azure').toString('base64')), release: 4 },
+    {
+      name: 'azblob refused',
+      cache: kinds.azblob().replace(azure.key, Buffer.from('another-secret-of-azure').toString('base64')),
+      release: 4,
+    },
     // A token that tells nobody how long it lasts: BuildKit does not even begin with it.
     { name: 'gha unfit', cache: kinds.gha(), release: 4, env: { ACTIONS_RUNTIME_TOKEN: tokenOf({ ac: claims.ac }) } },
-    { name: 'gha gone', cache: kinds.gha(), release: 4, env: { ACTIONS_CACHE_URL: `http://127.0.0.1:9/${servicePath()}/` } },
+    {
+      name: 'gha gone',
+      cache: kinds.gha(),
+      release: 4,
+      env: { ACTIONS_CACHE_URL: `http://127.0.0.1:9/${servicePath()}/` },
+    },
   ]
   await severalAtATime(others, build, 3)
   clearInterval(watching)
@@ -106,7 +159,10 @@ afterAll(async () => {
   await Promise.all(Object.values(stores).map((store) => store.end()))
 })
 
-const hits = ({ summary }: StepResult) => [...summary.matchAll(/^\| (linux\/\S+) .*\| (\d+) of (\d+) \|/gm)].map(([, platform, cached]) => `${platform ?? ''} ${cached ?? ''}`).sort()
+const hits = ({ summary }: StepResult) =>
+  [...summary.matchAll(/^\| (linux\/\S+) .*\| (\d+) of (\d+) \|/gm)]
+    .map(([, platform, cached]) => `${platform ?? ''} ${cached ?? ''}`)
+    .sort()
 const run = (name: string) => done.get(name)!
 
 describe.each(Object.keys(kinds))('cache: type=%s', (name) => {
@@ -118,31 +174,50 @@ describe.each(Object.keys(kinds))('cache: type=%s', (name) => {
 
   test('the second finds on both platforms all that did not change', () => {
     const { main } = run(`${name} 2`)
-    expect([main.code, main.warnings.filter((text) => text.includes('cache')), hits(main)]).toEqual([0, [], ['linux/amd64 2', 'linux/arm64 2']])
+    expect([main.code, main.warnings.filter((text) => text.includes('cache')), hits(main)]).toEqual([
+      0,
+      [],
+      ['linux/amd64 2', 'linux/arm64 2'],
+    ])
   })
 })
 
 describe('names, one a variant and platform', () => {
   const platforms = ['amd64', 'arm64']
-  const manifests = async (store: Store) => (await store.names()).filter((name) => name.startsWith('manifests/')).map((name) => name.slice('manifests/'.length)).sort()
+  const manifests = async (store: Store) =>
+    (await store.names())
+      .filter((name) => name.startsWith('manifests/'))
+      .map((name) => name.slice('manifests/'.length))
+      .sort()
 
   test('gha', async () => {
     const scopes = (await stores.gha.names()).flatMap((key) => /^index-(.+)-1-[0-9a-f]{8}$/.exec(key)?.[1] ?? [])
-    expect(scopes.sort()).toEqual(platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]))
+    expect(scopes.sort()).toEqual(
+      platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]),
+    )
   })
 
   test('s3', async () => {
-    expect(await manifests(stores.s3)).toEqual(platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]))
+    expect(await manifests(stores.s3)).toEqual(
+      platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]),
+    )
   })
 
   test('azblob: a new variant has read what was kept before it', async () => {
-    expect(await manifests(stores.azblob)).toEqual([...platforms.map((platform) => `buildkit-linux-${platform}`), ...platforms.map((platform) => `buildkit-slim-linux-${platform}`)])
+    expect(await manifests(stores.azblob)).toEqual([
+      ...platforms.map((platform) => `buildkit-linux-${platform}`),
+      ...platforms.map((platform) => `buildkit-slim-linux-${platform}`),
+    ])
   })
 
   test('local, each in a directory of its own, which the job’s other users may read', () => {
     const cache = join(run('local 1').job.workspace, 'cache')
     // BuildKit's client makes a directory of each that it would read.
-    expect(readdirSync(cache).filter((name) => existsSync(join(cache, name, 'index.json'))).sort()).toEqual(['slim-linux-amd64', 'slim-linux-arm64'])
+    expect(
+      readdirSync(cache)
+        .filter((name) => existsSync(join(cache, name, 'index.json')))
+        .sort(),
+    ).toEqual(['slim-linux-amd64', 'slim-linux-arm64'])
     for (const platform of platforms) {
       const index = join(cache, `slim-linux-${platform}/index.json`)
       expect(JSON.parse(readFileSync(index, 'utf8'))).toMatchObject({ manifests: [expect.anything()] })
@@ -159,21 +234,32 @@ test.each(['gha', 's3'])('a pull request reads what was accepted: %s', (name) =>
 test.each(['s3 refused', 'gha gone'])('a service that keeps nothing fails no build: %s', (name) => {
   const { main } = run(name)
   expect(main.code === 0 ? '' : main.log).toBe('')
-  expect(main.warnings.filter((text) => /^The cache of linux\/(?:amd64|arm64) slim could not be kept: ./.test(text))).toHaveLength(2)
+  expect(
+    main.warnings.filter((text) => /^The cache of linux\/(?:amd64|arm64) slim could not be kept: ./.test(text)),
+  ).toHaveLength(2)
 })
 
 test.each(['gha unfit', 'azblob refused'])('nor does one that BuildKit cannot even try: %s', (name) => {
   const { main } = run(name)
   expect(main.code === 0 ? '' : main.log).toBe('')
-  expect(main.warnings.filter((text) => /^The cache of linux\/(?:amd64|arm64) slim cannot be written: it is built without\./.test(text))).toHaveLength(2)
+  expect(
+    main.warnings.filter((text) =>
+      /^The cache of linux\/(?:amd64|arm64) slim cannot be written: it is built without\./.test(text),
+    ),
+  ).toHaveLength(2)
 })
 
 describe('no key to them is anywhere', () => {
   test('in log, summary, outputs or state, nor in a file once the build is over; and nothing is left', async () => {
     for (const { job, main, post, between } of done.values()) {
-      const told = [main.raw.replace(/^::add-mask::.*$/gm, ''), post.raw.replace(/^::add-mask::.*$/gm, ''), main.summary, JSON.stringify([main.outputs, main.state, main.exported])].join('\n')
+      const told = [
+        main.raw.replace(/^::add-mask::.*$/gm, ''),
+        post.raw.replace(/^::add-mask::.*$/gm, ''),
+        main.summary,
+        JSON.stringify([main.outputs, main.state, main.exported]),
+      ].join('\n')
       for (const secret of secrets) expect(told.includes(secret)).toBe(false)
-      expect([...between, ...await leftovers(farm, job)]).toEqual([])
+      expect([...between, ...(await leftovers(farm, job))]).toEqual([])
     }
   })
 
@@ -188,15 +274,26 @@ describe('no key to them is anywhere', () => {
       const index = await stored(farm, image, main.outputs['digest'] ?? '')
       expect(index?.manifests.filter(({ platform }) => platform.os === 'unknown')).toHaveLength(2)
       for (const { digest } of index?.manifests ?? []) {
-        const { config, layers } = (await farm.registry.manifest(repository, digest))?.json as { config: { digest: string }; layers: { digest: string }[] }
-        const texts = await Promise.all([config, ...layers].map(async (blob) => Buffer.from(await farm.registry.blob(repository, blob.digest)).toString('latin1')))
-        for (const secret of [...secrets, s3Keys.access]) expect(texts.some((text) => text.includes(secret))).toBe(false)
+        const { config, layers } = (await farm.registry.manifest(repository, digest))?.json as {
+          config: { digest: string }
+          layers: { digest: string }[]
+        }
+        const texts = await Promise.all(
+          [config, ...layers].map(async (blob) =>
+            Buffer.from(await farm.registry.blob(repository, blob.digest)).toString('latin1'),
+          ),
+        )
+        for (const secret of [...secrets, s3Keys.access])
+          expect(texts.some((text) => text.includes(secret))).toBe(false)
       }
     }
   })
 
   test('nor the address at which a runner serves its own cache, which opens it', () => {
     const { main } = run('gha gone')
-    expect([main.raw.replace(/^::add-mask::.*$/gm, '').includes(servicePath()), main.log.includes(servicePath())]).toEqual([true, false])
+    expect([
+      main.raw.replace(/^::add-mask::.*$/gm, '').includes(servicePath()),
+      main.log.includes(servicePath()),
+    ]).toEqual([true, false])
   })
 })

@@ -9,7 +9,17 @@ import type { Farm } from './world.ts'
 
 export interface Deployment {
   readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
-  readonly spec: { readonly template: { readonly spec: { readonly nodeSelector?: Readonly<Record<string, string>>; readonly containers: readonly { readonly env?: readonly { readonly name: string; readonly value: string }[]; readonly args?: readonly string[] }[] } } }
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly nodeSelector?: Readonly<Record<string, string>>
+        readonly containers: readonly {
+          readonly env?: readonly { readonly name: string; readonly value: string }[]
+          readonly args?: readonly string[]
+        }[]
+      }
+    }
+  }
 }
 
 /** A cluster whose machines are those of the farm, one of each architecture. */
@@ -28,21 +38,47 @@ export interface Cluster {
 
 export async function startCluster(farm: Farm): Promise<Cluster> {
   const dir = mkdtempSync(join(tmpdir(), 'cluster-'))
-  const machines = Object.entries({ amd64: farm.nodes.amd, arm64: farm.nodes.arm }).map(([arch, { dockerSocket }]) => `${arch}=${dockerSocket}`)
-  const child = spawn(await ensureKubernetes(), [dir, '127.0.0.1', ...machines], { env: { PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}` }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const machines = Object.entries({ amd64: farm.nodes.amd, arm64: farm.nodes.arm }).map(
+    ([arch, { dockerSocket }]) => `${arch}=${dockerSocket}`,
+  )
+  const child = spawn(await ensureKubernetes(), [dir, '127.0.0.1', ...machines], {
+    env: { PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}` },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
-  const [line] = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => { throw new Error(`the cluster ended: ${log}`) })])) as [Buffer]
+  const [line] = (await Promise.race([
+    once(child.stdout, 'data'),
+    once(child, 'exit').then(() => {
+      throw new Error(`the cluster ended: ${log}`)
+    }),
+  ])) as [Buffer]
   const path = (user: string): string => join(dir, user)
-  const kubectl = async (args: readonly string[]): Promise<string> => await run(join(await ensureKubectl(), 'kubectl'), ['--kubeconfig', path('admin'), '--cache-dir', join(dir, 'cache'), ...args])
+  const kubectl = async (args: readonly string[]): Promise<string> =>
+    await run(join(await ensureKubectl(), 'kubectl'), [
+      '--kubeconfig',
+      path('admin'),
+      '--cache-dir',
+      join(dir, 'cache'),
+      ...args,
+    ])
   return {
     url: line.toString().trim(),
     kubeconfig: (user) => {
       if (!existsSync(path(user))) throw new Error(`the cluster has no user ${user}`)
       return path(user)
     },
-    names: async (namespace = 'default') => (await kubectl(['get', 'deployments,configmaps', '--namespace', namespace, '--output', 'name'])).split('\n').filter((name) => name !== '').sort(),
-    deployments: async (namespace = 'default') => (JSON.parse(await kubectl(['get', 'deployments', '--namespace', namespace, '--output', 'json'])) as { readonly items: readonly Deployment[] }).items,
+    names: async (namespace = 'default') =>
+      (await kubectl(['get', 'deployments,configmaps', '--namespace', namespace, '--output', 'name']))
+        .split('\n')
+        .filter((name) => name !== '')
+        .sort(),
+    deployments: async (namespace = 'default') =>
+      (
+        JSON.parse(await kubectl(['get', 'deployments', '--namespace', namespace, '--output', 'json'])) as {
+          readonly items: readonly Deployment[]
+        }
+      ).items,
     log: () => log,
     end: async () => {
       const over = once(child, 'exit')

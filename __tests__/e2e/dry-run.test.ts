@@ -19,11 +19,21 @@ afterAll(() => {
   jobs.forEach((job) => job.end())
 })
 
-async function examine(inputs: Readonly<Record<string, string>>, event = 'pull_request'): Promise<{ readonly main: StepResult; readonly post: StepResult; readonly made: readonly string[] }> {
+async function examine(
+  inputs: Readonly<Record<string, string>>,
+  event = 'pull_request',
+): Promise<{ readonly main: StepResult; readonly post: StepResult; readonly made: readonly string[] }> {
   const job = farmJob(farm, { event, env: { GITHUB_API_URL: forge.url } })
   jobs.push(job)
   const main = await job.main({ 'github-token': 'a-token', ...inputs, 'dry-run': 'true' })
-  const made = (await Promise.all([farm.nodes.amd, farm.nodes.arm, farm.local].map(async (engine) => [...(await engine.containers()).map(({ name }) => name), ...(await engine.volumes())]))).flat()
+  const made = (
+    await Promise.all(
+      [farm.nodes.amd, farm.nodes.arm, farm.local].map(async (engine) => [
+        ...(await engine.containers()).map(({ name }) => name),
+        ...(await engine.volumes()),
+      ]),
+    )
+  ).flat()
   const post = await job.post()
   expect(await leftovers(farm, job)).toEqual([])
   return { main, post, made }
@@ -31,26 +41,33 @@ async function examine(inputs: Readonly<Record<string, string>>, event = 'pull_r
 
 describe('dry-run', () => {
   test('a plan that would work is told whole, and nothing is made', async () => {
-    const { main, post, made } = await examine(farmInputs(farm, { image, variants: 'slim: {}\nfull: {tag-suffix: ""}' }))
+    const { main, post, made } = await examine(
+      farmInputs(farm, { image, variants: 'slim: {}\nfull: {tag-suffix: ""}' }),
+    )
     expect([main.code, main.errors, main.log]).toEqual([0, [], main.log])
     const run = jobs.at(-1)?.runId ?? ''
     for (const line of [
       /^ {2}\S+: Docker .*, builds linux\/amd64; by ssh:\/\/ci@\S+, a BuildKit container for this run$/,
-      new RegExp(`^  linux/arm64 slim: on \\S+ \\(emulated\\), cache ${image}:buildcache-slim-linux-arm64-pr \\(none there yet\\)$`),
+      new RegExp(
+        `^  linux/arm64 slim: on \\S+ \\(emulated\\), cache ${image}:buildcache-slim-linux-arm64-pr \\(none there yet\\)$`,
+      ),
       new RegExp(`^  ${image}:pr-${run}-slim: new$`),
       new RegExp(`^  ${image}:pr-${run}-slim, with its platforms$`),
       new RegExp(`^  push to ${image}: allowed$`),
       /^ {2}runs of this repository: may be asked$/,
       new RegExp(`^  on \\S+ the container buildx_buildkit_mab-…-[0-9a-f]{8}-${run}-1-… and its volume$`),
       /^ {2}\S+ is a linux\/amd64 machine: it builds linux\/arm64 under emulation/,
-    ]) expect(main.log.split('\n').filter((one) => line.test(one)).length ? '' : String(line) + main.log).toBe('')
+    ])
+      expect(main.log.split('\n').filter((one) => line.test(one)).length ? '' : String(line) + main.log).toBe('')
     expect(main.log.match(/: on \S+.*, cache /g)).toHaveLength(4)
     expect(main.summary).toContain('This would work. Nothing was made and nothing pushed.')
     expect(main.outputs).toEqual({})
     expect(made).toEqual([])
     expect([post.code, post.warnings]).toEqual([0, []])
     expect(await storedTags(farm, image)).toEqual([])
-    const written = (await farm.registry.requests()).filter(({ method, path }) => path.includes(image.slice(image.indexOf('/') + 1)) && !['GET', 'HEAD'].includes(method))
+    const written = (await farm.registry.requests()).filter(
+      ({ method, path }) => path.includes(image.slice(image.indexOf('/') + 1)) && !['GET', 'HEAD'].includes(method),
+    )
     // An upload that is begun and given up, to see whether one may push.
     expect(written.map(({ method }) => method)).toEqual(['POST', 'DELETE'])
   })
@@ -58,7 +75,14 @@ describe('dry-run', () => {
   test('a plan that would not work fails with every reason', async () => {
     const { privateRegistry } = farm
     const closed = `${privateRegistry.host}/acme/closed`
-    const { main, post, made } = await examine({ ...farmInputs(farm, { image: closed, username: privateRegistry.username, password: 'not-the-password' }), 'ssh-private-key': farm.otherKey, tags: 'x' }, 'push')
+    const { main, post, made } = await examine(
+      {
+        ...farmInputs(farm, { image: closed, username: privateRegistry.username, password: 'not-the-password' }),
+        'ssh-private-key': farm.otherKey,
+        tags: 'x',
+      },
+      'push',
+    )
     expect([main.code, main.log]).toEqual([1, main.log])
     expect(main.errors.join('\n')).toMatch(/accepts none of the keys in ssh-private-key/)
     expect(main.errors.join('\n')).toContain(`Nothing can be pushed to ${closed}`)

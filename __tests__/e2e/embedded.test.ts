@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
 import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
 
-// The BuildKit inside the engines: no container of ours, and what it has built stays there. The farm's engines have no network but their machine's.
+// The BuildKit inside the engines: no container of ours, and what it has built stays there. The farm's engines have no
+// network but their machine's.
 let farm: Farm
 let image: string
 const jobs: Job[] = []
@@ -12,7 +13,9 @@ let left: readonly string[] | undefined
 async function build(tags: string, release: number, cache: string): Promise<void> {
   const job = farmJob(farm, { files: { ...app(farm), 'app.txt': `release ${release}\n` } })
   jobs.push(job)
-  mains.push(await job.main(farmInputs(farm, { image, tags, cache, driver: 'docker', 'driver-opts': '', network: 'host' })))
+  mains.push(
+    await job.main(farmInputs(farm, { image, tags, cache, driver: 'docker', 'driver-opts': '', network: 'host' })),
+  )
   await job.post()
   left ??= await leftovers(farm, job)
 }
@@ -31,19 +34,29 @@ afterAll(async () => {
   jobs.forEach((job) => job.end())
 })
 
-const hits = ({ summary }: StepResult) => [...summary.matchAll(/\| (\d+) of (\d+) \|/g)].map(([, cached, all]) => `${cached ?? ''} of ${all ?? ''}`)
+const hits = ({ summary }: StepResult) =>
+  [...summary.matchAll(/\| (\d+) of (\d+) \|/g)].map(([, cached, all]) => `${cached ?? ''} of ${all ?? ''}`)
 
 describe('driver: docker', () => {
   test('builds both platforms with attestations, pushed and joined as from any node', async () => {
     for (const main of mains) expect(main.code === 0 ? '' : main.log).toBe('')
     const index = await stored(farm, image, 'v3')
-    expect(index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`).sort()).toEqual(['linux/amd64', 'linux/arm64', 'unknown/unknown', 'unknown/unknown'])
+    expect(index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`).sort()).toEqual([
+      'linux/amd64',
+      'linux/arm64',
+      'unknown/unknown',
+      'unknown/unknown',
+    ])
     expect(mains[0]?.outputs['driver']).toBe('remote')
   })
 
   test('starts no container, and leaves nothing of ours', () => expect(left).toEqual([]))
 
   test('keeps caches in the registry, and in the engine itself', () => {
-    expect(mains.map(hits)).toEqual([['0 of 4', '0 of 4'], ['2 of 4', '2 of 4'], ['4 of 4', '4 of 4']])
+    expect(mains.map(hits)).toEqual([
+      ['0 of 4', '0 of 4'],
+      ['2 of 4', '2 of 4'],
+      ['4 of 4', '4 of 4'],
+    ])
   })
 })

@@ -28,7 +28,9 @@ function open(seconds = 0): Job {
 
 async function platforms(image: string): Promise<string[]> {
   const index = await stored(farm, image, 'main')
-  return (index?.manifests ?? []).map(({ platform }) => `${platform.os}/${platform.architecture}`).filter((platform) => platform !== 'unknown/unknown')
+  return (index?.manifests ?? [])
+    .map(({ platform }) => `${platform.os}/${platform.architecture}`)
+    .filter((platform) => platform !== 'unknown/unknown')
 }
 
 async function expectNothingLeft(): Promise<void> {
@@ -41,9 +43,27 @@ describe('a node that cannot be used from the start', () => {
     const badArm = `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}`
     const cases: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[], RegExp])[] = [
       // Of two targets of a platform each of its nodes gets one.
-      ['node', { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/amd64,linux/arm64 = ${arm.endpoint}`, variants: '{one: {tag-suffix: ""}, two: {}}' }, ['linux/amd64', 'linux/arm64'], /linux\/amd64 (one|two) is built on 10[\d.]+ instead \(`fallback: node`\)/],
-      ['local', { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/arm64 = ${arm.endpoint}` }, ['linux/amd64', 'linux/arm64'], /linux\/amd64 is built on local instead \(`fallback: local`\)/],
-      ['emulate', { nodes: badArm }, ['linux/amd64', 'linux/arm64'], /linux\/arm64 is built on 10[\d.]+, a linux\/amd64 machine, under emulation, as `fallback: emulate` allows/],
+      [
+        'node',
+        {
+          nodes: `linux/amd64 = nobody@${amd.host}\nlinux/amd64,linux/arm64 = ${arm.endpoint}`,
+          variants: '{one: {tag-suffix: ""}, two: {}}',
+        },
+        ['linux/amd64', 'linux/arm64'],
+        /linux\/amd64 (one|two) is built on 10[\d.]+ instead \(`fallback: node`\)/,
+      ],
+      [
+        'local',
+        { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/arm64 = ${arm.endpoint}` },
+        ['linux/amd64', 'linux/arm64'],
+        /linux\/amd64 is built on local instead \(`fallback: local`\)/,
+      ],
+      [
+        'emulate',
+        { nodes: badArm },
+        ['linux/amd64', 'linux/arm64'],
+        /linux\/arm64 is built on 10[\d.]+, a linux\/amd64 machine, under emulation, as `fallback: emulate` allows/,
+      ],
       ['skip', { nodes: badArm }, ['linux/amd64'], /linux\/arm64 is left out, as `fallback: skip` says/],
     ]
     for (const [word, inputs, expected, warning] of cases) {
@@ -61,7 +81,9 @@ describe('a node that is lost while it builds', () => {
   test('power cut', async () => {
     const { amd, arm } = farm.nodes
     const [job, image] = [open(4), freshImage(farm)]
-    const running = job.start(farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ${arm.endpoint}` }))
+    const running = job.start(
+      farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ${arm.endpoint}` }),
+    )
     await running.says(/linux\/amd64 .*\] working/)
     await amd.kill()
     const main = await running.result
@@ -70,6 +92,8 @@ describe('a node that is lost while it builds', () => {
     expect([post.code, post.warnings]).toEqual([0, []])
     await expectNothingLeft()
     expect([main.code, await platforms(image)]).toEqual([0, ['linux/amd64', 'linux/arm64']])
-    expect(main.warnings.join('\n')).toMatch(/(The connection to node \S+ ended|Node \S+ was lost) during the build of linux\/amd64\. linux\/amd64 is built on local instead/)
+    expect(main.warnings.join('\n')).toMatch(
+      /(The connection to node \S+ ended|Node \S+ was lost) during the build of linux\/amd64\. linux\/amd64 is built on local instead/,
+    )
   })
 })

@@ -2,7 +2,19 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readdirSync } from 'node:fs'
 import type { Fault } from '../farm/farm.ts'
 import type { Job, Running, StepResult } from './runner.ts'
-import { attachFarm, eventually, farmInputs, farmJob, freshImage, leftovers, stored, storedTags, tryRead, type Farm, type FarmNode } from './world.ts'
+import {
+  attachFarm,
+  eventually,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  stored,
+  storedTags,
+  tryRead,
+  type Farm,
+  type FarmNode,
+} from './world.ts'
 
 /*
  * The faults that are tried on real machines, engines and registries, by the phase in which they strike:
@@ -71,13 +83,18 @@ const outcomes = new Map<string, Outcome>()
 const talks = ({ running }: Pick<Scene, 'running'>) => running.says(/\] working/)
 const building = ({ running }: Pick<Scene, 'running'>) => running.says(/Building /)
 const slow = ['RUN echo working; sleep 2']
-const refuse = (fault: (path: string) => Fault) => async ({ path }: { readonly path: string }) => await farm.registry.fault(fault(path))
+const refuse =
+  (fault: (path: string) => Fault) =>
+  async ({ path }: { readonly path: string }) =>
+    await farm.registry.fault(fault(path))
 const movedToLocal = /linux\/amd64 is built on local instead \(`fallback: local`\)/
 const builders = 'docker ps -q --filter name=buildx_buildkit'
 const killSsh = ({ job }: Pick<Scene, 'job'>) => endTunnels(job)
-const inOrder = (...parts: readonly ((scene: Scene) => Promise<unknown>)[]) => async (scene: Scene) => {
-  for (const part of parts) await part(scene)
-}
+const inOrder =
+  (...parts: readonly ((scene: Scene) => Promise<unknown>)[]) =>
+  async (scene: Scene) => {
+    for (const part of parts) await part(scene)
+  }
 const from = (who: 'host' | 'local', fault: Omit<Fault, 'match'> & { readonly what: string }) =>
   refuse((path) => {
     const { what, ...rest } = fault
@@ -86,73 +103,307 @@ const from = (who: 'host' | 'local', fault: Omit<Fault, 'match'> & { readonly wh
 
 /** The machine's own troubles, one machine at a time. */
 const ofNodes: readonly Case[] = [
-  { phase: 'probe', name: 'a machine that is off', before: ({ node }) => node.kill(), after: ({ node }) => node.revive(), says: movedToLocal },
-  { phase: 'probe', name: 'a machine that is frozen', before: ({ node }) => node.freeze(), after: ({ node }) => node.thaw(), says: /does not answer.*linux\/amd64 is built on local instead/ },
-  { phase: 'probe', name: 'a network that is cut', before: ({ node }) => node.cut(), after: ({ node }) => node.mend(), says: movedToLocal },
-  { phase: 'probe', name: 'an engine that is frozen', before: ({ node }) => node.freezeEngine(), after: ({ node }) => node.thawEngine(), says: /The Docker Engine of ci@\S+ does not answer\. linux\/amd64 is built on local instead/ },
   {
-    phase: 'probe', name: 'an engine that is stopped, and nothing to fall back to', before: ({ node }) => node.stopEngine(), after: ({ node }) => node.startEngine(), inputs: () => ({ fallback: 'node' }),
-    headline: /^No Docker Engine runs on ci@\S+$/, says: /linux\/amd64 has no other place:[^]*node: no other node that can be used builds linux\/amd64/,
+    phase: 'probe',
+    name: 'a machine that is off',
+    before: ({ node }) => node.kill(),
+    after: ({ node }) => node.revive(),
+    says: movedToLocal,
   },
-  { phase: 'boot', name: 'a machine that goes off', during: inOrder(building, ({ node }) => node.kill()), after: ({ node }) => node.revive(), says: movedToLocal },
-  { phase: 'boot', name: 'a disk that is full', before: ({ node }) => node.fill(), after: ({ node }) => node.unfill(), says: movedToLocal },
   {
-    phase: 'boot', name: 'an image of BuildKit that is not there', inputs: () => ({ 'driver-opts': `image=${farm.registry.host}/farm/nothing:1\nnetwork=host` }),
-    headline: /^BuildKit does not start on node local$/, says: /Before that: BuildKit does not start on node 10\./,
+    phase: 'probe',
+    name: 'a machine that is frozen',
+    before: ({ node }) => node.freeze(),
+    after: ({ node }) => node.thaw(),
+    says: /does not answer.*linux\/amd64 is built on local instead/,
   },
-  { phase: 'context', name: 'a connection that ends while the context is sent', steps: ['COPY . /all', ...slow], during: inOrder(({ running }) => running.says(/FROM/), killSsh), says: movedToLocal },
-  { phase: 'build', name: 'a machine that goes off', during: inOrder(talks, ({ node }) => node.kill()), after: ({ node }) => node.revive(), says: movedToLocal },
-  { phase: 'build', name: 'a machine that freezes', during: inOrder(talks, ({ node }) => node.freeze()), after: ({ node }) => node.thaw(), says: movedToLocal },
-  { phase: 'build', name: 'a network that is cut', during: inOrder(talks, ({ node }) => node.cut()), after: ({ node }) => node.mend(), says: movedToLocal },
+  {
+    phase: 'probe',
+    name: 'a network that is cut',
+    before: ({ node }) => node.cut(),
+    after: ({ node }) => node.mend(),
+    says: movedToLocal,
+  },
+  {
+    phase: 'probe',
+    name: 'an engine that is frozen',
+    before: ({ node }) => node.freezeEngine(),
+    after: ({ node }) => node.thawEngine(),
+    says: /The Docker Engine of ci@\S+ does not answer\. linux\/amd64 is built on local instead/,
+  },
+  {
+    phase: 'probe',
+    name: 'an engine that is stopped, and nothing to fall back to',
+    before: ({ node }) => node.stopEngine(),
+    after: ({ node }) => node.startEngine(),
+    inputs: () => ({ fallback: 'node' }),
+    headline: /^No Docker Engine runs on ci@\S+$/,
+    says: /linux\/amd64 has no other place:[^]*node: no other node that can be used builds linux\/amd64/,
+  },
+  {
+    phase: 'boot',
+    name: 'a machine that goes off',
+    during: inOrder(building, ({ node }) => node.kill()),
+    after: ({ node }) => node.revive(),
+    says: movedToLocal,
+  },
+  {
+    phase: 'boot',
+    name: 'a disk that is full',
+    before: ({ node }) => node.fill(),
+    after: ({ node }) => node.unfill(),
+    says: movedToLocal,
+  },
+  {
+    phase: 'boot',
+    name: 'an image of BuildKit that is not there',
+    inputs: () => ({ 'driver-opts': `image=${farm.registry.host}/farm/nothing:1\nnetwork=host` }),
+    headline: /^BuildKit does not start on node local$/,
+    says: /Before that: BuildKit does not start on node 10\./,
+  },
+  {
+    phase: 'context',
+    name: 'a connection that ends while the context is sent',
+    steps: ['COPY . /all', ...slow],
+    during: inOrder(({ running }) => running.says(/FROM/), killSsh),
+    says: movedToLocal,
+  },
+  {
+    phase: 'build',
+    name: 'a machine that goes off',
+    during: inOrder(talks, ({ node }) => node.kill()),
+    after: ({ node }) => node.revive(),
+    says: movedToLocal,
+  },
+  {
+    phase: 'build',
+    name: 'a machine that freezes',
+    during: inOrder(talks, ({ node }) => node.freeze()),
+    after: ({ node }) => node.thaw(),
+    says: movedToLocal,
+  },
+  {
+    phase: 'build',
+    name: 'a network that is cut',
+    during: inOrder(talks, ({ node }) => node.cut()),
+    after: ({ node }) => node.mend(),
+    says: movedToLocal,
+  },
   { phase: 'build', name: 'a connection that ends', during: inOrder(talks, killSsh), says: movedToLocal },
-  { phase: 'build', name: 'an engine that is killed', during: inOrder(talks, ({ node }) => node.exec('kill -KILL $(cat /run/docker.pid)')), after: ({ node }) => node.startEngine(), says: movedToLocal },
-  { phase: 'build', name: 'an engine that freezes', steps: ['RUN echo working; sleep 6'], during: inOrder(talks, ({ node }) => node.freezeEngine()), after: ({ node }) => node.thawEngine(), says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/ },
   {
-    phase: 'build', name: 'a BuildKit that freezes, while its engine answers', during: inOrder(talks, ({ node }) => node.exec('for one in /proc/[0-9]*; do [ "$(cat $one/comm 2>/dev/null)" != buildkitd ] || kill -STOP "${one#/proc/}"; done')),
+    phase: 'build',
+    name: 'an engine that is killed',
+    during: inOrder(talks, ({ node }) => node.exec('kill -KILL $(cat /run/docker.pid)')),
+    after: ({ node }) => node.startEngine(),
+    says: movedToLocal,
+  },
+  {
+    phase: 'build',
+    name: 'an engine that freezes',
+    steps: ['RUN echo working; sleep 6'],
+    during: inOrder(talks, ({ node }) => node.freezeEngine()),
+    after: ({ node }) => node.thawEngine(),
     says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/,
   },
-  { phase: 'build', name: 'a BuildKit that is killed', during: inOrder(talks, ({ node }) => node.exec(`docker kill $(${builders})`)), says: movedToLocal },
   {
-    phase: 'build', name: 'a disk that fills up', steps: ['RUN echo working; sleep 1; dd if=/dev/zero of=/big bs=1M count=20'],
-    during: inOrder(talks, ({ node }) => node.fill()), after: ({ node }) => node.unfill(), says: /is out of disk space.*linux\/amd64 is built on local instead/,
+    phase: 'build',
+    name: 'a BuildKit that freezes, while its engine answers',
+    during: inOrder(talks, ({ node }) =>
+      node.exec(
+        'for one in /proc/[0-9]*; do [ "$(cat $one/comm 2>/dev/null)" != buildkitd ] || kill -STOP "${one#/proc/}"; done',
+      ),
+    ),
+    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/,
   },
   {
-    phase: 'build', name: 'the last machine that is left goes off', inputs: () => ({ fallback: 'node' }), during: inOrder(talks, ({ node }) => node.kill()), after: ({ node }) => node.revive(),
-    headline: /^(The connection to node \S+ ended|Node \S+ was lost) during the build of linux\/amd64$/, says: /linux\/amd64 has no other place:[^]*node: no other node that can be used/,
+    phase: 'build',
+    name: 'a BuildKit that is killed',
+    during: inOrder(talks, ({ node }) => node.exec(`docker kill $(${builders})`)),
+    says: movedToLocal,
+  },
+  {
+    phase: 'build',
+    name: 'a disk that fills up',
+    steps: ['RUN echo working; sleep 1; dd if=/dev/zero of=/big bs=1M count=20'],
+    during: inOrder(talks, ({ node }) => node.fill()),
+    after: ({ node }) => node.unfill(),
+    says: /is out of disk space.*linux\/amd64 is built on local instead/,
+  },
+  {
+    phase: 'build',
+    name: 'the last machine that is left goes off',
+    inputs: () => ({ fallback: 'node' }),
+    during: inOrder(talks, ({ node }) => node.kill()),
+    after: ({ node }) => node.revive(),
+    headline: /^(The connection to node \S+ ended|Node \S+ was lost) during the build of linux\/amd64$/,
+    says: /linux\/amd64 has no other place:[^]*node: no other node that can be used/,
   },
   { phase: 'post', name: 'a connection that has ended', inputs: () => ({ use: 'true' }), after: killSsh },
-  { phase: 'post', name: 'a container that is gone', inputs: () => ({ use: 'true' }), after: ({ node }) => node.exec(`docker rm -f -v $(${builders})`) },
-  { phase: 'post', name: 'a machine that is off', inputs: () => ({ use: 'true' }), after: ({ node }) => node.kill(), postWarns: /^The builder on \S+ could not be removed: .*docker rm -f/, last: async ({ node }) => { await node.revive(); await node.exec(`docker rm -f -v $(docker ps -aq); docker volume rm $(docker volume ls -q)`) } },
+  {
+    phase: 'post',
+    name: 'a container that is gone',
+    inputs: () => ({ use: 'true' }),
+    after: ({ node }) => node.exec(`docker rm -f -v $(${builders})`),
+  },
+  {
+    phase: 'post',
+    name: 'a machine that is off',
+    inputs: () => ({ use: 'true' }),
+    after: ({ node }) => node.kill(),
+    postWarns: /^The builder on \S+ could not be removed: .*docker rm -f/,
+    last: async ({ node }) => {
+      await node.revive()
+      await node.exec(`docker rm -f -v $(docker ps -aq); docker volume rm $(docker volume ls -q)`)
+    },
+  },
 ]
 
 /** Troubles of the registry, each aimed at one image. */
 const ofRegistry: readonly Case[] = [
-  { phase: 'build', name: 'a step that fails is not tried again', steps: ['RUN echo working; false'], headline: /^linux\/amd64: \[2\/2\] RUN echo working; false failed: /, says: /exit code: 1/, neverSays: /trying again|instead/ },
-  { phase: 'build', name: 'a step that is killed, as for want of memory', steps: ['RUN echo working; sleep 5 & kill -9 $!; wait $!'], headline: /failed: process .* exit code: 137/, neverSays: /instead/ },
-  { phase: 'push', name: '503 for a moment', before: from('local', { status: 503, what: 'blobs/uploads', method: 'POST', times: 2 }) },
-  { phase: 'push', name: '429 for a moment', before: from('local', { status: 429, what: 'blobs/uploads', method: 'POST', times: 2 }) },
-  { phase: 'push', name: 'connections cut while a layer is sent', before: from('local', { cut: true, what: 'blobs/uploads', method: 'PUT', times: 2 }) },
-  { phase: 'push', name: 'connections cut while the manifest is sent', before: from('local', { cut: true, what: 'manifests/sha256', method: 'PUT', times: 2 }) },
-  { phase: 'push', name: '500 while the manifest is sent', before: from('local', { status: 500, what: 'manifests/sha256', method: 'PUT', times: 2 }) },
-  { phase: 'push', name: '429 for good', before: from('local', { status: 429, what: 'blobs/uploads', method: 'POST' }), headline: /^The registry failed during the push of linux\/amd64$/, says: /trying again in 20 s/ },
-  { phase: 'cache', name: 'a cache that may not be written', before: from('local', { status: 403, what: 'manifests/buildcache', method: 'PUT' }), says: /::warning::The cache of linux.amd64 could not be kept/ },
-  { phase: 'cache', name: '503 while the cache is written', before: from('local', { status: 503, what: 'manifests/buildcache', method: 'PUT' }), says: /::warning::The cache of linux.amd64 could not be kept/ },
-  { phase: 'cache', name: 'connections cut while the cache is written', before: from('local', { cut: true, what: 'manifests/buildcache', method: 'PUT' }), says: /::warning::The cache of linux.amd64 could not be kept/ },
-  { phase: 'cache', name: '500 while the cache is read', before: from('local', { status: 500, what: 'manifests/buildcache', method: 'GET' }) },
-  { phase: 'cache', name: 'a cache that may not be read', before: from('local', { status: 403, what: 'manifests/buildcache', method: 'HEAD' }) },
-  { phase: 'merge', name: '503 for a moment while the parts are read', before: from('host', { status: 503, what: 'manifests/sha256', method: 'GET', times: 2 }) },
-  { phase: 'merge', name: 'connections cut while the parts are read', before: from('host', { cut: true, what: 'manifests/sha256', method: 'GET', times: 2 }) },
-  { phase: 'merge', name: '429 with a time to wait', before: from('host', { status: 429, headers: { 'retry-after': '1' }, what: 'manifests/sha256', times: 1 }) },
-  { phase: 'merge', name: 'a part that is gone', before: from('host', { status: 404, what: 'manifests/sha256', method: 'GET' }), headline: /^The index of \S+ could not be made$/ },
-  { phase: 'merge', name: 'a configuration that is gone', before: from('host', { status: 404, what: 'blobs/sha256', method: 'GET' }), headline: /^The index of \S+ could not be made$/ },
-  { phase: 'tags', name: '503 for a moment', before: from('host', { status: 503, what: 'manifests/main$', method: 'PUT', times: 2 }) },
-  { phase: 'tags', name: 'connections cut', before: from('host', { cut: true, what: 'manifests/main$', method: 'PUT', times: 2 }) },
-  { phase: 'tags', name: 'a tag that may not be moved', before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }), headline: /^1 of 1 tags did not move$/ },
-  { phase: 'tags', name: 'one of two repositories that may not be written', inputs: ({ image }) => ({ image: `${image}\n${image}-too` }), before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }), headline: /^1 of 2 tags did not move$/ },
-  { phase: 'post', name: '503 for a moment while tags are deleted', event: 'pull_request', before: refuse((path) => ({ status: 503, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })) },
-  { phase: 'post', name: 'connections cut while tags are deleted', event: 'pull_request', before: refuse((path) => ({ cut: true, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })) },
   {
-    phase: 'post', name: 'tags that may not be deleted', event: 'pull_request', before: refuse((path) => ({ status: 403, method: 'DELETE', match: `/${path}/` })), postWarns: /Kept /, tags: ['pr-RUN'],
+    phase: 'build',
+    name: 'a step that fails is not tried again',
+    steps: ['RUN echo working; false'],
+    headline: /^linux\/amd64: \[2\/2\] RUN echo working; false failed: /,
+    says: /exit code: 1/,
+    neverSays: /trying again|instead/,
+  },
+  {
+    phase: 'build',
+    name: 'a step that is killed, as for want of memory',
+    steps: ['RUN echo working; sleep 5 & kill -9 $!; wait $!'],
+    headline: /failed: process .* exit code: 137/,
+    neverSays: /instead/,
+  },
+  {
+    phase: 'push',
+    name: '503 for a moment',
+    before: from('local', { status: 503, what: 'blobs/uploads', method: 'POST', times: 2 }),
+  },
+  {
+    phase: 'push',
+    name: '429 for a moment',
+    before: from('local', { status: 429, what: 'blobs/uploads', method: 'POST', times: 2 }),
+  },
+  {
+    phase: 'push',
+    name: 'connections cut while a layer is sent',
+    before: from('local', { cut: true, what: 'blobs/uploads', method: 'PUT', times: 2 }),
+  },
+  {
+    phase: 'push',
+    name: 'connections cut while the manifest is sent',
+    before: from('local', { cut: true, what: 'manifests/sha256', method: 'PUT', times: 2 }),
+  },
+  {
+    phase: 'push',
+    name: '500 while the manifest is sent',
+    before: from('local', { status: 500, what: 'manifests/sha256', method: 'PUT', times: 2 }),
+  },
+  {
+    phase: 'push',
+    name: '429 for good',
+    before: from('local', { status: 429, what: 'blobs/uploads', method: 'POST' }),
+    headline: /^The registry failed during the push of linux\/amd64$/,
+    says: /trying again in 20 s/,
+  },
+  {
+    phase: 'cache',
+    name: 'a cache that may not be written',
+    before: from('local', { status: 403, what: 'manifests/buildcache', method: 'PUT' }),
+    says: /::warning::The cache of linux.amd64 could not be kept/,
+  },
+  {
+    phase: 'cache',
+    name: '503 while the cache is written',
+    before: from('local', { status: 503, what: 'manifests/buildcache', method: 'PUT' }),
+    says: /::warning::The cache of linux.amd64 could not be kept/,
+  },
+  {
+    phase: 'cache',
+    name: 'connections cut while the cache is written',
+    before: from('local', { cut: true, what: 'manifests/buildcache', method: 'PUT' }),
+    says: /::warning::The cache of linux.amd64 could not be kept/,
+  },
+  {
+    phase: 'cache',
+    name: '500 while the cache is read',
+    before: from('local', { status: 500, what: 'manifests/buildcache', method: 'GET' }),
+  },
+  {
+    phase: 'cache',
+    name: 'a cache that may not be read',
+    before: from('local', { status: 403, what: 'manifests/buildcache', method: 'HEAD' }),
+  },
+  {
+    phase: 'merge',
+    name: '503 for a moment while the parts are read',
+    before: from('host', { status: 503, what: 'manifests/sha256', method: 'GET', times: 2 }),
+  },
+  {
+    phase: 'merge',
+    name: 'connections cut while the parts are read',
+    before: from('host', { cut: true, what: 'manifests/sha256', method: 'GET', times: 2 }),
+  },
+  {
+    phase: 'merge',
+    name: '429 with a time to wait',
+    before: from('host', { status: 429, headers: { 'retry-after': '1' }, what: 'manifests/sha256', times: 1 }),
+  },
+  {
+    phase: 'merge',
+    name: 'a part that is gone',
+    before: from('host', { status: 404, what: 'manifests/sha256', method: 'GET' }),
+    headline: /^The index of \S+ could not be made$/,
+  },
+  {
+    phase: 'merge',
+    name: 'a configuration that is gone',
+    before: from('host', { status: 404, what: 'blobs/sha256', method: 'GET' }),
+    headline: /^The index of \S+ could not be made$/,
+  },
+  {
+    phase: 'tags',
+    name: '503 for a moment',
+    before: from('host', { status: 503, what: 'manifests/main$', method: 'PUT', times: 2 }),
+  },
+  {
+    phase: 'tags',
+    name: 'connections cut',
+    before: from('host', { cut: true, what: 'manifests/main$', method: 'PUT', times: 2 }),
+  },
+  {
+    phase: 'tags',
+    name: 'a tag that may not be moved',
+    before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }),
+    headline: /^1 of 1 tags did not move$/,
+  },
+  {
+    phase: 'tags',
+    name: 'one of two repositories that may not be written',
+    inputs: ({ image }) => ({ image: `${image}\n${image}-too` }),
+    before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }),
+    headline: /^1 of 2 tags did not move$/,
+  },
+  {
+    phase: 'post',
+    name: '503 for a moment while tags are deleted',
+    event: 'pull_request',
+    before: refuse((path) => ({ status: 503, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })),
+  },
+  {
+    phase: 'post',
+    name: 'connections cut while tags are deleted',
+    event: 'pull_request',
+    before: refuse((path) => ({ cut: true, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })),
+  },
+  {
+    phase: 'post',
+    name: 'tags that may not be deleted',
+    event: 'pull_request',
+    before: refuse((path) => ({ status: 403, method: 'DELETE', match: `/${path}/` })),
+    postWarns: /Kept /,
+    tags: ['pr-RUN'],
   },
 ]
 
@@ -181,7 +432,10 @@ async function play(scenario: Case, node: FarmNode): Promise<void> {
   const path = image.slice(image.indexOf('/') + 1)
   const where = { node, image, path }
   await scenario.before?.(where)
-  const files = { Dockerfile: [`FROM ${farm.images.base}`, ...(scenario.steps ?? slow), ''].join('\n'), filling: 'x'.repeat(3_000_000) }
+  const files = {
+    Dockerfile: [`FROM ${farm.images.base}`, ...(scenario.steps ?? slow), ''].join('\n'),
+    filling: 'x'.repeat(3_000_000),
+  }
   const job = farmJob(farm, { files, ...(scenario.event !== undefined && { event: scenario.event }) })
   jobs.push(job)
   const nodes = scenario.on === 'local' ? 'linux/amd64 = local' : `linux/amd64 = ${node.endpoint}`
@@ -212,16 +466,30 @@ async function expectOutcome(scenario: Case): Promise<void> {
   const { headline, says, neverSays, postWarns } = scenario
   const { image, main, post } = outcomes.get(titleOf(scenario))!
   const { log } = main
-  expect({ code: main.code, errors: main.errors, log }).toEqual({ code: headline ? 1 : 0, errors: headline ? [expect.stringMatching(headline)] : [], log })
+  expect({ code: main.code, errors: main.errors, log }).toEqual({
+    code: headline ? 1 : 0,
+    errors: headline ? [expect.stringMatching(headline)] : [],
+    log,
+  })
   if (says) expect(log).toMatch(says)
   if (neverSays) expect(log).not.toMatch(neverSays)
   expect(log).not.toMatch(/Unexpected error|bug of multiarch-build/)
-  expect([post.code, post.errors, post.warnings, post.log]).toEqual([0, [], postWarns ? [expect.stringMatching(postWarns)] : [], post.log])
-  const tags = (await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-')).map((tag) => tag.replace(/^pr-\d+/, 'pr-RUN'))
+  expect([post.code, post.errors, post.warnings, post.log]).toEqual([
+    0,
+    [],
+    postWarns ? [expect.stringMatching(postWarns)] : [],
+    post.log,
+  ])
+  const tags = (await storedTags(farm, image))
+    .filter((tag) => !tag.startsWith('buildcache-'))
+    .map((tag) => tag.replace(/^pr-\d+/, 'pr-RUN'))
   expect(tags).toEqual(scenario.tags ?? (headline || scenario.event ? [] : ['main']))
   if (!tags.includes('main')) return
   const index = await stored(farm, image, 'main')
-  expect([index?.digest, index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`)]).toEqual([main.outputs['digest'], ['linux/amd64', 'unknown/unknown']])
+  expect([index?.digest, index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`)]).toEqual([
+    main.outputs['digest'],
+    ['linux/amd64', 'unknown/unknown'],
+  ])
 }
 
 beforeAll(async () => {
@@ -231,7 +499,15 @@ beforeAll(async () => {
   const queue = [...ofNodes.filter(freezes), ...ofNodes.filter((one) => !freezes(one))].values()
   const third = ofRegistry.map((scenario): Case => ({ on: 'local', steps: ['RUN echo working'], ...scenario }))
   const long = third.filter(({ name }) => name.includes('for good'))
-  await Promise.all([playAll(queue, farm.nodes.amd), playAll(queue, farm.nodes.arm), playAll(long, farm.nodes.amd), playAll(third.filter((one) => !long.includes(one)), farm.nodes.amd)])
+  await Promise.all([
+    playAll(queue, farm.nodes.amd),
+    playAll(queue, farm.nodes.arm),
+    playAll(long, farm.nodes.amd),
+    playAll(
+      third.filter((one) => !long.includes(one)),
+      farm.nodes.amd,
+    ),
+  ])
 }, 900_000)
 afterAll(async () => {
   await farm.registry.clearFaults()
@@ -241,7 +517,10 @@ afterAll(async () => {
 
 describe('faults', () => {
   const all = [...ofNodes, ...ofRegistry]
-  test.each(all.map((scenario) => [titleOf(scenario), scenario] as const))('%s', async (_, scenario) => await expectOutcome(scenario))
+  test.each(all.map((scenario) => [titleOf(scenario), scenario] as const))(
+    '%s',
+    async (_, scenario) => await expectOutcome(scenario),
+  )
 
   test('nothing is left on nodes, runner or registry', async () => {
     for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])

@@ -24,9 +24,18 @@ export async function openForge(): Promise<ForgeApi> {
       return
     }
     const at = (ago: number) => new Date(Date.now() - ago).toISOString()
-    const state = over.has(run) ? { status: 'completed', conclusion: 'cancelled', updated_at: at(3_600_000) } : { status: 'in_progress', updated_at: at(0) }
-    answer.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ id: Number(run), created_at: at(7_200_000), ...state }))
+    const state = over.has(run)
+      ? { status: 'completed', conclusion: 'cancelled', updated_at: at(3_600_000) }
+      : { status: 'in_progress', updated_at: at(0) }
+    answer
+      .writeHead(200, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ id: Number(run), created_at: at(7_200_000), ...state }))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, end: (run) => over.add(run), asked, close: () => server.close() }
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    end: (run) => over.add(run),
+    asked,
+    close: () => server.close(),
+  }
 }

@@ -11,8 +11,8 @@ import { startGhaCache, type Store } from './stores.ts'
 import { makeAuthority, type Authority } from './tls.ts'
 import { app, attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './world.ts'
 
-// A runner without buildx, whose way to github.com leads through a proxy to a server of ours: it has a release with a real
-// buildx in it, under a version that no machine has.
+// A runner without buildx, whose way to github.com leads through a proxy to a server of ours: it has a release with a
+// real buildx in it, under a version that no machine has.
 const version = '99.9.9'
 let farm: Farm
 let authority: Authority
@@ -21,16 +21,29 @@ let dir: string
 let asked: string[] = []
 const servers: Server[] = []
 const jobs: Job[] = []
-const done = new Map<string, { readonly job: Job; readonly main: StepResult; readonly post: StepResult; readonly asked: readonly string[]; readonly image: string }>()
+const done = new Map<
+  string,
+  {
+    readonly job: Job
+    readonly main: StepResult
+    readonly post: StepResult
+    readonly asked: readonly string[]
+    readonly image: string
+  }
+>()
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex')
 const name = `buildx-v${version}.linux-${process.arch === 'x64' ? 'amd64' : process.arch}`
-const binary = () => `#!/bin/sh\n[ "$1" != version ] || exec echo "github.com/docker/buildx v${version} farm"\nexec ${farm.tools.buildx} "$@"\n`
+const binary = () =>
+  `#!/bin/sh\n[ "$1" != version ] || exec echo "github.com/docker/buildx v${version} farm"\nexec ${farm.tools.buildx} "$@"\n`
 
 /** What github.com and api.github.com tell of the release. */
 function answerOf(host: string, path: string): string | undefined {
   const digest = digestOf(binary())
-  if (host === 'api.github.com') return path === `/repos/docker/buildx/releases/tags/v${version}` ? JSON.stringify({ assets: [{ name, digest: `sha256:${digest}` }] }) : undefined
+  if (host === 'api.github.com')
+    return path === `/repos/docker/buildx/releases/tags/v${version}`
+      ? JSON.stringify({ assets: [{ name, digest: `sha256:${digest}` }] })
+      : undefined
   const asset = path.replace(`/docker/buildx/releases/download/v${version}/`, '')
   return asset === name ? binary() : asset === 'checksums.txt' ? `${digest} *${name}\n` : undefined
 }
@@ -44,12 +57,15 @@ async function listen(server: Server): Promise<number> {
 /** The proxy of a closed network, and what is behind it. */
 async function openWorld(): Promise<string> {
   const behind = await listen(
-    createServer(authority.issue('github', 'github.com', 'api.github.com'), ({ url = '', headers: { host = '' } }, answer) => {
-      asked.push(`${host}${url}`)
-      const text = answerOf(host, url)
-      if (text === undefined) answer.writeHead(404).end()
-      else answer.end(text)
-    }),
+    createServer(
+      authority.issue('github', 'github.com', 'api.github.com'),
+      ({ url = '', headers: { host = '' } }, answer) => {
+        asked.push(`${host}${url}`)
+        const text = answerOf(host, url)
+        if (text === undefined) answer.writeHead(404).end()
+        else answer.end(text)
+      },
+    ),
   )
   const proxy = createHttpServer()
   proxy.on('connect', (_, socket) => {
@@ -71,11 +87,26 @@ interface Build {
 }
 
 async function build(title: string, { toolCache, inputs, proxy, first }: Build): Promise<void> {
-  const token = ['{"alg":"none"}', JSON.stringify({ ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]) }), 's'].map((part) => Buffer.from(part).toString('base64url')).join('.')
-  const path = [...(first === undefined ? [] : [first]), ...(process.env['PATH'] ?? '').split(delimiter)].filter((place) => place !== farm.tools.bin).join(delimiter)
+  const token = [
+    '{"alg":"none"}',
+    JSON.stringify({ ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]) }),
+    's',
+  ]
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.')
+  const path = [...(first === undefined ? [] : [first]), ...(process.env['PATH'] ?? '').split(delimiter)]
+    .filter((place) => place !== farm.tools.bin)
+    .join(delimiter)
   const job = farmJob(farm, {
     files: app(farm),
-    env: { PATH: path, HTTPS_PROXY: proxy, NODE_EXTRA_CA_CERTS: join(dir, 'ca.pem'), RUNNER_TOOL_CACHE: join(dir, toolCache), ACTIONS_CACHE_URL: store.url, ACTIONS_RUNTIME_TOKEN: token },
+    env: {
+      PATH: path,
+      HTTPS_PROXY: proxy,
+      NODE_EXTRA_CA_CERTS: join(dir, 'ca.pem'),
+      RUNNER_TOOL_CACHE: join(dir, toolCache),
+      ACTIONS_CACHE_URL: store.url,
+      ACTIONS_RUNTIME_TOKEN: token,
+    },
   })
   jobs.push(job)
   asked = []
@@ -95,13 +126,26 @@ beforeAll(async () => {
   await build('download', { toolCache: 'first', proxy, inputs: { version: `v${version}` } })
   // A client without the plugin, whatever this host has.
   writeFileSync(join(dir, 'plain/docker'), '#!/bin/sh\n[ "$1" = version ] && echo 28.0.0\n', { mode: 0o755 })
-  await build('no plugin', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version, install: 'true' }, first: join(dir, 'plain') })
+  await build('no plugin', {
+    toolCache: 'first',
+    proxy: 'http://127.0.0.1:9',
+    inputs: { version, install: 'true' },
+    first: join(dir, 'plain'),
+  })
   await build('tool cache', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version } })
   // The next machine of a runner that starts anew: only a cache of the same path is the same for the service.
   rmSync(join(dir, 'first/buildx'), { recursive: true })
   await build('cache service', { toolCache: 'first', proxy, inputs: { version } })
-  await build('wrong pin', { toolCache: 'third', proxy, inputs: { version: `v${version}@sha256:${'0a'.repeat(32)}`, 'cache-binary': 'false' } })
-  await build('no way', { toolCache: 'third', proxy: 'http://127.0.0.1:9', inputs: { version, 'cache-binary': 'false' } })
+  await build('wrong pin', {
+    toolCache: 'third',
+    proxy,
+    inputs: { version: `v${version}@sha256:${'0a'.repeat(32)}`, 'cache-binary': 'false' },
+  })
+  await build('no way', {
+    toolCache: 'third',
+    proxy: 'http://127.0.0.1:9',
+    inputs: { version, 'cache-binary': 'false' },
+  })
   await build('dry-run', { toolCache: 'third', proxy, inputs: { version, 'dry-run': 'true' } })
 }, 1_200_000)
 afterAll(async () => {
@@ -149,7 +193,9 @@ describe('version, on a runner without buildx', () => {
     const { job, main, post } = run(title)
     expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])
     expect(await leftovers(farm, job)).toEqual([])
-    expect(readdirSync(join(dir, 'third'), { recursive: true }).filter((file) => String(file).includes('buildx-'))).toEqual([])
+    expect(
+      readdirSync(join(dir, 'third'), { recursive: true }).filter((file) => String(file).includes('buildx-')),
+    ).toEqual([])
   })
 
   test('a dry run downloads nothing, and says so', () => {

@@ -1,9 +1,28 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { farmInputs, farmJob, freshImage, imageConfig, leftovers, attachFarm, stored, tryRead, type Farm } from './world.ts'
+import {
+  farmInputs,
+  farmJob,
+  freshImage,
+  imageConfig,
+  leftovers,
+  attachFarm,
+  stored,
+  tryRead,
+  type Farm,
+} from './world.ts'
 
 const names = ['a', 'b', 'c', 'd'] as const
 type Name = (typeof names)[number]
@@ -38,7 +57,11 @@ beforeAll(async () => {
   mkdirSync(temp)
   for (const [name, text] of Object.entries({
     // The job's own login for another registry, and settings that only make sense to its own tools.
-    '.docker/config.json': JSON.stringify({ auths: { 'other.example.com': { auth: 'bm9ib2R5Om5vdGhpbmc=' } }, currentContext: 'elsewhere', credsStore: '' }),
+    '.docker/config.json': JSON.stringify({
+      auths: { 'other.example.com': { auth: 'bm9ib2R5Om5vdGhpbmc=' } },
+      currentContext: 'elsewhere',
+      credsStore: '',
+    }),
     '.docker/buildx/current': '{"Key":"unix:///nowhere","Name":"mine","Global":false}',
     '.ssh/known_hosts': '# mine\n',
     '.ssh/config': 'Host *\n  ProxyCommand false\n  IdentityFile /nowhere\n',
@@ -69,7 +92,10 @@ async function startAll(): Promise<void> {
   )
   atOnce = below(temp)
   for (const { path } of atOnce.filter(({ kind }) => kind === 'file')) texts.set(path, tryRead(path))
-  environments = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).map((pid) => tryRead(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')).filter((line) => line.includes(`${temp}/`))
+  environments = readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .map((pid) => tryRead(`/proc/${pid}/cmdline`).replaceAll('\0', ' '))
+    .filter((line) => line.includes(`${temp}/`))
   members = await Promise.all(built.map(async (member) => ({ ...member, post: await member.job.post() })))
 }
 
@@ -84,11 +110,13 @@ function below(dir: string): (typeof atOnce)[number][] {
 
 /** Every file with its content, mode and time. */
 function fingerprint(dir: string): Record<string, string> {
-  return Object.fromEntries(readdirSync(dir, { recursive: true, withFileTypes: true }).map((entry) => {
-    const path = join(entry.parentPath, entry.name)
-    const { mode, mtimeMs } = lstatSync(path)
-    return [path, [mode, mtimeMs, entry.isFile() ? readFileSync(path, 'utf8') : ''].join(' ')]
-  }))
+  return Object.fromEntries(
+    readdirSync(dir, { recursive: true, withFileTypes: true }).map((entry) => {
+      const path = join(entry.parentPath, entry.name)
+      const { mode, mtimeMs } = lstatSync(path)
+      return [path, [mode, mtimeMs, entry.isFile() ? readFileSync(path, 'utf8') : ''].join(' ')]
+    }),
+  )
 }
 
 describe('four jobs of one run at once, on one host with one HOME and one temporary directory', () => {
@@ -113,7 +141,9 @@ describe('four jobs of one run at once, on one host with one HOME and one tempor
     const ofBuildx = /\/buildx\/refs\/|\.metadata\.json$/
     expect(atOnce.filter(({ path, mode }) => (mode & 0o077) !== 0 && !ofBuildx.test(path))).toEqual([])
     for (const { dir } of members) {
-      const sockets = atOnce.filter(({ path, kind }) => kind === 'socket' && path.startsWith(`${dir}/`)).map(({ path }) => path.slice(dir.length + 1))
+      const sockets = atOnce
+        .filter(({ path, kind }) => kind === 'socket' && path.startsWith(`${dir}/`))
+        .map(({ path }) => path.slice(dir.length + 1))
       expect(sockets).toEqual(expect.arrayContaining(['agent.sock', 'n0.sock', 'n1.sock']))
     }
   })
@@ -122,7 +152,13 @@ describe('four jobs of one run at once, on one host with one HOME and one tempor
     for (const [path, text] of texts) {
       for (const { name, dir, main } of members) {
         if (path.startsWith(`${dir}/`)) continue
-        for (const other of [dir, `user-of-${name}`, `password-of-${name}`, Buffer.from(`user-of-${name}:password-of-${name}`).toString('base64'), main.outputs['builder'] ?? '']) {
+        for (const other of [
+          dir,
+          `user-of-${name}`,
+          `password-of-${name}`,
+          Buffer.from(`user-of-${name}:password-of-${name}`).toString('base64'),
+          main.outputs['builder'] ?? '',
+        ]) {
           expect({ path, holds: text.includes(other) ? other : '' }).toEqual({ path, holds: '' })
         }
       }
@@ -166,9 +202,21 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     writeFileSync(join(workspace, 'Dockerfile'), `FROM ${farm.images.base}\nARG NAME\nRUN echo "told: $NAME"\n`)
     dockerConfig = fingerprint(settings)
     image = freshImage(farm)
-    const env = { RUNNER_TEMP: long, HOME: join(place, 'nowhere'), DOCKER_CONFIG: settings, BUILDX_CONFIG: settings, BUILDX_BUILDER: 'mine', GITHUB_WORKSPACE: workspace, GITHUB_REPOSITORY: `acme/${hostile}`, GITHUB_ACTOR: hostile, GITHUB_HEAD_REF: hostile }
+    const env = {
+      RUNNER_TEMP: long,
+      HOME: join(place, 'nowhere'),
+      DOCKER_CONFIG: settings,
+      BUILDX_CONFIG: settings,
+      BUILDX_BUILDER: 'mine',
+      GITHUB_WORKSPACE: workspace,
+      GITHUB_REPOSITORY: `acme/${hostile}`,
+      GITHUB_ACTOR: hostile,
+      GITHUB_HEAD_REF: hostile,
+    }
     job = farmJob(farm, { ref: `refs/heads/${hostile}`, env, umask: 0 })
-    main = await job.main(farmInputs(farm, { image, variant: 'a.b', 'build-args': `NAME=${hostile}`, labels: `hostile=${hostile}` }))
+    main = await job.main(
+      farmInputs(farm, { image, variant: 'a.b', 'build-args': `NAME=${hostile}`, labels: `hostile=${hostile}` }),
+    )
     during = below(main.state['dir'] ?? place)
     post = await job.post()
   })
@@ -181,18 +229,28 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     expect([main.code, main.log]).toEqual([0, main.log])
     const [tag = ''] = (main.outputs['tags'] ?? '').split('\n')
     expect(tag.slice(image.length + 1)).toMatch(/^x-touch-[A-Za-z0-9._-]+$/)
-    expect(await imageConfig(farm, image, tag.slice(image.length + 1), 'linux/amd64')).toMatchObject({ config: { Labels: { hostile } } })
+    expect(await imageConfig(farm, image, tag.slice(image.length + 1), 'linux/amd64')).toMatchObject({
+      config: { Labels: { hostile } },
+    })
     expect(main.log).toContain(`told: ${hostile}`)
     expect(main.errors).toEqual([])
     // Only the workspace itself has it in its name.
-    expect(readdirSync(place, { recursive: true }).map((path) => basename(String(path))).filter((name) => name.includes('pwned'))).toEqual([expect.stringMatching(/^work \$\(touch /)])
+    expect(
+      readdirSync(place, { recursive: true })
+        .map((path) => basename(String(path)))
+        .filter((name) => name.includes('pwned')),
+    ).toEqual([expect.stringMatching(/^work \$\(touch /)])
   })
 
   test('its directory is short, and for this user alone, whatever the umask', () => {
     const dir = main.state['dir'] ?? ''
     expect(dir).toMatch(/^\/tmp\/mab-[0-9a-f]{10}$/)
-    expect(during.filter(({ path, mode }) => (mode & 0o077) !== 0 && !/\/buildx\/refs\/|\.metadata\.json$/.test(path))).toEqual([])
-    expect(during.filter(({ kind }) => kind === 'socket').map(({ path }) => path.length <= 104)).toEqual(expect.arrayContaining([true]))
+    expect(
+      during.filter(({ path, mode }) => (mode & 0o077) !== 0 && !/\/buildx\/refs\/|\.metadata\.json$/.test(path)),
+    ).toEqual([])
+    expect(during.filter(({ kind }) => kind === 'socket').map(({ path }) => path.length <= 104)).toEqual(
+      expect.arrayContaining([true]),
+    )
     expect(during.filter(({ kind, path }) => kind === 'socket' && path.length > 104)).toEqual([])
   })
 

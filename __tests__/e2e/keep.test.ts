@@ -4,7 +4,7 @@ import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { callEngine } from '../../src/nodes/engine.ts'
+import { callEngine } from '../../src/nodes/engine/client.ts'
 import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './world.ts'
 
@@ -27,24 +27,53 @@ let config: string
 
 const ours = async () => {
   const { amd } = farm.nodes
-  return [...(await amd.containers()).map(({ name, state }) => `${name} ${state}`), ...(await amd.volumes())].map((name) => name.replace('buildx_buildkit_mab-keep-', '').replace(/^[0-9a-f]{8}-|[0-9a-f]{8}(?=_| |$)|_used_\d{8}$/g, (part) => (part.startsWith('_used') ? '_used' : '#'))).sort()
+  return [...(await amd.containers()).map(({ name, state }) => `${name} ${state}`), ...(await amd.volumes())]
+    .map((name) =>
+      name
+        .replace('buildx_buildkit_mab-keep-', '')
+        .replace(/^[0-9a-f]{8}-|[0-9a-f]{8}(?=_| |$)|_used_\d{8}$/g, (part) =>
+          part.startsWith('_used') ? '_used' : '#',
+        ),
+    )
+    .sort()
 }
 
 /** A push, or a pull request from the repository named. */
 function open(head?: string): Job {
   const event = join(files, `${head?.replace('/', '-') ?? 'push'}.json`)
-  writeFileSync(event, JSON.stringify(head === undefined ? {} : { pull_request: { head: { repo: { full_name: head } } } }))
+  writeFileSync(
+    event,
+    JSON.stringify(head === undefined ? {} : { pull_request: { head: { repo: { full_name: head } } } }),
+  )
   const Dockerfile = `FROM ${farm.images.base}\nARG NAME\nRUN --mount=type=cache,target=/seen echo "seen: $(ls /seen | tr '\\n' ' ')"; touch "/seen/$NAME"\n`
-  const job = farmJob(farm, { files: { Dockerfile }, event: head === undefined ? 'push' : 'pull_request', env: { GITHUB_EVENT_PATH: event } })
+  const job = farmJob(farm, {
+    files: { Dockerfile },
+    event: head === undefined ? 'push' : 'pull_request',
+    env: { GITHUB_EVENT_PATH: event },
+  })
   jobs.push(job)
   return job
 }
 
 async function build(name: string, head?: string): Promise<void> {
   const job = open(head)
-  const main = await job.main(oneNode(farm, { image: name === 'fork' ? imageOfFork : image, 'keep-builder': 'true', 'build-args': `NAME=${name}`, ...(head === undefined && { tags: name }) }))
+  const main = await job.main(
+    oneNode(farm, {
+      image: name === 'fork' ? imageOfFork : image,
+      'keep-builder': 'true',
+      'build-args': `NAME=${name}`,
+      ...(head === undefined && { tags: name }),
+    }),
+  )
   const post = await job.post()
-  done.set(name, { main, post, seen: (/\] seen: (.*)/.exec(main.log)?.[1] ?? 'nothing was said').trim().split(' ').filter((word) => word !== '') })
+  done.set(name, {
+    main,
+    post,
+    seen: (/\] seen: (.*)/.exec(main.log)?.[1] ?? 'nothing was said')
+      .trim()
+      .split(' ')
+      .filter((word) => word !== ''),
+  })
 }
 
 beforeAll(async () => {
@@ -56,12 +85,17 @@ beforeAll(async () => {
   first = await ours()
   await Promise.all([build('c'), build('proposal', 'acme/app'), build('fork', 'mallory/app')])
   afterwards = await ours()
-  config = await fileOf((await farm.nodes.amd.containers()).find(({ name }) => name.includes('-trusted-'))?.name ?? '', '/etc/buildkit/buildkitd.toml')
+  config = await fileOf(
+    (await farm.nodes.amd.containers()).find(({ name }) => name.includes('-trusted-'))?.name ?? '',
+    '/etc/buildkit/buildkitd.toml',
+  )
 }, 120_000)
 afterAll(async () => {
   const { dockerSocket } = farm.nodes.amd
-  for (const { name } of await farm.nodes.amd.containers()) if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
-  for (const name of await farm.nodes.amd.volumes()) if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/volumes/${name}?force=1`, 20_000)
+  for (const { name } of await farm.nodes.amd.containers())
+    if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
+  for (const name of await farm.nodes.amd.volumes())
+    if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/volumes/${name}?force=1`, 20_000)
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
   jobs.forEach((job) => job.end())
   rmSync(files, { recursive: true })
@@ -70,7 +104,10 @@ afterAll(async () => {
 /** As a tar, which is text enough. */
 async function fileOf(container: string, path: string): Promise<string> {
   return await new Promise((resolve, reject) => {
-    get({ socketPath: farm.nodes.amd.dockerSocket, path: `/containers/${container}/archive?path=${path}` }, (answer) => void text(answer).then(resolve, reject)).on('error', reject)
+    get(
+      { socketPath: farm.nodes.amd.dockerSocket, path: `/containers/${container}/archive?path=${path}` },
+      (answer) => void text(answer).then(resolve, reject),
+    ).on('error', reject)
   })
 }
 
@@ -92,7 +129,14 @@ describe('keep-builder', () => {
     expect(done.get('c')?.seen).toEqual(['a', 'b'])
     expect(done.get('proposal')?.seen).toEqual([])
     expect(done.get('fork')?.seen).toEqual([])
-    expect(afterwards).toEqual(['#pr-# running', '#pr-#_state', '#pr-#_used', '#trusted-# running', '#trusted-#_state', '#trusted-#_used'])
+    expect(afterwards).toEqual([
+      '#pr-# running',
+      '#pr-#_state',
+      '#pr-#_used',
+      '#trusted-# running',
+      '#trusted-#_state',
+      '#trusted-#_used',
+    ])
   })
 })
 

@@ -3,7 +3,19 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, Running, StepResult } from './runner.ts'
-import { eventually, farmInputs, farmJob, freshImage, leftovers, oneNode, processesNaming, severalAtATime, attachFarm, storedTags, type Farm } from './world.ts'
+import {
+  eventually,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNode,
+  processesNaming,
+  severalAtATime,
+  attachFarm,
+  storedTags,
+  type Farm,
+} from './world.ts'
 
 let farm: Farm
 let jobs: Job[] = []
@@ -20,7 +32,9 @@ afterAll(async () => {
 })
 
 function open(more: Parameters<typeof farmJob>[1] = {}): Job {
-  const files = { Dockerfile: `FROM ${farm.images.base}\nRUN head -c 3000000 /dev/urandom > /some\nRUN echo talking; sleep 0.5\n` }
+  const files = {
+    Dockerfile: `FROM ${farm.images.base}\nRUN head -c 3000000 /dev/urandom > /some\nRUN echo talking; sleep 0.5\n`,
+  }
   const job = farmJob(farm, { files, event: 'pull_request', ...more })
   jobs.push(job)
   return job
@@ -41,15 +55,41 @@ interface Scene {
 /** Something that can be seen from outside while a run goes on. */
 type Moment = (scene: Scene) => Promise<unknown>
 
-const both = (first: Moment, second: Moment): Moment => async (scene) => {
-  await first(scene)
-  await second(scene)
-}
-const inDir = (name: string): Moment => async ({ dir }) => await eventually(name, () => existsSync(join(dir() ?? '/nowhere', name)))
-const noted = (kind: string): Moment => async ({ dir }) => await eventually(`the note of a ${kind}`, () => existsSync(join(dir() ?? '/nowhere', 'journal')) && readFileSync(join(dir() ?? '', 'journal'), 'utf8').includes(`"kind":"${kind}"`))
-const prints = (pattern: RegExp): Moment => async ({ running }) => await running.says(pattern)
-const asks = (method: string, what: RegExp): Moment => async ({ image }) => await eventually(`${method} ${String(what)}`, async () => (await farm.registry.requests()).some((request) => request.method === method && request.path.includes(pathOf(image)) && what.test(request.path)))
-const container: Moment = async ({ job }) => await eventually('a container', async () => (await farm.nodes.amd.containers()).some(({ name }) => name.includes(job.runId)))
+const both =
+  (first: Moment, second: Moment): Moment =>
+  async (scene) => {
+    await first(scene)
+    await second(scene)
+  }
+const inDir =
+  (name: string): Moment =>
+  async ({ dir }) =>
+    await eventually(name, () => existsSync(join(dir() ?? '/nowhere', name)))
+const noted =
+  (kind: string): Moment =>
+  async ({ dir }) =>
+    await eventually(
+      `the note of a ${kind}`,
+      () =>
+        existsSync(join(dir() ?? '/nowhere', 'journal')) &&
+        readFileSync(join(dir() ?? '', 'journal'), 'utf8').includes(`"kind":"${kind}"`),
+    )
+const prints =
+  (pattern: RegExp): Moment =>
+  async ({ running }) =>
+    await running.says(pattern)
+const asks =
+  (method: string, what: RegExp): Moment =>
+  async ({ image }) =>
+    await eventually(`${method} ${String(what)}`, async () =>
+      (await farm.registry.requests()).some(
+        (request) => request.method === method && request.path.includes(pathOf(image)) && what.test(request.path),
+      ),
+    )
+const container: Moment = async ({ job }) =>
+  await eventually('a container', async () =>
+    (await farm.nodes.amd.containers()).some(({ name }) => name.includes(job.runId)),
+  )
 
 const pathOf = (image: string) => image.slice(image.indexOf('/') + 1)
 
@@ -76,7 +116,10 @@ const moments: readonly (readonly [string, Moment])[] = [
   ['when the index is pushed', asks('PUT', /manifests\/sha256/)],
   ['when the tag has moved', asks('PUT', /manifests\/pr-/)],
   ...sinceStart.map((ms) => [`${ms} ms after its start`, async () => await sleep(ms)] as const),
-  ...sinceBoot.map((ms) => [`${ms} ms after it began to boot the daemon`, both(prints(/Building /), async () => await sleep(ms))] as const),
+  ...sinceBoot.map(
+    (ms) =>
+      [`${ms} ms after it began to boot the daemon`, both(prints(/Building /), async () => await sleep(ms))] as const,
+  ),
 ]
 
 describe('main is killed at once, and post runs', () => {
@@ -89,7 +132,13 @@ describe('main is killed at once, and post runs', () => {
         scene.running.process.kill('SIGKILL')
         const main = await scene.running.result
         const post = await scene.job.post()
-        return { name, code: main.code, post: [post.code, post.errors, post.warnings], image: scene.image, log: main.log + post.log }
+        return {
+          name,
+          code: main.code,
+          post: [post.code, post.errors, post.warnings],
+          image: scene.image,
+          log: main.log + post.log,
+        }
       },
       3,
     )
@@ -97,7 +146,11 @@ describe('main is killed at once, and post runs', () => {
     // Otherwise this shows nothing: most of them were cut off in their midst.
     expect(outcomes.filter(({ code }) => code === 137).length).toBeGreaterThan(moments.length - 4)
     await expectNothingLeft()
-    for (const { name, image } of outcomes) expect({ name, tags: (await storedTags(farm, image)).filter((tag) => tag.startsWith('pr-')) }).toEqual({ name, tags: [] })
+    for (const { name, image } of outcomes)
+      expect({ name, tags: (await storedTags(farm, image)).filter((tag) => tag.startsWith('pr-')) }).toEqual({
+        name,
+        tags: [],
+      })
   }, 180_000)
 })
 
@@ -145,7 +198,12 @@ describe('main is cancelled as the runner does it', () => {
 
   test('while it builds, and while the registry does not answer', async () => {
     const slow = freshImage(farm)
-    await farm.registry.fault({ delayMs: 30_000, method: 'PUT', match: `${pathOf(slow)}/manifests/sha256`, from: 'host' })
+    await farm.registry.fault({
+      delayMs: 30_000,
+      method: 'PUT',
+      match: `${pathOf(slow)}/manifests/sha256`,
+      from: 'host',
+    })
     await Promise.all([
       (async () => {
         const scene = begin()
@@ -156,7 +214,11 @@ describe('main is cancelled as the runner does it', () => {
       (async () => {
         const scene = begin(slow)
         await asks('PUT', /manifests\/sha256/)(scene)
-        await eventually('our own PUT', async () => (await farm.registry.requests()).some(({ method, path, from }) => method === 'PUT' && from === 'host' && path.includes(pathOf(slow))))
+        await eventually('our own PUT', async () =>
+          (await farm.registry.requests()).some(
+            ({ method, path, from }) => method === 'PUT' && from === 'host' && path.includes(pathOf(slow)),
+          ),
+        )
         await expectCancelled(scene)
       })(),
     ])
@@ -191,14 +253,21 @@ describe('post', () => {
     const post = job.startPost()
     await post.says(/Removed the builder/)
     const { forced, code, warnings } = await cancel({ job, image, running: post, dir: () => undefined })
-    expect([forced, code, warnings]).toEqual([false, 0, [expect.stringContaining('Cancelled before everything was cleaned up')]])
+    expect([forced, code, warnings]).toEqual([
+      false,
+      0,
+      [expect.stringContaining('Cancelled before everything was cleaned up')],
+    ])
     await expectNothingLeft()
     await farm.registry.clearFaults()
     expect((await job.post()).code).toBe(0)
   })
 
   test('is killed half-way, and finishes when it runs again, and again', async () => {
-    const killed = async (moment: (post: Running, image: string) => Promise<unknown>, before: (image: string) => Promise<unknown> = () => Promise.resolve()) => {
+    const killed = async (
+      moment: (post: Running, image: string) => Promise<unknown>,
+      before: (image: string) => Promise<unknown> = () => Promise.resolve(),
+    ) => {
       const { job, image, running } = begin()
       const main = await running.result
       expect([main.code, main.log]).toEqual([0, main.log])
@@ -209,15 +278,33 @@ describe('post', () => {
       const { code } = await first.result
       const second = await job.post()
       const third = await job.post()
-      return { image, code, second: [second.code, second.errors, second.warnings], third: [third.code, third.errors, third.warnings] }
+      return {
+        image,
+        code,
+        second: [second.code, second.errors, second.warnings],
+        third: [third.code, third.errors, third.warnings],
+      }
     }
-    const hold = async (image: string) => await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: `${pathOf(image)}/manifests/`, times: 1 })
+    const hold = async (image: string) =>
+      await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: `${pathOf(image)}/manifests/`, times: 1 })
     const held = async (post: Running, image: string) => {
       await post.says(/Removed the builder/)
-      await eventually('DELETE', async () => (await farm.registry.requests()).some(({ method, path }) => method === 'DELETE' && path.includes(`${pathOf(image)}/manifests/`)))
+      await eventually('DELETE', async () =>
+        (await farm.registry.requests()).some(
+          ({ method, path }) => method === 'DELETE' && path.includes(`${pathOf(image)}/manifests/`),
+        ),
+      )
     }
-    const outcomes = await Promise.all([killed(held, hold), killed(async (post) => await post.says(/Deleted/)), killed(async () => await sleep(150))])
-    for (const { second, third } of outcomes) expect([second, third]).toEqual([[0, [], []], [0, [], []]])
+    const outcomes = await Promise.all([
+      killed(held, hold),
+      killed(async (post) => await post.says(/Deleted/)),
+      killed(async () => await sleep(150)),
+    ])
+    for (const { second, third } of outcomes)
+      expect([second, third]).toEqual([
+        [0, [], []],
+        [0, [], []],
+      ])
     expect(outcomes[0].code).toBe(137)
     for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(['buildcache-linux-amd64-pr'])
     await expectNothingLeft()

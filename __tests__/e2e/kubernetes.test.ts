@@ -6,7 +6,18 @@ import { ensureKubectl } from '../farm/optional-tools.ts'
 import { startCluster, type Cluster, type Deployment } from './cluster.ts'
 import { openForge } from './forge.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
-import { app, attachFarm, eventually, farmInputs, farmJob, freshImage, leftovers, severalAtATime, stored, type Farm } from './world.ts'
+import {
+  app,
+  attachFarm,
+  eventually,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  severalAtATime,
+  stored,
+  type Farm,
+} from './world.ts'
 
 // Pods of our own in a cluster of two machines, made, used and removed with the rights that README names.
 let farm: Farm
@@ -14,13 +25,41 @@ let cluster: Cluster
 let jobs: Job[] = []
 
 /** On which machine of the farm each pod of the job runs. */
-const podsOf = async (job: Job) => (await Promise.all(Object.entries(farm.nodes).map(async ([name, node]) => (await node.containers()).filter((one) => one.name.includes(job.runId)).map((one) => `${name} ${one.name.replace(/^\/?mab-\w+-\w+-\w+-\w+-(\d+)-.*/, '$1')}`)))).flat().sort()
-const podNames = async () => (await Promise.all(Object.values(farm.nodes).map(async (node) => await node.containers()))).flat().map(({ id, name }) => `${id} ${name}`)
+const podsOf = async (job: Job) =>
+  (
+    await Promise.all(
+      Object.entries(farm.nodes).map(async ([name, node]) =>
+        (await node.containers())
+          .filter((one) => one.name.includes(job.runId))
+          .map((one) => `${name} ${one.name.replace(/^\/?mab-\w+-\w+-\w+-\w+-(\d+)-.*/, '$1')}`),
+      ),
+    )
+  )
+    .flat()
+    .sort()
+const podNames = async () =>
+  (await Promise.all(Object.values(farm.nodes).map(async (node) => await node.containers())))
+    .flat()
+    .map(({ id, name }) => `${id} ${name}`)
 const inCluster = async () => [...(await cluster.names()), ...(await cluster.names('builds'))]
-const inputs = (more: Readonly<Record<string, string>> = {}) => ({ driver: 'kubernetes', platforms: 'linux/amd64,linux/arm64', 'driver-opts': `image=${farm.images.buildkit}`, image: freshImage(farm), tags: 'v1', ...more })
+const inputs = (more: Readonly<Record<string, string>> = {}) => ({
+  driver: 'kubernetes',
+  platforms: 'linux/amd64,linux/arm64',
+  'driver-opts': `image=${farm.images.buildkit}`,
+  image: freshImage(farm),
+  tags: 'v1',
+  ...more,
+})
 
-function open({ user = 'builder', env = {}, ...options }: JobOptions & { readonly user?: Parameters<Cluster['kubeconfig']>[0] } = {}): Job {
-  const job = farmJob(farm, { ...options, env: { KUBECONFIG: cluster.kubeconfig(user), DOCKER_HOST: 'unix:///nowhere.sock', ...env } })
+function open({
+  user = 'builder',
+  env = {},
+  ...options
+}: JobOptions & { readonly user?: Parameters<Cluster['kubeconfig']>[0] } = {}): Job {
+  const job = farmJob(farm, {
+    ...options,
+    env: { KUBECONFIG: cluster.kubeconfig(user), DOCKER_HOST: 'unix:///nowhere.sock', ...env },
+  })
   jobs.push(job)
   return job
 }
@@ -49,28 +88,67 @@ afterAll(async () => {
 describe('a build', () => {
   test('has a pod on a machine of each architecture, configured as any node, and leaves nothing', async () => {
     const job = open({ files: app(farm, ['RUN echo talking; sleep 2']) })
-    const given = inputs({ 'driver-opts': `image=${farm.images.buildkit}\nnamespace=builds\nenv.WHICH=pod\nrequests.cpu=10m\n"labels=team=images"`, 'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3', registries: `{${farm.registry.host}: {http: true}}`, use: 'true' })
+    const given = inputs({
+      'driver-opts': `image=${farm.images.buildkit}\nnamespace=builds\nenv.WHICH=pod\nrequests.cpu=10m\n"labels=team=images"`,
+      'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3',
+      registries: `{${farm.registry.host}: {http: true}}`,
+      use: 'true',
+    })
     const running = job.start(given)
     await running.says(/\] talking[^]*\] talking/)
-    const [pods, deployments, names] = [await podsOf(job), await cluster.deployments('builds'), await cluster.names('builds')]
+    const [pods, deployments, names] = [
+      await podsOf(job),
+      await cluster.deployments('builds'),
+      await cluster.names('builds'),
+    ]
     const main = await running.result
     expect(main.code === 0 ? '' : main.log).toBe('')
     expect(pods).toEqual(['amd 0', 'arm 1'])
-    const seen = deployments.map(({ metadata: { labels }, spec: { template: { spec: { nodeSelector, containers } } } }: Deployment) => [labels['app.kubernetes.io/managed-by'], labels['team'], nodeSelector, containers[0]?.env])
+    const seen = deployments.map(
+      ({
+        metadata: { labels },
+        spec: {
+          template: {
+            spec: { nodeSelector, containers },
+          },
+        },
+      }: Deployment) => [labels['app.kubernetes.io/managed-by'], labels['team'], nodeSelector, containers[0]?.env],
+    )
     const env = [{ name: 'WHICH', value: 'pod' }]
-    expect(seen).toEqual(expect.arrayContaining(['amd64', 'arm64'].map((arch) => ['multiarch-build', 'images', { 'kubernetes.io/arch': arch }, env])))
+    expect(seen).toEqual(
+      expect.arrayContaining(
+        ['amd64', 'arm64'].map((arch) => ['multiarch-build', 'images', { 'kubernetes.io/arch': arch }, env]),
+      ),
+    )
     expect(names.filter((name) => name.startsWith('configmap/') && name.endsWith('-config'))).toHaveLength(2)
-    for (const row of [/^\| linux\/amd64 \| kubernetes-amd64 \|/m, /^\| linux\/arm64 \| kubernetes-arm64 \|/m]) expect(main.summary).toMatch(row)
-    expect((await stored(farm, given.image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toEqual(expect.arrayContaining(['amd64', 'arm64']))
+    for (const row of [/^\| linux\/amd64 \| kubernetes-amd64 \|/m, /^\| linux\/arm64 \| kubernetes-arm64 \|/m])
+      expect(main.summary).toMatch(row)
+    expect((await stored(farm, given.image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toEqual(
+      expect.arrayContaining(['amd64', 'arm64']),
+    )
     expect([main.outputs['driver'], main.outputs['platforms']]).toEqual(['kubernetes', 'linux/amd64,linux/arm64'])
 
     // A later step of the job builds on it.
-    const later = spawnSync(farm.tools.buildx, ['build', '--platform', 'linux/arm64', '--output', 'type=cacheonly', job.workspace], { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', HOME: job.home, KUBECONFIG: cluster.kubeconfig('builder'), ...main.exported } })
+    const later = spawnSync(
+      farm.tools.buildx,
+      ['build', '--platform', 'linux/arm64', '--output', 'type=cacheonly', job.workspace],
+      {
+        encoding: 'utf8',
+        env: {
+          PATH: process.env['PATH'] ?? '',
+          HOME: job.home,
+          KUBECONFIG: cluster.kubeconfig('builder'),
+          ...main.exported,
+        },
+      },
+    )
     expect(later.status === 0 ? '' : later.stderr).toBe('')
 
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
-    expect(post.log).toMatch(/Removed the builder on kubernetes-amd64\.[^]*Removed the builder on kubernetes-arm64\.|Removed the builder on kubernetes-arm64\.[^]*Removed the builder on kubernetes-amd64\./)
+    expect(post.log).toMatch(
+      /Removed the builder on kubernetes-amd64\.[^]*Removed the builder on kubernetes-arm64\.|Removed the builder on kubernetes-arm64\.[^]*Removed the builder on kubernetes-amd64\./,
+    )
     await expectNothingLeft()
   })
 
@@ -78,10 +156,18 @@ describe('a build', () => {
     const job = open({ files: app(farm) })
     const nodes = `- driver: kubernetes\n  platforms: linux/amd64\n  name: pool\n  driver-opts: |\n    image=${farm.images.buildkit}\n    replicas=2\n- endpoint: ${farm.nodes.arm.endpoint}\n  platforms: linux/arm64\n  driver-opts: |\n    image=${farm.images.buildkit}\n    network=host`
     const variants = '{one: {build-args: {EXTRAS: one}}, two: {build-args: {EXTRAS: two}, tag-suffix: -two}}'
-    const main = await job.main(farmInputs(farm, { nodes, variants, 'driver-opts': '', image: freshImage(farm), tags: 'v1' }))
+    const main = await job.main(
+      farmInputs(farm, { nodes, variants, 'driver-opts': '', image: freshImage(farm), tags: 'v1' }),
+    )
     expect(main.code === 0 ? '' : main.log).toBe('')
-    expect([...main.summary.matchAll(/^\| linux\/amd64 \| (\S+) \|/gm)].map(([, node]) => node).sort()).toEqual(['pool', 'pool-2'])
-    await eventually('the end of the pods, on which nothing is built any more', async () => (await podsOf(job)).length === 0)
+    expect([...main.summary.matchAll(/^\| linux\/amd64 \| (\S+) \|/gm)].map(([, node]) => node).sort()).toEqual([
+      'pool',
+      'pool-2',
+    ])
+    await eventually(
+      'the end of the pods, on which nothing is built any more',
+      async () => (await podsOf(job)).length === 0,
+    )
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
     await expectNothingLeft()
@@ -91,10 +177,25 @@ describe('a build', () => {
 test('a builder that somebody has made in a cluster: its pod is used, and stays', async () => {
   const job = open({ files: app(farm) })
   const buildx = (...args: string[]) => {
-    const { status, stderr } = spawnSync(farm.tools.buildx, args, { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', HOME: job.home, KUBECONFIG: cluster.kubeconfig('builder') } })
+    const { status, stderr } = spawnSync(farm.tools.buildx, args, {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'] ?? '', HOME: job.home, KUBECONFIG: cluster.kubeconfig('builder') },
+    })
     if (status !== 0) throw new Error(`buildx ${args.join(' ')}: ${stderr}`)
   }
-  buildx('create', '--name', 'warm', '--driver', 'kubernetes', '--node', 'warm0', '--driver-opt', `image=${farm.images.buildkit},namespace=builds`, '--platform', 'linux/amd64')
+  buildx(
+    'create',
+    '--name',
+    'warm',
+    '--driver',
+    'kubernetes',
+    '--node',
+    'warm0',
+    '--driver-opt',
+    `image=${farm.images.buildkit},namespace=builds`,
+    '--platform',
+    'linux/amd64',
+  )
   buildx('inspect', '--bootstrap', 'warm')
   const before = await podNames()
   expect(before).toHaveLength(1)
@@ -113,15 +214,84 @@ test('a builder that somebody has made in a cluster: its pod is used, and stays'
 })
 
 describe('what goes wrong', () => {
-  const cases: readonly (readonly [string, (job: Job) => Promise<StepResult>, Parameters<typeof open>[0], string, RegExp])[] = [
-    ['no kubeconfig', async (job) => await job.main(inputs({ platforms: 'linux/amd64' })), { env: { KUBECONFIG: '' } }, 'The cluster of kubernetes-amd64 cannot be reached from this job', /There is no kubeconfig: neither in KUBECONFIG nor in \S+\/\.kube\/config, and the job runs in no pod\./],
-    ['a kubeconfig that is not there', async (job) => await job.main(inputs({ platforms: 'linux/amd64' })), { env: { KUBECONFIG: '/nowhere/config' } }, 'The cluster of kubernetes-amd64 cannot be reached from this job', /\/nowhere\/config does not exist: check KUBECONFIG/],
-    ['a login that has run out', async (job) => await job.main(inputs({ nodes: `linux/amd64 = kubernetes://${config(job, (text) => text.replace(/token-of-\w+/, 'stale'))}`, platforms: '' })), {}, 'The cluster of kubernetes-amd64 and the kubeconfig do not accept each other', /Unauthorized|provide credentials/],
-    ['a server that is not there', async (job) => await job.main(inputs({ nodes: `linux/amd64 = kubernetes://${config(job, (text) => text.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'))}`, platforms: '' })), {}, 'The cluster of kubernetes-amd64 cannot be reached', /connection refused/],
-    ['rights that do not suffice', async (job) => await job.main(inputs({ platforms: 'linux/amd64' })), { user: 'reader' }, 'The account of the kubeconfig may not build on kubernetes-amd64', /`list` of pods and `create` of pods\/exec/],
-    ['a namespace that is not there', async (job) => await job.main(inputs({ platforms: 'linux/amd64', 'driver-opts': 'namespace=elsewhere' })), {}, 'The cluster of kubernetes-amd64 does not take the pod of linux/amd64', /namespaces \\?"elsewhere\\?" not found/],
-    ['an architecture that no machine has', async (job) => await job.main(inputs({ platforms: 'linux/s390x', 'driver-opts': 'timeout=2s' })), {}, 'No BuildKit pod of kubernetes-s390x was ready in time', /expected 1 replicas to be ready, got 0/],
-    ['an image that cannot be pulled', async (job) => await job.main(inputs({ platforms: 'linux/amd64', 'driver-opts': `image=${farm.registry.host}/no/such:image\ntimeout=2s` })), {}, 'No BuildKit pod of kubernetes-amd64 was ready in time', /the image cannot be pulled/],
+  const cases: readonly (readonly [
+    string,
+    (job: Job) => Promise<StepResult>,
+    Parameters<typeof open>[0],
+    string,
+    RegExp,
+  ])[] = [
+    [
+      'no kubeconfig',
+      async (job) => await job.main(inputs({ platforms: 'linux/amd64' })),
+      { env: { KUBECONFIG: '' } },
+      'The cluster of kubernetes-amd64 cannot be reached from this job',
+      /There is no kubeconfig: neither in KUBECONFIG nor in \S+\/\.kube\/config, and the job runs in no pod\./,
+    ],
+    [
+      'a kubeconfig that is not there',
+      async (job) => await job.main(inputs({ platforms: 'linux/amd64' })),
+      { env: { KUBECONFIG: '/nowhere/config' } },
+      'The cluster of kubernetes-amd64 cannot be reached from this job',
+      /\/nowhere\/config does not exist: check KUBECONFIG/,
+    ],
+    [
+      'a login that has run out',
+      async (job) =>
+        await job.main(
+          inputs({
+            nodes: `linux/amd64 = kubernetes://${config(job, (text) => text.replace(/token-of-\w+/, 'stale'))}`,
+            platforms: '',
+          }),
+        ),
+      {},
+      'The cluster of kubernetes-amd64 and the kubeconfig do not accept each other',
+      /Unauthorized|provide credentials/,
+    ],
+    [
+      'a server that is not there',
+      async (job) =>
+        await job.main(
+          inputs({
+            nodes: `linux/amd64 = kubernetes://${config(job, (text) => text.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'))}`,
+            platforms: '',
+          }),
+        ),
+      {},
+      'The cluster of kubernetes-amd64 cannot be reached',
+      /connection refused/,
+    ],
+    [
+      'rights that do not suffice',
+      async (job) => await job.main(inputs({ platforms: 'linux/amd64' })),
+      { user: 'reader' },
+      'The account of the kubeconfig may not build on kubernetes-amd64',
+      /`list` of pods and `create` of pods\/exec/,
+    ],
+    [
+      'a namespace that is not there',
+      async (job) => await job.main(inputs({ platforms: 'linux/amd64', 'driver-opts': 'namespace=elsewhere' })),
+      {},
+      'The cluster of kubernetes-amd64 does not take the pod of linux/amd64',
+      /namespaces \\?"elsewhere\\?" not found/,
+    ],
+    [
+      'an architecture that no machine has',
+      async (job) => await job.main(inputs({ platforms: 'linux/s390x', 'driver-opts': 'timeout=2s' })),
+      {},
+      'No BuildKit pod of kubernetes-s390x was ready in time',
+      /expected 1 replicas to be ready, got 0/,
+    ],
+    [
+      'an image that cannot be pulled',
+      async (job) =>
+        await job.main(
+          inputs({ platforms: 'linux/amd64', 'driver-opts': `image=${farm.registry.host}/no/such:image\ntimeout=2s` }),
+        ),
+      {},
+      'No BuildKit pod of kubernetes-amd64 was ready in time',
+      /the image cannot be pulled/,
+    ],
   ]
 
   function config(job: Job, change: (text: string) => string): string {
@@ -138,7 +308,12 @@ describe('what goes wrong', () => {
       const post = await job.post()
       // Whom the cluster does not let in cannot say whether anything is there.
       const warnings = /accept each other|be reached$|may not build/.test(headline) ? [] : post.warnings
-      return { name, told: [main.code, main.errors, post.code, warnings], expected: [1, [headline], 0, []], words: words.test(main.log) ? '' : main.log }
+      return {
+        name,
+        told: [main.code, main.errors, post.code, warnings],
+        expected: [1, [headline], 0, []],
+        words: words.test(main.log) ? '' : main.log,
+      }
     })
     for (const { name, told, expected, words } of outcomes) expect([name, told, words]).toEqual([name, expected, ''])
     await expectNothingLeft()
@@ -147,7 +322,16 @@ describe('what goes wrong', () => {
   test('a pod that dies in mid-build: what it should have built moves on', async () => {
     const job = open({ files: app(farm, ['RUN echo talking; sleep 4']) })
     const nodes = `linux/amd64 = kubernetes://\nlinux/amd64 = ${farm.nodes.arm.endpoint}`
-    const running = job.start(farmInputs(farm, { nodes, 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`, image: freshImage(farm), tags: 'v1', fallback: 'node', variants: '{one: {}, two: {}}' }))
+    const running = job.start(
+      farmInputs(farm, {
+        nodes,
+        'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`,
+        image: freshImage(farm),
+        tags: 'v1',
+        fallback: 'node',
+        variants: '{one: {}, two: {}}',
+      }),
+    )
     // Of two targets of a platform each of its nodes gets one.
     await running.says(/\] talking[^]*\] talking/)
     await farm.nodes.amd.exec(`docker kill $(docker ps --quiet --filter name=${job.runId})`)
@@ -188,7 +372,14 @@ describe('what goes wrong', () => {
       expect(left).toHaveLength(4)
 
       const path = `${await ensureKubectl()}:${farm.tools.bin}:${process.env['PATH'] ?? ''}`
-      for (const [user, words, rest] of [['builder', 'Left for the next run on kubernetes-amd64: the account of the kubeconfig may not `list` deployments, so nothing was looked for', left], ['reaper', 'Removed from kubernetes-amd64 what runs that are over had left there: ', []]] as const) {
+      for (const [user, words, rest] of [
+        [
+          'builder',
+          'Left for the next run on kubernetes-amd64: the account of the kubeconfig may not `list` deployments, so nothing was looked for',
+          left,
+        ],
+        ['reaper', 'Removed from kubernetes-amd64 what runs that are over had left there: ', []],
+      ] as const) {
         // Whoever builds waits a moment for the reaper, no more.
         const next = open({ user, files: app(farm, ['RUN sleep 8']), env: { ...env, PATH: path } })
         const main = await next.main(inputs({ platforms: 'linux/amd64', 'github-token': 'a-token' }))

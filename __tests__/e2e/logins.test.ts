@@ -16,7 +16,10 @@ const basic = () => Buffer.from(`${farm.privateRegistry.username}:${farm.private
 const auths = (auth: string) => JSON.stringify({ auths: { [farm.privateRegistry.host]: { auth } } })
 
 function open(env: Readonly<Record<string, string>>, lines: readonly string[] = []): Job {
-  const job = farmJob(farm, { files: { Dockerfile: [`FROM ${farm.images.privateBase}`, 'RUN uname -m > /arch', ...lines, ''].join('\n') }, env })
+  const job = farmJob(farm, {
+    files: { Dockerfile: [`FROM ${farm.images.privateBase}`, 'RUN uname -m > /arch', ...lines, ''].join('\n') },
+    env,
+  })
   jobs.push(job)
   return job
 }
@@ -24,32 +27,72 @@ function open(env: Readonly<Record<string, string>>, lines: readonly string[] = 
 describe('a login that the job has', () => {
   const wrong = Buffer.from('nobody:nothing').toString('base64')
   // The forge's own registry, as far as the names tell.
-  const own = () => ({ GITHUB_SERVER_URL: `http://${farm.privateRegistry.host}`, GITHUB_API_URL: 'http://127.0.0.1:9/api/v1', GITHUB_ACTOR: farm.privateRegistry.username })
+  const own = () => ({
+    GITHUB_SERVER_URL: `http://${farm.privateRegistry.host}`,
+    GITHUB_API_URL: 'http://127.0.0.1:9/api/v1',
+    GITHUB_ACTOR: farm.privateRegistry.username,
+  })
 
   test.each<[string, string, () => Readonly<Record<string, string>>]>([
     ['in its configuration', 'file', () => ({})],
     ['in DOCKER_AUTH_CONFIG, which is over the file', 'variable', () => ({})],
-    ['is used rather than the token, which nobody gave for that', 'file', () => ({ 'github-token': 'a-token-that-may-not' })],
-    ['is left alone where it is out of date, and the token is not', 'wrong', () => ({ 'github-token': farm.privateRegistry.password })],
-    ['is the one of the image, with a scope', 'wrong', () => ({ 'registry-auth': `- { registry: '${farm.privateRegistry.host}', username: ${farm.privateRegistry.username}, password: ${farm.privateRegistry.password} }\n- { registry: '${farm.privateRegistry.host}', username: nobody, password: nothing, scope: acme/other }` })],
-    ['gives way to what the step says, with the registry named', 'wrong', () => ({ registry: `http://${farm.privateRegistry.host}`, username: farm.privateRegistry.username, password: farm.privateRegistry.password, 'github-token': 'a-token-that-may-not' })],
+    [
+      'is used rather than the token, which nobody gave for that',
+      'file',
+      () => ({ 'github-token': 'a-token-that-may-not' }),
+    ],
+    [
+      'is left alone where it is out of date, and the token is not',
+      'wrong',
+      () => ({ 'github-token': farm.privateRegistry.password }),
+    ],
+    [
+      'is the one of the image, with a scope',
+      'wrong',
+      () => ({
+        'registry-auth': `- { registry: '${farm.privateRegistry.host}', username: ${farm.privateRegistry.username}, password: ${farm.privateRegistry.password} }\n- { registry: '${farm.privateRegistry.host}', username: nobody, password: nothing, scope: acme/other }`,
+      }),
+    ],
+    [
+      'gives way to what the step says, with the registry named',
+      'wrong',
+      () => ({
+        registry: `http://${farm.privateRegistry.host}`,
+        username: farm.privateRegistry.username,
+        password: farm.privateRegistry.password,
+        'github-token': 'a-token-that-may-not',
+      }),
+    ],
   ])('%s', async (_, where, given) => {
     const job = open({ ...own(), ...(where === 'variable' && { DOCKER_AUTH_CONFIG: auths(basic()) }) })
     const [settings, text] = [join(job.home, '.docker'), auths(where === 'file' ? basic() : wrong)]
     mkdirSync(settings)
     writeFileSync(join(settings, 'config.json'), text)
     const path = `acme/login-${job.runId}`
-    const main = await job.main(oneNode(farm, { image: `${farm.privateRegistry.host}/${path}`, cache: 'off', 'packages-api': 'oci', ...given() }))
+    const main = await job.main(
+      oneNode(farm, { image: `${farm.privateRegistry.host}/${path}`, cache: 'off', 'packages-api': 'oci', ...given() }),
+    )
     expect(main.code === 0 ? '' : main.log).toBe('')
     expect(await farm.privateRegistry.manifest(path, 'main')).toBeDefined()
     expect(await job.post()).toMatchObject({ code: 0, warnings: [] })
     expect(await leftovers(farm, job)).toEqual([`file ${settings}`])
-    expect([readdirSync(settings), readFileSync(join(settings, 'config.json'), 'utf8')]).toEqual([['config.json'], text])
+    expect([readdirSync(settings), readFileSync(join(settings, 'config.json'), 'utf8')]).toEqual([
+      ['config.json'],
+      text,
+    ])
   })
 })
 
 test('variables of an engine that is not ours to use lead nobody astray', async () => {
-  const job = farmJob(farm, { env: { DOCKER_HOST: 'tcp://docker.invalid:2376', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: '/nowhere', DOCKER_CONTEXT: 'elsewhere', DOCKER_CUSTOM_HEADERS: 'x' } })
+  const job = farmJob(farm, {
+    env: {
+      DOCKER_HOST: 'tcp://docker.invalid:2376',
+      DOCKER_TLS_VERIFY: '1',
+      DOCKER_CERT_PATH: '/nowhere',
+      DOCKER_CONTEXT: 'elsewhere',
+      DOCKER_CUSTOM_HEADERS: 'x',
+    },
+  })
   jobs.push(job)
   const image = freshImage(farm)
   const main = await job.main(farmInputs(farm, { image, cache: 'off' }))
@@ -60,21 +103,42 @@ test('variables of an engine that is not ours to use lead nobody astray', async 
 
 describe('a run for a fork, as far as it gets', () => {
   test('nothing is pushed: no password is no login, an empty secret none, and the Dockerfile’s warnings are told', async () => {
-    const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN --mount=type=secret,id=key test ! -e /run/secrets/key\nCMD echo hello\n` } })
+    const job = farmJob(farm, {
+      files: {
+        Dockerfile: `FROM ${farm.images.base}\nRUN --mount=type=secret,id=key test ! -e /run/secrets/key\nCMD echo hello\n`,
+      },
+    })
     jobs.push(job)
     const image = freshImage(farm)
-    const inputs = farmInputs(farm, { image, username: 'somebody', password: '', secrets: 'key=', push: '', outputs: 'type=image,push=false', cache: 'off' })
+    const inputs = farmInputs(farm, {
+      image,
+      username: 'somebody',
+      password: '',
+      secrets: 'key=',
+      push: '',
+      outputs: 'type=image,push=false',
+      cache: 'off',
+    })
     const main = await job.main(inputs)
     expect(main.code === 0 ? '' : main.log).toBe('')
     expect(await stored(farm, image, 'main')).toBeUndefined()
-    expect(main.warnings).toEqual(expect.arrayContaining([
-      'The login is not used, since its `password` is empty; nothing is pushed.',
-      expect.stringMatching(/^The build gets no secret `key`, since its value is empty/),
-    ]))
-    expect(main.raw.match(/^::warning title=JSONArgsRecommended,file=Dockerfile,line=3::JSON arguments recommended .*%0AMore: https:\/\/docs\.docker\.com\/go\/dockerfile\/rule\/json-args-recommended\/$/gm)).toHaveLength(1)
+    expect(main.warnings).toEqual(
+      expect.arrayContaining([
+        'The login is not used, since its `password` is empty; nothing is pushed.',
+        expect.stringMatching(/^The build gets no secret `key`, since its value is empty/),
+      ]),
+    )
+    expect(
+      main.raw.match(
+        /^::warning title=JSONArgsRecommended,file=Dockerfile,line=3::JSON arguments recommended .*%0AMore: https:\/\/docs\.docker\.com\/go\/dockerfile\/rule\/json-args-recommended\/$/gm,
+      ),
+    ).toHaveLength(1)
     await job.post()
 
-    const quiet = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nCMD echo hello\n` }, env: { DOCKER_BUILD_CHECKS_ANNOTATIONS: 'false' } })
+    const quiet = farmJob(farm, {
+      files: { Dockerfile: `FROM ${farm.images.base}\nCMD echo hello\n` },
+      env: { DOCKER_BUILD_CHECKS_ANNOTATIONS: 'false' },
+    })
     jobs.push(quiet)
     expect((await quiet.main(oneNode(farm, { image, push: 'false', cache: 'off' }))).warnings).toEqual([])
     await quiet.post()

@@ -30,7 +30,9 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
   })
 
   test('moves the tags of the event, all to one index', async () => {
-    const digests = await Promise.all(['1.2.3', '1.2', 'latest'].map(async (tag) => (await stored(farm, image, tag))?.digest))
+    const digests = await Promise.all(
+      ['1.2.3', '1.2', 'latest'].map(async (tag) => (await stored(farm, image, tag))?.digest),
+    )
     expect(new Set(digests)).toEqual(new Set([main.outputs['digest']]))
     expect(main.outputs['tags']?.split('\n')).toEqual([`${image}:1.2.3`, `${image}:1.2`, `${image}:latest`])
     expect(main.outputs['image']).toBe(`${image}@${main.outputs['digest'] ?? ''}`)
@@ -40,11 +42,20 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     const index = await stored(farm, image, 'latest')
     const platforms = index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`)
     expect(platforms).toEqual(['linux/amd64', 'unknown/unknown', 'linux/arm64', 'unknown/unknown'])
-    expect(JSON.parse(main.outputs['digests'] ?? '')).toEqual({ 'linux/amd64': index?.manifests[0]?.digest, 'linux/arm64': index?.manifests[2]?.digest })
+    expect(JSON.parse(main.outputs['digests'] ?? '')).toEqual({
+      'linux/amd64': index?.manifests[0]?.digest,
+      'linux/arm64': index?.manifests[2]?.digest,
+    })
   })
 
   test('keeps one cache a platform', async () => {
-    expect(await storedTags(farm, image)).toEqual(['1.2', '1.2.3', 'buildcache-linux-amd64', 'buildcache-linux-arm64', 'latest'])
+    expect(await storedTags(farm, image)).toEqual([
+      '1.2',
+      '1.2.3',
+      'buildcache-linux-amd64',
+      'buildcache-linux-arm64',
+      'latest',
+    ])
   })
 
   test('opens one SSH connection a node, post included', () => expect(connections).toEqual([1, 1]))

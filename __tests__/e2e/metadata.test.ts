@@ -3,14 +3,34 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, imageConfig, leftovers, oneNode, stored, storedTags, type Farm, type StoredIndex } from './world.ts'
+import {
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  imageConfig,
+  leftovers,
+  oneNode,
+  stored,
+  storedTags,
+  type Farm,
+  type StoredIndex,
+} from './world.ts'
 
-// One release on two nodes, told by rules as for docker/metadata-action, and what the registry then holds at every level.
+// One release on two nodes, told by rules as for docker/metadata-action, and what the registry then holds at every
+// level.
 const sha = '0123456789abcdef0123456789abcdef01234567'
 const payload = {
   base_ref: 'refs/heads/main',
   head_commit: { id: sha, timestamp: '2020-01-10T09:30:00+09:00' },
-  repository: { name: 'Hello-World', description: 'My "first", repo', html_url: 'https://github.com/octocat/Hello-World', default_branch: 'main', private: false, license: { spdx_id: 'MIT' } },
+  repository: {
+    name: 'Hello-World',
+    description: 'My "first", repo',
+    html_url: 'https://github.com/octocat/Hello-World',
+    default_branch: 'main',
+    private: false,
+    license: { spdx_id: 'MIT' },
+  },
 }
 const oci = (name: string): string => `org.opencontainers.image.${name}`
 const said = {
@@ -23,7 +43,7 @@ const said = {
   [oci('version')]: '1.2.3-x',
 }
 const inputs = {
-  tags: 'type=semver,pattern={{version}}\ntype=semver,pattern={{major}}.{{minor}}\ntype=sha,suffix=\ntype=raw,value=from-{{base_ref}}-{{commit_date \'YYYYMMDD\'}},enable={{is_not_default_branch}}\ntype=edge\nplain',
+  tags: "type=semver,pattern={{version}}\ntype=semver,pattern={{major}}.{{minor}}\ntype=sha,suffix=\ntype=raw,value=from-{{base_ref}}-{{commit_date 'YYYYMMDD'}},enable={{is_not_default_branch}}\ntype=edge\nplain",
   flavor: 'suffix=-x,onlatest=true',
   labels: `${oci('title')}=Mine\nmaintainer=$\{me} {{sha}}`,
   annotations: [
@@ -47,9 +67,18 @@ let post: StepResult
 let index: StoredIndex | undefined
 let plain: { readonly main: StepResult; readonly index: StoredIndex | undefined }
 
-async function play(given: (farm: Farm, more: Readonly<Record<string, string>>) => Record<string, string>, more: Readonly<Record<string, string>>): Promise<{ job: Job; main: StepResult; post: StepResult }> {
-  const files = { Dockerfile: `FROM ${farm.images.base}\nARG DOCKER_METADATA_OUTPUT_VERSION\nRUN echo "version $DOCKER_METADATA_OUTPUT_VERSION"\nLABEL ${oci('title')}="of the Dockerfile" own=kept\n` }
-  const job = farmJob(farm, { ref: 'refs/tags/v1.2.3', files, env: { GITHUB_EVENT_PATH: join(dir, 'event.json'), GITHUB_SHA: sha, DOCKER_METADATA_SET_OUTPUT_ENV: 'true' } })
+async function play(
+  given: (farm: Farm, more: Readonly<Record<string, string>>) => Record<string, string>,
+  more: Readonly<Record<string, string>>,
+): Promise<{ job: Job; main: StepResult; post: StepResult }> {
+  const files = {
+    Dockerfile: `FROM ${farm.images.base}\nARG DOCKER_METADATA_OUTPUT_VERSION\nRUN echo "version $DOCKER_METADATA_OUTPUT_VERSION"\nLABEL ${oci('title')}="of the Dockerfile" own=kept\n`,
+  }
+  const job = farmJob(farm, {
+    ref: 'refs/tags/v1.2.3',
+    files,
+    env: { GITHUB_EVENT_PATH: join(dir, 'event.json'), GITHUB_SHA: sha, DOCKER_METADATA_SET_OUTPUT_ENV: 'true' },
+  })
   jobs.push(job)
   const result = await job.main(given(farm, { ...inputs, ...more }))
   return { job, main: result, post: await job.post() }
@@ -61,7 +90,14 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'event.json'), JSON.stringify(payload))
   image = freshImage(farm)
   const bare = freshImage(farm)
-  const [both, one] = await Promise.all([play(farmInputs, { image }), play(oneNode, { image: bare, provenance: 'false', annotations: 'manifest-descriptor:descriptor=here\nindex:only=index' })])
+  const [both, one] = await Promise.all([
+    play(farmInputs, { image }),
+    play(oneNode, {
+      image: bare,
+      provenance: 'false',
+      annotations: 'manifest-descriptor:descriptor=here\nindex:only=index',
+    }),
+  ])
   ;({ main, post } = both)
   index = await stored(farm, image, '1.2.3-x')
   plain = { main: one.main, index: await stored(farm, bare, '1.2.3-x') }
@@ -73,7 +109,13 @@ afterAll(() => {
 
 describe('tags, labels and annotations by rules', () => {
   test('the runs succeed and leave nothing behind', async () => {
-    expect([main.code, post.code, plain.main.code, main.log, plain.main.log]).toEqual([0, 0, 0, main.log, plain.main.log])
+    expect([main.code, post.code, plain.main.code, main.log, plain.main.log]).toEqual([
+      0,
+      0,
+      0,
+      main.log,
+      plain.main.log,
+    ])
     expect(await Promise.all(jobs.map((job) => leftovers(farm, job)))).toEqual([[], []])
   })
 
@@ -85,7 +127,8 @@ describe('tags, labels and annotations by rules', () => {
 
   test('the labels: the author’s over the event’s over the Dockerfile’s, on both platforms', async () => {
     const labels = { ...said, [oci('title')]: 'Mine', maintainer: '${me} 0123456', own: 'kept' }
-    for (const platform of ['linux/amd64', 'linux/arm64']) expect(await imageConfig(farm, image, '1.2.3-x', platform)).toMatchObject({ config: { Labels: labels } })
+    for (const platform of ['linux/amd64', 'linux/arm64'])
+      expect(await imageConfig(farm, image, '1.2.3-x', platform)).toMatchObject({ config: { Labels: labels } })
   })
 
   test('the index has its annotations, and no others', () => {
@@ -95,7 +138,12 @@ describe('tags, labels and annotations by rules', () => {
   test('each manifest has its own', async () => {
     const path = image.slice(image.indexOf('/') + 1)
     const manifests = index?.manifests.filter(({ platform }) => platform.os === 'linux') ?? []
-    const annotations = await Promise.all(manifests.map(async ({ platform, digest }) => [platform.architecture, (await farm.registry.manifest(path, digest))?.json['annotations']] as const))
+    const annotations = await Promise.all(
+      manifests.map(
+        async ({ platform, digest }) =>
+          [platform.architecture, (await farm.registry.manifest(path, digest))?.json['annotations']] as const,
+      ),
+    )
     expect(Object.fromEntries(annotations)).toEqual({
       amd64: { ...said, [oci('title')]: 'All manifests', both: 'yes' },
       arm64: { ...said, [oci('title')]: 'Arm', both: 'yes' },
@@ -103,21 +151,41 @@ describe('tags, labels and annotations by rules', () => {
   })
 
   test('each descriptor has its own, and attestations keep theirs', () => {
-    const annotations = index?.manifests.map(({ platform, annotations: own }) => [platform.architecture, own?.['descriptor'], own?.['vnd.docker.reference.type']])
-    expect(annotations).toEqual([['amd64', 'amd', undefined], ['unknown', undefined, 'attestation-manifest'], ['arm64', 'all', undefined], ['unknown', undefined, 'attestation-manifest']])
+    const annotations = index?.manifests.map(({ platform, annotations: own }) => [
+      platform.architecture,
+      own?.['descriptor'],
+      own?.['vnd.docker.reference.type'],
+    ])
+    expect(annotations).toEqual([
+      ['amd64', 'amd', undefined],
+      ['unknown', undefined, 'attestation-manifest'],
+      ['arm64', 'all', undefined],
+      ['unknown', undefined, 'attestation-manifest'],
+    ])
   })
 
   test('the descriptor of the index is told in the metadata', () => {
-    expect(JSON.parse(main.outputs['metadata'] ?? '')).toMatchObject({ 'containerimage.descriptor': { digest: index?.digest, annotations: { told: 'in metadata' } } })
+    expect(JSON.parse(main.outputs['metadata'] ?? '')).toMatchObject({
+      'containerimage.descriptor': { digest: index?.digest, annotations: { told: 'in metadata' } },
+    })
   })
 
   test('the outputs tell it all', () => {
     expect(main.outputs['version']).toBe('1.2.3-x')
     expect(main.outputs['labels']?.split('\n')).toContain(`${oci('created')}=2020-01-10T00:30:00.000Z`)
-    expect(main.outputs['annotations']?.split('\n')).toEqual(expect.arrayContaining([`manifest[linux/arm64]:${oci('title')}=Arm`, 'index:both=yes']))
-    expect(JSON.parse(main.outputs['json'] ?? '')).toMatchObject({ tags: main.outputs['tags']?.split('\n'), labels: { ...said, [oci('title')]: 'Mine' } })
+    expect(main.outputs['annotations']?.split('\n')).toEqual(
+      expect.arrayContaining([`manifest[linux/arm64]:${oci('title')}=Arm`, 'index:both=yes']),
+    )
+    expect(JSON.parse(main.outputs['json'] ?? '')).toMatchObject({
+      tags: main.outputs['tags']?.split('\n'),
+      labels: { ...said, [oci('title')]: 'Mine' },
+    })
     expect(main.log).toContain('version 1.2.3-x')
-    expect(main.exported).toMatchObject({ DOCKER_METADATA_OUTPUT_VERSION: '1.2.3-x', DOCKER_METADATA_OUTPUT_TAGS: main.outputs['tags'], DOCKER_METADATA_OUTPUT_JSON: main.outputs['json'] })
+    expect(main.exported).toMatchObject({
+      DOCKER_METADATA_OUTPUT_VERSION: '1.2.3-x',
+      DOCKER_METADATA_OUTPUT_TAGS: main.outputs['tags'],
+      DOCKER_METADATA_OUTPUT_JSON: main.outputs['json'],
+    })
   })
 
   test('without attestations, where each platform pushes a bare manifest, it is the same', () => {

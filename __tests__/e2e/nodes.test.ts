@@ -2,7 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { join } from 'node:path'
 import { tryRun } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
-import { app, farmInputs, farmJob, freshImage, leftovers, oneNode, attachFarm, eventually, stored, type Farm } from './world.ts'
+import {
+  app,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNode,
+  attachFarm,
+  eventually,
+  stored,
+  type Farm,
+} from './world.ts'
 
 let farm: Farm
 const jobs: Job[] = []
@@ -23,7 +34,9 @@ function open(): Job {
 async function expectBuilt(image: string, main: StepResult): Promise<void> {
   expect([main.code, main.log]).toEqual([0, main.log])
   const index = await stored(farm, image, 'main')
-  const platforms = index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`).filter((platform) => platform !== 'unknown/unknown')
+  const platforms = index?.manifests
+    .map(({ platform }) => `${platform.os}/${platform.architecture}`)
+    .filter((platform) => platform !== 'unknown/unknown')
   expect([index?.digest, platforms]).toEqual([main.outputs['digest'], ['linux/amd64', 'linux/arm64']])
 }
 
@@ -34,11 +47,27 @@ async function expectNothingLeft(): Promise<void> {
 describe('endpoints', () => {
   const { amd, arm, image } = { amd: () => farm.nodes.amd, arm: () => farm.nodes.arm, image: () => freshImage(farm) }
   const cases: readonly (readonly [string, () => string, readonly RegExp[]])[] = [
-    ['the local engine and one behind SSH', () => `linux/amd64 = local\nlinux/arm64 = ${arm().endpoint}`, [/^local: Docker [\d.]+\S*, linux\/amd64/m]],
-    ['user@host:port, another user', () => `linux/amd64 = dev@${amd().host}:22\nlinux/arm64 = ci@${arm().host}`, [/^10[\d.]+: Docker/m]],
-    ['a buildkitd behind SSH beside an engine', () => `linux/amd64 = ${amd().endpoint}\nlinux/arm64 = ${arm().buildkitdEndpoint}`, [/^10[\d.]+: Docker/m, /^10[\d.]+: buildkitd, .*ready in \d+ ms, builds linux\/arm64$/m]],
+    [
+      'the local engine and one behind SSH',
+      () => `linux/amd64 = local\nlinux/arm64 = ${arm().endpoint}`,
+      [/^local: Docker [\d.]+\S*, linux\/amd64/m],
+    ],
+    [
+      'user@host:port, another user',
+      () => `linux/amd64 = dev@${amd().host}:22\nlinux/arm64 = ci@${arm().host}`,
+      [/^10[\d.]+: Docker/m],
+    ],
+    [
+      'a buildkitd behind SSH beside an engine',
+      () => `linux/amd64 = ${amd().endpoint}\nlinux/arm64 = ${arm().buildkitdEndpoint}`,
+      [/^10[\d.]+: Docker/m, /^10[\d.]+: buildkitd, .*ready in \d+ ms, builds linux\/arm64$/m],
+    ],
     // The machine's buildkitd listens in a directory shared with this host, too.
-    ['a buildkitd here beside an engine here', () => `linux/amd64 = local\nlinux/arm64 = unix://${join(farm.dir, 'arm/share/buildkitd.sock')}`, [/^buildkitd: buildkitd, ready/m]],
+    [
+      'a buildkitd here beside an engine here',
+      () => `linux/amd64 = local\nlinux/arm64 = unix://${join(farm.dir, 'arm/share/buildkitd.sock')}`,
+      [/^buildkitd: buildkitd, ready/m],
+    ],
   ]
 
   test('each kind builds, beside another', async () => {
@@ -51,7 +80,8 @@ describe('endpoints', () => {
     )
     for (const { name, lines, repository, main, post } of outcomes) {
       await expectBuilt(repository, main)
-      for (const line of lines) expect({ name, log: main.log }).toEqual({ name, log: expect.stringMatching(line) as unknown })
+      for (const line of lines)
+        expect({ name, log: main.log }).toEqual({ name, log: expect.stringMatching(line) as unknown })
       expect([post.code, post.warnings]).toEqual([0, []])
     }
     await expectNothingLeft()
@@ -59,10 +89,22 @@ describe('endpoints', () => {
 
   test('a socket where no buildkitd listens', async () => {
     const job = open()
-    const main = await job.main(farmInputs(farm, { image: image(), 'driver-opts': '', nodes: `linux/arm64 = ssh://ci@${arm().host}/run/nobody.sock` }))
+    const main = await job.main(
+      farmInputs(farm, {
+        image: image(),
+        'driver-opts': '',
+        nodes: `linux/arm64 = ssh://ci@${arm().host}/run/nobody.sock`,
+      }),
+    )
     const post = await job.post()
-    expect([main.code, main.errors, post.code]).toEqual([1, [`No buildkitd answers at ci@${arm().host}/run/nobody.sock`], 0])
-    expect(main.log).toContain('Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).')
+    expect([main.code, main.errors, post.code]).toEqual([
+      1,
+      [`No buildkitd answers at ci@${arm().host}/run/nobody.sock`],
+      0,
+    ])
+    expect(main.log).toContain(
+      'Check that it runs, that its socket is there, and that the user may use it (`buildkitd --group`).',
+    )
     await expectNothingLeft()
   })
 })
@@ -75,8 +117,24 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
   beforeAll(async () => {
     const { amd, arm } = farm.nodes
     job = open()
-    const nodes = [`- endpoint: ${amd.endpoint}`, '  name: first', '  platforms: linux/amd64', '  driver-opts: env.WHICH=first', `- endpoint: ${arm.endpoint}`, '  platforms: linux/arm64', '  buildkitd-flags: --debug'].join('\n')
-    main = await job.main(farmInputs(farm, { image: freshImage(farm), nodes, 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\nenv.WHICH=every`, 'buildkitd-config-inline': config, use: 'true' }))
+    const nodes = [
+      `- endpoint: ${amd.endpoint}`,
+      '  name: first',
+      '  platforms: linux/amd64',
+      '  driver-opts: env.WHICH=first',
+      `- endpoint: ${arm.endpoint}`,
+      '  platforms: linux/arm64',
+      '  buildkitd-flags: --debug',
+    ].join('\n')
+    main = await job.main(
+      farmInputs(farm, {
+        image: freshImage(farm),
+        nodes,
+        'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\nenv.WHICH=every`,
+        'buildkitd-config-inline': config,
+        use: 'true',
+      }),
+    )
   })
 
   test('the names and options of the list count', async () => {
@@ -86,7 +144,9 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
       [farm.nodes.amd, farm.nodes.arm].map(async (node) => {
         const [container, ...more] = await node.containers()
         expect([container?.state, more]).toEqual(['running', []])
-        const { stdout } = await node.exec(`docker inspect ${container?.name ?? ''} && docker exec ${container?.name ?? ''} cat /etc/buildkit/buildkitd.toml`)
+        const { stdout } = await node.exec(
+          `docker inspect ${container?.name ?? ''} && docker exec ${container?.name ?? ''} cat /etc/buildkit/buildkitd.toml`,
+        )
         return stdout
       }),
     )
@@ -102,15 +162,25 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
   test('the builder serves later steps of the job, over the connections that are there', async () => {
     const { name = '', driver, platforms, nodes = '[]' } = main.outputs
     expect([main.outputs['builder'], driver, platforms]).toEqual([name, 'docker-container', 'linux/amd64,linux/arm64'])
-    expect(JSON.parse(nodes)).toMatchObject([{ name: 'first', platforms: 'linux/amd64' }, { endpoint: farm.nodes.arm.endpoint, driver: 'docker-container' }])
+    expect(JSON.parse(nodes)).toMatchObject([
+      { name: 'first', platforms: 'linux/amd64' },
+      { endpoint: farm.nodes.arm.endpoint, driver: 'docker-container' },
+    ])
     expect(main.exported).toMatchObject({ BUILDX_BUILDER: name, BUILDX_CONFIG: main.outputs['buildx-config'] })
     // As the runner has them for a later step; its logins are its own.
     const env = { ...process.env, HOME: job.home, ...main.exported, DOCKER_CONFIG: join(job.workspace, 'none') }
     await farm.nodes.amd.resetCounters()
     const inspected = await tryRun(farm.tools.buildx, ['inspect'], { env })
-    expect([inspected.code, inspected.stdout.match(/^Status: .*$/gm)]).toEqual([0, [expect.stringMatching(/running$/), expect.stringMatching(/running$/)]])
+    expect([inspected.code, inspected.stdout.match(/^Status: .*$/gm)]).toEqual([
+      0,
+      [expect.stringMatching(/running$/), expect.stringMatching(/running$/)],
+    ])
     const image = freshImage(farm)
-    const built = await tryRun(farm.tools.buildx, ['build', '--platform', 'linux/amd64,linux/arm64', '--push', '--tag', `${image}:later`, job.workspace], { env })
+    const built = await tryRun(
+      farm.tools.buildx,
+      ['build', '--platform', 'linux/amd64,linux/arm64', '--push', '--tag', `${image}:later`, job.workspace],
+      { env },
+    )
     expect([built.code, built.stderr]).toEqual([0, built.stderr])
     expect((await stored(farm, image, 'later'))?.manifests.length).toBeGreaterThan(1)
     expect(await farm.nodes.amd.sshConnections()).toBe(0)
@@ -128,7 +198,12 @@ describe('a server that forbids forwarding', () => {
     const { amd, arm } = farm.nodes
     await Promise.all([amd.resetCounters(), arm.resetCounters()])
     const [job, image] = [open(), freshImage(farm)]
-    const main = await job.main(farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.forbid.endpoint}\nlinux/arm64 = ${arm.forbid.endpoint}${arm.buildkitdSocket}` }))
+    const main = await job.main(
+      farmInputs(farm, {
+        image,
+        nodes: `linux/amd64 = ${amd.forbid.endpoint}\nlinux/arm64 = ${arm.forbid.endpoint}${arm.buildkitdSocket}`,
+      }),
+    )
     const post = await job.post()
     await expectBuilt(image, main)
     expect([await amd.sshConnections(), await arm.sshConnections(), post.code, post.warnings]).toEqual([1, 1, 0, []])
@@ -143,7 +218,13 @@ describe('without `use`', () => {
     const main = await job.main(oneNode(farm, { image: freshImage(farm) }))
     expect(main.code === 0 ? '' : main.log).toBe('')
     await eventually('the end of the daemon', async () => (await amd.containers()).length === 0)
-    const env = { ...process.env, HOME: job.home, BUILDX_BUILDER: main.outputs['name'], BUILDX_CONFIG: main.outputs['buildx-config'], DOCKER_CONFIG: join(job.workspace, 'none') }
+    const env = {
+      ...process.env,
+      HOME: job.home,
+      BUILDX_BUILDER: main.outputs['name'],
+      BUILDX_CONFIG: main.outputs['buildx-config'],
+      DOCKER_CONFIG: join(job.workspace, 'none'),
+    }
     const built = await tryRun(farm.tools.buildx, ['build', '--output', 'type=cacheonly', job.workspace], { env })
     expect([built.code, built.stderr]).toEqual([0, built.stderr])
     expect((await amd.containers()).map(({ state }) => state)).toEqual(['running'])
@@ -158,7 +239,9 @@ describe('one node twice', () => {
     const { amd } = farm.nodes
     await amd.resetCounters()
     const [job, image] = [open(), freshImage(farm)]
-    const main = await job.main(oneNode(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}`, use: 'true' }))
+    const main = await job.main(
+      oneNode(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}`, use: 'true' }),
+    )
     const containers = await amd.containers()
     const post = await job.post()
     await expectBuilt(image, main)

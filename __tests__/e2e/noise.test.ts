@@ -12,7 +12,18 @@ let lines: readonly string[]
 let peak = 0
 
 const total = 100_000
-const commands = ['::error::boo', '::error file=a.ts,line=1::boo', '::set-output name=digest::stolen', '::save-state name=dir::/', '::stop-commands::x', '::add-mask::a', '  ::warning::boo', '##[error]boo', 'before ##[error]boo', '##vso[task.complete]']
+const commands = [
+  '::error::boo',
+  '::error file=a.ts,line=1::boo',
+  '::set-output name=digest::stolen',
+  '::save-state name=dir::/',
+  '::stop-commands::x',
+  '::add-mask::a',
+  '  ::warning::boo',
+  '##[error]boo',
+  'before ##[error]boo',
+  '##vso[task.complete]',
+]
 
 // Each noise in a step of its own, so that it stands alone in the log.
 const dockerfile = (base: string) => `FROM ${base}
@@ -29,7 +40,13 @@ beforeAll(async () => {
   job = farmJob(farm, { files: { Dockerfile: dockerfile(farm.images.base), commands: `${commands.join('\n')}\n` } })
   // BuildKit itself would cut off what a step prints, after 2 MiB or 200 KiB a second.
   const unlimited = 'env.BUILDKIT_STEP_LOG_MAX_SIZE=-1\nenv.BUILDKIT_STEP_LOG_MAX_SPEED=-1'
-  const running = job.start(oneNode(farm, { image: freshImage(farm), cache: 'off', 'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\n${unlimited}` }))
+  const running = job.start(
+    oneNode(farm, {
+      image: freshImage(farm),
+      cache: 'off',
+      'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\n${unlimited}`,
+    }),
+  )
   const watch = setInterval(() => {
     peak = Number(/^VmHWM:\s*(\d+) kB/m.exec(tryRead(`/proc/${running.process.pid ?? 0}/status`))?.[1] ?? peak)
   }, 20)
@@ -64,12 +81,19 @@ describe('what the runner would obey', () => {
     expect(main.masks).not.toContain('a')
     expect(main.state['dir']).toContain(job.temp)
     const plain = lines.map((line) => line.replaceAll('\u200b', ''))
-    for (const command of commands) expect({ command, lines: plain.filter((line) => line.endsWith(`] ${command}`)).length }).toEqual({ command, lines: command === '::error::boo' ? 3 : 1 })
+    for (const command of commands)
+      expect({ command, lines: plain.filter((line) => line.endsWith(`] ${command}`)).length }).toEqual({
+        command,
+        lines: command === '::error::boo' ? 3 : 1,
+      })
   })
 
-  // https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs: `::` where a line begins, `##[` anywhere
+  // https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs: `::` where a line begins, `##[`
+  // anywhere
   test('nowhere in the log but where we mean it', () => {
-    const obeyed = lines.filter((line) => /^\s*::|##\[/.test(line)).filter((line) => !/^::(add-mask|debug)::/.test(line))
+    const obeyed = lines
+      .filter((line) => /^\s*::|##\[/.test(line))
+      .filter((line) => !/^::(add-mask|debug)::/.test(line))
     expect(obeyed).toEqual([])
     expect(main.raw).not.toMatch(/\r(?!\n)/)
   })
@@ -97,7 +121,12 @@ describe('other noise', () => {
 
 test('a runner that reads late gets everything', async () => {
   const late = farmJob(farm)
-  const running = late.start(oneNode(farm, { image: freshImage(farm), tags: Array.from({ length: 4000 }, (_, number) => `bad tag ${number}`).join('\n') }))
+  const running = late.start(
+    oneNode(farm, {
+      image: freshImage(farm),
+      tags: Array.from({ length: 4000 }, (_, number) => `bad tag ${number}`).join('\n'),
+    }),
+  )
   running.process.stdout?.pause()
   // Time enough to end, for a process that does not wait until it was heard.
   await Promise.race([once(running.process, 'exit'), sleep(1500)])

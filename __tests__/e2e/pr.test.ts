@@ -2,7 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { farmInputs, farmJob, freshImage, leftovers, oneNode, severalAtATime, attachFarm, stored, storedTags, type Farm } from './world.ts'
+import {
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNode,
+  severalAtATime,
+  attachFarm,
+  stored,
+  storedTags,
+  type Farm,
+} from './world.ts'
 
 const mark = 'io.github.multiarch-build.run'
 
@@ -48,13 +59,19 @@ const pullRequest: Scene = { event: 'pull_request', ref: 'refs/pull/7/merge' }
 
 async function play(scene: Scene): Promise<Played> {
   const { event, ref, image = freshImage(farm), inputs = {} } = scene
-  const job = farmJob(farm, { ...(event !== undefined && { event }), ...(ref !== undefined && { ref }), files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo same > /same\n` } })
+  const job = farmJob(farm, {
+    ...(event !== undefined && { event }),
+    ...(ref !== undefined && { ref }),
+    files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo same > /same\n` },
+  })
   jobs.push(job)
   const main = await job.main((scene.bothNodes ? farmInputs : oneNode)(farm, { image, ...inputs }))
   expect([main.code, main.log]).toEqual([0, main.log])
   const tags = await storedTags(farm, image)
   const digests = await digestsOf(image, main)
-  const marks = new Map(await Promise.all(all(digests).map(async (digest) => [digest, await markOf(image, digest)] as const)))
+  const marks = new Map(
+    await Promise.all(all(digests).map(async (digest) => [digest, await markOf(image, digest)] as const)),
+  )
   await scene.between?.(image, main)
   return { job, image, main, post: await job.post(), tags, digests, marks }
 }
@@ -62,7 +79,9 @@ async function play(scene: Scene): Promise<Played> {
 async function digestsOf(image: string, main: StepResult): Promise<Digests> {
   const index = main.outputs['digest'] ?? ''
   const children = (await stored(farm, image, index))?.manifests ?? []
-  const { platforms } = JSON.parse(main.outputs['metadata'] ?? '{}') as { platforms: Record<string, { 'containerimage.digest': string }> }
+  const { platforms } = JSON.parse(main.outputs['metadata'] ?? '{}') as {
+    platforms: Record<string, { 'containerimage.digest': string }>
+  }
   return {
     index,
     images: children.filter(({ platform }) => platform.os !== 'unknown').map(({ digest }) => digest),
@@ -71,7 +90,12 @@ async function digestsOf(image: string, main: StepResult): Promise<Digests> {
   }
 }
 
-const all = ({ index, images, attestations, intermediate }: Digests) => [index, ...images, ...attestations, ...intermediate]
+const all = ({ index, images, attestations, intermediate }: Digests) => [
+  index,
+  ...images,
+  ...attestations,
+  ...intermediate,
+]
 const withoutCaches = (tags: readonly string[]) => tags.filter((tag) => !tag.startsWith('buildcache-'))
 
 async function markOf(image: string, digest: string): Promise<string | undefined> {
@@ -109,7 +133,8 @@ describe('pull requests', () => {
   test('mark everything that is theirs alone', () => {
     for (const { marks, digests, job } of [first, second]) {
       expect([digests.images.length, digests.attestations.length, digests.intermediate.length]).toEqual([2, 2, 2])
-      for (const digest of [digests.index, ...digests.images, ...digests.intermediate]) expect(marks.get(digest)).toMatch(new RegExp(`^${job.runId}-1-`))
+      for (const digest of [digests.index, ...digests.images, ...digests.intermediate])
+        expect(marks.get(digest)).toMatch(new RegExp(`^${job.runId}-1-`))
     }
   })
 
@@ -122,7 +147,11 @@ describe('pull requests', () => {
 describe('a pull request of which one platform fails', () => {
   test('leaves nothing in the registry of what the other has pushed', async () => {
     const image = freshImage(farm)
-    const job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: { Dockerfile: `FROM ${farm.images.base}\nRUN test "$(uname -m)" != aarch64\n` } })
+    const job = farmJob(farm, {
+      event: 'pull_request',
+      ref: 'refs/pull/7/merge',
+      files: { Dockerfile: `FROM ${farm.images.base}\nRUN test "$(uname -m)" != aarch64\n` },
+    })
     jobs.push(job)
     const main = await job.main(farmInputs(farm, { image, cache: 'off' }))
     expect(main.errors).toEqual([expect.stringContaining('linux/arm64: [2/2] RUN')])
@@ -133,7 +162,8 @@ describe('a pull request of which one platform fails', () => {
     expect(index?.manifests).toHaveLength(2)
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
-    for (const digest of [...pushed, ...(index?.manifests ?? []).map((child) => child.digest)]) expect(await stored(farm, image, digest)).toBeUndefined()
+    for (const digest of [...pushed, ...(index?.manifests ?? []).map((child) => child.digest)])
+      expect(await stored(farm, image, digest)).toBeUndefined()
     expect(await leftovers(farm, job)).toEqual([])
   })
 })
@@ -153,7 +183,8 @@ describe('releases', () => {
 
   test('are not marked, but for what nothing refers to once it is joined', () => {
     for (const { marks, digests, job } of [first, second]) {
-      for (const digest of [digests.index, ...digests.images, ...digests.attestations]) expect(marks.get(digest)).toBeUndefined()
+      for (const digest of [digests.index, ...digests.images, ...digests.attestations])
+        expect(marks.get(digest)).toBeUndefined()
       for (const digest of digests.intermediate) expect(marks.get(digest)).toMatch(new RegExp(`^${job.runId}-1-`))
     }
   })
@@ -173,9 +204,13 @@ describe('releases', () => {
 
   test('share no digest with a pull request that came out of their cache', async () => {
     expect(request.main.summary).toMatch(/\| linux\/amd64 \|.*\| 1 of 1 \|/)
-    expect(all(request.digests).filter((digest) => [...all(first.digests), ...all(second.digests)].includes(digest))).toEqual([])
+    expect(
+      all(request.digests).filter((digest) => [...all(first.digests), ...all(second.digests)].includes(digest)),
+    ).toEqual([])
     expect(request.post.log).toContain(`Deleted ${request.image}:pr-${request.job.runId}.`)
-    for (const { image, digests } of [first, second]) for (const digest of [digests.index, ...digests.images, ...digests.attestations]) expect((await stored(farm, image, digest))?.digest).toBe(digest)
+    for (const { image, digests } of [first, second])
+      for (const digest of [digests.index, ...digests.images, ...digests.attestations])
+        expect((await stored(farm, image, digest))?.digest).toBe(digest)
     expect(withoutCaches(await storedTags(farm, first.image))).toEqual(['1.0', '1.0.0', '1.0.1', 'latest'])
   })
 })
@@ -191,21 +226,58 @@ describe('what post deletes', () => {
   beforeAll(async () => {
     const pathOf = (image: string) => image.slice(image.indexOf('/') + 1)
     const put = async (image: string, tag: string) => {
-      const other = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] })
-      const answer = await fetch(`http://${farm.registry.host}/v2/${pathOf(image)}/manifests/${tag}`, { method: 'PUT', body: other, headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' } })
+      const other = JSON.stringify({
+        schemaVersion: 2,
+        mediaType: 'application/vnd.oci.image.index.v1+json',
+        manifests: [],
+      })
+      const answer = await fetch(`http://${farm.registry.host}/v2/${pathOf(image)}/manifests/${tag}`, {
+        method: 'PUT',
+        body: other,
+        headers: { 'content-type': 'application/vnd.oci.image.index.v1+json' },
+      })
       expect(answer.status).toBe(201)
     }
     const tagOf = (main: StepResult) => main.outputs['tags']?.split(':').at(-1) ?? ''
     const scenes: Scene[] = [
       { inputs: { cleanup: 'always', tags: 'one\ntwo' } },
       { ...pullRequest, between: async (image, main) => await put(image, tagOf(main)) },
-      { ...pullRequest, between: (image) => farm.registry.fault({ status: 405, method: 'DELETE', match: pathOf(image), body: '{"errors":[{"code":"UNSUPPORTED"}]}' }) },
-      { ...pullRequest, between: (image, main) => fetch(`http://${farm.registry.host}/v2/${pathOf(image)}/manifests/${tagOf(main)}`, { method: 'DELETE' }) },
+      {
+        ...pullRequest,
+        between: (image) =>
+          farm.registry.fault({
+            status: 405,
+            method: 'DELETE',
+            match: pathOf(image),
+            body: '{"errors":[{"code":"UNSUPPORTED"}]}',
+          }),
+      },
+      {
+        ...pullRequest,
+        between: (image, main) =>
+          fetch(`http://${farm.registry.host}/v2/${pathOf(image)}/manifests/${tagOf(main)}`, { method: 'DELETE' }),
+      },
       { ...pullRequest, between: (image) => farm.registry.fault({ status: 403, match: pathOf(image) }) },
-      { ref: 'refs/tags/v3.0.0', between: (image) => farm.registry.fault({ status: 405, method: 'DELETE', match: pathOf(image), body: '{"errors":[{"code":"UNSUPPORTED"}]}' }) },
+      {
+        ref: 'refs/tags/v3.0.0',
+        between: (image) =>
+          farm.registry.fault({
+            status: 405,
+            method: 'DELETE',
+            match: pathOf(image),
+            body: '{"errors":[{"code":"UNSUPPORTED"}]}',
+          }),
+      },
     ]
     const played = await severalAtATime(scenes, play, 3)
-    ;[always, moved, refused, gone, unreachable, undeletable] = played as [Played, Played, Played, Played, Played, Played]
+    ;[always, moved, refused, gone, unreachable, undeletable] = played as [
+      Played,
+      Played,
+      Played,
+      Played,
+      Played,
+      Played,
+    ]
     await farm.registry.clearFaults()
   })
 
@@ -217,7 +289,10 @@ describe('what post deletes', () => {
 
   test('not a tag that somebody else has moved', async () => {
     const tag = `pr-${moved.job.runId}`
-    expect([moved.post.code, moved.post.warnings]).toEqual([0, [`Kept ${moved.image}:${tag}: it names another image by now, so it is left alone.`]])
+    expect([moved.post.code, moved.post.warnings]).toEqual([
+      0,
+      [`Kept ${moved.image}:${tag}: it names another image by now, so it is left alone.`],
+    ])
     expect((await stored(farm, moved.image, tag))?.manifests).toEqual([])
   })
 
@@ -230,11 +305,18 @@ describe('what post deletes', () => {
   })
 
   test('nothing of a release there, without a word: it would be said of every release', () => {
-    expect([undeletable.post.code, undeletable.post.warnings, undeletable.post.log]).toEqual([0, [], expect.not.stringContaining('Kept')])
+    expect([undeletable.post.code, undeletable.post.warnings, undeletable.post.log]).toEqual([
+      0,
+      [],
+      expect.not.stringContaining('Kept'),
+    ])
   })
 
   test('nothing where it cannot even look: a warning', () => {
-    expect([unreachable.post.code, unreachable.post.warnings]).toEqual([0, [expect.stringMatching(/^Kept \S+:pr-\d+: .*403/)]])
+    expect([unreachable.post.code, unreachable.post.warnings]).toEqual([
+      0,
+      [expect.stringMatching(/^Kept \S+:pr-\d+: .*403/)],
+    ])
   })
 
   test('and a tag that is gone already is as good as deleted', () => {
@@ -242,6 +324,7 @@ describe('what post deletes', () => {
   })
 
   test('the nodes are left clean whatever the registry says', async () => {
-    for (const { job } of [always, moved, refused, gone, unreachable, undeletable]) expect(await leftovers(farm, job)).toEqual([])
+    for (const { job } of [always, moved, refused, gone, unreachable, undeletable])
+      expect(await leftovers(farm, job)).toEqual([])
   })
 })

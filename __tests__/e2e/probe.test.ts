@@ -6,7 +6,7 @@ import { createServer, request, type IncomingMessage, type Server, type ServerRe
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { removeProbes } from '../../src/reap/probes.ts'
+import { removeProbes } from '../../src/gc/probes.ts'
 import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './world.ts'
 
 // buildx itself makes the probe here: what it is like may change with its version.
@@ -61,7 +61,21 @@ test('what buildx leaves where it is killed before it makes a daemon is found by
   const { amd } = farm.nodes
   const before = { containers: await amd.containers(), volumes: await amd.volumes() }
   const env = { ...process.env, BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: dir }
-  buildx = spawn(farm.tools.buildx, ['create', '--name', 'killed', '--driver', 'docker-container', '--driver-opt', `image=${farm.images.buildkit}`, '--bootstrap', `unix://${socket}`], { env, stdio: 'ignore' })
+  buildx = spawn(
+    farm.tools.buildx,
+    [
+      'create',
+      '--name',
+      'killed',
+      '--driver',
+      'docker-container',
+      '--driver-opt',
+      `image=${farm.images.buildkit}`,
+      '--bootstrap',
+      `unix://${socket}`,
+    ],
+    { env, stdio: 'ignore' },
+  )
   victim = buildx
   const [, signal] = (await once(buildx, 'exit')) as [unknown, NodeJS.Signals | null]
   expect(signal).toBe('SIGKILL')

@@ -22,7 +22,11 @@ beforeAll(async () => {
   server = served.server
   const plain = `${bridge}:${farm.registry.host.split(':')[1] ?? ''}`
   const { username, password } = farm.privateRegistry
-  job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: { Dockerfile: `FROM ${served.host}/farm/base:latest\nRUN uname -m > /arch\n`, 'ca.pem': authority.ca } })
+  job = farmJob(farm, {
+    event: 'pull_request',
+    ref: 'refs/pull/7/merge',
+    files: { Dockerfile: `FROM ${served.host}/farm/base:latest\nRUN uname -m > /arch\n`, 'ca.pem': authority.ca },
+  })
   main = await job.main(
     farmInputs(farm, {
       image: `${plain}/${path}\n${served.host}/${path}`,
@@ -31,7 +35,10 @@ beforeAll(async () => {
     }),
   )
   const tag = `pr-${job.runId}`
-  pushed = [await stored(farm, `${farm.registry.host}/${path}`, tag), (await farm.privateRegistry.manifest(path, tag))?.json]
+  pushed = [
+    await stored(farm, `${farm.registry.host}/${path}`, tag),
+    (await farm.privateRegistry.manifest(path, tag))?.json,
+  ]
   post = await job.post()
 })
 let pushed: readonly unknown[]
@@ -44,7 +51,13 @@ afterAll(() => {
 describe('registries by host', () => {
   test('the nodes pull and push, and the checks read, over plain http and over TLS of one’s own', () => {
     expect(main.code === 0 ? '' : main.log).toBe('')
-    for (const index of pushed) expect(index).toMatchObject({ manifests: expect.arrayContaining([expect.objectContaining({ platform: { os: 'linux', architecture: 'amd64' } }), expect.objectContaining({ platform: { os: 'linux', architecture: 'arm64' } })]) })
+    for (const index of pushed)
+      expect(index).toMatchObject({
+        manifests: expect.arrayContaining([
+          expect.objectContaining({ platform: { os: 'linux', architecture: 'amd64' } }),
+          expect.objectContaining({ platform: { os: 'linux', architecture: 'arm64' } }),
+        ]),
+      })
   })
 
   test('the post step reaches them too', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { callEngine } from '../../src/nodes/engine.ts'
+import { callEngine } from '../../src/nodes/engine/client.ts'
 import { openForge, type ForgeApi } from './forge.ts'
 import type { Job } from './runner.ts'
 import { attachFarm, eventually, farmJob, freshImage, leftovers, oneNode, processesNaming, type Farm } from './world.ts'
@@ -43,12 +43,28 @@ async function die(job: Job): Promise<string> {
 }
 
 test('what dead runs left, the next run removes from its nodes and its runner; the living and the strangers stay', async () => {
-  const [dead, elsewhere, waiting, next] = [open(), open({ GITHUB_REPOSITORY: 'acme/other' }), open({}, 1), open()] as const
+  const [dead, elsewhere, waiting, next] = [
+    open(),
+    open({ GITHUB_REPOSITORY: 'acme/other' }),
+    open({}, 1),
+    open(),
+  ] as const
   const engine = farm.nodes.amd.dockerSocket
-  const strangers = ['buildx_buildkit_mine0_state', 'buildx_buildkit_mab-keep-01234567-trusted-01234567_state', `buildx_buildkit_mab-keep-01234567-trusted-01234567_used_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`]
-  const unused = ['buildx_buildkit_mab-keep-01234567-pr-01234567_state', 'buildx_buildkit_mab-keep-01234567-pr-01234567_used_20200101']
+  const strangers = [
+    'buildx_buildkit_mine0_state',
+    'buildx_buildkit_mab-keep-01234567-trusted-01234567_state',
+    `buildx_buildkit_mab-keep-01234567-trusted-01234567_used_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`,
+  ]
+  const unused = [
+    'buildx_buildkit_mab-keep-01234567-pr-01234567_state',
+    'buildx_buildkit_mab-keep-01234567-pr-01234567_used_20200101',
+  ]
   for (const Name of [...strangers, ...unused]) await callEngine(engine, 'POST', '/volumes/create', 10_000, { Name })
-  const [deadDir, elsewhereDir, main] = await Promise.all([die(dead), die(elsewhere), waiting.main({ ...inputs(), use: 'true' })])
+  const [deadDir, elsewhereDir, main] = await Promise.all([
+    die(dead),
+    die(elsewhere),
+    waiting.main({ ...inputs(), use: 'true' }),
+  ])
   expect([main.code, main.log]).toEqual([0, main.log])
   expect(of(await onNode(), dead)).toHaveLength(1)
   await eventually('the end of the killed builds', () => processesNaming(temp).every((line) => !line.includes('bake')))
@@ -56,19 +72,34 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   forge.end(dead.runId)
   const healthy = await next.main(inputs())
   expect([healthy.code, healthy.log]).toEqual([0, healthy.log])
-  expect(healthy.log).toMatch(new RegExp(`Removed from \\S+ what runs that are over had left there: .*mab-[0-9a-f]{10}-[0-9a-f]{8}-${dead.runId}-1-0`))
+  expect(healthy.log).toMatch(
+    new RegExp(
+      `Removed from \\S+ what runs that are over had left there: .*mab-[0-9a-f]{10}-[0-9a-f]{8}-${dead.runId}-1-0`,
+    ),
+  )
   const names = await onNode()
   expect([dead, elsewhere, waiting].map((job) => of(names, job).length)).toEqual([0, 1, 1])
   const volumes = await farm.nodes.amd.volumes()
   expect(volumes).toEqual(expect.arrayContaining(strangers))
   expect(volumes.filter((name) => unused.includes(name) || name.includes(`-${dead.runId}-`))).toEqual([])
   // It asks about runs of its own repository alone.
-  expect(new Set(forge.asked)).toEqual(new Set([dead, waiting].map(({ runId }) => `/repos/acme/app/actions/runs/${runId}`)))
+  expect(new Set(forge.asked)).toEqual(
+    new Set([dead, waiting].map(({ runId }) => `/repos/acme/app/actions/runs/${runId}`)),
+  )
 
   const post = await next.post()
   expect([post.code, post.warnings, post.log]).toEqual([0, [], post.log])
   expect(post.log).toContain(`Removed what runs that are over had left on this runner: ${deadDir}.`)
-  expect([deadDir, elsewhereDir, main.state['dir'] ?? ''].map((dir) => [existsSync(dir), processesNaming(`${dir}/`).length > 0])).toEqual([[false, false], [true, true], [true, true]])
+  expect(
+    [deadDir, elsewhereDir, main.state['dir'] ?? ''].map((dir) => [
+      existsSync(dir),
+      processesNaming(`${dir}/`).length > 0,
+    ]),
+  ).toEqual([
+    [false, false],
+    [true, true],
+    [true, true],
+  ])
 
   // A runner that empties its directories leaves agents behind.
   rmSync(elsewhereDir, { recursive: true })
@@ -77,7 +108,8 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   expect(processesNaming(temp)).toEqual([])
 
   await callEngine(engine, 'DELETE', `/containers/${of(names, elsewhere)[0] ?? ''}?force=1&v=1`, 10_000)
-  for (const name of [...strangers, `${of(names, elsewhere)[0] ?? ''}_state`]) await callEngine(engine, 'DELETE', `/volumes/${name}`, 10_000)
+  for (const name of [...strangers, `${of(names, elsewhere)[0] ?? ''}_state`])
+    await callEngine(engine, 'DELETE', `/volumes/${name}`, 10_000)
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
 }, 90_000)
 
@@ -86,7 +118,10 @@ test('a run that fails at once waits for what it removes: that may be what has f
   await die(dead)
   await eventually('the end of the killed build', () => processesNaming(temp).every((line) => !line.includes('bake')))
   forge.end(dead.runId)
-  const failing = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` }, env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url } })
+  const failing = farmJob(farm, {
+    files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` },
+    env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url },
+  })
   jobs.push(failing)
   const main = await failing.main(inputs())
   expect([main.code, main.errors]).toEqual([1, [expect.stringContaining('RUN false failed')]])

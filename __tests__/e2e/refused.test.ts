@@ -3,7 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { farmInputs, farmJob, freshImage, leftovers, oneNode, severalAtATime, attachFarm, storedTags, type Farm } from './world.ts'
+import {
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNode,
+  severalAtATime,
+  attachFarm,
+  storedTags,
+  type Farm,
+} from './world.ts'
 
 interface Scenario {
   readonly name: string
@@ -68,7 +78,9 @@ function keyFor(address: string): string {
   return `${address} ${farm.nodes.amd.knownHosts.split('\n')[0]!.split(' ').slice(1).join(' ')}`
 }
 
-const dockerfile = (...lines: readonly string[]) => ({ Dockerfile: [`FROM ${farm.images.base}`, ...lines, ''].join('\n') })
+const dockerfile = (...lines: readonly string[]) => ({
+  Dockerfile: [`FROM ${farm.images.base}`, ...lines, ''].join('\n'),
+})
 
 describe('a node that cannot be used', () => {
   test('an address where nobody is, and a port where nobody listens', async () => {
@@ -77,13 +89,25 @@ describe('a node that cannot be used', () => {
       [
         {
           name: 'nobody there',
-          inputs: (image: string) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ci@${nobody}`, 'ssh-known-hosts': keyFor(nobody) }),
+          inputs: (image: string) =>
+            oneNode(farm, {
+              image,
+              fallback: 'fail',
+              nodes: `linux/amd64 = ci@${nobody}`,
+              'ssh-known-hosts': keyFor(nobody),
+            }),
           headline: `ci@${nobody} does not answer`,
           hint: 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
         },
         {
           name: 'closed port',
-          inputs: (image: string) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ci@${farm.nodes.amd.host}:2299`, 'ssh-known-hosts': keyFor(`[${farm.nodes.amd.host}]:2299`) }),
+          inputs: (image: string) =>
+            oneNode(farm, {
+              image,
+              fallback: 'fail',
+              nodes: `linux/amd64 = ci@${farm.nodes.amd.host}:2299`,
+              'ssh-known-hosts': keyFor(`[${farm.nodes.amd.host}]:2299`),
+            }),
           headline: `Nothing listens for SSH at ci@${farm.nodes.amd.host}:2299`,
           hint: 'Check that sshd runs on the node and that the port in `nodes` is the right one.',
         },
@@ -96,7 +120,8 @@ describe('a node that cannot be used', () => {
     const { amd, arm } = farm.nodes
     const outcome = await play({
       name: 'one of two',
-      inputs: (image) => farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}` }),
+      inputs: (image) =>
+        farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}` }),
       headline: `nobody@${arm.host} accepts none of the keys in ssh-private-key`,
       hint: 'On the node, add the public key to ~nobody/.ssh/authorized_keys',
     })
@@ -107,7 +132,12 @@ describe('a node that cannot be used', () => {
   test('two nodes, and both refuse: both are named', async () => {
     const { amd, arm } = farm.nodes
     const headline = [amd, arm].map(({ host }) => `ci@${host} accepts none of the keys in ssh-private-key`).join('\n')
-    const { main, post, job } = await play({ name: 'both', inputs: (image) => farmInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }), headline, hint: '' })
+    const { main, post, job } = await play({
+      name: 'both',
+      inputs: (image) => farmInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
+      headline,
+      hint: '',
+    })
     expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])
     expect(await leftovers(farm, job)).toEqual([])
   })
@@ -142,7 +172,12 @@ describe('a node that cannot be used', () => {
     await expectRefused(
       await play({
         name: 'another',
-        inputs: (image) => oneNode(farm, { image, fallback: 'fail', 'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host) }),
+        inputs: (image) =>
+          oneNode(farm, {
+            image,
+            fallback: 'fail',
+            'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host),
+          }),
         headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
         hint: 'to compare with. If not, somebody may stand in between: do not go on.',
         detail: /\| SHA256:/,
@@ -166,7 +201,12 @@ describe('a node that cannot be used', () => {
     const { amd } = farm.nodes
     await amd.stopEngine()
     try {
-      const { main, post } = await play({ name: 'no engine', inputs: (image) => oneNode(farm, { image, fallback: 'fail' }), headline: '', hint: '' })
+      const { main, post } = await play({
+        name: 'no engine',
+        inputs: (image) => oneNode(farm, { image, fallback: 'fail' }),
+        headline: '',
+        hint: '',
+      })
       expect([main.code, main.errors, post.code]).toEqual([1, [`No Docker Engine runs on ci@${amd.host}`], 0])
       expect(main.log).toContain('On the node, install and start one (`systemctl enable --now docker`)')
     } finally {
@@ -198,8 +238,10 @@ describe('a node that cannot be used', () => {
 
 describe('a build or a push that fails', () => {
   let outcomes: ReadonlyMap<string, Outcome>
-  const refusing = (status: number, what: string, more: object = {}) => (image: string) =>
-    farm.registry.fault({ status, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/${what}`, ...more })
+  const refusing =
+    (status: number, what: string, more: object = {}) =>
+    (image: string) =>
+      farm.registry.fault({ status, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/${what}`, ...more })
   const asked = 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write`'
 
   const scenarios = (): Scenario[] => [
@@ -207,7 +249,8 @@ describe('a build or a push that fails', () => {
       name: 'a step that fails on one platform',
       files: dockerfile('RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64'),
       inputs: (image) => farmInputs(farm, { image }),
-      headline: 'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: process "/bin/sh -c echo \\"on $(uname -m)\\" && test \\"$(uname -m)\\" = x86_64" did not complete successfully: exit code: 1',
+      headline:
+        'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: process "/bin/sh -c echo \\"on $(uname -m)\\" && test \\"$(uname -m)\\" = x86_64" did not complete successfully: exit code: 1',
       hint: 'The lines above are the last that the step printed; the whole log has the rest.',
       detail: '  | on aarch64',
     },
@@ -254,7 +297,12 @@ describe('a build or a push that fails', () => {
     {
       name: 'a registry that wants another login',
       files: dockerfile('RUN echo private'),
-      inputs: () => oneNode(farm, { image: `${farm.privateRegistry.host}/acme/app`, username: 'farm', password: 'not-the-password' }),
+      inputs: () =>
+        oneNode(farm, {
+          image: `${farm.privateRegistry.host}/acme/app`,
+          username: 'farm',
+          password: 'not-the-password',
+        }),
       headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
       hint: asked,
     },
@@ -316,13 +364,19 @@ describe('a registry in trouble', () => {
     await farm.registry.clearFaults()
     expect([main.code, main.log]).toEqual([0, main.log])
     expect(await storedTags(farm, image)).toContain('main')
-    const puts = (await farm.registry.requests()).filter(({ method, path: asked, from }) => method === 'PUT' && asked.includes(path) && from === 'host')
+    const puts = (await farm.registry.requests()).filter(
+      ({ method, path: asked, from }) => method === 'PUT' && asked.includes(path) && from === 'host',
+    )
     expect(puts.map(({ status }) => status)).toEqual([503, 503, 201, 201])
   })
 
   test('for one tag of three: the others move, and the account says which', async () => {
     const image = freshImage(farm)
-    await farm.registry.fault({ status: 403, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/manifests/two$` })
+    await farm.registry.fault({
+      status: 403,
+      method: 'PUT',
+      match: `${image.slice(image.indexOf('/') + 1)}/manifests/two$`,
+    })
     const job = farmJob(farm, { files: dockerfile('RUN true') })
     jobs.push(job)
     const main = await job.main(oneNode(farm, { image, tags: 'one\ntwo\nthree' }))
@@ -331,7 +385,9 @@ describe('a registry in trouble', () => {
     expect([main.code, main.errors]).toEqual([1, ['1 of 3 tags did not move']])
     for (const tag of ['one', 'three']) expect(main.log).toContain(`  | moved:     ${image}:${tag}\n`)
     expect(main.log).toContain(`  | not moved: ${image}:two (`)
-    expect(main.log).toContain('The image itself is in the registry, whole and checked: run the job again to move the rest.')
+    expect(main.log).toContain(
+      'The image itself is in the registry, whole and checked: run the job again to move the rest.',
+    )
     expect((await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))).toEqual(['one', 'three'])
     expect([post.code, await leftovers(farm, job)]).toEqual([0, []])
   })
@@ -342,7 +398,14 @@ describe('inputs that are wrong', () => {
     await Promise.all([farm.nodes.amd.resetCounters(), farm.nodes.arm.resetCounters()])
     const job = farmJob(farm)
     jobs.push(job)
-    const main = await job.main(farmInputs(farm, { image: `${farm.registry.host}/Acme/App`, tags: 'not valid', context: 'nowhere', platforms: 'linux/riscv64' }))
+    const main = await job.main(
+      farmInputs(farm, {
+        image: `${farm.registry.host}/Acme/App`,
+        tags: 'not valid',
+        context: 'nowhere',
+        platforms: 'linux/riscv64',
+      }),
+    )
     expect(main.code).toBe(1)
     expect(main.errors).toHaveLength(1)
     expect(main.errors[0]?.split('\n')).toEqual([
@@ -350,7 +413,9 @@ describe('inputs that are wrong', () => {
       expect.stringMatching(/^image: ".*\/Acme\/App" .*capital.*`.*\/acme\/app`/),
       expect.stringMatching(/^tags: "not valid" is not a valid tag: write `not-valid`/),
       expect.stringMatching(/^context: "nowhere" /),
-      expect.stringMatching(/^platforms: "linux\/riscv64" has no node \(.*\): add a line to `nodes`, such as `linux\/riscv64 = ssh:\/\/user@host`$/),
+      expect.stringMatching(
+        /^platforms: "linux\/riscv64" has no node \(.*\): add a line to `nodes`, such as `linux\/riscv64 = ssh:\/\/user@host`$/,
+      ),
     ])
     const post = await job.post()
     expect([post.code, post.log]).toEqual([0, 'Nothing was made, so nothing is to be cleaned up.\n'])
@@ -363,9 +428,17 @@ describe('inputs that are wrong', () => {
     const job = farmJob(farm)
     jobs.push(job)
     const { amd, arm } = farm.nodes
-    const main = await job.main(farmInputs(farm, { image: freshImage(farm), 'driver-opts': '', nodes: `- endpoint: ${amd.buildkitdEndpoint}\n- endpoint: ${arm.buildkitdEndpoint}` }))
+    const main = await job.main(
+      farmInputs(farm, {
+        image: freshImage(farm),
+        'driver-opts': '',
+        nodes: `- endpoint: ${amd.buildkitdEndpoint}\n- endpoint: ${arm.buildkitdEndpoint}`,
+      }),
+    )
     expect([main.code, main.errors[0]?.split('\n')[0]]).toEqual([1, '1 input is wrong'])
-    expect(main.errors[0]).toContain('nodes: "platforms" must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint')
+    expect(main.errors[0]).toContain(
+      'nodes: "platforms" must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint',
+    )
     expect(await leftovers(farm, job)).toEqual([])
   })
 })

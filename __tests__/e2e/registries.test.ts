@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startGitea, type Gitea } from '../farm/gitea.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
-import type { PackageApi, Version } from '../../src/packages/api.ts'
-import { openForgejoPackages } from '../../src/packages/forgejo.ts'
-import { openOciPackages } from '../../src/packages/oci.ts'
-import { removeOwn } from '../../src/packages/own.ts'
-import { openPlace } from '../../src/packages/place.ts'
-import { openRunBook } from '../../src/packages/runs.ts'
-import { sweep } from '../../src/packages/sweep.ts'
+import type { PackageApi, Version } from '../../src/packages/backend.ts'
+import { openForgejoPackages } from '../../src/packages/forgejo/backend.ts'
+import { openOciPackages } from '../../src/packages/oci/backend.ts'
+import { removeOwn } from '../../src/cleanup/run-artifacts.ts'
+import { openPlace } from '../../src/packages/repository.ts'
+import { openRunBook } from '../../src/forge/runs.ts'
+import { sweep } from '../../src/cleanup/sweep.ts'
 import { openRegistry, type RegistryClient } from '../../src/registry/client.ts'
-import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages-oci/images.ts'
+import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages/oci/images.ts'
 import { attachFarm, type Farm } from './world.ts'
 
 let farm: Farm
@@ -22,7 +22,11 @@ let unique = 0
 /** The parts that only this file uses are built once per host. */
 beforeAll(async () => {
   farm = await attachFarm()
-  ;[old, keeping, gitea] = await Promise.all([startRegistry2(farm.dir), startRegistry2(farm.dir, { deletes: false }), startGitea(farm.dir)])
+  ;[old, keeping, gitea] = await Promise.all([
+    startRegistry2(farm.dir),
+    startRegistry2(farm.dir, { deletes: false }),
+    startGitea(farm.dir),
+  ])
   giteaLogin = { username: 'farm', password: await gitea.token('farm', ['write:package']) }
 }, 1_200_000)
 
@@ -58,7 +62,9 @@ function freshName(): string {
   return `app-${process.pid}-${Date.now()}-${unique++}`
 }
 
-/** What a run does that knows what it pushed: its tag goes, and everything under it unless somebody else's tag is on it. */
+/**
+ * What a run does that knows what it pushed: its tag goes, and everything under it unless somebody else's tag is on it.
+ */
 async function endRun(api: PackageApi, image: TestImage, tag: string): Promise<void> {
   const found = await api.read(versionOf(image.index, tag))
   if (found?.tags.some((other) => other !== tag)) {
@@ -92,8 +98,10 @@ describe.each(Object.keys(places))('%s', (place) => {
     await endRun(api, temporary, 'pr-1')
     expect(await hands.tags()).toEqual(['latest', 'v1'])
     expect(await hands.missing('v1')).toEqual([])
-    for (const part of [temporary.index, ...temporary.children, ...temporary.intermediates]) expect(await hands.digest(part.digest)).toBeUndefined()
-    for (const part of [...release.children, ...release.intermediates]) expect(await hands.digest(part.digest)).toBe(part.digest)
+    for (const part of [temporary.index, ...temporary.children, ...temporary.intermediates])
+      expect(await hands.digest(part.digest)).toBeUndefined()
+    for (const part of [...release.children, ...release.intermediates])
+      expect(await hands.digest(part.digest)).toBe(part.digest)
     await endRun(api, temporary, 'pr-1')
     expect(await hands.missing('latest')).toEqual([])
   })
@@ -107,12 +115,25 @@ describe.each(Object.keys(places))('%s', (place) => {
     await hands.push(promoted, ['pr-4711-full', 'v2'])
     const clock = { now: Date.now, sleep: () => Promise.resolve() }
     const place = openPlace({ api, registry: client, repository, name: repository, clock, until: Date.now() + 60_000 })
-    const own = { tags: [{ tag: 'pr-4711', digest: temporary.index.digest }, { tag: 'pr-4711-full', digest: promoted.index.digest }], manifests: temporary.intermediates.map(({ digest }) => digest), nonce }
+    const own = {
+      tags: [
+        { tag: 'pr-4711', digest: temporary.index.digest },
+        { tag: 'pr-4711-full', digest: promoted.index.digest },
+      ],
+      manifests: temporary.intermediates.map(({ digest }) => digest),
+      nonce,
+    }
     const outcomes = await removeOwn(place, own)
-    expect(outcomes).toEqual(expect.arrayContaining([{ subject: 'pr-4711', deleted: true }, { subject: 'pr-4711-full', deleted: true }]))
+    expect(outcomes).toEqual(
+      expect.arrayContaining([
+        { subject: 'pr-4711', deleted: true },
+        { subject: 'pr-4711-full', deleted: true },
+      ]),
+    )
     expect(await hands.tags()).toEqual(['v1', 'v2'])
     expect([...(await hands.missing('v1')), ...(await hands.missing('v2'))]).toEqual([])
-    for (const part of [temporary.index, ...temporary.children, ...temporary.intermediates]) expect(await hands.digest(part.digest)).toBeUndefined()
+    for (const part of [temporary.index, ...temporary.children, ...temporary.intermediates])
+      expect(await hands.digest(part.digest)).toBeUndefined()
   })
 
   test('a sweep for a run takes its images, and its tag off what somebody gave another', async () => {
@@ -122,14 +143,22 @@ describe.each(Object.keys(places))('%s', (place) => {
     await hands.push(temporary, ['pr-4711'])
     await hands.push(promoted, ['pr-4711-full', 'v2'])
     const clock = { now: Date.now, sleep: () => Promise.resolve() }
-    const runs = openRunBook(() => Promise.reject(new Error('no run is asked for')), () => ({ now: Date.now(), olderThan: 0, runId: '4711' }))
-    const result = await sweep(openPlace({ api, registry: client, repository, name: repository, clock, until: Infinity }), { tags: ['pr-*'], untagged: true, dryRun: false, runId: '4711' }, runs)
+    const runs = openRunBook(
+      () => Promise.reject(new Error('no run is asked for')),
+      () => ({ now: Date.now(), olderThan: 0, runId: '4711' }),
+    )
+    const result = await sweep(
+      openPlace({ api, registry: client, repository, name: repository, clock, until: Infinity }),
+      { tags: ['pr-*'], untagged: true, dryRun: false, runId: '4711' },
+      runs,
+    )
     expect(result).toMatchObject({ restored: [], audit: { tags: 2, broken: [] } })
     expect(await hands.tags()).toEqual(['v1', 'v2'])
     // What no tag names is seen by a sweep only where the forge lists it.
     const seen = [temporary.index, ...temporary.children, ...(api.kind === 'forgejo' ? temporary.intermediates : [])]
     for (const part of seen) expect(await hands.digest(part.digest)).toBeUndefined()
-    for (const image of [release, promoted]) for (const part of [image.index, ...image.children]) expect(await hands.digest(part.digest)).toBe(part.digest)
+    for (const image of [release, promoted])
+      for (const part of [image.index, ...image.children]) expect(await hands.digest(part.digest)).toBe(part.digest)
   })
 
   test('an image that somebody gave another tag keeps it', async () => {
@@ -204,10 +233,15 @@ describe('what simple tools break, so that these servers would show it', () => {
     await hands.push(image, ['v8'])
     const untagged = [...(await collect(api))].flatMap(([digest, tags]) => (tags.length === 0 ? [digest] : []))
     expect(untagged.sort()).toEqual([...image.children, ...image.intermediates].map(({ digest }) => digest).sort())
-    for (const child of image.children) await expect(api.remove(versionOf(child))).rejects.toThrow('the image under the tag v8 needs it')
+    for (const child of image.children)
+      await expect(api.remove(versionOf(child))).rejects.toThrow('the image under the tag v8 needs it')
     expect(await hands.missing('v8')).toEqual([])
     const headers = { authorization: `token ${giteaLogin.password}` }
-    for (const digest of untagged) expect((await fetch(`${gitea.url}/api/v1/packages/farm/container/${name}/${digest}`, { method: 'DELETE', headers })).status).toBe(204)
+    for (const digest of untagged)
+      expect(
+        (await fetch(`${gitea.url}/api/v1/packages/farm/container/${name}/${digest}`, { method: 'DELETE', headers }))
+          .status,
+      ).toBe(204)
     expect(await hands.missing('v8')).toEqual(image.children.map(({ digest }) => digest))
   })
 })
@@ -236,8 +270,12 @@ describe('distribution 3 that asks for a login', () => {
     await hands.push(image, ['pr-15'])
     const wrong = [ociPlace(host, name), ociPlace(host, name, { username, password: 'wrong' })]
     for (const place of wrong) {
-      await expect(place.api.remove(versionOf(image.index, 'pr-15'))).rejects.toThrow('Give the login the right to delete')
-      await expect(place.api.untag(versionOf(image.index, 'pr-15'), 'pr-15')).rejects.toThrow('Give the login the right to delete')
+      await expect(place.api.remove(versionOf(image.index, 'pr-15'))).rejects.toThrow(
+        'Give the login the right to delete',
+      )
+      await expect(place.api.untag(versionOf(image.index, 'pr-15'), 'pr-15')).rejects.toThrow(
+        'Give the login the right to delete',
+      )
     }
     expect(await hands.missing('pr-15')).toEqual([])
     await endRun(api, image, 'pr-15')
@@ -256,19 +294,30 @@ describe('Gitea', () => {
     await hands.push(release, ['v10'])
     await hands.push(temporary, ['pr-10'])
     await endRun(api, temporary, 'pr-10')
-    expect(await collect(api)).toEqual(new Map<string, readonly string[]>([[release.index.digest, ['v10']], ...[...release.children, ...release.intermediates].map(({ digest }): [string, readonly string[]] => [digest, []])]))
+    expect(await collect(api)).toEqual(
+      new Map<string, readonly string[]>([
+        [release.index.digest, ['v10']],
+        ...[...release.children, ...release.intermediates].map(({ digest }): [string, readonly string[]] => [
+          digest,
+          [],
+        ]),
+      ]),
+    )
     expect(await hands.missing('v10')).toEqual([])
   })
 
-  test.each(['Gitea as a plain registry', 'Gitea by its packages API'])('a tag in capitals is the one in small letters: %s', async (place) => {
-    const { hands, api } = places[place]!(freshName())
-    const image = makeImage('run 11')
-    await hands.push(image, ['PR-11', 'v11'])
-    expect(await hands.tags()).toEqual(['pr-11', 'v11'])
-    await api.untag(versionOf(image.index, 'PR-11', 'v11'), 'PR-11')
-    expect(await hands.tags()).toEqual(['v11'])
-    expect(await hands.missing('v11')).toEqual([])
-  })
+  test.each(['Gitea as a plain registry', 'Gitea by its packages API'])(
+    'a tag in capitals is the one in small letters: %s',
+    async (place) => {
+      const { hands, api } = places[place]!(freshName())
+      const image = makeImage('run 11')
+      await hands.push(image, ['PR-11', 'v11'])
+      expect(await hands.tags()).toEqual(['pr-11', 'v11'])
+      await api.untag(versionOf(image.index, 'PR-11', 'v11'), 'PR-11')
+      expect(await hands.tags()).toEqual(['v11'])
+      expect(await hands.missing('v11')).toEqual([])
+    },
+  )
 
   test('a list of several pages, beside a package of a longer name', async () => {
     const name = freshName()
@@ -289,7 +338,10 @@ describe('Gitea', () => {
   test('what is older than the run is not looked at', async () => {
     const name = freshName()
     const { hands } = forgejoPlace(name)
-    await hands.push(makeImage('old'), Array.from({ length: 20 }, (_, at) => `v${100 + at}`))
+    await hands.push(
+      makeImage('old'),
+      Array.from({ length: 20 }, (_, at) => `v${100 + at}`),
+    )
     await new Promise((resolve) => setTimeout(resolve, 1100))
     const since = new Date(Math.floor(Date.now() / 1000) * 1000)
     const image = makeImage('run 13')
@@ -299,7 +351,14 @@ describe('Gitea', () => {
       asked.push(`${init?.method ?? 'GET'} ${url instanceof Request ? url.url : url.toString()}`)
       return fetch(url, init)
     }
-    const api = openForgejoPackages({ serverUrl: gitea.url, token: giteaLogin.password, owner: 'farm', name, fetch: counting, since })
+    const api = openForgejoPackages({
+      serverUrl: gitea.url,
+      token: giteaLogin.password,
+      owner: 'farm',
+      name,
+      fetch: counting,
+      since,
+    })
     await endRun(api, image, 'pr-13')
     expect(asked.filter((line) => line.includes('/manifests/v1'))).toEqual([])
     expect((await hands.tags()).length).toBe(20)
@@ -312,10 +371,17 @@ describe('Gitea', () => {
     await hands.push(image, ['pr-14', 'v14'])
     const stranger = `user${Date.now()}`
     await gitea.addUser(stranger)
-    const tokens = [await gitea.token('farm', ['read:package']), await gitea.token(stranger, ['write:package']), 'no-such-token', '']
+    const tokens = [
+      await gitea.token('farm', ['read:package']),
+      await gitea.token(stranger, ['write:package']),
+      'no-such-token',
+      '',
+    ]
     for (const token of tokens) {
       const { api } = forgejoPlace(name, token)
-      await expect(api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(/write:package.*the token that jobs get/)
+      await expect(api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(
+        /write:package.*the token that jobs get/,
+      )
       await expect(api.untag(versionOf(image.index, 'pr-14', 'v14'), 'pr-14')).rejects.toThrow(/write:package/)
       const oci = ociPlace(gitea.host, `farm/${name}`, token === '' ? undefined : { username: 'farm', password: token })
       await expect(oci.api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(/write:package/)

@@ -92,13 +92,20 @@ export function openJob(options: JobOptions = {}): Job {
   let state: Readonly<Record<string, string>> = {}
   let inputsOfMain: Readonly<Record<string, string>> = {}
   const step = (entry: string, inputs: Readonly<Record<string, string>>, extra: Readonly<Record<string, string>>) =>
-    withUmask(options.umask ?? 0o022, () => startStep(dir, entry, { ...base, ...inputEnv(inputs, entry === 'sweep' ? {} : defaults), ...extra }, workspace))
+    withUmask(options.umask ?? 0o022, () =>
+      startStep(dir, entry, { ...base, ...inputEnv(inputs, entry === 'cleanup' ? {} : defaults), ...extra }, workspace),
+    )
   const start = (inputs: Readonly<Record<string, string>>): Running => {
     inputsOfMain = inputs
     const running = step('main', inputs, {})
     return { ...running, result: running.result.then((result) => ((state = result.state), result)) }
   }
-  const post = (): Running => step('post', inputsOfMain, Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value])))
+  const post = (): Running =>
+    step(
+      'post',
+      inputsOfMain,
+      Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value])),
+    )
   return {
     dir,
     workspace,
@@ -109,7 +116,7 @@ export function openJob(options: JobOptions = {}): Job {
     main: (inputs) => start(inputs).result,
     startPost: post,
     post: () => post().result,
-    sweep: (inputs) => step('sweep', inputs, {}).result,
+    sweep: (inputs) => step('cleanup', inputs, {}).result,
     end: () => rmSync(dir, { recursive: true, force: true }),
   }
 }
@@ -118,15 +125,26 @@ export function openJob(options: JobOptions = {}): Job {
 function writePayload(dir: string, event = 'push'): string {
   const path = join(dir, 'event.json')
   const repository = { full_name: 'acme/app', default_branch: 'main', private: false }
-  writeFileSync(path, JSON.stringify({ repository, ...(event === 'pull_request' && { pull_request: { head: { repo: repository } } }) }))
+  writeFileSync(
+    path,
+    JSON.stringify({ repository, ...(event === 'pull_request' && { pull_request: { head: { repo: repository } } }) }),
+  )
   return path
 }
 
 const defaults = { context: '.', cache: 'registry', push: 'true', cleanup: 'auto', 'github-token': '' }
 
 /** As the runner names them, with the defaults of action.yml filled in. */
-function inputEnv(inputs: Readonly<Record<string, string>>, defaults: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries({ ...defaults, ...inputs }).map(([name, value]) => [`INPUT_${name.replaceAll(' ', '_').toUpperCase()}`, value]))
+function inputEnv(
+  inputs: Readonly<Record<string, string>>,
+  defaults: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries({ ...defaults, ...inputs }).map(([name, value]) => [
+      `INPUT_${name.replaceAll(' ', '_').toUpperCase()}`,
+      value,
+    ]),
+  )
 }
 
 function withUmask<T>(umask: number, work: () => T): T {
@@ -148,17 +166,26 @@ function startStep(dir: string, entry: string, env: Record<string, string>, cwd:
   const began = performance.now()
   const child = spawn(process.execPath, [join(root, 'dist', entry, 'index.js')], {
     cwd,
-    env: { ...env, GITHUB_OUTPUT: file('output'), GITHUB_STATE: file('state'), GITHUB_STEP_SUMMARY: file('summary'), GITHUB_ENV: file('env'), GITHUB_PATH: file('path') },
+    env: {
+      ...env,
+      GITHUB_OUTPUT: file('output'),
+      GITHUB_STATE: file('state'),
+      GITHUB_STEP_SUMMARY: file('summary'),
+      GITHUB_ENV: file('env'),
+      GITHUB_PATH: file('path'),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let raw = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (raw += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (raw += text))
   const result = once(child, 'close').then(([code, signal]: (number | string | null)[]): StepResult => {
     const [warned] = /^\(node:\d+\) .*$/m.exec(raw) ?? []
     if (warned !== undefined) throw new Error(`Node warned in ${entry}: ${warned}`)
     const masks = [...raw.matchAll(/^::add-mask::(.*)$/gm)].map((match) => unescapeData(match[1] ?? ''))
     const log = mask(raw.replace(/^::add-mask::.*\n/gm, ''), masks)
-    const commands = (name: string) => [...log.matchAll(new RegExp(`^::${name}(?: [^:]*)?::(.*)$`, 'gm'))].map((match) => unescapeData(match[1] ?? ''))
+    const commands = (name: string) =>
+      [...log.matchAll(new RegExp(`^::${name}(?: [^:]*)?::(.*)$`, 'gm'))].map((match) => unescapeData(match[1] ?? ''))
     return {
       code: typeof code === 'number' ? code : signal === null ? -1 : 137,
       log,
@@ -186,7 +213,9 @@ function startStep(dir: string, entry: string, env: Record<string, string>, cwd:
 /** The runner's file format: `name<<delimiter`, the value's lines, the delimiter. */
 function readPairs(path: string): Record<string, string> {
   const text = readFileSync(path, 'utf8')
-  return Object.fromEntries([...text.matchAll(/^(\S+?)<<(\S+)\n([\s\S]*?)\n?\2$/gm)].map((match) => [match[1] ?? '', match[3] ?? '']))
+  return Object.fromEntries(
+    [...text.matchAll(/^(\S+?)<<(\S+)\n([\s\S]*?)\n?\2$/gm)].map((match) => [match[1] ?? '', match[3] ?? '']),
+  )
 }
 
 function mask(text: string, masks: readonly string[]): string {

@@ -15,7 +15,13 @@ describe('runs that share their nodes', () => {
     const { amd, arm } = farm.nodes
     const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN ${step}\n` } })
     jobs.push(job)
-    const running = job.start(farmInputs(farm, { image: freshImage(farm), nodes: `linux/amd64 = ${amd.endpoint}\nlinux/amd64 = ${arm.endpoint}`, cache: 'off' }))
+    const running = job.start(
+      farmInputs(farm, {
+        image: freshImage(farm),
+        nodes: `linux/amd64 = ${amd.endpoint}\nlinux/amd64 = ${arm.endpoint}`,
+        cache: 'off',
+      }),
+    )
     return { job, running }
   }
   const nodeOf = (summary: string) => /^\| linux\/amd64 \| (\S+)/m.exec(summary)?.[1]

@@ -29,7 +29,11 @@ let filesBetween: readonly string[]
 const token = 'ghs_PlantedToken0123456789abcdefghijklmn'
 
 /** Each secret, and the forms in which it would be as good. */
-const forms = (secret: string) => [secret, Buffer.from(secret).toString('base64').replace(/=+$/, ''), encodeURIComponent(secret)]
+const forms = (secret: string) => [
+  secret,
+  Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+  encodeURIComponent(secret),
+]
 const password = () => farm.privateRegistry.password
 const login = () => `${farm.privateRegistry.username}:${password()}`
 /** The first line of a key's body is the same in many a key: it says `none` and `ssh-ed25519`. */
@@ -58,7 +62,16 @@ beforeAll(async () => {
   })
   const { host, username } = farm.privateRegistry
   // With `use` the daemons stay for later steps.
-  const running = job.start(farmInputs(farm, { image: `${host}/acme/secret`, username, password: password(), 'github-token': token, 'ssh-private-key': keys, use: 'true' }))
+  const running = job.start(
+    farmInputs(farm, {
+      image: `${host}/acme/secret`,
+      username,
+      password: password(),
+      'github-token': token,
+      'ssh-private-key': keys,
+      use: 'true',
+    }),
+  )
   seen = { argvs: new Set(), environments: new Set(), files: new Map(), open: new Set(), samples: 0 }
   const over = new AbortController()
   const sampling = sample(over.signal)
@@ -89,7 +102,8 @@ async function sample(signal: AbortSignal): Promise<void> {
       const secret = find(tryRead(path))
       if (secret !== undefined) seen.files.set(path, secret)
     }
-    for (const name of readdirSync(job.temp)) if ((lstatSync(join(job.temp, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o077) seen.open.add(name)
+    for (const name of readdirSync(job.temp))
+      if ((lstatSync(join(job.temp, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o077) seen.open.add(name)
     seen.samples++
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
@@ -112,7 +126,8 @@ function* filesBelow(dir: string): Generator<string> {
 
 /** The places on both nodes that outlive a session, searched for every secret. */
 async function onNodes(): Promise<string> {
-  const places = '/home /root /tmp /var/tmp /run /etc /var/lib/docker/containers /var/lib/docker/volumes /proc/[0-9]*/environ /proc/[0-9]*/cmdline'
+  const places =
+    '/home /root /tmp /var/tmp /run /etc /var/lib/docker/containers /var/lib/docker/volumes /proc/[0-9]*/environ /proc/[0-9]*/cmdline'
   const outcomes = await Promise.all(
     ['amd', 'arm'].map(async (name) => {
       // A directory that machine and host share.
@@ -141,11 +156,18 @@ describe('while it runs', () => {
 
   test('no secret stands in an argv, or in the environment of what it starts', () => {
     expect([...seen.argvs].filter((argv) => find(argv) !== undefined)).toEqual([])
-    expect([...seen.environments].flatMap((environment) => environment.split('\0')).filter((variable) => find(variable) !== undefined)).toEqual([])
+    expect(
+      [...seen.environments]
+        .flatMap((environment) => environment.split('\0'))
+        .filter((variable) => find(variable) !== undefined),
+    ).toEqual([])
   })
 
   test('no key and no token is in a file; the login is, in the one that docker reads, for this user alone', () => {
-    const files = [...seen.files].map(([path, secret]) => [path.slice(job.temp.length).replace(/mab-\w+/, 'mab'), secret])
+    const files = [...seen.files].map(([path, secret]) => [
+      path.slice(job.temp.length).replace(/mab-\w+/, 'mab'),
+      secret,
+    ])
     expect(files).toEqual([['/mab/docker/config.json', Buffer.from(login()).toString('base64').replace(/=+$/, '')]])
     expect([...seen.open]).toEqual([])
   })
@@ -163,13 +185,17 @@ describe('the log', () => {
   })
 
   test('and nothing but the masks themselves is left to the masks, in main and post', () => {
-    const printed = main.raw.split('\n').filter((line) => find(line) !== undefined && !line.startsWith('::add-mask::') && !/│ \[.*2\/2\] /.test(line))
+    const printed = main.raw
+      .split('\n')
+      .filter((line) => find(line) !== undefined && !line.startsWith('::add-mask::') && !/│ \[.*2\/2\] /.test(line))
     expect([printed, find(post.raw)]).toEqual([[], undefined])
   })
 })
 
 test('no secret is in outputs, state or summary', () => {
-  expect(find(JSON.stringify([main.outputs, main.state, post.outputs, post.state]) + main.summary + post.summary)).toBeUndefined()
+  expect(
+    find(JSON.stringify([main.outputs, main.state, post.outputs, post.state]) + main.summary + post.summary),
+  ).toBeUndefined()
 })
 
 test('between main and post no node holds one, and the runner only the login', () => {
@@ -189,7 +215,11 @@ test('the image and what is attested of it hold none', async () => {
   const index = await privateRegistry.manifest('acme/secret', 'main')
   const children = index?.json['manifests'] as { digest: string }[]
   for (const child of children) {
-    const manifest = (await privateRegistry.manifest('acme/secret', child.digest))?.json as { config: { digest: string }; layers: { digest: string }[] }
-    for (const { digest } of [manifest.config, ...manifest.layers]) expect(find(Buffer.from(await privateRegistry.blob('acme/secret', digest)).toString('latin1'))).toBeUndefined()
+    const manifest = (await privateRegistry.manifest('acme/secret', child.digest))?.json as {
+      config: { digest: string }
+      layers: { digest: string }[]
+    }
+    for (const { digest } of [manifest.config, ...manifest.layers])
+      expect(find(Buffer.from(await privateRegistry.blob('acme/secret', digest)).toString('latin1'))).toBeUndefined()
   }
 })

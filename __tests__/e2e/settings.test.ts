@@ -5,16 +5,17 @@ import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmInputs, farmJob, freshImage, leftovers, oneNode, stored, type Farm } from './world.ts'
 
 // One build on two nodes with many inputs at once: each leaves its trace in what the steps print.
-const dockerfile = (base: string) => [
-  `FROM ${base} AS tools`,
-  'RUN echo made > /made',
-  `FROM ${base}`,
-  'COPY --from=more hello.txt /hello.txt',
-  'RUN --mount=type=secret,id=one --mount=type=secret,id=two --mount=type=secret,id=three cat /run/secrets/one /run/secrets/two /run/secrets/three | sha256sum',
-  'RUN cat /etc/hosts /hello.txt && ulimit -n && grep /dev/shm /proc/mounts && grep -v systemd /proc/self/cgroup | head -1',
-  'COPY --from=tools /made /made',
-  '',
-].join('\n')
+const dockerfile = (base: string) =>
+  [
+    `FROM ${base} AS tools`,
+    'RUN echo made > /made',
+    `FROM ${base}`,
+    'COPY --from=more hello.txt /hello.txt',
+    'RUN --mount=type=secret,id=one --mount=type=secret,id=two --mount=type=secret,id=three cat /run/secrets/one /run/secrets/two /run/secrets/three | sha256sum',
+    'RUN cat /etc/hosts /hello.txt && ulimit -n && grep /dev/shm /proc/mounts && grep -v systemd /proc/self/cgroup | head -1',
+    'COPY --from=tools /made /made',
+    '',
+  ].join('\n')
 
 let farm: Farm
 let image: string
@@ -25,7 +26,11 @@ beforeAll(async () => {
   farm = await attachFarm()
   image = freshImage(farm)
   job = farmJob(farm, {
-    files: { Dockerfile: dockerfile(farm.images.base), 'more/hello.txt': 'hello of another context\n', 'third.txt': 'third\n' },
+    files: {
+      Dockerfile: dockerfile(farm.images.base),
+      'more/hello.txt': 'hello of another context\n',
+      'third.txt': 'third\n',
+    },
     env: { SECOND: 'second-secret-value\n' },
   })
   main = await job.main(
@@ -65,31 +70,41 @@ describe('build-push inputs, on both nodes', () => {
     ['a control group', /\] (?:\d+:\w+:.*\/mab-test-parent\/buildkit\/\w+|0::\/)$/],
     ['the size of /dev/shm', /\/dev\/shm .*size=32768k/],
   ])('%s', (_, pattern) => {
-    for (const platform of ['linux/amd64', 'linux/arm64']) expect(main.log.split('\n').filter((line) => line.startsWith(platform) && pattern.test(line))).toHaveLength(1)
+    for (const platform of ['linux/amd64', 'linux/arm64'])
+      expect(main.log.split('\n').filter((line) => line.startsWith(platform) && pattern.test(line))).toHaveLength(1)
   })
 
   test('both read the very same secrets, and no word of them is anywhere', () => {
     const sums = [...main.log.matchAll(/\] (\S{64}) {2}-$/gm)].map((match) => match[1])
     expect(new Set(sums).size).toBe(1)
-    for (const secret of ['first-secret-value', 'second-secret-value']) expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toContain(secret)
+    for (const secret of ['first-secret-value', 'second-secret-value'])
+      expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toContain(secret)
   })
 
   test('files of each platform', () => {
-    for (const platform of ['linux_amd64', 'linux_arm64']) expect(readFileSync(join(job.workspace, 'out', platform, 'hello.txt'), 'utf8')).toBe('hello of another context\n')
+    for (const platform of ['linux_amd64', 'linux_arm64'])
+      expect(readFileSync(join(job.workspace, 'out', platform, 'hello.txt'), 'utf8')).toBe('hello of another context\n')
   })
 
   test('layers are compressed as asked', async () => {
     const index = await stored(farm, image, 'v1')
-    const child = await farm.registry.manifest(image.slice(farm.registry.host.length + 1), index?.manifests[0]?.digest ?? '')
+    const child = await farm.registry.manifest(
+      image.slice(farm.registry.host.length + 1),
+      index?.manifests[0]?.digest ?? '',
+    )
     const layers = child?.json['layers'] as { mediaType: string }[]
-    expect(new Set(layers.map(({ mediaType }) => mediaType))).toEqual(new Set(['application/vnd.oci.image.layer.v1.tar+zstd']))
+    expect(new Set(layers.map(({ mediaType }) => mediaType))).toEqual(
+      new Set(['application/vnd.oci.image.layer.v1.tar+zstd']),
+    )
   })
 })
 
 describe('other ends of a build, on one node', () => {
   test('load, and a check', async () => {
     const name = freshImage(farm)
-    const own = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nENV TOKEN=x\nRUN echo a\nrun echo b\n` } })
+    const own = farmJob(farm, {
+      files: { Dockerfile: `FROM ${farm.images.base}\nENV TOKEN=x\nRUN echo a\nrun echo b\n` },
+    })
     try {
       const loaded = await own.main(oneNode(farm, { image: name, tags: 'v1', load: 'true', push: '', cache: 'off' }))
       expect([loaded.code, loaded.log]).toEqual([0, loaded.log])
@@ -99,7 +114,9 @@ describe('other ends of a build, on one node', () => {
       const checked = await own.main(oneNode(farm, { image: name, call: 'check', push: '' }))
       expect([checked.code, checked.log]).toEqual([1, checked.log])
       expect(checked.raw).toMatch(/^::warning title=ConsistentInstructionCasing,file=Dockerfile,line=4::/m)
-      expect(checked.errors).toEqual([expect.stringMatching(/^The check of the Dockerfile found (one thing|\d things) to mend$/)])
+      expect(checked.errors).toEqual([
+        expect.stringMatching(/^The check of the Dockerfile found (one thing|\d things) to mend$/),
+      ])
       await own.post()
       expect((await leftovers(farm, own)).filter((line) => !line.includes(' on local'))).toEqual([])
     } finally {

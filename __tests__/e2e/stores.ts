@@ -26,7 +26,11 @@ export async function startGhaCache(farm: Farm): Promise<Store> {
   const child = spawn(await ensureGhaCache(), [dir, bridgeOf(farm)], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   // Its database is full of JSON as it is; a key ends with the number of its version.
-  const names = () => [...new Set([...readFileSync(join(dir, 'bolt.db'), 'latin1').matchAll(/"key":"([^"#]+)/g)].map(([, key = '']) => key))]
+  const names = () => [
+    ...new Set(
+      [...readFileSync(join(dir, 'bolt.db'), 'latin1').matchAll(/"key":"([^"#]+)/g)].map(([, key = '']) => key),
+    ),
+  ]
   return storeOf(child, dir, line.toString().trim(), names)
 }
 
@@ -38,10 +42,15 @@ export async function startS3(farm: Farm): Promise<Store> {
   for (const name of ['data/caches', 'sidecar']) mkdirSync(join(dir, name), { recursive: true })
   const address = `${bridgeOf(farm)}:${await freePort(bridgeOf(farm))}`
   const env = { ROOT_ACCESS_KEY: s3Keys.access, ROOT_SECRET_KEY: s3Keys.secret, PATH: process.env['PATH'] ?? '' }
-  const child = spawn(await ensureS3(), ['--port', address, '--quiet', 'posix', '--sidecar', join(dir, 'sidecar'), join(dir, 'data')], { env, stdio: 'ignore' })
+  const child = spawn(
+    await ensureS3(),
+    ['--port', address, '--quiet', 'posix', '--sidecar', join(dir, 'sidecar'), join(dir, 'data')],
+    { env, stdio: 'ignore' },
+  )
   await listensAt(address)
   const bucket = join(dir, 'data/caches')
-  const names = () => (readdirSync(bucket, { recursive: true }) as string[]).filter((name) => statSync(join(bucket, name)).isFile())
+  const names = () =>
+    (readdirSync(bucket, { recursive: true }) as string[]).filter((name) => statSync(join(bucket, name)).isFile())
   return storeOf(child, dir, `http://${address}`, names)
 }
 
@@ -51,7 +60,22 @@ export async function startAzurite(farm: Farm): Promise<Store> {
   const dir = mkdtempSync(join(tmpdir(), 'azurite-'))
   const port = await freePort(bridgeOf(farm))
   const env = { AZURITE_ACCOUNTS: `${azure.account}:${azure.key}`, PATH: process.env['PATH'] ?? '' }
-  const child = spawn(process.execPath, [await ensureAzurite(), '--blobHost', bridgeOf(farm), '--blobPort', String(port), '--location', dir, '--silent', '--skipApiVersionCheck', '--disableTelemetry'], { env, stdio: 'ignore', cwd: dir })
+  const child = spawn(
+    process.execPath,
+    [
+      await ensureAzurite(),
+      '--blobHost',
+      bridgeOf(farm),
+      '--blobPort',
+      String(port),
+      '--location',
+      dir,
+      '--silent',
+      '--skipApiVersionCheck',
+      '--disableTelemetry',
+    ],
+    { env, stdio: 'ignore', cwd: dir },
+  )
   await listensAt(`${bridgeOf(farm)}:${port}`)
   const url = `http://${bridgeOf(farm)}:${port}/${azure.account}`
   return storeOf(child, dir, url, async () => await listBlobs(url))
@@ -63,7 +87,9 @@ async function listBlobs(url: string): Promise<string[]> {
   const version = '2021-08-06'
   const signed = `GET${'\n'.repeat(12)}x-ms-date:${date}\nx-ms-version:${version}\n/${azure.account}/${azure.account}/caches\ncomp:list\nrestype:container`
   const signature = createHmac('sha256', Buffer.from(azure.key, 'base64')).update(signed).digest('base64')
-  const answer = await fetch(`${url}/caches?restype=container&comp=list`, { headers: { 'x-ms-date': date, 'x-ms-version': version, authorization: `SharedKey ${azure.account}:${signature}` } })
+  const answer = await fetch(`${url}/caches?restype=container&comp=list`, {
+    headers: { 'x-ms-date': date, 'x-ms-version': version, authorization: `SharedKey ${azure.account}:${signature}` },
+  })
   const text = await answer.text()
   if (!answer.ok) throw new Error(`Azurite lists no blobs: ${answer.status} ${text}`)
   return [...text.matchAll(/<Name>([^<]+)<\/Name>/g)].map(([, name = '']) => name)
@@ -96,7 +122,10 @@ async function listensAt(address: string): Promise<void> {
   const [host = '', port = ''] = address.split(':')
   await eventually(`somebody at ${address}`, async () => {
     const socket = connect(Number(port), host)
-    const up = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false)
+    const up = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(() => false),
+    ]).catch(() => false)
     socket.destroy()
     return up
   })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { nonceAnnotation } from '../../src/plan/bake.ts'
+import { nonceAnnotation } from '../../src/run/nonce.ts'
 import { brokenTags, holdings } from '../ghcr/audit.ts'
 import { days } from '../ghcr/clock.ts'
 import { fillHistory, pushIndex, pushManifest, pushRelease } from '../ghcr/histories.ts'
@@ -9,7 +9,7 @@ import { declareRun } from '../ghcr/runs.ts'
 import { startGhcr, type Ghcr } from '../ghcr/server.ts'
 import { createPackage, type Package, type Version } from '../ghcr/state.ts'
 import { createWorld, type World } from '../ghcr/world.ts'
-import { makeImage, openHands, type Hands } from '../unit/packages-oci/images.ts'
+import { makeImage, openHands, type Hands } from '../unit/packages/oci/images.ts'
 import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmJob, freshImage, type Farm } from './world.ts'
 
@@ -28,12 +28,25 @@ afterAll(async () => {
 })
 
 /** GitHub as far as cleanup sees it: its registry, its packages and its runs. */
-async function openGithub(): Promise<{ readonly world: World; readonly pkg: Package; readonly ghcr: Ghcr; readonly job: Job }> {
+async function openGithub(): Promise<{
+  readonly world: World
+  readonly pkg: Package
+  readonly ghcr: Ghcr
+  readonly job: Job
+}> {
   const world = createWorld()
   const pkg = createPackage(world.state, { owner: 'acme', name: 'shop/api', repository: 'acme/shop' })
   world.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'read' })
   const [createdAt, updatedAt] = [Date.now() - 5 * days, Date.now() - 4 * days]
-  for (const run of [dead, shared]) declareRun(world.state, { repository: 'acme/shop', id: Number(run), status: 'completed', conclusion: 'cancelled', createdAt, updatedAt })
+  for (const run of [dead, shared])
+    declareRun(world.state, {
+      repository: 'acme/shop',
+      id: Number(run),
+      status: 'completed',
+      conclusion: 'cancelled',
+      createdAt,
+      updatedAt,
+    })
   declareRun(world.state, { repository: 'acme/shop', id: Number(live) })
   const ghcr = await startGhcr(world)
   servers.push(ghcr)
@@ -52,7 +65,8 @@ interface Said {
 
 /** The outputs, in an order of their own: a plan and its execution differ in that. */
 function read({ outputs }: StepResult): { readonly deleted: readonly Said[]; readonly kept: readonly Said[] } {
-  const list = (name: string) => (JSON.parse(outputs[name] ?? '') as Said[]).sort((a, b) => (a.subject < b.subject ? -1 : 1))
+  const list = (name: string) =>
+    (JSON.parse(outputs[name] ?? '') as Said[]).sort((a, b) => (a.subject < b.subject ? -1 : 1))
   return { deleted: list('deleted'), kept: list('kept') }
 }
 
@@ -67,25 +81,49 @@ describe('GitHub', () => {
   /** Puts a BuildKit cache under its tag. */
   function pushCache({ world: { state }, pkg }: typeof here, content: string): Version {
     const { mediaType, body } = pkg.manifests.get(pushManifest(state, pkg, { content }).digest)!
-    const parsed = parseManifest(mediaType, body.replace('application/vnd.oci.image.config.v1+json', 'application/vnd.buildkit.cacheconfig.v0'))
+    const parsed = parseManifest(
+      mediaType,
+      body.replace('application/vnd.oci.image.config.v1+json', 'application/vnd.buildkit.cacheconfig.v0'),
+    )
     if (typeof parsed === 'string') throw new Error(parsed)
     return putManifest(state, pkg, parsed, 'buildcache-linux-amd64')
   }
 
   beforeAll(async () => {
     here = await openGithub()
-    const { world: { state }, pkg, ghcr, job } = here
+    const {
+      world: { state },
+      pkg,
+      ghcr,
+      job,
+    } = here
     fillHistory(state, pkg, 1)
     caches = [pushCache(here, 'one'), pushCache(here, 'two')]
     pushRelease(state, pkg, { tag: `pr-${dead}`, content: 'dead', platforms: ['linux/amd64'], nonce: mark(dead) })
-    pushRelease(state, pkg, { tag: `pr-${unknown}`, content: 'unknown', platforms: ['linux/amd64'], nonce: mark(unknown) })
-    const { index } = pushRelease(state, pkg, { tag: `pr-${shared}`, content: 'shared', platforms: ['linux/amd64'], nonce: mark(shared) })
+    pushRelease(state, pkg, {
+      tag: `pr-${unknown}`,
+      content: 'unknown',
+      platforms: ['linux/amd64'],
+      nonce: mark(unknown),
+    })
+    const { index } = pushRelease(state, pkg, {
+      tag: `pr-${shared}`,
+      content: 'shared',
+      platforms: ['linux/amd64'],
+      nonce: mark(shared),
+    })
     const { mediaType, body } = pkg.manifests.get(index.digest)!
     const again = parseManifest(mediaType, body)
     if (typeof again === 'string') throw new Error(again)
     putManifest(state, pkg, again, 'stable')
     before = holdings(pkg)
-    const inputs = { image: `${ghcr.registry}/acme/shop/api`, 'packages-api': 'github', username: 'ci', password: 'secret', 'github-token': 'secret' }
+    const inputs = {
+      image: `${ghcr.registry}/acme/shop/api`,
+      'packages-api': 'github',
+      username: 'ci',
+      password: 'secret',
+      'github-token': 'secret',
+    }
     planned = await job.sweep({ ...inputs, 'dry-run': 'true' })
     untouched = JSON.stringify(holdings(pkg)) === JSON.stringify(before)
     done = await job.sweep(inputs)
@@ -95,7 +133,12 @@ describe('GitHub', () => {
     expect([planned.code, planned.warnings, planned.errors, untouched]).toEqual([0, [], [], true])
     expect([done.code, done.warnings, done.errors]).toEqual([0, [], []])
     expect(read(planned)).toEqual(read(done))
-    const lines = (log: string, verb: string) => log.split('\n').filter((line) => line.startsWith(verb)).map((line) => line.slice(verb.length)).sort()
+    const lines = (log: string, verb: string) =>
+      log
+        .split('\n')
+        .filter((line) => line.startsWith(verb))
+        .map((line) => line.slice(verb.length))
+        .sort()
     expect(lines(planned.log, 'Would delete ')).toEqual(lines(done.log, 'Deleted '))
   })
 
@@ -103,12 +146,18 @@ describe('GitHub', () => {
     const { pkg } = here
     expect(Object.keys(holdings(pkg).tags)).toEqual(['buildcache-linux-amd64', `pr-${unknown}`, 'stable', 'v1'])
     expect(caches.map(({ digest }) => pkg.active.has(digest))).toEqual([false, true])
-    expect(read(done).deleted.map(({ subject, reason }) => `${subject.replace(/ ?sha256:\w+$/, '')}|${reason}`).sort()).toEqual([
-      ...Array<string>(2).fill('|only a temporary image referred to it'),
-      '|a later push of the cache replaced it',
-      `pr-${dead}|its run is over: pr-${dead}`,
-      `pr-${shared}|its run is over; the image stays under stable`,
-    ].sort())
+    expect(
+      read(done)
+        .deleted.map(({ subject, reason }) => `${subject.replace(/ ?sha256:\w+$/, '')}|${reason}`)
+        .sort(),
+    ).toEqual(
+      [
+        ...Array<string>(2).fill('|only a temporary image referred to it'),
+        '|a later push of the cache replaced it',
+        `pr-${dead}|its run is over: pr-${dead}`,
+        `pr-${shared}|its run is over; the image stays under stable`,
+      ].sort(),
+    )
   })
 
   test('a tag goes off the image that another tag has, which stays whole with everything else', () => {
@@ -119,24 +168,45 @@ describe('GitHub', () => {
   })
 
   test('the run that nobody knows counts as alive', () => {
-    expect(read(done).kept).toContainEqual({ image: `${here.ghcr.registry}/acme/shop/api`, subject: `pr-${unknown}`, reason: expect.stringContaining(`no run ${unknown} is known here`) })
+    expect(read(done).kept).toContainEqual({
+      image: `${here.ghcr.registry}/acme/shop/api`,
+      subject: `pr-${unknown}`,
+      reason: expect.stringContaining(`no run ${unknown} is known here`),
+    })
   })
 
   test('the summary is the report: a line on the whole, one on the audit, a table', () => {
     const report = done.outputs['report'] ?? ''
     expect(done.summary.trim()).toBe(report.trim())
-    expect(report).toMatch(/^### Cleanup of `127\.0\.0\.1:\d+\/acme\/shop\/api`\n\n5 deleted \(up to [\d.]+ k?B\), 3 kept\. All 4 tags resolve with everything under them\.\n\n\| \| what \| why \|\n/)
-    for (const { subject, reason } of read(done).deleted) expect(report).toContain(`| deleted | ${subject} | ${reason} |`)
+    expect(report).toMatch(
+      /^### Cleanup of `127\.0\.0\.1:\d+\/acme\/shop\/api`\n\n5 deleted \(up to [\d.]+ k?B\), 3 kept\. All 4 tags resolve with everything under them\.\n\n\| \| what \| why \|\n/,
+    )
+    for (const { subject, reason } of read(done).deleted)
+      expect(report).toContain(`| deleted | ${subject} | ${reason} |`)
   })
 
   test('what somebody turns out to need is restored', async () => {
     const { world, pkg, ghcr, job } = await openGithub()
     fillHistory(world.state, pkg, 1)
-    const { images: [image] } = pushRelease(world.state, pkg, { tag: `pr-${dead}`, content: 'dead', platforms: ['linux/amd64'], nonce: mark(dead) })
+    const {
+      images: [image],
+    } = pushRelease(world.state, pkg, {
+      tag: `pr-${dead}`,
+      content: 'dead',
+      platforms: ['linux/amd64'],
+      nonce: mark(dead),
+    })
     world.beforeEach = ({ endpoint, path }) => {
-      if (endpoint === 'delete version' && path.endsWith(`/${image!.id}`)) pushIndex(world.state, pkg, [{ version: image!, platform: 'linux/amd64' }], {}, 'promoted')
+      if (endpoint === 'delete version' && path.endsWith(`/${image!.id}`))
+        pushIndex(world.state, pkg, [{ version: image!, platform: 'linux/amd64' }], {}, 'promoted')
     }
-    const { code, warnings, outputs } = await job.sweep({ image: `${ghcr.registry}/acme/shop/api`, 'packages-api': 'github', username: 'ci', password: 'secret', 'github-token': 'secret' })
+    const { code, warnings, outputs } = await job.sweep({
+      image: `${ghcr.registry}/acme/shop/api`,
+      'packages-api': 'github',
+      username: 'ci',
+      password: 'secret',
+      'github-token': 'secret',
+    })
     expect([code, warnings]).toEqual([0, []])
     expect(Object.keys(holdings(pkg).tags)).toEqual(['promoted', 'v1'])
     expect(brokenTags(world.state)).toEqual([])
@@ -145,11 +215,19 @@ describe('GitHub', () => {
 })
 
 describe('a registry with its own DELETE', () => {
-  async function open(): Promise<{ readonly hands: Hands; readonly job: Job; readonly inputs: Readonly<Record<string, string>> }> {
+  async function open(): Promise<{
+    readonly hands: Hands
+    readonly job: Job
+    readonly inputs: Readonly<Record<string, string>>
+  }> {
     const { job } = await openGithub()
     const image = freshImage(farm)
     const [host = '', ...path] = image.split('/')
-    return { job, hands: openHands(host, path.join('/')), inputs: { image, 'packages-api': 'oci', 'github-token': 'secret' } }
+    return {
+      job,
+      hands: openHands(host, path.join('/')),
+      inputs: { image, 'packages-api': 'oci', 'github-token': 'secret' },
+    }
   }
 
   test('dead runs go, the others and what shares a digest stay; `dry-run` says the same', async () => {
@@ -167,7 +245,12 @@ describe('a registry with its own DELETE', () => {
     expect(read(planned)).toEqual(read(done))
     expect(await hands.tags()).toEqual([`build-0123456789ab-${live}`, `pr-${unknown}`, 'stable', 'v1'])
     for (const tag of await hands.tags()) expect(await hands.missing(tag)).toEqual([])
-    expect(read(done).kept.map(({ reason }) => reason)).toEqual([expect.stringContaining(`run ${live} goes on`), expect.stringContaining(`no run ${unknown} is known here`), 'an image that stays refers to it.', 'an image that stays refers to it.'])
+    expect(read(done).kept.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining(`run ${live} goes on`),
+      expect.stringContaining(`no run ${unknown} is known here`),
+      'an image that stays refers to it.',
+      'an image that stays refers to it.',
+    ])
     expect(done.outputs['report']).toContain('All 4 tags resolve with everything under them.')
     // The last job of a run: all that is its own, though it goes on.
     const last = await job.sweep({ ...inputs, 'run-id': live })
@@ -180,7 +263,10 @@ describe('a registry with its own DELETE', () => {
     await hands.push(release, ['v1'])
     await hands.delete(release.children[1]!.digest)
     const { code, warnings, outputs } = await job.sweep(inputs)
-    expect([code, warnings]).toEqual([0, [`${inputs['image'] ?? ''}: not whole: v1. The report tells what is missing.`]])
+    expect([code, warnings]).toEqual([
+      0,
+      [`${inputs['image'] ?? ''}: not whole: v1. The report tells what is missing.`],
+    ])
     expect(outputs['report']).toContain(`1 of 1 tags are not whole: \`v1\` lacks \`${release.children[1]!.digest}\``)
     expect(await hands.missing('v1')).toEqual([release.children[1]!.digest])
   })
@@ -188,7 +274,12 @@ describe('a registry with its own DELETE', () => {
 
 test('every mistake in the inputs is told at once, and nothing is asked', async () => {
   const { world, job } = await openGithub()
-  const { code, log } = await job.sweep({ 'run-id': 'latest', 'older-than': 'a while', 'dry-run': 'perhaps', 'packages-api': 'quay' })
+  const { code, log } = await job.sweep({
+    'run-id': 'latest',
+    'older-than': 'a while',
+    'dry-run': 'perhaps',
+    'packages-api': 'quay',
+  })
   expect(code).toBe(1)
   for (const input of ['image', 'run-id', 'older-than', 'dry-run', 'packages-api']) expect(log).toContain(`${input}: `)
   expect(world.log.calls).toEqual([])

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { spareNode } from '../../src/nodes/node-list.ts'
+import { spareNode } from '../../src/inputs/nodes/node-list.ts'
 import { openNodes } from '../../src/nodes/open.ts'
-import type { Platform } from '../../src/plan/platform.ts'
+import type { Platform } from '../../src/lib/platform.ts'
 import type { Job, StepResult } from './runner.ts'
 import { makeAuthority, type Authority } from './tls.ts'
 import { app, attachFarm, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
@@ -23,8 +23,11 @@ beforeAll(async () => {
   image = freshImage(farm)
   const { amd } = farm.nodes
   const own = authority.issue('buildkitd', amd.host)
-  const place = (name: string, text: string) => `echo ${Buffer.from(text).toString('base64')} | base64 -d > /run/tls/${name}.pem`
-  await amd.exec(['mkdir -p /run/tls', place('ca', authority.ca), place('cert', own.cert), place('key', own.key)].join(' && '))
+  const place = (name: string, text: string) =>
+    `echo ${Buffer.from(text).toString('base64')} | base64 -d > /run/tls/${name}.pem`
+  await amd.exec(
+    ['mkdir -p /run/tls', place('ca', authority.ca), place('cert', own.cert), place('key', own.key)].join(' && '),
+  )
   await amd.exec(
     `/opt/farm/buildkitd --addr=tcp://0.0.0.0:${port} --tlscacert=/run/tls/ca.pem --tlscert=/run/tls/cert.pem --tlskey=/run/tls/key.pem --root=/var/lib/buildkit-tls --oci-worker-binary=/usr/sbin/runc --oci-worker-net=host --containerd-worker=false > /run/tls/log 2>&1 & echo $! > /run/tls/pid; for i in $(seq 200); do grep -q 'running server' /run/tls/log && break; sleep 0.1; done`,
   )
@@ -56,9 +59,17 @@ describe('a buildkitd behind mutual TLS', () => {
     const own = mkdtempSync(join(tmpdir(), 'tcp-'))
     const { host } = farm.nodes.amd
     const client = authority.issue('client', '127.0.0.1')
-    const spec = { ...spareNode({ driverOpts: {}, buildkitdConfig: '' }), driverOpts: { cacert: authority.ca, cert: client.cert, key: client.key }, endpoint: { kind: 'tcp' as const, host, port }, platforms: ['linux/amd64' as Platform] }
+    const spec = {
+      ...spareNode({ driverOpts: {}, buildkitdConfig: '' }),
+      driverOpts: { cacert: authority.ca, cert: client.cert, key: client.key },
+      endpoint: { kind: 'tcp' as const, host, port },
+      platforms: ['linux/amd64' as Platform],
+    }
     try {
-      const [outcome] = await openNodes({ nodes: [spec], sshKeys: [], knownHosts: '', agent: undefined, dir: own, workspace: own }, { note: () => undefined })
+      const [outcome] = await openNodes(
+        { nodes: [spec], sshKeys: [], knownHosts: '', agent: undefined, dir: own, workspace: own },
+        { note: () => undefined },
+      )
       await outcome?.node?.ping?.(10_000)
       await farm.nodes.amd.exec('kill -STOP $(cat /run/tls/pid)')
       await expect(outcome?.node?.ping?.(500)).rejects.toThrow('No buildkitd answers')
@@ -71,7 +82,12 @@ describe('a buildkitd behind mutual TLS', () => {
   test('whom its authority does not know is told so before anything is built', async () => {
     const other = makeAuthority()
     const { cert, key } = other.issue('client', '127.0.0.1')
-    const refused = await job.main({ nodes: `- endpoint: tcp://${farm.nodes.amd.host}:${port}\n  platforms: linux/amd64\n  driver-opts:\n    - |\n      cacert=${other.ca.replaceAll('\n', '\n      ')}\n    - |\n      cert=${cert.replaceAll('\n', '\n      ')}\n    - |\n      key=${key.replaceAll('\n', '\n      ')}\n`, image, tags: 'v2', fallback: 'fail' })
+    const refused = await job.main({
+      nodes: `- endpoint: tcp://${farm.nodes.amd.host}:${port}\n  platforms: linux/amd64\n  driver-opts:\n    - |\n      cacert=${other.ca.replaceAll('\n', '\n      ')}\n    - |\n      cert=${cert.replaceAll('\n', '\n      ')}\n    - |\n      key=${key.replaceAll('\n', '\n      ')}\n`,
+      image,
+      tags: 'v2',
+      fallback: 'fail',
+    })
     await job.post()
     expect(refused.code).toBe(1)
     expect(refused.log).toContain(`No buildkitd answers at tcp://${farm.nodes.amd.host}:${port}`)

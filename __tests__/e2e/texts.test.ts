@@ -4,8 +4,50 @@ import { farmJob, freshImage, imageConfig, leftovers, oneNode, attachFarm, type 
 
 // Bake reads its definition as an HCL template: none of this may mean anything there.
 const texts = [
-  '${HOME}', '%{if}', '$${x}', '$$${x}', '$$$${x}', '%%{x}', '%%%{x}', '$%{x}', '%${x}', '${', '$${', '$$${', '%{', '%%{', '%%%{', '}', '{', '$', '$$', '%', '%%',
-  '$ {x}', 'a$${b}%%{c}$', '${"x"}', '"${x}"', "it's", '"', '""', '\\', '\\${x}', '\\\\$${x}', '\\n', 'first\nsecond', '\n${x}\n', '\ttabs\t', 'é ✓ 𝄞 \u2028', '${upper("x")}', '%{ for x in y }', '~', '#', '$(id)', '`id`', '&&', '*',
+  '${HOME}',
+  '%{if}',
+  '$${x}',
+  '$$${x}',
+  '$$$${x}',
+  '%%{x}',
+  '%%%{x}',
+  '$%{x}',
+  '%${x}',
+  '${',
+  '$${',
+  '$$${',
+  '%{',
+  '%%{',
+  '%%%{',
+  '}',
+  '{',
+  '$',
+  '$$',
+  '%',
+  '%%',
+  '$ {x}',
+  'a$${b}%%{c}$',
+  '${"x"}',
+  '"${x}"',
+  "it's",
+  '"',
+  '""',
+  '\\',
+  '\\${x}',
+  '\\\\$${x}',
+  '\\n',
+  'first\nsecond',
+  '\n${x}\n',
+  '\ttabs\t',
+  'é ✓ 𝄞 \u2028',
+  '${upper("x")}',
+  '%{ for x in y }',
+  '~',
+  '#',
+  '$(id)',
+  '`id`',
+  '&&',
+  '*',
 ]
 const nameOf = (index: number) => `T${index}`
 /** As an author writes an entry with line ends, quotes or space around it. */
@@ -19,8 +61,19 @@ let main: StepResult
 beforeAll(async () => {
   farm = await attachFarm()
   image = freshImage(farm)
-  const encode = texts.map((_, index) => `printf '%s' "${nameOf(index)}="; printf '%s' "$${nameOf(index)}" | base64 | tr -d '\\n'; echo`).join('; ')
-  job = farmJob(farm, { files: { Dockerfile: [`FROM ${farm.images.base}`, ...texts.map((_, index) => `ARG ${nameOf(index)}`), `RUN ${encode}`, ''].join('\n') } })
+  const encode = texts
+    .map((_, index) => `printf '%s' "${nameOf(index)}="; printf '%s' "$${nameOf(index)}" | base64 | tr -d '\\n'; echo`)
+    .join('; ')
+  job = farmJob(farm, {
+    files: {
+      Dockerfile: [
+        `FROM ${farm.images.base}`,
+        ...texts.map((_, index) => `ARG ${nameOf(index)}`),
+        `RUN ${encode}`,
+        '',
+      ].join('\n'),
+    },
+  })
   main = await job.main(
     oneNode(farm, {
       image,
@@ -40,12 +93,16 @@ describe('whatever an author writes arrives as it is', () => {
   })
 
   test('in build arguments', () => {
-    const arrived = texts.map((_, index) => Buffer.from(new RegExp(`\\] ${nameOf(index)}=(\\S*)$`, 'm').exec(main.log)?.[1] ?? '', 'base64').toString('utf8'))
+    const arrived = texts.map((_, index) =>
+      Buffer.from(new RegExp(`\\] ${nameOf(index)}=(\\S*)$`, 'm').exec(main.log)?.[1] ?? '', 'base64').toString('utf8'),
+    )
     expect(arrived).toEqual(texts)
   })
 
   test('in labels', async () => {
-    const { config } = (await imageConfig(farm, image, 'main', 'linux/amd64')) as { config: { Labels: Record<string, string> } }
+    const { config } = (await imageConfig(farm, image, 'main', 'linux/amd64')) as {
+      config: { Labels: Record<string, string> }
+    }
     expect(texts.map((_, index) => config.Labels[`org.example.${index}`])).toEqual(texts)
     expect(config.Labels['own']).toBe('${HOME} %{if} $${x}')
   })

@@ -17,15 +17,42 @@ export interface Authority {
 export function makeAuthority(): Authority {
   const dir = mkdtempSync(join(tmpdir(), 'ca-'))
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' })
-  const key = (name: string) => ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${name}.key`]
+  const key = (name: string) => [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+  ]
   const text = (name: string) => readFileSync(join(dir, name), 'utf8')
   openssl('req', '-x509', ...key('ca'), '-out', 'ca.pem', '-days', '2', '-subj', '/CN=farm authority')
   return {
     ca: text('ca.pem'),
     issue: (name, ...hosts) => {
-      writeFileSync(join(dir, `${name}.ext`), `subjectAltName=${hosts.map((host) => `${isIP(host) ? 'IP' : 'DNS'}:${host}`).join(',')}\n`)
+      writeFileSync(
+        join(dir, `${name}.ext`),
+        `subjectAltName=${hosts.map((host) => `${isIP(host) ? 'IP' : 'DNS'}:${host}`).join(',')}\n`,
+      )
       openssl('req', ...key(name), '-out', `${name}.csr`, '-subj', `/CN=${name}`)
-      openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`)
+      openssl(
+        'x509',
+        '-req',
+        '-in',
+        `${name}.csr`,
+        '-CA',
+        'ca.pem',
+        '-CAkey',
+        'ca.key',
+        '-CAcreateserial',
+        '-days',
+        '2',
+        '-extfile',
+        `${name}.ext`,
+        '-out',
+        `${name}.pem`,
+      )
       return { cert: text(`${name}.pem`), key: text(`${name}.key`) }
     },
     end: () => rmSync(dir, { recursive: true, force: true }),
@@ -33,13 +60,27 @@ export function makeAuthority(): Authority {
 }
 
 /** The registry at `to` behind TLS, on `address`; resolves with its host and port. */
-export async function serveTls(authority: Authority, address: string, to: string): Promise<{ readonly host: string; readonly server: Server }> {
+export async function serveTls(
+  authority: Authority,
+  address: string,
+  to: string,
+): Promise<{ readonly host: string; readonly server: Server }> {
   const [hostname = '', port = ''] = to.split(':')
   const server = createServer(authority.issue('registry', address), (asked, answer) => {
-    const onward = request({ hostname, port, method: asked.method, path: asked.url, headers: { ...asked.headers, 'x-forwarded-proto': 'https' }, agent: false }, (response) => {
-      answer.writeHead(response.statusCode ?? 502, response.headers)
-      response.pipe(answer)
-    })
+    const onward = request(
+      {
+        hostname,
+        port,
+        method: asked.method,
+        path: asked.url,
+        headers: { ...asked.headers, 'x-forwarded-proto': 'https' },
+        agent: false,
+      },
+      (response) => {
+        answer.writeHead(response.statusCode ?? 502, response.headers)
+        response.pipe(answer)
+      },
+    )
     onward.on('error', () => answer.destroy())
     asked.pipe(onward)
   })

@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Requested } from '../farm/farm.ts'
 import type { Job, StepResult } from './runner.ts'
-import { farmInputs, farmJob, freshImage, imageConfig, leftovers, oneNode, attachFarm, stored, storedTags, type Farm } from './world.ts'
+import {
+  farmInputs,
+  farmJob,
+  freshImage,
+  imageConfig,
+  leftovers,
+  oneNode,
+  attachFarm,
+  stored,
+  storedTags,
+  type Farm,
+} from './world.ts'
 
 interface Played {
   readonly job: Job
@@ -17,8 +28,16 @@ let bare: Played
 let guarded: Played
 let requests: Requested[]
 
-async function play(inputs: (image: string) => Readonly<Record<string, string>>, image = freshImage(farm), base = farm.images.base): Promise<Played> {
-  const job = farmJob(farm, { files: { Dockerfile: `FROM ${base}\nARG EXTRAS=none\nARG COLOUR=grey\nRUN echo "with $EXTRAS" > /extras\nLABEL extras=$EXTRAS colour=$COLOUR\n` } })
+async function play(
+  inputs: (image: string) => Readonly<Record<string, string>>,
+  image = freshImage(farm),
+  base = farm.images.base,
+): Promise<Played> {
+  const job = farmJob(farm, {
+    files: {
+      Dockerfile: `FROM ${base}\nARG EXTRAS=none\nARG COLOUR=grey\nRUN echo "with $EXTRAS" > /extras\nLABEL extras=$EXTRAS colour=$COLOUR\n`,
+    },
+  })
   const main = await job.main(inputs(image))
   return { job, image, main, post: await job.post() }
 }
@@ -26,7 +45,13 @@ async function play(inputs: (image: string) => Readonly<Record<string, string>>,
 beforeAll(async () => {
   farm = await attachFarm()
   const { host, username, password } = farm.privateRegistry
-  const variants = ['slim: {build-args: EXTRAS=}', 'full:', '  build-args: EXTRAS=all', '  tag-suffix: ""', '  platforms: linux/amd64'].join('\n')
+  const variants = [
+    'slim: {build-args: EXTRAS=}',
+    'full:',
+    '  build-args: EXTRAS=all',
+    '  tag-suffix: ""',
+    '  platforms: linux/amd64',
+  ].join('\n')
   ;[both, dry, bare, guarded] = await Promise.all([
     play((image) => farmInputs(farm, { image, tags: 'v1\nlatest', 'build-args': 'COLOUR=blue', variants })),
     play((image) => oneNode(farm, { image, push: 'false' })),
@@ -49,11 +74,15 @@ describe('two variants in one step', () => {
   test('each gets its tags: its name behind them, or the suffix it asks for', async () => {
     const tags = (await storedTags(farm, both.image)).filter((tag) => !tag.startsWith('buildcache-'))
     expect(tags).toEqual(['latest', 'latest-slim', 'v1', 'v1-slim'])
-    expect(both.main.outputs['tags']?.split('\n')).toEqual(['v1-slim', 'latest-slim', 'v1', 'latest'].map((tag) => `${both.image}:${tag}`))
+    expect(both.main.outputs['tags']?.split('\n')).toEqual(
+      ['v1-slim', 'latest-slim', 'v1', 'latest'].map((tag) => `${both.image}:${tag}`),
+    )
   })
 
   test('each is built with its own arguments laid over those of the step', async () => {
-    const [slim, full] = await Promise.all(['v1-slim', 'v1'].map((tag) => imageConfig(farm, both.image, tag, 'linux/amd64')))
+    const [slim, full] = await Promise.all(
+      ['v1-slim', 'v1'].map((tag) => imageConfig(farm, both.image, tag, 'linux/amd64')),
+    )
     expect(slim).toMatchObject({ config: { Labels: { extras: '', colour: 'blue' } } })
     expect(full).toMatchObject({ config: { Labels: { extras: 'all', colour: 'blue' } } })
   })
@@ -61,19 +90,40 @@ describe('two variants in one step', () => {
   test('each holds its own platforms, and the results say it', async () => {
     const results: unknown = JSON.parse(both.main.outputs['results'] ?? '')
     const [slim, full] = await Promise.all(['v1-slim', 'v1'].map((tag) => stored(farm, both.image, tag)))
-    const platforms = (index: typeof slim) => Object.fromEntries((index?.manifests ?? []).filter(({ platform }) => platform.os === 'linux').map(({ platform, digest }) => [`linux/${platform.architecture}`, digest]))
+    const platforms = (index: typeof slim) =>
+      Object.fromEntries(
+        (index?.manifests ?? [])
+          .filter(({ platform }) => platform.os === 'linux')
+          .map(({ platform, digest }) => [`linux/${platform.architecture}`, digest]),
+      )
     expect(Object.keys(platforms(slim))).toEqual(['linux/amd64', 'linux/arm64'])
     expect(Object.keys(platforms(full))).toEqual(['linux/amd64'])
     expect(results).toEqual([
-      { variant: 'slim', image: `${both.image}@${slim?.digest ?? ''}`, digest: slim?.digest, tags: [`${both.image}:v1-slim`, `${both.image}:latest-slim`], platforms: platforms(slim) },
-      { variant: 'full', image: `${both.image}@${full?.digest ?? ''}`, digest: full?.digest, tags: [`${both.image}:v1`, `${both.image}:latest`], platforms: platforms(full) },
+      {
+        variant: 'slim',
+        image: `${both.image}@${slim?.digest ?? ''}`,
+        digest: slim?.digest,
+        tags: [`${both.image}:v1-slim`, `${both.image}:latest-slim`],
+        platforms: platforms(slim),
+      },
+      {
+        variant: 'full',
+        image: `${both.image}@${full?.digest ?? ''}`,
+        digest: full?.digest,
+        tags: [`${both.image}:v1`, `${both.image}:latest`],
+        platforms: platforms(full),
+      },
     ])
     expect(both.main.outputs['digest']).toBe(slim?.digest)
   })
 
   test('each keeps a cache of its own for every platform', async () => {
     const caches = (await storedTags(farm, both.image)).filter((tag) => tag.startsWith('buildcache-'))
-    expect(caches).toEqual(['buildcache-full-linux-amd64', 'buildcache-slim-linux-amd64', 'buildcache-slim-linux-arm64'])
+    expect(caches).toEqual([
+      'buildcache-full-linux-amd64',
+      'buildcache-slim-linux-amd64',
+      'buildcache-slim-linux-arm64',
+    ])
   })
 })
 
@@ -82,7 +132,9 @@ describe('push: false', () => {
     const path = dry.image.slice(dry.image.indexOf('/') + 1)
     expect(dry.main.log).toMatch(/linux\/amd64 │ \[2\/2\] done/)
     expect(await farm.registry.repositories()).not.toContain(path)
-    const writes = requests.filter((request) => request.path.includes(`/${path}/`) && !['GET', 'HEAD'].includes(request.method))
+    const writes = requests.filter(
+      (request) => request.path.includes(`/${path}/`) && !['GET', 'HEAD'].includes(request.method),
+    )
     expect(writes).toEqual([])
     expect(dry.main.summary).toContain('built, not pushed')
     expect([dry.main.outputs['digest'], dry.main.outputs['tags'], dry.main.outputs['results']]).toEqual(['', '', '[]'])
@@ -94,7 +146,11 @@ describe('cache: off, and full references as tags', () => {
     const deep = `${bare.image}-too/deep`
     expect([await storedTags(farm, bare.image), await storedTags(farm, deep)]).toEqual([['one'], ['two']])
     expect((await stored(farm, deep, 'two'))?.digest).toBe((await stored(farm, bare.image, 'one'))?.digest)
-    expect(requests.filter(({ path }) => path.includes(bare.image.slice(bare.image.indexOf('/') + 1)) && path.includes('buildcache'))).toEqual([])
+    expect(
+      requests.filter(
+        ({ path }) => path.includes(bare.image.slice(bare.image.indexOf('/') + 1)) && path.includes('buildcache'),
+      ),
+    ).toEqual([])
   })
 })
 
@@ -109,7 +165,12 @@ describe('a private registry, with a user name and a password', () => {
     const { main, post } = guarded
     expect(main.masks).toContain(password)
     const seen = [main.log, post.raw, main.summary, JSON.stringify([main.outputs, main.state])].join('\n')
-    for (const secret of [password, Buffer.from(password).toString('base64'), Buffer.from(`${username}:${password}`).toString('base64')]) expect(seen).not.toContain(secret)
+    for (const secret of [
+      password,
+      Buffer.from(password).toString('base64'),
+      Buffer.from(`${username}:${password}`).toString('base64'),
+    ])
+      expect(seen).not.toContain(secret)
     // What the runner hides is only the line that told it to.
     expect(main.raw.split('\n').filter((line) => line.includes(password))).toEqual([`::add-mask::${password}`])
   })

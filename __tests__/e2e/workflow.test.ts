@@ -22,30 +22,58 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 /** A step of a workflow, its inputs as block scalars. */
 function uses(action: string, id: string, inputs: Readonly<Record<string, string>>, more = ''): string {
-  const lines = Object.entries(inputs).flatMap(([name, value]) => [`          ${name}: |`, ...value.trim().split('\n').map((line) => `            ${line}`)])
-  return [`      - uses: ${action}`, `        id: ${id}`, ...(more === '' ? [] : [`        ${more}`]), '        with:', ...lines, ''].join('\n')
+  const lines = Object.entries(inputs).flatMap(([name, value]) => [
+    `          ${name}: |`,
+    ...value
+      .trim()
+      .split('\n')
+      .map((line) => `            ${line}`),
+  ])
+  return [
+    `      - uses: ${action}`,
+    `        id: ${id}`,
+    ...(more === '' ? [] : [`        ${more}`]),
+    '        with:',
+    ...lines,
+    '',
+  ].join('\n')
 }
 
 /** Runs a workflow with one job in a repository that holds this action, as a self-hosted runner would. */
-async function runWorkflow(steps: string, secrets: Readonly<Record<string, string>>): Promise<{ code: number; log: string; home: string }> {
+async function runWorkflow(
+  steps: string,
+  secrets: Readonly<Record<string, string>>,
+): Promise<{ code: number; log: string; home: string }> {
   const [repository, home] = [mkdtempSync(join(dir, 'repository-')), mkdtempSync(join(dir, 'home-'))]
-  for (const path of ['action.yml', 'cleanup', 'dist']) cpSync(join(root, path), join(repository, path), { recursive: true })
-  const files = { ...app(farm), '.github/workflows/image.yml': `on: push\njobs:\n  image:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v5\n${steps}` }
+  for (const path of ['action.yml', 'cleanup', 'dist'])
+    cpSync(join(root, path), join(repository, path), { recursive: true })
+  const files = {
+    ...app(farm),
+    '.github/workflows/image.yml': `on: push\njobs:\n  image:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v5\n${steps}`,
+  }
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(repository, name)), { recursive: true })
     writeFileSync(join(repository, name), text)
   }
-  const git = (...args: string[]) => run('git', ['-c', 'user.name=ci', '-c', 'user.email=ci@example.com', ...args], { cwd: repository })
+  const git = (...args: string[]) =>
+    run('git', ['-c', 'user.name=ci', '-c', 'user.email=ci@example.com', ...args], { cwd: repository })
   await git('init', '-q', '-b', 'main')
   await git('remote', 'add', 'origin', 'https://github.com/acme/app')
   await git('add', '-A')
   await git('commit', '-qm', 'app')
   // By name only: act takes the values from its environment, so that none stands in an argv.
   const args = ['push', '-P', 'ubuntu-latest=-self-hosted', ...Object.keys(secrets).flatMap((name) => ['-s', name])]
-  const env = { PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}`, HOME: home, DOCKER_HOST: farm.local.dockerHost, GITHUB_TOKEN: 'none', ...secrets }
+  const env = {
+    PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}`,
+    HOME: home,
+    DOCKER_HOST: farm.local.dockerHost,
+    GITHUB_TOKEN: 'none',
+    ...secrets,
+  }
   const child = spawn(act, args, { cwd: repository, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let log = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (log += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (log += text))
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (status) => resolve(status ?? -1))
@@ -69,7 +97,10 @@ describe('a workflow on a runner', () => {
     expect(log).toMatch(/told sweep \[\]/)
     expect(log).toMatch(/Success - Post \.\//)
     // The marks of PEM are no secret; every other line is.
-    const secret = farm.privateKey.trim().split('\n').filter((line) => !line.startsWith('-----'))
+    const secret = farm.privateKey
+      .trim()
+      .split('\n')
+      .filter((line) => !line.startsWith('-----'))
     expect(secret.length).toBeGreaterThan(3)
     expect(secret.filter((line) => log.includes(line))).toEqual([])
     expect(await leftOver(home)).toEqual([])
@@ -78,7 +109,12 @@ describe('a workflow on a runner', () => {
 
   test('a step with mistakes fails as a step, tells them as annotations, and its post step has nothing to do', async () => {
     const steps = [
-      uses('./', 'build', { nodes: 'linux/amd64 = ftp://nowhere', image: 'example.com/Acme' }, 'continue-on-error: true'),
+      uses(
+        './',
+        'build',
+        { nodes: 'linux/amd64 = ftp://nowhere', image: 'example.com/Acme' },
+        'continue-on-error: true',
+      ),
       '      - run: echo "told ${{ steps.build.outcome }}"\n',
     ].join('')
     const { code, log, home } = await runWorkflow(steps, {})
@@ -94,6 +130,8 @@ async function leftOver(home: string): Promise<string[]> {
   const engines = [farm.nodes.amd, farm.nodes.arm, farm.local]
   const containers = (await Promise.all(engines.map((engine) => engine.containers()))).flat().map(({ name }) => name)
   const files = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((path) => /(^|\/)mab-[^/]*$/.test(path))
-  const logins = readdirSync(home).filter((name) => name === '.docker' || name === '.ssh').map((name) => `${name}: ${readdirSync(join(home, name)).join(' ')}`)
+  const logins = readdirSync(home)
+    .filter((name) => name === '.docker' || name === '.ssh')
+    .map((name) => `${name}: ${readdirSync(join(home, name)).join(' ')}`)
   return [...containers, ...files, ...logins, ...processesNaming(home)]
 }

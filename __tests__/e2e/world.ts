@@ -83,7 +83,10 @@ export async function leftovers(farm: Farm, job: Job): Promise<string[]> {
   const found = await Promise.all(
     engines.map(async ([name, engine]) => {
       const [containers, volumes] = await Promise.all([engine.containers(), engine.volumes()])
-      return [...containers.map((container) => `container ${container.name} on ${name}`), ...volumes.map((volume) => `volume ${volume} on ${name}`)]
+      return [
+        ...containers.map((container) => `container ${container.name} on ${name}`),
+        ...volumes.map((volume) => `volume ${volume} on ${name}`),
+      ]
     }),
   )
   const files = [job.temp, job.home].flatMap((dir) => readdirSync(dir).map((file) => `file ${join(dir, file)}`))
@@ -123,7 +126,11 @@ export async function severalAtATime<T, R>(items: readonly T[], work: (item: T) 
 }
 
 /** Waits for something to become true; the deadline is only there so that a failure ends. */
-export async function eventually<T>(what: string, look: () => Promise<T | undefined | false> | T | undefined | false, deadline = 60_000): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  deadline = 60_000,
+): Promise<T> {
   const end = Date.now() + deadline
   for (;;) {
     const found = await look()
@@ -137,7 +144,9 @@ export async function eventually<T>(what: string, look: () => Promise<T | undefi
 export async function imageConfig(farm: Farm, image: string, reference: string, platform: string): Promise<unknown> {
   const repository = repositoryOf(farm, image)
   const index = await stored(farm, image, reference)
-  const child = index?.manifests.find((manifest) => `${manifest.platform.os}/${manifest.platform.architecture}` === platform)
+  const child = index?.manifests.find(
+    (manifest) => `${manifest.platform.os}/${manifest.platform.architecture}` === platform,
+  )
   const manifest = await farm.registry.manifest(repository, child?.digest ?? '')
   const { digest } = manifest?.json['config'] as { digest: string }
   return JSON.parse(Buffer.from(await farm.registry.blob(repository, digest)).toString('utf8'))

@@ -9,22 +9,41 @@ const keyring = 'debian-archive-keyring.gpg'
 const hostKeyring = join('/usr/share/keyrings', keyring)
 
 /** A package manager of our own: private sources, state and cache, so that the host's apt never notices. */
-export interface Apt { dir: string; env: NodeJS.ProcessEnv }
+export interface Apt {
+  dir: string
+  env: NodeJS.ProcessEnv
+}
 
 export async function openApt(dir: string): Promise<Apt> {
   for (const tool of ['apt-get', 'dpkg-deb', 'tar']) {
-    if ((await tryRun('which', [tool])).code !== 0) throw new Error(`the farm installs its daemons from Debian packages and needs ${tool}, which this host lacks; run it on Debian or Ubuntu`)
+    if ((await tryRun('which', [tool])).code !== 0)
+      throw new Error(
+        `the farm installs its daemons from Debian packages and needs ${tool}, which this host lacks; run it on Debian or Ubuntu`,
+      )
   }
   await mkdir(join(dir, 'lists/partial'), { recursive: true })
   await mkdir(join(dir, 'archives/partial'), { recursive: true })
   await writeFile(join(dir, 'status'), '')
-  await writeFile(join(dir, 'sources.list'), `deb [signed-by=${await debianKeyring(dir)}] ${await debianMirror()} ${suite} main\n`)
-  await writeFile(join(dir, 'apt.conf'), [
-    `Dir::Etc::sourcelist "${dir}/sources.list";`, 'Dir::Etc::sourceparts "/dev/null";',
-    `Dir::State "${dir}";`, `Dir::State::status "${dir}/status";`, `Dir::Cache "${dir}";`,
-    'APT::Architecture "amd64";', 'APT::Architectures { "amd64"; "arm64"; "armhf"; "i386"; };',
-    'APT::Sandbox::User "root";', 'APT::Install-Recommends "false";', 'Acquire::Languages "none";', 'Acquire::Retries "3";',
-  ].join('\n'))
+  await writeFile(
+    join(dir, 'sources.list'),
+    `deb [signed-by=${await debianKeyring(dir)}] ${await debianMirror()} ${suite} main\n`,
+  )
+  await writeFile(
+    join(dir, 'apt.conf'),
+    [
+      `Dir::Etc::sourcelist "${dir}/sources.list";`,
+      'Dir::Etc::sourceparts "/dev/null";',
+      `Dir::State "${dir}";`,
+      `Dir::State::status "${dir}/status";`,
+      `Dir::Cache "${dir}";`,
+      'APT::Architecture "amd64";',
+      'APT::Architectures { "amd64"; "arm64"; "armhf"; "i386"; };',
+      'APT::Sandbox::User "root";',
+      'APT::Install-Recommends "false";',
+      'Acquire::Languages "none";',
+      'Acquire::Retries "3";',
+    ].join('\n'),
+  )
   const env = { ...process.env, APT_CONFIG: join(dir, 'apt.conf'), LC_ALL: 'C' }
   say(`reading the package lists of Debian ${suite} (about 40 MB) …`)
   await run('apt-get', ['-qq', 'update'], { env })
@@ -35,7 +54,7 @@ export async function openApt(dir: string): Promise<Apt> {
 export async function fetchWithDependencies(apt: Apt, packages: string[]): Promise<string[]> {
   await run('apt-get', ['-qq', '-y', '--download-only', 'install', ...packages], { env: apt.env })
   const archives = join(apt.dir, 'archives')
-  const debs = (await readdir(archives)).filter(f => f.endsWith('.deb')).map(f => join(archives, f))
+  const debs = (await readdir(archives)).filter((f) => f.endsWith('.deb')).map((f) => join(archives, f))
   if (debs.length === 0) throw new Error(`apt downloaded nothing for ${packages.join(' ')}`)
   return debs
 }
@@ -43,17 +62,18 @@ export async function fetchWithDependencies(apt: Apt, packages: string[]): Promi
 export async function fetchOnly(apt: Apt, packages: string[], into: string): Promise<string[]> {
   await mkdir(into, { recursive: true })
   await run('apt-get', ['-qq', 'download', ...packages], { env: apt.env, cwd: into })
-  return (await readdir(into)).filter(f => f.endsWith('.deb')).map(f => join(into, f))
+  return (await readdir(into)).filter((f) => f.endsWith('.deb')).map((f) => join(into, f))
 }
 
 /** `dpkg -x` would replace the merged-/usr symlinks by directories, tar can be told not to. */
 export async function unpack(debs: string[], into: string): Promise<void> {
   await mkdir(into, { recursive: true })
-  for (const deb of debs) await run('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"', 'sh', deb, into])
+  for (const deb of debs)
+    await run('sh', ['-c', 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"', 'sh', deb, into])
 }
 
 export async function versions(debs: string[]): Promise<string> {
-  const lines = await Promise.all(debs.map(deb => run('dpkg-deb', ['--show', deb])))
+  const lines = await Promise.all(debs.map((deb) => run('dpkg-deb', ['--show', deb])))
   return lines.sort().join('')
 }
 
@@ -61,20 +81,29 @@ async function debianMirror(): Promise<string> {
   const fromEnv = process.env['FARM_DEBIAN_MIRROR']
   if (fromEnv) return fromEnv
   const { stdout } = await tryRun('apt-get', ['indextargets', '--format', '$(ORIGIN) $(CODENAME) $(REPO_URI)'])
-  const found = stdout.split('\n').map(l => l.split(' ')).find(([origin, codename, uri]) => origin === 'Debian' && uri && !/-security|-updates|-backports/.test(codename ?? ''))
-  if (!found?.[2]) throw new Error('this host\'s apt knows no Debian mirror (or has no package lists yet: run apt-get update); on Ubuntu name one with FARM_DEBIAN_MIRROR=<URL>')
+  const found = stdout
+    .split('\n')
+    .map((l) => l.split(' '))
+    .find(
+      ([origin, codename, uri]) => origin === 'Debian' && uri && !/-security|-updates|-backports/.test(codename ?? ''),
+    )
+  if (!found?.[2])
+    throw new Error(
+      "this host's apt knows no Debian mirror (or has no package lists yet: run apt-get update); on Ubuntu name one with FARM_DEBIAN_MIRROR=<URL>",
+    )
   return found[2]
 }
 
 async function debianKeyring(dir: string): Promise<string> {
   if (existsSync(hostKeyring)) return hostKeyring
   const { code, stderr } = await tryRun('apt-get', ['-qq', 'download', 'debian-archive-keyring'], { cwd: dir })
-  if (code !== 0) throw new Error(`Debian's signing keys are missing: install debian-archive-keyring (${stderr.trim()})`)
-  const debs = (await readdir(dir)).filter(f => f.endsWith('.deb')).map(f => join(dir, f))
+  if (code !== 0)
+    throw new Error(`Debian's signing keys are missing: install debian-archive-keyring (${stderr.trim()})`)
+  const debs = (await readdir(dir)).filter((f) => f.endsWith('.deb')).map((f) => join(dir, f))
   await unpack(debs, join(dir, 'keyring'))
-  await Promise.all(debs.map(deb => rm(deb)))
+  await Promise.all(debs.map((deb) => rm(deb)))
   const base = join(dir, 'keyring/usr/share/keyrings')
-  const found = ['debian-archive-keyring.pgp', keyring].map(f => join(base, f)).find(existsSync)
+  const found = ['debian-archive-keyring.pgp', keyring].map((f) => join(base, f)).find(existsSync)
   if (!found) throw new Error('the package debian-archive-keyring holds no keyring where one was expected')
   return found
 }

@@ -7,10 +7,13 @@ import { locked } from './tools.ts'
 import type { Tools } from './tools.ts'
 
 const dir = '/proc/sys/fs/binfmt_misc'
-const elf = (machine: string, bits: string): string => `\\x7fELF${bits}\\x01\\x01${'\\x00'.repeat(9)}\\x02\\x00${machine}\\x00`
+const elf = (machine: string, bits: string): string =>
+  `\\x7fELF${bits}\\x01\\x01${'\\x00'.repeat(9)}\\x02\\x00${machine}\\x00`
 const mask = `\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00${'\\xff'.repeat(8)}\\xfe\\xff\\xff\\xff`
 
-/** Lets the kernel run foreign programs, unless the host does already. To be called in a mount namespace of one's own. */
+/**
+ * Lets the kernel run foreign programs, unless the host does already. To be called in a mount namespace of one's own.
+ */
 export async function registerEmulators(tools: Tools): Promise<void> {
   await locked(async () => {
     if (!existsSync(join(dir, 'register'))) await run('mount', ['-t', 'binfmt_misc', 'binfmt_misc', dir])
@@ -23,9 +26,15 @@ async function register(arch: string, magic: string, interpreter: string): Promi
   const wanted = Buffer.from(magic.replace(/\\x/g, '').replace('ELF', '454c46'), 'hex').toString('hex')
   for (const name of await readdir(dir)) {
     const text = await readFile(join(dir, name), 'utf8').catch(() => '')
-    if (text.startsWith('enabled') && /^flags: (?=.*P)(?=.*F)/m.test(text) && new RegExp(`^magic ${wanted}`, 'm').test(text)) return
+    if (
+      text.startsWith('enabled') &&
+      /^flags: (?=.*P)(?=.*F)/m.test(text) &&
+      new RegExp(`^magic ${wanted}`, 'm').test(text)
+    )
+      return
   }
-  // F: the kernel opens the interpreter now, so it works in every mount namespace and container. P: busybox needs its argv[0].
+  // F: the kernel opens the interpreter now, so it works in every mount namespace and container. P: busybox needs its
+  // argv[0].
   await writeFile(join(dir, 'register'), `:${binfmtPrefix}${arch}:M::${magic}:${mask}:${interpreter}:PF`)
 }
 
@@ -36,10 +45,17 @@ export async function unregisterEmulators(): Promise<void> {
 
 export async function registeredEmulators(): Promise<string[]> {
   const listed = await inPrivateMounts(`ls ${dir}`)
-  return listed.split('\n').filter(name => name.startsWith(binfmtPrefix))
+  return listed.split('\n').filter((name) => name.startsWith(binfmtPrefix))
 }
 
 async function inPrivateMounts(script: string): Promise<string> {
-  const { stdout } = await tryRun('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', `[ -e ${dir}/register ] || mount -t binfmt_misc binfmt_misc ${dir} || exit 0; ${script}`])
+  const { stdout } = await tryRun('unshare', [
+    '--mount',
+    '--propagation',
+    'private',
+    'sh',
+    '-c',
+    `[ -e ${dir}/register ] || mount -t binfmt_misc binfmt_misc ${dir} || exit 0; ${script}`,
+  ])
   return stdout
 }

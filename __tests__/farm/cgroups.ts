@@ -8,13 +8,22 @@ const mount = '/sys/fs/cgroup'
 const unified = existsSync(join(mount, 'cgroup.controllers'))
 
 /** Control groups in which a machine's processes are put, one per hierarchy, and the one that can freeze them. */
-export interface Cgroup { procs: string[]; freezer: string }
+export interface Cgroup {
+  procs: string[]
+  freezer: string
+}
 
 /** On version 1 the groups are made below our own, so that limits set on us hold for the farm too. */
 function hierarchies(): string[] {
   if (unified) return [mount]
-  const lines = readFileSync('/proc/self/cgroup', 'utf8').split('\n').map(l => l.split(':'))
-  return lines.flatMap(([, controllers, path]) => controllers && path && !controllers.startsWith('name=') ? [join(mount, controllers, path)] : []).filter(existsSync)
+  const lines = readFileSync('/proc/self/cgroup', 'utf8')
+    .split('\n')
+    .map((l) => l.split(':'))
+  return lines
+    .flatMap(([, controllers, path]) =>
+      controllers && path && !controllers.startsWith('name=') ? [join(mount, controllers, path)] : [],
+    )
+    .filter(existsSync)
 }
 
 export async function makeCgroup(id: number, node: string): Promise<Cgroup> {
@@ -33,7 +42,7 @@ export async function makeCgroup(id: number, node: string): Promise<Cgroup> {
     for (const dir of [own, leaf]) await inheritCpuset(dir)
     procs.push(join(leaf, 'cgroup.procs'))
   }
-  const freezer = procs.map(file => join(file, '..')).find(dir => existsSync(join(dir, 'freezer.state')))
+  const freezer = procs.map((file) => join(file, '..')).find((dir) => existsSync(join(dir, 'freezer.state')))
   if (!unified && !freezer) throw new Error('this host has no freezer control group')
   return { procs, freezer: freezer ?? join(mount, cgroupName(id), node) }
 }
@@ -58,7 +67,10 @@ export async function freeze(cgroup: string, frozen: boolean): Promise<void> {
 
 /** Kills by id whatever is in the groups of a farm (or one of its nodes) and removes them. */
 export async function killCgroups(id: number, node = ''): Promise<void> {
-  const tops = (await farmCgroups()).filter(dir => basename(dir) === cgroupName(id)).map(dir => join(dir, node)).filter(existsSync)
+  const tops = (await farmCgroups())
+    .filter((dir) => basename(dir) === cgroupName(id))
+    .map((dir) => join(dir, node))
+    .filter(existsSync)
   for (let round = 0; round < 100; round++) {
     let alive = 0
     for (const top of tops) {
@@ -67,7 +79,11 @@ export async function killCgroups(id: number, node = ''): Promise<void> {
         if (existsSync(join(dir, 'freezer.state'))) await freeze(dir, false).catch(() => undefined)
         for (const pid of await pidsIn(dir)) {
           alive++
-          try { process.kill(pid, 'SIGKILL') } catch { /* gone meanwhile */ }
+          try {
+            process.kill(pid, 'SIGKILL')
+          } catch {
+            /* gone meanwhile */
+          }
         }
       }
       if (unified) await freeze(top, false).catch(() => undefined)
@@ -80,12 +96,12 @@ export async function killCgroups(id: number, node = ''): Promise<void> {
 
 /** All groups of farms on this host. */
 export async function farmCgroups(): Promise<string[]> {
-  return (await tree(mount)).filter(dir => /^mab-farm-\d+$/.test(basename(dir)))
+  return (await tree(mount)).filter((dir) => /^mab-farm-\d+$/.test(basename(dir)))
 }
 
 async function tree(dir: string): Promise<string[]> {
   const below = await readdir(dir, { withFileTypes: true }).catch(() => [])
-  const lists = await Promise.all(below.filter(e => e.isDirectory()).map(e => tree(join(dir, e.name))))
+  const lists = await Promise.all(below.filter((e) => e.isDirectory()).map((e) => tree(join(dir, e.name))))
   return [dir, ...lists.flat()]
 }
 

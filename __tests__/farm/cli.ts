@@ -22,7 +22,20 @@ const usage = `npm run farm -- <command>
   fault registry|private <json>      e.g. '{"status":503,"method":"PUT","times":3}', '{"cut":true,"match":"/blobs/"}'
   fault registry|private clear|wipe|requests`
 
-const simple = ['kill', 'revive', 'freeze', 'thaw', 'cut', 'mend', 'fill', 'unfill', 'wipe', 'stopEngine', 'startEngine', 'heal'] as const
+const simple = [
+  'kill',
+  'revive',
+  'freeze',
+  'thaw',
+  'cut',
+  'mend',
+  'fill',
+  'unfill',
+  'wipe',
+  'stopEngine',
+  'startEngine',
+  'heal',
+] as const
 
 const [command, ...args] = process.argv.slice(2)
 try {
@@ -34,21 +47,31 @@ try {
 
 async function main(name: string, rest: string[]): Promise<number> {
   switch (name) {
-    case 'up': return await up()
-    case 'down': return await down()
-    case 'status': return await status()
-    case 'run': return await runWith(rest)
-    case 'tools': return print(await ensureTools())
-    case 'check': return await check()
-    case 'fault': return await fault(rest)
+    case 'up':
+      return await up()
+    case 'down':
+      return await down()
+    case 'status':
+      return await status()
+    case 'run':
+      return await runWith(rest)
+    case 'tools':
+      return print(await ensureTools())
+    case 'check':
+      return await check()
+    case 'fault':
+      return await fault(rest)
     // Called by the shell above a supervisor that was killed.
-    case 'reap': return await reapIfDead(Number(rest[0]))
-    default: console.log(usage); return name === 'help' || name === '--help' ? 0 : 2
+    case 'reap':
+      return await reapIfDead(Number(rest[0]))
+    default:
+      console.log(usage)
+      return name === 'help' || name === '--help' ? 0 : 2
   }
 }
 
 async function up(): Promise<number> {
-  const running = (await liveFarms()).find(farm => farm.kind === 'up' && farm.ready)
+  const running = (await liveFarms()).find((farm) => farm.kind === 'up' && farm.ready)
   if (running) say('already up')
   else await leaveFarm()
   return describe(await attachFarm())
@@ -63,7 +86,7 @@ async function runWith(args: string[]): Promise<number> {
 /** `attachFarm()` in what the command runs finds the farms by the variable set here. */
 async function withFarms(count: number, [program, ...argv]: string[]): Promise<number> {
   if (!program || !(count > 0)) throw new Error(`run what?\n${usage}`)
-  const running = (await liveFarms()).find(farm => farm.kind === 'up' && farm.ready)
+  const running = (await liveFarms()).find((farm) => farm.kind === 'up' && farm.ready)
   if (running) say(`using farm ${running.id}, which is up`)
   const fresh = await startFarms(running ? count - 1 : count)
   const ids = [...(running ? [running.id] : []), ...fresh.map(({ id }) => id)]
@@ -76,21 +99,21 @@ async function withFarms(count: number, [program, ...argv]: string[]): Promise<n
     child.once('exit', (status, signal) => resolve(status ?? (signal ? 1 : 0)))
   })
   if (code !== 0) for (const id of ids) console.error(tails(id))
-  await Promise.all(fresh.map(async farm => await farm.stop()))
+  await Promise.all(fresh.map(async (farm) => await farm.stop()))
   return code
 }
 
 async function startFarms(count: number): Promise<Farm[]> {
   const started = await Promise.allSettled(Array.from({ length: count }, async () => await startFarm()))
-  const farms = started.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
-  const failed = started.find(one => one.status === 'rejected')
+  const farms = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const failed = started.find((one) => one.status === 'rejected')
   if (!failed) return farms
-  await Promise.all(farms.map(async farm => await farm.stop()))
+  await Promise.all(farms.map(async (farm) => await farm.stop()))
   throw failed.reason
 }
 
 async function down(): Promise<number> {
-  for (const farm of (await liveFarms()).filter(f => f.kind === 'up')) {
+  for (const farm of (await liveFarms()).filter((f) => f.kind === 'up')) {
     process.kill(farm.pid, 'SIGTERM')
     const end = Date.now() + 15_000
     while (isAlive(farm) && Date.now() < end) await sleep(50)
@@ -103,8 +126,9 @@ async function down(): Promise<number> {
 
 async function status(): Promise<number> {
   const farms = await liveFarms()
-  for (const farm of farms) say(`farm ${farm.id}: ${farm.kind}${farm.ready ? '' : ', starting'}, supervisor ${farm.pid}`)
-  if (!farms.some(farm => farm.kind === 'up' && farm.ready)) {
+  for (const farm of farms)
+    say(`farm ${farm.id}: ${farm.kind}${farm.ready ? '' : ', starting'}, supervisor ${farm.pid}`)
+  if (!farms.some((farm) => farm.kind === 'up' && farm.ready)) {
     say('no farm is up')
     return 1
   }
@@ -135,12 +159,19 @@ async function fault([target = '', action = '', ...rest]: string[]): Promise<num
     const registry = target === 'registry' ? farm.registry : farm.privateRegistry
     if (action === 'clear') await registry.clearFaults()
     else if (action === 'wipe') await registry.wipe()
-    else if (action === 'requests') for (const r of await registry.requests()) console.log(`${new Date(r.time).toISOString()} ${r.from} ${r.method} ${r.path} ${r.status} ${r.ms} ms${r.fault ? ' (fault)' : ''}`)
+    else if (action === 'requests')
+      for (const r of await registry.requests())
+        console.log(
+          `${new Date(r.time).toISOString()} ${r.from} ${r.method} ${r.path} ${r.status} ${r.ms} ms${r.fault ? ' (fault)' : ''}`,
+        )
     else await registry.fault(JSON.parse(action) as object)
     return 0
   }
   const engine = target === 'local' ? farm.local : farm.nodes[target]
-  if (!engine) throw new Error(`this farm has no ${target}; it has local, ${Object.keys(farm.nodes).join(', ')}, registry, private`)
+  if (!engine)
+    throw new Error(
+      `this farm has no ${target}; it has local, ${Object.keys(farm.nodes).join(', ')}, registry, private`,
+    )
   if (action === 'exec') {
     const { code, stdout, stderr } = await engine.exec(rest.join(' '))
     process.stdout.write(stdout)
@@ -153,14 +184,16 @@ async function fault([target = '', action = '', ...rest]: string[]): Promise<num
   return 0
 }
 
-function isSimple(action: string): action is typeof simple[number] {
+function isSimple(action: string): action is (typeof simple)[number] {
   return (simple as readonly string[]).includes(action)
 }
 
 function describe(farm: Farm): number {
   console.log(`registry        ${farm.registry.host}
 with a password ${farm.privateRegistry.host}  (${farm.privateRegistry.username} / ${farm.privateRegistry.password})
-nodes           ${Object.values(farm.nodes).map(node => `${node.name} ${node.endpoint}`).join('   ')}
+nodes           ${Object.values(farm.nodes)
+    .map((node) => `${node.name} ${node.endpoint}`)
+    .join('   ')}
 local engine    DOCKER_HOST=${farm.local.dockerHost}
 private key     ${farm.privateKeyFile}
 buildkit image  ${farm.images.buildkit}  (driver options: image=…, network=host)

@@ -16,7 +16,13 @@ import type { FarmState, NodeState } from './state.ts'
 import { buildkitVersion } from './tools.ts'
 import type { Tools } from './tools.ts'
 
-export interface Container { id: string; name: string; image: string; state: string; labels: Record<string, string> }
+export interface Container {
+  id: string
+  name: string
+  image: string
+  state: string
+  labels: Record<string, string>
+}
 
 export interface Engine {
   /** Reachable from the host, for DOCKER_HOST=unix://… and assertions. */
@@ -49,7 +55,9 @@ export interface Engine {
   heal(): Promise<void>
 }
 
-export interface LocalEngine extends Engine { dockerHost: string }
+export interface LocalEngine extends Engine {
+  dockerHost: string
+}
 
 export interface FarmNode extends Engine {
   name: string
@@ -110,7 +118,8 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
   if (!ports) throw new Error('this farm is not ready')
   const dir = farmDir(id)
   const key = (name: string): string => readFileSync(join(dir, 'keys', name), 'utf8')
-  const order = async <T>(to: { node?: string; registry?: string }, method: string, ...args: unknown[]): Promise<T> => await send<T>(controlSocket(id), { ...to, method, args })
+  const order = async <T>(to: { node?: string; registry?: string }, method: string, ...args: unknown[]): Promise<T> =>
+    await send<T>(controlSocket(id), { ...to, method, args })
 
   const engine = (name: string): Engine => {
     const dockerSocket = join(dir, name, 'share/docker.sock')
@@ -118,50 +127,100 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
     return {
       dockerSocket,
       containers: async () => {
-        const list = await askEngine<{ Id: string; Names: string[]; Image: string; State: string; Labels: Record<string, string> }[]>(dockerSocket, '/containers/json?all=1')
-        return list.map(c => ({ id: c.Id, name: (c.Names[0] ?? '').replace('/', ''), image: c.Image, state: c.State, labels: c.Labels }))
+        const list = await askEngine<
+          { Id: string; Names: string[]; Image: string; State: string; Labels: Record<string, string> }[]
+        >(dockerSocket, '/containers/json?all=1')
+        return list.map((c) => ({
+          id: c.Id,
+          name: (c.Names[0] ?? '').replace('/', ''),
+          image: c.Image,
+          state: c.State,
+          labels: c.Labels,
+        }))
       },
-      volumes: async () => ((await askEngine<{ Volumes: { Name: string }[] | null }>(dockerSocket, '/volumes')).Volumes ?? []).map(v => v.Name),
-      images: async () => (await askEngine<{ RepoTags: string[] | null }[]>(dockerSocket, '/images/json')).flatMap(i => i.RepoTags ?? []),
-      kill: simple('kill'), revive: simple('revive'), freeze: simple('freeze'), thaw: simple('thaw'), cut: simple('cut'), mend: simple('mend'), fill: simple('fill'), unfill: simple('unfill'),
-      wipe: simple('wipe'), stopEngine: simple('stopEngine'), startEngine: simple('startEngine'), freezeEngine: simple('freezeEngine'), thawEngine: simple('thawEngine'), heal: simple('heal'),
-      exec: async command => await order({ node: name }, 'exec', command),
+      volumes: async () =>
+        ((await askEngine<{ Volumes: { Name: string }[] | null }>(dockerSocket, '/volumes')).Volumes ?? []).map(
+          (v) => v.Name,
+        ),
+      images: async () =>
+        (await askEngine<{ RepoTags: string[] | null }[]>(dockerSocket, '/images/json')).flatMap(
+          (i) => i.RepoTags ?? [],
+        ),
+      kill: simple('kill'),
+      revive: simple('revive'),
+      freeze: simple('freeze'),
+      thaw: simple('thaw'),
+      cut: simple('cut'),
+      mend: simple('mend'),
+      fill: simple('fill'),
+      unfill: simple('unfill'),
+      wipe: simple('wipe'),
+      stopEngine: simple('stopEngine'),
+      startEngine: simple('startEngine'),
+      freezeEngine: simple('freezeEngine'),
+      thawEngine: simple('thawEngine'),
+      heal: simple('heal'),
+      exec: async (command) => await order({ node: name }, 'exec', command),
     }
   }
   const node = ({ name, address, knownHosts }: NodeState): FarmNode => ({
-    ...engine(name), name, host: address, port: sshPort, user: 'ci', endpoint: `ssh://ci@${address}`, knownHosts,
+    ...engine(name),
+    name,
+    host: address,
+    port: sshPort,
+    user: 'ci',
+    endpoint: `ssh://ci@${address}`,
+    knownHosts,
     forbid: { port: forbiddingPort, endpoint: `ssh://ci@${address}:${forbiddingPort}` },
-    buildkitdSocket: '/run/buildkit/buildkitd.sock', buildkitdEndpoint: `ssh://ci@${address}/run/buildkit/buildkitd.sock`,
+    buildkitdSocket: '/run/buildkit/buildkitd.sock',
+    buildkitdEndpoint: `ssh://ci@${address}/run/buildkit/buildkitd.sock`,
     startBuildkitd: async () => await order({ node: name }, 'startBuildkitd'),
     sshConnections: async () => await order({ node: name }, 'sshConnections'),
     resetCounters: async () => await order({ node: name }, 'resetCounters'),
     changeHostKey: async () => await order({ node: name }, 'changeHostKey'),
     restoreHostKey: async () => await order({ node: name }, 'restoreHostKey'),
-    addUser: async user => await order({ node: name }, 'addUser', user),
-    setDelay: async rttMs => await order({ node: name }, 'setDelay', rttMs),
+    addUser: async (user) => await order({ node: name }, 'addUser', user),
+    setDelay: async (rttMs) => await order({ node: name }, 'setDelay', rttMs),
   })
   const registry = (name: 'main' | 'private'): Registry => {
     const simple = (method: string) => async (): Promise<void> => await order({ registry: name }, method)
     return {
       ...registryClient(`127.0.0.1:${ports[name]}`, name === 'private' ? registryUser : undefined),
-      fault: async fault => await order({ registry: name }, 'fault', fault),
+      fault: async (fault) => await order({ registry: name }, 'fault', fault),
       requests: async () => await order({ registry: name }, 'requests'),
-      clearFaults: simple('clearFaults'), resetRequests: simple('resetRequests'), wipe: simple('wipe'), stop: simple('stop'), start: simple('start'),
+      clearFaults: simple('clearFaults'),
+      resetRequests: simple('resetRequests'),
+      wipe: simple('wipe'),
+      stop: simple('stop'),
+      start: simple('start'),
     }
   }
-  const all = Object.fromEntries(nodes.filter(n => n.name !== 'local').map(n => [n.name, node(n)]))
+  const all = Object.fromEntries(nodes.filter((n) => n.name !== 'local').map((n) => [n.name, node(n)]))
   const { amd, arm } = all as { amd?: FarmNode; arm?: FarmNode }
   if (!amd || !arm) throw new Error('this farm lacks its first two nodes')
   const main = registry('main')
   const guarded = registry('private')
   const local = engine('local')
   return {
-    id, dir, tools, registry: main, privateRegistry: { ...guarded, ...registryUser },
-    privateKey: key('ci'), privateKeyFile: join(dir, 'keys/ci'), otherKey: key('other'),
-    nodes: { ...all, amd, arm }, local: { ...local, dockerHost: `unix://${local.dockerSocket}` },
-    images: { buildkit: `${main.host}/farm/buildkit:${buildkitVersion}`, base: `${main.host}/farm/base:latest`, privateBase: `${guarded.host}/farm/base:latest` },
-    knownHosts: Object.values(all).map(n => n.knownHosts).join(''),
-    logs: lines => tails(id, lines),
+    id,
+    dir,
+    tools,
+    registry: main,
+    privateRegistry: { ...guarded, ...registryUser },
+    privateKey: key('ci'),
+    privateKeyFile: join(dir, 'keys/ci'),
+    otherKey: key('other'),
+    nodes: { ...all, amd, arm },
+    local: { ...local, dockerHost: `unix://${local.dockerSocket}` },
+    images: {
+      buildkit: `${main.host}/farm/buildkit:${buildkitVersion}`,
+      base: `${main.host}/farm/base:latest`,
+      privateBase: `${guarded.host}/farm/base:latest`,
+    },
+    knownHosts: Object.values(all)
+      .map((n) => n.knownHosts)
+      .join(''),
+    logs: (lines) => tails(id, lines),
     stop: async () => {
       await send(controlSocket(id), { method: 'shutdown', args: [] })
       if (gone) await gone()
@@ -172,10 +231,12 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
 
 async function send<T>(socketPath: string, order: object): Promise<T> {
   const { result, error } = await new Promise<{ result: T; error?: string }>((resolve, reject) => {
-    const req = request({ socketPath, method: 'POST', path: '/', agent: false }, res => {
-      text(res).then(body => resolve(JSON.parse(body) as { result: T; error?: string })).catch(reject)
+    const req = request({ socketPath, method: 'POST', path: '/', agent: false }, (res) => {
+      text(res)
+        .then((body) => resolve(JSON.parse(body) as { result: T; error?: string }))
+        .catch(reject)
     })
-    req.once('error', cause => reject(new Error('the farm does not answer; is it still up?', { cause })))
+    req.once('error', (cause) => reject(new Error('the farm does not answer; is it still up?', { cause })))
     req.end(JSON.stringify(order))
   })
   if (error) throw new Error(`farm: ${error}`)
@@ -184,11 +245,13 @@ async function send<T>(socketPath: string, order: object): Promise<T> {
 
 async function askEngine<T>(socketPath: string, path: string): Promise<T> {
   return await new Promise((resolve, reject) => {
-    const req = request({ socketPath, path, headers: { host: 'docker' }, agent: false, timeout: 10_000 }, res => {
-      text(res).then(body => {
-        if (res.statusCode === 200) resolve(JSON.parse(body) as T)
-        else reject(new Error(`the engine answered ${path} with ${res.statusCode}: ${body}`))
-      }).catch(reject)
+    const req = request({ socketPath, path, headers: { host: 'docker' }, agent: false, timeout: 10_000 }, (res) => {
+      text(res)
+        .then((body) => {
+          if (res.statusCode === 200) resolve(JSON.parse(body) as T)
+          else reject(new Error(`the engine answered ${path} with ${res.statusCode}: ${body}`))
+        })
+        .catch(reject)
     })
     req.once('timeout', () => req.destroy(new Error(`the engine at ${socketPath} does not answer`)))
     req.once('error', reject)

@@ -15,18 +15,49 @@ export interface Shell {
 /** Each listens twice: where users look for it, and in the directory shared with the host. */
 export async function startEngine({ name, share, run, spawn }: Shell): Promise<void> {
   await run('rm -f /run/docker.pid /run/docker.sock /share/docker.sock')
-  spawn('dockerd', ['dockerd', '--host=unix:///run/docker.sock', '--host=unix:///share/docker.sock', '--group=docker', '--data-root=/var/lib/docker', '--exec-root=/run/docker', '--pidfile=/run/docker.pid',
-    '--feature=containerd-snapshotter=true', '--exec-opt=native.cgroupdriver=cgroupfs', '--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false', '--shutdown-timeout=2'])
-  await until(`the engine of ${name}`, async () => existsSync(join(share, 'docker.sock')) && (await run('docker version >/dev/null 2>&1')).code === 0, 30_000, 100)
+  spawn('dockerd', [
+    'dockerd',
+    '--host=unix:///run/docker.sock',
+    '--host=unix:///share/docker.sock',
+    '--group=docker',
+    '--data-root=/var/lib/docker',
+    '--exec-root=/run/docker',
+    '--pidfile=/run/docker.pid',
+    '--feature=containerd-snapshotter=true',
+    '--exec-opt=native.cgroupdriver=cgroupfs',
+    '--bridge=none',
+    '--iptables=false',
+    '--ip6tables=false',
+    '--ip-forward=false',
+    '--ip-masq=false',
+    '--shutdown-timeout=2',
+  ])
+  await until(
+    `the engine of ${name}`,
+    async () => existsSync(join(share, 'docker.sock')) && (await run('docker version >/dev/null 2>&1')).code === 0,
+    30_000,
+    100,
+  )
 }
 
 export async function stopEngine({ run }: Shell): Promise<void> {
-  await run('pid=$(cat /run/docker.pid 2>/dev/null) || exit 0; kill "$pid" 2>/dev/null; for i in $(seq 100); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.05; done; kill -9 "$pid"')
+  await run(
+    'pid=$(cat /run/docker.pid 2>/dev/null) || exit 0; kill "$pid" 2>/dev/null; for i in $(seq 100); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.05; done; kill -9 "$pid"',
+  )
 }
 
 export async function startBuildkitd({ name, share, spawn }: Shell): Promise<void> {
   if (existsSync(join(share, 'buildkitd.sock'))) return
-  spawn('buildkitd', ['/opt/farm/buildkitd', '--addr=unix:///run/buildkit/buildkitd.sock', '--addr=unix:///share/buildkitd.sock', '--group=990', '--root=/var/lib/buildkit',
-    '--oci-worker-binary=/usr/sbin/runc', '--oci-worker-net=host', '--allow-insecure-entitlement=network.host', '--containerd-worker=false'])
+  spawn('buildkitd', [
+    '/opt/farm/buildkitd',
+    '--addr=unix:///run/buildkit/buildkitd.sock',
+    '--addr=unix:///share/buildkitd.sock',
+    '--group=990',
+    '--root=/var/lib/buildkit',
+    '--oci-worker-binary=/usr/sbin/runc',
+    '--oci-worker-net=host',
+    '--allow-insecure-entitlement=network.host',
+    '--containerd-worker=false',
+  ])
   await until(`buildkitd of ${name}`, () => listens(join(share, 'buildkitd.sock')))
 }

@@ -5,17 +5,31 @@ import { openSync, closeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface Ran { code: number; stdout: string; stderr: string }
-export interface RunOptions { cwd?: string; env?: NodeJS.ProcessEnv; input?: string; timeoutMs?: number }
+export interface Ran {
+  code: number
+  stdout: string
+  stderr: string
+}
+export interface RunOptions {
+  cwd?: string
+  env?: NodeJS.ProcessEnv
+  input?: string
+  timeoutMs?: number
+}
 
 /** Runs a command to its end, whatever its exit code. */
 export function tryRun(command: string, args: string[], options: RunOptions = {}): Promise<Ran> {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     const { cwd, env, input, timeoutMs } = options
-    const child = execFile(command, args, { ...(cwd && { cwd }), ...(env && { env }), timeout: timeoutMs ?? 0, killSignal: 'SIGKILL', maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
-      const code = error ? (typeof error.code === 'number' ? error.code : 127) : 0
-      resolve({ code, stdout, stderr: stderr || (error && code === 127 ? error.message : '') })
-    })
+    const child = execFile(
+      command,
+      args,
+      { ...(cwd && { cwd }), ...(env && { env }), timeout: timeoutMs ?? 0, killSignal: 'SIGKILL', maxBuffer: 64 << 20 },
+      (error, stdout, stderr) => {
+        const code = error ? (typeof error.code === 'number' ? error.code : 127) : 0
+        resolve({ code, stdout, stderr: stderr || (error && code === 127 ? error.message : '') })
+      },
+    )
     child.stdin?.on('error', () => undefined)
     child.stdin?.end(input ?? '')
   })
@@ -24,12 +38,23 @@ export function tryRun(command: string, args: string[], options: RunOptions = {}
 /** Runs a command that must succeed; gives its stdout. */
 export async function run(command: string, args: string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await tryRun(command, args, options)
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed (${code}): ${(stderr || stdout).trim().split('\n').slice(-8).join('\n')}`)
+  if (code !== 0)
+    throw new Error(
+      `${command} ${args.join(' ')} failed (${code}): ${(stderr || stdout).trim().split('\n').slice(-8).join('\n')}`,
+    )
   return stdout
 }
 
-/** Starts a long-lived process that is killed when this one dies; its output goes to a file, or with `pipes` only its errors. */
-export function daemon(command: string, args: string[], logFile: string, options: { cwd?: string; env?: NodeJS.ProcessEnv; pipes?: boolean } = {}): ChildProcess {
+/**
+ * Starts a long-lived process that is killed when this one dies; its output goes to a file, or with `pipes` only its
+ * errors.
+ */
+export function daemon(
+  command: string,
+  args: string[],
+  logFile: string,
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; pipes?: boolean } = {},
+): ChildProcess {
   const log = openSync(logFile, 'a')
   try {
     return spawn('setpriv', ['--pdeathsig', 'KILL', '--', command, ...args], {
@@ -43,7 +68,12 @@ export function daemon(command: string, args: string[], logFile: string, options
 }
 
 /** Waits until `ready` holds; the message says for what one waited in vain. */
-export async function until(what: string, ready: () => boolean | Promise<boolean>, timeoutMs = 20_000, stepMs = 25): Promise<void> {
+export async function until(
+  what: string,
+  ready: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+  stepMs = 25,
+): Promise<void> {
   const end = Date.now() + timeoutMs
   for (;;) {
     if (await ready()) return
@@ -55,5 +85,10 @@ export async function until(what: string, ready: () => boolean | Promise<boolean
 /** Whether anybody takes connections there: a socket is made a moment before that. */
 export async function listens(socket: string): Promise<boolean> {
   const connection = connect(socket)
-  return await once(connection, 'connect').then(() => true, () => false).finally(() => connection.destroy())
+  return await once(connection, 'connect')
+    .then(
+      () => true,
+      () => false,
+    )
+    .finally(() => connection.destroy())
 }

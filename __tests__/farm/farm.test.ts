@@ -32,13 +32,33 @@ afterEach(async () => {
 afterAll(async () => {
   await farm.stop()
   await rm(work, { recursive: true, force: true })
-  expect((await leftovers()).filter(found => found.includes(farm.dir))).toEqual([])
+  expect((await leftovers()).filter((found) => found.includes(farm.dir))).toEqual([])
 })
 
 const sshArgs = (node: FarmNode, options: { port?: number; user?: string; key?: string } = {}): string[] => [
-  '-F', 'none', '-o', 'BatchMode=yes', '-o', 'IdentitiesOnly=yes', '-o', `UserKnownHostsFile=${work}/known_hosts`, '-o', 'StrictHostKeyChecking=yes',
-  '-o', 'ConnectTimeout=5', '-i', options.key ?? farm.privateKeyFile, '-p', String(options.port ?? node.port), `${options.user ?? node.user}@${node.host}`]
-const ssh = (node: FarmNode, command: string, options: { port?: number; user?: string; key?: string } = {}): Promise<Ran> => tryRun('ssh', [...sshArgs(node, options), command], { timeoutMs: 15_000 })
+  '-F',
+  'none',
+  '-o',
+  'BatchMode=yes',
+  '-o',
+  'IdentitiesOnly=yes',
+  '-o',
+  `UserKnownHostsFile=${work}/known_hosts`,
+  '-o',
+  'StrictHostKeyChecking=yes',
+  '-o',
+  'ConnectTimeout=5',
+  '-i',
+  options.key ?? farm.privateKeyFile,
+  '-p',
+  String(options.port ?? node.port),
+  `${options.user ?? node.user}@${node.host}`,
+]
+const ssh = (
+  node: FarmNode,
+  command: string,
+  options: { port?: number; user?: string; key?: string } = {},
+): Promise<Ran> => tryRun('ssh', [...sshArgs(node, options), command], { timeoutMs: 15_000 })
 
 async function forward(node: FarmNode): Promise<string> {
   const socket = join(work, `${node.name}-${Math.random().toString(36).slice(2, 7)}.sock`)
@@ -47,12 +67,28 @@ async function forward(node: FarmNode): Promise<string> {
   return socket
 }
 
-const buildx = (args: string[]): Promise<Ran> => tryRun(farm.tools.buildx, args, { env: { ...process.env, BUILDX_CONFIG: join(work, 'buildx'), DOCKER_CONFIG: work }, timeoutMs: 100_000, cwd: work })
+const buildx = (args: string[]): Promise<Ran> =>
+  tryRun(farm.tools.buildx, args, {
+    env: { ...process.env, BUILDX_CONFIG: join(work, 'buildx'), DOCKER_CONFIG: work },
+    timeoutMs: 100_000,
+    cwd: work,
+  })
 
 async function createBuilder(name: string): Promise<void> {
   const options = ['--driver', 'docker-container', '--driver-opt', `image=${farm.images.buildkit},network=host`]
   for (const [i, node] of [farm.nodes.amd, farm.nodes.arm].entries()) {
-    const made = await buildx(['create', ...(i ? ['--append'] : []), '--name', name, '--node', `${name}${i}`, '--platform', i ? 'linux/arm64,linux/arm/v7' : 'linux/amd64,linux/386', ...options, `unix://${await forward(node)}`])
+    const made = await buildx([
+      'create',
+      ...(i ? ['--append'] : []),
+      '--name',
+      name,
+      '--node',
+      `${name}${i}`,
+      '--platform',
+      i ? 'linux/arm64,linux/arm/v7' : 'linux/amd64,linux/386',
+      ...options,
+      `unix://${await forward(node)}`,
+    ])
     expect(made).toMatchObject({ code: 0 })
   }
 }
@@ -72,10 +108,16 @@ describe('machines', () => {
   test('forbid forwarding on the second port', async () => {
     const { amd } = farm.nodes
     const socket = join(work, 'forbidden.sock')
-    const tunnel = spawn('ssh', ['-nNT', '-L', `${socket}:/var/run/docker.sock`, ...sshArgs(amd, { port: amd.forbid.port })], { stdio: 'ignore' })
+    const tunnel = spawn(
+      'ssh',
+      ['-nNT', '-L', `${socket}:/var/run/docker.sock`, ...sshArgs(amd, { port: amd.forbid.port })],
+      { stdio: 'ignore' },
+    )
     tunnels.push(tunnel)
     await until('the socket', () => existsSync(socket), 30_000)
-    expect((await tryRun('curl', ['-sS', '--max-time', '3', '--unix-socket', socket, 'http://docker/_ping'])).code).not.toBe(0)
+    expect(
+      (await tryRun('curl', ['-sS', '--max-time', '3', '--unix-socket', socket, 'http://docker/_ping'])).code,
+    ).not.toBe(0)
   })
 
   test('show a changed host key, and the first one again', async () => {
@@ -160,36 +202,60 @@ describe('machines', () => {
     await arm.addUser({ name: 'dev', docker: true })
     expect((await ssh(arm, 'docker ps', { user: 'dev' })).code).toBe(0)
     await arm.startBuildkitd()
-    expect((await ssh(arm, `buildctl --addr unix://${arm.buildkitdSocket} debug workers`)).stdout).toContain('linux/amd64')
+    expect((await ssh(arm, `buildctl --addr unix://${arm.buildkitdSocket} debug workers`)).stdout).toContain(
+      'linux/amd64',
+    )
   })
 })
 
 describe('builds', () => {
   test('push two platforms from two nodes, one of them emulated', async () => {
-    await writeFile(join(work, 'Dockerfile'), `FROM ${farm.images.base}\nRUN uname -m > /arch && mkdir /x && ls -l / | grep -q x && cat /arch\n`)
+    await writeFile(
+      join(work, 'Dockerfile'),
+      `FROM ${farm.images.base}\nRUN uname -m > /arch && mkdir /x && ls -l / | grep -q x && cat /arch\n`,
+    )
     await createBuilder('two')
-    const built = await buildx(['build', '--builder', 'two', '--progress', 'plain', '--platform', 'linux/amd64,linux/arm64,linux/arm/v7,linux/386', '--push', '-t', `${farm.registry.host}/acme/app:1`, '.'])
+    const built = await buildx([
+      'build',
+      '--builder',
+      'two',
+      '--progress',
+      'plain',
+      '--platform',
+      'linux/amd64,linux/arm64,linux/arm/v7,linux/386',
+      '--push',
+      '-t',
+      `${farm.registry.host}/acme/app:1`,
+      '.',
+    ])
     if (built.code !== 0) throw new Error(`${built.stderr}\n${farm.logs()}`)
     expect(built.stderr).toContain('aarch64')
     expect(built.stderr).toContain('x86_64')
     expect(await farm.registry.tags('acme/app')).toEqual(['1'])
-    expect((await farm.nodes.arm.containers()).map(c => [c.name, c.state])).toEqual([['buildx_buildkit_two1', 'running']])
+    expect((await farm.nodes.arm.containers()).map((c) => [c.name, c.state])).toEqual([
+      ['buildx_buildkit_two1', 'running'],
+    ])
     expect((await buildx(['rm', 'two'])).code).toBe(0)
     expect(await farm.nodes.arm.containers()).toEqual([])
-    expect((await farm.registry.requests()).filter(r => r.from === 'arm' && r.method === 'PUT').length).toBeGreaterThan(0)
+    expect(
+      (await farm.registry.requests()).filter((r) => r.from === 'arm' && r.method === 'PUT').length,
+    ).toBeGreaterThan(0)
     await farm.registry.wipe()
     expect(await farm.registry.repositories()).toEqual(['farm/base', 'farm/buildkit'])
   })
 
   test('work on the local engine with its embedded BuildKit', async () => {
-    const ran = await tryRun(farm.tools.docker, ['pull', '-q', farm.images.base], { env: { ...process.env, DOCKER_HOST: farm.local.dockerHost, DOCKER_CONFIG: work } })
+    const ran = await tryRun(farm.tools.docker, ['pull', '-q', farm.images.base], {
+      env: { ...process.env, DOCKER_HOST: farm.local.dockerHost, DOCKER_CONFIG: work },
+    })
     expect(ran).toMatchObject({ code: 0 })
     expect(await farm.local.images()).toContain(farm.images.base)
   })
 })
 
 describe('registries', () => {
-  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> => fetch(`http://${path}`, { headers })
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`http://${path}`, { headers })
 
   test('misbehave when told to', async () => {
     const { registry } = farm
@@ -202,39 +268,57 @@ describe('registries', () => {
     const start = Date.now()
     expect((await get(tags)).status).toBe(200)
     expect(Date.now() - start).toBeGreaterThanOrEqual(295)
-    expect((await registry.requests()).at(-1)).toMatchObject({ method: 'GET', path: '/v2/farm/base/tags/list', status: 200, from: 'host' })
+    expect((await registry.requests()).at(-1)).toMatchObject({
+      method: 'GET',
+      path: '/v2/farm/base/tags/list',
+      status: 200,
+      from: 'host',
+    })
   })
 
   test('ask for a password where they should', async () => {
     const { host, username, password } = farm.privateRegistry
     expect((await get(`${host}/v2/`)).status).toBe(401)
-    expect((await get(`${host}/v2/`, { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` })).status).toBe(200)
+    expect(
+      (
+        await get(`${host}/v2/`, {
+          authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+        })
+      ).status,
+    ).toBe(200)
     expect(await farm.privateRegistry.tags('farm/base')).toEqual(['latest'])
   })
 })
 
 describe('a farm', () => {
   test('dies with its parent, even killed, and leaves nothing', async () => {
-    const before = (await liveFarms()).map(f => f.id)
+    const before = (await liveFarms()).map((f) => f.id)
     const script = `const { startFarm } = await import(${JSON.stringify(join(here, 'farm.ts'))}); const farm = await startFarm(); await farm.nodes.amd.freeze(); console.log(farm.id); setInterval(() => {}, 1000)`
     const env = { ...process.env }
     delete env['NODE_OPTIONS']
-    const parent = execFile(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { cwd: projectRoot, env })
+    const parent = execFile(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      cwd: projectRoot,
+      env,
+    })
     const id = await new Promise<number>((resolve, reject) => {
       parent.stdout?.once('data', (line: string) => resolve(Number(line)))
       parent.once('exit', () => reject(new Error('it ended early')))
     })
     expect(before).not.toContain(id)
     parent.kill('SIGKILL')
-    const left = async (): Promise<string[]> => (await leftovers()).filter(found => found.includes(`mab${id}`) || found.includes(`mab-farm-${id}`))
+    const left = async (): Promise<string[]> =>
+      (await leftovers()).filter((found) => found.includes(`mab${id}`) || found.includes(`mab-farm-${id}`))
     await until('the second farm to go', async () => !existsSync(farmDir(id)) && (await left()).length === 0, 60_000)
   })
 
   test('is cleaned up after when its supervisor is killed', async () => {
     const second = await startFarm()
-    const supervisor = (await liveFarms()).find(f => f.id === second.id)
+    const supervisor = (await liveFarms()).find((f) => f.id === second.id)
     process.kill(supervisor?.pid ?? 0, 'SIGKILL')
-    const left = async (): Promise<string[]> => (await leftovers()).filter(found => found.includes(`mab${second.id}`) || found.includes(`mab-farm-${second.id}`))
+    const left = async (): Promise<string[]> =>
+      (await leftovers()).filter(
+        (found) => found.includes(`mab${second.id}`) || found.includes(`mab-farm-${second.id}`),
+      )
     await until('the third farm to go', async () => !existsSync(second.dir) && (await left()).length === 0, 60_000)
     expect((await ssh(farm.nodes.amd, 'true')).code).toBe(0)
   })

@@ -36,11 +36,16 @@ export async function leaveFarm(options: FarmOptions = {}): Promise<Farm> {
 /** Holds the number of the farm to attach to; of several, those of jest's workers in turn. */
 export const farmVariable = 'MULTIARCH_BUILD_FARM'
 
-/** The farm of `farm run`, or of its farms the one of this worker of jest's, or the one that `farm up` left running. It is not ours to stop. */
+/**
+ * The farm of `farm run`, or of its farms the one of this worker of jest's, or the one that `farm up` left running. It
+ * is not ours to stop.
+ */
 export async function attachFarm(): Promise<Farm> {
   const all = process.env[farmVariable]?.split(',') ?? []
   const wanted = all[(Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % all.length]
-  const found = (await liveFarms()).find(farm => farm.ready && (wanted !== undefined ? farm.id === Number(wanted) : farm.kind === 'up'))
+  const found = (await liveFarms()).find(
+    (farm) => farm.ready && (wanted !== undefined ? farm.id === Number(wanted) : farm.kind === 'up'),
+  )
   if (!found) throw new Error('no farm is up: run npm run farm -- up')
   return clientFor(found, await ensureTools())
 }
@@ -50,7 +55,9 @@ async function launch(kind: FarmState['kind'], options: FarmOptions): Promise<Fa
   await ensureImages(tools)
   await reapDead()
   const nodes: Record<string, NodeOptions> = { amd: {}, arm: {}, ...options.nodes }
-  for (const name of Object.keys(nodes)) if (!/^[a-z][a-z0-9]{0,6}$/.test(name) || name === 'local') throw new Error(`"${name}" cannot be the name of a node: up to 7 lower-case letters and digits, not "local"`)
+  for (const name of Object.keys(nodes))
+    if (!/^[a-z][a-z0-9]{0,6}$/.test(name) || name === 'local')
+      throw new Error(`"${name}" cannot be the name of a node: up to 7 lower-case letters and digits, not "local"`)
   const id = await claim(tools, kind)
   try {
     await makeKey(join(farmDir(id), 'keys/ci'), 'ci')
@@ -62,7 +69,9 @@ async function launch(kind: FarmState['kind'], options: FarmOptions): Promise<Fa
   } catch (error) {
     const logs = tails(id)
     await reapFarm(id)
-    throw new Error(`the farm did not start: ${error instanceof Error ? error.message : String(error)}\n${logs}`, { cause: error })
+    throw new Error(`the farm did not start: ${error instanceof Error ? error.message : String(error)}\n${logs}`, {
+      cause: error,
+    })
   }
 }
 
@@ -71,7 +80,12 @@ async function claim(tools: Tools, kind: FarmState['kind']): Promise<number> {
   const ip = await findIp(tools)
   const routes = readFileSync('/proc/net/route', 'utf8')
   for (let id = 1; id < 250; id++) {
-    const network = subnet(id).split('.').reverse().map(n => Number(n).toString(16).padStart(2, '0')).join('').toUpperCase()
+    const network = subnet(id)
+      .split('.')
+      .reverse()
+      .map((n) => Number(n).toString(16).padStart(2, '0'))
+      .join('')
+      .toUpperCase()
     if (routes.includes(`\t00${network}\t`)) continue
     try {
       await mkdir(farmDir(id), { mode: 0o700 })
@@ -101,11 +115,25 @@ async function supervise(setup: SupervisorSetup): Promise<{ gone: () => Promise<
   const env = { ...process.env }
   delete env['NODE_OPTIONS']
   const node = [process.execPath, '--import', 'tsx']
-  const script = 'dir=$1; id=$2; shift 2; unshare --mount --propagation private -- "$@"; [ ! -d "$dir" ] || "$1" "$2" "$3" "$0" reap "$id"'
-  const child = spawn('sh', ['-c', script, join(here, 'cli.ts'), farmDir(setup.id), String(setup.id), ...node, join(here, 'supervisor.ts'), `${farmDir(setup.id)}/`, JSON.stringify(setup)],
-    { cwd: projectRoot, env, detached: true, stdio: [setup.kind === 'embedded' ? 'pipe' : 'ignore', 'pipe', log] })
+  const script =
+    'dir=$1; id=$2; shift 2; unshare --mount --propagation private -- "$@"; [ ! -d "$dir" ] || "$1" "$2" "$3" "$0" reap "$id"'
+  const child = spawn(
+    'sh',
+    [
+      '-c',
+      script,
+      join(here, 'cli.ts'),
+      farmDir(setup.id),
+      String(setup.id),
+      ...node,
+      join(here, 'supervisor.ts'),
+      `${farmDir(setup.id)}/`,
+      JSON.stringify(setup),
+    ],
+    { cwd: projectRoot, env, detached: true, stdio: [setup.kind === 'embedded' ? 'pipe' : 'ignore', 'pipe', log] },
+  )
   closeSync(log)
-  const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await new Promise<void>((resolve, reject) => {
     let said = ''
     child.once('error', reject)
@@ -121,14 +149,30 @@ async function supervise(setup: SupervisorSetup): Promise<{ gone: () => Promise<
   child.unref()
   for (const stream of [child.stdin, child.stdout]) (stream as { unref?: () => void } | null)?.unref?.()
   // Not waited for unless asked, so that a farm nobody stops keeps no process from ending.
-  return { gone: async () => { child.ref(); await gone } }
+  return {
+    gone: async () => {
+      child.ref()
+      await gone
+    },
+  }
 }
 
 /** The last lines of every log, to be shown when something went wrong. */
 export function tails(id: number, lines = 15): string {
   const dir = join(farmDir(id), 'logs')
   try {
-    return readdirSync(dir).sort().map(name => `--- ${name}\n${readFileSync(join(dir, name), 'utf8').trimEnd().split('\n').slice(-lines).map(line => line.slice(0, 400)).join('\n')}`).join('\n')
+    return readdirSync(dir)
+      .sort()
+      .map(
+        (name) =>
+          `--- ${name}\n${readFileSync(join(dir, name), 'utf8')
+            .trimEnd()
+            .split('\n')
+            .slice(-lines)
+            .map((line) => line.slice(0, 400))
+            .join('\n')}`,
+      )
+      .join('\n')
   } catch {
     return ''
   }

@@ -21,9 +21,22 @@ export interface Fault {
   times?: number
 }
 
-export interface Requested { method: string; path: string; status: number; time: number; ms: number; from: string; agent: string; fault: boolean }
+export interface Requested {
+  method: string
+  path: string
+  status: number
+  time: number
+  ms: number
+  from: string
+  agent: string
+  fault: boolean
+}
 
-export interface FaultProxy { faults: Fault[]; requests: Requested[]; listener(): Server }
+export interface FaultProxy {
+  faults: Fault[]
+  requests: Requested[]
+  listener(): Server
+}
 
 export interface ProxyOptions {
   /** The registry itself. */
@@ -35,23 +48,41 @@ export interface ProxyOptions {
 
 /** In front of a registry: keeps a log of what was asked, and misbehaves when told to. */
 export function faultProxy({ upstreamSocket, nameOf, elsewhere }: ProxyOptions): FaultProxy {
-  const proxy: FaultProxy = { faults: [], requests: [], listener: () => createServer((req, res) => void handle(req, res)) }
+  const proxy: FaultProxy = {
+    faults: [],
+    requests: [],
+    listener: () => createServer((req, res) => void handle(req, res)),
+  }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const started = Date.now()
     const from = nameOf(req.socket.remoteAddress ?? '')
-    const entry: Requested = { method: req.method ?? '', path: req.url ?? '', status: 0, time: started, ms: 0, from, agent: req.headers['user-agent'] ?? '', fault: false }
+    const entry: Requested = {
+      method: req.method ?? '',
+      path: req.url ?? '',
+      status: 0,
+      time: started,
+      ms: 0,
+      from,
+      agent: req.headers['user-agent'] ?? '',
+      fault: false,
+    }
     proxy.requests.push(entry)
-    res.once('close', () => { entry.status ||= res.headersSent ? res.statusCode : 0; entry.ms = Date.now() - started })
+    res.once('close', () => {
+      entry.status ||= res.headersSent ? res.statusCode : 0
+      entry.ms = Date.now() - started
+    })
     const fault = take(proxy.faults, entry)
     if (fault) {
       entry.fault = true
-      if (fault.delayMs) await new Promise(resolve => setTimeout(resolve, fault.delayMs))
+      if (fault.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs))
       if (fault.cut) return void req.socket.resetAndDestroy()
       if (fault.status) {
         // The body has to be read to its end, or the client sees a broken pipe instead of the answer.
         req.resume()
-        const body = fault.body ?? JSON.stringify({ errors: [{ code: 'UNAVAILABLE', message: `fault ${fault.status} set by the farm` }] })
+        const body =
+          fault.body ??
+          JSON.stringify({ errors: [{ code: 'UNAVAILABLE', message: `fault ${fault.status} set by the farm` }] })
         res.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(body)
         return
       }
@@ -68,7 +99,12 @@ export function faultProxy({ upstreamSocket, nameOf, elsewhere }: ProxyOptions):
 }
 
 function take(faults: Fault[], entry: Requested): Fault | undefined {
-  const at = faults.findIndex(f => (f.method === undefined || f.method === entry.method) && (f.match === undefined || new RegExp(f.match).test(entry.path)) && (f.from === undefined || f.from === entry.from))
+  const at = faults.findIndex(
+    (f) =>
+      (f.method === undefined || f.method === entry.method) &&
+      (f.match === undefined || new RegExp(f.match).test(entry.path)) &&
+      (f.from === undefined || f.from === entry.from),
+  )
   const fault = faults[at]
   if (!fault) return undefined
   if (fault.skip) {
@@ -81,14 +117,18 @@ function take(faults: Fault[], entry: Requested): Fault | undefined {
 
 /** The Host header goes through as it came, so the registry's Location headers lead back here. */
 function forward(req: IncomingMessage, res: ServerResponse, socketPath: string): void {
-  // Asked to close, the registry hangs up as soon as it has the last byte; our end of the body then fails, and its answer is lost.
+  // Asked to close, the registry hangs up as soon as it has the last byte; our end of the body then fails, and its
+  // answer is lost.
   const headers = { ...req.headers, connection: 'keep-alive' }
-  const upstream = httpRequest({ socketPath, method: req.method, path: req.url, headers, agent: false, setHost: false }, answer => {
-    res.writeHead(answer.statusCode ?? 502, answer.headers)
-    answer.pipe(res)
-    answer.on('error', () => res.destroy())
-  })
-  upstream.on('error', error => {
+  const upstream = httpRequest(
+    { socketPath, method: req.method, path: req.url, headers, agent: false, setHost: false },
+    (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(res)
+      answer.on('error', () => res.destroy())
+    },
+  )
+  upstream.on('error', (error) => {
     if (!res.destroyed) process.stderr.write(`${req.method} ${req.url} could not be passed on: ${String(error)}\n`)
     if (res.headersSent) res.destroy()
     else res.writeHead(502).end()

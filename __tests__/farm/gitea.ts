@@ -32,7 +32,19 @@ export async function startGitea(base: string): Promise<Gitea> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: home }
   const gitea = (...args: string[]): Promise<string> => run(program, ['--config', config, ...args], { env, cwd: home })
   const addUser = async (username: string, ...more: string[]): Promise<void> => {
-    await gitea('admin', 'user', 'create', '--username', username, '--password', admin.password, '--email', `${username}@example.test`, '--must-change-password=false', ...more)
+    await gitea(
+      'admin',
+      'user',
+      'create',
+      '--username',
+      username,
+      '--password',
+      admin.password,
+      '--email',
+      `${username}@example.test`,
+      '--must-change-password=false',
+      ...more,
+    )
   }
   await gitea('migrate')
   await addUser(admin.username, '--admin')
@@ -56,14 +68,21 @@ export async function startGitea(base: string): Promise<Gitea> {
 function calls(host: string): Pick<Gitea, 'addOrganisation' | 'token'> {
   const post = async (username: string, path: string, body: object): Promise<Record<string, unknown>> => {
     const authorization = `Basic ${Buffer.from(`${username}:${admin.password}`).toString('base64')}`
-    const answer = await fetch(`http://${host}/api/v1/${path}`, { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    const answer = await fetch(`http://${host}/api/v1/${path}`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
     if (!answer.ok) throw new Error(`Gitea answered POST ${path} with ${answer.status}: ${await answer.text()}`)
-    return await answer.json() as Record<string, unknown>
+    return (await answer.json()) as Record<string, unknown>
   }
   let tokens = 0
   return {
-    addOrganisation: async name => { await post(admin.username, 'orgs', { username: name }) },
-    token: async (username, scopes) => String((await post(username, `users/${username}/tokens`, { name: `t${tokens++}`, scopes }))['sha1']),
+    addOrganisation: async (name) => {
+      await post(admin.username, 'orgs', { username: name })
+    },
+    token: async (username, scopes) =>
+      String((await post(username, `users/${username}/tokens`, { name: `t${tokens++}`, scopes }))['sha1']),
   }
 }
 

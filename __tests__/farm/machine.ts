@@ -69,9 +69,14 @@ export class Machine {
     this.front?.kill('SIGKILL')
     if (this.cgroup) await freeze(this.cgroup.freezer, false).catch(() => undefined)
     await this.thawEngine()
-    try { if (this.pid) process.kill(this.pid, 'SIGKILL') } catch { /* already gone */ }
+    try {
+      if (this.pid) process.kill(this.pid, 'SIGKILL')
+    } catch {
+      /* already gone */
+    }
     const { outer } = this
-    if (outer?.exitCode === null && outer.signalCode === null) await new Promise(resolve => outer.once('exit', resolve))
+    if (outer?.exitCode === null && outer.signalCode === null)
+      await new Promise((resolve) => outer.once('exit', resolve))
     await killCgroups(id, name)
     await unplug(ip, id, name)
     this.pid = 0
@@ -82,14 +87,19 @@ export class Machine {
     await this.boot()
   }
 
-  async freeze(): Promise<void> { if (this.cgroup) await freeze(this.cgroup.freezer, true) }
-  async thaw(): Promise<void> { if (this.cgroup) await freeze(this.cgroup.freezer, false) }
-  async cut(): Promise<void> { await this.link('down') }
+  async freeze(): Promise<void> {
+    if (this.cgroup) await freeze(this.cgroup.freezer, true)
+  }
+  async thaw(): Promise<void> {
+    if (this.cgroup) await freeze(this.cgroup.freezer, false)
+  }
+  async cut(): Promise<void> {
+    await this.link('down')
+  }
   async mend(): Promise<void> {
     await this.link('up')
     await forget(this.options.ip, this.options.id)
   }
-
 
   /** Shrinks the disk to what is used on it: full at once, and it costs no memory. */
   async fill(): Promise<void> {
@@ -138,14 +148,24 @@ export class Machine {
 
   /** What started it from outside stops along with it, and would keep the machine from ending. */
   async thawEngine(): Promise<void> {
-    const lists = await Promise.all((this.cgroup?.procs ?? []).map(async file => await readFile(file, 'utf8').catch(() => '')))
+    const lists = await Promise.all(
+      (this.cgroup?.procs ?? []).map(async (file) => await readFile(file, 'utf8').catch(() => '')),
+    )
     for (const pid of new Set(lists.join('\n').split('\n').filter(Boolean).map(Number))) {
-      try { process.kill(pid, 'SIGCONT') } catch { /* gone meanwhile */ }
+      try {
+        process.kill(pid, 'SIGCONT')
+      } catch {
+        /* gone meanwhile */
+      }
     }
   }
 
-  async stopEngine(): Promise<void> { await stopEngine(this.shell()) }
-  async startEngine(): Promise<void> { await startEngine(this.shell()) }
+  async stopEngine(): Promise<void> {
+    await stopEngine(this.shell())
+  }
+  async startEngine(): Promise<void> {
+    await startEngine(this.shell())
+  }
 
   async changeHostKey(): Promise<string> {
     await makeKey(join(this.seed, 'etc/ssh/host_key'), this.name)
@@ -153,7 +173,8 @@ export class Machine {
   }
 
   async restoreHostKey(): Promise<string> {
-    for (const suffix of ['', '.pub']) await copyFile(join(this.options.dir, `first_host_key${suffix}`), join(this.seed, `etc/ssh/host_key${suffix}`))
+    for (const suffix of ['', '.pub'])
+      await copyFile(join(this.options.dir, `first_host_key${suffix}`), join(this.seed, `etc/ssh/host_key${suffix}`))
     return await this.useHostKey()
   }
 
@@ -167,10 +188,18 @@ export class Machine {
     this.front?.stdin?.write(`${JSON.stringify({ rttMs })}\n`)
   }
 
-  sshConnections(): number { return this.connections }
-  resetCounters(): void { this.connections = 0 }
-  running(): boolean { return this.pid !== 0 }
-  knownHosts(): Promise<string> { return knownHostsLines(this.options.address, join(this.seed, 'etc/ssh/host_key')) }
+  sshConnections(): number {
+    return this.connections
+  }
+  resetCounters(): void {
+    this.connections = 0
+  }
+  running(): boolean {
+    return this.pid !== 0
+  }
+  knownHosts(): Promise<string> {
+    return knownHostsLines(this.options.address, join(this.seed, 'etc/ssh/host_key'))
+  }
 
   /** Runs a shell command as root on the machine. */
   async exec(command: string): Promise<Ran> {
@@ -185,14 +214,30 @@ export class Machine {
     const { id, name, address, gateway, dir, logs, tools, ip, registryPorts, buildkitd } = this.options
     this.cgroup = await makeCgroup(id, name)
     await run('sh', ['-c', 'rm -rf "$1"/* && chmod 755 "$1"', 'sh', join(dir, 'share')])
-    const outer = spawnMachine(this.cgroup, [join(dir, 'place'), tools.rootfs, this.disk, join(dir, 'share'), this.seed, join(tools.buildkitd, '..'), name], join(logs, `${name}.log`))
+    const outer = spawnMachine(
+      this.cgroup,
+      [join(dir, 'place'), tools.rootfs, this.disk, join(dir, 'share'), this.seed, join(tools.buildkitd, '..'), name],
+      join(logs, `${name}.log`),
+    )
     this.outer = outer
-    const failed = new Promise<never>((_, reject) => outer.once('exit', code => reject(new Error(`machine ${name} ended while booting (${code}); see ${logs}/${name}.log`))))
+    const failed = new Promise<never>((_, reject) =>
+      outer.once('exit', (code) =>
+        reject(new Error(`machine ${name} ended while booting (${code}); see ${logs}/${name}.log`)),
+      ),
+    )
     failed.catch(() => undefined)
-    await Promise.race([failed, until(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 30_000, 5)])
+    await Promise.race([
+      failed,
+      until(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 30_000, 5),
+    ])
     await plug(ip, id, name, address, this.pid)
-    const ready = this.startFront(JSON.stringify({ address, gateway, sshPorts: [sshPort, forbiddingPort], registryPorts }))
-    await Promise.race([failed, until(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 30_000, 5)])
+    const ready = this.startFront(
+      JSON.stringify({ address, gateway, sshPorts: [sshPort, forbiddingPort], registryPorts }),
+    )
+    await Promise.race([
+      failed,
+      until(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 30_000, 5),
+    ])
     this.shell().spawn('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config'])
     await Promise.all([this.startEngine(), ready, buildkitd && this.startBuildkitd()])
   }
@@ -205,11 +250,12 @@ export class Machine {
     front.stdin?.on('error', () => undefined)
     await new Promise<void>((resolve, reject) => {
       front.once('exit', () => reject(new Error(`the network front of ${name} ended; see its log`)))
-      if (front.stdout) createInterface(front.stdout).on('line', line => {
-        const { ready, connection } = JSON.parse(line) as { ready?: boolean; connection?: number }
-        if (connection !== undefined) this.connections++
-        if (ready) resolve()
-      })
+      if (front.stdout)
+        createInterface(front.stdout).on('line', (line) => {
+          const { ready, connection } = JSON.parse(line) as { ready?: boolean; connection?: number }
+          if (connection !== undefined) this.connections++
+          if (ready) resolve()
+        })
     })
     if (this.rttMs) this.setDelay(this.rttMs)
   }
@@ -232,7 +278,12 @@ export class Machine {
       await this.inside('kill -HUP "$(cat /run/sshd.pid)"')
       // sshd starts anew on a HUP and is away for a moment.
       const key = (await this.knownHosts()).split(' ')[2]?.split('\n')[0] ?? ''
-      await until(`sshd of ${this.name}`, async () => (await this.inside('ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null')).stdout.includes(key), 5000, 50)
+      await until(
+        `sshd of ${this.name}`,
+        async () => (await this.inside('ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null')).stdout.includes(key),
+        5000,
+        50,
+      )
     }
     return await this.knownHosts()
   }
@@ -240,7 +291,9 @@ export class Machine {
   private shell(): Shell {
     const { name, dir, logs } = this.options
     return {
-      name, share: join(dir, 'share'), run: command => this.inside(command),
+      name,
+      share: join(dir, 'share'),
+      run: (command) => this.inside(command),
       spawn: (log, command) => spawnInside(this.pid, this.cgroup, join(logs, `${name}-${log}.log`), command),
     }
   }

@@ -10,7 +10,8 @@ const all = ['-m', '-u', '-i', '-n', '-p', '-C']
 const cleanEnvironment = ['env', '-i', 'HOME=/root', 'PATH=/opt/farm:/usr/sbin:/usr/bin']
 
 /** In the control group first: what comes after can be frozen, and the cgroup namespace begins there. */
-const enter = (cgroup: Cgroup | undefined): string => (cgroup?.procs ?? []).map(file => `echo $$ > ${file};`).join(' ')
+const enter = (cgroup: Cgroup | undefined): string =>
+  (cgroup?.procs ?? []).map((file) => `echo $$ > ${file};`).join(' ')
 
 /** The process that holds a machine's namespaces; when it dies, all in them dies. */
 export function spawnMachine(cgroup: Cgroup, initArgs: string[], log: string): ChildProcess {
@@ -20,12 +21,23 @@ export function spawnMachine(cgroup: Cgroup, initArgs: string[], log: string): C
 
 /** A daemon on the machine. */
 export function spawnInside(pid: number, cgroup: Cgroup | undefined, log: string, command: string[]): void {
-  daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} ${all.join(' ')} -- ${cleanEnvironment.join(' ')} "$@"`, 'sh', ...command], log)
+  daemon(
+    'sh',
+    [
+      '-c',
+      `${enter(cgroup)} exec nsenter -t ${pid} ${all.join(' ')} -- ${cleanEnvironment.join(' ')} "$@"`,
+      'sh',
+      ...command,
+    ],
+    log,
+  )
 }
 
 /** The machine's network front: on its network, but a program of the host's. */
 export function spawnFront(pid: number, cgroup: Cgroup | undefined, log: string, command: string[]): ChildProcess {
-  return daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} -n -- "$@"`, 'sh', ...command], log, { pipes: true })
+  return daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} -n -- "$@"`, 'sh', ...command], log, {
+    pipes: true,
+  })
 }
 
 export async function runInside(pid: number, command: string): Promise<Ran> {

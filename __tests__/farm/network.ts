@@ -6,7 +6,10 @@ import type { Tools } from './tools.ts'
 
 export type Ip = (lines: string[], pid?: number) => Promise<void>
 
-/** The host's `ip`, or the machines' own where the host has none. With a pid it works in that process's network namespace. */
+/**
+ * The host's `ip`, or the machines' own where the host has none. With a pid it works in that process's network
+ * namespace.
+ */
 export async function findIp(tools: Tools): Promise<Ip> {
   const own = (await tryRun('ip', ['-V'])).code === 0
   const command = own ? ['ip'] : [...throughLoader(tools.rootfs), `${tools.rootfs}/usr/bin/ip`]
@@ -19,14 +22,21 @@ export async function findIp(tools: Tools): Promise<Ip> {
 
 /** The bridge is where several farms meet: making it claims the number, and with it the addresses. */
 export async function makeBridge(ip: Ip, id: number): Promise<void> {
-  await ip([`link add ${bridgeName(id)} type bridge`, `addr add ${subnet(id)}.1/24 dev ${bridgeName(id)}`, `link set ${bridgeName(id)} up`])
+  await ip([
+    `link add ${bridgeName(id)} type bridge`,
+    `addr add ${subnet(id)}.1/24 dev ${bridgeName(id)}`,
+    `link set ${bridgeName(id)} up`,
+  ])
 }
 
 export async function plug(ip: Ip, id: number, node: string, address: string, pid: number): Promise<void> {
   const host = linkName(id, node)
   // The same hardware address after every boot, or the host would go on talking to the machine that was.
   const mac = `02:6d:61:62:${hex(id)}:${hex(Number(address.split('.')[3]))}`
-  await ip([`link add ${host} type veth peer name eth0 address ${mac} netns ${pid}`, `link set ${host} master ${bridgeName(id)} up`])
+  await ip([
+    `link add ${host} type veth peer name eth0 address ${mac} netns ${pid}`,
+    `link set ${host} master ${bridgeName(id)} up`,
+  ])
   await ip(['link set lo up', `addr add ${address}/24 dev eth0`, 'link set eth0 up'], pid)
   await forget(ip, id)
 }
@@ -39,5 +49,6 @@ export async function forget(ip: Ip, id: number): Promise<void> {
 const hex = (value: number): string => value.toString(16).padStart(2, '0')
 
 export async function unplug(ip: Ip, id: number, node: string): Promise<void> {
-  if (existsSync(`/sys/class/net/${linkName(id, node)}`)) await ip([`link del ${linkName(id, node)}`]).catch(() => undefined)
+  if (existsSync(`/sys/class/net/${linkName(id, node)}`))
+    await ip([`link del ${linkName(id, node)}`]).catch(() => undefined)
 }

@@ -8,43 +8,98 @@ import { say } from './say.ts'
 import { locked } from './tools.ts'
 
 /** A part that is installed only where a test asks for it. */
-interface Part { name: string; files: readonly string[]; what: string; time: string; build: (module: string, into: string) => Promise<void> }
+interface Part {
+  name: string
+  files: readonly string[]
+  what: string
+  time: string
+  build: (module: string, into: string) => Promise<void>
+}
 
 const goEnv = { GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'auto', GOWORK: 'off' }
 
 const gitea: Part = {
-  name: 'gitea', files: ['go.mod', 'go.sum'], what: 'Gitea', time: 'one to eight minutes',
+  name: 'gitea',
+  files: ['go.mod', 'go.sum'],
+  what: 'Gitea',
+  time: 'one to eight minutes',
   build: async (module, into) => {
-    if ((await tryRun('cc', ['--version'])).code !== 0) throw new Error('Gitea needs a C compiler for its database, and this host has none: install gcc and libc6-dev')
+    if ((await tryRun('cc', ['--version'])).code !== 0)
+      throw new Error('Gitea needs a C compiler for its database, and this host has none: install gcc and libc6-dev')
     const env = { ...process.env, ...goEnv, CGO_ENABLED: '1' }
     const go = await findGo()
-    await run(go, ['build', '-trimpath', '-tags', 'sqlite sqlite_unlock_notify', '-ldflags', '-s -w -X main.Version=1.26.0', '-o', `${into}/bin/`, 'tool'], { cwd: module, env })
+    await run(
+      go,
+      [
+        'build',
+        '-trimpath',
+        '-tags',
+        'sqlite sqlite_unlock_notify',
+        '-ldflags',
+        '-s -w -X main.Version=1.26.0',
+        '-o',
+        `${into}/bin/`,
+        'tool',
+      ],
+      { cwd: module, env },
+    )
     // Read when it runs; the cache of modules may be emptied before.
     const source = (await run(go, ['list', '-m', '-f', '{{.Dir}}', 'code.gitea.io/gitea'], { cwd: module, env })).trim()
-    for (const dir of ['options', 'templates', 'public']) await run('cp', ['-r', '--no-preserve=mode', join(source, dir), join(into, dir)])
+    for (const dir of ['options', 'templates', 'public'])
+      await run('cp', ['-r', '--no-preserve=mode', join(source, dir), join(into, dir)])
   },
 }
 
 /** Its own command needs modules that can no longer be had, so main.go serves its handlers. */
 const registry2: Part = {
-  name: 'registry2', files: ['go.mod', 'go.sum', 'main.go'], what: 'distribution 2.8', time: 'half a minute',
+  name: 'registry2',
+  files: ['go.mod', 'go.sum', 'main.go'],
+  what: 'distribution 2.8',
+  time: 'half a minute',
   build: buildModule('.'),
 }
 
 /** The first version of GitHub's cache service, which forges with runners of act's kind have. */
-const ghaCache: Part = { name: 'gha-cache', files: ['go.mod', 'go.sum', 'main.go'], what: 'a cache service', time: 'some seconds', build: buildModule('.') }
+const ghaCache: Part = {
+  name: 'gha-cache',
+  files: ['go.mod', 'go.sum', 'main.go'],
+  what: 'a cache service',
+  time: 'some seconds',
+  build: buildModule('.'),
+}
 
 /** A cluster's API, over engines. */
-const kubernetes: Part = { name: 'kubernetes', files: ['go.mod', 'go.sum', 'main.go', 'api.go', 'check.go', 'exec.go', 'pods.go'], what: 'a cluster', time: 'some seconds', build: buildModule('.') }
+const kubernetes: Part = {
+  name: 'kubernetes',
+  files: ['go.mod', 'go.sum', 'main.go', 'api.go', 'check.go', 'exec.go', 'pods.go'],
+  what: 'a cluster',
+  time: 'some seconds',
+  build: buildModule('.'),
+}
 
-const kubectl: Part = { name: 'kubectl', files: ['go.mod', 'go.sum', 'main.go'], what: 'kubectl', time: 'about a minute', build: buildModule('.') }
+const kubectl: Part = {
+  name: 'kubectl',
+  files: ['go.mod', 'go.sum', 'main.go'],
+  what: 'kubectl',
+  time: 'about a minute',
+  build: buildModule('.'),
+}
 
 /** A gateway that speaks S3, over a directory. */
-const s3: Part = { name: 's3', files: ['go.mod', 'go.sum'], what: 'versitygw', time: 'about two minutes', build: buildModule('tool') }
+const s3: Part = {
+  name: 's3',
+  files: ['go.mod', 'go.sum'],
+  what: 'versitygw',
+  time: 'about two minutes',
+  build: buildModule('tool'),
+}
 
 /** Azure's own stand-in for its blob store. */
 const azurite: Part = {
-  name: 'azurite', files: ['package.json', 'package-lock.json'], what: 'Azurite', time: 'half a minute',
+  name: 'azurite',
+  files: ['package.json', 'package-lock.json'],
+  what: 'Azurite',
+  time: 'half a minute',
   build: async (module, into) => {
     await cp(join(projectRoot, '.npmrc'), join(module, '.npmrc'))
     await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: module })
@@ -54,13 +109,19 @@ const azurite: Part = {
 
 /** A runner for whole workflows. */
 const act: Part = {
-  name: 'act', files: ['go.mod', 'go.sum'], what: 'act', time: 'about a minute',
+  name: 'act',
+  files: ['go.mod', 'go.sum'],
+  what: 'act',
+  time: 'about a minute',
   build: buildModule('tool'),
 }
 
 function buildModule(what: string): Part['build'] {
   return async (module, into) => {
-    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, what], { cwd: module, env: { ...process.env, ...goEnv, CGO_ENABLED: '0' } })
+    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, what], {
+      cwd: module,
+      env: { ...process.env, ...goEnv, CGO_ENABLED: '0' },
+    })
   }
 }
 
@@ -102,7 +163,10 @@ export async function ensureRegistry2(): Promise<string> {
 /** Built beside its place and renamed, so that a half-done part is never taken for a whole one. */
 async function ensure({ name, files, what, time, build }: Part): Promise<string> {
   const source = join(here, 'tools', name)
-  const hash = createHash('sha256').update(['1', ...files.map(file => readFileSync(join(source, file), 'utf8'))].join('\n')).digest('hex').slice(0, 12)
+  const hash = createHash('sha256')
+    .update(['1', ...files.map((file) => readFileSync(join(source, file), 'utf8'))].join('\n'))
+    .digest('hex')
+    .slice(0, 12)
   const dir = join(cacheDir, `${name}-${hash}`)
   if (existsSync(dir)) return dir
   await locked(async () => {

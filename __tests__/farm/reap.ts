@@ -12,11 +12,17 @@ import { locked } from './tools.ts'
 export async function reapFarm(id: number): Promise<void> {
   const state = readState(id)
   if (state && isAlive(state) && state.pid !== process.pid) process.kill(state.pid, 'SIGKILL')
-  for (const pid of await processesOf(id)) if (pid !== process.pid) try { process.kill(pid, 'SIGKILL') } catch { /* gone meanwhile */ }
+  for (const pid of await processesOf(id))
+    if (pid !== process.pid)
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        /* gone meanwhile */
+      }
   await killCgroups(id)
   for (const link of await linksOf(id)) await tryRun('ip', ['link', 'del', link])
   await locked(async () => {
-    const others = (await liveFarms()).filter(farm => farm.id !== id)
+    const others = (await liveFarms()).filter((farm) => farm.id !== id)
     if (others.length === 0) await unregisterEmulators()
   })
   await rm(farmDir(id), { recursive: true, force: true, maxRetries: 5 })
@@ -24,7 +30,7 @@ export async function reapFarm(id: number): Promise<void> {
 
 export async function reapDead(): Promise<number[]> {
   const dead = new Set(await deadFarms())
-  const alive = new Set((await liveFarms()).map(farm => farm.id))
+  const alive = new Set((await liveFarms()).map((farm) => farm.id))
   // A farm whose directory is gone may still have left groups behind.
   for (const dir of await farmCgroups()) {
     const id = Number(/(\d+)$/.exec(dir)?.[1])
@@ -36,22 +42,30 @@ export async function reapDead(): Promise<number[]> {
 
 /** What is on this host of farms that are not running: must be empty after stop and down. */
 export async function leftovers(): Promise<string[]> {
-  const alive = new Set((await liveFarms()).map(farm => farm.id))
+  const alive = new Set((await liveFarms()).map((farm) => farm.id))
   const found: string[] = []
   const of = (id: number): boolean => !alive.has(id)
-  for (const name of await readdir(farmsBase)) if (name.startsWith(dirPrefix) && of(Number(name.slice(dirPrefix.length)))) found.push(`directory ${join(farmsBase, name)}`)
+  for (const name of await readdir(farmsBase))
+    if (name.startsWith(dirPrefix) && of(Number(name.slice(dirPrefix.length))))
+      found.push(`directory ${join(farmsBase, name)}`)
   for (const name of await readdir('/sys/class/net')) {
     const id = /^mab(\d+)(?:-|$)/.exec(name)?.[1]
     if (id && of(Number(id))) found.push(`network link ${name}`)
   }
   for (const dir of await farmCgroups()) if (of(Number(/(\d+)$/.exec(dir)?.[1]))) found.push(`control group ${dir}`)
-  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n')) if (line.includes(`/${dirPrefix}`)) found.push(`mount ${line.split(' ')[1]}`)
+  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n'))
+    if (line.includes(`/${dirPrefix}`)) found.push(`mount ${line.split(' ')[1]}`)
   if (alive.size === 0) for (const name of await registeredEmulators()) found.push(`binfmt entry ${name}`)
-  for (const { pid, id, what } of await farmProcesses()) if (of(id) && pid !== process.pid) found.push(`process ${pid}: ${what}`)
+  for (const { pid, id, what } of await farmProcesses())
+    if (of(id) && pid !== process.pid) found.push(`process ${pid}: ${what}`)
   return found
 }
 
-interface FarmProcess { pid: number; id: number; what: string }
+interface FarmProcess {
+  pid: number
+  id: number
+  what: string
+}
 
 async function farmProcesses(): Promise<FarmProcess[]> {
   const found: FarmProcess[] = []
@@ -64,16 +78,20 @@ async function farmProcesses(): Promise<FarmProcess[]> {
       const match = mark.exec(`${daemons}\n${readFileSync(`/proc/${name}/cgroup`, 'utf8')}`)
       const id = match?.[1] ?? match?.[2]
       if (id) found.push({ pid: Number(name), id: Number(id), what })
-    } catch { /* ended while we looked */ }
+    } catch {
+      /* ended while we looked */
+    }
   }
   return found
 }
 
 /** The shell that waits for a supervisor is left alone: it is what may be running this. */
 async function processesOf(id: number): Promise<number[]> {
-  return (await farmProcesses()).filter(p => p.id === id && !p.what.startsWith('sh ')).map(p => p.pid)
+  return (await farmProcesses()).filter((p) => p.id === id && !p.what.startsWith('sh ')).map((p) => p.pid)
 }
 
 async function linksOf(id: number): Promise<string[]> {
-  return (await readdir('/sys/class/net')).filter(name => name === bridgeName(id) || name.startsWith(`${bridgeName(id)}-`))
+  return (await readdir('/sys/class/net')).filter(
+    (name) => name === bridgeName(id) || name.startsWith(`${bridgeName(id)}-`),
+  )
 }

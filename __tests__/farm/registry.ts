@@ -27,7 +27,15 @@ export interface RegistryServer {
   start(): Promise<void>
 }
 
-export interface RegistryOptions { name: string; dir: string; tools: Tools; gateway: string; auth: boolean; images: Image[]; nameOf: (address: string) => string }
+export interface RegistryOptions {
+  name: string
+  dir: string
+  tools: Tools
+  gateway: string
+  auth: boolean
+  images: Image[]
+  nameOf: (address: string) => string
+}
 
 export async function startRegistry(options: RegistryOptions): Promise<RegistryServer> {
   const { name, dir, auth, images } = options
@@ -37,48 +45,67 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
   // A file system of its own: emptied in no time, and gone with the supervisor's mount namespace.
   await run('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', data])
   await writeFile(join(dir, `${name}.htpasswd`), htpasswd)
-  await writeFile(join(dir, `${name}.yml`), [
-    'version: 0.1', 'log: {level: warn, accesslog: {disabled: true}}',
-    `storage: {filesystem: {rootdirectory: ${data}}, delete: {enabled: true}, maintenance: {uploadpurging: {enabled: false}}}`,
-    `http: {net: unix, addr: ${socket}}`,
-    ...(auth ? [`auth: {htpasswd: {realm: farm, path: ${join(dir, `${name}.htpasswd`)}}}`] : []),
-  ].join('\n'))
+  await writeFile(
+    join(dir, `${name}.yml`),
+    [
+      'version: 0.1',
+      'log: {level: warn, accesslog: {disabled: true}}',
+      `storage: {filesystem: {rootdirectory: ${data}}, delete: {enabled: true}, maintenance: {uploadpurging: {enabled: false}}}`,
+      `http: {net: unix, addr: ${socket}}`,
+      ...(auth ? [`auth: {htpasswd: {realm: farm, path: ${join(dir, `${name}.htpasswd`)}}}`] : []),
+    ].join('\n'),
+  )
 
   let child: ChildProcess | undefined
   const start = async (): Promise<void> => {
     await rm(socket, { force: true })
-    child = daemon(options.tools.registry, ['serve', join(dir, `${name}.yml`)], join(dir, 'logs', `${name}.log`), { env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' } })
+    child = daemon(options.tools.registry, ['serve', join(dir, `${name}.yml`)], join(dir, 'logs', `${name}.log`), {
+      env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+    })
     await until(`the ${name} to start`, () => listens(socket))
   }
   await start()
   await fillRegistry(socket, images, auth)
-  // As the registries of the world do: what is large comes from elsewhere, and costs this host's processors next to nothing.
+  // As the registries of the world do: what is large comes from elsewhere, and costs this host's processors next to
+  // nothing.
   const layersPort = auth ? undefined : await serveLayers(options, data)
   const elsewhere = (path: string): { port: number; path: string } | undefined => {
     const hex = /^\/v2\/farm\/buildkit\/blobs\/sha256:([0-9a-f]{64})$/.exec(path)?.[1]
-    return hex !== undefined && layersPort !== undefined ? { port: layersPort, path: `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data` } : undefined
+    return hex !== undefined && layersPort !== undefined
+      ? { port: layersPort, path: `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data` }
+      : undefined
   }
   const proxy = faultProxy({ upstreamSocket: socket, nameOf: options.nameOf, elsewhere })
   const port = await listen(proxy, options.gateway)
   return {
     port,
     layersPort,
-    fault: fault => { proxy.faults.push(fault) },
-    clearFaults: () => { proxy.faults.length = 0 },
+    fault: (fault) => {
+      proxy.faults.push(fault)
+    },
+    clearFaults: () => {
+      proxy.faults.length = 0
+    },
     requests: () => proxy.requests,
-    resetRequests: () => { proxy.requests.length = 0 },
+    resetRequests: () => {
+      proxy.requests.length = 0
+    },
     wipe: async () => {
       for (const entry of await readdir(data)) await rm(join(data, entry), { recursive: true, force: true })
       await fillRegistry(socket, images, auth)
     },
-    stop: () => { child?.kill('SIGKILL') },
+    stop: () => {
+      child?.kill('SIGKILL')
+    },
     start,
   }
 }
 
 /** Ends with the supervisor. */
 async function serveLayers({ name, dir, tools, gateway }: RegistryOptions, data: string): Promise<number> {
-  const child = daemon(tools.front, ['serve', data, '127.0.0.1', gateway], join(dir, 'logs', `${name}-layers.log`), { pipes: true })
+  const child = daemon(tools.front, ['serve', data, '127.0.0.1', gateway], join(dir, 'logs', `${name}-layers.log`), {
+    pipes: true,
+  })
   return await new Promise<number>((resolve, reject) => {
     child.once('exit', () => reject(new Error(`what serves the layers of the ${name} ended; see its log`)))
     child.stdout?.once('data', (line: Buffer) => resolve((JSON.parse(line.toString()) as { port: number }).port))
@@ -103,30 +130,70 @@ function listening(server: Server, port: number, host: string): Promise<void> {
 }
 
 async function fillRegistry(socketPath: string, images: Image[], auth: boolean): Promise<void> {
-  const headers = auth ? { authorization: `Basic ${Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64')}` } : {}
+  const headers = auth
+    ? { authorization: `Basic ${Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64')}` }
+    : {}
   for (const { repository, tag, blobs, manifests, index } of images) {
-    await Promise.all(blobs.map(async blob => {
-      const { location } = await ask(socketPath, 'POST', `/v2/${repository}/blobs/uploads/`, headers, 202)
-      const url = new URL(location ?? '', 'http://registry')
-      url.searchParams.set('digest', blob.digest)
-      await ask(socketPath, 'PUT', url.pathname + url.search, { ...headers, 'content-type': 'application/octet-stream' }, 201, blob)
-    }))
-    await Promise.all(manifests.map(m => ask(socketPath, 'PUT', `/v2/${repository}/manifests/${m.digest}`, { ...headers, 'content-type': m.mediaType }, 201, m)))
+    await Promise.all(
+      blobs.map(async (blob) => {
+        const { location } = await ask(socketPath, 'POST', `/v2/${repository}/blobs/uploads/`, headers, 202)
+        const url = new URL(location ?? '', 'http://registry')
+        url.searchParams.set('digest', blob.digest)
+        await ask(
+          socketPath,
+          'PUT',
+          url.pathname + url.search,
+          { ...headers, 'content-type': 'application/octet-stream' },
+          201,
+          blob,
+        )
+      }),
+    )
+    await Promise.all(
+      manifests.map((m) =>
+        ask(
+          socketPath,
+          'PUT',
+          `/v2/${repository}/manifests/${m.digest}`,
+          { ...headers, 'content-type': m.mediaType },
+          201,
+          m,
+        ),
+      ),
+    )
     const top = index ?? manifests[0]
-    if (top) await ask(socketPath, 'PUT', `/v2/${repository}/manifests/${tag}`, { ...headers, 'content-type': top.mediaType }, 201, top)
+    if (top)
+      await ask(
+        socketPath,
+        'PUT',
+        `/v2/${repository}/manifests/${tag}`,
+        { ...headers, 'content-type': top.mediaType },
+        201,
+        top,
+      )
   }
 }
 
-async function ask(socketPath: string, method: string, path: string, headers: Record<string, string>, expected: number, blob?: Blob): Promise<{ location: string | undefined }> {
+async function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  expected: number,
+  blob?: Blob,
+): Promise<{ location: string | undefined }> {
   const body = blob ? await readFile(blob.file) : Buffer.alloc(0)
   return await new Promise((resolve, reject) => {
-    const req = request({ socketPath, method, path, headers: { ...headers, host: 'registry', 'content-length': body.length } }, res => {
-      res.resume()
-      res.once('end', () => {
-        if (res.statusCode === expected) resolve({ location: res.headers.location })
-        else reject(new Error(`the registry answered ${method} ${path} with ${res.statusCode}`))
-      })
-    })
+    const req = request(
+      { socketPath, method, path, headers: { ...headers, host: 'registry', 'content-length': body.length } },
+      (res) => {
+        res.resume()
+        res.once('end', () => {
+          if (res.statusCode === expected) resolve({ location: res.headers.location })
+          else reject(new Error(`the registry answered ${method} ${path} with ${res.statusCode}`))
+        })
+      },
+    )
     req.once('error', reject)
     req.end(body)
   })

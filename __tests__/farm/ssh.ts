@@ -17,7 +17,12 @@ export async function knownHostsLines(address: string, hostKeyFile: string): Pro
   return `${address} ${type} ${key}\n[${address}]:${forbiddingPort} ${type} ${key}\n`
 }
 
-export interface Seed { dir: string; node: string; address: string; publicKey: string }
+export interface Seed {
+  dir: string
+  node: string
+  address: string
+  publicKey: string
+}
 
 /** What makes a machine that machine: its users, its host key, who may log in. Copied over the Debian when it boots. */
 export async function makeSeed({ dir, node, address, publicKey }: Seed): Promise<void> {
@@ -29,23 +34,48 @@ export async function makeSeed({ dir, node, address, publicKey }: Seed): Promise
   await writeFile(join(etc, 'hosts'), `127.0.0.1 localhost\n${address} ${node}\n`)
   // Nothing answers there: a look-up fails at once instead of after a time-out.
   await writeFile(join(etc, 'resolv.conf'), 'nameserver 127.0.0.1\noptions attempts:1 timeout:1\n')
-  await writeFile(join(etc, 'passwd'), 'root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n')
+  await writeFile(
+    join(etc, 'passwd'),
+    'root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n',
+  )
   await writeFile(join(etc, 'group'), `root:x:0:\ntty:x:5:\nnogroup:x:65534:\ndocker:x:${dockerGroup}:\n`)
   await writeFile(join(etc, 'shadow'), 'root:*:20000::::::\nsshd:*:20000::::::\n', { mode: 0o600 })
   await writeFile(join(etc, 'ssh/authorized/keys'), publicKey)
-  await writeFile(join(etc, 'ssh/sshd_config'), [
-    `ListenAddress 127.0.0.1:${sshPort}`, `ListenAddress 127.0.0.1:${forbiddingPort}`, 'HostKey /etc/ssh/host_key', 'PidFile /run/sshd.pid',
-    'AuthorizedKeysFile /etc/ssh/authorized/keys', 'UsePAM no', 'PasswordAuthentication no', 'KbdInteractiveAuthentication no', 'StrictModes no',
-    'UseDNS no', 'PrintMotd no', 'MaxStartups 500', 'MaxSessions 500', 'LogLevel VERBOSE', 'SetEnv PATH=/opt/farm:/usr/bin:/bin',
-    // All logins come from the wire in front, so one bad key would lock everyone out.
-    'PerSourcePenalties no', 'Subsystem sftp internal-sftp',
-    `Match LocalPort ${forbiddingPort}`, '  AllowStreamLocalForwarding no', '  AllowTcpForwarding no', '',
-  ].join('\n'))
+  await writeFile(
+    join(etc, 'ssh/sshd_config'),
+    [
+      `ListenAddress 127.0.0.1:${sshPort}`,
+      `ListenAddress 127.0.0.1:${forbiddingPort}`,
+      'HostKey /etc/ssh/host_key',
+      'PidFile /run/sshd.pid',
+      'AuthorizedKeysFile /etc/ssh/authorized/keys',
+      'UsePAM no',
+      'PasswordAuthentication no',
+      'KbdInteractiveAuthentication no',
+      'StrictModes no',
+      'UseDNS no',
+      'PrintMotd no',
+      'MaxStartups 500',
+      'MaxSessions 500',
+      'LogLevel VERBOSE',
+      'SetEnv PATH=/opt/farm:/usr/bin:/bin',
+      // All logins come from the wire in front, so one bad key would lock everyone out.
+      'PerSourcePenalties no',
+      'Subsystem sftp internal-sftp',
+      `Match LocalPort ${forbiddingPort}`,
+      '  AllowStreamLocalForwarding no',
+      '  AllowTcpForwarding no',
+      '',
+    ].join('\n'),
+  )
   await addUser(dir, { name: 'ci', docker: true })
   await addUser(dir, { name: 'guest', docker: false })
 }
 
-export interface User { name: string; docker: boolean }
+export interface User {
+  name: string
+  docker: boolean
+}
 
 /** `root` is where the machine's files are: its seed, or the machine itself while it runs. */
 export async function addUser(root: string, { name, docker }: User): Promise<void> {
@@ -53,7 +83,7 @@ export async function addUser(root: string, { name, docker }: User): Promise<voi
   const users = await readFile(passwd, 'utf8')
   if (!/^[a-z][a-z0-9_-]*$/.test(name)) throw new Error(`not a user name: ${name}`)
   if (!users.includes(`\n${name}:`)) {
-    const uid = 1000 + users.split('\n').filter(line => line.includes(':/home/')).length
+    const uid = 1000 + users.split('\n').filter((line) => line.includes(':/home/')).length
     await mkdir(join(root, 'home', name), { recursive: true })
     await run('chown', [`${uid}:${uid}`, join(root, 'home', name)])
     await writeFile(passwd, `${users}${name}:x:${uid}:${uid}::/home/${name}:/bin/bash\n`)
@@ -62,6 +92,13 @@ export async function addUser(root: string, { name, docker }: User): Promise<voi
   }
   if (docker) {
     const groups = await readFile(join(root, 'etc/group'), 'utf8')
-    await writeFile(join(root, 'etc/group'), groups.replace(/^(docker:.*:)(.*)$/m, (_, head: string, members: string) => `${head}${[...members.split(',').filter(m => m && m !== name), name].join(',')}`))
+    await writeFile(
+      join(root, 'etc/group'),
+      groups.replace(
+        /^(docker:.*:)(.*)$/m,
+        (_, head: string, members: string) =>
+          `${head}${[...members.split(',').filter((m) => m && m !== name), name].join(',')}`,
+      ),
+    )
   }
 }

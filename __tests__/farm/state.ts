@@ -3,7 +3,11 @@ import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dirPrefix, farmDir, farmsBase } from './places.ts'
 
-export interface NodeState { name: string; address: string; knownHosts: string }
+export interface NodeState {
+  name: string
+  address: string
+  knownHosts: string
+}
 
 /** What a farm's directory says about it: enough to attach to it, and to remove it when all its processes are dead. */
 export interface FarmState {
@@ -49,11 +53,15 @@ export function isAlive(state: FarmState): boolean {
 
 export async function farmIds(): Promise<number[]> {
   const names = await readdir(farmsBase)
-  return names.flatMap(name => name.startsWith(dirPrefix) && /^\d+$/.test(name.slice(dirPrefix.length)) ? [Number(name.slice(dirPrefix.length))] : [])
+  return names.flatMap((name) =>
+    name.startsWith(dirPrefix) && /^\d+$/.test(name.slice(dirPrefix.length))
+      ? [Number(name.slice(dirPrefix.length))]
+      : [],
+  )
 }
 
 export async function liveFarms(): Promise<FarmState[]> {
-  return (await farmIds()).flatMap(id => readState(id) ?? []).filter(isAlive)
+  return (await farmIds()).flatMap((id) => readState(id) ?? []).filter(isAlive)
 }
 
 /** Farms nobody runs any more. One without a state yet may just be starting. */
@@ -61,7 +69,8 @@ export async function deadFarms(): Promise<number[]> {
   const dead: number[] = []
   for (const id of await farmIds()) {
     const state = readState(id)
-    if (state ? !isAlive(state) : existsSync(farmDir(id)) && Date.now() - (await stat(farmDir(id))).mtimeMs > 10_000) dead.push(id)
+    if (state ? !isAlive(state) : existsSync(farmDir(id)) && Date.now() - (await stat(farmDir(id))).mtimeMs > 10_000)
+      dead.push(id)
   }
   return dead
 }

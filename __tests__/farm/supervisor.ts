@@ -1,4 +1,7 @@
-/** Holds a whole farm together: starts it, takes orders on a socket, and takes it down when told or when its owner is gone. */
+/**
+ * Holds a whole farm together: starts it, takes orders on a socket, and takes it down when told or when its owner is
+ * gone.
+ */
 import { readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -17,8 +20,15 @@ import { controlSocket, startTimeOf, writeState } from './state.ts'
 import type { FarmState } from './state.ts'
 import { ensureTools } from './tools.ts'
 
-export interface NodeOptions { buildkitd?: boolean; diskMiB?: number }
-export interface SupervisorSetup { id: number; kind: FarmState['kind']; nodes: Record<string, NodeOptions> }
+export interface NodeOptions {
+  buildkitd?: boolean
+  diskMiB?: number
+}
+export interface SupervisorSetup {
+  id: number
+  kind: FarmState['kind']
+  nodes: Record<string, NodeOptions>
+}
 
 const setup = JSON.parse(process.argv[3] ?? '') as SupervisorSetup
 const { id, kind } = setup
@@ -29,7 +39,11 @@ let stopping: Promise<never> | undefined
 
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => void stop(0))
-if (kind === 'embedded') process.stdin.on('end', () => void stop(0)).on('error', () => void stop(0)).resume()
+if (kind === 'embedded')
+  process.stdin
+    .on('end', () => void stop(0))
+    .on('error', () => void stop(0))
+    .resume()
 
 const state: FarmState = { id, kind, pid: process.pid, startTime: startTimeOf(process.pid), ready: false }
 try {
@@ -49,25 +63,66 @@ async function start(): Promise<void> {
   const names = ['local', ...Object.keys(setup.nodes)]
   const addresses = new Map(names.map((name, i) => [`${subnet(id)}.${10 + i}`, name]))
   const nameOf = (address: string): string => addresses.get(address.replace('::ffff:', '')) ?? 'host'
-  const [images] = await Promise.all([ensureImages(tools), mkdir(join(dir, 'logs'), { recursive: true }), registerEmulators(tools)])
+  const [images] = await Promise.all([
+    ensureImages(tools),
+    mkdir(join(dir, 'logs'), { recursive: true }),
+    registerEmulators(tools),
+  ])
   const common = { dir, tools, gateway, nameOf }
   const [main, guarded] = await Promise.all([
     startRegistry({ ...common, name: 'registry', auth: false, images }),
-    startRegistry({ ...common, name: 'registry-private', auth: true, images: images.filter(i => i.repository === 'farm/base') }),
+    startRegistry({
+      ...common,
+      name: 'registry-private',
+      auth: true,
+      images: images.filter((i) => i.repository === 'farm/base'),
+    }),
   ])
   registries.set('main', main).set('private', guarded)
   const publicKey = readFileSync(join(dir, 'keys/ci.pub'), 'utf8')
-  await Promise.all([...addresses].map(async ([address, name]) => {
-    const { buildkitd = false, diskMiB = 4096 } = setup.nodes[name] ?? {}
-    const machine = new Machine({ id, name, address, gateway, dir: join(dir, name), logs: join(dir, 'logs'), tools, ip, publicKey, registryPorts: [main.port, guarded.port, main.layersPort].filter(port => port !== undefined), buildkitd, diskMiB })
-    machines.set(name, machine)
-    await machine.create()
-  }))
-  const nodes = await Promise.all([...machines.values()].map(async m => ({ name: m.name, address: m.options.address, knownHosts: await m.knownHosts() })))
-  await writeState({ ...state, ready: true, tools: tools.dir, ports: { main: main.port, private: guarded.port }, nodes })
+  await Promise.all(
+    [...addresses].map(async ([address, name]) => {
+      const { buildkitd = false, diskMiB = 4096 } = setup.nodes[name] ?? {}
+      const machine = new Machine({
+        id,
+        name,
+        address,
+        gateway,
+        dir: join(dir, name),
+        logs: join(dir, 'logs'),
+        tools,
+        ip,
+        publicKey,
+        registryPorts: [main.port, guarded.port, main.layersPort].filter((port) => port !== undefined),
+        buildkitd,
+        diskMiB,
+      })
+      machines.set(name, machine)
+      await machine.create()
+    }),
+  )
+  const nodes = await Promise.all(
+    [...machines.values()].map(async (m) => ({
+      name: m.name,
+      address: m.options.address,
+      knownHosts: await m.knownHosts(),
+    })),
+  )
+  await writeState({
+    ...state,
+    ready: true,
+    tools: tools.dir,
+    ports: { main: main.port, private: guarded.port },
+    nodes,
+  })
 }
 
-interface Order { node?: string; registry?: string; method: string; args: unknown[] }
+interface Order {
+  node?: string
+  registry?: string
+  method: string
+  args: unknown[]
+}
 
 async function takeOrders(): Promise<void> {
   const server = createServer((req, res) => {
@@ -92,16 +147,21 @@ async function takeOrders(): Promise<void> {
   })
   server.requestTimeout = 0
   await rm(controlSocket(id), { force: true })
-  await new Promise<void>(resolve => server.listen(controlSocket(id), resolve))
+  await new Promise<void>((resolve) => server.listen(controlSocket(id), resolve))
 }
 
 function stop(code: number): Promise<never> {
   stopping ??= (async () => {
-    await Promise.allSettled([...machines.values()].map(machine => machine.kill()))
+    await Promise.allSettled([...machines.values()].map((machine) => machine.kill()))
     for (const registry of registries.values()) registry.stop()
-    const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n').map(line => line.split(' ')[1] ?? '').filter(path => path.startsWith(`${dir}/`))
+    const mounts = readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+      .filter((path) => path.startsWith(`${dir}/`))
     for (const path of mounts.reverse()) await tryRun('umount', ['-l', path])
-    await reapFarm(id).catch((error: unknown) => { process.stderr.write(`${String(error)}\n`) })
+    await reapFarm(id).catch((error: unknown) => {
+      process.stderr.write(`${String(error)}\n`)
+    })
     process.exit(code)
   })()
   return stopping

@@ -1,6 +1,12 @@
 import { Buffer } from 'node:buffer'
 
-export interface Entry { path: string; mode?: number; data?: Buffer; link?: string; directory?: boolean }
+export interface Entry {
+  path: string
+  mode?: number
+  data?: Buffer
+  link?: string
+  directory?: boolean
+}
 
 /** A tar archive whose bytes depend on nothing but its entries: the same files give the same digest everywhere. */
 export function tar(entries: Entry[]): Buffer {
@@ -15,7 +21,8 @@ export function tar(entries: Entry[]): Buffer {
 
 function header(entry: Entry, size: number): Buffer {
   const { path, link, directory } = entry
-  if (Buffer.byteLength(path) > 100 || Buffer.byteLength(link ?? '') > 100) throw new Error(`too long for a plain tar: ${path}`)
+  if (Buffer.byteLength(path) > 100 || Buffer.byteLength(link ?? '') > 100)
+    throw new Error(`too long for a plain tar: ${path}`)
   const block = Buffer.alloc(512)
   block.write(path, 0)
   block.write(octal(entry.mode ?? (directory ? 0o755 : 0o644), 7), 100)

@@ -33,49 +33,92 @@ export interface Tools {
 }
 
 /** What every machine of the farm has installed. */
-const machinePackages = ['docker.io', 'docker-cli', 'containerd', 'runc', 'openssh-server', 'openssh-client', 'tini-static', 'busybox-static',
-  'dash', 'bash', 'coreutils', 'grep', 'sed', 'procps', 'util-linux', 'mount', 'iproute2', 'ca-certificates', 'qemu-user']
+const machinePackages = [
+  'docker.io',
+  'docker-cli',
+  'containerd',
+  'runc',
+  'openssh-server',
+  'openssh-client',
+  'tini-static',
+  'busybox-static',
+  'dash',
+  'bash',
+  'coreutils',
+  'grep',
+  'sed',
+  'procps',
+  'util-linux',
+  'mount',
+  'iproute2',
+  'ca-certificates',
+  'qemu-user',
+]
 const foreign = ['arm64', 'armhf', 'i386'] as const
 
 /**
- * Installs what is missing; quick when nothing is. Several callers at once wait for each other. From here on the calling
- * process writes what all may read, whatever its umask was: users of the machines run the tools and read their settings.
+ * Installs what is missing; quick when nothing is. Several callers at once wait for each other. From here on the
+ * calling process writes what all may read, whatever its umask was: users of the machines run the tools and read their
+ * settings.
  */
 export async function ensureTools(): Promise<Tools> {
   process.umask(0o022)
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the farm runs on Linux on x86-64 only')
-  if (process.getuid?.() !== 0) throw new Error('the farm makes network namespaces and mounts, so it must be run as root')
+  if (process.getuid?.() !== 0)
+    throw new Error('the farm makes network namespaces and mounts, so it must be run as root')
   for (const tool of ['unshare', 'nsenter', 'setpriv', 'flock', 'mount', 'ssh-keygen']) {
-    if ((await tryRun('sh', ['-c', `command -v ${tool}`])).code !== 0) throw new Error(`the farm needs ${tool}, which this host lacks: install util-linux and openssh-client`)
+    if ((await tryRun('sh', ['-c', `command -v ${tool}`])).code !== 0)
+      throw new Error(`the farm needs ${tool}, which this host lacks: install util-linux and openssh-client`)
   }
   const parts = {
-    go: part('go', ['go/go.mod', 'go/go.sum']), registry: part('registry', ['registry/go.mod', 'registry/go.sum']), front: part('front', ['front/go.mod', 'front/main.go']),
-    debian: join(cacheDir, `debian-${hash(['2', ...machinePackages])}`), busybox: join(cacheDir, `busybox-${hash(['1', ...foreign])}`),
+    go: part('go', ['go/go.mod', 'go/go.sum']),
+    registry: part('registry', ['registry/go.mod', 'registry/go.sum']),
+    front: part('front', ['front/go.mod', 'front/main.go']),
+    debian: join(cacheDir, `debian-${hash(['2', ...machinePackages])}`),
+    busybox: join(cacheDir, `busybox-${hash(['1', ...foreign])}`),
   }
   if (!Object.values(parts).every(existsSync)) await locked(() => install(parts))
   const rootfs = parts.debian
   const bin = join(parts.go, 'path')
   return {
-    dir: cacheDir, bin, plugins: join(parts.go, 'plugins'), rootfs,
-    docker: join(bin, 'docker'), buildx: join(bin, 'buildx'), buildctl: join(bin, 'buildctl'), buildkitd: join(parts.go, 'bin/buildkitd'),
-    registry: join(parts.registry, 'bin/registry'), front: join(parts.front, 'bin/front'),
+    dir: cacheDir,
+    bin,
+    plugins: join(parts.go, 'plugins'),
+    rootfs,
+    docker: join(bin, 'docker'),
+    buildx: join(bin, 'buildx'),
+    buildctl: join(bin, 'buildctl'),
+    buildkitd: join(parts.go, 'bin/buildkitd'),
+    registry: join(parts.registry, 'bin/registry'),
+    front: join(parts.front, 'bin/front'),
     qemu: { arm64: join(rootfs, 'usr/bin/qemu-aarch64'), arm: join(rootfs, 'usr/bin/qemu-arm') },
-    busybox: { amd64: join(rootfs, 'usr/bin/busybox'), arm64: join(parts.busybox, 'arm64'), armhf: join(parts.busybox, 'armhf'), i386: join(parts.busybox, 'i386') },
+    busybox: {
+      amd64: join(rootfs, 'usr/bin/busybox'),
+      arm64: join(parts.busybox, 'arm64'),
+      armhf: join(parts.busybox, 'armhf'),
+      i386: join(parts.busybox, 'i386'),
+    },
   }
 }
 
-interface Parts { go: string; registry: string; front: string; debian: string; busybox: string }
+interface Parts {
+  go: string
+  registry: string
+  front: string
+  debian: string
+  busybox: string
+}
 
 async function install(parts: Parts): Promise<void> {
   let opened: Promise<Apt> | undefined
   const aptDir = join(cacheDir, `apt-${process.pid}`)
   const apt = (): Promise<Apt> => (opened ??= openApt(aptDir))
   try {
-    await whole(parts.debian, into => installDebian(apt, into))
-    await whole(parts.busybox, into => installBusybox(apt, into))
-    await whole(parts.registry, into => goBuild(apt, 'registry', into, 'the registry', 'about a minute'))
-    await whole(parts.front, into => goBuild(apt, 'front', into, 'the network of the machines', 'some seconds', '.'))
-    await whole(parts.go, async into => {
+    await whole(parts.debian, (into) => installDebian(apt, into))
+    await whole(parts.busybox, (into) => installBusybox(apt, into))
+    await whole(parts.registry, (into) => goBuild(apt, 'registry', into, 'the registry', 'about a minute'))
+    await whole(parts.front, (into) => goBuild(apt, 'front', into, 'the network of the machines', 'some seconds', '.'))
+    await whole(parts.go, async (into) => {
       await goBuild(apt, 'go', into, 'buildx and buildkit', 'about 4 minutes')
       await makePath(into, parts.debian)
     })
@@ -103,7 +146,22 @@ async function installDebian(apt: () => Promise<Apt>, into: string): Promise<voi
     await mkdir(join(into, 'usr', dir), { recursive: true })
     await symlink(`usr/${dir}`, join(into, dir))
   }
-  for (const dir of ['proc', 'sys', 'dev', 'run', 'tmp', 'var', 'etc', 'home', 'root', 'share', 'opt/farm', 'var/lib/docker', 'var/lib/buildkit']) await mkdir(join(into, dir), { recursive: true })
+  for (const dir of [
+    'proc',
+    'sys',
+    'dev',
+    'run',
+    'tmp',
+    'var',
+    'etc',
+    'home',
+    'root',
+    'share',
+    'opt/farm',
+    'var/lib/docker',
+    'var/lib/buildkit',
+  ])
+    await mkdir(join(into, dir), { recursive: true })
   await unpack(debs, into)
   await rm(join(into, 'var/run'), { recursive: true, force: true })
   await symlink('/run', join(into, 'var/run'))
@@ -121,14 +179,31 @@ async function installBusybox(apt: () => Promise<Apt>, into: string): Promise<vo
   }
 }
 
-async function goBuild(apt: () => Promise<Apt>, name: string, into: string, what: string, time: string, target = 'tool'): Promise<void> {
+async function goBuild(
+  apt: () => Promise<Apt>,
+  name: string,
+  into: string,
+  what: string,
+  time: string,
+  target = 'tool',
+): Promise<void> {
   const module = join(into, 'module')
   await cp(join(here, 'tools', name), module, { recursive: true })
   const { go, env } = await findGo(apt)
   say(`building ${what} from Go modules, ${time} …`)
   const flags = `-s -w -X github.com/docker/buildx/version.Version=${buildxVersion} -X github.com/moby/buildkit/version.Version=${buildkitVersion}`
   await mkdir(join(into, 'bin'))
-  await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${join(into, 'bin')}/`, target], { cwd: module, env: { ...process.env, ...env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false', GOTOOLCHAIN: 'auto', GOWORK: 'off' } })
+  await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${join(into, 'bin')}/`, target], {
+    cwd: module,
+    env: {
+      ...process.env,
+      ...env,
+      CGO_ENABLED: '0',
+      GOFLAGS: '-mod=readonly -buildvcs=false',
+      GOTOOLCHAIN: 'auto',
+      GOWORK: 'off',
+    },
+  })
 }
 
 /** Any Go from 1.21 on fetches the toolchain that go.mod names; without one, Debian's is unpacked beside the tools. */
@@ -137,9 +212,9 @@ async function findGo(apt: () => Promise<Apt>): Promise<{ go: string; env: NodeJ
   const minor = Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0)
   if (code === 0 && minor >= 21) return { go: 'go', env: {} }
   const dir = join(cacheDir, 'golang')
-  await whole(dir, async into => {
+  await whole(dir, async (into) => {
     const opened = await apt()
-    say('this host has no Go of at least 1.21; unpacking Debian\'s …')
+    say("this host has no Go of at least 1.21; unpacking Debian's …")
     await unpack(await fetchOnly(opened, ['golang-1.26-go', 'golang-1.26-src'], join(opened.dir, 'golang')), into)
   })
   const root = join(dir, 'usr/lib/go-1.26')
@@ -157,7 +232,10 @@ async function makePath(into: string, rootfs: string): Promise<void> {
     await symlink(join(rootfs, 'usr/bin/docker'), docker)
     return
   }
-  await writeFile(docker, `#!/bin/sh\nexec ${[...throughLoader(rootfs), join(rootfs, 'usr/bin/docker')].join(' ')} "$@"\n`)
+  await writeFile(
+    docker,
+    `#!/bin/sh\nexec ${[...throughLoader(rootfs), join(rootfs, 'usr/bin/docker')].join(' ')} "$@"\n`,
+  )
   await chmod(docker, 0o755)
 }
 
@@ -172,10 +250,15 @@ const lockOf = (part = ''): string => join(cacheDir, part === '' ? 'lock' : `loc
 /** The kernel drops the lock when its holder dies, however that happens. What takes minutes has a lock of its own. */
 export async function locked<T>(work: () => Promise<T>, part?: string): Promise<T> {
   await mkdir(cacheDir, { recursive: true })
-  const holder = spawn('flock', [lockOf(part), 'sh', '-c', 'echo locked; cat >/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const holder = spawn('flock', [lockOf(part), 'sh', '-c', 'echo locked; cat >/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   await new Promise<void>((resolve, reject) => {
     const waiting = setTimeout(() => say('waiting for another farm that is installing tools …'), 1000)
-    holder.stdout.once('data', () => { clearTimeout(waiting); resolve() })
+    holder.stdout.once('data', () => {
+      clearTimeout(waiting)
+      resolve()
+    })
     holder.once('error', reject)
   })
   try {
@@ -196,5 +279,6 @@ export async function dropHalves(): Promise<void> {
   }
 }
 
-const part = (name: string, files: string[]): string => join(cacheDir, `${name}-${hash(['1', ...files.map(f => readFileSync(join(here, 'tools', f), 'utf8'))])}`)
+const part = (name: string, files: string[]): string =>
+  join(cacheDir, `${name}-${hash(['1', ...files.map((f) => readFileSync(join(here, 'tools', f), 'utf8'))])}`)
 const hash = (values: string[]): string => createHash('sha256').update(values.join('\n')).digest('hex').slice(0, 12)

@@ -24,9 +24,11 @@ export const live = (pkg: Package, tag: string): boolean => missingFrom(pkg, tag
 
 /** Every tag of the world that can no longer be pulled whole. */
 export function brokenTags(state: State): { package: string; tag: string; missing: string[] }[] {
-  return [...state.packages.values()].flatMap(pkg => [...pkg.tags.keys()]
-    .map(tag => ({ package: `${pkg.owner}/${pkg.name}`, tag, missing: missingFrom(pkg, tag) }))
-    .filter(({ missing }) => missing.length > 0))
+  return [...state.packages.values()].flatMap((pkg) =>
+    [...pkg.tags.keys()]
+      .map((tag) => ({ package: `${pkg.owner}/${pkg.name}`, tag, missing: missingFrom(pkg, tag) }))
+      .filter(({ missing }) => missing.length > 0),
+  )
 }
 
 /** Versions that no tag needs. */
@@ -38,7 +40,7 @@ export function unneeded(pkg: Package): string[] {
     pkg.manifests.get(digest)?.children.forEach(visit)
   }
   for (const digest of pkg.tags.values()) visit(digest)
-  return [...pkg.active.keys()].filter(digest => !needed.has(digest))
+  return [...pkg.active.keys()].filter((digest) => !needed.has(digest))
 }
 
 /** What a package holds, as plain sorted data: to compare two outcomes. */
@@ -46,6 +48,9 @@ export function holdings(pkg: Package): { tags: Record<string, string>; active: 
   return {
     tags: Object.fromEntries([...pkg.tags].sort(([a], [b]) => (a < b ? -1 : 1))),
     active: [...pkg.active.keys()].sort(),
-    deleted: [...pkg.versions.values()].filter(version => present(version).deletedAt !== undefined).map(({ digest }) => digest).sort(),
+    deleted: [...pkg.versions.values()]
+      .filter((version) => present(version).deletedAt !== undefined)
+      .map(({ digest }) => digest)
+      .sort(),
   }
 }

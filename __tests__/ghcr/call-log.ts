@@ -1,7 +1,18 @@
 /** One request to either side, named as the tests speak of it: `delete version`, `put manifest`. */
-export interface Call { side: 'rest' | 'registry'; endpoint: string; method: string; path: string; at: number; status?: number }
+export interface Call {
+  side: 'rest' | 'registry'
+  endpoint: string
+  method: string
+  path: string
+  at: number
+  status?: number
+}
 
-export interface CallLog { calls: Call[]; counts: Map<string, number>; keep: number }
+export interface CallLog {
+  calls: Call[]
+  counts: Map<string, number>
+  keep: number
+}
 
 export const createLog = (keep = 10_000): CallLog => ({ calls: [], counts: new Map(), keep })
 

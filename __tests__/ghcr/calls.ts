@@ -8,7 +8,10 @@ import { root } from './permissions.ts'
 import type { Token } from './permissions.ts'
 import type { Answer, World } from './world.ts'
 
-/** The REST API without a socket: the same rules, limits, faults and log. Refusals are answers; a lost connection throws. */
+/**
+ * The REST API without a socket: the same rules, limits, faults and log. Refusals are answers; a lost connection
+ * throws.
+ */
 export interface RestCalls {
   listPackages(at: Scope, page?: number, perPage?: number): Promise<Answer>
   getPackage(at: PackageAt): Promise<Answer>
@@ -22,13 +25,15 @@ export interface RestCalls {
 }
 
 export function restCalls(world: World, token: Token = root): RestCalls {
-  const call = (operation: Operation): Promise<Answer> => callRest(world, operation, { token, base: 'https://api.github.com', api: 'github' })
+  const call = (operation: Operation): Promise<Answer> =>
+    callRest(world, operation, { token, base: 'https://api.github.com', api: 'github' })
   return {
     listPackages: (at, page = 1, perPage = 30) => call({ name: 'list packages', at, page, perPage }),
-    getPackage: at => call({ name: 'get package', at }),
-    deletePackage: at => call({ name: 'delete package', at }),
-    restorePackage: at => call({ name: 'restore package', at }),
-    listVersions: (at, { state = 'active', page = 1, perPage = 30 } = {}) => call({ name: 'list versions', at, state, page, perPage }),
+    getPackage: (at) => call({ name: 'get package', at }),
+    deletePackage: (at) => call({ name: 'delete package', at }),
+    restorePackage: (at) => call({ name: 'restore package', at }),
+    listVersions: (at, { state = 'active', page = 1, perPage = 30 } = {}) =>
+      call({ name: 'list versions', at, state, page, perPage }),
     getVersion: (at, id) => call({ name: 'get version', at, id }),
     deleteVersion: (at, id) => call({ name: 'delete version', at, id }),
     restoreVersion: (at, id) => call({ name: 'restore version', at, id }),
@@ -51,14 +56,32 @@ const everything = Object.values(mediaTypes).join(', ')
 
 export function registryCalls(world: World, token: Token = root): RegistryCalls {
   const access = accessOf(world.state, token)
-  const call = (method: string, path: string, query: Record<string, string> = {}, mediaType?: string, body: Uint8Array = noBytes): Promise<Answer> =>
-    callRegistry(world, { method, path: `/v2/${path}`, query: new URLSearchParams(query), body, access, header: name => (name === 'accept' ? everything : name === 'content-type' ? mediaType : undefined) })
+  const call = (
+    method: string,
+    path: string,
+    query: Record<string, string> = {},
+    mediaType?: string,
+    body: Uint8Array = noBytes,
+  ): Promise<Answer> =>
+    callRegistry(world, {
+      method,
+      path: `/v2/${path}`,
+      query: new URLSearchParams(query),
+      body,
+      access,
+      header: (name) => (name === 'accept' ? everything : name === 'content-type' ? mediaType : undefined),
+    })
   return {
     getManifest: (repository, reference) => call('GET', `${repository}/manifests/${reference}`),
     headManifest: (repository, reference) => call('HEAD', `${repository}/manifests/${reference}`),
-    putManifest: (repository, reference, mediaType, body) => call('PUT', `${repository}/manifests/${reference}`, {}, mediaType, Buffer.from(body)),
+    putManifest: (repository, reference, mediaType, body) =>
+      call('PUT', `${repository}/manifests/${reference}`, {}, mediaType, Buffer.from(body)),
     deleteManifest: (repository, reference) => call('DELETE', `${repository}/manifests/${reference}`),
     putBlob: (repository, digest, data) => call('POST', `${repository}/blobs/uploads/`, { digest }, undefined, data),
-    listTags: (repository, { n, last } = {}) => call('GET', `${repository}/tags/list`, { ...(n === undefined ? {} : { n: String(n) }), ...(last === undefined ? {} : { last }) }),
+    listTags: (repository, { n, last } = {}) =>
+      call('GET', `${repository}/tags/list`, {
+        ...(n === undefined ? {} : { n: String(n) }),
+        ...(last === undefined ? {} : { last }),
+      }),
   }
 }

@@ -1,6 +1,8 @@
 import { remember } from './remember.ts'
 
-export interface Clock { now(): number }
+export interface Clock {
+  now(): number
+}
 
 export const realClock: Clock = { now: () => Date.now() }
 
@@ -11,7 +13,12 @@ export const days = 24 * hours
 /** Stands still until it is told to go on. */
 export function manualClock(start = Date.UTC(2026, 0, 1)): Clock & { advance(ms: number): void } {
   let now = start
-  return { now: () => now, advance: ms => { now += ms } }
+  return {
+    now: () => now,
+    advance: (ms) => {
+      now += ms
+    },
+  }
 }
 
 /** As GitHub writes times: without fractions of a second. */

@@ -5,8 +5,10 @@ import type { Package, Refusal, State, Version } from './state.ts'
 /** The words of the API, to the letter: tools match them. */
 export const messages = {
   lastTagged: 'You cannot delete the last tagged version of a package. You must delete the package instead.',
-  popularVersion: 'Publicly visible package versions with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.',
-  popularPackage: 'Publicly visible packages with a version with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.',
+  popularVersion:
+    'Publicly visible package versions with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.',
+  popularPackage:
+    'Publicly visible packages with a version with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.',
   noPackage: 'Package not found.',
   noVersion: 'Package version not found.',
 } as const
@@ -15,7 +17,8 @@ export const mostDownloads = 5000
 export const restorableFor = 30 * days
 
 const refuse = (status: number, message: string): Refusal => ({ status, message })
-const popular = (pkg: Package, version: Version): boolean => pkg.visibility === 'public' && version.downloads > mostDownloads
+const popular = (pkg: Package, version: Version): boolean =>
+  pkg.visibility === 'public' && version.downloads > mostDownloads
 
 /** Takes the version and every tag on it; what it refers to stays, and so does what refers to it. */
 export function deleteVersion(state: State, pkg: Package, id: number): Refusal | undefined {
@@ -31,7 +34,8 @@ export function deleteVersion(state: State, pkg: Package, id: number): Refusal |
   return undefined
 }
 
-export const isRestorable = (state: State, deletedAt: number | undefined): boolean => deletedAt !== undefined && state.clock.now() - deletedAt <= restorableFor
+export const isRestorable = (state: State, deletedAt: number | undefined): boolean =>
+  deletedAt !== undefined && state.clock.now() - deletedAt <= restorableFor
 
 /** Brings it back with its tags, but for those that point elsewhere by now. */
 export function restoreVersion(state: State, pkg: Package, id: number): Refusal | undefined {
@@ -40,7 +44,7 @@ export function restoreVersion(state: State, pkg: Package, id: number): Refusal 
   // Pushed again since: the digest is a version with another id. What GitHub says then is not known.
   if (pkg.active.has(version.digest)) return refuse(404, messages.noVersion)
 
-  const tags = present(version).tags.filter(tag => !pkg.tags.has(tag))
+  const tags = present(version).tags.filter((tag) => !pkg.tags.has(tag))
   become(version, { step: nextStep(state, pkg), tags })
   pkg.active.set(version.digest, version)
   for (const tag of tags) pkg.tags.set(tag, version.digest)
@@ -48,7 +52,7 @@ export function restoreVersion(state: State, pkg: Package, id: number): Refusal 
 }
 
 export function deletePackage(state: State, pkg: Package): Refusal | undefined {
-  if ([...pkg.active.values()].some(version => popular(pkg, version))) return refuse(400, messages.popularPackage)
+  if ([...pkg.active.values()].some((version) => popular(pkg, version))) return refuse(400, messages.popularPackage)
   pkg.deletedAt = state.clock.now()
   state.packages.delete(`${pkg.owner}/${pkg.name}`.toLowerCase())
   state.deleted.push(pkg)
@@ -57,7 +61,11 @@ export function deletePackage(state: State, pkg: Package): Refusal | undefined {
 
 /** The package that a restore would bring back. */
 export const deletedPackage = (state: State, owner: string, name: string): Package | undefined =>
-  state.deleted.findLast(pkg => `${pkg.owner}/${pkg.name}`.toLowerCase() === `${owner}/${name}`.toLowerCase() && isRestorable(state, pkg.deletedAt))
+  state.deleted.findLast(
+    (pkg) =>
+      `${pkg.owner}/${pkg.name}`.toLowerCase() === `${owner}/${name}`.toLowerCase() &&
+      isRestorable(state, pkg.deletedAt),
+  )
 
 export function restorePackage(state: State, pkg: Package): Refusal | undefined {
   if (findPackage(state, pkg.owner, pkg.name)) return refuse(404, messages.noPackage)

@@ -26,7 +26,9 @@ export class ConnectionLost extends Error {
 }
 
 const isFor = (fault: Fault, call: Call): boolean =>
-  (fault.side ?? call.side) === call.side && (fault.endpoint ?? call.endpoint) === call.endpoint && (fault.matches?.(call) ?? true)
+  (fault.side ?? call.side) === call.side &&
+  (fault.endpoint ?? call.endpoint) === call.endpoint &&
+  (fault.matches?.(call) ?? true)
 
 /** The fault that this call meets, used up by one. */
 export function takeFault(faults: Fault[], call: Call): Fault | undefined {

@@ -14,10 +14,18 @@ export function fetchIn(world: World): (url: string | URL, init?: RequestInit) =
     const method = init.method ?? 'GET'
     const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer())
     try {
-      const { status, headers: answered, body: content } = await side(world, { method, url, header: name => headers.get(name) ?? undefined, body }, url.origin)
+      const {
+        status,
+        headers: answered,
+        body: content,
+      } = await side(world, { method, url, header: (name) => headers.get(name) ?? undefined, body }, url.origin)
       const raw = typeof content === 'string' || content instanceof Uint8Array
-      const payload = content === undefined || method === 'HEAD' ? null : raw ? (content as string) : JSON.stringify(content)
-      return new Response(payload, { status, headers: { ...(raw ? {} : { 'content-type': 'application/json; charset=utf-8' }), ...answered } })
+      const payload =
+        content === undefined || method === 'HEAD' ? null : raw ? (content as string) : JSON.stringify(content)
+      return new Response(payload, {
+        status,
+        headers: { ...(raw ? {} : { 'content-type': 'application/json; charset=utf-8' }), ...answered },
+      })
     } catch (error) {
       throw error instanceof ConnectionLost ? new TypeError('fetch failed', { cause: error }) : error
     }

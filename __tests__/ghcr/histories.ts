@@ -11,9 +11,18 @@ export interface ImageContent {
   attests?: string
 }
 
-export interface IndexEntry { version: Version; platform: string; attests?: string }
+export interface IndexEntry {
+  version: Version
+  platform: string
+  attests?: string
+}
 
-function putBlob(state: State, pkg: Package, text: string, mediaType: string): { mediaType: string; digest: string; size: number } {
+function putBlob(
+  state: State,
+  pkg: Package,
+  text: string,
+  mediaType: string,
+): { mediaType: string; digest: string; size: number } {
   const digest = digestOf(text)
   if (!state.blobs.has(digest)) state.blobs.set(digest, Buffer.from(text))
   pkg.blobs.add(digest)
@@ -32,29 +41,97 @@ function put(state: State, pkg: Package, mediaType: string, manifest: unknown, t
 }
 
 /** Pushes one image manifest with its config and a layer, past HTTP and past every limit. */
-export function pushManifest(state: State, pkg: Package, { content, platform = 'linux/amd64', annotations, attests }: ImageContent, tag?: string): Version {
-  const config = putBlob(state, pkg, JSON.stringify(attests === undefined ? platformOf(platform) : { architecture: 'unknown', os: 'unknown' }), mediaTypes.config)
-  const layer = putBlob(state, pkg, `${content} ${platform} ${attests ?? ''}`, attests === undefined ? mediaTypes.layer : 'application/vnd.in-toto+json')
-  return put(state, pkg, mediaTypes.ociManifest, { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [layer], ...(annotations ? { annotations } : {}) }, tag)
+export function pushManifest(
+  state: State,
+  pkg: Package,
+  { content, platform = 'linux/amd64', annotations, attests }: ImageContent,
+  tag?: string,
+): Version {
+  const config = putBlob(
+    state,
+    pkg,
+    JSON.stringify(attests === undefined ? platformOf(platform) : { architecture: 'unknown', os: 'unknown' }),
+    mediaTypes.config,
+  )
+  const layer = putBlob(
+    state,
+    pkg,
+    `${content} ${platform} ${attests ?? ''}`,
+    attests === undefined ? mediaTypes.layer : 'application/vnd.in-toto+json',
+  )
+  return put(
+    state,
+    pkg,
+    mediaTypes.ociManifest,
+    {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config,
+      layers: [layer],
+      ...(annotations ? { annotations } : {}),
+    },
+    tag,
+  )
 }
 
-export function pushIndex(state: State, pkg: Package, entries: readonly IndexEntry[], annotations?: Readonly<Record<string, string>>, tag?: string): Version {
+export function pushIndex(
+  state: State,
+  pkg: Package,
+  entries: readonly IndexEntry[],
+  annotations?: Readonly<Record<string, string>>,
+  tag?: string,
+): Version {
   const manifests = entries.map(({ version, platform, attests }) => {
     const { mediaType, size } = pkg.manifests.get(version.digest)!
-    const reference = attests === undefined ? {} : { annotations: { 'vnd.docker.reference.digest': attests, 'vnd.docker.reference.type': 'attestation-manifest' } }
-    return { mediaType, digest: version.digest, size, ...reference, platform: attests === undefined ? platformOf(platform) : { os: 'unknown', architecture: 'unknown' } }
+    const reference =
+      attests === undefined
+        ? {}
+        : {
+            annotations: {
+              'vnd.docker.reference.digest': attests,
+              'vnd.docker.reference.type': 'attestation-manifest',
+            },
+          }
+    return {
+      mediaType,
+      digest: version.digest,
+      size,
+      ...reference,
+      platform: attests === undefined ? platformOf(platform) : { os: 'unknown', architecture: 'unknown' },
+    }
   })
-  return put(state, pkg, mediaTypes.ociIndex, { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, ...(annotations ? { annotations } : {}) }, tag)
+  return put(
+    state,
+    pkg,
+    mediaTypes.ociIndex,
+    { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, ...(annotations ? { annotations } : {}) },
+    tag,
+  )
 }
 
-export interface Release { tag?: string; content: string; platforms?: readonly string[]; provenance?: boolean; nonce?: Readonly<Record<string, string>> }
-export interface Pushed { index: Version; images: Version[]; attestations: Version[]; perPlatform: Version[] }
+export interface Release {
+  tag?: string
+  content: string
+  platforms?: readonly string[]
+  provenance?: boolean
+  nonce?: Readonly<Record<string, string>>
+}
+export interface Pushed {
+  index: Version
+  images: Version[]
+  attestations: Version[]
+  perPlatform: Version[]
+}
 
 /**
  * All that a build with buildx leaves: an image, an attestation and an index of both for each platform,
  * and the joined index, which refers to the images and attestations but not to those indexes.
  */
-export function pushRelease(state: State, pkg: Package, { tag, content, platforms = ['linux/amd64', 'linux/arm64'], provenance = true, nonce }: Release): Pushed {
+export function pushRelease(
+  state: State,
+  pkg: Package,
+  { tag, content, platforms = ['linux/amd64', 'linux/arm64'], provenance = true, nonce }: Release,
+): Pushed {
   const pushed: Omit<Pushed, 'index'> = { images: [], attestations: [], perPlatform: [] }
   const entries: IndexEntry[] = []
   for (const platform of platforms) {

@@ -14,9 +14,9 @@ export interface ListRules {
   /** Whether GET by id shows what is true now; else it lags as lists do. */
   freshGet: boolean
   /**
-   * Undocumented at GitHub. `newest` first is what is mostly seen; `shuffled` puts new versions anywhere but keeps the order
-   * of the others; `reshuffled` has another order after every change, so that a page turned while something changes
-   * can miss what it has not shown yet, and show twice what it has.
+   * Undocumented at GitHub. `newest` first is what is mostly seen; `shuffled` puts new versions anywhere but keeps the
+   * order of the others; `reshuffled` has another order after every change, so that a page turned while something
+   * changes can miss what it has not shown yet, and show twice what it has.
    */
   order: 'newest' | 'oldest' | 'shuffled' | 'reshuffled'
 }
@@ -35,26 +35,34 @@ export function shownStep(state: State, pkg: Package, rules: ListRules, random: 
 /** What the version was at a step. */
 export function phaseAt(version: Version, step: number): Phase | undefined {
   const last = present(version)
-  return last.step <= step ? last : version.past.findLast(phase => phase.step <= step)
+  return last.step <= step ? last : version.past.findLast((phase) => phase.step <= step)
 }
 
-const isIn = (phase: Phase | undefined, which: ListState): boolean => phase !== undefined && (phase.deletedAt === undefined) === (which === 'active')
+const isIn = (phase: Phase | undefined, which: ListState): boolean =>
+  phase !== undefined && (phase.deletedAt === undefined) === (which === 'active')
 
 /** Every version that a list shows at a step, in its order. */
-export function versionsAt(state: State, pkg: Package, step: number, which: ListState, order: ListRules['order'], seed: number): Version[] {
+export function versionsAt(
+  state: State,
+  pkg: Package,
+  step: number,
+  which: ListState,
+  order: ListRules['order'],
+  seed: number,
+): Version[] {
   const key = `${which} ${step} ${order} ${seed}`
   let list = pkg.lists.get(key)
   if (!list) {
-    list = [...pkg.versions.values()].filter(version => isIn(phaseAt(version, step), which))
+    list = [...pkg.versions.values()].filter((version) => isIn(phaseAt(version, step), which))
     if (order !== 'oldest') list.reverse()
     if (order === 'shuffled' || order === 'reshuffled') {
       const salt = order === 'shuffled' ? seed : mix(seed, step + 1)
-      const rank = new Map(list.map(version => [version, mix(version.id, salt)]))
+      const rank = new Map(list.map((version) => [version, mix(version.id, salt)]))
       list.sort((a, b) => rank.get(a)! - rank.get(b)!)
     }
     const [oldest] = pkg.lists.keys()
     if (oldest !== undefined && pkg.lists.size >= 8) pkg.lists.delete(oldest)
     pkg.lists.set(key, list)
   }
-  return which === 'active' ? list : list.filter(version => isRestorable(state, phaseAt(version, step)?.deletedAt))
+  return which === 'active' ? list : list.filter((version) => isRestorable(state, phaseAt(version, step)?.deletedAt))
 }

@@ -10,7 +10,14 @@ export const mediaTypes = {
   layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
 } as const
 
-export interface Manifest { digest: string; mediaType: string; body: string; size: number; children: readonly string[]; blobs: readonly string[] }
+export interface Manifest {
+  digest: string
+  mediaType: string
+  body: string
+  size: number
+  children: readonly string[]
+  blobs: readonly string[]
+}
 
 const sha256 = (data: string | Uint8Array): string => `sha256:${createHash('sha256').update(data).digest('hex')}`
 
@@ -18,13 +25,17 @@ export const isDigest = (reference: string): boolean => /^sha256:[0-9a-f]{64}$/.
 
 const digestOfText = remember(sha256)
 
-export const digestOf = (data: string | Uint8Array): string => (typeof data === 'string' && data.length < 5000 ? digestOfText(data) : sha256(data))
+export const digestOf = (data: string | Uint8Array): string =>
+  typeof data === 'string' && data.length < 5000 ? digestOfText(data) : sha256(data)
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 const digests = (list: unknown): string[] | undefined => {
   if (list === undefined) return []
   if (!Array.isArray(list)) return undefined
-  const found = list.map((item: unknown) => (isRecord(item) && typeof item['digest'] === 'string' ? item['digest'] : ''))
+  const found = list.map((item: unknown) =>
+    isRecord(item) && typeof item['digest'] === 'string' ? item['digest'] : '',
+  )
   return found.every(isDigest) ? found : undefined
 }
 
@@ -41,12 +52,21 @@ function parse(mediaType: string, body: string): Manifest | string {
     return 'manifest is not JSON'
   }
   if (!isRecord(json)) return 'manifest is not an object'
-  if (json['mediaType'] !== undefined && json['mediaType'] !== mediaType) return 'mediaType does not match the Content-Type'
+  if (json['mediaType'] !== undefined && json['mediaType'] !== mediaType)
+    return 'mediaType does not match the Content-Type'
   const index = mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList
-  if (!index && mediaType !== mediaTypes.ociManifest && mediaType !== mediaTypes.dockerManifest) return `unsupported media type ${mediaType}`
+  if (!index && mediaType !== mediaTypes.ociManifest && mediaType !== mediaTypes.dockerManifest)
+    return `unsupported media type ${mediaType}`
   const children = index ? digests(json['manifests']) : []
   const layers = index ? [] : digests(json['layers'])
   const config = index ? [] : digests([json['config']])
   if (!children || !layers || !config) return 'manifest has an invalid descriptor'
-  return { digest: digestOf(body), mediaType, body, size: Buffer.byteLength(body), children, blobs: [...new Set([...config, ...layers])] }
+  return {
+    digest: digestOf(body),
+    mediaType,
+    body,
+    size: Buffer.byteLength(body),
+    children,
+    blobs: [...new Set([...config, ...layers])],
+  }
 }

@@ -19,7 +19,14 @@ export function putManifest(state: State, pkg: Package, manifest: Manifest, tag?
 
 function addVersion(state: State, pkg: Package, manifest: Manifest, step: number): Version {
   const now = state.clock.now()
-  const version: Version = { id: nextId(state), digest: manifest.digest, createdAt: now, updatedAt: now, downloads: 0, past: [{ step, tags: [] }] }
+  const version: Version = {
+    id: nextId(state),
+    digest: manifest.digest,
+    createdAt: now,
+    updatedAt: now,
+    downloads: 0,
+    past: [{ step, tags: [] }],
+  }
   pkg.manifests.set(manifest.digest, manifest)
   pkg.versions.set(version.id, version)
   pkg.active.set(manifest.digest, version)
@@ -29,7 +36,7 @@ function addVersion(state: State, pkg: Package, manifest: Manifest, step: number
 
 function moveTag(pkg: Package, tag: string, to: Version, step: number): void {
   const before = pkg.active.get(pkg.tags.get(tag) ?? '')
-  if (before) become(before, { step, tags: present(before).tags.filter(other => other !== tag) })
+  if (before) become(before, { step, tags: present(before).tags.filter((other) => other !== tag) })
   become(to, { step, tags: [...present(to).tags, tag] })
   pkg.tags.set(tag, to.digest)
 }
@@ -37,7 +44,7 @@ function moveTag(pkg: Package, tag: string, to: Version, step: number): void {
 /** What a push names but the package does not have. */
 export function unknownReferences(pkg: Package, manifest: Manifest): { manifests: string[]; blobs: string[] } {
   return {
-    manifests: manifest.children.filter(digest => !pkg.active.has(digest)),
-    blobs: manifest.blobs.filter(digest => !pkg.blobs.has(digest)),
+    manifests: manifest.children.filter((digest) => !pkg.active.has(digest)),
+    blobs: manifest.blobs.filter((digest) => !pkg.blobs.has(digest)),
   }
 }

@@ -15,17 +15,40 @@ export interface LimitRules {
   perHour: { actions: number; classic: number }
 }
 
-export const githubLimits: LimitRules = { points: 900, windowMs: 60 * seconds, status: 403, retryAfter: 60, prolong: true, perHour: { actions: 1000, classic: 5000 } }
+export const githubLimits: LimitRules = {
+  points: 900,
+  windowMs: 60 * seconds,
+  status: 403,
+  retryAfter: 60,
+  prolong: true,
+  perHour: { actions: 1000, classic: 5000 },
+}
 
-interface Usage { windowStart: number; points: number; blockedUntil: number; hourStart: number; used: number }
+interface Usage {
+  windowStart: number
+  points: number
+  blockedUntil: number
+  hourStart: number
+  used: number
+}
 export type Limiter = Map<string, Usage>
 
-export interface Limited { headers: Record<string, string>; refusal?: { status: number; message: string; documentation: string } }
+export interface Limited {
+  headers: Record<string, string>
+  refusal?: { status: number; message: string; documentation: string }
+}
 
-const subject = (token: Exclude<Token, { kind: 'root' }>): string => (token.kind === 'actions' ? `repository ${token.repository.toLowerCase()}` : `user ${token.login.toLowerCase()}`)
+const subject = (token: Exclude<Token, { kind: 'root' }>): string =>
+  token.kind === 'actions' ? `repository ${token.repository.toLowerCase()}` : `user ${token.login.toLowerCase()}`
 
 /** Counts a call against its bearer, and says whether it went too far. */
-export function spend(limiter: Limiter, rules: LimitRules, clock: Clock, token: Token | undefined, method: string): Limited {
+export function spend(
+  limiter: Limiter,
+  rules: LimitRules,
+  clock: Clock,
+  token: Token | undefined,
+  method: string,
+): Limited {
   if (!token || token.kind === 'root') return { headers: {} }
   const now = clock.now()
   const usage = limiter.get(subject(token)) ?? { windowStart: now, points: 0, blockedUntil: 0, hourStart: now, used: 0 }
@@ -36,7 +59,15 @@ export function spend(limiter: Limiter, rules: LimitRules, clock: Clock, token: 
   const exhausted = usage.used >= perHour
   if (!exhausted) usage.used++
   const headers = primaryHeaders(perHour, usage)
-  if (exhausted) return { headers, refusal: { status: 403, message: `API rate limit exceeded for ${token.kind === 'actions' ? 'installation' : 'user'}.`, documentation: 'https://docs.github.com/rest/overview/rate-limits-for-the-rest-api' } }
+  if (exhausted)
+    return {
+      headers,
+      refusal: {
+        status: 403,
+        message: `API rate limit exceeded for ${token.kind === 'actions' ? 'installation' : 'user'}.`,
+        documentation: 'https://docs.github.com/rest/overview/rate-limits-for-the-rest-api',
+      },
+    }
 
   if (now - usage.windowStart >= rules.windowMs) Object.assign(usage, { windowStart: now, points: 0 })
   const blocked = now < usage.blockedUntil

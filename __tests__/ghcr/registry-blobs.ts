@@ -8,7 +8,9 @@ import type { Answer, World } from './world.ts'
 /** Blobs and their uploads. */
 export function answerBlobs(world: World, pkg: Package, request: RegistryRequest, route: Route): Answer {
   if (route.what === 'blob') return getBlob(world, pkg, request, route.reference)
-  return route.reference === '' ? startUpload(world, pkg, request, route.repository) : continueUpload(world, pkg, request, route)
+  return route.reference === ''
+    ? startUpload(world, pkg, request, route.repository)
+    : continueUpload(world, pkg, request, route)
 }
 
 /** The bytes themselves come from another place, without the token. */
@@ -17,8 +19,18 @@ export const storagePath = (digest: string): string => `/ghcr1/blobs/${digest}`
 function getBlob(world: World, pkg: Package, { method }: RegistryRequest, digest: string): Answer {
   const data = pkg.blobs.has(digest) ? world.state.blobs.get(digest) : undefined
   if (!data) return ociError(404, 'BLOB_UNKNOWN', 'blob unknown to registry')
-  if (method === 'HEAD') return { status: 200, headers: { 'content-type': 'application/octet-stream', 'content-length': String(data.length), 'docker-content-digest': digest } }
-  return method === 'GET' ? { status: 307, headers: { location: `${storagePath(digest)}?sig=signed` } } : ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
+  if (method === 'HEAD')
+    return {
+      status: 200,
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(data.length),
+        'docker-content-digest': digest,
+      },
+    }
+  return method === 'GET'
+    ? { status: 307, headers: { location: `${storagePath(digest)}?sig=signed` } }
+    : ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
 }
 
 /** The other end of that redirect; understands ranges. */
@@ -26,19 +38,41 @@ export function getStored(world: World, digest: string, range: string | undefine
   const data = world.state.blobs.get(digest)
   if (!data) return { status: 404, headers: {} }
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? '') ?? []
-  if (from === undefined) return { status: 200, headers: { 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes' }, body: data }
+  if (from === undefined)
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes' },
+      body: data,
+    }
   const end = Math.min(to === '' || to === undefined ? data.length - 1 : Number(to), data.length - 1)
   if (Number(from) > end) return { status: 416, headers: { 'content-range': `bytes */${data.length}` } }
-  return { status: 206, headers: { 'content-type': 'application/octet-stream', 'content-range': `bytes ${from}-${end}/${data.length}` }, body: data.subarray(Number(from), end + 1) }
+  return {
+    status: 206,
+    headers: { 'content-type': 'application/octet-stream', 'content-range': `bytes ${from}-${end}/${data.length}` },
+    body: data.subarray(Number(from), end + 1),
+  }
 }
 
-const stored = (repository: string, digest: string): Answer => ({ status: 201, headers: { location: `/v2/${repository}/blobs/${digest}`, 'docker-content-digest': digest } })
+const stored = (repository: string, digest: string): Answer => ({
+  status: 201,
+  headers: { location: `/v2/${repository}/blobs/${digest}`, 'docker-content-digest': digest },
+})
 
-function startUpload(world: World, pkg: Package, { method, query, body, access }: RegistryRequest, repository: string): Answer {
+function startUpload(
+  world: World,
+  pkg: Package,
+  { method, query, body, access }: RegistryRequest,
+  repository: string,
+): Answer {
   if (method !== 'POST') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
   const mount = query.get('mount')
   const from = query.get('from')
-  if (mount !== null && from !== null && access.may(from, 'pull') && findPackage(world.state, ...split(from))?.blobs.has(mount) === true) {
+  if (
+    mount !== null &&
+    from !== null &&
+    access.may(from, 'pull') &&
+    findPackage(world.state, ...split(from))?.blobs.has(mount) === true
+  ) {
     pkg.blobs.add(mount)
     return stored(repository, mount)
   }
@@ -51,10 +85,22 @@ function startUpload(world: World, pkg: Package, { method, query, body, access }
 
 function progress(world: World, repository: string, id: string, status: number): Answer {
   const size = world.uploads.get(id)?.data.length ?? 0
-  return { status, headers: { location: `/v2/${repository}/blobs/upload/${id}`, range: `0-${Math.max(size - 1, 0)}`, 'docker-upload-uuid': id } }
+  return {
+    status,
+    headers: {
+      location: `/v2/${repository}/blobs/upload/${id}`,
+      range: `0-${Math.max(size - 1, 0)}`,
+      'docker-upload-uuid': id,
+    },
+  }
 }
 
-function continueUpload(world: World, pkg: Package, request: RegistryRequest, { repository, reference }: Route): Answer {
+function continueUpload(
+  world: World,
+  pkg: Package,
+  request: RegistryRequest,
+  { repository, reference }: Route,
+): Answer {
   const { method, query, body } = request
   const upload = world.uploads.get(reference)
   if (upload?.repository !== repository) return ociError(404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry')
@@ -64,7 +110,8 @@ function continueUpload(world: World, pkg: Package, request: RegistryRequest, { 
     return { status: 204, headers: {} }
   }
   const start = /^(?:bytes[ =])?(\d+)-\d+/.exec(request.header('content-range') ?? '')?.[1]
-  if (start !== undefined && Number(start) !== upload.data.length) return { ...progress(world, repository, reference, 416) }
+  if (start !== undefined && Number(start) !== upload.data.length)
+    return { ...progress(world, repository, reference, 416) }
   upload.data = body.length === 0 ? upload.data : Buffer.concat([upload.data, body])
   if (method === 'PATCH') return progress(world, repository, reference, 202)
   if (method !== 'PUT') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
@@ -74,7 +121,8 @@ function continueUpload(world: World, pkg: Package, request: RegistryRequest, { 
 }
 
 function store(world: World, pkg: Package, repository: string, digest: string, data: Uint8Array): Answer {
-  if (!isDigest(digest) || digestOf(data) !== digest) return ociError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
+  if (!isDigest(digest) || digestOf(data) !== digest)
+    return ociError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
   world.state.blobs.set(digest, data)
   pkg.blobs.add(digest)
   return stored(repository, digest)

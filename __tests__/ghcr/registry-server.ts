@@ -6,7 +6,8 @@ import { getStored } from './registry-blobs.ts'
 import type { Answer, World } from './world.ts'
 
 /** ghcr.io over plain HTTP. */
-export const serveRegistry = (world: World): Promise<Listening> => listen((request, origin) => answer(world, request, origin))
+export const serveRegistry = (world: World): Promise<Listening> =>
+  listen((request, origin) => answer(world, request, origin))
 
 /** The same without a socket, for a `fetch` in process. */
 export function answer(world: World, request: HttpRequest, origin: string): Promise<Answer> {
@@ -14,7 +15,12 @@ export function answer(world: World, request: HttpRequest, origin: string): Prom
   const stored = /^\/ghcr1\/blobs\/(sha256:[0-9a-f]+)$/.exec(url.pathname)?.[1]
   if (stored !== undefined) return Promise.resolve(getStored(world, stored, header('range')))
   // Docker tries OAuth2 first; ghcr.io has none.
-  if (url.pathname === '/token') return Promise.resolve(method === 'GET' ? issueToken(world.state, url.searchParams, header('authorization')) : { status: 405, headers: {} })
+  if (url.pathname === '/token')
+    return Promise.resolve(
+      method === 'GET'
+        ? issueToken(world.state, url.searchParams, header('authorization'))
+        : { status: 405, headers: {} },
+    )
   const access = accessByBearer(world.state, header('authorization'))
   if (!access) return Promise.resolve(challenge(method, url, origin))
   return callRegistry(world, { method, path: url.pathname, query: url.searchParams, header, body, access })
@@ -26,7 +32,9 @@ function challenge(method: string, url: URL, origin: string): Answer {
   const actions = method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push'
   return {
     status: 401,
-    headers: { 'www-authenticate': `Bearer realm="${origin}/token",service="ghcr.io",scope="repository:${repository}:${actions}"` },
+    headers: {
+      'www-authenticate': `Bearer realm="${origin}/token",service="ghcr.io",scope="repository:${repository}:${actions}"`,
+    },
     body: { errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] },
   }
 }

@@ -27,7 +27,11 @@ const routes = [
   ['referrers', /^\/v2\/(.+)\/referrers\/([^/]+)$/],
 ] as const
 
-export interface Route { what: (typeof routes)[number][0]; repository: string; reference: string }
+export interface Route {
+  what: (typeof routes)[number][0]
+  repository: string
+  reference: string
+}
 
 export function routeOf(path: string): Route | undefined {
   for (const [what, pattern] of routes) {
@@ -41,13 +45,24 @@ export function routeOf(path: string): Route | undefined {
 export function callRegistry(world: World, request: RegistryRequest): Promise<Answer> {
   const route = routeOf(request.path)
   const endpoint = route ? `${request.method.toLowerCase()} ${route.what}` : 'ping'
-  return serve(world, { side: 'registry', endpoint, method: request.method, path: request.path }, () => (route ? perform(world, request, route) : ping(request)), spoiled)
+  return serve(
+    world,
+    { side: 'registry', endpoint, method: request.method, path: request.path },
+    () => (route ? perform(world, request, route) : ping(request)),
+    spoiled,
+  )
 }
 
-const ping = ({ path }: RegistryRequest): Answer => (/^\/v2\/?$/.test(path) ? { status: 200, headers: {}, body: {} } : { status: 404, headers: {}, body: '404 page not found\n' })
+const ping = ({ path }: RegistryRequest): Answer =>
+  /^\/v2\/?$/.test(path)
+    ? { status: 200, headers: {}, body: {} }
+    : { status: 404, headers: {}, body: '404 page not found\n' }
 
 function spoiled({ retryAfter = 60 }: Fault, status: number): Answer {
-  if (status === 429) return ociError(429, 'TOOMANYREQUESTS', 'retry-after: 1s, allowed: 44000/minute', { 'retry-after': String(retryAfter) })
+  if (status === 429)
+    return ociError(429, 'TOOMANYREQUESTS', 'retry-after: 1s, allowed: 44000/minute', {
+      'retry-after': String(retryAfter),
+    })
   return status === 403 ? ociError(403, 'DENIED', 'denied') : ociError(status, 'UNKNOWN', 'unknown error')
 }
 
@@ -55,10 +70,13 @@ function perform(world: World, request: RegistryRequest, route: Route): Answer {
   const { repository } = route
   const [owner, name] = split(repository)
   if (repository !== repository.toLowerCase()) return ociError(400, 'NAME_INVALID', 'invalid repository name')
-  if (request.method === 'DELETE' && route.what !== 'upload') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
+  if (request.method === 'DELETE' && route.what !== 'upload')
+    return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
   const reading = request.method === 'GET' || request.method === 'HEAD'
   if (!request.access.may(repository, reading ? 'pull' : 'push')) {
-    return reading ? ociError(403, 'DENIED', 'requested access to the resource is denied') : ociError(403, 'DENIED', 'permission_denied: write_package')
+    return reading
+      ? ociError(403, 'DENIED', 'requested access to the resource is denied')
+      : ociError(403, 'DENIED', 'permission_denied: write_package')
   }
   const pkg = findPackage(world.state, owner, name)
   if (route.what === 'referrers') return { status: 404, headers: {}, body: '404 page not found\n' }
@@ -66,14 +84,21 @@ function perform(world: World, request: RegistryRequest, route: Route): Answer {
   if (!pkg && reading) return ociError(404, 'NAME_UNKNOWN', 'repository name not known to registry')
   if (route.what === 'tags') return listTags(pkg!, request, repository)
   const target = pkg ?? createPackage(world.state, { owner, name, ...firstRights(request.access.token) })
-  return route.what === 'manifest' ? storeManifest(world, target, request, route) : answerBlobs(world, target, request, route)
+  return route.what === 'manifest'
+    ? storeManifest(world, target, request, route)
+    : answerBlobs(world, target, request, route)
 }
 
 /** Whoever creates a package by pushing to it becomes its admin: the person, or the repository of the job. */
 const firstRights = (token: Token | undefined): Partial<NewPackage> =>
-  token?.kind === 'actions' ? { repository: token.repository } : token?.kind === 'classic' ? { roles: { [token.login]: 'admin' } } : {}
+  token?.kind === 'actions'
+    ? { repository: token.repository }
+    : token?.kind === 'classic'
+      ? { roles: { [token.login]: 'admin' } }
+      : {}
 
-const kind = (mediaType: string): string | undefined => (mediaType === mediaTypes.ociIndex ? 'index' : mediaType === mediaTypes.ociManifest ? 'manifest' : undefined)
+const kind = (mediaType: string): string | undefined =>
+  mediaType === mediaTypes.ociIndex ? 'index' : mediaType === mediaTypes.ociManifest ? 'manifest' : undefined
 
 /** A wildcard does not count as support for OCI: seen on ghcr.io, and a trap for plain `fetch`. */
 function getManifest(pkg: Package | undefined, { method, header }: RegistryRequest, reference: string): Answer {
@@ -82,26 +107,47 @@ function getManifest(pkg: Package | undefined, { method, header }: RegistryReque
   if (!manifest) return ociError(404, 'MANIFEST_UNKNOWN', 'manifest unknown')
   const oci = kind(manifest.mediaType)
   if (oci !== undefined && header('accept')?.includes(manifest.mediaType) !== true) {
-    return ociError(404, 'MANIFEST_UNKNOWN', `OCI ${oci} found, but Accept header does not support OCI ${oci === 'index' ? 'indexes' : 'manifests'}`)
+    return ociError(
+      404,
+      'MANIFEST_UNKNOWN',
+      `OCI ${oci} found, but Accept header does not support OCI ${oci === 'index' ? 'indexes' : 'manifests'}`,
+    )
   }
-  const headers = { 'content-type': manifest.mediaType, 'docker-content-digest': manifest.digest, 'content-length': String(manifest.size), etag: `"${manifest.digest}"` }
+  const headers = {
+    'content-type': manifest.mediaType,
+    'docker-content-digest': manifest.digest,
+    'content-length': String(manifest.size),
+    etag: `"${manifest.digest}"`,
+  }
   return { status: 200, headers, ...(method === 'HEAD' ? {} : { body: manifest.body }) }
 }
 
-function storeManifest(world: World, pkg: Package, { method, body, header }: RegistryRequest, { repository, reference }: Route): Answer {
+function storeManifest(
+  world: World,
+  pkg: Package,
+  { method, body, header }: RegistryRequest,
+  { repository, reference }: Route,
+): Answer {
   if (method !== 'PUT') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
   const text = Buffer.from(body).toString('utf8')
   const manifest = parseManifest((header('content-type') ?? '').replace(/;.*/, ''), text)
   if (typeof manifest === 'string') return ociError(400, 'MANIFEST_INVALID', manifest)
   const byDigest = isDigest(reference)
-  if (byDigest && reference !== manifest.digest) return ociError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
-  if (!byDigest && !/^\w[\w.-]{0,127}$/.test(reference)) return ociError(400, 'TAG_INVALID', 'manifest tag did not match URI')
+  if (byDigest && reference !== manifest.digest)
+    return ociError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
+  if (!byDigest && !/^\w[\w.-]{0,127}$/.test(reference))
+    return ociError(400, 'TAG_INVALID', 'manifest tag did not match URI')
 
   const unknown = unknownReferences(pkg, manifest)
-  if (unknown.blobs.length > 0) return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${unknown.blobs.join(', ')}`)
-  if (world.rules.checkChildren && unknown.manifests.length > 0) return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `manifest blob unknown to registry: ${unknown.manifests.join(', ')}`)
+  if (unknown.blobs.length > 0)
+    return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${unknown.blobs.join(', ')}`)
+  if (world.rules.checkChildren && unknown.manifests.length > 0)
+    return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `manifest blob unknown to registry: ${unknown.manifests.join(', ')}`)
   putManifest(world.state, pkg, manifest, byDigest ? undefined : reference)
-  return { status: 201, headers: { location: `/v2/${repository}/manifests/${manifest.digest}`, 'docker-content-digest': manifest.digest } }
+  return {
+    status: 201,
+    headers: { location: `/v2/${repository}/manifests/${manifest.digest}`, 'docker-content-digest': manifest.digest },
+  }
 }
 
 const defaultPage = 100
@@ -116,5 +162,11 @@ function listTags(pkg: Package, { query }: RegistryRequest, repository: string):
   const from = last === null ? 0 : all.includes(last) ? all.indexOf(last) + 1 : all.length
   const tags = all.slice(from, from + size)
   const more = from + size < all.length
-  return { status: 200, headers: more ? { link: `</v2/${repository}/tags/list?last=${encodeURIComponent(tags.at(-1) ?? '')}&n=${size}>; rel="next"` } : {}, body: { name: repository, tags } }
+  return {
+    status: 200,
+    headers: more
+      ? { link: `</v2/${repository}/tags/list?last=${encodeURIComponent(tags.at(-1) ?? '')}&n=${size}>; rel="next"` }
+      : {},
+    body: { name: repository, tags },
+  }
 }

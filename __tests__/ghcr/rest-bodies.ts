@@ -2,26 +2,43 @@ import { timestamp } from './clock.ts'
 import { ownerBody, repositoryBody } from './runs.ts'
 import type { Package, Phase, State, Version } from './state.ts'
 
-const home = (state: State, pkg: Package): string => `${state.owners.get(pkg.owner.toLowerCase())?.kind === 'user' ? 'users' : 'orgs'}/${pkg.owner}`
+const home = (state: State, pkg: Package): string =>
+  `${state.owners.get(pkg.owner.toLowerCase())?.kind === 'user' ? 'users' : 'orgs'}/${pkg.owner}`
 
 export function packageBody(state: State, base: string, pkg: Package): Record<string, unknown> {
   const name = encodeURIComponent(pkg.name)
   return {
-    id: pkg.id, name: pkg.name, package_type: 'container', owner: ownerBody(state, base, pkg.owner), version_count: pkg.active.size,
-    visibility: pkg.visibility, url: `${base}/${home(state, pkg)}/packages/container/${name}`,
-    created_at: timestamp(pkg.createdAt), updated_at: timestamp(pkg.updatedAt),
+    id: pkg.id,
+    name: pkg.name,
+    package_type: 'container',
+    owner: ownerBody(state, base, pkg.owner),
+    version_count: pkg.active.size,
+    visibility: pkg.visibility,
+    url: `${base}/${home(state, pkg)}/packages/container/${name}`,
+    created_at: timestamp(pkg.createdAt),
+    updated_at: timestamp(pkg.updatedAt),
     ...(pkg.repository === undefined ? {} : { repository: repositoryBody(state, base, pkg.repository) }),
     html_url: `https://github.com/${home(state, pkg)}/packages/container/package/${name}`,
   }
 }
 
 /** A deleted version shows no tags here: what GitHub shows is not documented, so nothing may depend on it. */
-export function versionBody(state: State, base: string, pkg: Package, version: Version, phase: Phase): Record<string, unknown> {
+export function versionBody(
+  state: State,
+  base: string,
+  pkg: Package,
+  version: Version,
+  phase: Phase,
+): Record<string, unknown> {
   const name = encodeURIComponent(pkg.name)
   const at = `${home(state, pkg)}/packages/container`
   return {
-    id: version.id, name: version.digest, url: `${base}/${at}/${name}/versions/${version.id}`,
-    package_html_url: `https://github.com/${at}/package/${name}`, created_at: timestamp(version.createdAt), updated_at: timestamp(version.updatedAt),
+    id: version.id,
+    name: version.digest,
+    url: `${base}/${at}/${name}/versions/${version.id}`,
+    package_html_url: `https://github.com/${at}/package/${name}`,
+    created_at: timestamp(version.createdAt),
+    updated_at: timestamp(version.updatedAt),
     html_url: `https://github.com/${at}/${name}/${version.id}`,
     ...(phase.deletedAt === undefined ? {} : { deleted_at: timestamp(phase.deletedAt) }),
     metadata: { package_type: 'container', container: { tags: phase.deletedAt === undefined ? [...phase.tags] : [] } },

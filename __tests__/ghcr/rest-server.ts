@@ -5,16 +5,19 @@ import type { Operation, PackageAt, Scope } from './rest.ts'
 import type { Answer, World } from './world.ts'
 
 /** api.github.com over plain HTTP; below /api/v3 as an enterprise server. */
-export const serveRest = (world: World): Promise<Listening> => listen((request, origin) => answer(world, request, origin))
+export const serveRest = (world: World): Promise<Listening> =>
+  listen((request, origin) => answer(world, request, origin))
 
 /** The same without a socket, for a `fetch` in process. */
 export function answer(world: World, { method, url, header }: HttpRequest, origin: string): Promise<Answer> {
   const ghes = url.pathname.startsWith('/api/v3/')
   const path = ghes ? url.pathname.slice('/api/v3'.length) : url.pathname
   const operation = operationOf(method, path, url.searchParams)
-  if (!operation) return Promise.resolve(refused({ status: 404, message: 'Not Found' }, {}, 'https://docs.github.com/rest'))
+  if (!operation)
+    return Promise.resolve(refused({ status: 404, message: 'Not Found' }, {}, 'https://docs.github.com/rest'))
   const secret = /^(?:bearer|token) (.+)$/i.exec(header('authorization') ?? '')?.[1]
-  if (secret !== undefined && !world.state.tokens.has(secret)) return Promise.resolve(refused({ status: 401, message: 'Bad credentials' }))
+  if (secret !== undefined && !world.state.tokens.has(secret))
+    return Promise.resolve(refused({ status: 401, message: 'Bad credentials' }))
   const token = secret === undefined ? undefined : world.state.tokens.get(secret)
   return callRest(world, operation, { token, base: ghes ? `${origin}/api/v3` : origin, api: ghes ? 'ghes' : 'github' })
 }
@@ -28,16 +31,31 @@ const number = (text: string | null, otherwise: number, most: number): number =>
 export function operationOf(method: string, path: string, query: URLSearchParams): Operation | undefined {
   const [, repository, run] = /^\/repos\/([^/]+\/[^/]+)\/actions\/runs\/(\d+)$/.exec(path) ?? []
   if (repository !== undefined) return method === 'GET' ? { name: 'get run', repository, id: Number(run) } : undefined
-  const [matched, kind, owner = '', name, versions, id, restore] = /^\/(?:(orgs|users)\/([^/]+)|user)\/packages(?:\/container\/([^/]+)(\/versions(?:\/(\d+))?)?(\/restore)?)?$/.exec(path) ?? []
+  const [matched, kind, owner = '', name, versions, id, restore] =
+    /^\/(?:(orgs|users)\/([^/]+)|user)\/packages(?:\/container\/([^/]+)(\/versions(?:\/(\d+))?)?(\/restore)?)?$/.exec(
+      path,
+    ) ?? []
   if (matched === undefined) return undefined
-  const scope: Scope = kind === 'orgs' || kind === 'users' ? { scope: kind, owner: decodeURIComponent(owner) } : { scope: 'user' }
+  const scope: Scope =
+    kind === 'orgs' || kind === 'users' ? { scope: kind, owner: decodeURIComponent(owner) } : { scope: 'user' }
   const paging = { page: number(query.get('page'), 1, Infinity), perPage: number(query.get('per_page'), 30, 100) }
   if (name === undefined) return method === 'GET' ? { name: 'list packages', at: scope, ...paging } : undefined
 
   const at: PackageAt = { ...scope, name: decodeURIComponent(name) }
-  const verb = restore !== undefined ? (method === 'POST' ? 'restore' : undefined) : method === 'GET' ? 'get' : method === 'DELETE' ? 'delete' : undefined
+  const verb =
+    restore !== undefined
+      ? method === 'POST'
+        ? 'restore'
+        : undefined
+      : method === 'GET'
+        ? 'get'
+        : method === 'DELETE'
+          ? 'delete'
+          : undefined
   if (verb === undefined) return undefined
   if (versions === undefined) return { name: `${verb} package`, at }
   if (id !== undefined) return { name: `${verb} version`, at, id: Number(id) }
-  return verb === 'get' ? { name: 'list versions', at, state: query.get('state') === 'deleted' ? 'deleted' : 'active', ...paging } : undefined
+  return verb === 'get'
+    ? { name: 'list versions', at, state: query.get('state') === 'deleted' ? 'deleted' : 'active', ...paging }
+    : undefined
 }

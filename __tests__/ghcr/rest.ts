@@ -25,9 +25,14 @@ export type Operation =
   | { name: 'get run'; repository: string; id: number }
 
 /** Who asks, and by which address: the public one, or that of an enterprise server. */
-export interface Asker { token: Token | undefined; base: string; api: 'github' | 'ghes' }
+export interface Asker {
+  token: Token | undefined
+  base: string
+  api: 'github' | 'ghes'
+}
 
-const method = ({ name }: Operation): string => (name.startsWith('delete') ? 'DELETE' : name.startsWith('restore') ? 'POST' : 'GET')
+const method = ({ name }: Operation): string =>
+  name.startsWith('delete') ? 'DELETE' : name.startsWith('restore') ? 'POST' : 'GET'
 
 /** The operation as the description names it. */
 function template(operation: Operation): string {
@@ -45,32 +50,59 @@ export function restPath(operation: Operation): string {
   const home = at.scope === 'user' ? '/user' : `/${at.scope}/${at.owner}`
   if (operation.name === 'list packages') return `${home}/packages`
   const restore = operation.name.startsWith('restore') ? '/restore' : ''
-  const versions = operation.name === 'list versions' ? '/versions' : 'id' in operation ? `/versions/${operation.id}` : ''
+  const versions =
+    operation.name === 'list versions' ? '/versions' : 'id' in operation ? `/versions/${operation.id}` : ''
   return `${home}/packages/container/${encodeURIComponent('name' in at ? at.name : '')}${versions}${restore}`
 }
 
-export const refused = ({ status, message }: Refusal, headers: Record<string, string> = {}, documentation = 'https://docs.github.com/rest/packages/packages'): Answer =>
-  ({ status, headers, body: { message, documentation_url: documentation, status: String(status) } })
+export const refused = (
+  { status, message }: Refusal,
+  headers: Record<string, string> = {},
+  documentation = 'https://docs.github.com/rest/packages/packages',
+): Answer => ({ status, headers, body: { message, documentation_url: documentation, status: String(status) } })
 
 /** Answers one request to the REST API, by every rule there is. */
 export async function callRest(world: World, operation: Operation, asker: Asker): Promise<Answer> {
-  const answer = await serve(world, { side: 'rest', endpoint: operation.name, method: method(operation), path: restPath(operation) }, () => {
-    const { headers, refusal } = spend(world.limiter, world.rules.limits, world.state.clock, asker.token, method(operation))
-    if (refusal) return refused(refusal, headers, refusal.documentation)
-    const made = asker.token ? perform(world, operation, { ...asker, token: asker.token }) : refused({ status: 401, message: 'Requires authentication' })
-    return { ...made, headers: { ...headers, ...made.headers } }
-  }, spoiled)
-  if (world.rules.checkAnswers && !isUnicorn(answer)) checkAnswer(asker.api, template(operation), answer.status, answer.body)
+  const answer = await serve(
+    world,
+    { side: 'rest', endpoint: operation.name, method: method(operation), path: restPath(operation) },
+    () => {
+      const { headers, refusal } = spend(
+        world.limiter,
+        world.rules.limits,
+        world.state.clock,
+        asker.token,
+        method(operation),
+      )
+      if (refusal) return refused(refusal, headers, refusal.documentation)
+      const made = asker.token
+        ? perform(world, operation, { ...asker, token: asker.token })
+        : refused({ status: 401, message: 'Requires authentication' })
+      return { ...made, headers: { ...headers, ...made.headers } }
+    },
+    spoiled,
+  )
+  if (world.rules.checkAnswers && !isUnicorn(answer))
+    checkAnswer(asker.api, template(operation), answer.status, answer.body)
   return answer
 }
 
 /** GitHub's gateway answers in HTML: who parses every answer as JSON trips over it. */
-const unicorn: Answer = { status: 502, headers: { 'content-type': 'text/html; charset=utf-8' }, body: '<!DOCTYPE html><html><body><h1>Unicorn!</h1></body></html>' }
+const unicorn: Answer = {
+  status: 502,
+  headers: { 'content-type': 'text/html; charset=utf-8' },
+  body: '<!DOCTYPE html><html><body><h1>Unicorn!</h1></body></html>',
+}
 const isUnicorn = ({ body }: Answer): boolean => body === unicorn.body
 
 function spoiled(fault: Fault, status: number): Answer {
   if (status === 502) return unicorn
-  if (status === 403 || status === 429) return refused({ status, message: secondary.message }, { 'retry-after': String(fault.retryAfter ?? 60) }, secondary.documentation)
+  if (status === 403 || status === 429)
+    return refused(
+      { status, message: secondary.message },
+      { 'retry-after': String(fault.retryAfter ?? 60) },
+      secondary.documentation,
+    )
   return refused({ status, message: status === 503 ? 'Service Unavailable' : 'Server Error' })
 }
 
@@ -80,24 +112,37 @@ function perform(world: World, operation: Operation, asker: Known): Answer {
   const { state } = world
   if (operation.name === 'get run') {
     const run = findRun(state, operation.repository, operation.id)
-    const refusal = mayReadRun(operation.repository, asker.token) ?? (run ? undefined : { status: 404, message: 'Not Found' })
-    return run && !refusal ? { status: 200, headers: {}, body: runBody(state, asker.base, run) } : refused(refusal ?? { status: 404, message: 'Not Found' })
+    const refusal =
+      mayReadRun(operation.repository, asker.token) ?? (run ? undefined : { status: 404, message: 'Not Found' })
+    return run && !refusal
+      ? { status: 200, headers: {}, body: runBody(state, asker.base, run) }
+      : refused(refusal ?? { status: 404, message: 'Not Found' })
   }
   const owner = ownerOf(world, operation.at, asker.token)
   if (typeof owner !== 'string') return refused(owner)
   if (operation.name === 'list packages') return listPackages(world, operation, owner, asker)
 
-  const pkg = operation.name === 'restore package' ? deletedPackage(state, owner, operation.at.name) : findPackage(state, owner, operation.at.name)
+  const pkg =
+    operation.name === 'restore package'
+      ? deletedPackage(state, owner, operation.at.name)
+      : findPackage(state, owner, operation.at.name)
   const refusal = method(operation) === 'GET' ? mayRead(pkg, asker.token) : mayDelete(pkg, asker.token)
   if (refusal || !pkg) return refused(refusal ?? { status: 404, message: messages.noPackage })
   switch (operation.name) {
-    case 'get package': return { status: 200, headers: {}, body: packageBody(state, asker.base, pkg) }
-    case 'list versions': return listVersions(world, operation, pkg, asker)
-    case 'get version': return getVersion(world, pkg, operation.id, asker)
-    case 'delete version': return done(deleteVersion(state, pkg, operation.id))
-    case 'restore version': return done(restoreVersion(state, pkg, operation.id))
-    case 'delete package': return done(deletePackage(state, pkg))
-    case 'restore package': return done(restorePackage(state, pkg))
+    case 'get package':
+      return { status: 200, headers: {}, body: packageBody(state, asker.base, pkg) }
+    case 'list versions':
+      return listVersions(world, operation, pkg, asker)
+    case 'get version':
+      return getVersion(world, pkg, operation.id, asker)
+    case 'delete version':
+      return done(deleteVersion(state, pkg, operation.id))
+    case 'restore version':
+      return done(restoreVersion(state, pkg, operation.id))
+    case 'delete package':
+      return done(deletePackage(state, pkg))
+    case 'restore package':
+      return done(restorePackage(state, pkg))
   }
 }
 
@@ -105,42 +150,72 @@ const done = (refusal: Refusal | undefined): Answer => (refusal ? refused(refusa
 
 /** An organisation is found below /orgs only, a user below /users only; /user is whoever asks, and a job is nobody. */
 function ownerOf({ state }: World, at: Scope, token: Token): string | Refusal {
-  if (at.scope === 'user') return token.kind === 'classic' ? token.login : { status: 403, message: 'Resource not accessible by integration' }
+  if (at.scope === 'user')
+    return token.kind === 'classic' ? token.login : { status: 403, message: 'Resource not accessible by integration' }
   const owner = state.owners.get(at.owner.toLowerCase())
-  return owner?.kind === (at.scope === 'orgs' ? 'org' : 'user') ? owner.login : { status: 404, message: messages.noPackage }
+  return owner?.kind === (at.scope === 'orgs' ? 'org' : 'user')
+    ? owner.login
+    : { status: 404, message: messages.noPackage }
 }
 
-function listPackages(world: World, operation: Operation & { name: 'list packages' }, owner: string, asker: Known): Answer {
+function listPackages(
+  world: World,
+  operation: Operation & { name: 'list packages' },
+  owner: string,
+  asker: Known,
+): Answer {
   const refusal = mayListPackages(asker.token)
   if (refusal) return refused(refusal)
-  const seen = [...world.state.packages.values()].filter(pkg => pkg.owner.toLowerCase() === owner.toLowerCase() && !mayRead(pkg, asker.token))
-  return paged(seen, operation, asker, '?package_type=container&', pkg => packageBody(world.state, asker.base, pkg))
+  const seen = [...world.state.packages.values()].filter(
+    (pkg) => pkg.owner.toLowerCase() === owner.toLowerCase() && !mayRead(pkg, asker.token),
+  )
+  return paged(seen, operation, asker, '?package_type=container&', (pkg) => packageBody(world.state, asker.base, pkg))
 }
 
-function listVersions(world: World, operation: Operation & { name: 'list versions' }, pkg: Package, asker: Known): Answer {
+function listVersions(
+  world: World,
+  operation: Operation & { name: 'list versions' },
+  pkg: Package,
+  asker: Known,
+): Answer {
   const { state, rules, random, seed } = world
-  if (operation.page >= rules.deepPages.from && random() < rules.deepPages.chance) return refused({ status: 500, message: 'Server Error' })
+  if (operation.page >= rules.deepPages.from && random() < rules.deepPages.chance)
+    return refused({ status: 500, message: 'Server Error' })
   const step = shownStep(state, pkg, rules.lists, random)
   const versions = versionsAt(state, pkg, step, operation.state, rules.lists.order, seed)
-  return paged(versions, operation, asker, `?state=${operation.state}&`, version => versionBody(state, asker.base, pkg, version, phaseAt(version, step)!))
+  return paged(versions, operation, asker, `?state=${operation.state}&`, (version) =>
+    versionBody(state, asker.base, pkg, version, phaseAt(version, step)!),
+  )
 }
 
 function getVersion(world: World, pkg: Package, id: number, asker: Known): Answer {
   const { state, rules, random } = world
   const version = pkg.versions.get(id)
-  const phase = version && phaseAt(version, rules.lists.freshGet ? pkg.step : shownStep(state, pkg, rules.lists, random))
+  const phase =
+    version && phaseAt(version, rules.lists.freshGet ? pkg.step : shownStep(state, pkg, rules.lists, random))
   if (!version || !phase || phase.deletedAt !== undefined) return refused({ status: 404, message: messages.noVersion })
   return { status: 200, headers: {}, body: versionBody(state, asker.base, pkg, version, phase) }
 }
 
-function paged<T>(all: readonly T[], operation: Operation & { page: number; perPage: number }, asker: Asker, query: string, body: (item: T) => unknown): Answer {
+function paged<T>(
+  all: readonly T[],
+  operation: Operation & { page: number; perPage: number },
+  asker: Asker,
+  query: string,
+  body: (item: T) => unknown,
+): Answer {
   const { page, perPage } = operation
   const last = Math.ceil(all.length / perPage)
-  const link = (to: number, rel: string): string => `<${asker.base}${restPath(operation)}${query}per_page=${perPage}&page=${to}>; rel="${rel}"`
+  const link = (to: number, rel: string): string =>
+    `<${asker.base}${restPath(operation)}${query}per_page=${perPage}&page=${to}>; rel="${rel}"`
   const links = [
     ...(page > 1 ? [link(page - 1, 'prev')] : []),
     ...(page < last ? [link(page + 1, 'next'), link(last, 'last')] : []),
     ...(page > 1 ? [link(1, 'first')] : []),
   ]
-  return { status: 200, headers: links.length > 0 ? { link: links.join(', ') } : {}, body: all.slice((page - 1) * perPage, page * perPage).map(body) }
+  return {
+    status: 200,
+    headers: links.length > 0 ? { link: links.join(', ') } : {},
+    body: all.slice((page - 1) * perPage, page * perPage).map(body),
+  }
 }

@@ -19,7 +19,9 @@ export async function startGhcr(world: World): Promise<Ghcr> {
   const rest = await serveRest(world)
   const api = `http://127.0.0.1:${rest.port}`
   return {
-    registry: `127.0.0.1:${registry.port}`, api, enterpriseApi: `${api}/api/v3`,
+    registry: `127.0.0.1:${registry.port}`,
+    api,
+    enterpriseApi: `${api}/api/v3`,
     close: async () => {
       const closed = await Promise.allSettled([registry.close(), rest.close()])
       for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason

@@ -8,10 +8,21 @@ export type Role = 'read' | 'write' | 'admin'
 export type Visibility = 'public' | 'private'
 
 /** What a version is from one step on; the last phase is what it is now. */
-export interface Phase { step: number; tags: readonly string[]; deletedAt?: number }
+export interface Phase {
+  step: number
+  tags: readonly string[]
+  deletedAt?: number
+}
 
 /** One manifest of a package, as the REST API sees it. */
-export interface Version { id: number; digest: string; createdAt: number; updatedAt: number; downloads: number; past: Phase[] }
+export interface Version {
+  id: number
+  digest: string
+  createdAt: number
+  updatedAt: number
+  downloads: number
+  past: Phase[]
+}
 
 export interface Package {
   id: number
@@ -40,7 +51,12 @@ export interface Package {
   lists: Map<string, Version[]>
 }
 
-export interface Owner { login: string; id: number; kind: 'org' | 'user'; members: Set<string> }
+export interface Owner {
+  login: string
+  id: number
+  kind: 'org' | 'user'
+  members: Set<string>
+}
 
 /** GHCR's memory: plain data; every rule is a function over it. */
 export interface State {
@@ -56,39 +72,72 @@ export interface State {
 }
 
 /** A rule that was broken, in the words of the API. */
-export interface Refusal { status: number; message: string }
+export interface Refusal {
+  status: number
+  message: string
+}
 
 export const createState = (clock: Clock = realClock): State => ({
-  clock, owners: new Map(), packages: new Map(), deleted: [], blobs: new Map(), tokens: new Map(), runs: new Map(), lastId: 1000,
+  clock,
+  owners: new Map(),
+  packages: new Map(),
+  deleted: [],
+  blobs: new Map(),
+  tokens: new Map(),
+  runs: new Map(),
+  lastId: 1000,
 })
 
 /** Ids grow, with gaps, since all packages of the world share them. */
 export const nextId = (state: State): number => (state.lastId += 7)
 
 export function addOwner(state: State, login: string, kind: Owner['kind'], members: readonly string[] = []): Owner {
-  const owner = { login, id: nextId(state), kind, members: new Set(members.map(member => member.toLowerCase())) }
+  const owner = { login, id: nextId(state), kind, members: new Set(members.map((member) => member.toLowerCase())) }
   state.owners.set(login.toLowerCase(), owner)
   return owner
 }
 
-export interface NewPackage { owner: string; name: string; visibility?: Visibility; repository?: string; roles?: Readonly<Record<string, Role>> }
+export interface NewPackage {
+  owner: string
+  name: string
+  visibility?: Visibility
+  repository?: string
+  roles?: Readonly<Record<string, Role>>
+}
 
-export function createPackage(state: State, { owner, name, visibility = 'private', repository, roles = {} }: NewPackage): Package {
+export function createPackage(
+  state: State,
+  { owner, name, visibility = 'private', repository, roles = {} }: NewPackage,
+): Package {
   if (!state.owners.has(owner.toLowerCase())) addOwner(state, owner, 'org')
   const now = state.clock.now()
   const pkg: Package = {
-    id: nextId(state), owner, name, visibility, createdAt: now, updatedAt: now,
+    id: nextId(state),
+    owner,
+    name,
+    visibility,
+    createdAt: now,
+    updatedAt: now,
     ...(repository === undefined ? {} : { repository }),
     roles: new Map(Object.entries(roles).map(([subject, role]) => [subject.toLowerCase(), role])),
-    manifests: new Map(), blobs: new Set(), tags: new Map(), versions: new Map(), active: new Map(),
-    step: 0, times: [now], settled: 0, lists: new Map(),
+    manifests: new Map(),
+    blobs: new Set(),
+    tags: new Map(),
+    versions: new Map(),
+    active: new Map(),
+    step: 0,
+    times: [now],
+    settled: 0,
+    lists: new Map(),
   }
-  if (repository !== undefined && !pkg.roles.has(repository.toLowerCase())) pkg.roles.set(repository.toLowerCase(), 'admin')
+  if (repository !== undefined && !pkg.roles.has(repository.toLowerCase()))
+    pkg.roles.set(repository.toLowerCase(), 'admin')
   state.packages.set(`${owner}/${name}`.toLowerCase(), pkg)
   return pkg
 }
 
-export const findPackage = (state: State, owner: string, name: string): Package | undefined => state.packages.get(`${owner}/${name}`.toLowerCase())
+export const findPackage = (state: State, owner: string, name: string): Package | undefined =>
+  state.packages.get(`${owner}/${name}`.toLowerCase())
 
 /** What a version is now. */
 export function present(version: Version): Phase {
@@ -120,8 +169,15 @@ export function copyState(state: State): State {
     const versions = new Map([...pkg.versions].map(([id, version]) => [id, { ...version, past: [...version.past] }]))
     const active = new Map([...pkg.active].map(([digest, { id }]) => [digest, versions.get(id)!]))
     return {
-      ...pkg, versions, active, roles: new Map(pkg.roles), manifests: new Map(pkg.manifests), blobs: new Set(pkg.blobs),
-      tags: new Map(pkg.tags), times: [...pkg.times], lists: new Map(),
+      ...pkg,
+      versions,
+      active,
+      roles: new Map(pkg.roles),
+      manifests: new Map(pkg.manifests),
+      blobs: new Set(pkg.blobs),
+      tags: new Map(pkg.tags),
+      times: [...pkg.times],
+      lists: new Map(),
     }
   }
   return {
@@ -129,6 +185,8 @@ export function copyState(state: State): State {
     owners: new Map([...state.owners].map(([login, owner]) => [login, { ...owner, members: new Set(owner.members) }])),
     packages: new Map([...state.packages].map(([key, pkg]) => [key, copy(pkg)])),
     deleted: state.deleted.map(copy),
-    blobs: new Map(state.blobs), tokens: new Map(state.tokens), runs: new Map(state.runs),
+    blobs: new Map(state.blobs),
+    tokens: new Map(state.tokens),
+    runs: new Map(state.runs),
   }
 }

@@ -11,7 +11,11 @@ import type { Limiter, LimitRules } from './rate-limit.ts'
 import { createState } from './state.ts'
 import type { State } from './state.ts'
 
-export interface Answer { status: number; headers: Record<string, string>; body?: unknown }
+export interface Answer {
+  status: number
+  headers: Record<string, string>
+  body?: unknown
+}
 
 export interface Rules {
   lists: ListRules
@@ -27,7 +31,10 @@ export interface Rules {
 /** Nothing that only happens sometimes. */
 export const calm: Rules = {
   lists: { lag: 0, lagBy: 'chance', lagMs: Infinity, freshGet: true, order: 'newest' },
-  limits: githubLimits, deepPages: { from: Infinity, chance: 0 }, checkChildren: true, checkAnswers: true,
+  limits: githubLimits,
+  deepPages: { from: Infinity, chance: 0 },
+  checkChildren: true,
+  checkAnswers: true,
 }
 
 /** The worst that is plausible on a bad day. */
@@ -38,7 +45,10 @@ export const hostile: Rules = {
 }
 
 /** A blob on its way in. */
-export interface Upload { repository: string; data: Uint8Array }
+export interface Upload {
+  repository: string
+  data: Uint8Array
+}
 
 /** The state, and everything around it that makes a server of it. */
 export interface World {
@@ -55,14 +65,32 @@ export interface World {
   afterEach?: (call: Call) => void | Promise<void>
 }
 
-export interface WorldOptions { seed?: number; rules?: Rules; clock?: Clock; state?: State; keepCalls?: number }
+export interface WorldOptions {
+  seed?: number
+  rules?: Rules
+  clock?: Clock
+  state?: State
+  keepCalls?: number
+}
 
 export const createWorld = ({ seed = 1, rules = calm, clock, state, keepCalls }: WorldOptions = {}): World => ({
-  state: state ?? createState(clock), rules, seed, random: seeded(seed), limiter: new Map(), faults: [], log: createLog(keepCalls), uploads: new Map(),
+  state: state ?? createState(clock),
+  rules,
+  seed,
+  random: seeded(seed),
+  limiter: new Map(),
+  faults: [],
+  log: createLog(keepCalls),
+  uploads: new Map(),
 })
 
 /** The way of every call, over HTTP or not: hook, log, fault, work, hook. */
-export async function serve(world: World, call: Omit<Call, 'at'>, work: () => Answer, spoiled: (fault: Fault, status: number) => Answer): Promise<Answer> {
+export async function serve(
+  world: World,
+  call: Omit<Call, 'at'>,
+  work: () => Answer,
+  spoiled: (fault: Fault, status: number) => Answer,
+): Promise<Answer> {
   const noted: Call = { ...call, at: world.state.clock.now() }
   const hooked = world.beforeEach?.(noted)
   if (hooked) await hooked

@@ -2,11 +2,33 @@ import fc from 'fast-check'
 import { kinds, type History, type Step } from './history.ts'
 
 const weights: Record<Step['kind'], number> = {
-  build: 8, begin: 2, publish: 2, post: 8, sweep: 7, 'sweep run': 2, 'retag index': 3, 'retag child': 2, promote: 4, release: 3, drop: 1, foreign: 1, pin: 1, end: 5, rerun: 2, forget: 1, advance: 5, crash: 3, fault: 3,
+  build: 8,
+  begin: 2,
+  publish: 2,
+  post: 8,
+  sweep: 7,
+  'sweep run': 2,
+  'retag index': 3,
+  'retag child': 2,
+  promote: 4,
+  release: 3,
+  drop: 1,
+  foreign: 1,
+  pin: 1,
+  end: 5,
+  rerun: 2,
+  forget: 1,
+  advance: 5,
+  crash: 3,
+  fault: 3,
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
-  after: fc.oneof({ weight: 3, arbitrary: fc.nat(8) }, { weight: 2, arbitrary: fc.nat(60) }, { weight: 1, arbitrary: fc.constant(1000) }),
+  after: fc.oneof(
+    { weight: 3, arbitrary: fc.nat(8) },
+    { weight: 2, arbitrary: fc.nat(60) },
+    { weight: 1, arbitrary: fc.constant(1000) },
+  ),
   kind: fc.oneof(...kinds.map((kind) => ({ weight: weights[kind], arbitrary: fc.constant(kind) }))),
   pick: fc.nat(60),
 })

@@ -1,8 +1,8 @@
-import type { Own } from '../../src/packages/family.ts'
-import { removeOwn } from '../../src/packages/own.ts'
-import type { Place } from '../../src/packages/place.ts'
-import { openRunBook, openRuns, type AskRun } from '../../src/packages/runs.ts'
-import { sweep } from '../../src/packages/sweep.ts'
+import type { Own } from '../../src/cleanup/ownership.ts'
+import { removeOwn } from '../../src/cleanup/run-artifacts.ts'
+import type { Place } from '../../src/packages/repository.ts'
+import { openRunBook, openRuns, type AskRun } from '../../src/forge/runs.ts'
+import { sweep } from '../../src/cleanup/sweep.ts'
 import { days, hours } from '../ghcr/clock.ts'
 import { pushRelease } from '../ghcr/histories.ts'
 import { root } from '../ghcr/permissions.ts'
@@ -10,11 +10,47 @@ import { seeded, type Random } from '../ghcr/random.ts'
 import { declareRun, endRun, findRun, forgetRun } from '../ghcr/runs.ts'
 import { settle } from '../ghcr/state.ts'
 import { calm, type Rules, type World } from '../ghcr/world.ts'
-import { begin, closureOf, createModel, expire, firstRun, isWhole, leftovers, pin, promote, publish, release, repository, retag, type Attempt, type Model } from './model.ts'
+import {
+  begin,
+  closureOf,
+  createModel,
+  expire,
+  firstRun,
+  isWhole,
+  leftovers,
+  pin,
+  promote,
+  publish,
+  release,
+  repository,
+  retag,
+  type Attempt,
+  type Model,
+} from './model.ts'
 import { placeIn, requestIn } from './place.ts'
 import { crash, settled, startTask, type Task } from './tasks.ts'
 
-export const kinds = ['build', 'begin', 'publish', 'post', 'sweep', 'sweep run', 'retag index', 'retag child', 'promote', 'release', 'drop', 'foreign', 'pin', 'end', 'rerun', 'forget', 'advance', 'crash', 'fault'] as const
+export const kinds = [
+  'build',
+  'begin',
+  'publish',
+  'post',
+  'sweep',
+  'sweep run',
+  'retag index',
+  'retag child',
+  'promote',
+  'release',
+  'drop',
+  'foreign',
+  'pin',
+  'end',
+  'rerun',
+  'forget',
+  'advance',
+  'crash',
+  'fault',
+] as const
 
 export interface Step {
   /** How many calls of those at work come first. */
@@ -53,10 +89,22 @@ interface Play {
 
 /** Plays it to its end. @throws Violation where something that lives lost anything, or something dead is left */
 export async function play(history: History, mutation: Mutation = {}): Promise<void> {
-  const rules: Rules = { ...calm, checkAnswers: false, lists: { ...calm.lists, lag: history.lag, freshGet: history.freshGet, order: history.order } }
+  const rules: Rules = {
+    ...calm,
+    checkAnswers: false,
+    lists: { ...calm.lists, lag: history.lag, freshGet: history.freshGet, order: history.order },
+  }
   const model = createModel(rules, history.seed)
   declareRun(model.world.state, { repository, id: sweepingRun })
-  const playing: Play = { history, mutation, model, tasks: [], random: seeded(history.seed), free: false, violation: undefined }
+  const playing: Play = {
+    history,
+    mutation,
+    model,
+    tasks: [],
+    random: seeded(history.seed),
+    free: false,
+    violation: undefined,
+  }
   for (const step of history.steps) {
     await goOn(playing, step.after)
     if (process.env['TRACE']) console.log('STEP', JSON.stringify(step))
@@ -84,7 +132,11 @@ async function goOn(playing: Play, calls: number): Promise<void> {
 
 function act(playing: Play, { kind, pick }: Step): void {
   const { model } = playing
-  const { world: { state, faults }, clock, attempts } = model
+  const {
+    world: { state, faults },
+    clock,
+    attempts,
+  } = model
   const run = firstRun + (pick % 3)
   const built = attempts.filter(({ index, ephemeral }) => index !== undefined && ephemeral)
   const one = built[pick % Math.max(1, built.length)]
@@ -115,7 +167,12 @@ function act(playing: Play, { kind, pick }: Step): void {
       if (one) retag(model, one.entries[pick % one.entries.length]!.version.digest, `child-${pick % 2}`)
       return
     case 'promote':
-      if (one) promote(model, one.entries.filter((_, at) => (pick >> at) % 2 === 0), pick % 3 === 0 ? 'latest' : `promoted-${pick % 2}`)
+      if (one)
+        promote(
+          model,
+          one.entries.filter((_, at) => (pick >> at) % 2 === 0),
+          pick % 3 === 0 ? 'latest' : `promoted-${pick % 2}`,
+        )
       return
     case 'release':
       release(model, pick % 3, pick % 2 ? 'latest' : `v${pick % 3}`)
@@ -148,7 +205,14 @@ function act(playing: Play, { kind, pick }: Step): void {
       if (task) crash(task)
       return
     }
-    case 'fault': faults.push({ side: pick % 3 ? 'rest' : 'registry', answer: ([429, 403, 500, 502, 'reset', 'timeout'] as const)[pick % 6]!, skip: pick % 4, when: pick % 2 ? 'after' : 'before', retryAfter: 1 })
+    case 'fault':
+      faults.push({
+        side: pick % 3 ? 'rest' : 'registry',
+        answer: ([429, 403, 500, 502, 'reset', 'timeout'] as const)[pick % 6]!,
+        skip: pick % 4,
+        when: pick % 2 ? 'after' : 'before',
+        retryAfter: 1,
+      })
   }
 }
 
@@ -156,7 +220,8 @@ function publishOne(playing: Play, pick: number): void {
   const { model } = playing
   const open = model.attempts.filter((made) => !made.index && made.ephemeral && isCurrent(model, made))
   const made = open[pick % Math.max(1, open.length)]
-  if (made && !publish(model, made, `pr-${made.run}`) && !model.given.has(made.run)) playing.violation = new Violation(`run ${made.run} lost what it was about to publish`)
+  if (made && !publish(model, made, `pr-${made.run}`) && !model.given.has(made.run))
+    playing.violation = new Violation(`run ${made.run} lost what it was about to publish`)
 }
 
 const isCurrent = ({ world: { state } }: Model, { run, attempt }: Attempt): boolean => {
@@ -175,7 +240,11 @@ function drop(model: Model, pick: number): void {
 function foreign(model: Model, pick: number): void {
   const run = firstRun + 100 + (pick % 2)
   if (findRun(model.world.state, repository, run)) return
-  const pushed = pushRelease(model.world.state, model.pkg, { tag: `pr-${run}`, content: `release ${pick % 3}`, provenance: false })
+  const pushed = pushRelease(model.world.state, model.pkg, {
+    tag: `pr-${run}`,
+    content: `release ${pick % 3}`,
+    provenance: false,
+  })
   declareRun(model.world.state, { repository, id: run })
   model.living.set(`pr-${run}`, { digest: pushed.index.digest, since: model.calls, run })
 }
@@ -186,20 +255,32 @@ function endOf({ world: { state } }: Model, run: number): void {
 
 /** Started again: what it has pushed so far may be needed. */
 function rerun(model: Model, run: number): void {
-  const { world: { state }, pkg, living } = model
+  const {
+    world: { state },
+    pkg,
+    living,
+  } = model
   const known = findRun(state, repository, run)
   if (known?.status !== 'completed') return
   declareRun(state, { repository, id: run, status: 'in_progress', conclusion: null, attempt: known.attempt + 1 })
   for (const tag of [`pr-${run}`, `pr-${run}-slim`]) {
     const digest = pkg.tags.get(tag)
-    if (digest !== undefined && isWhole(pkg, tag, digest) && model.attempts.some((made) => made.index?.digest === digest && !model.given.has(run) && !model.posted.has(made.nonce))) living.set(tag, { digest, since: model.calls, run, revived: true })
+    if (
+      digest !== undefined &&
+      isWhole(pkg, tag, digest) &&
+      model.attempts.some(
+        (made) => made.index?.digest === digest && !model.given.has(run) && !model.posted.has(made.nonce),
+      )
+    )
+      living.set(tag, { digest, since: model.calls, run, revived: true })
   }
 }
 
 function startPost(playing: Play, made: Attempt): void {
   const { model, mutation } = playing
   model.posted.add(made.nonce)
-  for (const [tag, { digest, run }] of model.living) if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
+  for (const [tag, { digest, run }] of model.living)
+    if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
   // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
   start(playing, `post ${playing.tasks.length} of ${made.nonce}`, async (world) => {
     const place = placeOf(playing, world, made.nonce)
@@ -220,8 +301,16 @@ function sweepIn(playing: Play, world: World, run?: number) {
   const { model, mutation } = playing
   const asked = openRuns(requestIn(world, root), repository)
   const ask = mutation.ask?.(asked) ?? asked
-  const rules = () => ({ now: model.clock.now(), olderThan: 3 * days, ...(run !== undefined && { runId: String(run) }) })
-  return sweep(placeOf(playing, world, `${sweepingRun}-1-sweep`), { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) }, openRunBook(ask, rules))
+  const rules = () => ({
+    now: model.clock.now(),
+    olderThan: 3 * days,
+    ...(run !== undefined && { runId: String(run) }),
+  })
+  return sweep(
+    placeOf(playing, world, `${sweepingRun}-1-sweep`),
+    { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) },
+    openRunBook(ask, rules),
+  )
 }
 
 /** The run that sweeps, which ends like any other. */
@@ -240,17 +329,31 @@ function start(playing: Play, name: string, work: (world: World) => Promise<unkn
   const { model, tasks } = playing
   let before = ''
   const world: World = { ...model.world, afterEach: () => undefined }
-  const task = startTask(name, world, work, () => playing.free, (call) => {
-    model.calls++
-    const id = call.path.split('/').at(-1) ?? ''
-    if (call.endpoint === 'get tags') task.look = model.calls
-    if (call.endpoint === 'list versions' && before !== call.endpoint) task.list = model.calls
-    if (call.endpoint === 'get version') task.gets.set(id, model.calls)
-    if (call.endpoint === 'get run') task.run = model.calls
-    if (call.endpoint === 'head manifest') task.head = model.calls
-    before = call.endpoint
-    if (process.env['TRACE']) console.log(model.calls, name, call.endpoint, call.path.replace(/.*\//, '').slice(0, 16), model.pkg.versions.get(Number(id))?.digest.slice(7, 15) ?? '')
-  }, (call) => check(playing, task, call.endpoint, call.path.split('/').at(-1)))
+  const task = startTask(
+    name,
+    world,
+    work,
+    () => playing.free,
+    (call) => {
+      model.calls++
+      const id = call.path.split('/').at(-1) ?? ''
+      if (call.endpoint === 'get tags') task.look = model.calls
+      if (call.endpoint === 'list versions' && before !== call.endpoint) task.list = model.calls
+      if (call.endpoint === 'get version') task.gets.set(id, model.calls)
+      if (call.endpoint === 'get run') task.run = model.calls
+      if (call.endpoint === 'head manifest') task.head = model.calls
+      before = call.endpoint
+      if (process.env['TRACE'])
+        console.log(
+          model.calls,
+          name,
+          call.endpoint,
+          call.path.replace(/.*\//, '').slice(0, 16),
+          model.pkg.versions.get(Number(id))?.digest.slice(7, 15) ?? '',
+        )
+    },
+    (call) => check(playing, task, call.endpoint, call.path.split('/').at(-1)),
+  )
   tasks.push(task)
 }
 
@@ -258,7 +361,9 @@ function start(playing: Play, name: string, work: (world: World) => Promise<unkn
 function check(playing: Play, task?: Task, endpoint = '', id = ''): void {
   const { model, history } = playing
   const { pkg, living, pinned } = model
-  for (const digest of pinned) if (!pkg.active.has(digest)) playing.violation ??= new Violation(`${task?.name ?? 'somebody'} deleted ${digest}, which is used without a tag`)
+  for (const digest of pinned)
+    if (!pkg.active.has(digest))
+      playing.violation ??= new Violation(`${task?.name ?? 'somebody'} deleted ${digest}, which is used without a tag`)
   for (const [tag, alive] of living) {
     if (isWhole(pkg, tag, alive.digest)) continue
     if (alive.wounded && [...alive.wounded].some((name) => name !== task?.name) && pkg.tags.get(tag) === alive.digest) {
@@ -273,8 +378,16 @@ function check(playing: Play, task?: Task, endpoint = '', id = ''): void {
       const last = alive.revived ? task.run : Math.max(seen, history.freshGet ? (task.gets.get(id) ?? -1) : -1)
       if (alive.since >= last) living.delete(tag)
       else playing.violation ??= new Violation(`${task.name} deleted ${tag}`)
-    } else if (task && seen !== undefined && endpoint === 'delete version' && closureOf(pkg, alive.digest).has(deleted ?? '') && alive.since >= seen) (alive.wounded ??= new Set()).add(task.name)
-    else if (!alive.wounded?.has(task?.name ?? '')) playing.violation ??= new Violation(`${task?.name ?? 'somebody'} broke ${tag} by ${endpoint}`)
+    } else if (
+      task &&
+      seen !== undefined &&
+      endpoint === 'delete version' &&
+      closureOf(pkg, alive.digest).has(deleted ?? '') &&
+      alive.since >= seen
+    )
+      (alive.wounded ??= new Set()).add(task.name)
+    else if (!alive.wounded?.has(task?.name ?? ''))
+      playing.violation ??= new Violation(`${task?.name ?? 'somebody'} broke ${tag} by ${endpoint}`)
   }
 }
 
@@ -313,7 +426,10 @@ async function finish(playing: Play): Promise<void> {
   if (broken.length > 0) throw new Violation(`still broken in the end: ${broken.join(', ')}`)
   const tags = [...pkg.tags.keys()].filter((tag) => tag.startsWith('pr-'))
   const left = leftovers(model)
-  if (tags.length + left.length > 0) throw new Violation(`left in the end: ${[...tags, ...left].join(', ')}; ${JSON.stringify(told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored]))}`)
+  if (tags.length + left.length > 0)
+    throw new Violation(
+      `left in the end: ${[...tags, ...left].join(', ')}; ${JSON.stringify(told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored]))}`,
+    )
 }
 
 /** Broken by one that died, with nothing left that tells whose the missing was: only a person can restore that. */
@@ -321,5 +437,7 @@ function isUnprovable({ pkg, living, ours }: Model, tag: string): boolean {
   const alive = living.get(tag)
   if (!alive?.wounded) return false
   const missing = [...closureOf(pkg, alive.digest)].filter((digest) => !pkg.active.has(digest))
-  return !missing.some((digest) => [...pkg.active.keys()].some((parent) => ours.has(parent) && closureOf(pkg, parent).has(digest)))
+  return !missing.some((digest) =>
+    [...pkg.active.keys()].some((parent) => ours.has(parent) && closureOf(pkg, parent).has(digest)),
+  )
 }

@@ -1,9 +1,9 @@
 // Sweeps a package of so many versions that exist only when they are asked for, and prints the heap it took, in MiB.
-import type { PackageApi, Version } from '../../src/packages/api.ts'
-import { openPlace } from '../../src/packages/place.ts'
-import { openRunBook } from '../../src/packages/runs.ts'
-import { sweep } from '../../src/packages/sweep.ts'
-import { nonceAnnotation } from '../../src/plan/bake.ts'
+import type { PackageApi, Version } from '../../src/packages/backend.ts'
+import { openPlace } from '../../src/packages/repository.ts'
+import { openRunBook } from '../../src/forge/runs.ts'
+import { sweep } from '../../src/cleanup/sweep.ts'
+import { nonceAnnotation } from '../../src/run/nonce.ts'
 import { RegistryError } from '../../src/registry/client.ts'
 import { ociIndex, ociManifest } from '../../src/registry/media-type.ts'
 
@@ -17,29 +17,66 @@ const deadEvery = 1000
 const digestOf = (at: number): string => `sha256:${at.toString(16).padStart(64, '0')}`
 const numberOf = (digest: string): number => Number(`0x${digest.slice(7)}`)
 const isDead = (at: number): boolean => Math.floor(at / each) % deadEvery === 1
-const tagOf = (at: number): string => (isDead(at) ? `pr-${17_000_000_000 + Math.floor(at / each)}` : `v${Math.floor(at / each)}`)
+const tagOf = (at: number): string =>
+  isDead(at) ? `pr-${17_000_000_000 + Math.floor(at / each)}` : `v${Math.floor(at / each)}`
 
 function manifestOf(at: number): { readonly mediaType: string; readonly document: object } {
   const [release, part] = [at - (at % each), at % each]
   const annotations = isDead(at) ? { [nonceAnnotation]: `${17_000_000_000 + release / each}-1-mab` } : {}
   const image = (one: number) => ({ mediaType: ociManifest, digest: digestOf(release + one), size: 500 })
-  const attestation = (one: number, of: number) => ({ ...image(one), annotations: { 'vnd.docker.reference.digest': digestOf(release + of), 'vnd.docker.reference.type': 'attestation-manifest' } })
-  const layer = { mediaType: part === 2 || part === 4 ? 'application/vnd.in-toto+json' : 'application/vnd.oci.image.layer.v1.tar', digest: digestOf(2 ** 40 + at), size: 1000 }
+  const attestation = (one: number, of: number) => ({
+    ...image(one),
+    annotations: {
+      'vnd.docker.reference.digest': digestOf(release + of),
+      'vnd.docker.reference.type': 'attestation-manifest',
+    },
+  })
+  const layer = {
+    mediaType: part === 2 || part === 4 ? 'application/vnd.in-toto+json' : 'application/vnd.oci.image.layer.v1.tar',
+    digest: digestOf(2 ** 40 + at),
+    size: 1000,
+  }
   switch (part) {
     case 0:
-      return { mediaType: ociIndex, document: { schemaVersion: 2, annotations, manifests: [image(1), attestation(2, 1), image(3), attestation(4, 3)] } }
+      return {
+        mediaType: ociIndex,
+        document: {
+          schemaVersion: 2,
+          annotations,
+          manifests: [image(1), attestation(2, 1), image(3), attestation(4, 3)],
+        },
+      }
     case 5:
     case 6:
-      return { mediaType: ociIndex, document: { schemaVersion: 2, annotations, manifests: [image(2 * part - 9), attestation(2 * part - 8, 2 * part - 9)] } }
+      return {
+        mediaType: ociIndex,
+        document: {
+          schemaVersion: 2,
+          annotations,
+          manifests: [image(2 * part - 9), attestation(2 * part - 8, 2 * part - 9)],
+        },
+      }
     default:
-      return { mediaType: ociManifest, document: { schemaVersion: 2, ...(part % 2 && { annotations }), config: { ...layer, mediaType: 'application/vnd.oci.image.config.v1+json' }, layers: [layer] } }
+      return {
+        mediaType: ociManifest,
+        document: {
+          schemaVersion: 2,
+          ...(part % 2 && { annotations }),
+          config: { ...layer, mediaType: 'application/vnd.oci.image.config.v1+json' },
+          layers: [layer],
+        },
+      }
   }
 }
 
 const gone = new Set<string>()
 let most = 0
 
-const versionOf = (at: number): Version => ({ id: String(at + 1), digest: digestOf(at), tags: at % each === 0 ? [tagOf(at)] : [] })
+const versionOf = (at: number): Version => ({
+  id: String(at + 1),
+  digest: digestOf(at),
+  tags: at % each === 0 ? [tagOf(at)] : [],
+})
 const exists = (digest: string): boolean => !gone.has(digest) && numberOf(digest) < versions
 
 const api: PackageApi = {
@@ -47,7 +84,11 @@ const api: PackageApi = {
   list: async function* () {
     for (let end = versions; end > 0; end -= pageSize) {
       most = Math.max(most, process.memoryUsage().heapUsed)
-      yield await Promise.resolve(Array.from({ length: Math.min(end, pageSize) }, (_, at) => versionOf(end - 1 - at)).filter(({ digest }) => exists(digest)))
+      yield await Promise.resolve(
+        Array.from({ length: Math.min(end, pageSize) }, (_, at) => versionOf(end - 1 - at)).filter(({ digest }) =>
+          exists(digest),
+        ),
+      )
     }
   },
   read: ({ digest }) => Promise.resolve(exists(digest) ? versionOf(numberOf(digest)) : undefined),
@@ -77,11 +118,27 @@ const place = openPlace({
       return Promise.resolve(exists(digest) ? digest : undefined)
     },
     putManifest: () => Promise.reject(new Error('nothing is pushed here')),
-    listTags: () => Promise.resolve(Array.from({ length: Math.ceil(versions / each) }, (_, at) => at * each).filter((at) => exists(digestOf(at))).map(tagOf)),
+    listTags: () =>
+      Promise.resolve(
+        Array.from({ length: Math.ceil(versions / each) }, (_, at) => at * each)
+          .filter((at) => exists(digestOf(at)))
+          .map(tagOf),
+      ),
     getBlob: () => Promise.resolve(new Uint8Array()),
   },
 })
 
-const runs = openRunBook(() => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }), () => ({ now: 0, olderThan: 1 }))
+const runs = openRunBook(
+  () => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }),
+  () => ({ now: 0, olderThan: 1 }),
+)
 const { deleted, kept, audit } = await sweep(place, { tags: ['pr-*'], untagged: true, dryRun: false }, runs)
-console.log(JSON.stringify({ versions, deleted: deleted.length, kept: kept.length, broken: audit?.broken.length, heap: Math.round(most / 2 ** 20) }))
+console.log(
+  JSON.stringify({
+    versions,
+    deleted: deleted.length,
+    kept: kept.length,
+    broken: audit?.broken.length,
+    heap: Math.round(most / 2 ** 20),
+  }),
+)

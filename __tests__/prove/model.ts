@@ -1,5 +1,5 @@
-import type { Own } from '../../src/packages/family.ts'
-import { nonceAnnotation } from '../../src/plan/bake.ts'
+import type { Own } from '../../src/cleanup/ownership.ts'
+import { nonceAnnotation } from '../../src/run/nonce.ts'
 import { missingFrom } from '../ghcr/audit.ts'
 import { days, manualClock } from '../ghcr/clock.ts'
 import { pushIndex, pushManifest, pushRelease, type IndexEntry } from '../ghcr/histories.ts'
@@ -26,7 +26,13 @@ export interface Attempt {
 }
 
 /** A tag that has to stay as it is, and since which call. */
-export interface Living { digest: string; since: number; run?: number; revived?: boolean; wounded?: Set<string> }
+export interface Living {
+  digest: string
+  since: number
+  run?: number
+  revived?: boolean
+  wounded?: Set<string>
+}
 
 export interface Model {
   readonly world: World
@@ -48,7 +54,18 @@ export function createModel(rules: Rules, seed: number): Model {
   const clock = manualClock()
   const world = createWorld({ clock, rules, seed, keepCalls: 0 })
   const pkg = createPackage(world.state, { owner: 'acme', name: 'shop/api', repository })
-  const model: Model = { world, pkg, clock, attempts: [], living: new Map(), ours: new Set(), pinned: new Set(), posted: new Set(), given: new Set(), calls: 0 }
+  const model: Model = {
+    world,
+    pkg,
+    clock,
+    attempts: [],
+    living: new Map(),
+    ours: new Set(),
+    pinned: new Set(),
+    posted: new Set(),
+    given: new Set(),
+    calls: 0,
+  }
   release(model, 0, 'latest')
   return model
 }
@@ -57,17 +74,35 @@ const markOf = (run: number, attempt: number, random: number) => `${run}-${attem
 
 /** The nodes of a run push each platform by digest; nothing names it yet. */
 export function begin(model: Model, run: number, ephemeral: boolean, provenance: boolean, content = `${run}`): Attempt {
-  const { world: { state }, pkg, attempts, ours } = model
+  const {
+    world: { state },
+    pkg,
+    attempts,
+    ours,
+  } = model
   const known = findRun(state, repository, run)
   const attempt = known?.attempt ?? 1
   if (!known) declareRun(state, { repository, id: run })
   const nonce = markOf(run, attempt, attempts.length)
   const annotations = { [nonceAnnotation]: nonce }
-  const made: Attempt = { attempt, run, nonce, ephemeral, entries: [], parts: [], own: { nonce, tags: [], manifests: [] } }
+  const made: Attempt = {
+    attempt,
+    run,
+    nonce,
+    ephemeral,
+    entries: [],
+    parts: [],
+    own: { nonce, tags: [], manifests: [] },
+  }
   for (const platform of ['linux/amd64', 'linux/arm64']) {
     const image = pushManifest(state, pkg, { content, platform, ...(ephemeral ? { annotations } : {}) })
     const entries: IndexEntry[] = [{ version: image, platform }]
-    if (provenance) entries.push({ version: pushManifest(state, pkg, { content: 'provenance', platform, attests: image.digest }), platform, attests: image.digest })
+    if (provenance)
+      entries.push({
+        version: pushManifest(state, pkg, { content: 'provenance', platform, attests: image.digest }),
+        platform,
+        attests: image.digest,
+      })
     made.entries.push(...entries)
     const part = provenance ? pushIndex(state, pkg, entries, annotations) : image
     made.parts.push(part)
@@ -81,15 +116,27 @@ export function begin(model: Model, run: number, ephemeral: boolean, provenance:
 
 /** Joins what the nodes pushed, under a tag; false where some of it is gone. */
 export function publish(model: Model, attempt: Attempt, tag: string): boolean {
-  const { world: { state }, pkg, living, ours } = model
+  const {
+    world: { state },
+    pkg,
+    living,
+    ours,
+  } = model
   if (attempt.entries.some(({ version }) => !pkg.active.has(version.digest))) return false
-  attempt.index = pushIndex(state, pkg, attempt.entries, attempt.ephemeral ? { [nonceAnnotation]: attempt.nonce } : undefined, tag)
+  attempt.index = pushIndex(
+    state,
+    pkg,
+    attempt.entries,
+    attempt.ephemeral ? { [nonceAnnotation]: attempt.nonce } : undefined,
+    tag,
+  )
   const { digest } = attempt.index
   if (attempt.ephemeral) {
     ours.add(digest)
     attempt.own = { ...attempt.own, tags: [{ tag, digest }] }
   }
-  if (!attempt.ephemeral || !model.given.has(attempt.run)) living.set(tag, { digest, since: model.calls, ...(attempt.ephemeral && { run: attempt.run }) })
+  if (!attempt.ephemeral || !model.given.has(attempt.run))
+    living.set(tag, { digest, since: model.calls, ...(attempt.ephemeral && { run: attempt.run }) })
   else living.delete(tag)
   return true
 }
@@ -102,7 +149,9 @@ export function release(model: Model, content: number, tag: string): void {
 
 /** Somebody pushes without a tag, and uses the digest. */
 export function pin({ world: { state }, pkg, pinned }: Model, content: string): void {
-  closureOf(pkg, pushRelease(state, pkg, { content, provenance: false }).index.digest).forEach((digest) => pinned.add(digest))
+  closureOf(pkg, pushRelease(state, pkg, { content, provenance: false }).index.digest).forEach((digest) =>
+    pinned.add(digest),
+  )
 }
 
 /** Somebody gives a manifest another name: an index of ours, or one of its images. */
@@ -130,9 +179,19 @@ function parse(mediaType: string, body: string): Manifest {
 
 /** Somebody makes an index of their own over some of our images. */
 export function promote(model: Model, entries: readonly IndexEntry[], tag: string): void {
-  const { pkg, world: { state }, living } = model
+  const {
+    pkg,
+    world: { state },
+    living,
+  } = model
   if (entries.length === 0 || entries.some(({ version }) => !pkg.active.has(version.digest))) return
-  const made = pushIndex(state, pkg, entries.map((entry) => ({ ...entry, version: pkg.active.get(entry.version.digest)! })), { promoted: tag }, tag)
+  const made = pushIndex(
+    state,
+    pkg,
+    entries.map((entry) => ({ ...entry, version: pkg.active.get(entry.version.digest)! })),
+    { promoted: tag },
+    tag,
+  )
   living.set(tag, { digest: made.digest, since: model.calls })
 }
 
@@ -155,17 +214,21 @@ export const closureOf = (pkg: Package, digest: string): Set<string> => {
   return found
 }
 
-export const isWhole = (pkg: Package, tag: string, digest: string): boolean => pkg.tags.get(tag) === digest && missingFrom(pkg, tag).length === 0
+export const isWhole = (pkg: Package, tag: string, digest: string): boolean =>
+  pkg.tags.get(tag) === digest && missingFrom(pkg, tag).length === 0
 
 /** Of ours, and needed by nothing of others. */
 export function leftovers({ pkg, ours }: Model): string[] {
   const needed = new Set<string>()
-  for (const [digest] of pkg.active) if (!isOurs(pkg, ours, digest)) closureOf(pkg, digest).forEach((one) => needed.add(one))
-  for (const [tag, digest] of pkg.tags) if (!tag.startsWith('pr-')) closureOf(pkg, digest).forEach((one) => needed.add(one))
+  for (const [digest] of pkg.active)
+    if (!isOurs(pkg, ours, digest)) closureOf(pkg, digest).forEach((one) => needed.add(one))
+  for (const [tag, digest] of pkg.tags)
+    if (!tag.startsWith('pr-')) closureOf(pkg, digest).forEach((one) => needed.add(one))
   // Of what others need by now, the index of its platform alone tells that it was ours.
   const tells = (digest: string) => pkg.manifests.get(digest)!.children.some((child) => needed.has(child))
   return [...pkg.active.keys()].filter((digest) => isOurs(pkg, ours, digest) && !needed.has(digest) && !tells(digest))
 }
 
 /** What was pushed by us, and the copies that taking off a tag makes. */
-const isOurs = (pkg: Package, ours: ReadonlySet<string>, digest: string): boolean => ours.has(digest) || (pkg.manifests.get(digest)?.body.includes(nonceAnnotation) ?? false)
+const isOurs = (pkg: Package, ours: ReadonlySet<string>, digest: string): boolean =>
+  ours.has(digest) || (pkg.manifests.get(digest)?.body.includes(nonceAnnotation) ?? false)

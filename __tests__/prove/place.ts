@@ -1,6 +1,6 @@
-import { GithubError } from '../../src/packages/github-errors.ts'
-import { openGithubPackages, type GithubRequest } from '../../src/packages/github.ts'
-import { openPlace, type Clock, type ManifestStore, type Place } from '../../src/packages/place.ts'
+import { GithubError, type GithubRequest } from '../../src/forge/github-errors.ts'
+import { openGithubPackages } from '../../src/packages/github/backend.ts'
+import { openPlace, type Clock, type ManifestStore, type Place } from '../../src/packages/repository.ts'
 import { RegistryError } from '../../src/registry/client.ts'
 import { registryCalls, restCalls } from '../ghcr/calls.ts'
 import { ConnectionLost } from '../ghcr/faults.ts'
@@ -21,10 +21,27 @@ export interface Simulated {
 }
 
 export function placeIn(simulated: Simulated): Place {
-  const { world, clock, token = root, repository = 'acme/shop/api', mark = '999-1-sweep', until = Infinity, ownerKind, pageSize } = simulated
+  const {
+    world,
+    clock,
+    token = root,
+    repository = 'acme/shop/api',
+    mark = '999-1-sweep',
+    until = Infinity,
+    ownerKind,
+    pageSize,
+  } = simulated
   const [owner = '', ...name] = repository.split('/')
   const registry = storeIn(world, token)
-  const api = openGithubPackages({ request: patiently(requestIn(world, token, pageSize), clock), owner, name: name.join('/'), registry, mark, clock, ...(ownerKind && { ownerKind }) })
+  const api = openGithubPackages({
+    request: patiently(requestIn(world, token, pageSize), clock),
+    owner,
+    name: name.join('/'),
+    registry,
+    mark,
+    clock,
+    ...(ownerKind && { ownerKind }),
+  })
   return openPlace({ api, registry, repository, name: `ghcr.io/${repository}`, clock, until })
 }
 
@@ -41,7 +58,11 @@ export function requestIn(world: World, token: Token, pageSize = 100): GithubReq
         : route.startsWith('POST')
           ? rest.restoreVersion(at, Number(id))
           : id === undefined
-            ? rest.listVersions(at, { page: Number(page), perPage: pageSize, state: state === 'deleted' ? 'deleted' : 'active' })
+            ? rest.listVersions(at, {
+                page: Number(page),
+                perPage: pageSize,
+                state: state === 'deleted' ? 'deleted' : 'active',
+              })
             : rest.getVersion(at, Number(id)))
     if (answer.status >= 400) throw refusal(answer)
     return { data: answer.body, link: answer.headers['link'] ?? '' }
@@ -62,7 +83,8 @@ export function patiently(request: GithubRequest, clock: Clock): GithubRequest {
         return await request(route, parameters)
       } catch (error) {
         const limited = error instanceof GithubError && (error.status === 429 || error.message.includes('rate limit'))
-        const again = limited || error instanceof ConnectionLost || (error instanceof GithubError && error.status >= 500)
+        const again =
+          limited || error instanceof ConnectionLost || (error instanceof GithubError && error.status >= 500)
         if (!again || attempt > 5) throw error
         await clock.sleep(limited ? (error.cause as { retryAfter: number }).retryAfter * 1000 : 1000)
       }
@@ -77,8 +99,14 @@ export function storeIn(world: World, token: Token = root): ManifestStore {
       try {
         const answer = await work()
         if (answer.status < 400) return answer
-        const kind = answer.status === 404 ? 'not-found' : answer.status === 429 || answer.status >= 500 ? 'server' : 'denied'
-        throw new RegistryError(`the registry said ${answer.status}`, { kind, host: 'ghcr.io', status: answer.status, transient: kind === 'server' })
+        const kind =
+          answer.status === 404 ? 'not-found' : answer.status === 429 || answer.status >= 500 ? 'server' : 'denied'
+        throw new RegistryError(`the registry said ${answer.status}`, {
+          kind,
+          host: 'ghcr.io',
+          status: answer.status,
+          transient: kind === 'server',
+        })
       } catch (error) {
         const again = error instanceof ConnectionLost || (error instanceof RegistryError && error.transient)
         if (!again || attempt > 5) throw error
@@ -88,7 +116,11 @@ export function storeIn(world: World, token: Token = root): ManifestStore {
   return {
     getManifest: async (repository, reference) => {
       const { body, headers } = await checked(() => calls.getManifest(repository, reference))
-      return { bytes: new TextEncoder().encode(body as string), mediaType: headers['content-type'] ?? '', digest: headers['docker-content-digest'] ?? '' }
+      return {
+        bytes: new TextEncoder().encode(body as string),
+        mediaType: headers['content-type'] ?? '',
+        digest: headers['docker-content-digest'] ?? '',
+      }
     },
     headManifest: async (repository, reference) => {
       try {
@@ -98,8 +130,11 @@ export function storeIn(world: World, token: Token = root): ManifestStore {
         throw error
       }
     },
-    putManifest: async (repository, reference, bytes, mediaType) => (await checked(() => calls.putManifest(repository, reference, mediaType, new TextDecoder().decode(bytes)))).headers['docker-content-digest'] ?? '',
-    listTags: async (repository) => ((await checked(() => calls.listTags(repository, { n: 10_000 }))).body as { tags: string[] }).tags,
+    putManifest: async (repository, reference, bytes, mediaType) =>
+      (await checked(() => calls.putManifest(repository, reference, mediaType, new TextDecoder().decode(bytes))))
+        .headers['docker-content-digest'] ?? '',
+    listTags: async (repository) =>
+      ((await checked(() => calls.listTags(repository, { n: 10_000 }))).body as { tags: string[] }).tags,
     getBlob: (_, digest) => Promise.resolve(new Uint8Array(world.state.blobs.get(digest) ?? [])),
   }
 }

@@ -18,8 +18,25 @@ export interface Task {
 class Killed extends Error {}
 
 /** Starts it on a view of the world whose calls stop at our gate. */
-export function startTask(name: string, world: World, work: (world: World) => Promise<unknown>, isFree: () => boolean, before: (call: Call) => void, after: (call: Call) => void): Task {
-  const task: Task = { name, waiting: [], look: -1, list: -1, run: -1, head: -1, gets: new Map(), crashed: false, done: false }
+export function startTask(
+  name: string,
+  world: World,
+  work: (world: World) => Promise<unknown>,
+  isFree: () => boolean,
+  before: (call: Call) => void,
+  after: (call: Call) => void,
+): Task {
+  const task: Task = {
+    name,
+    waiting: [],
+    look: -1,
+    list: -1,
+    run: -1,
+    head: -1,
+    gets: new Map(),
+    crashed: false,
+    done: false,
+  }
   const view: World = {
     ...world,
     beforeEach: (call) => {

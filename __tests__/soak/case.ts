@@ -31,7 +31,8 @@ export function drawCase(number: number, random: Random): Case {
 }
 
 export function describeCase({ number, main, post, nodes, keep }: Case): string {
-  const told = (kill: Kill | 'none' | undefined) => (kill === undefined ? 'whole' : kill === 'none' ? 'never' : `${kill.how} at ${Math.round(kill.at * 100)} %`)
+  const told = (kill: Kill | 'none' | undefined) =>
+    kill === undefined ? 'whole' : kill === 'none' ? 'never' : `${kill.how} at ${Math.round(kill.at * 100)} %`
   return `case ${number}: main ${told(main)}, post ${told(post)}, ${nodes} node${nodes === 'two' ? 's' : ''}${keep ? ', keep-builder' : ''}`
 }
 
@@ -46,7 +47,12 @@ export interface Lived {
   readonly wrong: readonly string[]
 }
 
-export async function live({ main, post }: Case, job: Job, inputs: Readonly<Record<string, string>>, usual: Usual): Promise<Lived> {
+export async function live(
+  { main, post }: Case,
+  job: Job,
+  inputs: Readonly<Record<string, string>>,
+  usual: Usual,
+): Promise<Lived> {
   const wrong: string[] = []
   const first = await endAs(job.start(inputs), main, usual.main)
   if (first.forced) wrong.push(`main did not end in the time that a runner gives:\n${first.result.log}`)
@@ -55,11 +61,19 @@ export async function live({ main, post }: Case, job: Job, inputs: Readonly<Reco
   if (post === 'none') return { wrong }
   const last = await endAs(job.startPost(), post, usual.post)
   if (last.forced) wrong.push(`post did not end in the time that a runner gives:\n${last.result.log}`)
-  if (post === undefined && (last.result.code !== 0 || last.result.errors.length > 0 || last.result.warnings.length > 0)) wrong.push(`post failed or warned:\n${last.result.log}`)
+  if (
+    post === undefined &&
+    (last.result.code !== 0 || last.result.errors.length > 0 || last.result.warnings.length > 0)
+  )
+    wrong.push(`post failed or warned:\n${last.result.log}`)
   return { wrong }
 }
 
-async function endAs(running: Running, kill: Kill | undefined, usual: number): Promise<{ readonly result: StepResult; readonly forced: boolean }> {
+async function endAs(
+  running: Running,
+  kill: Kill | undefined,
+  usual: number,
+): Promise<{ readonly result: StepResult; readonly forced: boolean }> {
   if (kill === undefined) return { result: await running.result, forced: false }
   const over = running.result.then(() => true)
   if (await Promise.race([over, sleep(kill.at * usual, false)])) return { result: await running.result, forced: false }
@@ -70,10 +84,12 @@ async function endAs(running: Running, kill: Kill | undefined, usual: number): P
     patience.push(setTimeout(() => running.process.kill('SIGTERM'), 7500))
   } else running.process.kill(kill.how)
   if (kill.how !== 'SIGKILL') {
-    patience.push(setTimeout(() => {
-      forced = true
-      running.process.kill('SIGKILL')
-    }, 10_000))
+    patience.push(
+      setTimeout(() => {
+        forced = true
+        running.process.kill('SIGKILL')
+      }, 10_000),
+    )
   }
   const result = await running.result
   patience.forEach((timer) => clearTimeout(timer))

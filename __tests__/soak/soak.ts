@@ -1,18 +1,34 @@
-// npm run soak [-- --kills N] [--seed S]: kills main or post at random moments on a farm of its own; after the post step and
-// one pass of the reaper and the sweep nothing may be left. A failure is told with the seed and the case that repeat it.
+// npm run soak [-- --kills N] [--seed S]: kills main or post at random moments on a farm of its own; after the post
+// step and one pass of the reaper and the sweep nothing may be left. A failure is told with the seed and the case that
+// repeat it.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { callEngine } from '../../src/nodes/engine.ts'
+import { callEngine } from '../../src/nodes/engine/client.ts'
 import { openForge, type ForgeApi } from '../e2e/forge.ts'
 import type { Job } from '../e2e/runner.ts'
-import { eventually, farmInputs, farmJob, freshImage, oneNode, processesNaming, severalAtATime, storedTags } from '../e2e/world.ts'
+import {
+  eventually,
+  farmInputs,
+  farmJob,
+  freshImage,
+  oneNode,
+  processesNaming,
+  severalAtATime,
+  storedTags,
+} from '../e2e/world.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
 import { mix, seeded } from '../ghcr/random.ts'
 import { describeCase, drawCase, live, type Case, type Usual } from './case.ts'
 
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '200' }, seed: { type: 'string' }, batch: { type: 'string', default: '12' } } })
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '200' },
+    seed: { type: 'string' },
+    batch: { type: 'string', default: '12' },
+  },
+})
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const kills = Number(values.kills)
 const batchSize = Number(values.batch)
@@ -27,11 +43,21 @@ interface World {
 }
 
 function open({ farm, forge, temp, event }: World): Job {
-  const files = { Dockerfile: `FROM ${farm.images.base}\nRUN head -c 2000000 /dev/urandom > /some\nRUN echo talking; sleep 0.4\n` }
-  return farmJob(farm, { files, event: 'pull_request', env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url, GITHUB_EVENT_PATH: event } })
+  const files = {
+    Dockerfile: `FROM ${farm.images.base}\nRUN head -c 2000000 /dev/urandom > /some\nRUN echo talking; sleep 0.4\n`,
+  }
+  return farmJob(farm, {
+    files,
+    event: 'pull_request',
+    env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url, GITHUB_EVENT_PATH: event },
+  })
 }
 
-function inputsOf({ farm }: World, image: string, { nodes, keep }: Pick<Case, 'nodes' | 'keep'>): Record<string, string> {
+function inputsOf(
+  { farm }: World,
+  image: string,
+  { nodes, keep }: Pick<Case, 'nodes' | 'keep'>,
+): Record<string, string> {
   const more = { image, 'github-token': 'a-token', ...(keep && { 'keep-builder': 'true' }) }
   return nodes === 'one' ? oneNode(farm, more) : farmInputs(farm, more)
 }
@@ -53,7 +79,9 @@ async function playBatch(world: World, cases: readonly Case[], usual: Usual): Pr
     3,
   )
   // A runner ends what a killed step leaves running before it takes the next job.
-  await eventually('the end of the killed builds', () => processesNaming(world.temp).every((line) => !line.includes('--metadata-file')))
+  await eventually('the end of the killed builds', () =>
+    processesNaming(world.temp).every((line) => !line.includes('--metadata-file')),
+  )
   await passOnce(world, images)
   return [...outcomes.flat(), ...(await leftIn(world, images))]
 }
@@ -61,9 +89,19 @@ async function playBatch(world: World, cases: readonly Case[], usual: Usual): Pr
 /** The next run of somebody, and the sweep: what a repository that uses the action has anyway. */
 async function passOnce(world: World, images: readonly string[]): Promise<void> {
   const job = open(world)
-  const main = await job.main({ ...inputsOf(world, freshImage(world.farm), { nodes: 'two', keep: false }), push: 'false' })
+  const main = await job.main({
+    ...inputsOf(world, freshImage(world.farm), { nodes: 'two', keep: false }),
+    push: 'false',
+  })
   const post = await job.post()
-  const swept = await job.sweep({ image: images.join('\n'), 'github-token': 'a-token', 'older-than': '10 minutes', untagged: 'true', 'dry-run': 'false', 'packages-api': 'auto' })
+  const swept = await job.sweep({
+    image: images.join('\n'),
+    'github-token': 'a-token',
+    'older-than': '10 minutes',
+    untagged: 'true',
+    'dry-run': 'false',
+    'packages-api': 'auto',
+  })
   for (const { code, log } of [main, post, swept]) if (code !== 0) throw new Error(`the pass itself failed:\n${log}`)
   job.end()
 }
@@ -71,11 +109,31 @@ async function passOnce(world: World, images: readonly string[]): Promise<void> 
 async function leftIn({ farm, temp }: World, images: readonly string[]): Promise<string[]> {
   const engines = [...Object.entries(farm.nodes), ['local', farm.local] as const]
   const onNodes = await Promise.all(
-    engines.map(async ([name, engine]) => [...(await engine.containers()).map((container) => ({ what: container.name, state: container.state })), ...(await engine.volumes()).map((what) => ({ what, state: '' }))].map((one) => ({ ...one, name }))),
+    engines.map(async ([name, engine]) =>
+      [
+        ...(await engine.containers()).map((container) => ({ what: container.name, state: container.state })),
+        ...(await engine.volumes()).map((what) => ({ what, state: '' })),
+      ].map((one) => ({ ...one, name })),
+    ),
   )
-  const stays = ({ what, state }: { readonly what: string; readonly state: string }) => /mab-keep-.*(?:_state|_used_\d+|[0-9a-f]{8})$/.test(what) && state !== 'created'
-  const tags = await Promise.all(images.map(async (image) => (await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-')).map((tag) => `tag ${image}:${tag}`)))
-  return [...onNodes.flat().filter((one) => !stays(one)).map(({ what, state, name }) => `${what} ${state} on ${name}`), ...readdirSync(temp).map((name) => `${name} on the runner`), ...processesNaming(temp).map((line) => `process ${line}`), ...tags.flat()]
+  const stays = ({ what, state }: { readonly what: string; readonly state: string }) =>
+    /mab-keep-.*(?:_state|_used_\d+|[0-9a-f]{8})$/.test(what) && state !== 'created'
+  const tags = await Promise.all(
+    images.map(async (image) =>
+      (await storedTags(farm, image))
+        .filter((tag) => !tag.startsWith('buildcache-'))
+        .map((tag) => `tag ${image}:${tag}`),
+    ),
+  )
+  return [
+    ...onNodes
+      .flat()
+      .filter((one) => !stays(one))
+      .map(({ what, state, name }) => `${what} ${state} on ${name}`),
+    ...readdirSync(temp).map((name) => `${name} on the runner`),
+    ...processesNaming(temp).map((line) => `process ${line}`),
+    ...tags.flat(),
+  ]
 }
 
 async function measure(world: World): Promise<Usual> {
@@ -89,13 +147,18 @@ async function measure(world: World): Promise<Usual> {
   await once()
   // As slow as it is when three run at once.
   const [one, ...others] = await Promise.all([once(), once(), once()])
-  return others.reduce((longest, next) => ({ main: Math.max(longest.main, next.main), post: Math.max(longest.post, next.post) }), one)
+  return others.reduce(
+    (longest, next) => ({ main: Math.max(longest.main, next.main), post: Math.max(longest.post, next.post) }),
+    one,
+  )
 }
 
 async function dropKept({ farm }: World): Promise<void> {
   for (const engine of Object.values(farm.nodes)) {
-    for (const { name } of await engine.containers()) await callEngine(engine.dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
-    for (const name of await engine.volumes()) await callEngine(engine.dockerSocket, 'DELETE', `/volumes/${name}?force=1`, 20_000)
+    for (const { name } of await engine.containers())
+      await callEngine(engine.dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
+    for (const name of await engine.volumes())
+      await callEngine(engine.dockerSocket, 'DELETE', `/volumes/${name}?force=1`, 20_000)
   }
 }
 
@@ -103,7 +166,12 @@ async function soak(): Promise<number> {
   console.log(`${kills} runs, most of them cut off; repeat with --seed ${seed}`)
   const began = performance.now()
   const dir = mkdtempSync(join(tmpdir(), 'soak-'))
-  const world: World = { farm: await startFarm(), forge: await openForge(), temp: mkdtempSync(join(dir, 't-')), event: join(dir, 'event.json') }
+  const world: World = {
+    farm: await startFarm(),
+    forge: await openForge(),
+    temp: mkdtempSync(join(dir, 't-')),
+    event: join(dir, 'event.json'),
+  }
   writeFileSync(world.event, JSON.stringify({ pull_request: { head: { repo: { full_name: 'acme/app' } } } }))
   let failed = 0
   try {
@@ -114,7 +182,9 @@ async function soak(): Promise<number> {
       const batch = cases.slice(at, at + batchSize)
       const wrong = await playBatch(world, batch, usual)
       failed += wrong.length
-      console.log(`${at + batch.length} of ${kills}: ${wrong.length === 0 ? 'nothing left' : `LEFT (seed ${seed}):\n${wrong.join('\n')}\namong\n${batch.map(describeCase).join('\n')}`}`)
+      console.log(
+        `${at + batch.length} of ${kills}: ${wrong.length === 0 ? 'nothing left' : `LEFT (seed ${seed}):\n${wrong.join('\n')}\namong\n${batch.map(describeCase).join('\n')}`}`,
+      )
       // What was left once must not be told again for the next.
       if (wrong.length > 0) await dropKept(world)
     }
@@ -123,7 +193,9 @@ async function soak(): Promise<number> {
     world.forge.close()
     rmSync(dir, { recursive: true, force: true })
   }
-  console.log(`${failed === 0 ? `${kills} runs: nothing was left` : 'FAILED'} (${Math.round((performance.now() - began) / 1000)} s)`)
+  console.log(
+    `${failed === 0 ? `${kills} runs: nothing was left` : 'FAILED'} (${Math.round((performance.now() - began) / 1000)} s)`,
+  )
   return failed === 0 ? 0 : 1
 }
 

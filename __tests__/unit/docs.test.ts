@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load } from 'js-yaml'
-import { readInputs } from '../../src/inputs.ts'
-import { mainInputs } from '../../src/plan/input-names.ts'
-import { InputError } from '../../src/plan/mistake.ts'
-import { asList, asRecord, asText } from '../../src/plan/json.ts'
+import { readInputs } from '../../src/inputs/inputs.ts'
+import { mainInputs } from '../../src/inputs/input-names.ts'
+import { InputError } from '../../src/lib/issues.ts'
+import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { knownHost, plainKey } from './fixtures/keys.ts'
 import { event } from './fixtures/world.ts'
 
@@ -17,31 +17,52 @@ const after = [...moving.matchAll(/^After:\n\n```yaml\n([\s\S]*?)```$/gm)].map((
 /** The inputs of our step in a workflow, or in a list of steps. */
 function inputsOf(yaml: string): Readonly<Record<string, unknown>> {
   const document = load(yaml)
-  const steps = asList(document).length > 0 ? asList(document) : Object.values(asRecord(asRecord(document)['jobs'])).flatMap((job) => asList(asRecord(job)['steps']))
+  const steps =
+    asList(document).length > 0
+      ? asList(document)
+      : Object.values(asRecord(asRecord(document)['jobs'])).flatMap((job) => asList(asRecord(job)['steps']))
   return asRecord(asRecord(steps.find((step) => asText(asRecord(step)['uses']) === 'org/multiarch-build@v1'))['with'])
 }
 
 /** As the runner would: expressions have values. */
 function evaluate(name: string, text: string): string {
   if (name === 'ssh-private-key') return plainKey
-  if (name === 'ssh-known-hosts') return ['arm.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
-  return text.replaceAll('${{ github.repository }}', 'acme/app').replace(/\$\{\{[^}]*event_name[^}]*\}\}/g, 'true').replace(/\$\{\{.*?\}\}/g, 'value')
+  if (name === 'ssh-known-hosts')
+    return ['arm.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
+  return text
+    .replaceAll('${{ github.repository }}', 'acme/app')
+    .replace(/\$\{\{[^}]*event_name[^}]*\}\}/g, 'true')
+    .replace(/\$\{\{.*?\}\}/g, 'value')
 }
 
 describe('docs/moving.md', () => {
-  test.each(after.map((yaml, index) => [index + 1, yaml] as const))('workflow %i afterwards is understood', async (_, yaml) => {
-    const inputs = Object.entries(inputsOf(yaml)).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const)
-    expect(inputs.length).toBeGreaterThan(4)
-    const told: unknown = await readInputs(Object.fromEntries(inputs), { ...event, ref: 'refs/tags/v1.2.3' }, (path) => !/Dockerfile[^/]*\/\.$/.test(path)).then(({ variants }) => variants.length > 0, (error: unknown) => (error instanceof InputError ? error.mistakes : error))
-    expect(told).toBe(true)
-  })
+  test.each(after.map((yaml, index) => [index + 1, yaml] as const))(
+    'workflow %i afterwards is understood',
+    async (_, yaml) => {
+      const inputs = Object.entries(inputsOf(yaml)).map(
+        ([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const,
+      )
+      expect(inputs.length).toBeGreaterThan(4)
+      const told: unknown = await readInputs(
+        Object.fromEntries(inputs),
+        { ...event, ref: 'refs/tags/v1.2.3' },
+        (path) => !/Dockerfile[^/]*\/\.$/.test(path),
+      ).then(
+        ({ variants }) => variants.length > 0,
+        (error: unknown) => (error instanceof InputError ? error.issues : error),
+      )
+      expect(told).toBe(true)
+    },
+  )
 
   test('holds five workflows', () => {
     expect(after).toHaveLength(5)
   })
 
   test('says “same” only of inputs that there are', () => {
-    const same = [...moving.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| same\b/gm)].flatMap((match) => [...(match[1] ?? '').matchAll(/`([\w-]+)`/g)].map((name) => name[1] ?? ''))
+    const same = [...moving.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| same\b/gm)].flatMap((match) =>
+      [...(match[1] ?? '').matchAll(/`([\w-]+)`/g)].map((name) => name[1] ?? ''),
+    )
     const outputs = Object.keys(asRecord(asRecord(load(readFileSync(join(root, 'action.yml'), 'utf8')))['outputs']))
     expect(same.length).toBeGreaterThan(30)
     expect(same.filter((name) => !mainInputs.some((input) => input === name) && !outputs.includes(name))).toEqual([])
@@ -54,25 +75,51 @@ describe('docs/kubernetes.md', () => {
 
   test('asks for just the rights with which the tests have built, and have found what was left', () => {
     const role = asRecord(load(blocks.find((block) => block.includes('kind: Role')) ?? ''))
-    const asked = asList(role['rules']).map(asRecord).flatMap((rule) => asList(rule['resources']).flatMap((resource) => asList(rule['verbs']).map((verb) => `${asText(verb)} ${asText(resource)}`)))
+    const asked = asList(role['rules'])
+      .map(asRecord)
+      .flatMap((rule) =>
+        asList(rule['resources']).flatMap((resource) =>
+          asList(rule['verbs']).map((verb) => `${asText(verb)} ${asText(resource)}`),
+        ),
+      )
     const cluster = readFileSync(join(root, '__tests__/farm/tools/kubernetes/main.go'), 'utf8')
-    const granted = [...(/^var builder = .*$/m.exec(cluster)?.[0] ?? '').matchAll(/"([^"]+)"/g)].map(([, right = '']) => right)
+    const granted = [...(/^var builder = .*$/m.exec(cluster)?.[0] ?? '').matchAll(/"([^"]+)"/g)].map(
+      ([, right = '']) => right,
+    )
     expect(cluster).toMatch(/"reaper": +append\(\[\]string\{"list deployments"\}, builder\.\.\.\)/)
     expect(granted.length).toBeGreaterThan(5)
     expect(asked.sort()).toEqual([...granted, 'list deployments'].sort())
   })
 
-  test.each(blocks.filter((block) => /^ +nodes:|uses:/m.test(block)).map((block, index) => [index + 1, block] as const))('example %i is understood', async (_, block) => {
+  test.each(
+    blocks.filter((block) => /^ +nodes:|uses:/m.test(block)).map((block, index) => [index + 1, block] as const),
+  )('example %i is understood', async (_, block) => {
     const given = block.includes('uses:') ? inputsOf(block) : { ...asRecord(load(block)), image: 'ghcr.io/acme/app' }
-    const inputs = Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const)
-    const more = block.includes('ssh://') ? { 'INPUT_SSH-PRIVATE-KEY': evaluate('ssh-private-key', ''), 'INPUT_SSH-KNOWN-HOSTS': evaluate('ssh-known-hosts', '') } : {}
-    const told: unknown = await readInputs({ ...Object.fromEntries(inputs), ...more }, event, (path) => !path.endsWith('Dockerfile/.')).then(({ nodes }) => nodes.length, (error: unknown) => (error instanceof InputError ? error.mistakes : error))
+    const inputs = Object.entries(given).map(
+      ([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const,
+    )
+    const more = block.includes('ssh://')
+      ? {
+          'INPUT_SSH-PRIVATE-KEY': evaluate('ssh-private-key', ''),
+          'INPUT_SSH-KNOWN-HOSTS': evaluate('ssh-known-hosts', ''),
+        }
+      : {}
+    const told: unknown = await readInputs(
+      { ...Object.fromEntries(inputs), ...more },
+      event,
+      (path) => !path.endsWith('Dockerfile/.'),
+    ).then(
+      ({ nodes }) => nodes.length,
+      (error: unknown) => (error instanceof InputError ? error.issues : error),
+    )
     expect(told).toBeGreaterThan(1)
   })
 })
 
 describe('links within the docs', () => {
-  const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))].filter((name) => name.endsWith('.md'))
+  const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))].filter((name) =>
+    name.endsWith('.md'),
+  )
 
   test.each(pages)('of %s lead somewhere', (page) => {
     const text = readFileSync(join(root, page), 'utf8')
@@ -80,7 +127,10 @@ describe('links within the docs', () => {
     const broken = links.filter((link) => {
       const [path = '', anchor] = link.split('#')
       const file = path === '' ? page : join(dirname(page), path)
-      return !existsSync(join(root, file)) || (anchor !== undefined && !anchorsOf(readFileSync(join(root, file), 'utf8')).includes(anchor))
+      return (
+        !existsSync(join(root, file)) ||
+        (anchor !== undefined && !anchorsOf(readFileSync(join(root, file), 'utf8')).includes(anchor))
+      )
     })
     expect(broken).toEqual([])
   })
@@ -88,5 +138,10 @@ describe('links within the docs', () => {
 
 /** As GitHub makes them of headings. */
 function anchorsOf(text: string): readonly string[] {
-  return [...text.matchAll(/^#+ (.+)$/gm)].map((match) => (match[1] ?? '').toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-'))
+  return [...text.matchAll(/^#+ (.+)$/gm)].map((match) =>
+    (match[1] ?? '')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
 }

@@ -1,4 +1,4 @@
-import { didYouMean, type Wrong } from '../plan/mistake.ts'
+import { didYouMean, type Reject } from '../lib/issues.ts'
 import type { Endpoint } from './node-spec.ts'
 
 type SshEndpoint = Extract<Endpoint, { kind: 'ssh' }>
@@ -12,7 +12,7 @@ const pathPattern = /^\/[A-Za-z0-9._@+/-]+$/
 const forms = 'write `local`, `ssh://user@host` or `unix:///path/to/buildkitd.sock`'
 
 /** Reads where a node is; `wrong` hears why a text is no endpoint. */
-export function parseEndpoint(text: string, wrong: Wrong = () => undefined): Endpoint | undefined {
+export function parseEndpoint(text: string, wrong: Reject = () => undefined): Endpoint | undefined {
   const problem = hostile(text)
   if (problem !== undefined) {
     wrong(problem)
@@ -58,7 +58,9 @@ export function formatEndpoint(endpoint: Endpoint): string {
 
 /** Whether a buildkitd runs there already, so that nothing of it can be configured from here. */
 export function isBuildkitd(endpoint: Endpoint): boolean {
-  return endpoint.kind === 'unix' || endpoint.kind === 'tcp' || (endpoint.kind === 'ssh' && endpoint.socket !== undefined)
+  return (
+    endpoint.kind === 'unix' || endpoint.kind === 'tcp' || (endpoint.kind === 'ssh' && endpoint.socket !== undefined)
+  )
 }
 
 /** Without what may be a password: everything between a user's colon and the last `@`. */
@@ -68,25 +70,27 @@ export function hidePassword(text: string): string {
 
 function hostile(text: string): string | undefined {
   if (text === '') return `is empty: ${forms}`
-  if (hidePassword(text) !== text) return 'holds a password, which this action never uses: write `ssh://user@host` and give a key in `ssh-private-key`'
+  if (hidePassword(text) !== text)
+    return 'holds a password, which this action never uses: write `ssh://user@host` and give a key in `ssh-private-key`'
   if (/[\s\p{C}]/u.test(text)) return `holds a space or a control character: ${forms}`
   if (text.includes('%')) return 'holds `%`, which ssh would expand: write the host and the user as they are'
   return undefined
 }
 
-function parseBare(text: string, wrong: Wrong): Endpoint | undefined {
+function parseBare(text: string, wrong: Reject): Endpoint | undefined {
   if (text.includes('@')) {
     if (!/:?\//.test(text)) return parseSsh(text, wrong)
     wrong(`has a path but no scheme: write \`ssh://${text.replace(/:?\//, '/')}\``)
     return undefined
   }
   if (text.startsWith('/')) wrong(`is a path: write \`unix://${text}\``)
-  else if (!text.startsWith('-') && (/[.:]/.test(text) || text === 'localhost')) wrong(`has no scheme: write \`ssh://${text}\``)
+  else if (!text.startsWith('-') && (/[.:]/.test(text) || text === 'localhost'))
+    wrong(`has no scheme: write \`ssh://${text}\``)
   else wrong(`is not an endpoint: ${forms}${didYouMean(text, ['local'])}`)
   return undefined
 }
 
-function parseSsh(rest: string, wrong: Wrong): SshEndpoint | undefined {
+function parseSsh(rest: string, wrong: Reject): SshEndpoint | undefined {
   const slash = rest.indexOf('/')
   const authority = slash < 0 ? rest : rest.slice(0, slash)
   const path = slash < 0 ? '' : rest.slice(slash)
@@ -100,18 +104,28 @@ function parseSsh(rest: string, wrong: Wrong): SshEndpoint | undefined {
   if (!address) return undefined
   const socket = path === '/' ? '' : path
   if (!socketFits(socket, wrong)) return undefined
-  return { kind: 'ssh', ...(user !== undefined && { user }), host: address.host, port: address.port ?? 22, ...(socket !== '' && { socket }) }
+  return {
+    kind: 'ssh',
+    ...(user !== undefined && { user }),
+    host: address.host,
+    port: address.port ?? 22,
+    ...(socket !== '' && { socket }),
+  }
 }
 
-function socketFits(socket: string, wrong: Wrong): boolean {
+function socketFits(socket: string, wrong: Reject): boolean {
   if (socket === '') return true
-  if (socket.endsWith("docker.sock")) wrong('ends in the socket of a Docker Engine, which is found without it: leave the path out')
-  else if (!pathPattern.test(socket) || /(^|\/)\.\.(\/|$)/.test(socket)) wrong('ends in no usable path: write the absolute path of the socket, as in `ssh://ci@host/run/buildkit/buildkitd.sock`')
+  if (socket.endsWith('docker.sock'))
+    wrong('ends in the socket of a Docker Engine, which is found without it: leave the path out')
+  else if (!pathPattern.test(socket) || /(^|\/)\.\.(\/|$)/.test(socket))
+    wrong(
+      'ends in no usable path: write the absolute path of the socket, as in `ssh://ci@host/run/buildkit/buildkitd.sock`',
+    )
   else return true
   return false
 }
 
-function parseTcp(rest: string, wrong: Wrong): Endpoint | undefined {
+function parseTcp(rest: string, wrong: Reject): Endpoint | undefined {
   const address = parseAddress(rest.replace(/\/$/, ''), wrong)
   if (!address) return undefined
   if (address.port === undefined) {
@@ -121,19 +135,23 @@ function parseTcp(rest: string, wrong: Wrong): Endpoint | undefined {
   return { kind: 'tcp', host: address.host, port: address.port }
 }
 
-function parseUnix(path: string, wrong: Wrong): Endpoint | undefined {
+function parseUnix(path: string, wrong: Reject): Endpoint | undefined {
   if (!pathPattern.test(path) || path.endsWith('/')) {
-    wrong('names no usable socket: write its absolute path after `unix://`, as in `unix:///run/buildkit/buildkitd.sock`')
+    wrong(
+      'names no usable socket: write its absolute path after `unix://`, as in `unix:///run/buildkit/buildkitd.sock`',
+    )
     return undefined
   }
   // Nobody's buildkitd listens there.
-  return path.endsWith("docker.sock") ? { kind: 'engine', path } : { kind: 'unix', path }
+  return path.endsWith('docker.sock') ? { kind: 'engine', path } : { kind: 'unix', path }
 }
 
-function parseKubernetes(path: string, wrong: Wrong): Endpoint | undefined {
+function parseKubernetes(path: string, wrong: Reject): Endpoint | undefined {
   if (path === '' || path === '/') return { kind: 'kubernetes' }
   if (pathPattern.test(path) && !path.endsWith('/')) return { kind: 'kubernetes', kubeconfig: path }
-  wrong('names more than a cluster: write `kubernetes://` for that of the job’s kubeconfig, or the absolute path of another after it, as in `kubernetes:///path/to/kubeconfig`; the namespace is a driver option')
+  wrong(
+    'names more than a cluster: write `kubernetes://` for that of the job’s kubeconfig, or the absolute path of another after it, as in `kubernetes:///path/to/kubeconfig`; the namespace is a driver option',
+  )
   return undefined
 }
 
@@ -143,10 +161,13 @@ interface Address {
   readonly port?: number
 }
 
-function parseAddress(text: string, wrong: Wrong): Address | undefined {
+function parseAddress(text: string, wrong: Reject): Address | undefined {
   const [, six, hostText, portText] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text) ?? []
   const host = (six ?? hostText ?? '').toLowerCase()
-  const valid = six === undefined ? hostPattern.test(host) && host.length <= 253 : /^[0-9a-f:.]+$/.test(host) && URL.canParse(`http://[${host}]/`)
+  const valid =
+    six === undefined
+      ? hostPattern.test(host) && host.length <= 253
+      : /^[0-9a-f:.]+$/.test(host) && URL.canParse(`http://[${host}]/`)
   if (!valid) {
     wrong(addressProblem(text))
     return undefined
@@ -154,13 +175,17 @@ function parseAddress(text: string, wrong: Wrong): Address | undefined {
   if (portText === undefined) return { host }
   const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0
   if (port > 0 && port < 65536) return { host, port }
-  wrong(portText.includes(':') ? addressProblem(text) : 'has no valid port: write a number from 1 to 65535 after `host:`')
+  wrong(
+    portText.includes(':') ? addressProblem(text) : 'has no valid port: write a number from 1 to 65535 after `host:`',
+  )
   return undefined
 }
 
 function addressProblem(text: string): string {
-  if (text.startsWith('-')) return 'has a host that begins with `-`, which ssh would take for an option: write `ssh://user@host`'
-  if (!text.startsWith('[') && text.split(':').length > 2) return 'has an IPv6 address without brackets: write `ssh://user@[fd00::1]:22`'
+  if (text.startsWith('-'))
+    return 'has a host that begins with `-`, which ssh would take for an option: write `ssh://user@host`'
+  if (!text.startsWith('[') && text.split(':').length > 2)
+    return 'has an IPv6 address without brackets: write `ssh://user@[fd00::1]:22`'
   if (text.includes('@')) return 'has more than one `@`: write `ssh://user@host`'
   return 'has no valid host: write `ssh://user@host` or `ssh://user@host:port`'
 }

@@ -1,14 +1,19 @@
-import type { Platform } from '../plan/platform.ts'
-import type { EngineInfo } from './engine.ts'
-import type { Facts } from './facts.ts'
+import type { Platform } from '../lib/platform.ts'
+import type { EngineInfo } from './engine/client.ts'
+import type { Facts } from './machine-info.ts'
 import type { NodeSpec } from './node-spec.ts'
 
 /** A node that answered: reachable, authenticated, allowed to build. */
 export interface Node {
   readonly spec: NodeSpec
-  /** What buildx does there: run a BuildKit container of our own on an engine, use the buildkitd it finds, or run a pod of our own in a cluster. */
+  /**
+   * What buildx does there: run a BuildKit container of our own on an engine, use the buildkitd it finds, or run a pod
+   * of our own in a cluster.
+   */
   readonly driver: 'docker-container' | 'remote' | 'kubernetes'
-  /** A Unix socket on this machine that leads to the engine or the buildkitd; empty where buildx makes the connection. */
+  /**
+   * A Unix socket on this machine that leads to the engine or the buildkitd; empty where buildx makes the connection.
+   */
   readonly socket: string
   /** Instead of a socket: a buildkitd or a cluster that buildx reaches itself, with the options it needs. */
   readonly remote?: { readonly endpoint: string; readonly driverOpts: Readonly<Record<string, string>> }

@@ -1,4 +1,4 @@
-import type { Failure } from '../report/failure.ts'
+import type { UserError } from '../lib/errors.ts'
 import type { NodeSpec } from './node-spec.ts'
 import type { Node } from './node.ts'
 import { openLocal, type Outcome } from './open.ts'
@@ -7,13 +7,13 @@ import { openLocal, type Outcome } from './open.ts'
 export interface Pool {
   /** The nodes of the list that have not been lost. */
   usable(): readonly Node[]
-  lose(node: Node, failure: Failure): void
+  lose(node: Node, failure: UserError): void
   /** The local engine, for what no node of the list can build; or why there is none. Opened when first asked for. */
   local(): Promise<Node | string>
 }
 
 export function poolNodes(outcomes: readonly Outcome[], spare: NodeSpec): Pool {
-  const lost = new Map<Node, Failure>()
+  const lost = new Map<Node, UserError>()
   const listed = outcomes.find(({ spec }) => spec.endpoint.kind === 'local')
   let opening: Promise<Node | string> | undefined
   return {

@@ -1,8 +1,8 @@
-import { sleep } from '../sys/time.ts'
+import { sleep } from '../lib/time.ts'
 import type { Node } from './node.ts'
 
 /** Milliseconds between two pings, for each, and of silence after which the node counts as lost. */
-export interface Pace {
+interface Pace {
   readonly interval: number
   readonly deadline: number
   readonly patience: number
@@ -16,14 +16,14 @@ const daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }
 export const silence = 'nothing has answered behind the connection'
 
 /** Somebody who can be asked whether he is still there. */
-export interface Asked {
+interface Asked {
   /** Rejects unless he answers within `deadline` milliseconds. */
   readonly ping: (deadline: number) => Promise<unknown>
   /** When he last gave a sign of life by himself (`performance.now()`): then he need not be asked. */
   readonly heard?: () => number
 }
 
-export interface WatchRequest {
+interface WatchRequest {
   readonly node: Pick<Node, 'lost' | 'ping'>
   /** The buildkitd that an engine runs: it may hang while its engine answers. */
   readonly daemon?: Asked
@@ -33,9 +33,15 @@ export interface WatchRequest {
 
 /**
  * Settles when the node can no longer be counted on, with the reason in words: its connection has ended, or what should
- * answer behind it has been silent for too long, as a frozen daemon is. Never settles where neither happens before `stop`.
+ * answer behind it has been silent for too long, as a frozen daemon is. Never settles where neither happens before
+ * `stop`.
  */
-export function watchNode({ node: { lost, ping }, daemon, stop, paces = { engine: enginePace, daemon: daemonPace } }: WatchRequest): Promise<string> {
+export function watchNode({
+  node: { lost, ping },
+  daemon,
+  stop,
+  paces = { engine: enginePace, daemon: daemonPace },
+}: WatchRequest): Promise<string> {
   return new Promise((resolve) => {
     const over = new AbortController()
     const ended = AbortSignal.any([stop, over.signal])
@@ -44,8 +50,15 @@ export function watchNode({ node: { lost, ping }, daemon, stop, paces = { engine
       resolve(why)
     }
     void lost?.then(lose)
-    if (ping) void awaitSilence({ ping }, paces.engine, ended).then((silent) => silent > 0 && lose(`${silence} for ${seconds(silent)}`))
-    if (daemon) void awaitSilence(daemon, paces.daemon, ended).then((silent) => silent > 0 && lose(`${silence} but the engine: its buildkitd has been silent for ${seconds(silent)}`))
+    if (ping)
+      void awaitSilence({ ping }, paces.engine, ended).then(
+        (silent) => silent > 0 && lose(`${silence} for ${seconds(silent)}`),
+      )
+    if (daemon)
+      void awaitSilence(daemon, paces.daemon, ended).then(
+        (silent) =>
+          silent > 0 && lose(`${silence} but the engine: its buildkitd has been silent for ${seconds(silent)}`),
+      )
   })
 }
 
@@ -57,7 +70,11 @@ function seconds(ms: number): string {
  * The milliseconds of a silence that lasts too long; 0 where none comes before `ended`. What this machine itself slept
  * through does not count: a runner that was stopped for a while finds all its timers over at once.
  */
-async function awaitSilence({ ping, heard }: Asked, { interval, deadline, patience }: Pace, ended: AbortSignal): Promise<number> {
+async function awaitSilence(
+  { ping, heard }: Asked,
+  { interval, deadline, patience }: Pace,
+  ended: AbortSignal,
+): Promise<number> {
   let silent = 0
   const sinceHeard = () => performance.now() - (heard?.() ?? -Infinity)
   while (!ended.aborted) {

@@ -1,12 +1,13 @@
 import type { RegistryClient } from '../registry/client.ts'
 import type { RegistryWorld } from '../registry/clients.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
-import type { PackageApi } from './api.ts'
-import { choosePackagesApi, type PackagesChoice } from './choose.ts'
-import { openForgejoPackages } from './forgejo.ts'
-import { openGithubPackages, type GithubRequest, type OwnerKind } from './github.ts'
-import { openOciPackages } from './oci.ts'
-import { openPlace, type Clock, type Place } from './place.ts'
+import type { PackageApi } from './backend.ts'
+import { choosePackagesApi, type PackagesChoice } from './select.ts'
+import { openForgejoPackages } from './forgejo/backend.ts'
+import { openGithubPackages, type OwnerKind } from './github/backend.ts'
+import { openOciPackages } from './oci/backend.ts'
+import { openPlace, type Clock, type Place } from './repository.ts'
+import type { GithubRequest } from '../forge/github-errors.ts'
 
 /** What the job knows of the places where packages live. */
 export interface PackagesWorld {
@@ -20,7 +21,7 @@ export interface PackagesWorld {
   readonly clock: Clock
 }
 
-export interface Opening {
+interface Opening {
   readonly repository: Repository
   readonly client: RegistryClient
   readonly until: number
@@ -35,10 +36,20 @@ export interface Opening {
 export async function openPackages(world: PackagesWorld, opening: Opening): Promise<Place> {
   const { repository, client, until } = opening
   const api = await openApi(world, opening)
-  return openPlace({ api, registry: client, repository: repository.path, name: formatRepository(repository), clock: world.clock, until })
+  return openPlace({
+    api,
+    registry: client,
+    repository: repository.path,
+    name: formatRepository(repository),
+    clock: world.clock,
+    until,
+  })
 }
 
-async function openApi(world: PackagesWorld, { repository, client, until, mark, since, signal }: Opening): Promise<PackageApi> {
+async function openApi(
+  world: PackagesWorld,
+  { repository, client, until, mark, since, signal }: Opening,
+): Promise<PackageApi> {
   const { registry, path } = repository
   const slash = path.indexOf('/')
   const at = { owner: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) }
@@ -48,10 +59,30 @@ async function openApi(world: PackagesWorld, { repository, client, until, mark, 
   const owner = choosePackagesApi(world.choice, registry, world.forge)
   switch (owner.kind) {
     case 'github':
-      return openGithubPackages({ ...at, request: world.openGithub(owner.apiUrl, until), registry: client, mark, clock, ...(ownerKind && { ownerKind }) })
+      return openGithubPackages({
+        ...at,
+        request: world.openGithub(owner.apiUrl, until),
+        registry: client,
+        mark,
+        clock,
+        ...(ownerKind && { ownerKind }),
+      })
     case 'forgejo':
-      return openForgejoPackages({ ...at, serverUrl: owner.serverUrl, token: credentials?.password ?? token, client, fetch, log, signal, since })
+      return openForgejoPackages({
+        ...at,
+        serverUrl: owner.serverUrl,
+        token: credentials?.password ?? token,
+        client,
+        fetch,
+        log,
+        signal,
+        since,
+      })
     case 'oci':
-      return openOciPackages({ client, repository: path, ...(credentials && { harbor: { credentials, fetch, signal } }) })
+      return openOciPackages({
+        client,
+        repository: path,
+        ...(credentials && { harbor: { credentials, fetch, signal } }),
+      })
   }
 }

@@ -1,22 +1,58 @@
-import { splitList } from './lists.ts'
-import { didYouMean, shorten, type Report } from './mistake.ts'
+import type { Node } from '../nodes/node.ts'
+import type { FallbackWord } from '../inputs/fallback.ts'
+import type { Platform } from '../lib/platform.ts'
 
-/** What to do, in the order given, with what a node that cannot be used should have built. */
-export type FallbackWord = 'node' | 'local' | 'emulate' | 'skip' | 'fail'
+interface PlaceRequest {
+  readonly platform: Platform
+  readonly words: readonly FallbackWord[]
+  /** Nodes of the list that can be used, the lost one not among them, the best first. */
+  readonly usable: readonly Node[]
+  /** The local engine, or why there is none. */
+  readonly local: Node | string
+}
 
-const words: readonly FallbackWord[] = ['node', 'local', 'emulate', 'skip', 'fail']
-const input = 'fallback'
+/** Where to build instead, by which word; or why nowhere. */
+export type Place =
+  | { readonly kind: 'node'; readonly word: FallbackWord; readonly node: Node; readonly tried: readonly string[] }
+  | { readonly kind: 'skip'; readonly tried: readonly string[] }
+  | { readonly kind: 'none'; readonly tried: readonly string[] }
 
-/** Reads `fallback`; without it, `node, local`. What stands behind `skip` or `fail` would never be tried, so it is a mistake. */
-export function readFallback(text: string, report: Report): readonly FallbackWord[] {
-  const found: FallbackWord[] = []
-  for (const entry of splitList(text)) {
-    const word = words.find((candidate) => candidate === entry)
-    const last = found.find((before) => before === 'skip' || before === 'fail')
-    if (word === undefined) report({ input, given: shorten(entry), expected: `is not one of ${words.map((known) => `\`${known}\``).join(', ')}${didYouMean(entry, words)}` })
-    else if (found.includes(word)) report({ input, given: word, expected: 'is listed twice: list each word once, in the order in which to try' })
-    else if (last !== undefined) report({ input, given: word, expected: `stands behind \`${last}\`, which ends the list: put it before, or leave it out` })
-    else found.push(word)
+/**
+ * PURE: goes through the words of `fallback` for one platform. Emulation comes from the word `emulate` alone, or the
+ * user's own line for a node.
+ */
+export function choosePlace(request: PlaceRequest): Place {
+  const tried: string[] = []
+  for (const word of request.words) {
+    if (word === 'skip') return { kind: 'skip', tried }
+    if (word === 'fail') return { kind: 'none', tried }
+    const found = finders[word](request)
+    if (typeof found !== 'string') return { kind: 'node', word, node: found, tried }
+    tried.push(`${word}: ${found}`)
   }
-  return found.length > 0 ? found : ['node', 'local']
+  return { kind: 'none', tried }
+}
+
+type Find = (request: PlaceRequest) => Node | string
+
+const finders: Readonly<Record<'node' | 'local' | 'emulate', Find>> = {
+  node: ({ platform, usable }) =>
+    usable.find(({ platforms }) => platforms.includes(platform)) ?? `no other node that can be used builds ${platform}`,
+  local: ({ platform, local }) => {
+    if (typeof local === 'string') return local
+    return local.native.includes(platform)
+      ? local
+      : `the local engine builds ${local.native[0] ?? 'another platform'} natively, not ${platform}`
+  },
+  emulate: ({ platform, usable, local }) => {
+    // BuildKit's own image brings emulators of the usual platforms; a machine that has registered one surely can.
+    const engines = [...usable, ...(typeof local === 'string' || usable.includes(local) ? [] : [local])].filter(
+      ({ driver }) => driver === 'docker-container',
+    )
+    return (
+      engines.find(({ facts }) => facts?.emulated.includes(platform)) ??
+      engines[0] ??
+      'no engine that can be used is left'
+    )
+  },
 }

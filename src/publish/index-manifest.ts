@@ -1,8 +1,8 @@
-import { asRecord, asText, isRecord, tryParseJson } from '../plan/json.ts'
-import { parsePlatform, type Platform } from '../plan/platform.ts'
+import { asRecord, asText, isRecord, tryParseJson } from '../lib/json.ts'
+import { parsePlatform, type Platform } from '../lib/platform.ts'
 import { digestOf } from '../registry/digest.ts'
 import { dockerList, dockerManifest, isIndexType, isManifestType, ociIndex } from '../registry/media-type.ts'
-import { describe, isAttestation, readDescriptor, type Descriptor } from './descriptor.ts'
+import { describe, isAttestation, readDescriptor, type Descriptor } from '../registry/descriptor.ts'
 
 /** What was pushed for one platform: an image manifest, or an index of one image and its attestations. */
 export interface Part {
@@ -44,10 +44,17 @@ export const whyOther = 'the last stage may begin with `FROM --platform=…`, or
 
 /**
  * Joins what was built for each platform into one index: flat, in the order asked for, each image followed by its
- * attestations. The same parts make the same bytes. Throws an `IndexError` unless it holds exactly the platforms of `order`.
+ * attestations. The same parts make the same bytes. Throws an `IndexError` unless it holds exactly the platforms of
+ * `order`.
  */
-export function joinIndex(parts: readonly Part[], annotations: Readonly<Record<string, string>>, order: readonly Platform[] = parts.map(({ platform }) => platform)): JoinedIndex {
-  const children = inOrder(parts, order).flatMap((part) => childrenOf(part).map((child) => annotate(child, part.annotations ?? {})))
+export function joinIndex(
+  parts: readonly Part[],
+  annotations: Readonly<Record<string, string>>,
+  order: readonly Platform[] = parts.map(({ platform }) => platform),
+): JoinedIndex {
+  const children = inOrder(parts, order).flatMap((part) =>
+    childrenOf(part).map((child) => annotate(child, part.annotations ?? {})),
+  )
   checkDistinct(children)
   const mediaType = indexType(parts, children, annotations)
   const index = {
@@ -63,7 +70,9 @@ export function joinIndex(parts: readonly Part[], annotations: Readonly<Record<s
 /** Compared as containerd does, so that `linux/arm64/v8` is `linux/arm64` and `linux/arm` is `linux/arm/v7`. */
 export function platformOf(platform: unknown): Platform | undefined {
   const { os, architecture, variant } = asRecord(platform)
-  return parsePlatform([asText(os), asText(architecture), ...(asText(variant) === '' ? [] : [asText(variant)])].join('/'))
+  return parsePlatform(
+    [asText(os), asText(architecture), ...(asText(variant) === '' ? [] : [asText(variant)])].join('/'),
+  )
 }
 
 function inOrder(parts: readonly Part[], order: readonly Platform[]): readonly Part[] {
@@ -85,12 +94,27 @@ function childrenOf(part: Part): readonly Child[] {
   const actual = digestOf(bytes, digest)
   if (actual !== digest) throw new IndexError(`the content of ${digest} has the digest ${actual}`, platform)
   const document = tryParseJson(new TextDecoder().decode(bytes))
-  if (!isRecord(document) || document['schemaVersion'] !== 2) throw new IndexError(`${digest} is no image manifest or index`, platform)
+  if (!isRecord(document) || document['schemaVersion'] !== 2)
+    throw new IndexError(`${digest} is no image manifest or index`, platform)
   if (document['mediaType'] !== undefined && document['mediaType'] !== mediaType) {
-    throw new IndexError(`${digest} was delivered as ${mediaType} and calls itself ${asText(document['mediaType'])}`, platform)
+    throw new IndexError(
+      `${digest} was delivered as ${mediaType} and calls itself ${asText(document['mediaType'])}`,
+      platform,
+    )
   }
-  if (isManifestType(mediaType)) return [{ kind: 'image', platform, descriptor: describe({ mediaType, digest, size: bytes.length, platform: toRecord(platform) }) }]
-  if (!isIndexType(mediaType)) throw new IndexError(`${digest} has the media type ${mediaType}, and an image manifest or index was expected`, platform)
+  if (isManifestType(mediaType))
+    return [
+      {
+        kind: 'image',
+        platform,
+        descriptor: describe({ mediaType, digest, size: bytes.length, platform: toRecord(platform) }),
+      },
+    ]
+  if (!isIndexType(mediaType))
+    throw new IndexError(
+      `${digest} has the media type ${mediaType}, and an image manifest or index was expected`,
+      platform,
+    )
   return childrenOfIndex(part, document['manifests'])
 }
 
@@ -98,14 +122,20 @@ function childrenOfIndex({ platform, digest }: Part, manifests: unknown): readon
   const descriptors = (Array.isArray(manifests) ? manifests : []).map((entry: unknown) => {
     const descriptor = readDescriptor(entry)
     if (!descriptor) throw new IndexError(`${digest} holds an entry that cannot be read`, platform)
-    if (!isManifestType(descriptor.mediaType)) throw new IndexError(`${digest} holds a ${descriptor.mediaType}, and only image manifests can be joined`, platform)
+    if (!isManifestType(descriptor.mediaType))
+      throw new IndexError(
+        `${digest} holds a ${descriptor.mediaType}, and only image manifests can be joined`,
+        platform,
+      )
     return descriptor
   })
   const images = descriptors.filter((descriptor) => !isAttestation(descriptor))
   const [image] = images
-  if (!image || images.length > 1) throw new IndexError(`${digest} holds ${images.length} images, and one was expected`, platform)
+  if (!image || images.length > 1)
+    throw new IndexError(`${digest} holds ${images.length} images, and one was expected`, platform)
   const held = image.platform === undefined ? platform : platformOf(image.platform)
-  if (held !== platform) throw new IndexError(`${digest} holds an image for ${showPlatform(image.platform)}: ${whyOther}`, platform)
+  if (held !== platform)
+    throw new IndexError(`${digest} holds an image for ${showPlatform(image.platform)}: ${whyOther}`, platform)
   const attestations = descriptors.filter(isAttestation)
   const stray = attestations.find(({ annotations }) => annotations?.['vnd.docker.reference.digest'] !== image.digest)
   if (stray) throw new IndexError(`the attestation ${stray.digest} is not about the image ${image.digest}`, platform)
@@ -117,7 +147,13 @@ function childrenOfIndex({ platform, digest }: Part, manifests: unknown): readon
 
 function annotate(child: Child, annotations: Readonly<Record<string, string>>): Child {
   if (child.kind === 'attestation' || Object.keys(annotations).length === 0) return child
-  return { ...child, descriptor: describe({ ...child.descriptor, annotations: inKeyOrder({ ...child.descriptor.annotations, ...annotations }) }) }
+  return {
+    ...child,
+    descriptor: describe({
+      ...child.descriptor,
+      annotations: inKeyOrder({ ...child.descriptor.annotations, ...annotations }),
+    }),
+  }
 }
 
 function inKeyOrder(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -136,11 +172,19 @@ function checkDistinct(children: readonly Child[]): void {
 
 /**
  * An OCI index may refer to Docker's image manifests, and only it may bear annotations. So the joined index is OCI's;
- * Docker's manifest list only where all parts are Docker's own and nothing is annotated, for clients that know no other.
+ * Docker's manifest list only where all parts are Docker's own and nothing is annotated, for clients that know no
+ * other.
  */
-function indexType(parts: readonly Part[], children: readonly Child[], annotations: Readonly<Record<string, string>>): string {
-  const annotated = Object.keys(annotations).length > 0 || children.some(({ descriptor }) => descriptor.annotations !== undefined)
-  const docker = parts.every(({ mediaType }) => mediaType === dockerList || mediaType === dockerManifest) && children.every(({ descriptor }) => descriptor.mediaType === dockerManifest)
+function indexType(
+  parts: readonly Part[],
+  children: readonly Child[],
+  annotations: Readonly<Record<string, string>>,
+): string {
+  const annotated =
+    Object.keys(annotations).length > 0 || children.some(({ descriptor }) => descriptor.annotations !== undefined)
+  const docker =
+    parts.every(({ mediaType }) => mediaType === dockerList || mediaType === dockerManifest) &&
+    children.every(({ descriptor }) => descriptor.mediaType === dockerManifest)
   return docker && !annotated ? dockerList : ociIndex
 }
 
@@ -151,5 +195,8 @@ function toRecord(platform: Platform): Record<string, unknown> {
 
 function showPlatform(platform: unknown): string {
   const { os, architecture, variant } = asRecord(platform)
-  return platformOf(platform) ?? [asText(os) || '?', asText(architecture) || '?', ...(asText(variant) === '' ? [] : [asText(variant)])].join('/')
+  return (
+    platformOf(platform) ??
+    [asText(os) || '?', asText(architecture) || '?', ...(asText(variant) === '' ? [] : [asText(variant)])].join('/')
+  )
 }

@@ -1,4 +1,4 @@
-import { asRecord, asText, tryParseJson } from '../plan/json.ts'
+import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { parseChallenges } from './challenge.ts'
 import { protocolError, refusalError, type Purpose } from './error.ts'
 import { isLoopback } from './origin.ts'
@@ -19,7 +19,7 @@ export interface Authorizer {
   learn(challenge: string, scope: string, used: string | undefined): Promise<boolean>
 }
 
-export interface AuthorizerOptions {
+interface AuthorizerOptions {
   readonly credentials: Credentials | undefined
   readonly exchange: Exchange
   readonly now: () => number
@@ -51,7 +51,11 @@ export function openAuthorizer({ credentials, exchange, now, plain = false }: Au
     if (known && now() < known.staleAt) return known
     const other = tokens.get(scope)
     if (other && other !== kept) return other
-    const fresh = fetchToken(tokenRequest({ ...realm, plain }, asked.get(scope) ?? scope, credentials, purpose), { exchange, now, purpose })
+    const fresh = fetchToken(tokenRequest({ ...realm, plain }, asked.get(scope) ?? scope, credentials, purpose), {
+      exchange,
+      now,
+      purpose,
+    })
     tokens.set(scope, fresh)
     // A failure is for those who waited for it, and not to be kept.
     fresh.catch(() => tokens.get(scope) === fresh && tokens.delete(scope))
@@ -65,7 +69,8 @@ export function openAuthorizer({ credentials, exchange, now, plain = false }: Au
     },
     learn: async (challenge, scope, used) => {
       const { next, wanted } = readMethod(challenge)
-      if (next.kind === 'none' || (next.kind === 'basic' && (!credentials || used === basicHeader(credentials)))) return false
+      if (next.kind === 'none' || (next.kind === 'basic' && (!credentials || used === basicHeader(credentials))))
+        return false
       method = next
       if (wanted !== undefined) asked.set(scope, mergeScopes(scope, wanted))
       // Another request may have renewed it in the meantime.
@@ -91,9 +96,13 @@ export function secretsOf(credentials: Credentials | undefined): readonly string
 function readMethod(header: string): { readonly next: Method; readonly wanted: string | undefined } {
   const challenges = parseChallenges(header)
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'))
-  if (!bearer) return { next: { kind: challenges.some(({ scheme }) => scheme === 'basic') ? 'basic' : 'none' }, wanted: undefined }
+  if (!bearer)
+    return { next: { kind: challenges.some(({ scheme }) => scheme === 'basic') ? 'basic' : 'none' }, wanted: undefined }
   const { parameters } = bearer
-  return { next: { kind: 'bearer', realm: parameters.get('realm') ?? '', service: parameters.get('service') }, wanted: parameters.get('scope') }
+  return {
+    next: { kind: 'bearer', realm: parameters.get('realm') ?? '', service: parameters.get('service') },
+    wanted: parameters.get('scope'),
+  }
 }
 
 /** One entry a resource, with the actions of both: `repository:acme/app:pull,push`. */
@@ -105,31 +114,69 @@ export function mergeScopes(...scopes: readonly string[]): string {
     const actions = colon < 0 ? [] : entry.slice(colon + 1).split(',')
     resources.set(resource, new Set([...(resources.get(resource) ?? []), ...actions]))
   }
-  return [...resources].map(([resource, actions]) => (actions.size === 0 ? resource : `${resource}:${[...actions].join(',')}`)).join(' ')
+  return [...resources]
+    .map(([resource, actions]) => (actions.size === 0 ? resource : `${resource}:${[...actions].join(',')}`))
+    .join(' ')
 }
 
 /** https://distribution.github.io/distribution/spec/auth/token/, and for identity tokens …/spec/auth/oauth/ */
-function tokenRequest({ realm, service, plain }: Realm & { readonly plain: boolean }, scope: string, credentials: Credentials | undefined, purpose: Purpose): HttpRequest {
+function tokenRequest(
+  { realm, service, plain }: Realm & { readonly plain: boolean },
+  scope: string,
+  credentials: Credentials | undefined,
+  purpose: Purpose,
+): HttpRequest {
   const url = tokenServer(realm, credentials !== undefined, plain, purpose)
   const limit = 1024 * 1024
   const scopes = scope.split(' ').filter((entry) => entry !== '')
   const identityToken = credentials?.identityToken
   if (identityToken !== undefined) {
-    const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: 'multiarch-build', service: service ?? '', scope, refresh_token: identityToken })
+    const form = new URLSearchParams({
+      grant_type: 'refresh_token',
+      client_id: 'multiarch-build',
+      service: service ?? '',
+      scope,
+      refresh_token: identityToken,
+    })
     // A redirect would take the form, and the token in it, along.
-    return { method: 'POST', url: url.href, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form.toString(), redirect: 'error', limit }
+    return {
+      method: 'POST',
+      url: url.href,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: form.toString(),
+      redirect: 'error',
+      limit,
+    }
   }
   if (service !== undefined) url.searchParams.set('service', service)
   scopes.forEach((entry) => url.searchParams.append('scope', entry))
-  return { method: 'GET', url: url.href, limit, ...(credentials && { headers: { authorization: basicHeader(credentials) } }) }
+  return {
+    method: 'GET',
+    url: url.href,
+    limit,
+    ...(credentials && { headers: { authorization: basicHeader(credentials) } }),
+  }
 }
 
-/** The login goes where the registry says, but never in the clear over a network, unless the author lets it go so to the registry itself. */
+/**
+ * The login goes where the registry says, but never in the clear over a network, unless the author lets it go so to the
+ * registry itself.
+ */
 function tokenServer(realm: string, login: boolean, plain: boolean, purpose: Purpose): URL {
   const url = URL.canParse(realm) ? new URL(realm) : undefined
-  if (!url || !/^https?:$/.test(url.protocol)) throw protocolError('the registry names a token server that is no http address', purpose)
-  if (login && url.protocol === 'http:' && !isLoopback(url.host) && !isLoopback(purpose.host) && !(plain && url.host === purpose.host)) {
-    throw protocolError(`the registry asks to send the login to ${url.host} over plain http, which would show it to anybody in between`, purpose)
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw protocolError('the registry names a token server that is no http address', purpose)
+  if (
+    login &&
+    url.protocol === 'http:' &&
+    !isLoopback(url.host) &&
+    !isLoopback(purpose.host) &&
+    !(plain && url.host === purpose.host)
+  ) {
+    throw protocolError(
+      `the registry asks to send the login to ${url.host} over plain http, which would show it to anybody in between`,
+      purpose,
+    )
   }
   return url
 }
@@ -146,7 +193,8 @@ async function fetchToken(request: HttpRequest, { exchange, now, purpose }: Toke
   if (answer.status !== 200) throw refusalError(answer, purpose, now())
   const body = asRecord(tryParseJson(new TextDecoder().decode(answer.bytes)))
   const token = asText(body['token']) || asText(body['access_token'])
-  if (!/^[\x21-\x7e]+$/.test(token)) throw protocolError(`the token server ${new URL(request.url).host} answered without a token`, purpose)
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw protocolError(`the token server ${new URL(request.url).host} answered without a token`, purpose)
   const lifetime = typeof body['expires_in'] === 'number' && body['expires_in'] > 0 ? body['expires_in'] : 60
   // Renewed before its end, since the clocks of others differ and requests take a while.
   return { header: `Bearer ${token}`, staleAt: began + lifetime * 1000 * 0.8 }

@@ -1,4 +1,4 @@
-export interface Challenge {
+interface Challenge {
   /** Lower case: `bearer`, `basic`. */
   readonly scheme: string
   readonly parameters: ReadonlyMap<string, string>
@@ -23,7 +23,8 @@ export function parseChallenges(header: string): readonly Challenge[] {
     }
     position = word.lastIndex
     const [text, name = '', quoted, bare] = found
-    if (quoted === undefined && bare === undefined && text === name) challenges.push({ scheme: name.toLowerCase(), parameters: new Map() })
+    if (quoted === undefined && bare === undefined && text === name)
+      challenges.push({ scheme: name.toLowerCase(), parameters: new Map() })
     else challenges.at(-1)?.parameters.set(name.toLowerCase(), quoted?.replace(/\\(.)/g, '$1') ?? bare ?? '')
   }
   return challenges

@@ -1,4 +1,4 @@
-import { asRecord, asText, tryParseJson } from '../plan/json.ts'
+import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { openAuthorizer, secretsOf, type Credentials } from './auth.ts'
 import { attemptOnce, perform, purposeOf, type Connection } from './connection.ts'
 import { digestOf, isDigest } from './digest.ts'
@@ -20,7 +20,10 @@ export interface Manifest {
   readonly digest: string
 }
 
-/** What we need of https://github.com/opencontainers/distribution-spec/blob/main/spec.md; every call throws a `RegistryError`. */
+/**
+ * What we need of https://github.com/opencontainers/distribution-spec/blob/main/spec.md; every call throws a
+ * `RegistryError`.
+ */
 export interface RegistryClient {
   /** As in references: `ghcr.io`. */
   readonly registry: string
@@ -70,11 +73,17 @@ export function openRegistry(options: RegistryOptions): RegistryClient {
     registry,
     getManifest: (repository, reference) => getManifest(connection, repository, reference),
     headManifest: (repository, reference) => headManifest(connection, repository, reference),
-    putManifest: (repository, reference, bytes, mediaType) => putManifest(connection, { repository, reference, bytes, mediaType }),
+    putManifest: (repository, reference, bytes, mediaType) =>
+      putManifest(connection, { repository, reference, bytes, mediaType }),
     deleteManifest: (repository, reference) => deleteManifest(connection, repository, reference),
     getBlob: (repository, digest) => getBlob(connection, repository, digest),
     headBlob: async (repository, digest) => {
-      const answer = await perform(connection, { method: 'HEAD', path: `${repository}/blobs/${digest}`, purpose: purposeOf(connection, 'read', repository, digest), mayMiss: true })
+      const answer = await perform(connection, {
+        method: 'HEAD',
+        path: `${repository}/blobs/${digest}`,
+        purpose: purposeOf(connection, 'read', repository, digest),
+        mayMiss: true,
+      })
       return answer.status !== 404
     },
     listTags: (repository) => listTags(connection, repository),
@@ -87,24 +96,43 @@ export function openRegistry(options: RegistryOptions): RegistryClient {
 
 async function getManifest(connection: Connection, repository: string, reference: string): Promise<Manifest> {
   const purpose = purposeOf(connection, 'read', repository, reference)
-  const { bytes, headers } = await perform(connection, { method: 'GET', path: manifestPath(repository, reference), headers: { accept: manifestTypes.join(', ') }, purpose })
+  const { bytes, headers } = await perform(connection, {
+    method: 'GET',
+    path: manifestPath(repository, reference),
+    headers: { accept: manifestTypes.join(', ') },
+    purpose,
+  })
   checkDigest(bytes, reference, purpose)
   checkDigest(bytes, headers.get('docker-content-digest'), purpose)
   const type = headers.get('content-type')?.split(';')[0]?.trim() ?? ''
-  const mediaType = manifestTypes.includes(type) ? type : asText(asRecord(tryParseJson(new TextDecoder().decode(bytes)))['mediaType']) || type
+  const mediaType = manifestTypes.includes(type)
+    ? type
+    : asText(asRecord(tryParseJson(new TextDecoder().decode(bytes)))['mediaType']) || type
   return { bytes, mediaType, digest: digestOf(bytes, reference) }
 }
 
-async function headManifest(connection: Connection, repository: string, reference: string): Promise<string | undefined> {
+async function headManifest(
+  connection: Connection,
+  repository: string,
+  reference: string,
+): Promise<string | undefined> {
   const purpose = purposeOf(connection, 'read', repository, reference)
-  const answer = await perform(connection, { method: 'HEAD', path: manifestPath(repository, reference), headers: { accept: manifestTypes.join(', ') }, purpose, mayMiss: true }).catch(ifKnown)
+  const answer = await perform(connection, {
+    method: 'HEAD',
+    path: manifestPath(repository, reference),
+    headers: { accept: manifestTypes.join(', ') },
+    purpose,
+    mayMiss: true,
+  }).catch(ifKnown)
   // Some registries know GET alone.
   if (answer === undefined) return (await getManifest(connection, repository, reference).catch(ifThere))?.digest
   if (answer.status === 404) return undefined
   const digest = answer.headers.get('docker-content-digest')
-  // The header is optional: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
+  // The header is optional:
+  // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
   if (!isDigest(digest)) return (await getManifest(connection, repository, reference)).digest
-  if (isDigest(reference) && sameAlgorithm(digest, reference) && digest !== reference) throw protocolError(`the registry says that it holds ${digest} there`, purpose)
+  if (isDigest(reference) && sameAlgorithm(digest, reference) && digest !== reference)
+    throw protocolError(`the registry says that it holds ${digest} there`, purpose)
   return digest
 }
 
@@ -126,10 +154,19 @@ interface Upload {
   readonly mediaType: string
 }
 
-async function putManifest(connection: Connection, { repository, reference, bytes, mediaType }: Upload): Promise<string> {
+async function putManifest(
+  connection: Connection,
+  { repository, reference, bytes, mediaType }: Upload,
+): Promise<string> {
   const purpose = purposeOf(connection, 'push', repository, reference)
   checkDigest(bytes, reference, purpose)
-  const { headers } = await perform(connection, { method: 'PUT', path: manifestPath(repository, reference), headers: { 'content-type': mediaType }, body: bytes, purpose })
+  const { headers } = await perform(connection, {
+    method: 'PUT',
+    path: manifestPath(repository, reference),
+    headers: { 'content-type': mediaType },
+    body: bytes,
+    purpose,
+  })
   checkDigest(bytes, headers.get('docker-content-digest'), purpose)
   return digestOf(bytes, reference)
 }
@@ -138,7 +175,12 @@ async function deleteManifest(connection: Connection, repository: string, refere
   const purpose = purposeOf(connection, 'delete', repository, reference)
   await retry(async (attempt) => {
     // An attempt whose answer was lost may have deleted it.
-    await attemptOnce(connection, { method: 'DELETE', path: manifestPath(repository, reference), purpose, mayMiss: attempt > 1 })
+    await attemptOnce(connection, {
+      method: 'DELETE',
+      path: manifestPath(repository, reference),
+      purpose,
+      mayMiss: attempt > 1,
+    })
   }, connection.retrying)
 }
 
@@ -156,7 +198,8 @@ function manifestPath(repository: string, reference: string): string {
 function checkDigest(bytes: Uint8Array, expected: string | null, purpose: Purpose): void {
   if (!isDigest(expected)) return
   const actual = digestOf(bytes, expected)
-  if (actual !== expected) throw protocolError(`the content has the digest ${actual}, and ${expected} was expected`, purpose)
+  if (actual !== expected)
+    throw protocolError(`the content has the digest ${actual}, and ${expected} was expected`, purpose)
 }
 
 function sameAlgorithm(a: string, b: string): boolean {

@@ -22,7 +22,17 @@ export function openClients({ credentials, fetch, log, isPlain }: RegistryWorld,
     const { registry } = repository
     const found = await credentials(repository)
     const key = JSON.stringify([registry, found])
-    const client = clients.get(key) ?? openRegistry({ registry, fetch, log, willPush: true, plain: isPlain?.(registry) ?? false, ...(found && { credentials: found }), ...(signal && { signal }) })
+    const client =
+      clients.get(key) ??
+      openRegistry({
+        registry,
+        fetch,
+        log,
+        willPush: true,
+        plain: isPlain?.(registry) ?? false,
+        ...(found && { credentials: found }),
+        ...(signal && { signal }),
+      })
     clients.set(key, client)
     return client
   }

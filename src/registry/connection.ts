@@ -15,7 +15,7 @@ export interface Connection {
   readonly retrying: Retrying
 }
 
-export interface Operation extends Omit<HttpRequest, 'url' | 'limit' | 'redirect'> {
+interface Operation extends Omit<HttpRequest, 'url' | 'limit' | 'redirect'> {
   /** After `/v2/`. */
   readonly path: string
   readonly purpose: Purpose
@@ -23,7 +23,10 @@ export interface Operation extends Omit<HttpRequest, 'url' | 'limit' | 'redirect
   readonly mayMiss?: boolean
 }
 
-/** What registries accept at least: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests */
+/**
+ * What registries accept at least:
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
+ */
 const largestManifest = 4 * 1024 * 1024
 
 /** Sends it until there is an answer to build on. */
@@ -38,16 +41,31 @@ export async function attemptOnce(connection: Connection, operation: Operation):
   const scope = scopeOf(connection, purpose)
   const used = await authorizer.header(scope, purpose)
   let answer = await send(connection, operation, used)
-  if (answer.status === 401 && (await authorizer.learn(challengeOf(answer, await connection.origin(purpose)), scope, used))) {
+  if (
+    answer.status === 401 &&
+    (await authorizer.learn(challengeOf(answer, await connection.origin(purpose)), scope, used))
+  ) {
     answer = await send(connection, operation, await authorizer.header(scope, purpose))
   }
   if ((answer.status >= 200 && answer.status < 300) || (answer.status === 404 && operation.mayMiss)) return answer
   throw refusalError(answer, purpose, connection.retrying.pacing.now())
 }
 
-async function send({ exchange, origin }: Connection, { path, purpose, headers, ...request }: Operation, authorization: string | undefined): Promise<Answer> {
+async function send(
+  { exchange, origin }: Connection,
+  { path, purpose, headers, ...request }: Operation,
+  authorization: string | undefined,
+): Promise<Answer> {
   const url = `${await origin(purpose)}/v2/${path}`
-  return exchange({ ...request, url, headers: { ...headers, ...(authorization !== undefined && { authorization }) }, limit: largestManifest }, purpose)
+  return exchange(
+    {
+      ...request,
+      url,
+      headers: { ...headers, ...(authorization !== undefined && { authorization }) },
+      limit: largestManifest,
+    },
+    purpose,
+  )
 }
 
 /** A server that the registry merely redirects to has no business with the login. */
@@ -55,7 +73,12 @@ function challengeOf({ url, headers }: Answer, origin: string): string {
   return new URL(url).origin === new URL(origin).origin ? (headers.get('www-authenticate') ?? '') : ''
 }
 
-export function purposeOf({ registry, secrets }: Connection, verb: Purpose['verb'], repository?: string, reference?: string): Purpose {
+export function purposeOf(
+  { registry, secrets }: Connection,
+  verb: Purpose['verb'],
+  repository?: string,
+  reference?: string,
+): Purpose {
   if (repository === undefined) return { host: registry, subject: registry, verb, secrets }
   const name = reference === undefined ? '' : `${isDigest(reference) ? '@' : ':'}${reference}`
   return { host: registry, repository, subject: `${registry}/${repository}${name}`, verb, secrets }

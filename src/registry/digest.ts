@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** `sha256:…`, or `sha512:…` where the digest to compare with is one (https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests). */
+/**
+ * `sha256:…`, or `sha512:…` where the digest to compare with is one
+ * (https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests).
+ */
 export function digestOf(bytes: Uint8Array, like = 'sha256:'): string {
   const algorithm = like.startsWith('sha512:') ? 'sha512' : 'sha256'
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`

@@ -1,10 +1,10 @@
-import { shorten } from '../plan/mistake.ts'
-import { asList, asRecord, asText, tryParseJson } from '../plan/json.ts'
+import { shorten } from '../lib/issues.ts'
+import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { parseRetryAfter } from './retry.ts'
 
 export type RegistryErrorKind = 'unauthorized' | 'denied' | 'not-found' | 'too-many' | 'server' | 'network' | 'protocol'
 
-export interface RegistryErrorDetails {
+interface RegistryErrorDetails {
   readonly kind: RegistryErrorKind
   readonly host: string
   readonly repository?: string | undefined
@@ -52,7 +52,7 @@ export interface Purpose {
   readonly secrets: readonly string[]
 }
 
-export interface Refusal {
+interface Refusal {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Uint8Array
@@ -64,15 +64,18 @@ export function refusalError(answer: Refusal, purpose: Purpose, now: number): Re
   const kind = kindOf(answer, code)
   const said = [String(answer.status), code].filter((part) => part !== undefined).join(' ')
   const reason = hide(text, purpose.secrets)
-  return new RegistryError(`${purpose.subject}: ${sentence(kind, purpose)} (${said}${reason === '' ? '' : `: ${reason}`})`, {
-    kind,
-    host: purpose.host,
-    repository: purpose.repository,
-    status: answer.status,
-    code,
-    transient: kind === 'server' || kind === 'too-many',
-    retryAfter: parseRetryAfter(answer.headers.get('retry-after'), now),
-  })
+  return new RegistryError(
+    `${purpose.subject}: ${sentence(kind, purpose)} (${said}${reason === '' ? '' : `: ${reason}`})`,
+    {
+      kind,
+      host: purpose.host,
+      repository: purpose.repository,
+      status: answer.status,
+      code,
+      transient: kind === 'server' || kind === 'too-many',
+      retryAfter: parseRetryAfter(answer.headers.get('retry-after'), now),
+    },
+  )
 }
 
 /** An answer that makes no sense, so that nothing can be built on it. */
@@ -110,17 +113,29 @@ function sentence(kind: RegistryErrorKind, { host, verb, secrets }: Purpose): st
   }
 }
 
-/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes; token servers have words of their own. */
+/**
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes; token servers have words of their
+ * own.
+ */
 function readErrors(bytes: Uint8Array): { readonly code: string | undefined; readonly text: string } {
   const body = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
   const first = asRecord(asList(body['errors'])[0])
   const code = asText(first['code'])
-  const text = asText(first['message']) || asText(body['error_description']) || asText(body['details']) || asText(body['error']) || asText(body['message'])
+  const text =
+    asText(first['message']) ||
+    asText(body['error_description']) ||
+    asText(body['details']) ||
+    asText(body['error']) ||
+    asText(body['message'])
   return { code: /^[A-Z][A-Z_]{1,40}$/.test(code) ? code : undefined, text: text === code ? '' : text }
 }
 
 /** Some servers repeat what they were sent: the login itself, the Authorization header, a JSON Web Token. */
 function hide(text: string, secrets: readonly string[]): string {
-  const hidden = secrets.filter((secret) => secret !== '').reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
-  return shorten(hidden.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi, '$1 ***').replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '***'))
+  const hidden = secrets
+    .filter((secret) => secret !== '')
+    .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
+  return shorten(
+    hidden.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi, '$1 ***').replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '***'),
+  )
 }

@@ -1,4 +1,4 @@
-import { asList, isRecord, tryParseJson } from '../plan/json.ts'
+import { asList, isRecord, tryParseJson } from '../lib/json.ts'
 import { perform, purposeOf, type Connection } from './connection.ts'
 import { protocolError, type Purpose } from './error.ts'
 
@@ -29,6 +29,7 @@ function nextPage(link: string | null, base: string, current: string, purpose: P
   const here = new URL(current, base)
   const next = URL.canParse(target, here.href) ? new URL(target, here) : undefined
   // Behind a proxy that ends TLS, a registry may think that it is spoken to in plain http: the path is what counts.
-  if (next?.host !== here.host || !next.pathname.startsWith('/v2/')) throw protocolError('the list of tags goes on at another server', purpose)
+  if (next?.host !== here.host || !next.pathname.startsWith('/v2/'))
+    throw protocolError('the list of tags goes on at another server', purpose)
   return next.pathname.slice('/v2/'.length) + next.search
 }

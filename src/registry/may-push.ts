@@ -13,5 +13,10 @@ export async function checkPush(connection: Connection, repository: string): Pro
   const upload = location === null || !URL.canParse(location, url) ? undefined : new URL(location, url)
   if (!upload?.pathname.startsWith('/v2/') || upload.host !== new URL(url).host) return
   // An upload that nobody goes on with ends by itself; not every registry lets one end it.
-  await perform(connection, { method: 'DELETE', path: `${upload.pathname.slice('/v2/'.length)}${upload.search}`, purpose, mayMiss: true }).catch(() => undefined)
+  await perform(connection, {
+    method: 'DELETE',
+    path: `${upload.pathname.slice('/v2/'.length)}${upload.search}`,
+    purpose,
+    mayMiss: true,
+  }).catch(() => undefined)
 }

@@ -16,7 +16,8 @@ export function serverOf(registry: string): string {
  *
  * Docker tries https first there. We ask in plain http first, since registries on loopback hardly ever have a
  * certificate, and since a TLS server answers a plain request at once (400, or it hangs up), while a plain server that
- * gets a TLS hello may wait for the rest of the line. The question bears no credentials, and on loopback nobody listens.
+ * gets a TLS hello may wait for the rest of the line. The question bears no credentials, and on loopback nobody
+ * listens.
  */
 export function openOrigin(registry: string, exchange: Exchange): (purpose: Purpose) => Promise<string> {
   if (!isLoopback(registry)) return () => Promise.resolve(`https://${serverOf(registry)}`)
@@ -31,7 +32,8 @@ export function openOrigin(registry: string, exchange: Exchange): (purpose: Purp
 }
 
 async function probe(registry: string, exchange: Exchange, purpose: Purpose): Promise<string> {
-  const ask = (origin: string): Promise<Answer> => exchange({ method: 'GET', url: `${origin}/v2/`, redirect: 'manual', limit: 1024 * 1024 }, purpose)
+  const ask = (origin: string): Promise<Answer> =>
+    exchange({ method: 'GET', url: `${origin}/v2/`, redirect: 'manual', limit: 1024 * 1024 }, purpose)
   const plain = `http://${registry}`
   const answer = await ask(plain).catch((error: unknown) => error)
   if (isAnswer(answer) && !wantsTls(answer)) return plain

@@ -1,4 +1,4 @@
-import type { Wrong } from '../plan/mistake.ts'
+import type { Reject } from '../lib/issues.ts'
 
 /** `ghcr.io/acme/app`: where images live. */
 export interface Repository {
@@ -27,7 +27,7 @@ export function isTag(text: string): boolean {
 }
 
 /** Reads a repository without tag and digest; `wrong` hears why a text is none. */
-export function parseRepository(text: string, wrong: Wrong = () => undefined): Repository | undefined {
+export function parseRepository(text: string, wrong: Reject = () => undefined): Repository | undefined {
   const name = text.trim()
   const problem = wrongForm(name)
   if (problem !== undefined) {
@@ -38,7 +38,7 @@ export function parseRepository(text: string, wrong: Wrong = () => undefined): R
 }
 
 /** Reads `repository:tag`, for example `ghcr.io/acme/app:1.2`. */
-export function parseTagReference(text: string, wrong: Wrong = () => undefined): TagReference | undefined {
+export function parseTagReference(text: string, wrong: Reject = () => undefined): TagReference | undefined {
   const reference = text.trim()
   if (reference.includes('@')) {
     wrong('has a digest, and only a tag can be moved: write `ghcr.io/acme/app:1.2`')
@@ -50,7 +50,9 @@ export function parseTagReference(text: string, wrong: Wrong = () => undefined):
     return undefined
   }
   if (!isTag(tag)) {
-    wrong('does not end in a valid tag: letters, digits, `.`, `_` and `-`, at most 128, the first a letter, digit or `_`')
+    wrong(
+      'does not end in a valid tag: letters, digits, `.`, `_` and `-`, at most 128, the first a letter, digit or `_`',
+    )
     return undefined
   }
   if (name !== name.toLowerCase()) {
@@ -85,10 +87,13 @@ export function formatTagReference(reference: TagReference): string {
 function wrongForm(name: string): string | undefined {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(name)
   if (scheme) return `begins with \`${scheme[0]}\`: write the registry's host alone, as in \`ghcr.io/acme/app\``
-  if (name.includes('@')) return `has a digest: write the repository alone, \`${name.slice(0, name.indexOf('@')) || 'ghcr.io/acme/app'}\``
+  if (name.includes('@'))
+    return `has a digest: write the repository alone, \`${name.slice(0, name.indexOf('@')) || 'ghcr.io/acme/app'}\``
   const { name: repository, tag } = splitTag(name)
   if (tag !== undefined && !isHost(name)) {
-    return repository === '' ? expectedForm : `has a tag: write \`${repository}\` here${isTag(tag) ? ` and \`${tag}\` in \`tags\`` : ', and tags in `tags`'}`
+    return repository === ''
+      ? expectedForm
+      : `has a tag: write \`${repository}\` here${isTag(tag) ? ` and \`${tag}\` in \`tags\`` : ', and tags in `tags`'}`
   }
   if (isHost(name)) return `is a registry without a repository: write \`${name}/acme/app\``
   return undefined
@@ -96,7 +101,7 @@ function wrongForm(name: string): string | undefined {
 
 const expectedForm = 'is not a repository: write `registry/owner/name`, lower case, as in `ghcr.io/acme/app`'
 
-function parseName(name: string, wrong: Wrong): Repository | undefined {
+function parseName(name: string, wrong: Reject): Repository | undefined {
   if (name !== name.toLowerCase()) {
     wrong(`has capital letters, which registries refuse: write \`${name.toLowerCase()}\``)
     return undefined
@@ -129,7 +134,11 @@ function splitTag(text: string): { readonly name: string; readonly tag?: string 
 function isHost(text: string): boolean {
   if (text.includes('/') || !hostPattern.test(text)) return false
   const [host = '', port] = text.startsWith('[') ? [text] : text.split(':')
-  return host.startsWith('[') || host === 'localhost' || (/\.[a-z]{2,}$|^\d+(\.\d+){3}$/i.test(host) && (port === undefined || /^\d{2,5}$/.test(port)))
+  return (
+    host.startsWith('[') ||
+    host === 'localhost' ||
+    (/\.[a-z]{2,}$|^\d+(\.\d+){3}$/i.test(host) && (port === undefined || /^\d{2,5}$/.test(port)))
+  )
 }
 
 function portFits(registry: string): boolean {

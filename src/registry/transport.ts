@@ -1,6 +1,6 @@
-import { asList, asRecord, asText } from '../plan/json.ts'
-import { shorten } from '../plan/mistake.ts'
-import { attemptWithin } from '../sys/time.ts'
+import { asList, asRecord, asText } from '../lib/json.ts'
+import { shorten } from '../lib/issues.ts'
+import { attemptWithin } from '../lib/time.ts'
 import { protocolError, RegistryError, type Purpose } from './error.ts'
 
 export type Fetch = typeof globalThis.fetch
@@ -36,7 +36,12 @@ export function openTransport(fetch: Fetch, signal: AbortSignal | undefined): Ex
   return async (request, purpose) => {
     signal?.throwIfAborted()
     try {
-      return await attemptWithin(longestAttempt, signal, () => new Error('waited for a minute'), (ours) => exchange(fetch, request, purpose, ours))
+      return await attemptWithin(
+        longestAttempt,
+        signal,
+        () => new Error('waited for a minute'),
+        (ours) => exchange(fetch, request, purpose, ours),
+      )
     } catch (error) {
       signal?.throwIfAborted()
       throw error instanceof RegistryError ? error : networkError(error, request.url, purpose)
@@ -54,7 +59,8 @@ async function exchange(fetch: Fetch, request: HttpRequest, purpose: Purpose, si
     ...(body !== undefined && { body }),
   })
   const bytes = response.ok ? await readBody(response, limit) : await readBody(response, refusalLimit)
-  if (bytes.length > limit && response.ok) throw protocolError(`the answer is longer than ${limit / 1024 / 1024} MiB`, purpose)
+  if (bytes.length > limit && response.ok)
+    throw protocolError(`the answer is longer than ${limit / 1024 / 1024} MiB`, purpose)
   return { status: response.status, headers: response.headers, bytes, url: response.url || url }
 }
 
@@ -75,7 +81,8 @@ async function readBody(response: Response, limit: number): Promise<Uint8Array<A
 }
 
 /** Nothing of these changes within minutes: a wrong name, a certificate, TLS where there is none. */
-const lasting = /^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
+const lasting =
+  /^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
 const untrusted = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/
 
 /** Whether a connection failed because of the server's certificate, so that there is a TLS server at least. */
@@ -99,7 +106,9 @@ function networkError(error: unknown, url: string, { host, repository, subject }
 function codeOf(error: unknown, depth = 0): string | undefined {
   const { code, cause, errors } = asRecord(error)
   if (typeof code === 'string') return code
-  return depth > 4 || cause === undefined ? asList(errors).map((one) => codeOf(one, depth + 1))[0] : codeOf(cause, depth + 1)
+  return depth > 4 || cause === undefined
+    ? asList(errors).map((one) => codeOf(one, depth + 1))[0]
+    : codeOf(cause, depth + 1)
 }
 
 function innermost(error: unknown, depth = 0): string {

@@ -1,23 +1,30 @@
-import { annotationsAt } from '../plan/annotations.ts'
-import { metadataVariables, renderMetadata, type Metadata } from '../plan/metadata.ts'
-import type { RunResult } from '../run.ts'
+import { annotationsAt } from '../metadata/annotations.ts'
+import { metadataVariables, renderMetadata, type Metadata } from '../metadata/outputs.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Published } from '../publish/variants.ts'
-import type { LaneResult } from '../build/lane.ts'
+import type { LaneResult } from '../buildx/run.ts'
 import { renderBuilder } from './builder.ts'
 import type { PlatformReport, RunReport, VariantReport } from './summary.ts'
+import type { RunResult } from './run-result.ts'
 
-/** PURE: the step's outputs, by name, as action.yml lists them. `digest`, `image` and `digests` speak of the first variant. */
+/**
+ * PURE: the step's outputs, by name, as action.yml lists them. `digest`, `image` and `digests` speak of the first
+ * variant.
+ */
 export function renderOutputs(result: RunResult): Record<string, string> {
   const [first] = result.published
-  const metadata = result.published.map((published) => [published.variant.name, imageMetadata(published, result.lanes)] as const)
+  const metadata = result.published.map(
+    (published) => [published.variant.name, imageMetadata(published, result.lanes)] as const,
+  )
   const [only] = metadata
   const described = describeFirst(result)
   return {
     digest: first?.digest ?? '',
     image: first?.images[0] ?? '',
     tags: result.published.flatMap(({ tags }) => tags.map(formatTagReference)).join('\n'),
-    digests: JSON.stringify(Object.fromEntries(first?.platforms.map(({ platform, digest }) => [platform, digest]) ?? [])),
+    digests: JSON.stringify(
+      Object.fromEntries(first?.platforms.map(({ platform, digest }) => [platform, digest]) ?? []),
+    ),
     results: JSON.stringify(result.published.map(describeVariant)),
     metadata: JSON.stringify(metadata.length === 1 && only ? only[1] : Object.fromEntries(metadata)),
     ...described,
@@ -55,13 +62,21 @@ function describeVariant({ variant, images, digest, tags, platforms }: Published
 }
 
 /** The keys of build-push-action's metadata, of the joined index; `platforms` adds what bake said of each target. */
-function imageMetadata({ variant, digest, size, mediaType, tags }: Published, lanes: readonly LaneResult[]): Record<string, unknown> {
+function imageMetadata(
+  { variant, digest, size, mediaType, tags }: Published,
+  lanes: readonly LaneResult[],
+): Record<string, unknown> {
   const built = lanes.flatMap((lane) => lane.built).filter(({ target }) => target.variant === variant)
   const annotations = annotationsAt(variant.annotations, 'index-descriptor')
   return {
     'buildx.build.ref': built[0]?.metadata['buildx.build.ref'] ?? '',
     'containerimage.digest': digest,
-    'containerimage.descriptor': { mediaType, digest, size, ...(Object.keys(annotations).length > 0 && { annotations }) },
+    'containerimage.descriptor': {
+      mediaType,
+      digest,
+      size,
+      ...(Object.keys(annotations).length > 0 && { annotations }),
+    },
     'image.name': tags.map(formatTagReference).join(','),
     platforms: Object.fromEntries(built.map(({ target, metadata }) => [target.platform, metadata])),
   }
@@ -82,7 +97,11 @@ export function reportRun(result: RunResult, took: number): RunReport {
   return { variants, took, notes: result.notes }
 }
 
-function platformReports({ lane, built, took }: LaneResult, variant: string, published: Published | undefined): PlatformReport[] {
+function platformReports(
+  { lane, built, took }: LaneResult,
+  variant: string,
+  published: Published | undefined,
+): PlatformReport[] {
   const { spec, engine, native } = lane.node
   return built
     .filter(({ target }) => target.variant.name === variant)
@@ -96,4 +115,3 @@ function platformReports({ lane, built, took }: LaneResult, variant: string, pub
       size: published?.platforms.find(({ platform }) => platform === target.platform)?.size ?? 0,
     }))
 }
-

@@ -1,3 +1,5 @@
+import { seconds, bytes } from '../lib/format.ts'
+
 /** What the job's summary tells of one variant. */
 export interface VariantReport {
   readonly name: string
@@ -55,22 +57,14 @@ function table(platforms: readonly PlatformReport[]): string[] {
 /** One line a platform for the log, where nobody renders Markdown. */
 export function renderLines({ variants, took }: RunReport): string[] {
   const lines = variants.flatMap(({ name, images, tags, platforms }) => [
-    ...platforms.map(({ platform, node, took: lane, steps, size }) => `  ${[platform, name].join(' ').trim()}: ${node}, ${seconds(lane)}, ${steps.cached} of ${steps.total} steps from cache${size === 0 ? '' : `, ${bytes(size)}`}`),
+    ...platforms.map(
+      ({ platform, node, took: lane, steps, size }) =>
+        `  ${[platform, name].join(' ').trim()}: ${node}, ${seconds(lane)}, ${steps.cached} of ${steps.total} steps from cache${size === 0 ? '' : `, ${bytes(size)}`}`,
+    ),
     ...images.map((image) => `  ${image}`),
     ...tags.map((tag) => `  → ${tag}`),
   ])
   return [...lines, `Took ${seconds(took)}.`]
-}
-
-export function bytes(size: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(size, 1)) / 3))
-  const value = size / 1000 ** step
-  return `${value < 10 && step > 0 ? value.toFixed(1) : Math.round(value)} ${units[step] ?? ''}`
-}
-
-export function seconds(ms: number): string {
-  return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 }
 
 function escapeCell(text: string): string {

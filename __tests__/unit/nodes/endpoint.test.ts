@@ -13,7 +13,10 @@ describe('every spelling', () => {
     ['ssh://ci@[fd00::1]:2222', { kind: 'ssh', user: 'ci', host: 'fd00::1', port: 2222 }],
     ['ci@[fd00::1]', { kind: 'ssh', user: 'ci', host: 'fd00::1', port: 22 }],
     ['ssh://ci@10.0.0.1', { kind: 'ssh', user: 'ci', host: '10.0.0.1', port: 22 }],
-    ['ssh://ci@host/run/buildkit/buildkitd.sock', { kind: 'ssh', user: 'ci', host: 'host', port: 22, socket: '/run/buildkit/buildkitd.sock' }],
+    [
+      'ssh://ci@host/run/buildkit/buildkitd.sock',
+      { kind: 'ssh', user: 'ci', host: 'host', port: 22, socket: '/run/buildkit/buildkitd.sock' },
+    ],
     ['ssh://ci@[::1]:22/run/b.sock', { kind: 'ssh', user: 'ci', host: '::1', port: 22, socket: '/run/b.sock' }],
     ['unix:///run/buildkit/buildkitd.sock', { kind: 'unix', path: '/run/buildkit/buildkitd.sock' }],
     ['unix:///var/run/docker.sock', { kind: 'engine', path: '/var/run/docker.sock' }],
@@ -27,16 +30,46 @@ describe('every spelling', () => {
 })
 
 test('no text throws, and what is accepted holds nothing that ssh or a shell would take for something else', () => {
-  const piece = fc.constantFrom('ssh://', 'tcp://', 'unix://', '@', ':', '/', '-', '-o', 'ProxyCommand', '%h', '[', ']', '::1', '22', 'ci', 'arm', ' ', '\n', ';', '$(', '`', '..')
+  const piece = fc.constantFrom(
+    'ssh://',
+    'tcp://',
+    'unix://',
+    '@',
+    ':',
+    '/',
+    '-',
+    '-o',
+    'ProxyCommand',
+    '%h',
+    '[',
+    ']',
+    '::1',
+    '22',
+    'ci',
+    'arm',
+    ' ',
+    '\n',
+    ';',
+    '$(',
+    '`',
+    '..',
+  )
   fc.assert(
-    fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(piece, { maxLength: 8 }).map((parts) => parts.join(''))), (text) => {
-      const told: string[] = []
-      const endpoint = parseEndpoint(text, (expected) => told.push(expected))
-      expect(told).toHaveLength(endpoint ? 0 : 1)
-      if (!endpoint) return
-      expect(parseEndpoint(formatEndpoint(endpoint))).toEqual(endpoint)
-      for (const value of Object.values(endpoint)) expect(String(value)).toMatch(/^[A-Za-z0-9_/:][A-Za-z0-9._@+/:-]*$/)
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.array(piece, { maxLength: 8 }).map((parts) => parts.join('')),
+      ),
+      (text) => {
+        const told: string[] = []
+        const endpoint = parseEndpoint(text, (expected) => told.push(expected))
+        expect(told).toHaveLength(endpoint ? 0 : 1)
+        if (!endpoint) return
+        expect(parseEndpoint(formatEndpoint(endpoint))).toEqual(endpoint)
+        for (const value of Object.values(endpoint))
+          expect(String(value)).toMatch(/^[A-Za-z0-9_/:][A-Za-z0-9._@+/:-]*$/)
+      },
+    ),
     { numRuns: 2000 },
   )
 })

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Entry } from '../../../src/journal.ts'
+import type { Entry } from '../../../src/run/journal.ts'
 import type { Node } from '../../../src/nodes/node.ts'
 import { planSeated, type Others } from '../../../src/nodes/seats.ts'
-import { parsePlatform } from '../../../src/plan/platform.ts'
-import type { Plan } from '../../../src/plan/targets.ts'
+import { parsePlatform } from '../../../src/lib/platform.ts'
+import type { Plan } from '../../../src/plan/target.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'seats-'))
 const servers: Server[] = []
@@ -26,12 +26,24 @@ interface Engine {
 async function startEngine(name: string): Promise<Engine> {
   const socket = join(dir, name)
   const platforms = [parsePlatform('linux/amd64')].flatMap((one) => one ?? [])
-  const spec = { name, endpoint: { kind: 'engine', path: socket } as const, platforms, driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' }
-  const engine: Engine = { node: { spec, driver: 'docker-container', socket, platforms, native: platforms, took: 0 }, volumes: new Map(), onList: () => undefined }
+  const spec = {
+    name,
+    endpoint: { kind: 'engine', path: socket } as const,
+    platforms,
+    driverOpts: {},
+    buildkitdFlags: [],
+    buildkitdConfig: '',
+  }
+  const engine: Engine = {
+    node: { spec, driver: 'docker-container', socket, platforms, native: platforms, took: 0 },
+    volumes: new Map(),
+    onList: () => undefined,
+  }
   const server = createServer((asked, answer) => {
     const { method, url = '' } = asked
     const say = (status: number, body: unknown) => answer.writeHead(status).end(JSON.stringify(body))
-    if (method === 'DELETE') say(engine.volumes.delete(decodeURIComponent(/volumes\/([^?]+)/.exec(url)?.[1] ?? '')) ? 204 : 404, {})
+    if (method === 'DELETE')
+      say(engine.volumes.delete(decodeURIComponent(/volumes\/([^?]+)/.exec(url)?.[1] ?? '')) ? 204 : 404, {})
     else if (method === 'GET') {
       engine.onList()
       say(200, { Volumes: [...engine.volumes].map(([Name, CreatedAt]) => ({ Name, CreatedAt })) })
@@ -70,7 +82,12 @@ function leastTaken(others: Others): Plan {
 
 async function sit(run: number, nodes = engines.map(({ node }) => node)) {
   const noted: Entry[] = []
-  const seated = await planSeated({ nodes, holder: holder(run), journal: { note: (entry) => noted.push(entry) }, plan: leastTaken })
+  const seated = await planSeated({
+    nodes,
+    holder: holder(run),
+    journal: { note: (entry) => noted.push(entry) },
+    plan: leastTaken,
+  })
   return { ...seated, noted, on: seated.plan.lanes.map(({ node }) => node.spec.name[0]).join('') }
 }
 
@@ -93,9 +110,10 @@ describe('seats', () => {
     let lists = 0
     // Run 1 sits down between the look and the seat of run 2.
     const sitDown = () => a?.volumes.set(seat(1, 0), time())
-    if (a) a.onList = () => {
-      if (lists++ === 0) queueMicrotask(sitDown)
-    }
+    if (a)
+      a.onList = () => {
+        if (lists++ === 0) queueMicrotask(sitDown)
+      }
     const second = await sit(2)
     expect(second.on).toBe('b')
     expect(volumes()).toEqual([[seat(1, 0)], [seat(2, 1)]])
@@ -105,16 +123,20 @@ describe('seats', () => {
   test('and the earlier stays', async () => {
     const [a] = engines
     let lists = 0
-    if (a) a.onList = () => {
-      if (lists++ === 1) a.volumes.set(seat(1, 0), time())
-    }
+    if (a)
+      a.onList = () => {
+        if (lists++ === 1) a.volumes.set(seat(1, 0), time())
+      }
     expect((await sit(2)).on).toBe('a')
   })
 
   test('without a choice nobody is asked, and nothing is made', async () => {
     const asked: string[] = []
     for (const engine of engines) engine.onList = () => asked.push('asked')
-    const { plan, noted } = await sit(1, engines.slice(0, 1).map(({ node }) => node))
+    const { plan, noted } = await sit(
+      1,
+      engines.slice(0, 1).map(({ node }) => node),
+    )
     expect([plan.lanes.length, noted, asked, volumes()]).toEqual([1, [], [], [[], []]])
   })
 
@@ -123,7 +145,10 @@ describe('seats', () => {
     a?.volumes.set(`buildx_buildkit_${holder(7)}-0_state`, time())
     a?.volumes.set('buildx_buildkit_mab-keep-aaaaaaaa-trusted-bbbbbbbb_boot', time())
     const broken = b && { ...b.node, socket: join(dir, 'nobody') }
-    const seated = await sit(1, [a?.node, broken].flatMap((node) => node ?? []))
+    const seated = await sit(
+      1,
+      [a?.node, broken].flatMap((node) => node ?? []),
+    )
     expect([...seated.others.values()]).toEqual([0, 0])
     expect(seated.on).toBe('a')
   })

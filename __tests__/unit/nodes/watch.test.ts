@@ -9,18 +9,24 @@ const still = (ms: number) => new Promise((resolve) => setTimeout(() => resolve(
 
 describe('watchNode', () => {
   test('a connection that ends says why', async () => {
-    expect(await watchNode({ node: { lost: Promise.resolve('Timeout, server node not responding.') }, stop: never, paces })).toBe('Timeout, server node not responding.')
+    expect(
+      await watchNode({ node: { lost: Promise.resolve('Timeout, server node not responding.') }, stop: never, paces }),
+    ).toBe('Timeout, server node not responding.')
   })
 
   test('what is silent for too long is lost', async () => {
-    expect(await watchNode({ node: { ping: silent }, stop: never, paces })).toMatch(/^nothing has answered behind the connection for \d+ s$/)
+    expect(await watchNode({ node: { ping: silent }, stop: never, paces })).toMatch(
+      /^nothing has answered behind the connection for \d+ s$/,
+    )
   })
 
   test('what misses a ping now and then is not, and nobody is asked after the end', async () => {
     const stop = new AbortController()
     let asked = 0
     const ping = () => (asked++ % 2 === 0 ? Promise.resolve() : silent())
-    expect(await Promise.race([watchNode({ node: { ping }, stop: stop.signal, paces }), still(200)])).toBe('still there')
+    expect(await Promise.race([watchNode({ node: { ping }, stop: stop.signal, paces }), still(200)])).toBe(
+      'still there',
+    )
     stop.abort()
     await still(20)
     const before = asked
@@ -48,7 +54,9 @@ describe('watchNode', () => {
   test('a daemon that hangs behind an engine that answers is lost, and the engine is asked no more', async () => {
     let asked = 0
     const ping = () => Promise.resolve(asked++)
-    expect(await watchNode({ node: { ping }, daemon: { ping: silent }, stop: never, paces })).toMatch(/^nothing has answered behind the connection but the engine: its buildkitd has been silent for \d+ s$/)
+    expect(await watchNode({ node: { ping }, daemon: { ping: silent }, stop: never, paces })).toMatch(
+      /^nothing has answered behind the connection but the engine: its buildkitd has been silent for \d+ s$/,
+    )
     await still(20)
     const before = asked
     await still(30)
@@ -59,7 +67,9 @@ describe('watchNode', () => {
     const stop = new AbortController()
     let asked = 0
     const daemon = { ping: () => (asked++, silent()), heard: () => performance.now() }
-    expect(await Promise.race([watchNode({ node: {}, daemon, stop: stop.signal, paces }), still(150)])).toBe('still there')
+    expect(await Promise.race([watchNode({ node: {}, daemon, stop: stop.signal, paces }), still(150)])).toBe(
+      'still there',
+    )
     stop.abort()
     expect(asked).toBe(0)
   })

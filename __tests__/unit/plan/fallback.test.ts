@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
-import { readFallback } from '../../../src/plan/fallback.ts'
+import { readFallback } from '../../../src/inputs/fallback.ts'
 
 function read(text: string) {
   const mistakes: string[] = []
-  const words = readFallback(text, ({ input, given, expected }) => mistakes.push(`${input}: ${given ?? ''} ${expected}`))
+  const words = readFallback(text, ({ input, given, expected }) =>
+    mistakes.push(`${input}: ${given ?? ''} ${expected}`),
+  )
   return { words, mistakes }
 }
 

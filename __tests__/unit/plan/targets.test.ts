@@ -1,12 +1,20 @@
 import { describe, expect, test } from '@jest/globals'
-import type { Inputs, VariantSpec } from '../../../src/inputs.ts'
+import type { Inputs } from '../../../src/inputs/inputs.ts'
 import type { Node } from '../../../src/nodes/node.ts'
-import { parsePlatform, type Platform } from '../../../src/plan/platform.ts'
+import { parsePlatform, type Platform } from '../../../src/lib/platform.ts'
 import { planTargets as plan } from '../../../src/plan/targets.ts'
+import type { VariantSpec } from '../../../src/inputs/variant-spec.ts'
 
 const platform = (text: string): Platform => parsePlatform(text)!
 const node = (name: string, ...platforms: string[]): Node => ({
-  spec: { name, endpoint: { kind: 'unix', path: `/${name}` }, platforms: platforms.map(platform), driverOpts: {}, buildkitdFlags: [], buildkitdConfig: '' },
+  spec: {
+    name,
+    endpoint: { kind: 'unix', path: `/${name}` },
+    platforms: platforms.map(platform),
+    driverOpts: {},
+    buildkitdFlags: [],
+    buildkitdConfig: '',
+  },
   driver: 'docker-container',
   socket: `/${name}.sock`,
   platforms: platforms.map(platform),
@@ -27,7 +35,11 @@ const variant = (name: string, fields: Partial<VariantSpec> = {}): VariantSpec =
 })
 const cache = { kind: 'registry' } as const
 const planTargets = ({ variants, cache: kept }: Pick<Inputs, 'variants' | 'cache'>, nodes: readonly Node[]) =>
-  plan({ variants, cache: kept, fallback: ['fail'] }, nodes.map((one) => ({ spec: one.spec, node: one })), 'none')
+  plan(
+    { variants, cache: kept, fallback: ['fail'] },
+    nodes.map((one) => ({ spec: one.spec, node: one })),
+    'none',
+  )
 
 describe('planTargets', () => {
   const nodes = [node('amd', 'linux/amd64'), node('arm', 'linux/arm64', 'linux/arm/v7')]
@@ -42,7 +54,9 @@ describe('planTargets', () => {
   })
 
   test('names that bake takes, whatever the platform', () => {
-    const { targets } = planTargets({ variants: [variant('a.b')], cache }, [node('arm', 'linux/arm64/v8.1', 'linux/arm64/v9.2')])
+    const { targets } = planTargets({ variants: [variant('a.b')], cache }, [
+      node('arm', 'linux/arm64/v8.1', 'linux/arm64/v9.2'),
+    ])
     expect(targets.map(({ id, cache: kept }) => [id, kept?.name])).toEqual([
       ['a_b_0-linux-arm64-v8_1', 'ghcr.io/acme/app:buildcache-a.b-linux-arm64-v8.1'],
       ['a_b_0-linux-arm64-v9_2', 'ghcr.io/acme/app:buildcache-a.b-linux-arm64-v9.2'],
@@ -50,17 +64,25 @@ describe('planTargets', () => {
   })
 
   test('a node is one lane, and a node without work none', () => {
-    const { lanes } = planTargets({ variants: [variant('a', { platforms: [platform('linux/arm64')] }), variant('b')], cache }, nodes)
+    const { lanes } = planTargets(
+      { variants: [variant('a', { platforms: [platform('linux/arm64')] }), variant('b')], cache },
+      nodes,
+    )
     expect(lanes.map(({ node: { spec }, targets }) => [spec.name, targets.map(({ id }) => id)])).toEqual([
       ['amd', ['b-linux-amd64']],
       ['arm', ['a-linux-arm64', 'b-linux-arm64', 'b-linux-arm-v7']],
     ])
-    expect(planTargets({ variants: [variant('a', { platforms: [platform('linux/amd64')] })], cache }, nodes).lanes).toHaveLength(1)
+    expect(
+      planTargets({ variants: [variant('a', { platforms: [platform('linux/amd64')] })], cache }, nodes).lanes,
+    ).toHaveLength(1)
   })
 
   test('variants are shared out among the nodes of a platform, the same way each time', () => {
     const twins = [node('arm-1', 'linux/arm64'), node('arm-2', 'linux/arm64')]
-    const choice = (names: readonly string[], nodes = twins) => planTargets({ variants: names.map((name) => variant(name)), cache }, nodes).targets.map((target) => target.node.spec.name)
+    const choice = (names: readonly string[], nodes = twins) =>
+      planTargets({ variants: names.map((name) => variant(name)), cache }, nodes).targets.map(
+        (target) => target.node.spec.name,
+      )
     expect(choice(['a', 'b', 'c', 'd']).sort()).toEqual(['arm-1', 'arm-1', 'arm-2', 'arm-2'])
     expect(choice(['a', 'b', 'c'])).toEqual(choice(['a', 'b', 'c']))
     expect(choice(['a', 'b', 'c'])).toEqual(choice(['a', 'b', 'c'], [...twins].reverse()))
@@ -72,7 +94,9 @@ describe('planTargets', () => {
   })
 
   test('names that bake would refuse are changed, and stay apart', () => {
-    const { targets } = planTargets({ variants: [variant('a.b'), variant('a_b')], cache: { kind: 'off' } }, [node('amd', 'linux/amd64')])
+    const { targets } = planTargets({ variants: [variant('a.b'), variant('a_b')], cache: { kind: 'off' } }, [
+      node('amd', 'linux/amd64'),
+    ])
     const ids = targets.map(({ id }) => id)
     expect(new Set(ids).size).toBe(2)
     expect(ids.every((id) => /^[A-Za-z0-9_-]+$/.test(id))).toBe(true)
@@ -80,6 +104,10 @@ describe('planTargets', () => {
   })
 
   test('without image there is no place for a cache', () => {
-    expect(planTargets({ variants: [variant('', { images: [] })], cache }, nodes).targets.every((target) => target.cache === undefined)).toBe(true)
+    expect(
+      planTargets({ variants: [variant('', { images: [] })], cache }, nodes).targets.every(
+        (target) => target.cache === undefined,
+      ),
+    ).toBe(true)
   })
 })

@@ -1,4 +1,4 @@
-import { parsePlatform, type Platform } from '../../../src/plan/platform.ts'
+import { parsePlatform, type Platform } from '../../../src/lib/platform.ts'
 import type { Part } from '../../../src/publish/index-manifest.ts'
 import { ociIndex, ociManifest } from '../../../src/registry/media-type.ts'
 import { sha256 } from '../registry/server.ts'
@@ -46,14 +46,33 @@ export function push(name: string, shape: Shape = {}): Pushed {
   const own = { architecture, os, ...(variant !== undefined && { variant }) }
   const { attestations: count = shape.plain ? 0 : 1, manifestType = ociManifest, indexType = ociIndex } = shape
   const config = Buffer.from(JSON.stringify(shape.config ?? { ...own, rootfs: {} }))
-  const layers = [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(`layer of ${name}`), size: 1000 }]
-  const image = content({ schemaVersion: 2, mediaType: manifestType, config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(config), size: config.length }, layers }, manifestType)
-  const attestations = Array.from({ length: count }, (_, number) => content({ schemaVersion: 2, mediaType: ociManifest, about: image.digest, number }, ociManifest))
+  const layers = [
+    { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(`layer of ${name}`), size: 1000 },
+  ]
+  const image = content(
+    {
+      schemaVersion: 2,
+      mediaType: manifestType,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(config), size: config.length },
+      layers,
+    },
+    manifestType,
+  )
+  const attestations = Array.from({ length: count }, (_, number) =>
+    content({ schemaVersion: 2, mediaType: ociManifest, about: image.digest, number }, ociManifest),
+  )
   const index = {
     schemaVersion: 2,
     mediaType: indexType,
     manifests: [
-      ...attestations.map((one) => ({ ...describe(one), annotations: { 'vnd.docker.reference.digest': image.digest, 'vnd.docker.reference.type': 'attestation-manifest' }, platform: { architecture: 'unknown', os: 'unknown' } })),
+      ...attestations.map((one) => ({
+        ...describe(one),
+        annotations: {
+          'vnd.docker.reference.digest': image.digest,
+          'vnd.docker.reference.type': 'attestation-manifest',
+        },
+        platform: { architecture: 'unknown', os: 'unknown' },
+      })),
       { ...describe(image), ...('label' in shape ? shape.label && { platform: shape.label } : { platform: own }) },
     ],
     annotations: { 'org.example.nonce': name },

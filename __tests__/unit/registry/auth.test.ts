@@ -4,8 +4,13 @@ import { openRegistry, type RegistryOptions } from '../../../src/registry/client
 import { ociManifest } from '../../../src/registry/media-type.ts'
 import { answer, basic, fakePacing, onNext, user, withRegistry, withServer, type FakeRegistry } from './server.ts'
 
-const open = (registry: FakeRegistry, options: Partial<RegistryOptions> = {}) => openRegistry({ registry: registry.host, pacing: fakePacing(), ...options })
-const steps = ({ seen }: FakeRegistry) => seen.map(({ method, url, authorization }) => `${method} ${url.replace(/\?.*/, '')}${authorization === undefined ? '' : ` ${authorization.split(' ')[0]}`}`)
+const open = (registry: FakeRegistry, options: Partial<RegistryOptions> = {}) =>
+  openRegistry({ registry: registry.host, pacing: fakePacing(), ...options })
+const steps = ({ seen }: FakeRegistry) =>
+  seen.map(
+    ({ method, url, authorization }) =>
+      `${method} ${url.replace(/\?.*/, '')}${authorization === undefined ? '' : ` ${authorization.split(' ')[0]}`}`,
+  )
 const bytes = Buffer.from('{"schemaVersion":2}')
 
 test('Basic: asks once without a login, and never again', async () => {
@@ -13,15 +18,26 @@ test('Basic: asks once without a login, and never again', async () => {
     const client = open(registry, { credentials: user })
     await client.putManifest('acme/app', 'a', bytes, ociManifest)
     await client.headManifest('acme/app', 'a')
-    expect(steps(registry)).toEqual(['PUT /v2/acme/app/manifests/a', 'PUT /v2/acme/app/manifests/a Basic', 'HEAD /v2/acme/app/manifests/a Basic'])
+    expect(steps(registry)).toEqual([
+      'PUT /v2/acme/app/manifests/a',
+      'PUT /v2/acme/app/manifests/a Basic',
+      'HEAD /v2/acme/app/manifests/a Basic',
+    ])
   })
 })
 
 test('Basic: a wrong password is not tried twice, and not shown even if the registry repeats it', async () => {
   await withRegistry('basic', async (registry) => {
     const wrong = { username: 'ci', password: 'hunter2-hunter2' }
-    const error = await open(registry, { credentials: wrong }).ping().catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ kind: 'unauthorized', status: 401, code: 'UNAUTHORIZED', message: `${registry.host}: ${registry.host} does not accept the login (401 UNAUTHORIZED: authentication required, got Basic ***)` })
+    const error = await open(registry, { credentials: wrong })
+      .ping()
+      .catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      kind: 'unauthorized',
+      status: 401,
+      code: 'UNAUTHORIZED',
+      message: `${registry.host}: ${registry.host} does not accept the login (401 UNAUTHORIZED: authentication required, got Basic ***)`,
+    })
     expect(registry.seen).toHaveLength(2)
   })
 })
@@ -30,11 +46,21 @@ test('Basic: a wrong password is not tried twice, and not shown even if the regi
 function elsewhere(registry: FakeRegistry): typeof fetch {
   return async (input, init) => {
     const url = input instanceof Request ? input.url : input.toString()
-    if (!url.startsWith('http://reg.example.com:5000/')) throw new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } })
+    if (!url.startsWith('http://reg.example.com:5000/'))
+      throw new TypeError('fetch failed', { cause: { code: 'ECONNRESET' } })
     const answered = await fetch(url.replace('reg.example.com:5000', registry.host), init)
     const challenge = answered.headers.get('www-authenticate')?.replace(registry.host, 'reg.example.com:5000')
-    const headers = new Headers([...answered.headers, ...(challenge === undefined ? [] : [['www-authenticate', challenge] as [string, string]])].filter(([name], index, all) => all.findLastIndex(([other]) => other === name) === index))
-    return Object.defineProperty(new Response(await answered.arrayBuffer(), { status: answered.status, headers }), 'url', { value: url })
+    const headers = new Headers(
+      [
+        ...answered.headers,
+        ...(challenge === undefined ? [] : [['www-authenticate', challenge] as [string, string]]),
+      ].filter(([name], index, all) => all.findLastIndex(([other]) => other === name) === index),
+    )
+    return Object.defineProperty(
+      new Response(await answered.arrayBuffer(), { status: answered.status, headers }),
+      'url',
+      { value: url },
+    )
   }
 }
 
@@ -60,14 +86,20 @@ test('Bearer: one token a scope, kept between requests', async () => {
   await withRegistry('bearer', async (registry) => {
     const client = open(registry, { credentials: user })
     await client.putManifest('acme/app', 'a', bytes, ociManifest)
-    await Promise.all([client.putManifest('acme/app', 'b', bytes, ociManifest), client.headManifest('acme/app', 'a'), client.headManifest('acme/app', 'b')])
-    await client.deleteManifest('acme/app', 'a')
-    expect(registry.seen.filter(({ url }) => url.startsWith('/token')).map(({ url }) => new URLSearchParams(url.slice(7)).getAll('scope').join(' '))).toEqual([
-      'repository:acme/app:pull,push',
-      'repository:acme/app:pull',
-      'repository:acme/app:delete',
+    await Promise.all([
+      client.putManifest('acme/app', 'b', bytes, ociManifest),
+      client.headManifest('acme/app', 'a'),
+      client.headManifest('acme/app', 'b'),
     ])
-    expect(registry.seen.filter(({ url }) => url.startsWith('/token')).every(({ authorization }) => authorization === basic)).toBe(true)
+    await client.deleteManifest('acme/app', 'a')
+    expect(
+      registry.seen
+        .filter(({ url }) => url.startsWith('/token'))
+        .map(({ url }) => new URLSearchParams(url.slice(7)).getAll('scope').join(' ')),
+    ).toEqual(['repository:acme/app:pull,push', 'repository:acme/app:pull', 'repository:acme/app:delete'])
+    expect(
+      registry.seen.filter(({ url }) => url.startsWith('/token')).every(({ authorization }) => authorization === basic),
+    ).toBe(true)
   })
 })
 
@@ -76,7 +108,12 @@ test('Bearer: with `willPush`, one token reads and writes', async () => {
     const client = open(registry, { credentials: user, willPush: true })
     await client.headManifest('acme/app', 'a')
     await client.putManifest('acme/app', 'a', bytes, ociManifest)
-    expect(steps(registry)).toEqual(['HEAD /v2/acme/app/manifests/a', 'GET /token Basic', 'HEAD /v2/acme/app/manifests/a Bearer', 'PUT /v2/acme/app/manifests/a Bearer'])
+    expect(steps(registry)).toEqual([
+      'HEAD /v2/acme/app/manifests/a',
+      'GET /token Basic',
+      'HEAD /v2/acme/app/manifests/a Bearer',
+      'PUT /v2/acme/app/manifests/a Bearer',
+    ])
   })
 })
 
@@ -84,8 +121,13 @@ test('Bearer: an anonymous token reads, and may not push', async () => {
   await withRegistry('bearer', async (registry) => {
     const client = open(registry)
     expect(await client.headManifest('acme/app', 'a')).toBeUndefined()
-    await expect(client.putManifest('acme/app', 'a', bytes, ociManifest)).rejects.toMatchObject({ kind: 'denied', status: 401 })
-    expect(registry.seen.filter(({ url }) => url.startsWith('/token')).map(({ authorization }) => authorization)).toEqual([undefined, undefined])
+    await expect(client.putManifest('acme/app', 'a', bytes, ociManifest)).rejects.toMatchObject({
+      kind: 'denied',
+      status: 401,
+    })
+    expect(
+      registry.seen.filter(({ url }) => url.startsWith('/token')).map(({ authorization }) => authorization),
+    ).toEqual([undefined, undefined])
   })
 })
 
@@ -102,7 +144,9 @@ test('Bearer: a token is renewed before it expires', async () => {
     pacing.time += 90_000
     await Promise.all([client.headManifest('acme/app', 'a'), client.headManifest('acme/app', 'b')])
     expect(tokens()).toBe(2)
-    expect(registry.seen.filter(({ method, authorization }) => method === 'HEAD' && authorization === undefined)).toHaveLength(1)
+    expect(
+      registry.seen.filter(({ method, authorization }) => method === 'HEAD' && authorization === undefined),
+    ).toHaveLength(1)
   })
 })
 
@@ -132,18 +176,29 @@ test('Bearer: an identity token is exchanged by POST', async () => {
     await client.putManifest('acme/app', 'a', bytes, ociManifest)
     const [, exchange] = registry.seen
     expect(exchange).toMatchObject({ method: 'POST', url: '/token', authorization: undefined })
-    expect(Object.fromEntries(new URLSearchParams(exchange?.body))).toMatchObject({ grant_type: 'refresh_token', service: 'fake', scope: 'repository:acme/app:pull,push', refresh_token: 'refresh-me' })
+    expect(Object.fromEntries(new URLSearchParams(exchange?.body))).toMatchObject({
+      grant_type: 'refresh_token',
+      service: 'fake',
+      scope: 'repository:acme/app:pull,push',
+      refresh_token: 'refresh-me',
+    })
   })
 })
 
 test('the token server: a refused login, a failure that passes, an answer without a token', async () => {
   await withRegistry('bearer', async (registry) => {
-    await expect(open(registry, { credentials: { ...user, password: 'wrong' } }).ping()).rejects.toMatchObject({ kind: 'unauthorized', message: expect.stringContaining('does not accept the login (401 UNAUTHORIZED: incorrect username or password)') })
+    await expect(open(registry, { credentials: { ...user, password: 'wrong' } }).ping()).rejects.toMatchObject({
+      kind: 'unauthorized',
+      message: expect.stringContaining('does not accept the login (401 UNAUTHORIZED: incorrect username or password)'),
+    })
     registry.faults.push(onNext('GET', '/token', 503))
     await open(registry, { credentials: user }).ping()
     for (const body of ['{}', 'no json', '{"token":"a\\nb"}', '[]']) {
       registry.faults.push(onNext('GET', '/token', 200, {}, body))
-      await expect(open(registry, { credentials: user }).ping()).rejects.toMatchObject({ kind: 'protocol', message: expect.stringContaining('answered without a token') })
+      await expect(open(registry, { credentials: user }).ping()).rejects.toMatchObject({
+        kind: 'protocol',
+        message: expect.stringContaining('answered without a token'),
+      })
     }
   })
 })
@@ -156,9 +211,13 @@ test.each([
   const asked: string[] = []
   const fetch = ((url: string) => {
     asked.push(url)
-    return Promise.resolve(new Response('', { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } }))
+    return Promise.resolve(
+      new Response('', { status: 401, headers: { 'www-authenticate': `Bearer realm="${realm}"` } }),
+    )
   }) as typeof globalThis.fetch
-  await expect(openRegistry({ registry: 'registry.example.com', credentials: user, fetch }).ping()).rejects.toMatchObject({ kind: 'protocol', message: expect.stringContaining(message) })
+  await expect(
+    openRegistry({ registry: 'registry.example.com', credentials: user, fetch }).ping(),
+  ).rejects.toMatchObject({ kind: 'protocol', message: expect.stringContaining(message) })
   expect(asked).toEqual(['https://registry.example.com/v2/'])
 })
 
@@ -168,14 +227,18 @@ test('a redirect to another server carries no login, and its challenge gets none
     await withServer(
       (request, response) => {
         elsewhere.push(request.headers.authorization)
-        answer(response, 401, { 'www-authenticate': `Bearer realm="http://${request.headers.host}/token",service="fake"` })
+        answer(response, 401, {
+          'www-authenticate': `Bearer realm="http://${request.headers.host}/token",service="fake"`,
+        })
       },
       async (other) => {
         const client = open(registry, { credentials: user })
         await client.ping()
         const location = `http://${other}/blob`
         registry.faults.push(onNext('GET', '/blobs/', 307, { location }))
-        await expect(client.getBlob('acme/app', `sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({ kind: 'unauthorized' })
+        await expect(client.getBlob('acme/app', `sha256:${'0'.repeat(64)}`)).rejects.toMatchObject({
+          kind: 'unauthorized',
+        })
       },
     )
     expect(registry.seen.at(-1)?.authorization).toBe(basic)
@@ -199,6 +262,8 @@ test('the form with an identity token follows no redirect', async () => {
 })
 
 test('scopes are merged by resource', () => {
-  expect(mergeScopes('repository:a/b:pull', 'repository:a/b:pull,push repository:c:pull')).toBe('repository:a/b:pull,push repository:c:pull')
+  expect(mergeScopes('repository:a/b:pull', 'repository:a/b:pull,push repository:c:pull')).toBe(
+    'repository:a/b:pull,push repository:c:pull',
+  )
   expect(mergeScopes('', 'registry:catalog:*')).toBe('registry:catalog:*')
 })

@@ -2,15 +2,25 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { parseChallenges } from '../../../src/registry/challenge.ts'
 
-const read = (header: string) => parseChallenges(header).map(({ scheme, parameters }) => ({ scheme, ...Object.fromEntries(parameters) }))
+const read = (header: string) =>
+  parseChallenges(header).map(({ scheme, parameters }) => ({ scheme, ...Object.fromEntries(parameters) }))
 
 test.each([
   ['', []],
   ['Basic', [{ scheme: 'basic' }]],
   ['Basic realm="a, b"', [{ scheme: 'basic', realm: 'a, b' }]],
-  ['BEARER Realm="https://t/x?y=1",service="r",scope="repository:a/b:pull,push"', [{ scheme: 'bearer', realm: 'https://t/x?y=1', service: 'r', scope: 'repository:a/b:pull,push' }]],
+  [
+    'BEARER Realm="https://t/x?y=1",service="r",scope="repository:a/b:pull,push"',
+    [{ scheme: 'bearer', realm: 'https://t/x?y=1', service: 'r', scope: 'repository:a/b:pull,push' }],
+  ],
   ['Bearer realm = "r" , service=plain', [{ scheme: 'bearer', realm: 'r', service: 'plain' }]],
-  ['Basic realm="say \\"hi\\" \\\\", Bearer realm="r"', [{ scheme: 'basic', realm: 'say "hi" \\' }, { scheme: 'bearer', realm: 'r' }]],
+  [
+    'Basic realm="say \\"hi\\" \\\\", Bearer realm="r"',
+    [
+      { scheme: 'basic', realm: 'say "hi" \\' },
+      { scheme: 'bearer', realm: 'r' },
+    ],
+  ],
   ['Negotiate, Basic realm=""', [{ scheme: 'negotiate' }, { scheme: 'basic', realm: '' }]],
   [',, Bearer realm="r",,', [{ scheme: 'bearer', realm: 'r' }]],
 ])('%j', (header, expected) => {
@@ -18,7 +28,10 @@ test.each([
 })
 
 test('never throws, whatever a server sends', () => {
-  const piece = fc.oneof(fc.string(), fc.constantFrom('Bearer', 'Basic', ' ', ',', '=', '"', '\\', 'realm="', 'scope=', '"x"', '__proto__'))
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom('Bearer', 'Basic', ' ', ',', '=', '"', '\\', 'realm="', 'scope=', '"x"', '__proto__'),
+  )
   fc.assert(
     fc.property(fc.array(piece), (pieces) => {
       for (const { scheme } of parseChallenges(pieces.join(''))) expect(scheme).toBe(scheme.toLowerCase())

@@ -10,7 +10,10 @@ const bytes = Buffer.from('{"schemaVersion":2}')
 const digest = sha256(bytes)
 const other = `sha256:${'1'.repeat(64)}`
 
-async function withClient(use: (client: ReturnType<typeof openRegistry>, registry: FakeRegistry, slept: readonly number[]) => Promise<void>, options: Partial<RegistryOptions> = {}): Promise<void> {
+async function withClient(
+  use: (client: ReturnType<typeof openRegistry>, registry: FakeRegistry, slept: readonly number[]) => Promise<void>,
+  options: Partial<RegistryOptions> = {},
+): Promise<void> {
   await withRegistry('none', async (registry) => {
     const pacing = fakePacing()
     await use(openRegistry({ registry: registry.host, pacing, ...options }), registry, pacing.slept)
@@ -18,7 +21,10 @@ async function withClient(use: (client: ReturnType<typeof openRegistry>, registr
 }
 
 const failureOf = async (work: Promise<unknown>): Promise<RegistryError> => {
-  const error = await work.then(() => undefined, (thrown: unknown) => thrown)
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
   if (!(error instanceof RegistryError)) throw new Error(`no RegistryError but ${String(error)}`)
   expect(error.message).not.toContain('\n')
   return error
@@ -54,8 +60,16 @@ describe('manifests', () => {
   test('a missing one is told apart', async () => {
     await withClient(async (client, { host }) => {
       const error = await failureOf(client.getManifest('acme/app', '1.0'))
-      expect(error).toMatchObject({ kind: 'not-found', status: 404, code: 'MANIFEST_UNKNOWN', host, repository: 'acme/app' })
-      expect(error.message).toBe(`${host}/acme/app:1.0: ${host} does not have it, or does not show it without a login (404 MANIFEST_UNKNOWN: manifest unknown)`)
+      expect(error).toMatchObject({
+        kind: 'not-found',
+        status: 404,
+        code: 'MANIFEST_UNKNOWN',
+        host,
+        repository: 'acme/app',
+      })
+      expect(error.message).toBe(
+        `${host}/acme/app:1.0: ${host} does not have it, or does not show it without a login (404 MANIFEST_UNKNOWN: manifest unknown)`,
+      )
     })
   })
 
@@ -63,13 +77,19 @@ describe('manifests', () => {
     await withClient(async (client, registry, slept) => {
       registry.faults.push(onNext('GET', '/manifests/', 200, { 'content-type': ociManifest }, 'tampered'))
       expect(await failureOf(client.getManifest('acme/app', digest))).toMatchObject({ kind: 'protocol' })
-      registry.faults.push(onNext('GET', '/manifests/', 200, { 'content-type': ociManifest, 'docker-content-digest': digest }, 'tampered'))
+      registry.faults.push(
+        onNext('GET', '/manifests/', 200, { 'content-type': ociManifest, 'docker-content-digest': digest }, 'tampered'),
+      )
       expect(await failureOf(client.getManifest('acme/app', 'tag'))).toMatchObject({ kind: 'protocol' })
       registry.faults.push(onNext('PUT', '/manifests/', 201, { 'docker-content-digest': other }))
-      expect(await failureOf(client.putManifest('acme/app', 'tag', bytes, ociManifest))).toMatchObject({ kind: 'protocol' })
+      expect(await failureOf(client.putManifest('acme/app', 'tag', bytes, ociManifest))).toMatchObject({
+        kind: 'protocol',
+      })
       registry.faults.push(onNext('HEAD', '/manifests/', 200, { 'docker-content-digest': other }))
       expect(await failureOf(client.headManifest('acme/app', digest))).toMatchObject({ kind: 'protocol' })
-      expect(await failureOf(client.putManifest('acme/app', other, bytes, ociManifest))).toMatchObject({ kind: 'protocol' })
+      expect(await failureOf(client.putManifest('acme/app', other, bytes, ociManifest))).toMatchObject({
+        kind: 'protocol',
+      })
       expect(slept).toEqual([])
     })
   })
@@ -100,8 +120,14 @@ describe('manifests', () => {
       expect(await client.headManifest('acme/app', '1.0')).toBeUndefined()
       expect(await client.headManifest('acme/app', digest)).toBe(digest)
       expect(await failureOf(client.deleteManifest('acme/app', '1.0'))).toMatchObject({ kind: 'not-found' })
-      registry.faults.push(onNext('DELETE', '/manifests/', 405, {}, refusal('UNSUPPORTED', 'The operation is unsupported.')))
-      expect(await failureOf(client.deleteManifest('acme/app', '1.0'))).toMatchObject({ kind: 'protocol', status: 405, code: 'UNSUPPORTED' })
+      registry.faults.push(
+        onNext('DELETE', '/manifests/', 405, {}, refusal('UNSUPPORTED', 'The operation is unsupported.')),
+      )
+      expect(await failureOf(client.deleteManifest('acme/app', '1.0'))).toMatchObject({
+        kind: 'protocol',
+        status: 405,
+        code: 'UNSUPPORTED',
+      })
       registry.faults.push((request) => {
         request.socket.destroy()
         return true
@@ -148,9 +174,23 @@ describe('tags', () => {
 
   test('a list that goes on at another server, or in a circle, is refused', async () => {
     await withClient(async (client, registry) => {
-      registry.faults.push(onNext('GET', '/tags/', 200, { link: '<http://elsewhere.example.com/v2/acme/app/tags/list>; rel="next"' }, '{"tags":["a"]}'))
+      registry.faults.push(
+        onNext(
+          'GET',
+          '/tags/',
+          200,
+          { link: '<http://elsewhere.example.com/v2/acme/app/tags/list>; rel="next"' },
+          '{"tags":["a"]}',
+        ),
+      )
       expect((await failureOf(client.listTags('acme/app'))).message).toContain('another server')
-      const circle = onNext('GET', '/tags/', 200, { link: '</v2/acme/app/tags/list?n=1000>; rel=next' }, '{"tags":["a"]}')
+      const circle = onNext(
+        'GET',
+        '/tags/',
+        200,
+        { link: '</v2/acme/app/tags/list?n=1000>; rel=next' },
+        '{"tags":["a"]}',
+      )
       registry.faults.push(circle)
       expect((await failureOf(client.listTags('acme/app'))).message).toContain('no end')
       registry.faults.push(onNext('GET', '/tags/', 200, {}, '<html>'))
@@ -180,8 +220,15 @@ describe('patience', () => {
     await withClient(async (client, registry) => {
       registry.faults.push(...Array.from({ length: 6 }, () => onNext('HEAD', '/manifests/', 502)))
       expect(await failureOf(client.headManifest('acme/app', '1.0'))).toMatchObject({ kind: 'server', status: 502 })
-      registry.faults.push(...Array.from({ length: 6 }, () => onNext('GET', '/manifests/', 429, {}, refusal('TOOMANYREQUESTS', 'slow\ndown'))))
-      expect(await failureOf(client.getManifest('acme/app', '1.0'))).toMatchObject({ kind: 'too-many', code: 'TOOMANYREQUESTS' })
+      registry.faults.push(
+        ...Array.from({ length: 6 }, () =>
+          onNext('GET', '/manifests/', 429, {}, refusal('TOOMANYREQUESTS', 'slow\ndown')),
+        ),
+      )
+      expect(await failureOf(client.getManifest('acme/app', '1.0'))).toMatchObject({
+        kind: 'too-many',
+        code: 'TOOMANYREQUESTS',
+      })
     })
   })
 
@@ -200,7 +247,9 @@ describe('patience', () => {
 
   test.each([400, 403, 405, 413])('%d is not asked again', async (status) => {
     await withClient(async (client, registry) => {
-      registry.faults.push(onNext('PUT', '/manifests/', status, {}, refusal('DENIED', 'permission_denied: write_package')))
+      registry.faults.push(
+        onNext('PUT', '/manifests/', status, {}, refusal('DENIED', 'permission_denied: write_package')),
+      )
       const error = await failureOf(client.putManifest('acme/app', '1.0', bytes, ociManifest))
       expect(error.kind).toBe(status === 403 ? 'denied' : 'protocol')
       expect(registry.seen).toHaveLength(1)
@@ -210,11 +259,21 @@ describe('patience', () => {
   test('nobody there', async () => {
     const pacing = fakePacing()
     let host = ''
-    await withServer(() => undefined, async (free) => void (host = await Promise.resolve(free)))
+    await withServer(
+      () => undefined,
+      async (free) => void (host = await Promise.resolve(free)),
+    )
     const error = await failureOf(openRegistry({ registry: host, pacing }).ping())
-    expect(error).toMatchObject({ kind: 'network', code: 'ECONNREFUSED', message: `${host}: no answer from ${host} (ECONNREFUSED)` })
+    expect(error).toMatchObject({
+      kind: 'network',
+      code: 'ECONNREFUSED',
+      message: `${host}: no answer from ${host} (ECONNREFUSED)`,
+    })
     expect(pacing.slept).toHaveLength(5)
-    expect(await failureOf(openRegistry({ registry: '127.0.0.1:1', pacing }).ping())).toMatchObject({ kind: 'network', transient: false })
+    expect(await failureOf(openRegistry({ registry: '127.0.0.1:1', pacing }).ping())).toMatchObject({
+      kind: 'network',
+      transient: false,
+    })
   })
 
   test('an abort is no failure of the registry', async () => {
@@ -263,7 +322,10 @@ describe('the scheme', () => {
   test.each([
     ['answers 400', 'HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n'],
     ['hangs up', ''],
-    ['sends us there', 'HTTP/1.1 308 Permanent Redirect\r\nlocation: https://127.0.0.1/v2/\r\ncontent-length: 0\r\n\r\n'],
+    [
+      'sends us there',
+      'HTTP/1.1 308 Permanent Redirect\r\nlocation: https://127.0.0.1/v2/\r\ncontent-length: 0\r\n\r\n',
+    ],
   ])('a loopback server that %s to plain http is spoken to in TLS', async (_, reply) => {
     const server = createServer((socket) => {
       socket.on('error', () => undefined)
@@ -287,7 +349,10 @@ describe('the scheme', () => {
     await withServer(
       (_, response) => answer(response, 400, {}, refusal('NAME_INVALID', 'no')),
       async (host) => {
-        expect(await failureOf(openRegistry({ registry: host }).ping())).toMatchObject({ kind: 'protocol', status: 400 })
+        expect(await failureOf(openRegistry({ registry: host }).ping())).toMatchObject({
+          kind: 'protocol',
+          status: 400,
+        })
       },
     )
   })

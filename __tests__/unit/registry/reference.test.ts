@@ -1,6 +1,13 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { formatRepository, formatTagReference, isTag, lowerForgeNames, parseRepository, parseTagReference } from '../../../src/registry/reference.ts'
+import {
+  formatRepository,
+  formatTagReference,
+  isTag,
+  lowerForgeNames,
+  parseRepository,
+  parseTagReference,
+} from '../../../src/registry/reference.ts'
 
 describe('lowerForgeNames', () => {
   test.each([
@@ -34,7 +41,25 @@ describe('parseRepository', () => {
     expect(parseRepository(text)).toEqual({ registry, path })
   })
 
-  test.each(['', '/', ':', '@', 'a//b', '/a', 'a/', 'a/_b', 'a..b', 'a___b', 'localhost', 'localhost:5000', '[::1]:5000', 'ghcr.io/a b', 'ghcr.io/é/x', 'x:y:z', `a/${'b'.repeat(255)}`])('%j is refused with a reason', (text) => {
+  test.each([
+    '',
+    '/',
+    ':',
+    '@',
+    'a//b',
+    '/a',
+    'a/',
+    'a/_b',
+    'a..b',
+    'a___b',
+    'localhost',
+    'localhost:5000',
+    '[::1]:5000',
+    'ghcr.io/a b',
+    'ghcr.io/é/x',
+    'x:y:z',
+    `a/${'b'.repeat(255)}`,
+  ])('%j is refused with a reason', (text) => {
     const told: string[] = []
     expect(parseRepository(text, (expected) => told.push(expected))).toBeUndefined()
     expect(told).toHaveLength(1)
@@ -52,14 +77,26 @@ test.each([
 
 test('what was read is written and read again as the same', () => {
   const name = fc.stringMatching(/^[a-z0-9]{1,5}([._-][a-z0-9]{1,5})?$/)
-  const host = fc.constantFrom('', 'ghcr.io/', 'localhost:5000/', '[::1]:5000/', 'git.example.com:3000/', 'index.docker.io/')
+  const host = fc.constantFrom(
+    '',
+    'ghcr.io/',
+    'localhost:5000/',
+    '[::1]:5000/',
+    'git.example.com:3000/',
+    'index.docker.io/',
+  )
   fc.assert(
-    fc.property(host, fc.array(name, { minLength: 2, maxLength: 4 }), fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), (registry, parts, tag) => {
-      const repository = parseRepository(`${registry}${parts.join('/')}`)
-      if (!repository) return
-      expect(parseRepository(formatRepository(repository))).toEqual(repository)
-      expect(parseTagReference(formatTagReference({ ...repository, tag }))).toEqual({ ...repository, tag })
-    }),
+    fc.property(
+      host,
+      fc.array(name, { minLength: 2, maxLength: 4 }),
+      fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/),
+      (registry, parts, tag) => {
+        const repository = parseRepository(`${registry}${parts.join('/')}`)
+        if (!repository) return
+        expect(parseRepository(formatRepository(repository))).toEqual(repository)
+        expect(parseTagReference(formatTagReference({ ...repository, tag }))).toEqual({ ...repository, tag })
+      },
+    ),
   )
 })
 
@@ -75,6 +112,17 @@ test('no text makes the parsers throw, and each refusal has one reason', () => {
   )
 })
 
-test.each([['a', true], ['_a', true], ['1.2-x_y', true], ['A'.repeat(128), true], ['A'.repeat(129), false], ['', false], ['.a', false], ['-a', false], ['a/b', false], ['a\n', false]])('isTag %j', (text, expected) => {
+test.each([
+  ['a', true],
+  ['_a', true],
+  ['1.2-x_y', true],
+  ['A'.repeat(128), true],
+  ['A'.repeat(129), false],
+  ['', false],
+  ['.a', false],
+  ['-a', false],
+  ['a/b', false],
+  ['a\n', false],
+])('isTag %j', (text, expected) => {
   expect(isTag(text)).toBe(expected)
 })

@@ -5,16 +5,18 @@ import { parseRetryAfter, patient, retry } from '../../../src/registry/retry.ts'
 import { fakePacing } from './server.ts'
 
 const now = Date.parse('2026-01-01T00:00:00Z')
-const failure = (details: { transient?: boolean; retryAfter?: number } = {}) => new RegistryError('r: failed (503)', { kind: 'server', host: 'r', transient: true, ...details })
+const failure = (details: { transient?: boolean; retryAfter?: number } = {}) =>
+  new RegistryError('r: failed (503)', { kind: 'server', host: 'r', transient: true, ...details })
 
 async function run(error: Error, times = Infinity) {
   const fake = fakePacing()
   let calls = 0
   const logged: string[] = []
-  const outcome = await retry(
-    () => (++calls <= times ? Promise.reject(error) : Promise.resolve('done')),
-    { pacing: { ...patient, ...fake }, signal: undefined, log: (text) => logged.push(text) },
-  ).catch((thrown: unknown) => thrown)
+  const outcome = await retry(() => (++calls <= times ? Promise.reject(error) : Promise.resolve('done')), {
+    pacing: { ...patient, ...fake },
+    signal: undefined,
+    log: (text) => logged.push(text),
+  }).catch((thrown: unknown) => thrown)
   return { outcome, calls, logged, slept: fake.slept }
 }
 
@@ -45,7 +47,11 @@ test('does not repeat what will not change', async () => {
 
 test('an abort ends the waiting', async () => {
   const control = new AbortController()
-  const work = retry(() => Promise.reject(failure({ retryAfter: 50_000 })), { pacing: patient, signal: control.signal, log: () => control.abort() })
+  const work = retry(() => Promise.reject(failure({ retryAfter: 50_000 })), {
+    pacing: patient,
+    signal: control.signal,
+    log: () => control.abort(),
+  })
   await expect(work).rejects.toMatchObject({ name: 'AbortError' })
 })
 

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Pacing } from '../../../src/registry/retry.ts'
 
-export const sha256 = (content: string | Uint8Array): string => `sha256:${createHash('sha256').update(content).digest('hex')}`
+export const sha256 = (content: string | Uint8Array): string =>
+  `sha256:${createHash('sha256').update(content).digest('hex')}`
 
 export interface Seen {
   readonly method: string
@@ -36,13 +37,28 @@ export const basic = `Basic ${Buffer.from('ci:correct:horse').toString('base64')
 
 /** Runs `use` with a registry that implements the distribution API strictly, and ends it afterwards. */
 export async function withRegistry(auth: Auth, use: (registry: FakeRegistry) => Promise<void>): Promise<void> {
-  const registry = { host: '', seen: [], faults: [], manifests: new Map(), tags: new Map(), blobs: new Map(), tokens: new Map(), expiresIn: undefined, pageSize: 1000 } as FakeRegistry & { host: string }
+  const registry = {
+    host: '',
+    seen: [],
+    faults: [],
+    manifests: new Map(),
+    tags: new Map(),
+    blobs: new Map(),
+    tokens: new Map(),
+    expiresIn: undefined,
+    pageSize: 1000,
+  } as FakeRegistry & { host: string }
   await withServer(
     async (request, response) => {
       const body = await readAll(request)
       const { method = '', url = '' } = request
       const { authorization } = request.headers
-      const isProbe = method === 'GET' && url === '/v2/' && authorization === undefined && registry.seen.length === 0 && !probed.has(registry)
+      const isProbe =
+        method === 'GET' &&
+        url === '/v2/' &&
+        authorization === undefined &&
+        registry.seen.length === 0 &&
+        !probed.has(registry)
       if (isProbe) probed.add(registry)
       else registry.seen.push({ method, url, authorization, body: body.toString() })
       const fault = isProbe ? -1 : registry.faults.findIndex((one) => one(request, response))
@@ -60,7 +76,10 @@ export async function withRegistry(auth: Auth, use: (registry: FakeRegistry) => 
 const probed = new WeakSet<FakeRegistry>()
 
 /** A bare server on a port of its own. */
-export async function withServer(handle: (request: IncomingMessage, response: ServerResponse) => unknown, use: (host: string) => Promise<void>): Promise<void> {
+export async function withServer(
+  handle: (request: IncomingMessage, response: ServerResponse) => unknown,
+  use: (host: string) => Promise<void>,
+): Promise<void> {
   const server: Server = createServer((request, response) => void handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   try {
@@ -87,7 +106,12 @@ export function fakePacing(): Partial<Pacing> & { readonly slept: number[]; time
   return pacing
 }
 
-export function answer(response: ServerResponse, status: number, headers: Record<string, string> = {}, body: string | Buffer = ''): true {
+export function answer(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string> = {},
+  body: string | Buffer = '',
+): true {
   response.writeHead(status, { 'content-length': String(Buffer.byteLength(body)), ...headers })
   response.end(response.req.method === 'HEAD' ? undefined : body)
   return true
@@ -98,8 +122,15 @@ export function refusal(code: string, message: string): string {
 }
 
 /** A fault for the next request of this method whose address holds `part`. */
-export function onNext(method: string, part: string, status: number, headers: Record<string, string> = {}, body = ''): Fault {
-  return (request, response) => request.method === method && request.url?.includes(part) === true && answer(response, status, headers, body)
+export function onNext(
+  method: string,
+  part: string,
+  status: number,
+  headers: Record<string, string> = {},
+  body = '',
+): Fault {
+  return (request, response) =>
+    request.method === method && request.url?.includes(part) === true && answer(response, status, headers, body)
 }
 
 async function readAll(request: IncomingMessage): Promise<Buffer> {
@@ -120,7 +151,12 @@ function isAllowed(registry: FakeRegistry, auth: Auth, request: IncomingMessage,
   const { authorization } = request.headers
   if (auth === 'basic') {
     if (authorization === basic) return true
-    answer(response, 401, { 'www-authenticate': 'Basic realm="fake, \\"quoted\\""' }, refusal('UNAUTHORIZED', `authentication required, got ${authorization ?? 'nothing'}`))
+    answer(
+      response,
+      401,
+      { 'www-authenticate': 'Basic realm="fake, \\"quoted\\""' },
+      refusal('UNAUTHORIZED', `authentication required, got ${authorization ?? 'nothing'}`),
+    )
     return false
   }
   const scope = neededScope(request)
@@ -133,7 +169,12 @@ function isAllowed(registry: FakeRegistry, auth: Auth, request: IncomingMessage,
 
 function covers(granted: readonly string[], scope: string): boolean {
   const [resource, actions] = splitScope(scope)
-  return scope === '' || actions.every((action) => granted.some((entry) => splitScope(entry)[0] === resource && splitScope(entry)[1].includes(action)))
+  return (
+    scope === '' ||
+    actions.every((action) =>
+      granted.some((entry) => splitScope(entry)[0] === resource && splitScope(entry)[1].includes(action)),
+    )
+  )
 }
 
 function splitScope(scope: string): [string, string[]] {
@@ -142,9 +183,13 @@ function splitScope(scope: string): [string, string[]] {
 }
 
 function answerToken(registry: FakeRegistry, request: IncomingMessage, response: ServerResponse, body: string): void {
-  const query = request.method === 'POST' ? new URLSearchParams(body) : new URL(request.url ?? '', 'http://fake').searchParams
+  const query =
+    request.method === 'POST' ? new URLSearchParams(body) : new URL(request.url ?? '', 'http://fake').searchParams
   const { authorization } = request.headers
-  const identified = request.method === 'POST' ? query.get('refresh_token') === 'refresh-me' && query.get('grant_type') === 'refresh_token' : authorization === basic
+  const identified =
+    request.method === 'POST'
+      ? query.get('refresh_token') === 'refresh-me' && query.get('grant_type') === 'refresh_token'
+      : authorization === basic
   const wrong = request.method === 'POST' ? !identified : authorization !== undefined && !identified
   if (wrong || query.get('service') !== 'fake') {
     answer(response, 401, {}, refusal('UNAUTHORIZED', 'incorrect username or password'))
@@ -152,10 +197,22 @@ function answerToken(registry: FakeRegistry, request: IncomingMessage, response:
   }
   const scopes = query.getAll('scope').flatMap((scope) => scope.split(' '))
   // Without a login, one may read.
-  const granted = identified ? scopes : scopes.map((scope) => `${splitScope(scope)[0]}:${splitScope(scope)[1].filter((action) => action === 'pull').join(',')}`)
+  const granted = identified
+    ? scopes
+    : scopes.map(
+        (scope) =>
+          `${splitScope(scope)[0]}:${splitScope(scope)[1]
+            .filter((action) => action === 'pull')
+            .join(',')}`,
+      )
   const token = `token-${registry.tokens.size + 1}`
   registry.tokens.set(`Bearer ${token}`, granted)
-  answer(response, 200, { 'content-type': 'application/json' }, JSON.stringify({ [request.method === 'POST' ? 'access_token' : 'token']: token, expires_in: registry.expiresIn }))
+  answer(
+    response,
+    200,
+    { 'content-type': 'application/json' },
+    JSON.stringify({ [request.method === 'POST' ? 'access_token' : 'token']: token, expires_in: registry.expiresIn }),
+  )
 }
 
 function serve(registry: FakeRegistry, request: IncomingMessage, response: ServerResponse, body: Buffer): void {
@@ -163,7 +220,19 @@ function serve(registry: FakeRegistry, request: IncomingMessage, response: Serve
   const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url) ?? []
   if (url === '/v2/') answer(response, 200, {}, '{}')
   else if (/^\/v2\/.+\/tags\/list/.test(url)) serveTags(registry, url, response)
-  else if (kind === 'manifests') serveManifest(registry, { method, name, reference, body, type: request.headers['content-type'] ?? '', accept: request.headers.accept ?? '' }, response)
+  else if (kind === 'manifests')
+    serveManifest(
+      registry,
+      {
+        method,
+        name,
+        reference,
+        body,
+        type: request.headers['content-type'] ?? '',
+        accept: request.headers.accept ?? '',
+      },
+      response,
+    )
   else if (kind === 'blobs') {
     const blob = registry.blobs.get(`${name}@${reference}`)
     if (blob) answer(response, 200, { 'docker-content-digest': reference }, blob)
@@ -180,26 +249,34 @@ interface ManifestRequest {
   readonly accept: string
 }
 
-function serveManifest(registry: FakeRegistry, { method, name, reference, body, type, accept }: ManifestRequest, response: ServerResponse): void {
+function serveManifest(
+  registry: FakeRegistry,
+  { method, name, reference, body, type, accept }: ManifestRequest,
+  response: ServerResponse,
+): void {
   const isDigest = reference.startsWith('sha256:')
   if (method === 'PUT') {
     const digest = sha256(body)
-    if (isDigest && digest !== reference) return void answer(response, 400, {}, refusal('DIGEST_INVALID', 'provided digest did not match uploaded content'))
+    if (isDigest && digest !== reference)
+      return void answer(response, 400, {}, refusal('DIGEST_INVALID', 'provided digest did not match uploaded content'))
     const missing = childrenOf(body).find((child) => !registry.manifests.has(`${name}@${child}`))
-    if (missing !== undefined) return void answer(response, 404, {}, refusal('MANIFEST_BLOB_UNKNOWN', `${missing} unknown`))
+    if (missing !== undefined)
+      return void answer(response, 404, {}, refusal('MANIFEST_BLOB_UNKNOWN', `${missing} unknown`))
     registry.manifests.set(`${name}@${digest}`, { bytes: body, type })
     if (!isDigest) registry.tags.set(`${name}:${reference}`, digest)
     return void answer(response, 201, { 'docker-content-digest': digest, location: `/v2/${name}/manifests/${digest}` })
   }
   const digest = isDigest ? reference : registry.tags.get(`${name}:${reference}`)
   const found = digest === undefined ? undefined : registry.manifests.get(`${name}@${digest}`)
-  if (!found || digest === undefined) return void answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', 'manifest unknown'))
+  if (!found || digest === undefined)
+    return void answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', 'manifest unknown'))
   if (method === 'DELETE') {
     if (isDigest) registry.manifests.delete(`${name}@${digest}`)
     else registry.tags.delete(`${name}:${reference}`)
     return void answer(response, 202)
   }
-  if (!accept.includes(found.type)) return void answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', `${found.type} not acceptable`))
+  if (!accept.includes(found.type))
+    return void answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', `${found.type} not acceptable`))
   return void answer(response, 200, { 'content-type': found.type, 'docker-content-digest': digest }, found.bytes)
 }
 
@@ -211,10 +288,20 @@ function childrenOf(body: Buffer): string[] {
 function serveTags(registry: FakeRegistry, url: string, response: ServerResponse): void {
   const { pathname, searchParams } = new URL(url, 'http://fake')
   const name = pathname.slice('/v2/'.length, -'/tags/list'.length)
-  const all = [...registry.tags.keys()].flatMap((key) => (key.startsWith(`${name}:`) ? [key.slice(name.length + 1)] : [])).sort()
+  const all = [...registry.tags.keys()]
+    .flatMap((key) => (key.startsWith(`${name}:`) ? [key.slice(name.length + 1)] : []))
+    .sort()
   const last = searchParams.get('last')
   const rest = all.filter((tag) => last === null || tag > last)
   const page = rest.slice(0, registry.pageSize)
-  const more = rest.length > page.length ? { link: `<${pathname}?n=${registry.pageSize}&last=${page.at(-1)}>; rel="next"` } : undefined
-  answer(response, 200, { 'content-type': 'application/json', ...more }, JSON.stringify({ name, tags: page.length === 0 ? null : page }))
+  const more =
+    rest.length > page.length
+      ? { link: `<${pathname}?n=${registry.pageSize}&last=${page.at(-1)}>; rel="next"` }
+      : undefined
+  answer(
+    response,
+    200,
+    { 'content-type': 'application/json', ...more },
+    JSON.stringify({ name, tags: page.length === 0 ? null : page }),
+  )
 }

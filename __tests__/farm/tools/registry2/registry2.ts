@@ -16,11 +16,14 @@ export async function startRegistry2(base: string, { deletes = true } = {}): Pro
   const home = join(base, `registry2-${process.pid}-${Date.now()}-${deletes ? 'deletes' : 'keeps'}`)
   await mkdir(join(home, 'data'), { recursive: true })
   const config = join(home, 'config.yml')
-  await writeFile(config, `version: 0.1
+  await writeFile(
+    config,
+    `version: 0.1
 log: {level: error, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: ${join(home, 'data')}}, delete: {enabled: ${String(deletes)}}, maintenance: {uploadpurging: {enabled: false}}}
 http: {addr: '127.0.0.1:0'}
-`)
+`,
+  )
   const log = join(home, 'registry2.log')
   const child = daemon(program, [config], log)
   let host: string | undefined

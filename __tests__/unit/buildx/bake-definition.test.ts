@@ -1,0 +1,168 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { renderBake, writesForJob, type BakeOptions } from '../../../src/buildx/bake-definition.ts'
+import { plainSettings, type BuildSettings } from '../../../src/inputs/settings/settings.ts'
+import { parsePlatform } from '../../../src/lib/platform.ts'
+import type { VariantSpec } from '../../../src/inputs/variant-spec.ts'
+import type { Target } from '../../../src/plan/target.ts'
+
+const settings: BuildSettings = { ...plainSettings, provenance: 'mode=max' }
+const options: BakeOptions = { push: true, settings, dir: '/d', several: false, nonce: '1-1-x', ephemeral: false }
+const platform = parsePlatform('linux/arm64')!
+const variant: VariantSpec = {
+  name: 'slim',
+  images: [
+    { registry: 'ghcr.io', path: 'acme/app' },
+    { registry: 'docker.io', path: 'acme/app' },
+  ],
+  tags: [],
+  platforms: [],
+  context: '/w',
+  file: '/w/Dockerfile',
+  target: 'final',
+  buildArgs: { A: '${B} %{C} $D' },
+  labels: { l: 'x' },
+  annotations: [],
+  version: '',
+}
+const node = {
+  spec: {
+    name: 'n',
+    endpoint: { kind: 'local' as const },
+    platforms: [],
+    driverOpts: {},
+    buildkitdFlags: [],
+    buildkitdConfig: '',
+  },
+  driver: 'remote' as const,
+  socket: '/s',
+  platforms: [platform],
+  native: [],
+  took: 0,
+}
+const target = (fields: Partial<VariantSpec> = {}): Target => ({
+  id: 'slim-linux-arm64',
+  variant: { ...variant, ...fields },
+  platform,
+  node,
+  cache: { name: 'a', from: ['type=registry,ref=a'], to: 'type=registry,ref=b' },
+})
+
+const bake = (given: Partial<BakeOptions> = {}, fields: Partial<VariantSpec> = {}) => {
+  const parsed: unknown = JSON.parse(renderBake([target(fields)], { ...options, ...given }))
+  return parsed as { group: unknown; target: Record<string, Record<string, unknown>> }
+}
+
+describe('renderBake', () => {
+  test('a fork reads caches and writes none, and has cache mounts of its own on a daemon that goes on', () => {
+    const cacheTo = [
+      'type=gha,scope=x',
+      'type=registry,ref=ghcr.io/acme/app:cache',
+      'mode=max,type=local,dest=/tmp/x',
+      'type=inline',
+    ]
+    const target = bake({ fork: true, settings: { ...settings, cacheTo } }).target['slim-linux-arm64']
+    expect([target?.['cache-from'], target?.['cache-to'], target?.['args']]).toEqual([
+      [expect.any(String)],
+      cacheTo.slice(2),
+      { A: '$${B} %%{C} $D', BUILDKIT_CACHE_MOUNT_NS: '1-1-x' },
+    ])
+  })
+
+  test.each<[string, string, Partial<BakeOptions>, boolean]>([
+    ['a cache in the registry', 'type=registry,ref=a', {}, false],
+    ['a cache in a directory', 'type=local,dest=/w/cache', {}, true],
+    ['the same, for a fork, which writes none', 'type=local,dest=/w/cache', { fork: true }, false],
+    [
+      'another in a directory',
+      'type=gha',
+      { settings: { ...settings, cacheTo: ['"type=local",dest=/w/cache'] } },
+      true,
+    ],
+    [
+      'files',
+      'type=gha',
+      { settings: { ...settings, exports: [{ type: 'local', dest: '/w/out', attributes: [] }] } },
+      true,
+    ],
+  ])('writes files for the job: %s', (_, to, given, expected) => {
+    expect(writesForJob([{ ...target(), cache: { name: 'a', from: [], to } }], { ...options, ...given })).toBe(expected)
+  })
+
+  test('a whole target', () => {
+    expect(bake()).toEqual({
+      group: { default: { targets: ['slim-linux-arm64'] } },
+      target: {
+        'slim-linux-arm64': {
+          context: '/w',
+          dockerfile: '/w/Dockerfile',
+          target: 'final',
+          platforms: ['linux/arm64'],
+          args: { A: '$${B} %%{C} $D' },
+          labels: { l: 'x' },
+          attest: ['type=provenance,mode=max'],
+          output: [
+            'type=image,"name=ghcr.io/acme/app,docker.io/acme/app",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true',
+          ],
+          annotations: ['index:io.github.multiarch-build.run=1-1-x'],
+          'cache-from': ['type=registry,ref=a'],
+          'cache-to': ['type=registry,ref=b'],
+        },
+      },
+    })
+  })
+
+  test('annotations of the platform’s manifest; those of other places come later', () => {
+    const annotations: VariantSpec['annotations'] = [
+      { level: 'manifest', key: 'a', value: '1' },
+      { level: 'manifest', platform, key: 'a', value: '${2}' },
+      { level: 'manifest', platform: parsePlatform('linux/amd64')!, key: 'b', value: '3' },
+      { level: 'index', key: 'c', value: '4' },
+      { level: 'manifest-descriptor', key: 'd', value: '5' },
+    ]
+    expect(bake({}, { annotations }).target['slim-linux-arm64']?.['annotations']).toEqual([
+      'index:io.github.multiarch-build.run=1-1-x',
+      'manifest:a=$${2}',
+    ])
+  })
+
+  test('a temporary image: its manifest too can be nobody else’s', () => {
+    expect(bake({ ephemeral: true }).target['slim-linux-arm64']?.['annotations']).toEqual([
+      'index:io.github.multiarch-build.run=1-1-x',
+      'manifest:io.github.multiarch-build.run=1-1-x',
+    ])
+  })
+
+  test('without provenance there is no index to mark', () => {
+    expect(bake({ settings: plainSettings }).target['slim-linux-arm64']).toMatchObject({
+      attest: ['type=provenance,disabled=true'],
+      annotations: [],
+    })
+  })
+
+  test('push: false reads the cache, and writes nothing anywhere', () => {
+    const built = bake({ push: false }).target['slim-linux-arm64']
+    expect(built).toMatchObject({ output: ['type=cacheonly'], 'cache-from': [expect.any(String)], 'cache-to': [] })
+    expect(built).not.toHaveProperty('annotations')
+  })
+
+  test('no text becomes a template, and none is lost', () => {
+    // What HCL does with the escapes when it reads the file: `$$${` is `$` and the escape of `${` (e2e/texts.test.ts
+    // asks it).
+    const unescape = (text: string) => text.replace(/([$%])\1\{/g, '$1{')
+    const texts = fc
+      .array(fc.constantFrom('$', '%', '{', '}', 'a', '"', '\n'), { maxLength: 10 })
+      .map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(texts, texts, (name, value) => {
+        const args = bake({}, { buildArgs: { [name]: value } }).target['slim-linux-arm64']?.['args'] as Record<
+          string,
+          string
+        >
+        const [[escapedName, escaped] = ['', '']] = Object.entries(args)
+        expect(`${escapedName} ${escaped}`.replace(/([$%])\1\{/g, ' ')).not.toMatch(/[$%]\{/)
+        expect([unescape(escapedName), unescape(escaped)]).toEqual([name, value])
+      }),
+    )
+  })
+})

@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findBuildx, findVersion } from '../../../src/buildx/find.ts'
+
+describe('findBuildx', () => {
+  let dir = ''
+  const before = { PATH: process.env['PATH'], DOCKER_CONFIG: process.env['DOCKER_CONFIG'] }
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'buildx-'))
+  })
+  afterEach(() => {
+    rmSync(dir, { recursive: true })
+    Object.assign(process.env, before)
+    if (before.DOCKER_CONFIG === undefined) delete process.env['DOCKER_CONFIG']
+  })
+
+  const put = (path: string, text: string, mode = 0o755) => {
+    mkdirSync(join(dir, path, '..'), { recursive: true })
+    writeFileSync(join(dir, path), text)
+    chmodSync(join(dir, path), mode)
+  }
+
+  test('passes over what cannot be run: a directory, a file without the right, a binary of another machine', async () => {
+    mkdirSync(join(dir, 'a/buildx'), { recursive: true })
+    put('b/buildx', '#!/bin/sh\n', 0o644)
+    put('docker/cli-plugins/docker-buildx', '\x7fELF of another machine')
+    put('c/docker-buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')
+    process.env['DOCKER_CONFIG'] = join(dir, 'docker')
+    process.env['PATH'] = ['a', 'b', 'c'].map((name) => join(dir, name)).join(':')
+    expect(await findBuildx()).toEqual({ command: join(dir, 'c/docker-buildx'), version: '0.30.1' })
+  })
+
+  test('passes over one that is too old, and names it where there is no other', async () => {
+    put('a/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.11.2 abc\n')
+    put('b/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')
+    process.env['DOCKER_CONFIG'] = join(dir, 'docker')
+    process.env['PATH'] = ['a', 'b'].map((name) => join(dir, name)).join(':')
+    expect(await findBuildx()).toMatchObject({ version: '0.30.1' })
+    rmSync(join(dir, 'b'), { recursive: true })
+    await expect(findBuildx()).rejects.toThrow(`buildx 0.11.2 (${join(dir, 'a/buildx')}) is too old`)
+  })
+
+  test('takes the version that is asked for, and no other', async () => {
+    put('a/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.31.0 abc\n')
+    put('docker/cli-plugins/docker-buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')
+    process.env['DOCKER_CONFIG'] = join(dir, 'docker')
+    process.env['PATH'] = join(dir, 'a')
+    expect(await findVersion('0.30.1')).toEqual({
+      command: join(dir, 'docker/cli-plugins/docker-buildx'),
+      version: '0.30.1',
+    })
+    expect(await findVersion('0.30.2')).toBeUndefined()
+  })
+})

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from '@jest/globals'
+import { openRunBook, openRuns } from '../../../src/forge/runs.ts'
+import { sweep } from '../../../src/cleanup/sweep.ts'
+import { brokenTags } from '../../ghcr/audit.ts'
+import { count, forgetCalls } from '../../ghcr/call-log.ts'
+import { days } from '../../ghcr/clock.ts'
+import { fillHistory } from '../../ghcr/histories.ts'
+import { root } from '../../ghcr/permissions.ts'
+import { declareRun, endRun } from '../../ghcr/runs.ts'
+import { patiently, placeIn, requestIn } from '../../prove/place.ts'
+import { allOf, pushOwn, scene, type Scene } from './world.ts'
+
+async function run(here: Scene) {
+  const ask = openRuns(patiently(requestIn(here.world, root), here.clock), 'acme/shop')
+  return await sweep(
+    placeIn(here),
+    { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false },
+    openRunBook(ask, () => ({ now: here.clock.now(), olderThan: 3 * days })),
+  )
+}
+
+/** A package of many releases, among them what so many dead runs left. */
+function old(releases: number, runs: number): { readonly here: Scene; readonly left: string[] } {
+  const here = scene({ checkAnswers: false })
+  fillHistory(here.world.state, here.pkg, releases)
+  const left = Array.from({ length: runs }, (_, at) => {
+    const id = 17_000_000_001 + at
+    declareRun(here.world.state, { repository: 'acme/shop', id })
+    const { pushed } = pushOwn(here, String(id), { content: `run ${at}` })
+    endRun(here.world.state, 'acme/shop', id, 'cancelled')
+    return allOf(pushed)
+  }).flat()
+  here.clock.advance(4 * days)
+  return { here, left }
+}
+
+test('a sweep of 5,000 versions takes no more calls than its pages and three for each it deletes', async () => {
+  const { here, left } = old(714, 8)
+  forgetCalls(here.world.log)
+  const result = await run(here)
+  expect(left.filter((digest) => here.pkg.active.has(digest))).toEqual([])
+  expect(result.deleted).toHaveLength(left.length)
+  expect(count(here.world.log, 'rest')).toBeLessThanOrEqual(result.pages() + 3 * left.length)
+  expect(brokenTags(here.world.state)).toEqual([])
+})
+
+test('a storm of 429 only slows a sweep', async () => {
+  const { here, left } = old(20, 3)
+  let calls = 0
+  here.world.faults.push({
+    side: 'rest',
+    answer: 429,
+    retryAfter: 9,
+    times: Infinity,
+    matches: () => ++calls % 3 !== 0,
+  })
+  const began = here.clock.now()
+  const result = await run(here)
+  expect(left.filter((digest) => here.pkg.active.has(digest))).toEqual([])
+  expect(result.audit?.broken).toEqual([])
+  expect(here.clock.now() - began).toBeGreaterThan(300_000)
+})
+
+test('a sweep of 100,000 versions fits in a small heap: it keeps digests, and no manifests', async () => {
+  const program = fileURLToPath(new URL('../../prove/hundred-thousand.ts', import.meta.url))
+  // V8 ends the process that needs more.
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--max-old-space-size=192', '--import', 'tsx', program, '100000'],
+    { env: { PATH: process.env['PATH'] } },
+  )
+  expect(JSON.parse(stdout)).toEqual({
+    versions: 100_002,
+    deleted: 15 * 7,
+    kept: 0,
+    broken: 0,
+    heap: expect.any(Number),
+  })
+}, 600_000)

@@ -1,0 +1,254 @@
+import { describe, expect, test } from '@jest/globals'
+import { openRunBook, openRuns } from '../../../src/forge/runs.ts'
+import { sweep } from '../../../src/cleanup/sweep.ts'
+import { nonceAnnotation } from '../../../src/run/nonce.ts'
+import { brokenTags, holdings, unneeded } from '../../ghcr/audit.ts'
+import { count, forgetCalls } from '../../ghcr/call-log.ts'
+import { days, hours } from '../../ghcr/clock.ts'
+import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/histories.ts'
+import { root, type Token } from '../../ghcr/permissions.ts'
+import { declareRun, endRun, forgetRun } from '../../ghcr/runs.ts'
+import { placeIn, requestIn } from '../../prove/place.ts'
+import { allOf, pushOwn, scene, type Scene } from './world.ts'
+import type { SweepRequest } from '../../../src/cleanup/state.ts'
+
+const defaults: SweepRequest = { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false }
+
+async function run(here: Scene, request: Partial<SweepRequest> = {}, token: Token = root) {
+  const ask = openRuns(requestIn(here.world, token), 'acme/shop')
+  const rules = () => ({ now: here.clock.now(), olderThan: 3 * days, runId: request.runId })
+  return await sweep(placeIn({ ...here, token }), { ...defaults, ...request }, openRunBook(ask, rules))
+}
+
+/** A run that pushed, and died `ago` without post. */
+function deadRun(here: Scene, id: string, ago = 4 * days, tag?: string) {
+  declareRun(here.world.state, { repository: 'acme/shop', id: Number(id) })
+  const made = pushOwn(here, id, { content: id }, tag)
+  endRun(here.world.state, 'acme/shop', Number(id), 'cancelled')
+  here.clock.advance(ago)
+  return made.pushed
+}
+
+function used(): Scene {
+  const here = scene({ checkAnswers: false })
+  fillHistory(here.world.state, here.pkg, 3)
+  return here
+}
+
+const remaining = ({ pkg }: Scene, digests: readonly string[]) => digests.filter((digest) => pkg.active.has(digest))
+
+describe('what a dead run left', () => {
+  test.each(['pr-17000000001', 'pr-17000000001-slim', 'build-0123456789abcdef-17000000001-linux'])(
+    'under %s goes with all that is under it, and nothing else',
+    async (tag) => {
+      const here = used()
+      const before = holdings(here.pkg)
+      const pushed = deadRun(here, '17000000001', 4 * days, tag)
+      forgetCalls(here.world.log)
+      const result = await run(here)
+      expect(remaining(here, allOf(pushed))).toEqual([])
+      expect(holdings(here.pkg)).toMatchObject({ tags: before.tags, active: before.active })
+      expect(result.deleted).toHaveLength(7)
+      expect(result.audit).toEqual({ tags: 3, broken: [] })
+      expect(count(here.world.log, 'rest')).toBeLessThanOrEqual(result.pages() + 3 * 7)
+      expect((await run(here)).deleted).toEqual([])
+    },
+  )
+
+  test('of other tools goes too: nothing that stays needs it', async () => {
+    const here = used()
+    declareRun(here.world.state, { repository: 'acme/shop', id: 17000000001 })
+    const pushed = pushRelease(here.world.state, here.pkg, {
+      tag: 'pr-17000000001',
+      content: 'release 2',
+      platforms: ['linux/amd64', 'linux/s390x'],
+      provenance: false,
+    })
+    endRun(here.world.state, 'acme/shop', 17000000001)
+    here.clock.advance(4 * days)
+    await run(here)
+    expect(brokenTags(here.world.state)).toEqual([])
+    expect(here.pkg.tags.has('pr-17000000001')).toBe(false)
+    expect(here.pkg.active.has(pushed.images[0]!.digest)).toBe(true)
+    expect(here.pkg.active.has(pushed.images[1]!.digest)).toBe(false)
+  })
+
+  test('untagged: with the mark of its run', async () => {
+    const here = used()
+    const pushed = deadRun(here, '17000000001')
+    pushRelease(here.world.state, here.pkg, { tag: 'pr-17000000001', content: 'release 3' })
+    here.pkg.tags.set('main', here.pkg.tags.get('pr-17000000001')!)
+    await run(here, { tags: ['nothing-*'] })
+    expect(remaining(here, allOf(pushed))).toEqual([])
+    expect(brokenTags(here.world.state)).toEqual([])
+  })
+
+  test('caches that a later push replaced', async () => {
+    const here = used()
+    const config = (content: string) => ({ content })
+    const cacheOf = (name: string) => {
+      const version = pushManifest(here.world.state, here.pkg, config(name))
+      const manifest = here.pkg.manifests.get(version.digest)!
+      const body = manifest.body.replace(
+        'application/vnd.oci.image.config.v1+json',
+        'application/vnd.buildkit.cacheconfig.v0',
+      )
+      return body
+    }
+    const { parseManifest, mediaTypes } = await import('../../ghcr/manifest.ts')
+    const { putManifest } = await import('../../ghcr/push.ts')
+    const put = (name: string) => {
+      const parsed = parseManifest(mediaTypes.ociManifest, cacheOf(name))
+      if (typeof parsed === 'string') throw new Error(parsed)
+      return putManifest(here.world.state, here.pkg, parsed, 'buildcache-linux-amd64')
+    }
+    const [old, now] = [put('one'), put('two')]
+    await run(here)
+    expect([here.pkg.active.has(old.digest), here.pkg.active.has(now.digest)]).toEqual([false, true])
+  })
+})
+
+describe('stays', () => {
+  test.each<[string, (here: Scene) => void, RegExp]>([
+    [
+      'a run that goes on',
+      (here) =>
+        void declareRun(here.world.state, {
+          repository: 'acme/shop',
+          id: 17000000001,
+          status: 'in_progress',
+          conclusion: null,
+        }),
+      /goes on/,
+    ],
+    [
+      'a run that was started again',
+      (here) =>
+        void declareRun(here.world.state, { repository: 'acme/shop', id: 17000000001, status: 'queued', attempt: 2 }),
+      /goes on/,
+    ],
+    [
+      'a run that ended lately',
+      (here) => void endRun(here.world.state, 'acme/shop', 17000000001),
+      /ended only 2 h ago/,
+    ],
+    [
+      'a run that nobody knows',
+      (here) => void forgetRun(here.world.state, 'acme/shop', 17000000001),
+      /no run 17000000001 is known/,
+    ],
+  ])('what is of %s', async (_, change, reason) => {
+    const here = used()
+    const pushed = deadRun(here, '17000000001')
+    change(here)
+    here.clock.advance(2 * hours)
+    const result = await run(here)
+    expect(remaining(here, allOf(pushed))).toHaveLength(7)
+    expect(result).toMatchObject({
+      deleted: [],
+      kept: [{ subject: 'pr-17000000001', reason: expect.stringMatching(reason) }],
+    })
+  })
+
+  test('everything if the token may not ask about runs', async () => {
+    const here = used()
+    deadRun(here, '17000000001')
+    const result = await run(here, {}, { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'none' })
+    expect(result).toMatchObject({
+      deleted: [],
+      kept: [{ reason: expect.stringMatching(/permissions: actions: read/) }],
+    })
+  })
+
+  test('what bears the number of a pull request', async () => {
+    const here = used()
+    declareRun(here.world.state, { repository: 'acme/shop', id: 17 })
+    endRun(here.world.state, 'acme/shop', 17)
+    pushRelease(here.world.state, here.pkg, { tag: 'pr-17', content: 'somebody’s' })
+    here.clock.advance(100 * days)
+    expect(await run(here)).toMatchObject({
+      deleted: [],
+      kept: [{ subject: 'pr-17', reason: expect.stringMatching(/pull request’s number/) }],
+    })
+  })
+
+  test('what another tag has: only the temporary one goes', async () => {
+    const here = used()
+    const pushed = deadRun(here, '17000000001')
+    pushRelease(here.world.state, here.pkg, {
+      tag: 'stable',
+      content: '17000000001',
+      nonce: { [nonceAnnotation]: '17000000001-1-mab' },
+    })
+    const result = await run(here)
+    expect([...here.pkg.tags.keys()]).toEqual(['v1', 'v2', 'v3', 'stable'])
+    expect(brokenTags(here.world.state)).toEqual([])
+    expect(remaining(here, allOf(pushed))).toHaveLength(7)
+    expect(result.audit?.broken).toEqual([])
+  })
+
+  test('what was promoted, and what that needs', async () => {
+    const here = used()
+    const pushed = deadRun(here, '17000000001')
+    pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {}, 'promoted')
+    await run(here)
+    expect(brokenTags(here.world.state)).toEqual([])
+    expect(remaining(here, allOf(pushed))).toEqual([pushed.images[0]!.digest])
+  })
+})
+
+test('an unknown run is over if a later one is long over', async () => {
+  const here = used()
+  const pushed = deadRun(here, '17000000001')
+  forgetRun(here.world.state, 'acme/shop', 17000000001)
+  deadRun(here, '17000000002', 70 * days)
+  await run(here)
+  expect(remaining(here, allOf(pushed))).toEqual([])
+})
+
+test('`run-id` takes what that run made, whatever its age', async () => {
+  const here = used()
+  const older = deadRun(here, '17000000001')
+  declareRun(here.world.state, { repository: 'acme/shop', id: 17000000002 })
+  const { pushed } = pushOwn(here, '17000000002', { content: 'two' })
+  await run(here, { runId: '17000000002' })
+  expect(remaining(here, allOf(pushed))).toEqual([])
+  expect(remaining(here, allOf(older))).toHaveLength(7)
+})
+
+test('`dry-run` says the same and does nothing', async () => {
+  const here = used()
+  deadRun(here, '17000000001')
+  const before = holdings(here.pkg)
+  const told = await run(here, { dryRun: true })
+  expect(holdings(here.pkg)).toEqual(before)
+  const done = await run(here)
+  expect(told.deleted.map(({ digest }) => digest).sort()).toEqual(done.deleted.map(({ digest }) => digest).sort())
+  expect([...told.blobs]).toEqual([...done.blobs])
+})
+
+test('what a sweep that died deleted, and somebody promoted meanwhile, comes back', async () => {
+  const here = used()
+  const pushed = deadRun(here, '17000000001')
+  let deletions = 0
+  here.world.beforeEach = (call) => {
+    if (call.endpoint !== 'delete version') return
+    if (++deletions === 2)
+      pushIndex(
+        here.world.state,
+        here.pkg,
+        [
+          { version: pushed.images[0]!, platform: 'linux/amd64' },
+          { version: pushed.images[1]!, platform: 'linux/arm64' },
+        ],
+        {},
+        'promoted',
+      )
+    if (deletions === 3) throw new Error('killed')
+  }
+  await run(here).catch(() => undefined)
+  delete here.world.beforeEach
+  await run(here)
+  expect(brokenTags(here.world.state)).toEqual([])
+  expect(unneeded(here.pkg).filter((digest) => allOf(pushed).includes(digest))).toEqual([])
+})

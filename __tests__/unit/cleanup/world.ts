@@ -1,0 +1,48 @@
+import { nonceAnnotation } from '../../../src/run/nonce.ts'
+import type { Own } from '../../../src/cleanup/ownership.ts'
+import { manualClock } from '../../ghcr/clock.ts'
+import { pushRelease, type Pushed, type Release } from '../../ghcr/histories.ts'
+import { createPackage, type Package } from '../../ghcr/state.ts'
+import { createWorld, type Rules, type World, calm } from '../../ghcr/world.ts'
+import type { Clock } from '../../../src/packages/repository.ts'
+
+export interface Scene {
+  readonly world: World
+  readonly pkg: Package
+  readonly clock: Clock & { advance(ms: number): void }
+}
+
+/** An organisation's package with a slash in its name, and a clock that waits at once. */
+export function scene(rules: Partial<Rules> = {}, kind: 'org' | 'user' = 'org'): Scene {
+  const clock = manualClock()
+  const world = createWorld({ clock, rules: { ...calm, ...rules } })
+  if (kind === 'user') world.state.owners.set('acme', { login: 'acme', id: 5, kind: 'user', members: new Set() })
+  const pkg = createPackage(world.state, { owner: 'acme', name: 'shop/api', repository: 'acme/shop' })
+  const advance = (ms: number) => clock.advance(ms)
+  const sleep = (ms: number) => {
+    advance(ms)
+    return Promise.resolve()
+  }
+  return { world, pkg, clock: { now: () => clock.now(), advance, sleep } }
+}
+
+export const markOf = (run: string, random = 'mab'): string => `${run}-1-${random}`
+
+/** What a pull request's run leaves in the registry, and in its journal. */
+export function pushOwn(
+  { world, pkg }: Scene,
+  run: string,
+  release: Partial<Release> = {},
+  tag = `pr-${run}`,
+): { readonly own: Own; readonly pushed: Pushed } {
+  const nonce = markOf(run)
+  const pushed = pushRelease(world.state, pkg, { tag, content: 'app', nonce: { [nonceAnnotation]: nonce }, ...release })
+  const parts = pushed.perPlatform.length > 0 ? pushed.perPlatform : pushed.images
+  return {
+    pushed,
+    own: { nonce, tags: [{ tag, digest: pushed.index.digest }], manifests: parts.map(({ digest }) => digest) },
+  }
+}
+
+export const allOf = ({ index, images, attestations, perPlatform }: Pushed): string[] =>
+  [index, ...images, ...attestations, ...perPlatform].map(({ digest }) => digest)

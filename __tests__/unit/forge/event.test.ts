@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { withCommitDate } from '../../../src/forge/commit.ts'
+import { readEvent } from '../../../src/forge/read-event.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'event-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+function read(payload: object, env: Readonly<Record<string, string>> = {}, prefix = 'GITHUB') {
+  const path = join(dir, 'event.json')
+  writeFileSync(path, JSON.stringify(payload))
+  return readEvent({
+    [`${prefix}_EVENT_PATH`]: path,
+    [`${prefix}_REPOSITORY`]: 'acme/app',
+    [`${prefix}_SHA`]: sha,
+    [`${prefix}_EVENT_NAME`]: 'push',
+    [`${prefix}_REF`]: 'refs/heads/main',
+    ...env,
+  })
+}
+
+const sha = '0123456789abcdef0123456789abcdef01234567'
+const repository = {
+  name: 'App',
+  description: 'Does it',
+  html_url: 'https://github.com/acme/App',
+  default_branch: 'main',
+  private: false,
+  license: { spdx_id: 'MIT' },
+}
+
+describe('readEvent', () => {
+  test.each(['GITHUB', 'FORGEJO', 'GITEA'])('a push, told in variables of %s', (prefix) => {
+    expect(
+      read({ repository, head_commit: { id: sha, timestamp: '2020-01-10T01:30:00+01:00' } }, {}, prefix),
+    ).toMatchObject({
+      name: 'push',
+      ref: 'refs/heads/main',
+      sha,
+      defaultBranch: 'main',
+      commitDate: new Date('2020-01-10T00:30:00Z'),
+      about: { title: 'App', description: 'Does it', url: 'https://github.com/acme/App', license: 'MIT' },
+    })
+  })
+
+  test('a pull request', () => {
+    const event = read({
+      number: 15,
+      pull_request: { number: 15, head: { sha: 'abc' }, base: { ref: 'main' } },
+      repository,
+    })
+    expect(event).toMatchObject({ number: '15', headSha: 'abc', baseRef: 'main' })
+    expect(event).not.toHaveProperty('commitDate')
+  })
+
+  test('a pushed tag', () => {
+    expect(
+      read({
+        base_ref: 'refs/heads/main',
+        commits: [
+          { id: 'f00', timestamp: 'x' },
+          { id: sha, timestamp: '2020-01-10T00:30:00Z' },
+        ],
+      }),
+    ).toMatchObject({ baseRef: 'refs/heads/main', commitDate: new Date('2020-01-10T00:30:00Z') })
+  })
+
+  test('a scheduled run, of which GitHub says little', () => {
+    const event = read({ schedule: '0 0 * * *' }, { GITHUB_EVENT_NAME: 'schedule' })
+    expect(event).toMatchObject({
+      defaultBranch: 'main',
+      about: { title: 'app', description: '', url: 'https://github.com/acme/app', license: '' },
+    })
+  })
+
+  test.each([
+    [{ licenses: ['MIT'] }, 'MIT'],
+    [{ licenses: ['MIT', 'Apache-2.0'] }, ''],
+    [{ license: null }, ''],
+    [{ licenses: [] }, ''],
+  ])('the licence of %j', (fields, expected) => {
+    expect(read({ repository: fields }).about.license).toBe(expected)
+  })
+
+  test.each([
+    { repository: 'x', pull_request: [], commits: {} },
+    { head_commit: { id: sha, timestamp: 'yesterday' } },
+    [],
+  ])('a payload of another form: %j', (payload) => {
+    expect(read(payload)).not.toHaveProperty('commitDate')
+  })
+})
+
+describe('withCommitDate', () => {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', dir, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, GIT_COMMITTER_DATE: '1578616200 +0900' },
+    }).trim()
+
+  test('asks the checkout', async () => {
+    git('init', '--quiet')
+    git('commit', '--quiet', '--allow-empty', '--message', 'committer x 5 +0000')
+    const event = { ...read({}), workspace: dir, sha: git('rev-parse', 'HEAD') }
+    expect((await withCommitDate(event)).commitDate).toEqual(new Date('2020-01-10T00:30:00Z'))
+    expect((await withCommitDate({ ...event, sha })).commitDate).toBeUndefined()
+    expect((await withCommitDate({ ...event, commitDate: new Date(0) })).commitDate).toEqual(new Date(0))
+    expect((await withCommitDate({ ...event, workspace: join(dir, 'nowhere') })).commitDate).toBeUndefined()
+  })
+})

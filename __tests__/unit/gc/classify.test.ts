@@ -1,0 +1,134 @@
+import { describe, expect, test } from '@jest/globals'
+import type { RunAnswer } from '../../../src/forge/run-of.ts'
+import { judgeTrace, surelyOver, type Self, type Trace } from '../../../src/gc/classify.ts'
+import { openLiveness } from '../../../src/gc/run-status.ts'
+import { keptName, readOwner, runBuilderName, scopeOf, seatName, useMark } from '../../../src/run/names.ts'
+import { readTrust } from '../../../src/forge/trust.ts'
+import { event } from '../fixtures/world.ts'
+
+const scope = scopeOf(event)
+const self: Self = { scope, runId: '100', runAttempt: 2, attemptsEnd: true }
+const trace = (given: Partial<Trace> = {}): Trace => ({ scope, runId: '99', runAttempt: 1, age: 1000, ...given })
+
+describe('names', () => {
+  test('of a run: read back from container and volume', () => {
+    const name = runBuilderName('mab-0123456789', event)
+    const owner = { kind: 'run', name: `${name}-0`, scope, runId: '4711', runAttempt: 1, isSeat: false }
+    expect([`/buildx_buildkit_${name}-0`, `buildx_buildkit_${name}-0_state`, seatName(name, 0)].map(readOwner)).toEqual(
+      [owner, owner, { ...owner, isSeat: true }],
+    )
+  })
+
+  test('of a kept daemon: one a repository, trust and settings; its volumes are told apart', () => {
+    const name = keptName(scope, 'trusted', { a: 1 })
+    expect(
+      new Set([
+        name,
+        keptName(scope, 'pr', { a: 1 }),
+        keptName(scope, 'trusted', { a: 2 }),
+        keptName(scopeOf({ ...event, repository: 'acme/other' }), 'trusted', { a: 1 }),
+      ]).size,
+    ).toBe(4)
+    const parts = ['', '_state', '_boot'].map((end) => readOwner(`buildx_buildkit_${name}${end}`))
+    expect(parts).toEqual(['container', 'state', 'lock'].map((part) => ({ kind: 'kept', name, part })))
+    const day = Date.UTC(2026, 10, 24)
+    expect(readOwner(useMark(name, day + 3_600_000))).toEqual({ kind: 'kept', name, part: 'mark', on: day })
+  })
+
+  test.each([
+    'buildx_buildkit_two1',
+    'buildx_buildkit_builder-0123456789-0',
+    'buildx_buildkit_mab-0123456789-01234567-1-1-0-more',
+    'my_buildx_buildkit_mab-0123456789-01234567-1-1-0',
+    'buildx_buildkit_mab-012345678z-01234567-1-1-0',
+    'buildx_buildkit_mab-keep-01234567-trusted-01234567_other',
+    'mab-0123456789-01234567-1-1-0',
+    '',
+  ])('%s is nobody of ours', (name) => expect(readOwner(name)).toBeUndefined())
+})
+
+describe('judgeTrace', () => {
+  test.each<[string, Partial<Trace>, Partial<Self>, ReturnType<typeof judgeTrace>]>([
+    ['of another repository, young', { scope: 'ffffffff' }, {}, 'live'],
+    ['of another repository, older than any job', { scope: 'ffffffff', age: surelyOver + 1 }, {}, 'dead'],
+    ['of this very run', { runId: '100', runAttempt: 2 }, {}, 'live'],
+    ['of an earlier attempt', { runId: '100' }, {}, 'dead'],
+    ['of an earlier attempt, where jobs are started again alone', { runId: '100' }, { attemptsEnd: false }, 'live'],
+    ['of a later attempt', { runId: '100', runAttempt: 3 }, {}, 'live'],
+    ['of another run', {}, {}, 'ask'],
+    ['of another run, older than any job, by a clock that may have been wrong', { age: surelyOver + 1 }, {}, 'ask'],
+    ['of this very run, by a clock that was wrong', { runId: '100', runAttempt: 2, age: surelyOver + 1 }, {}, 'live'],
+  ])('%s', (_, given, other, expected) => expect(judgeTrace(trace(given), { ...self, ...other })).toBe(expected))
+})
+
+test.each<[string, RunAnswer | Error, boolean]>([
+  ['ended an hour ago', { completed: true, createdAt: 0, endedAt: 1e12 - 3_600_000 }, true],
+  ['ended just now', { completed: true, createdAt: 0, endedAt: 1e12 - 1000 }, false],
+  ['going on', { completed: false, createdAt: 0, endedAt: Infinity }, false],
+  ['unknown', 'unknown', false],
+  ['not to be asked about', 'denied', false],
+  ['of a forge that fails', new Error('HTTP 500'), false],
+])('a run that is %s', async (_, answer, dead) => {
+  let asked = 0
+  const ask = () => (asked++, answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer))
+  const liveness = openLiveness(self, ask, () => 1e12)
+  expect(await Promise.all([liveness.isDead(trace()), liveness.isDead(trace())])).toEqual([dead, dead])
+  expect(asked).toBe(1)
+})
+
+test.each<[string, RunAnswer, boolean]>([
+  ['unknown', 'unknown', true],
+  ['not to be asked about', 'denied', true],
+  ['known to go on since just now', { completed: false, createdAt: 1e12 - 1000, endedAt: Infinity }, false],
+  [
+    'said to go on, and begun long ago',
+    { completed: false, createdAt: 1e12 - surelyOver - 1, endedAt: Infinity },
+    true,
+  ],
+])('older than any job, of a run that is %s', async (_, answer, dead) => {
+  const liveness = openLiveness(
+    self,
+    () => Promise.resolve(answer),
+    () => 1e12,
+  )
+  expect(await liveness.isDead(trace({ age: surelyOver + 1 }))).toBe(dead)
+})
+
+describe('readTrust', () => {
+  const head = (full_name: unknown) => ({ pull_request: { head: { repo: { full_name } } } })
+  const base = { repository: 'acme/app', ref: '' }
+  test.each<[string, string, Record<string, unknown>, string]>([
+    ['a push', 'push', {}, 'trusted'],
+    ['a schedule', 'schedule', {}, 'trusted'],
+    ['a pull request of this repository', 'pull_request', head('Acme/App'), 'pr'],
+    ['a pull request from a fork', 'pull_request', head('mallory/app'), 'fork'],
+    ['a pull request whose fork was deleted', 'pull_request', { pull_request: { head: { repo: null } } }, 'fork'],
+    ['a pull request that says nothing', 'pull_request', {}, 'fork'],
+    ['pull_request_target from a fork', 'pull_request_target', head('mallory/app'), 'fork'],
+    ['a review of a fork', 'pull_request_review', head('mallory/app'), 'fork'],
+    ['a comment on a pull request', 'issue_comment', { issue: { pull_request: {} } }, 'fork'],
+    ['a comment on an issue', 'issue_comment', { issue: {} }, 'trusted'],
+    [
+      'what follows a push',
+      'workflow_run',
+      { workflow_run: { event: 'push', head_repository: { full_name: 'acme/app' } } },
+      'trusted',
+    ],
+    [
+      'what follows a pull request',
+      'workflow_run',
+      { workflow_run: { event: 'pull_request', head_repository: { full_name: 'acme/app' } } },
+      'pr',
+    ],
+    [
+      'what follows a fork',
+      'workflow_run',
+      { workflow_run: { event: 'push', head_repository: { full_name: 'mallory/app' } } },
+      'fork',
+    ],
+    ['a merge queue', 'merge_group', {}, 'pr'],
+  ])('%s', (_, name, payload, expected) => expect(readTrust({ ...base, name, payload })).toBe(expected))
+
+  test('a ref of a pull request, under any event', () =>
+    expect(readTrust({ ...base, ref: 'refs/pull/7/merge', name: 'push', payload: {} })).toBe('fork'))
+})

@@ -1,0 +1,477 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readInputs, secretsOf } from '../../../../src/inputs/inputs.ts'
+import { InputError } from '../../../../src/lib/issues.ts'
+import { renderDaemonFiles } from '../../../../src/inputs/registries.ts'
+import { signAws } from '../../../../src/registry/credentials/aws-sign.ts'
+import { resolveLogins } from '../../../../src/registry/credentials/ecr.ts'
+import { findCredentials, privateDockerConfig, withAuths } from '../../../../src/registry/credentials/login.ts'
+import { preferJobLogins } from '../../../../src/registry/credentials/prefer.ts'
+import { readScopedLogins, writeScopedLogins } from '../../../../src/registry/credentials/scoped.ts'
+import { describeMistakes } from '../../../../src/report/input-issues.ts'
+import { openRegistries } from '../../../../src/job/registries.ts'
+import { loadHosts, readHosts } from '../../../../src/registry/hosts.ts'
+import { checkout, world, type Given } from '../../fixtures/world.ts'
+import { answer, user, withServer } from '../../registry/server.ts'
+import type { Login } from '../../../../src/registry/credentials/login-type.ts'
+
+const read = (given: Given = {}) => readInputs(...world({ files: [...checkout, '/w/ca.pem'], ...given }))
+const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
+  Buffer.from(`${username}:${password}`).toString('base64')
+const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com'
+
+describe('logins', () => {
+  const byToken = { registry: 'ghcr.io', username: 'octo', password: 't', byDefault: true }
+  test.each<[string, Given, unknown]>([
+    [
+      'a list',
+      { 'registry-auth': '- registry: quay.io\n  username: a\n  password: "1"\n- {username: b, password: 0123}' },
+      [
+        { registry: 'quay.io', username: 'a', password: '1' },
+        { registry: 'docker.io', username: 'b', password: '0123' },
+      ],
+    ],
+    [
+      'an address',
+      { 'registry-auth': '- {registry: https://index.docker.io/v1/, username: b, password: c}' },
+      [{ registry: 'index.docker.io', username: 'b', password: 'c' }],
+    ],
+    [
+      'a scope',
+      { 'registry-auth': '- {registry: quay.io, username: a, password: b, scope: acme/app@push}' },
+      [{ registry: 'quay.io', username: 'a', password: 'b', scope: 'acme/app@push' }],
+    ],
+    [
+      'a list and the forge’s own',
+      { 'registry-auth': '- {registry: quay.io, username: a, password: b}', 'github-token': 't' },
+      [{ registry: 'quay.io', username: 'a', password: 'b' }, byToken],
+    ],
+    [
+      'the forge’s own in the list',
+      { 'registry-auth': '- {registry: ghcr.io, username: a, password: b}', 'github-token': 't' },
+      [{ registry: 'ghcr.io', username: 'a', password: 'b' }],
+    ],
+    [
+      'a registry besides',
+      { registry: 'docker.io', username: 'a', password: 'b', 'github-token': 't' },
+      [{ registry: 'docker.io', username: 'a', password: 'b' }, byToken],
+    ],
+    [
+      'the forge’s own by name: the token comes not besides',
+      { registry: 'https://GHCR.io', username: 'a', password: 'b', 'github-token': 't' },
+      [{ registry: 'ghcr.io', username: 'a', password: 'b' }],
+    ],
+    [
+      'AWS: by its address',
+      { registry: `https://${ecr}`, image: `${ecr}/app`, AWS_ACCESS_KEY_ID: 'AKIA' },
+      [{ registry: ecr, username: '', password: '', ecr: true }],
+    ],
+    [
+      'AWS: a key',
+      { image: `${ecr}/app`, username: 'AKIA', password: 'k' },
+      [{ registry: ecr, username: 'AKIA', password: 'k', ecr: true }],
+    ],
+    [
+      'AWS: the job’s key',
+      { image: `${ecr}/app`, AWS_ACCESS_KEY_ID: 'AKIA' },
+      [{ registry: ecr, username: '', password: '', ecr: true }],
+    ],
+    [
+      'AWS: listed',
+      { 'registry-auth': `- registry: ${ecr}`, image: `${ecr}/app` },
+      [{ registry: ecr, username: '', password: '', ecr: true }],
+    ],
+    [
+      'AWS: a password already',
+      { image: `${ecr}/app`, username: 'AWS', password: 'k' },
+      [{ registry: ecr, username: 'AWS', password: 'k' }],
+    ],
+    [
+      'AWS: none of it',
+      { image: `${ecr}/app`, username: 'AKIA', password: 'k', ecr: 'false' },
+      [{ registry: ecr, username: 'AKIA', password: 'k' }],
+    ],
+    [
+      'AWS: by another name',
+      { image: 'ecr.example.com/app', username: 'AKIA', password: 'k', ecr: 'true' },
+      [{ registry: 'ecr.example.com', username: 'AKIA', password: 'k', ecr: true }],
+    ],
+  ])('%s', async (_, given, expected) => {
+    expect((await read(given)).logins).toEqual(expected)
+  })
+
+  test.each<[string, string, Given]>([
+    ['username', '', { username: 'a', image: 'acme/app' }],
+    ['registry', ' at docker.io', { username: 'a', registry: 'docker.io', image: 'acme/app' }],
+    ['both empty', ' at docker.io', { registry: 'docker.io', image: 'acme/app' }],
+    ['a list', ' at docker.io', { 'registry-auth': '- {username: a, password: ""}', image: 'acme/app' }],
+  ])('where nothing is pushed, an empty password is no login, as in runs for forks: %s', async (_, where, given) => {
+    const { logins, notes } = await read({ push: 'false', ...given })
+    expect([logins, notes]).toEqual([
+      [],
+      [`The login${where} is not used, since its \`password\` is empty; nothing is pushed.`],
+    ])
+    await expect(read(given)).rejects.toThrow(InputError)
+  })
+
+  test('AWS: an identity that only its own tools would find is told', async () => {
+    expect((await read({ image: `${ecr}/app`, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).notes).toEqual([
+      expect.stringContaining('AWS_ACCESS_KEY_ID is not set'),
+    ])
+    expect((await read({ image: 'ghcr.io/acme/app', AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).notes).toEqual([])
+  })
+
+  test('of two for one registry builds use the first, as we do', () => {
+    const two = [
+      { registry: 'ghcr.io', username: 'c', password: 'd' },
+      { registry: 'ghcr.io', username: 'a', password: 'b' },
+    ]
+    expect(privateDockerConfig({}, two)).toEqual({ auths: { 'ghcr.io': { auth: 'Yzpk' } } })
+  })
+
+  test.each<[string, { readonly auths?: object; readonly credsStore?: string }, boolean, 'token' | 'job']>([
+    ['none', {}, true, 'token'],
+    ['one that may push', { auths: { HOST: { auth: basic(user) } } }, true, 'job'],
+    ['one that is out of date', { auths: { HOST: { auth: basic({ ...user, password: 'old' }) } } }, true, 'token'],
+    [
+      'one that is out of date, where nothing is pushed',
+      { auths: { HOST: { auth: basic({ ...user, password: 'old' }) } } },
+      false,
+      'token',
+    ],
+    ['one that reads, where nothing is pushed', { auths: { HOST: { auth: basic(user) } } }, false, 'job'],
+    ['one elsewhere', { auths: { 'quay.io': { auth: basic(user) } } }, true, 'token'],
+    ['a helper that is not there', { credsStore: 'nobody-has-this' }, true, 'token'],
+  ])(
+    'a login of the job counts more than the token, which nobody gave for that, if it does as well: %s',
+    async (_, config, push, expected) => {
+      const serve = ({ method, url = '', headers }: IncomingMessage, response: ServerResponse) => {
+        if (headers.authorization !== `Basic ${basic(user)}`)
+          return answer(response, 401, { 'www-authenticate': 'Basic realm="x"' })
+        return answer(response, method === 'POST' ? 202 : 200, { location: url })
+      }
+      await withServer(serve, async (host) => {
+        const own = JSON.parse(JSON.stringify(config).replace('HOST', host)) as unknown
+        const said: string[] = []
+        const logins = [
+          { registry: 'quay.io', username: 'a', password: 'b' },
+          { ...byToken, registry: host },
+        ]
+        const left = await preferJobLogins(logins, {
+          images: [{ registry: host, path: 'acme/app' }],
+          push,
+          registries: openRegistries([], own),
+          log: { info: (text) => said.push(text) },
+        })
+        expect([left, said]).toEqual(
+          expected === 'token'
+            ? [logins, []]
+            : [logins.slice(0, 1), [`${host}: the login that the job has there is used, and not the token.`]],
+        )
+      })
+    },
+  )
+
+  test('DOCKER_AUTH_CONFIG is over the file and its helpers', async () => {
+    const config = withAuths(
+      { auths: { 'ghcr.io': { auth: 'Yzpk' }, 'quay.io': { auth: 'Yzpk' } }, credsStore: 'x' },
+      { auths: { 'https://ghcr.io': { auth: 'YTpi' } } },
+    )
+    const ask = () => Promise.resolve(JSON.stringify({ Username: 'h', Secret: 's' }))
+    expect(
+      await Promise.all(
+        ['ghcr.io', 'quay.io'].map((registry) => findCredentials({ registry, path: 'acme/app' }, [], config, ask)),
+      ),
+    ).toEqual([
+      { username: 'a', password: 'b' },
+      { username: 'h', password: 's' },
+    ])
+    // What docker does not take whole, it does not take.
+    for (const bad of [
+      undefined,
+      {},
+      { auths: {} },
+      { auths: { 'ghcr.io': {} } },
+      { auths: { 'ghcr.io': { auth: 'YTpi' } }, more: 1 },
+      { auths: { 'ghcr.io': { auth: 'x' } } },
+    ])
+      expect(withAuths({ a: 1 }, bad)).toEqual({ a: 1 })
+  })
+
+  test('one with a scope counts first for its own repository, the more exact one before others, and post finds it', async () => {
+    const scoped = (scope: string) => ({ registry: 'ghcr.io', username: scope, password: 'd', scope })
+    const whole = { registry: 'ghcr.io', username: 'whole', password: 'b' }
+    const userOf = async (path: string, logins: readonly Login[]) =>
+      (await findCredentials({ registry: 'ghcr.io', path }, logins, {}, () => Promise.resolve(undefined)))?.username
+    for (const scope of ['acme/app@push', 'acme/app', '@push', 'acme/app@pull,push'])
+      expect(await userOf('acme/app', [whole, scoped(scope)])).toBe(scope)
+    for (const scope of ['acme/app@pull', 'acme/other@push'])
+      expect(await userOf('acme/app', [whole, scoped(scope)])).toBe('whole')
+    const several = [scoped('@push'), scoped('acme/app@push'), scoped('acme/other'), whole]
+    expect(await Promise.all(['acme/app', 'acme/other', 'acme/third'].map((path) => userOf(path, several)))).toEqual([
+      'acme/app@push',
+      'acme/other',
+      '@push',
+    ])
+    const dir = mkdtempSync(join(tmpdir(), 'scoped-'))
+    try {
+      expect(readScopedLogins(dir)).toEqual([])
+      writeScopedLogins(dir, several)
+      expect(readScopedLogins(dir)).toEqual(several.slice(0, 3))
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+
+  test('their passwords are masked however they are quoted', () => {
+    expect(
+      secretsOf({
+        'INPUT_REGISTRY-AUTH':
+          '- registry: a\n  password: plain-one\n- {password: \'quoted two\', username: x}\n- {"password": "three,3"}',
+      }),
+    ).toEqual(['plain-one', 'quoted two', 'three,3'])
+  })
+
+  test('one with a scope is for buildx alone', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'scoped-'))
+    try {
+      const logins = [
+        { registry: 'docker.io', username: 'a', password: 'b', scope: 'acme/app@push' },
+        { registry: 'quay.io', username: 'c', password: 'd' },
+      ]
+      writeScopedLogins(dir, logins)
+      expect(
+        JSON.parse(readFileSync(join(dir, 'buildx/config/registry-1.docker.io/acme/app@push/config.json'), 'utf8')),
+      ).toEqual({ auths: { 'https://index.docker.io/v1/': { auth: 'YTpi' } } })
+      expect(privateDockerConfig({}, logins)).toEqual({ auths: { 'quay.io': { auth: 'Yzpk' } } })
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
+})
+
+describe('AWS', () => {
+  let server: Server
+  let answer: { status: number; body: unknown } = { status: 200, body: {} }
+  let asked: { target: unknown; authorization: unknown; token: unknown; body: string } | undefined
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      let body = ''
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+      request.on('end', () => {
+        asked = {
+          target: request.headers['x-amz-target'],
+          authorization: request.headers.authorization,
+          token: request.headers['x-amz-security-token'],
+          body,
+        }
+        response.writeHead(answer.status).end(JSON.stringify(answer.body))
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  })
+  afterAll(() => void server.close())
+
+  const env = () => ({
+    AWS_ENDPOINT_URL_ECR: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    AWS_ENDPOINT_URL_ECR_PUBLIC: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+  })
+  const login = { registry: ecr, username: 'AKIA', password: 'k', ecr: true }
+  const token = Buffer.from('AWS:pass:word').toString('base64')
+
+  // https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-test-suite.html: get-vanilla, post-vanilla
+  test.each([
+    ['GET', '5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31'],
+    ['POST', '5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b'],
+  ])('signs as AWS’ own examples: %s', (method, signature) => {
+    const request = {
+      method,
+      host: 'example.amazonaws.com',
+      path: '/',
+      region: 'us-east-1',
+      service: 'service',
+      headers: {},
+      body: '',
+      time: '20150830T123600Z',
+    }
+    expect(
+      signAws(request, {
+        accessKeyId: 'AKIDEXAMPLE',
+        secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
+        sessionToken: '',
+      }),
+    ).toBe(
+      `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=${signature}`,
+    )
+  })
+
+  test('a key becomes a password, other logins stay', async () => {
+    answer = { status: 200, body: { authorizationData: [{ authorizationToken: token }] } }
+    const other = { registry: 'ghcr.io', username: 'a', password: 'b' }
+    expect(await resolveLogins([login, other], env(), fetch)).toEqual([
+      { registry: ecr, username: 'AWS', password: 'pass:word', ecr: false },
+      other,
+    ])
+    expect(asked).toEqual({
+      target: 'AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken',
+      authorization: expect.stringMatching(
+        /^AWS4-HMAC-SHA256 Credential=AKIA\/\d{8}\/eu-west-1\/ecr\/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target,/,
+      ),
+      body: '{"registryIds":["123456789012"]}',
+    })
+  })
+
+  test('the job’s key, for the public registry', async () => {
+    answer = { status: 200, body: { authorizationData: { authorizationToken: token } } }
+    const resolved = await resolveLogins(
+      [{ registry: 'public.ecr.aws', username: '', password: '', ecr: true }],
+      { ...env(), AWS_ACCESS_KEY_ID: 'ASIA', AWS_SECRET_ACCESS_KEY: 's', AWS_SESSION_TOKEN: 'session' },
+      fetch,
+    )
+    expect(resolved).toMatchObject([{ username: 'AWS', password: 'pass:word' }])
+    expect(asked).toMatchObject({
+      target: 'SpencerFrontendService.GetAuthorizationToken',
+      token: 'session',
+      authorization: expect.stringContaining('/us-east-1/ecr-public/aws4_request'),
+    })
+  })
+
+  test.each([
+    [
+      'AWS refuses',
+      {
+        status: 400,
+        body: { __type: 'com.amazon#UnrecognizedClientException', message: 'The security token is invalid.' },
+      },
+      login,
+      `No login at ${ecr}: AWS answers 400 UnrecognizedClientException`,
+    ],
+    ['no password', { status: 200, body: {} }, login, `No login at ${ecr}: AWS gave no password`],
+    ['no key', { status: 200, body: {} }, { ...login, username: '' }, `No login at ${ecr}: there is no AWS key`],
+    [
+      'no region',
+      { status: 200, body: {} },
+      { ...login, registry: 'ecr.example.com' },
+      'No login at ecr.example.com: its name tells no AWS region',
+    ],
+  ])('%s', async (_, given, asking, expected) => {
+    answer = given
+    await expect(resolveLogins([asking], env(), fetch)).rejects.toThrow(expected)
+  })
+})
+
+describe('registries', () => {
+  test('reach the daemons, and the post step', async () => {
+    const pem = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----'
+    const { registries } = await read({
+      registries: `"10.0.0.1:5000": {http: true}\nreg.example.com:\n  ca: |\n    ${pem.replaceAll('\n', '\n    ')}\ndocker.io: {mirrors: [mirror.example.com, other.example.com/hub]}\nold.example.com: {insecure: "true"}`,
+    })
+    const path = `certs/reg.example.com/ca-${createHash('sha256').update(`${pem}\n`).digest('hex').slice(0, 8)}.pem`
+    expect(renderDaemonFiles(registries)).toEqual({
+      toml: `[registry."10.0.0.1:5000"]\n  http = true\n[registry."reg.example.com"]\n  ca = ["/etc/buildkit/${path}"]\n[registry."docker.io"]\n  mirrors = ["mirror.example.com","other.example.com/hub"]\n[registry."old.example.com"]\n  insecure = true\n`,
+      files: { [path]: `${pem}\n` },
+    })
+    const dir = mkdtempSync(join(tmpdir(), 'hosts-'))
+    try {
+      expect(readHosts(dir)).toEqual({})
+      expect(loadHosts(dir, registries)).toEqual(registries)
+      expect(readHosts(dir)).toEqual(registries)
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+    expect((await read({ registries: 'a.example.com: {ca: ca.pem}' })).registries).toEqual({
+      'a.example.com': { ca: '/w/ca.pem', http: false, insecure: false, mirrors: [] },
+    })
+  })
+})
+
+test.each<[string, Given, string]>([
+  [
+    'registry-auth: no list',
+    { 'registry-auth': 'username: S3CRET' },
+    'registry-auth: is not a YAML list of logins: write `- registry: ghcr.io` and below it `username` and `password`',
+  ],
+  ['registry-auth: no YAML', { 'registry-auth': '- {password: S3CRET' }, 'registry-auth: is not valid YAML in line 1'],
+  [
+    'registry-auth: a word',
+    { 'registry-auth': '- S3CRET' },
+    'registry-auth: is no login: write `- registry: ghcr.io` and below it `username` and `password` (number 1 of the list)',
+  ],
+  [
+    'registry-auth: key',
+    { 'registry-auth': '- {username: a, password: S3CRET, regsitry: b}' },
+    'registry-auth: "regsitry" is no key of a login: registry, username, password, scope, ecr are; did you mean `registry`? (number 1 of the list)',
+  ],
+  [
+    'registry-auth: no password',
+    { 'registry-auth': '- {registry: quay.io, username: a, password: }' },
+    'registry-auth: "quay.io" has no `password`; a secret is empty where its name is wrong, and in runs for forks (number 1 of the list)',
+  ],
+  [
+    'registry-auth: scope',
+    { 'registry-auth': '- {username: a, password: S3CRET, scope: ../../x}' },
+    'registry-auth: "../../x" is no scope: write `acme/app`, `acme/app@push` or `@push` (number 1 of the list)',
+  ],
+  [
+    'registry-auth and username',
+    { 'registry-auth': '- {username: a, password: S3CRET}', username: 'a', password: 'b' },
+    'registry-auth: is given beside `username` and `password`, which it holds for each registry: give one of the two',
+  ],
+  ['registry alone', { registry: 'quay.io' }, 'registry: "quay.io" needs `username` and `password` beside it'],
+  ['ecr', { ecr: 'maybe' }, 'ecr: "maybe" is not one of `auto`, `true`, `false`'],
+  [
+    'registries: no map',
+    { registries: 'ghcr.io' },
+    'registries: "ghcr.io" is not a map of registries: write `registry.example.com: {ca: path/to/ca.pem}`, one registry a line',
+  ],
+  [
+    'registries: a scheme',
+    { registries: '"http://a.example.com": {http: true}' },
+    'registries: "http://a.example.com" is no host: write it as in image names, `registry.example.com:5000`, without a scheme',
+  ],
+  [
+    'registries: setting',
+    { registries: 'a.example.com: {mirror: b}' },
+    'registries: "mirror" is no setting of a registry (in `a.example.com`): ca, http, insecure, mirrors are; did you mean `mirrors`?',
+  ],
+  [
+    'registries: ca',
+    { registries: 'a.example.com: {ca: none.pem}' },
+    'registries: "ca: none.pem" is neither a certificate in PEM nor a file that holds one: /w/none.pem was looked for',
+  ],
+  [
+    'registries: both',
+    { registries: 'a.example.com: {ca: ca.pem, http: true}' },
+    'registries: "a.example.com" has both `http` and `ca`, and plain http has no certificate: leave one of the two out',
+  ],
+  [
+    'registries: http',
+    { registries: 'a.example.com: {http: yes}' },
+    'registries: "http: yes" is neither `true` nor `false`',
+  ],
+  [
+    'registries: mirror',
+    { registries: 'a.example.com: {mirrors: https://b}' },
+    'registries: "https://b" is no mirror: write its host, `mirror.example.com`, without a scheme',
+  ],
+  [
+    'registries: twice',
+    {
+      registries: 'a.example.com: {http: true}',
+      'buildkitd-config-inline': '[registry."a.example.com"]\n  http = true',
+    },
+    'registries: "a.example.com" has a section in the configuration of buildkitd too: write everything of it in one of the two',
+  ],
+])('refused: %s', async (_, given, expected) => {
+  const error: unknown = await read(given).catch((thrown: unknown) => thrown)
+  const told = error instanceof InputError ? describeMistakes(error.issues) : ''
+  expect(told).toContain(expected)
+  expect(told).not.toContain('S3CRET')
+  expect(error instanceof InputError && error.issues).toHaveLength(1)
+})

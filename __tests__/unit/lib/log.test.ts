@@ -1,0 +1,47 @@
+import { describe, expect, jest, test } from '@jest/globals'
+import fc from 'fast-check'
+import { withoutMasked } from '../../../src/buildx/install/binary-cache.ts'
+import { disarm, runnerLog } from '../../../src/lib/log.ts'
+
+// actions/runner: a line is obeyed if it starts with `::` after white space, or holds `##[`.
+const obeyed = (line: string) => line.trimStart().startsWith('::') || line.includes('##[')
+
+describe('disarm', () => {
+  test('keeps what a reader sees', () => {
+    expect(disarm('::set-output name=x::y').replaceAll('\u200b', '')).toBe('::set-output name=x::y')
+    expect(disarm('plain: text ## heading')).toBe('plain: text ## heading')
+  })
+
+  test('no line is obeyed', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(':', '#', '[', ' ', 'a', '\t'), { maxLength: 12 }),
+        (parts) => !obeyed(disarm(parts.join(''))),
+      ),
+    )
+  })
+})
+
+test('what others say is obeyed nowhere, not even in what we tell', () => {
+  const said: string[] = []
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => said.push(String(text)) > 0)
+  try {
+    for (const say of [runnerLog.info, runnerLog.line, runnerLog.warn, runnerLog.debug])
+      say('an engine answers:\n::save-state name=buildx::x')
+    void runnerLog.lines(['::stop-commands::x'])
+  } finally {
+    write.mockRestore()
+  }
+  expect(
+    said
+      .join('')
+      .split('\n')
+      .filter((line) => obeyed(line) && !/^::(warning|debug)::an engine/.test(line)),
+  ).toEqual([])
+})
+
+test('what a process of ours wanted masked is masked, also where nobody obeys it', () => {
+  expect(withoutMasked('asked\n::add-mask::a%25b\n::add-mask::\n{"url":"x?sig=a%b"}\n')).toBe(
+    'asked\n{"url":"x?sig=***"}\n',
+  )
+})

@@ -1,0 +1,73 @@
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { applyTags, defaultTags, ephemeralTag, isEphemeral, sanitiseTag } from '../../../src/metadata/tags.ts'
+import { isTag } from '../../../src/registry/reference.ts'
+
+test.each([
+  ['push', 'refs/heads/main', ['main']],
+  ['push', 'refs/heads/feature/x', ['feature-x']],
+  ['push', 'refs/heads/-dash', ['dash']],
+  ['push', 'refs/heads/日本', ['ref-cf2abf0c5be3']],
+  ['schedule', 'refs/heads/main', ['main']],
+  ['pull_request', 'refs/pull/7/merge', ['pr-4711']],
+  ['pull_request_target', 'refs/heads/main', ['pr-4711']],
+  ['merge_group', 'refs/heads/gh-readonly-queue/main/pr-7', ['pr-4711']],
+  ['pull_request_review', 'refs/pull/7/merge', ['pr-4711']],
+  ['push', 'refs/tags/v1.2.3', ['1.2.3', '1.2', 'latest']],
+  ['push', 'refs/tags/1.2.3', ['1.2.3', '1.2', 'latest']],
+  ['release', 'refs/tags/v0.3.1', ['0.3.1', '0.3', 'latest']],
+  ['push', 'refs/tags/v1.2.3-rc.1', ['1.2.3-rc.1']],
+  ['push', 'refs/tags/v1.2.3+k3s1', ['1.2.3-k3s1', '1.2', 'latest']],
+  ['push', 'refs/tags/v1.2.3-rc.1+b.5', ['1.2.3-rc.1-b.5']],
+  ['push', 'refs/tags/v1', ['v1']],
+  ['push', 'refs/tags/2024.01.05', ['2024.01.05']],
+  ['push', 'refs/tags/app/v1.2.3', ['app-v1.2.3']],
+  ['push', '', []],
+])('%s of %s', (name, ref, expected) => {
+  expect(defaultTags({ name, ref, runId: '4711', trust: 'trusted' })).toEqual(expected)
+})
+
+test.each(['pr', 'fork'] as const)(
+  'what was not accepted yet moves no branch’s tag, whatever it runs for: %s',
+  (trust) => {
+    for (const ref of ['refs/heads/main', 'refs/tags/v1.2.3', ''])
+      expect(defaultTags({ name: 'workflow_run', ref, runId: '4711', trust })).toEqual(['pr-4711'])
+  },
+)
+
+test('any name becomes a valid tag, and a valid tag stays as it is', () => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => isTag(sanitiseTag(text))))
+  fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), (tag) => sanitiseTag(tag) === tag))
+  fc.assert(
+    fc.property(fc.constantFrom('heads', 'tags'), fc.string({ minLength: 1, unit: 'binary' }), (kind, name) =>
+      defaultTags({ name: 'push', ref: `refs/${kind}/${name}`, runId: '1', trust: 'trusted' }).every(isTag),
+    ),
+  )
+})
+
+test('a long branch leaves room for the suffix', () => {
+  const plan = { names: ['b'.repeat(128)], references: [], byEvent: true, notes: [] }
+  const [tag] = applyTags(plan, [{ registry: 'ghcr.io', path: 'a/b' }], '-slim', () => expect('a mistake').toBe('none'))
+  expect(tag?.tag).toBe(`${'b'.repeat(123)}-slim`)
+})
+
+test.each([
+  ['pr-4711', true],
+  ['pr-4711-slim', true],
+  ['pr-47110', false],
+  ['pr-471', false],
+  ['xpr-4711', false],
+  ['main', false],
+])('%s bears the run id: %s', (tag, expected) => {
+  expect([true, false].map((byName) => isEphemeral(tag, { runId: '4711' }, byName))).toEqual([expected, expected])
+})
+
+test('on a young forge a run may have the number of its pull request, whose tag stays', () => {
+  expect(isEphemeral('pr-17', { runId: '17', number: '17' }, true)).toBe(false)
+  expect(isEphemeral('pr-17', { runId: '17', number: '17' }, false)).toBe(true)
+  expect(isEphemeral('pr-18', { runId: '18', number: '17' }, true)).toBe(true)
+})
+
+test('the tag of a pull request bears its run id', () => {
+  expect(isEphemeral(ephemeralTag({ runId: '1' }), { runId: '1' }, false)).toBe(true)
+})

@@ -1,0 +1,163 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { openForgejoPackages, type ForgejoOptions } from '../../../../src/packages/forgejo/backend.ts'
+import type { PackageApi } from '../../../../src/packages/backend.ts'
+import { answer, fakePacing, refusal, sha256, withServer } from '../../registry/server.ts'
+import { openHands, type Content, type Hands } from '../oci/images.ts'
+
+/** Forgejo's packages: a row for each tag and for each digest that was pushed, each with the manifest. */
+export interface Forge {
+  readonly host: string
+  readonly rows: Row[]
+  /** `METHOD path` of what the code under test asked. */
+  readonly seen: string[]
+  /** Answers in place of the forge where it gives true. */
+  fault: (line: string, response: ServerResponse) => boolean
+  /** Runs before an answer of the packages API. */
+  before: (line: string) => void
+  hasLinks: boolean
+  hasTotals: boolean
+  readonly hands: (name: string) => Hands
+  readonly open: (name: string, more?: Partial<ForgejoOptions>) => PackageApi
+}
+
+export interface Row {
+  readonly id: number
+  readonly name: string
+  readonly version: string
+  readonly createdAt: string
+  readonly content: Content
+}
+
+export const token = 'forge-token'
+let ids = 0
+
+export async function withForge(use: (forge: Forge) => Promise<void>): Promise<void> {
+  const strange: string[] = []
+  const forge = {
+    rows: [],
+    seen: [],
+    fault: () => false,
+    before: () => undefined,
+    hasLinks: true,
+    hasTotals: true,
+  } as unknown as { -readonly [K in keyof Forge]: Forge[K] }
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const line = `${request.method ?? ''} ${request.url ?? ''}`
+    const ours = request.headers['user-agent'] === 'multiarch-build'
+    if (ours) forge.seen.push(line)
+    if (ours && forge.fault(line, response)) return
+    if (line.includes('/api/v1/')) forge.before(line)
+    const known = line.includes('/api/v1/')
+      ? servePackages(forge, request, response)
+      : serveRegistry(forge, request, Buffer.concat(chunks), response)
+    if (known) return
+    strange.push(line)
+    answer(response, 418)
+  }
+  await withServer(handle, async (host) => {
+    forge.host = host
+    forge.hands = (name) => openHands(host, `acme/${name}`)
+    forge.open = (name, more = {}) =>
+      openForgejoPackages({
+        serverUrl: `http://${host}/`,
+        token,
+        owner: 'acme',
+        name,
+        fetch,
+        pacing: fakePacing(),
+        ...more,
+      })
+    await use(forge)
+  })
+  if (strange.length > 0) throw new Error(`requests that no forge knows: ${strange.join(', ')}`)
+}
+
+function servePackages(forge: Forge, request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.headers.authorization !== `token ${token}`)
+    return answer(response, 401, {}, JSON.stringify({ message: 'token is required' }))
+  const url = new URL(request.url ?? '', `http://${forge.host}`)
+  const [, name, version] = /^\/api\/v1\/packages\/acme(?:\/container\/([^/]+)\/([^/]+))?$/.exec(url.pathname) ?? []
+  if (name === undefined || version === undefined)
+    return url.pathname === '/api/v1/packages/acme' && request.method === 'GET' && list(forge, url, response)
+  const at = forge.rows.findIndex(
+    (row) => row.name === decodeURIComponent(name) && row.version === decodeURIComponent(version),
+  )
+  if (at < 0) return answer(response, 404, {}, JSON.stringify({ message: 'package does not exist' }))
+  if (request.method === 'GET') return answer(response, 200, {}, JSON.stringify(shown(forge.rows[at]!)))
+  if (request.method !== 'DELETE') return false
+  forge.rows.splice(at, 1)
+  return answer(response, 204)
+}
+
+function list(forge: Forge, url: URL, response: ServerResponse): true {
+  const query = url.searchParams
+  if (query.get('type') !== 'container') throw new Error('lists of all kinds of packages are long')
+  const [limit, page] = [Math.min(Number(query.get('limit')), 50), Number(query.get('page'))]
+  const found = forge.rows.filter(({ name }) => name.includes(query.get('q') ?? '')).reverse()
+  const rows = found.slice((page - 1) * limit, page * limit)
+  const headers = {
+    ...(forge.hasTotals && { 'x-total-count': String(found.length) }),
+    ...(forge.hasLinks &&
+      found.length > page * limit && {
+        link: `<http://elsewhere/api/v1/packages/acme?page=${page + 1}>; rel="next",<http://elsewhere/>; rel="last"`,
+      }),
+  }
+  return answer(response, 200, headers, JSON.stringify(rows.map(shown)))
+}
+
+function shown({ id, name, version, createdAt }: Row): object {
+  return { id, owner: { login: 'acme' }, type: 'container', name, version, created_at: createdAt }
+}
+
+function serveRegistry(forge: Forge, request: IncomingMessage, body: Buffer, response: ServerResponse): boolean {
+  const { method = '', url = '' } = request
+  if (url === '/v2/') return answer(response, 200, {}, '{}')
+  const [, name = '', kind = '', reference = ''] = /^\/v2\/acme\/(.+)\/(manifests|blobs|tags)\/(.+)$/.exec(url) ?? []
+  const own = forge.rows.filter((row) => row.name === name)
+  if (kind === 'tags')
+    return answer(
+      response,
+      200,
+      {},
+      JSON.stringify({ tags: own.map(({ version }) => version).filter((version) => !version.startsWith('sha256:')) }),
+    )
+  if (kind === 'blobs')
+    return method === 'POST'
+      ? answer(response, 202, { location: `/v2/acme/${name}/blobs/uploads/1` })
+      : answer(response, method === 'PUT' ? 201 : 200)
+  if (kind !== 'manifests') return false
+  if (method === 'PUT') {
+    push(forge, name, reference.toLowerCase(), {
+      bytes: body,
+      mediaType: request.headers['content-type'] ?? '',
+      digest: sha256(body),
+    })
+    return answer(response, 201, { 'docker-content-digest': sha256(body) })
+  }
+  if (method === 'DELETE') return false
+  const found = own.find(({ version, content }) =>
+    reference.startsWith('sha256:') ? content.digest === reference : version === reference.toLowerCase(),
+  )
+  if (!found) return answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', 'manifest unknown'))
+  return answer(
+    response,
+    200,
+    { 'content-type': found.content.mediaType, 'docker-content-digest': found.content.digest },
+    found.content.bytes,
+  )
+}
+
+/** A version that is pushed again is another row. */
+export function push(
+  forge: Forge,
+  name: string,
+  version: string,
+  content: Content,
+  createdAt = '2026-01-01T00:00:00Z',
+): void {
+  const at = forge.rows.findIndex((row) => row.name === name && row.version === version)
+  if (at >= 0) forge.rows.splice(at, 1)
+  forge.rows.push({ id: ++ids, name, version, createdAt, content })
+}

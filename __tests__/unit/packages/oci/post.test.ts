@@ -1,0 +1,188 @@
+import { describe, expect, test } from '@jest/globals'
+import { removeOwn, type Outcome } from '../../../../src/cleanup/run-artifacts.ts'
+import { tellOutcomes } from '../../../../src/cleanup/run-artifacts-report.ts'
+import { openPlace, type Place } from '../../../../src/packages/repository.ts'
+import type { PackageApi } from '../../../../src/packages/backend.ts'
+import { openRegistry } from '../../../../src/registry/client.ts'
+import { withForge } from '../forgejo/forge.ts'
+import { fakePacing, user } from '../../registry/server.ts'
+import { behaviours, repository, withBehaviour, type Behaviour } from './behaviour.ts'
+import { content, makeImage, type TestImage } from './images.ts'
+
+const nonce = '4711-1-x'
+
+/** The post step's part in it, for an image of this run. */
+async function post(
+  host: string,
+  path: string,
+  api: PackageApi,
+  { index, intermediates }: TestImage,
+): Promise<Outcome[]> {
+  return await removeOwn(placeAt(host, path, api), {
+    tags: [{ tag: 'pr-4711', digest: index.digest }],
+    manifests: intermediates.map(({ digest }) => digest),
+    nonce,
+  })
+}
+
+function placeAt(host: string, path: string, api: PackageApi): Place {
+  const registry = openRegistry({ registry: host, credentials: user, pacing: fakePacing() })
+  const clock = { now: Date.now, sleep: () => Promise.resolve() }
+  return openPlace({ api, registry, repository: path, name: `${host}/${path}`, clock, until: Date.now() + 60_000 })
+}
+
+const helpless = ['Docker Hub', 'deletion switched off', 'no right to delete']
+const deleted = [{ subject: 'pr-4711', deleted: true }]
+
+test.each(Object.entries(behaviours).filter(([name]) => !helpless.includes(name)))(
+  '%s: nothing of the run is left, and everything else',
+  async (_, behaviour: Behaviour) => {
+    await withBehaviour(behaviour, async (world) => {
+      await world.hands.push(makeImage('release'), ['v1'])
+      const before = [...world.manifests.keys()].sort()
+      const image = makeImage(nonce)
+      await world.hands.push(image, ['pr-4711'])
+      expect(await post(world.host, repository, world.api, image)).toEqual(deleted)
+      expect([...world.manifests.keys()].sort()).toEqual(before)
+      expect(await world.hands.tags()).toEqual(['v1'])
+    })
+  },
+)
+
+test.each(Object.entries(behaviours).filter(([name]) => !helpless.includes(name)))(
+  '%s: what was given another tag keeps everything but ours',
+  async (_, behaviour: Behaviour) => {
+    await withBehaviour(behaviour, async (world) => {
+      const image = makeImage(nonce)
+      await world.hands.push(image, ['pr-4711', 'v1'])
+      expect(await post(world.host, repository, world.api, image)).toContainEqual(deleted[0])
+      expect(await world.hands.tags()).toEqual(['v1'])
+      expect(await world.hands.missing('v1')).toEqual([])
+    })
+  },
+)
+
+test('Forgejo: nothing of the run is left, and everything else', async () => {
+  await withForge(async (forge) => {
+    const [release, image] = [makeImage('release'), makeImage(nonce)]
+    await forge.hands('app').push(release, ['v1'])
+    const before = forge.rows.map(({ version }) => version).sort()
+    await forge.hands('app').push(image, ['pr-4711'])
+    expect(await post(forge.host, 'acme/app', forge.open('app'), image)).toEqual(deleted)
+    expect(forge.rows.map(({ version }) => version).sort()).toEqual(before)
+  })
+})
+
+test('Forgejo: a tag in capitals is the one in small letters', async () => {
+  await withForge(async (forge) => {
+    const [release, image] = [makeImage('release'), makeImage(nonce)]
+    await forge.hands('app').push(release, ['v1'])
+    await forge.hands('app').push(image, ['PR-4711-Slim'])
+    const before = forge.rows.filter(({ version }) => version === 'v1')
+    const own = {
+      tags: [{ tag: 'PR-4711-Slim', digest: image.index.digest }],
+      manifests: image.intermediates.map(({ digest }) => digest),
+      nonce,
+    }
+    expect(await removeOwn(placeAt(forge.host, 'acme/app', forge.open('app')), own)).toEqual([
+      { subject: 'pr-4711-slim', deleted: true },
+    ])
+    expect(forge.rows.filter(({ content }) => content.bytes.includes(nonce))).toEqual([])
+    expect(forge.rows.filter(({ version }) => version === 'v1')).toEqual(before)
+  })
+})
+
+describe('what is said where the registry does not delete', () => {
+  /** A release's image is everybody's; what each platform pushed before it was joined bears the mark of its run. */
+  const told = async (behaviour: Behaviour, released: boolean) => {
+    let kept: readonly string[] = []
+    await withBehaviour(behaviour, async (world) => {
+      const image = makeImage(released ? 'release' : nonce)
+      await world.hands.push(image, [released ? 'v1' : 'pr-4711'])
+      const marked = released
+        ? image.intermediates.map(({ bytes, mediaType }) =>
+            content(bytes.toString().replace('"release"', `"${nonce}"`), mediaType),
+          )
+        : image.intermediates
+      for (const one of marked) expect(await world.hands.put(one.digest, one)).toBe(201)
+      const own = {
+        tags: released ? [] : [{ tag: 'pr-4711', digest: image.index.digest }],
+        manifests: marked.map(({ digest }) => digest),
+        nonce,
+      }
+      kept = tellOutcomes('here/app', await removeOwn(placeAt(world.host, repository, world.api), own)).kept
+      expect(await world.hands.missing(released ? 'v1' : 'pr-4711')).toEqual([])
+    })
+    return kept
+  }
+
+  test('deletion switched off: nothing after a release, one line after a pull request', async () => {
+    expect(await told(behaviours['deletion switched off'], true)).toEqual([])
+    expect(await told(behaviours['deletion switched off'], false)).toEqual([
+      expect.stringMatching(/^Kept here\/app:pr-4711: the registry does not delete it/),
+    ])
+  })
+
+  test.each(['deletion switched off', 'no right to delete'] as const)(
+    '%s: that is asked before anything that costs more, as each tag does',
+    async (name) => {
+      await withBehaviour(behaviours[name], async (world) => {
+        const image = makeImage(nonce)
+        await world.hands.push(image, ['pr-4711'])
+        await post(world.host, repository, world.api, image)
+        // What it is about is read; which tags there are, and what they name, is not asked.
+        expect(
+          world.seen.filter(
+            (line) => !/^(GET \/v2\/|GET \/api\/v2.0\/ping|GET \S+\/manifests\/sha256:\w+|DELETE \S+)$/.test(line),
+          ),
+        ).toEqual([])
+        expect([...world.manifests.keys()]).toContain(image.index.digest)
+      })
+    },
+  )
+
+  test('no right to delete: a release that has nothing to delete says nothing, and a tag that is gone is gone', async () => {
+    await withBehaviour(behaviours['no right to delete'], async (world) => {
+      const image = makeImage('release')
+      await world.hands.push(image, ['v1'])
+      const own = {
+        tags: [{ tag: 'pr-4711', digest: `sha256:${'1'.repeat(64)}` }],
+        manifests: image.children.map(({ digest }) => digest),
+        nonce,
+      }
+      expect(await removeOwn(placeAt(world.host, repository, world.api), own)).toEqual([
+        { subject: 'pr-4711', deleted: true },
+      ])
+    })
+  })
+
+  test('thousands of tags: a release asks none of them what it names, a pull request all', async () => {
+    await withBehaviour(behaviours['distribution 3'], async (world) => {
+      const image = makeImage(nonce)
+      await world.hands.push(image, ['pr-4711'])
+      for (let n = 0; n < 1001; n++) world.tags.set(`v${n}`, image.index.digest)
+      const manifests = image.intermediates.map(({ digest }) => digest)
+      const asked = () => world.seen.filter((line) => /^HEAD \S+\/manifests\/v\d+$/.test(line)).length
+      expect(
+        tellOutcomes(
+          'here/app',
+          await removeOwn(placeAt(world.host, repository, world.api), { tags: [], manifests, nonce }),
+        ),
+      ).toEqual({ deleted: [], kept: [] })
+      expect([asked(), manifests.filter((digest) => !world.manifests.has(digest))]).toEqual([0, []])
+      await post(world.host, repository, world.api, image)
+      expect(asked()).toBeGreaterThan(1000)
+    })
+  })
+
+  test('no right to delete: one line for all, with what would help', async () => {
+    expect(await told(behaviours['no right to delete'], true)).toEqual([
+      expect.stringMatching(
+        /^Kept here\/app@sha256:\w+ and 1 more: \S+\/acme\/team\/app: .* Give the login the right to delete/,
+      ),
+    ])
+    expect(await told(behaviours['no right to delete'], false)).toEqual([
+      expect.stringMatching(/^Kept here\/app:pr-4711.*Give the login the right to delete/),
+    ])
+  })
+})

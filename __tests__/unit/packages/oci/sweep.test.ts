@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals'
+import { openPlace } from '../../../../src/packages/repository.ts'
+import { openRunBook } from '../../../../src/forge/runs.ts'
+import { sweep } from '../../../../src/cleanup/sweep.ts'
+import { openRegistry } from '../../../../src/registry/client.ts'
+import { fakePacing, user } from '../../registry/server.ts'
+import { behaviours, repository, withBehaviour, type World } from './behaviour.ts'
+import { makeImage } from './images.ts'
+
+const run = '17000000001'
+
+async function sweepIn({ host, api }: World, dryRun = false) {
+  const registry = openRegistry({ registry: host, credentials: user, pacing: fakePacing() })
+  const place = openPlace({
+    api,
+    registry,
+    repository,
+    name: `${host}/${repository}`,
+    clock: { now: () => 0, sleep: () => Promise.resolve() },
+    until: Infinity,
+  })
+  const runs = openRunBook(
+    () => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }),
+    () => ({ now: 0, olderThan: 1 }),
+  )
+  return await sweep(place, { tags: ['pr-*'], untagged: true, dryRun }, runs)
+}
+
+const helpless = ['Docker Hub', 'deletion switched off', 'no right to delete', 'Zot']
+
+test.each(Object.entries(behaviours).filter(([name]) => !helpless.includes(name)))(
+  '%s: what a dead run left goes with all that is under it',
+  async (_, behaviour) => {
+    await withBehaviour(behaviour, async (world) => {
+      const [release, dead, promoted] = [makeImage('release'), makeImage(`${run}-1-x`), makeImage(`${run}-1-y`)]
+      await world.hands.push(release, ['v1'])
+      await world.hands.push(dead, [`pr-${run}`])
+      await world.hands.push(promoted, [`pr-${run}-full`, 'v2'])
+      const planned = await sweepIn(world, true)
+      expect(await world.hands.tags()).toEqual([`pr-${run}`, `pr-${run}-full`, 'v1', 'v2'])
+      const done = await sweepIn(world)
+      const digests = [dead.index, ...dead.children].map(({ digest }) => digest)
+      for (const { deleted } of [planned, done])
+        expect(
+          deleted
+            .map(({ digest }) => digest)
+            .filter((digest) => digest !== '')
+            .sort(),
+        ).toEqual([...digests].sort())
+      expect(await world.hands.tags()).toEqual(['v1', 'v2'])
+      expect([...(await world.hands.missing('v1')), ...(await world.hands.missing('v2'))]).toEqual([])
+      for (const digest of digests) expect(world.manifests.has(digest)).toBe(false)
+    })
+  },
+)
+
+test('the images of other tools stay where an index without a tag would not be seen to need them', async () => {
+  await withBehaviour(behaviours['distribution 3'], async (world) => {
+    const image = makeImage()
+    await world.hands.push(image, [`pr-${run}`])
+    await sweepIn(world)
+    expect(await world.hands.tags()).toEqual([])
+    for (const { digest } of image.children) expect(world.manifests.has(digest)).toBe(true)
+  })
+})

@@ -1,0 +1,83 @@
+/**
+ * What kind of problem it is, and so who can solve it: `inputs` the workflow author, `node` the owner of a node,
+ * `build` the Dockerfile author, `registry` the registry (`busy`: a retry may help), `cache` the cache backend,
+ * `cancelled` nobody.
+ */
+type ErrorCode = 'inputs' | 'node' | 'build' | 'registry' | 'busy' | 'cache' | 'cancelled'
+
+interface UserErrorOptions {
+  readonly code: ErrorCode
+  /** The headline: what happened, to what. One line. */
+  readonly message: string
+  /** What to do next, and where. */
+  readonly hint: string
+  /** The last relevant lines, as the tool printed them. */
+  readonly details?: readonly string[]
+  readonly cause?: unknown
+}
+
+/** An error that users can act on. Every other error that reaches an entry point is a bug in this action. */
+export class UserError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly details: readonly string[]
+
+  constructor({ code, message, hint, details = [], cause }: UserErrorOptions) {
+    super(message, { cause })
+    this.name = 'UserError'
+    this.code = code
+    this.hint = hint
+    this.details = details
+  }
+
+  /** Whether the same request may succeed after a pause. */
+  get retryable(): boolean {
+    return this.code === 'busy'
+  }
+}
+
+/** Several errors at once, for example one per node; all of them are reported. */
+export class UserErrors extends Error {
+  readonly errors: readonly UserError[]
+
+  constructor(errors: readonly UserError[]) {
+    super(errors.map(({ message }) => message).join('; '))
+    this.name = 'UserErrors'
+    this.errors = errors
+  }
+}
+
+interface ErrorReport {
+  /** For the annotation of the step. */
+  readonly headline: string
+  /** For the log: relevant lines and the hint. */
+  readonly body: string
+}
+
+/** Formats any error for the log and the annotation of the step; one that is not a `UserError` with its stack. */
+export function formatError(error: unknown): ErrorReport {
+  if (error instanceof UserErrors && error.errors.length > 1) {
+    const parts = error.errors.map(formatError)
+    return {
+      headline: parts.map(({ headline }) => headline).join('\n'),
+      body: parts.map(({ headline, body }) => `${headline}\n${body}`).join('\n\n'),
+    }
+  }
+  const single = error instanceof UserErrors ? error.errors[0] : error
+  if (single instanceof UserError) {
+    const details = single.details.map((line) => `  | ${line}`)
+    return { headline: single.message, body: [...details, single.hint].join('\n') }
+  }
+  return {
+    headline: `Unexpected error: ${errorMessage(single)}`,
+    body: [
+      single instanceof Error ? (single.stack ?? '') : '',
+      'This looks like a bug in multiarch-build: please report it with the lines above.',
+    ].join('\n'),
+  }
+}
+
+/** The message of whatever was thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,115 @@
+import { didYouMean, shorten, type IssueSink } from './issues.ts'
+
+/** Canonical `os/architecture[/variant]`, e.g. `linux/arm64`, `linux/arm/v7`: made by `parsePlatform` only. */
+export type Platform = string & { readonly __platform: true }
+
+const systems = new Set(
+  'aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris wasi wasip1 windows'.split(
+    ' ',
+  ),
+)
+const architectures = new Set(
+  '386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm'.split(' '),
+)
+
+/** What people build; anything else is understood too, but not suggested. */
+const common = [
+  'linux/amd64',
+  'linux/arm64',
+  'linux/arm/v7',
+  'linux/arm/v6',
+  'linux/386',
+  'linux/ppc64le',
+  'linux/s390x',
+  'linux/riscv64',
+  'linux/loong64',
+  'windows/amd64',
+]
+
+const aliases: Readonly<Record<string, readonly [string, string?]>> = {
+  aarch64: ['arm64'],
+  armel: ['arm', 'v6'],
+  armhf: ['arm', 'v7'],
+  armv5: ['arm', 'v5'],
+  armv6: ['arm', 'v6'],
+  armv6l: ['arm', 'v6'],
+  armv7: ['arm', 'v7'],
+  armv7l: ['arm', 'v7'],
+  i386: ['386'],
+  i686: ['386'],
+  'x86-64': ['amd64'],
+  x86_64: ['amd64'],
+}
+
+const variants: Readonly<Record<string, RegExp>> = {
+  amd64: /^v[1-4]$/,
+  arm: /^v[5-8]$/,
+  arm64: /^v[89](\.\d)?$/,
+  ppc64le: /^power\d{1,2}$/,
+  riscv64: /^rva\d\du64$/,
+}
+
+/** Variants that containerd leaves out, since they are what the architecture means anyway. */
+const implied: Readonly<Record<string, readonly string[]>> = { amd64: ['v1'], arm64: ['v8', 'v8.0'] }
+
+/**
+ * Normalises as containerd does (https://pkg.go.dev/github.com/containerd/platforms), and refuses what is no platform
+ * at all.
+ */
+export function parsePlatform(text: string): Platform | undefined {
+  const parts = text.trim().toLowerCase().split('/')
+  if (parts.some((part) => part === '') || parts.length > 3) return undefined
+  const [first = '', second = ''] = parts
+  if (parts.length === 1) return join('linux', first)
+  if (parts.length === 2 && !isSystem(first)) return join('linux', first, second)
+  return join(first, second, parts[2])
+}
+
+/** For tags, file names and the like: `linux-arm-v7`. */
+export function platformSlug(platform: Platform): string {
+  return platform.replaceAll('/', '-')
+}
+
+/** Reads a list of platforms; duplicates are dropped, also when spelled differently. */
+export function readPlatforms(input: string, entries: readonly string[], report: IssueSink): readonly Platform[] {
+  const found = new Set<Platform>()
+  for (const entry of entries) {
+    const platform = parsePlatform(entry)
+    if (platform) found.add(platform)
+    else report({ input, given: shorten(entry), expected: platformExpected(entry) })
+  }
+  return [...found]
+}
+
+/** What to say of a text that is no platform. */
+export function platformExpected(text: string): string {
+  const lower = text.trim().toLowerCase()
+  if (isSystem(lower)) return `names no architecture: write \`${lower}/amd64\`, for example`
+  if (/^[[{"']/.test(lower))
+    return 'is not a platform: write plain `os/architecture`, one a line, without quotes or brackets'
+  return `is not a platform: write \`os/architecture\` such as \`linux/arm64\`${didYouMean(lower, [...common, ...common.map((name) => name.replace('linux/', ''))])}`
+}
+
+function join(system: string, architecture: string, variant = ''): Platform | undefined {
+  const os = system === 'macos' ? 'darwin' : system
+  const alias = Object.hasOwn(aliases, architecture) ? aliases[architecture] : undefined
+  const [arch, aliasVariant = ''] = alias ?? [architecture]
+  if (!systems.has(os) || !architectures.has(arch)) return undefined
+  const given = /^\d/.test(variant) ? `v${variant}` : variant
+  const full = given || aliasVariant || (arch === 'arm' ? 'v7' : '')
+  if (full !== '' && !variants[arch]?.test(full)) return undefined
+  const shown = implied[arch]?.includes(full) ? '' : full
+  return asPlatform([os, arch, shown].filter((part) => part !== '').join('/'))
+}
+
+function isSystem(text: string): boolean {
+  return systems.has(text) || text === 'macos'
+}
+
+function asPlatform(text: string): Platform | undefined {
+  return isCanonical(text) ? text : undefined
+}
+
+function isCanonical(text: string): text is Platform {
+  return /^[a-z0-9]+\/[a-z0-9]+(\/[a-z0-9.]+)?$/.test(text)
+}

@@ -1,0 +1,43 @@
+import { formatAnnotation, type Annotation } from './annotations.ts'
+
+/** What docker/metadata-action says of one image. */
+export interface Metadata {
+  readonly version: string
+  /** Full references. */
+  readonly tags: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: readonly Annotation[]
+}
+
+/** PURE: its outputs of the same names: https://github.com/docker/metadata-action#outputs */
+export function renderMetadata({
+  version,
+  tags,
+  labels,
+  annotations,
+}: Metadata): Readonly<Record<'version' | 'tag-names' | 'labels' | 'annotations' | 'json', string>> {
+  const sorted = Object.entries(labels).sort(([a], [b]) => a.localeCompare(b))
+  const lines = annotations.map(formatAnnotation)
+  const names = [...new Set(tags.map((tag) => tag.slice(tag.lastIndexOf(':') + 1)))]
+  return {
+    version,
+    'tag-names': names.join('\n'),
+    labels: sorted.map(([key, value]) => `${key}=${value}`).join('\n'),
+    annotations: lines.join('\n'),
+    json: JSON.stringify({ tags, 'tag-names': names, labels: Object.fromEntries(sorted), annotations: lines }),
+  }
+}
+
+/** PURE: the variables that metadata-action sets for later steps; here build arguments may name them. */
+export function metadataVariables(metadata: Metadata): Readonly<Record<string, string>> {
+  const { version, 'tag-names': names, labels, annotations, json } = renderMetadata(metadata)
+  const said = {
+    VERSION: version,
+    TAGS: metadata.tags.join('\n'),
+    TAG_NAMES: names,
+    LABELS: labels,
+    ANNOTATIONS: annotations,
+    JSON: json,
+  }
+  return Object.fromEntries(Object.entries(said).map(([name, value]) => [`DOCKER_METADATA_OUTPUT_${name}`, value]))
+}

@@ -1,0 +1,49 @@
+/** PURE: the ssh_config of one node's connection. Values come from `parseEndpoint`, which refuses spaces and quotes. */
+export interface SshTarget {
+  readonly host: string
+  readonly port: number
+  readonly user?: string
+}
+
+interface SshPaths {
+  /** Socket of the agent that holds the keys. */
+  readonly agent: string
+  readonly knownHosts: string
+  readonly control: string
+}
+
+/** Asked after 2 s of silence, and three times more, 2 s apart: a machine that is gone is noticed after 8 s. */
+const keepAlive = { interval: 2, count: 3 }
+
+export function renderSshConfig(target: SshTarget, paths: SshPaths): string {
+  const options: Record<string, string | number> = {
+    HostName: target.host,
+    Port: target.port,
+    ...(target.user !== undefined && { User: target.user }),
+    // A job's own agent may live anywhere; ssh splits at spaces and expands `%`.
+    IdentityAgent: `"${paths.agent.replaceAll('%', '%%')}"`,
+    IdentityFile: 'none',
+    PreferredAuthentications: 'publickey',
+    BatchMode: 'yes',
+    UserKnownHostsFile: paths.knownHosts,
+    GlobalKnownHostsFile: '/dev/null',
+    StrictHostKeyChecking: 'yes',
+    UpdateHostKeys: 'no',
+    ConnectTimeout: 10,
+    ServerAliveInterval: keepAlive.interval,
+    ServerAliveCountMax: keepAlive.count,
+    ControlPath: paths.control,
+    ForwardAgent: 'no',
+    ForwardX11: 'no',
+    StreamLocalBindMask: '0177',
+    StreamLocalBindUnlink: 'yes',
+    ExitOnForwardFailure: 'yes',
+  }
+  return ['Host *', ...Object.entries(options).map(([name, value]) => `  ${name} ${value}`), ''].join('\n')
+}
+
+/** As an author would write it: `ci@arm.example.com:2222`. */
+export function describeTarget({ user, host, port }: SshTarget): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return `${user === undefined ? '' : `${user}@`}${name}${port === 22 ? '' : `:${port}`}`
+}

@@ -1,0 +1,103 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { dockerConfigPath, runMark } from './undo.ts'
+import type { Journal } from '../run/journal.ts'
+import { writeBuilders, type Builder } from '../buildx/instances.ts'
+import { readyKept } from '../buildx/persistent.ts'
+import type { Ready } from '../nodes/ready.ts'
+import type { BakeOptions } from '../buildx/bake-definition.ts'
+import { isEphemeral } from '../metadata/tags.ts'
+import { privateDockerConfig } from '../registry/credentials/login.ts'
+import { writeScopedLogins } from '../registry/credentials/scoped.ts'
+import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
+import type { Buildx } from '../buildx/find.ts'
+import { writePrivate } from '../lib/private-dir.ts'
+import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
+import { trustEnv } from '../registry/hosts.ts'
+import type { BuildxRequest } from '../buildx/run.ts'
+import type { Plan, Target } from '../plan/target.ts'
+import type { RunRequest } from './request.ts'
+
+interface PrepareRequest extends Pick<
+  RunRequest,
+  'inputs' | 'event' | 'dir' | 'journal' | 'log' | 'signal' | 'dockerConfig'
+> {
+  /** Names this run's builder and containers. */
+  readonly holder: string
+}
+
+interface Prepared {
+  readonly builder: Builder
+  /** What every call of buildx gets. */
+  readonly calls: BuildxRequest
+  /** Notes a digest in the journal when its push begins. */
+  readonly onPush: (target: Target, digest: string) => void
+}
+
+/**
+ * Writes what buildx reads, all of it in our own directory: logins, builders, secrets; and boots the daemons that stay.
+ */
+export async function prepareBuild(
+  request: PrepareRequest,
+  { nodes, kept }: Ready,
+  { targets }: Plan,
+  buildx: Buildx,
+): Promise<Prepared> {
+  const { inputs, event, dir, journal, log, holder, signal } = request
+  const { settings, push } = inputs
+  mkdirSync(join(dir, 'docker'), { mode: 0o700 })
+  writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
+  writeScopedLogins(dir, inputs.logins)
+  writeSecrets(dir, settings.secrets)
+  const builder = writeBuilders({
+    dir,
+    name: holder,
+    nodes,
+    journal,
+    kept,
+    undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) },
+  })
+  // One that was made elsewhere is booted by the build, as it would be for anybody.
+  const ours = [...kept].filter(([{ spec }]) => spec.daemon === undefined)
+  await Promise.all(
+    ours.map(([node, name]) =>
+      readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log }),
+    ),
+  )
+  const env = { ...settingsEnv(settings, inputs.cache), ...trustEnv(dir, inputs.registries) }
+  return {
+    builder,
+    calls: { ...bakeOptions(request, targets), env, buildx, workspace: event.workspace, signal },
+    onPush: noteOnce(push ? journal : undefined),
+  }
+}
+
+/** What holds for every target of a run. */
+export function bakeOptions(
+  { inputs, event, dir }: Pick<RunRequest, 'inputs' | 'event' | 'dir'>,
+  targets: readonly Target[],
+): BakeOptions {
+  const { push, settings, variants, tagsGiven } = inputs
+  const ephemeral = variants.every(
+    ({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event, tagsGiven)),
+  )
+  return {
+    push,
+    settings,
+    dir,
+    several: targets.length > 1,
+    nonce: runMark(event, dir),
+    ephemeral,
+    fork: event.trust === 'fork',
+  }
+}
+
+/** A digest is told when its push begins, and again when the call is over. */
+function noteOnce(journal: Journal | undefined): Prepared['onPush'] {
+  const noted = new Set<string>()
+  return ({ id, variant }, digest) => {
+    if (!noted.has(`${id} ${digest}`))
+      variant.images.forEach((repository) => journal?.note({ kind: 'manifest', ...repository, digest, ours: true }))
+    noted.add(`${id} ${digest}`)
+  }
+}

@@ -1,0 +1,26 @@
+import type { Inputs } from '../inputs/inputs.ts'
+import type { Journal } from '../run/journal.ts'
+import type { Event } from '../forge/event.ts'
+import type { Liveness } from '../gc/run-status.ts'
+import type { RegistryWorld } from '../registry/clients.ts'
+import type { Buildx } from '../buildx/find.ts'
+import type { Log } from '../lib/log.ts'
+
+export interface RunRequest {
+  readonly inputs: Inputs
+  readonly event: Event
+  /** Our private directory. */
+  readonly dir: string
+  readonly journal: Journal
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** The socket of an agent that the job already has. */
+  readonly agent: string | undefined
+  /** The job's own docker configuration, parsed; anything. */
+  readonly dockerConfig: unknown
+  readonly registries: RegistryWorld
+  /** The buildx that the author wants, installed if need be. */
+  readonly provideBuildx: (signal: AbortSignal) => Promise<Buildx>
+  /** Which other runs are over. */
+  readonly liveness: Liveness
+}
