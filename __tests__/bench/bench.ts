@@ -7,9 +7,9 @@ import { parseArgs } from 'node:util'
 import { attachFarm, startFarm, type Farm } from '../farm/farm.ts'
 import { ensureTools } from '../farm/tools.ts'
 import { benchApp, cacheable, releaseFile } from './app.ts'
-import { releaseByHand } from './by-hand.ts'
+import { releaseByHand } from './manual.ts'
 import type { Measured } from './measure.ts'
-import { releaseOurs } from './ours.ts'
+import { releaseOurs } from './action.ts'
 import { renderReport, type Kind, type Scenario, type Way, type Wire } from './report.ts'
 
 const { values } = parseArgs({

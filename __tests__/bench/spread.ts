@@ -1,5 +1,5 @@
 // How much faster 12 targets are on two nodes a platform than on one: npm run bench:spread
-import { farmInputs, farmJob } from '../e2e/world.ts'
+import { farmInputs, farmJob } from '../e2e/harness.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f']

@@ -15,7 +15,7 @@ import {
   stored,
   tryRead,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 interface Done {
   readonly job: Job

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../farm/exec.ts'
 import { ensureKubectl, ensureKubernetes } from '../farm/optional-tools.ts'
-import type { Farm } from './world.ts'
+import type { Farm } from './harness.ts'
 
 export interface Deployment {
   readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }

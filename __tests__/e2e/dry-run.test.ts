@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { openForge, type ForgeApi } from './forge.ts'
+import { openForge, type ForgeApi } from './platform-api.ts'
 import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedTags, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedTags, type Farm } from './harness.ts'
 
 let farm: Farm
 let forge: ForgeApi

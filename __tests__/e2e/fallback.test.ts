@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Job } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './harness.ts'
 
 let farm: Farm
 let jobs: Job[] = []

@@ -14,7 +14,7 @@ import {
   tryRead,
   type Farm,
   type FarmNode,
-} from './world.ts'
+} from './harness.ts'
 
 /*
  * The faults that are tried on real machines, engines and registries, by the phase in which they strike:

@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { startGhaCache, type Store } from './stores.ts'
 import { makeAuthority, type Authority } from './tls.ts'
-import { app, attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './world.ts'
+import { app, attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './harness.ts'
 
 // A runner without buildx, whose way to github.com leads through a proxy to a server of ours: it has a release with a
 // real buildx in it, under a version that no machine has.

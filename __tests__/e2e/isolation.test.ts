@@ -22,7 +22,7 @@ import {
   stored,
   tryRead,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 const names = ['a', 'b', 'c', 'd'] as const
 type Name = (typeof names)[number]

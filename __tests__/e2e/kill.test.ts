@@ -15,7 +15,7 @@ import {
   attachFarm,
   storedTags,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 let farm: Farm
 let jobs: Job[] = []

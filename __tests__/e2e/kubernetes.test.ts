@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureKubectl } from '../farm/optional-tools.ts'
 import { startCluster, type Cluster, type Deployment } from './cluster.ts'
-import { openForge } from './forge.ts'
+import { openForge } from './platform-api.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
 import {
   app,
@@ -17,7 +17,7 @@ import {
   severalAtATime,
   stored,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 // Pods of our own in a cluster of two machines, made, used and removed with the rights that README names.
 let farm: Farm

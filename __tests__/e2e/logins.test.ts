@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, oneNode, stored, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, oneNode, stored, type Farm } from './harness.ts'
 
 // What a job has already: logins in a file and in a variable, an engine behind TLS that is nobody's business here.
 let farm: Farm

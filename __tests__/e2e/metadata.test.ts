@@ -15,7 +15,7 @@ import {
   storedTags,
   type Farm,
   type StoredIndex,
-} from './world.ts'
+} from './harness.ts'
 
 // One release on two nodes, told by rules as for docker/metadata-action, and what the registry then holds at every
 // level.

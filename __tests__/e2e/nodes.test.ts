@@ -13,7 +13,7 @@ import {
   eventually,
   stored,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 let farm: Farm
 const jobs: Job[] = []

@@ -13,7 +13,7 @@ import {
   stored,
   storedTags,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 const mark = 'io.github.multiarch-build.run'
 

@@ -10,7 +10,7 @@ import { openRunBook } from '../../src/forge/runs.ts'
 import { sweep } from '../../src/cleanup/sweep.ts'
 import { openRegistry, type RegistryClient } from '../../src/registry/client.ts'
 import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages/oci/images.ts'
-import { attachFarm, type Farm } from './world.ts'
+import { attachFarm, type Farm } from './harness.ts'
 
 let farm: Farm
 let old: Registry2

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
-import { farmInputs, farmJob, leftovers, attachFarm, tryRead, type Farm } from './world.ts'
+import { farmInputs, farmJob, leftovers, attachFarm, tryRead, type Farm } from './harness.ts'
 
 /** What was seen of the run's processes and files while it went on. */
 interface Seen {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, oneNode, stored, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, oneNode, stored, type Farm } from './harness.ts'
 
 // One build on two nodes with many inputs at once: each leaves its trace in what the steps print.
 const dockerfile = (base: string) =>

@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureAzurite, ensureGhaCache, ensureS3 } from '../farm/optional-tools.ts'
-import { eventually, type Farm } from './world.ts'
+import { eventually, type Farm } from './harness.ts'
 
 /** A service that the farm's nodes and this host reach under one address. */
 export interface Store {

@@ -7,7 +7,7 @@ import { openNodes } from '../../src/nodes/open.ts'
 import type { Platform } from '../../src/lib/platform.ts'
 import type { Job, StepResult } from './runner.ts'
 import { makeAuthority, type Authority } from './tls.ts'
-import { app, attachFarm, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
+import { app, attachFarm, farmJob, freshImage, leftovers, stored, type Farm } from './harness.ts'
 
 // A buildkitd on the first machine that takes only whom its authority knows.
 let farm: Farm

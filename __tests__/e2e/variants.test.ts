@@ -12,7 +12,7 @@ import {
   stored,
   storedTags,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 interface Played {
   readonly job: Job

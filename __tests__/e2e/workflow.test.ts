@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { run } from '../farm/exec.ts'
 import { ensureAct } from '../farm/optional-tools.ts'
-import { app, attachFarm, farmInputs, freshImage, stored, storedTags, processesNaming, type Farm } from './world.ts'
+import { app, attachFarm, farmInputs, freshImage, stored, storedTags, processesNaming, type Farm } from './harness.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

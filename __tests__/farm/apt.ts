@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tryRun } from './exec.ts'
-import { say } from './say.ts'
+import { say } from './log.ts'
 
 const suite = 'forky'
 const keyring = 'debian-archive-keyring.gpg'

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tryRun } from './exec.ts'
-import { binfmtPrefix } from './places.ts'
+import { binfmtPrefix } from './paths.ts'
 import { locked } from './tools.ts'
 import type { Tools } from './tools.ts'
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cgroupName } from './places.ts'
+import { cgroupName } from './paths.ts'
 
 const mount = '/sys/fs/cgroup'
 const unified = existsSync(join(mount, 'cgroup.controllers'))

@@ -9,8 +9,8 @@ import { tryRun, until } from './exec.ts'
 import type { Ran } from './exec.ts'
 import { startFarm } from './farm.ts'
 import type { Farm, FarmNode } from './farm.ts'
-import { farmDir, here, projectRoot } from './places.ts'
-import { leftovers } from './reap.ts'
+import { farmDir, here, projectRoot } from './paths.ts'
+import { leftovers } from './cleanup.ts'
 import { liveFarms } from './state.ts'
 
 let farm: Farm

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Cgroup } from './cgroups.ts'
 import { daemon, tryRun } from './exec.ts'
 import type { Ran } from './exec.ts'
-import { here } from './places.ts'
+import { here } from './paths.ts'
 
 const all = ['-m', '-u', '-i', '-n', '-p', '-C']
 const cleanEnvironment = ['env', '-i', 'HOME=/root', 'PATH=/opt/farm:/usr/sbin:/usr/bin']

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { run, tryRun } from './exec.ts'
-import { bridgeName, linkName, subnet } from './places.ts'
+import { bridgeName, linkName, subnet } from './paths.ts'
 import { throughLoader } from './tools.ts'
 import type { Tools } from './tools.ts'
 

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tryRun } from './exec.ts'
-import { cacheDir, here, projectRoot } from './places.ts'
-import { say } from './say.ts'
+import { cacheDir, here, projectRoot } from './paths.ts'
+import { say } from './log.ts'
 import { locked } from './tools.ts'
 
 /** A part that is installed only where a test asks for it. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dirPrefix, farmDir, farmsBase } from './places.ts'
+import { dirPrefix, farmDir, farmsBase } from './paths.ts'
 
 export interface NodeState {
   name: string

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { callEngine } from '../../src/nodes/engine/client.ts'
-import { openForge, type ForgeApi } from '../e2e/forge.ts'
+import { openForge, type ForgeApi } from '../e2e/platform-api.ts'
 import type { Job } from '../e2e/runner.ts'
 import {
   eventually,
@@ -17,7 +17,7 @@ import {
   processesNaming,
   severalAtATime,
   storedTags,
-} from '../e2e/world.ts'
+} from '../e2e/harness.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
 import { mix, seeded } from '../ghcr/random.ts'
 import { describeCase, drawCase, live, type Case, type Usual } from './case.ts'

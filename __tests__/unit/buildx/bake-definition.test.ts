@@ -147,7 +147,7 @@ describe('renderBake', () => {
   })
 
   test('no text becomes a template, and none is lost', () => {
-    // What HCL does with the escapes when it reads the file: `$$${` is `$` and the escape of `${` (e2e/texts.test.ts
+    // What HCL does with the escapes when it reads the file: `$$${` is `$` and the escape of `${` (e2e/special-characters.test.ts
     // asks it).
     const unescape = (text: string) => text.replace(/([$%])\1\{/g, '$1{')
     const texts = fc

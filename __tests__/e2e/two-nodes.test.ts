@@ -2,7 +2,17 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, storedTags, type Farm } from './world.ts'
+import {
+  app,
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  stored,
+  storedTags,
+  type Farm,
+} from './harness.ts'
 
 describe('one step builds on two SSH nodes and pushes one image', () => {
   let farm: Farm

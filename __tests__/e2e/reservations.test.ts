@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './harness.ts'
 
 let farm: Farm
 beforeAll(async () => {

@@ -3,9 +3,18 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { callEngine } from '../../src/nodes/engine/client.ts'
-import { openForge, type ForgeApi } from './forge.ts'
+import { openForge, type ForgeApi } from './platform-api.ts'
 import type { Job } from './runner.ts'
-import { attachFarm, eventually, farmJob, freshImage, leftovers, oneNode, processesNaming, type Farm } from './world.ts'
+import {
+  attachFarm,
+  eventually,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNode,
+  processesNaming,
+  type Farm,
+} from './harness.ts'
 
 let farm: Farm
 let forge: ForgeApi

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
-import { farmJob, freshImage, imageConfig, leftovers, oneNode, attachFarm, type Farm } from './world.ts'
+import { farmJob, freshImage, imageConfig, leftovers, oneNode, attachFarm, type Farm } from './harness.ts'
 
 // Bake reads its definition as an HCL template: none of this may mean anything there.
 const texts = [

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { removeProbes } from '../../src/gc/probes.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './harness.ts'
 
 // buildx itself makes the probe here: what it is like may change with its version.
 let farm: Farm

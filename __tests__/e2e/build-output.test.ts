@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, StepResult } from './runner.ts'
-import { farmJob, freshImage, leftovers, oneNode, attachFarm, tryRead, type Farm } from './world.ts'
+import { farmJob, freshImage, leftovers, oneNode, attachFarm, tryRead, type Farm } from './harness.ts'
 
 let farm: Farm
 let job: Job

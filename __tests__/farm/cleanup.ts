@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { registeredEmulators, unregisterEmulators } from './binfmt.ts'
 import { farmCgroups, killCgroups } from './cgroups.ts'
 import { tryRun } from './exec.ts'
-import { bridgeName, cgroupName, dirPrefix, farmDir, farmsBase } from './places.ts'
+import { bridgeName, cgroupName, dirPrefix, farmDir, farmsBase } from './paths.ts'
 import { deadFarms, isAlive, liveFarms, readState } from './state.ts'
 import { locked } from './tools.ts'
 

@@ -13,7 +13,7 @@ import {
   attachFarm,
   storedTags,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 interface Scenario {
   readonly name: string

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Running } from '../e2e/runner.ts'
-import { farmInputs, farmJob } from '../e2e/world.ts'
+import { farmInputs, farmJob } from '../e2e/harness.ts'
 import { counted, now, type Measured, type Release } from './measure.ts'
 import { readTraces, workOf, writeShim, type Trace } from './trace.ts'
 

@@ -10,7 +10,7 @@ import {
   oneNode,
   storedTags,
   type Farm,
-} from './world.ts'
+} from './harness.ts'
 
 // The same sources: released, released again from nothing, released with provenance under another tag, and proposed.
 const epoch = '1700000000'

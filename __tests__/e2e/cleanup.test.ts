@@ -11,7 +11,7 @@ import { createPackage, type Package, type Version } from '../ghcr/state.ts'
 import { createWorld, type World } from '../ghcr/world.ts'
 import { makeImage, openHands, type Hands } from '../unit/packages/oci/images.ts'
 import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmJob, freshImage, type Farm } from './world.ts'
+import { attachFarm, farmJob, freshImage, type Farm } from './harness.ts'
 
 const [dead, unknown, shared, live] = ['17000000001', '17000000002', '17000000003', '17000000004'] as const
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
-import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './world.ts'
+import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './harness.ts'
 
 // The BuildKit inside the engines: no container of ours, and what it has built stays there. The farm's engines have no
 // network but their machine's.

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Server } from 'node:https'
 import type { Job, StepResult } from './runner.ts'
 import { makeAuthority, serveTls, type Authority } from './tls.ts'
-import { attachFarm, farmInputs, farmJob, leftovers, stored, type Farm } from './world.ts'
+import { attachFarm, farmInputs, farmJob, leftovers, stored, type Farm } from './harness.ts'
 
 // The farm's registries under the bridge's address, which nobody trusts by itself: one in plain http, one behind a
 // certificate of its own authority that asks for a login.

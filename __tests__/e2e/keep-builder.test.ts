@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { callEngine } from '../../src/nodes/engine/client.ts'
 import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './world.ts'
+import { attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './harness.ts'
 
 interface Done {
   readonly main: StepResult
