@@ -9,7 +9,7 @@ export type Others = ReadonlyMap<Node, number>
 
 /** What a plan must show here: the nodes that it uses. */
 interface PlannedNodes {
-  readonly lanes: readonly { readonly node: Node }[]
+  readonly groups: readonly { readonly node: Node }[]
 }
 
 interface SeatsRequest<P> {
@@ -46,7 +46,7 @@ export async function planSeated<P extends PlannedNodes>({
   const seats = nodes.flatMap((node, index): Seat[] =>
     node.driver === 'docker-container' ? [{ node, name: seatName(holder, index) }] : [],
   )
-  const seatsOf = ({ lanes }: P) => seats.filter(({ node }) => lanes.some((lane) => lane.node === node))
+  const seatsOf = ({ groups }: P) => seats.filter(({ node }) => groups.some((group) => group.node === node))
   const first = await countOthers(seats, holder)
   const draft = plan(first)
   await sit(seatsOf(draft), journal)

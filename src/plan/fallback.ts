@@ -2,7 +2,7 @@ import type { Node } from '../nodes/node.ts'
 import type { FallbackWord } from '../inputs/fallback.ts'
 import type { Platform } from '../lib/platform.ts'
 
-interface PlaceRequest {
+interface FallbackRequest {
   readonly platform: Platform
   readonly words: readonly FallbackWord[]
   /** Nodes of the list that can be used, the lost one not among them, the best first. */
@@ -12,7 +12,7 @@ interface PlaceRequest {
 }
 
 /** Where to build instead, by which word; or why nowhere. */
-export type Place =
+export type FallbackDecision =
   | { readonly kind: 'node'; readonly word: FallbackWord; readonly node: Node; readonly tried: readonly string[] }
   | { readonly kind: 'skip'; readonly tried: readonly string[] }
   | { readonly kind: 'none'; readonly tried: readonly string[] }
@@ -21,7 +21,7 @@ export type Place =
  * PURE: goes through the words of `fallback` for one platform. Emulation comes from the word `emulate` alone, or the
  * user's own line for a node.
  */
-export function choosePlace(request: PlaceRequest): Place {
+export function decideFallback(request: FallbackRequest): FallbackDecision {
   const tried: string[] = []
   for (const word of request.words) {
     if (word === 'skip') return { kind: 'skip', tried }
@@ -33,7 +33,7 @@ export function choosePlace(request: PlaceRequest): Place {
   return { kind: 'none', tried }
 }
 
-type Find = (request: PlaceRequest) => Node | string
+type Find = (request: FallbackRequest) => Node | string
 
 const finders: Readonly<Record<'node' | 'local' | 'emulate', Find>> = {
   node: ({ platform, usable }) =>

@@ -1,13 +1,13 @@
 import type { Node } from '../nodes/node.ts'
 import { UserError } from '../lib/errors.ts'
 import type { FallbackWord } from '../inputs/fallback.ts'
-import { choosePlace, type Place } from './fallback.ts'
-import { spread, type Piece } from './placement.ts'
-import { holderOf, keyOf, labelOf, type Draft, type Target } from './target.ts'
+import { decideFallback, type FallbackDecision } from './fallback.ts'
+import { assign, type Task } from './placement.ts'
+import { toWorker, targetKey, targetLabel, type TargetDraft, type Target } from './target.ts'
 
 interface MoveRequest {
   /** What the node should have built. */
-  readonly drafts: readonly Draft[]
+  readonly drafts: readonly TargetDraft[]
   /** Why it cannot. */
   readonly failure: UserError
   readonly words: readonly FallbackWord[]
@@ -31,7 +31,7 @@ export function moveTargets(request: MoveRequest): Moved {
   const placed = request.drafts.map((draft, index) => {
     const first = preferred[index]
     const usable = first ? [first, ...request.usable.filter((node) => node !== first)] : request.usable
-    return { draft, place: choosePlace({ ...request, platform: draft.platform, usable }) }
+    return { draft, place: decideFallback({ ...request, platform: draft.platform, usable }) }
   })
   const stuck = placed.filter(({ place }) => place.kind === 'none')
   if (stuck.length > 0) return { targets: [], notes: [], failure: explainStuck(request.failure, stuck) }
@@ -40,28 +40,30 @@ export function moveTargets(request: MoveRequest): Moved {
 }
 
 /** Of the nodes that build a draft's platform, one for each draft; undefined where none does. */
-function spreadOver(nodes: readonly Node[], drafts: readonly Draft[]): readonly (Node | undefined)[] {
-  const pieces = drafts.map((draft): Piece => ({
-    key: keyOf(draft),
+function spreadOver(nodes: readonly Node[], drafts: readonly TargetDraft[]): readonly (Node | undefined)[] {
+  const pieces = drafts.map((draft): Task => ({
+    key: targetKey(draft),
     kind: draft.platform,
-    able: nodes.flatMap(({ platforms }, index) => (platforms.includes(draft.platform) ? [index] : [])),
+    workers: nodes.flatMap(({ platforms }, index) => (platforms.includes(draft.platform) ? [index] : [])),
   }))
-  const possible = pieces.filter(({ able }) => able.length > 0)
-  const chosen = spread(
+  const possible = pieces.filter(({ workers }) => workers.length > 0)
+  const chosen = assign(
     possible,
-    nodes.map((node) => holderOf(node)),
+    nodes.map((node) => toWorker(node)),
   )
   return pieces.map((piece) => nodes[chosen[possible.indexOf(piece)] ?? -1])
 }
 
 interface Placed {
-  readonly draft: Draft
-  readonly place: Place
+  readonly draft: TargetDraft
+  readonly place: FallbackDecision
 }
 
 function explainStuck({ code, message, hint, details }: UserError, stuck: readonly Placed[]): UserError {
   const tried = stuck.flatMap(({ draft, place }) =>
-    place.tried.length > 0 ? [`${labelOf(draft)} has no other place:`, ...place.tried.map((line) => `  ${line}`)] : [],
+    place.tried.length > 0
+      ? [`${targetLabel(draft)} has no other place:`, ...place.tried.map((line) => `  ${line}`)]
+      : [],
   )
   return new UserError({ code, message, hint, details: [...details, ...tried] })
 }
@@ -70,12 +72,12 @@ function tellPlaces(placed: readonly Placed[]): string[] {
   const said = new Map<string, string[]>()
   for (const { draft, place } of placed) {
     const text = describePlace(place, draft)
-    said.set(text, [...(said.get(text) ?? []), labelOf(draft)])
+    said.set(text, [...(said.get(text) ?? []), targetLabel(draft)])
   }
   return [...said].map(([text, labels]) => `${labels.join(', ')} ${labels.length === 1 ? 'is' : 'are'} ${text}`)
 }
 
-function describePlace(place: Place, { platform }: Draft): string {
+function describePlace(place: FallbackDecision, { platform }: TargetDraft): string {
   if (place.kind !== 'node') return 'left out, as `fallback: skip` says.'
   const { spec, native } = place.node
   if (place.word !== 'emulate' || native.includes(platform))

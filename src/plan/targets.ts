@@ -6,9 +6,9 @@ import { UserError, UserErrors } from '../lib/errors.ts'
 import { cacheOf } from '../inputs/cache/cache.ts'
 import { moveTargets, type Moved } from './reschedule.ts'
 import { platformSlug, type Platform } from '../lib/platform.ts'
-import { spread, type Piece } from './placement.ts'
+import { assign, type Task } from './placement.ts'
 import type { VariantSpec } from '../inputs/variant-spec.ts'
-import { type Plan, keyOf, holderOf, type Target, inOrder, groupLanes, type Draft } from './target.ts'
+import { type Plan, targetKey, toWorker, type Target, inDraftOrder, groupByNode, type TargetDraft } from './target.ts'
 
 /**
  * PURE: variants × platforms, each with its node and its cache; throws `UserErrors` where a platform has no place.
@@ -25,15 +25,15 @@ export function planTargets(
     inputs,
     nodes.flatMap(({ platforms }) => platforms),
   )
-  const pieces = drafts.map((draft): Piece => ({
-    key: keyOf(draft),
+  const pieces = drafts.map((draft): Task => ({
+    key: targetKey(draft),
     kind: draft.platform,
-    able: findAble(nodes, draft.platform),
+    workers: findAble(nodes, draft.platform),
   }))
-  const choice = spread(
+  const choice = assign(
     pieces,
     nodes.map(({ node, spec }) =>
-      node ? holderOf(node, others.get(node)) : { id: formatEndpoint(spec.endpoint), weight: 1 },
+      node ? toWorker(node, others.get(node)) : { id: formatEndpoint(spec.endpoint), weight: 1 },
     ),
   )
   const usable = nodes.flatMap(({ node }) => node ?? [])
@@ -54,14 +54,14 @@ export function planTargets(
   })
   const failures = moves.flatMap(({ failure }) => failure ?? [])
   if (failures.length > 0) throw new UserErrors(failures)
-  const targets = inOrder(
+  const targets = inDraftOrder(
     drafts,
     moves.flatMap((move) => move.targets),
   )
   checkNoneEmpty(inputs.variants, targets, outcomes)
   return {
     targets,
-    lanes: groupLanes(targets, usable),
+    groups: groupByNode(targets, usable),
     notes: moves.flatMap(({ notes }) => (notes.length > 0 ? [notes.join(' ')] : [])),
   }
 }
@@ -98,10 +98,13 @@ function withPlatforms(outcome: Outcome): Owner {
   return { ...outcome, platforms: node?.platforms ?? spec.platforms }
 }
 
-function draftTargets({ variants, cache }: Pick<Inputs, 'variants' | 'cache'>, owned: readonly Platform[]): Draft[] {
+function draftTargets(
+  { variants, cache }: Pick<Inputs, 'variants' | 'cache'>,
+  owned: readonly Platform[],
+): TargetDraft[] {
   return variants.flatMap((variant, number) => {
     const platforms = variant.platforms.length > 0 ? variant.platforms : [...new Set(owned)]
-    return platforms.map((platform): Draft => {
+    return platforms.map((platform): TargetDraft => {
       const kept = cacheOf(cache, variant, platform)
       return { id: targetId(variants, number, platform), variant, platform, ...(kept && { cache: kept }) }
     })

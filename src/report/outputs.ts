@@ -2,7 +2,7 @@ import { annotationsAt } from '../metadata/annotations.ts'
 import { metadataVariables, renderMetadata, type Metadata } from '../metadata/outputs.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Published } from '../publish/variants.ts'
-import type { LaneResult } from '../buildx/run.ts'
+import type { GroupResult } from '../buildx/run.ts'
 import { renderBuilder } from './builder.ts'
 import type { PlatformReport, RunReport, VariantReport } from './summary.ts'
 import type { RunResult } from './run-result.ts'
@@ -14,7 +14,7 @@ import type { RunResult } from './run-result.ts'
 export function renderOutputs(result: RunResult): Record<string, string> {
   const [first] = result.published
   const metadata = result.published.map(
-    (published) => [published.variant.name, imageMetadata(published, result.lanes)] as const,
+    (published) => [published.variant.name, imageMetadata(published, result.groups)] as const,
   )
   const [only] = metadata
   const described = describeFirst(result)
@@ -64,7 +64,7 @@ function describeVariant({ variant, images, digest, tags, platforms }: Published
 /** The keys of build-push-action's metadata, of the joined index; `platforms` adds what bake said of each target. */
 function imageMetadata(
   { variant, digest, size, mediaType, tags }: Published,
-  lanes: readonly LaneResult[],
+  lanes: readonly GroupResult[],
 ): Record<string, unknown> {
   const built = lanes.flatMap((lane) => lane.built).filter(({ target }) => target.variant === variant)
   const annotations = annotationsAt(variant.annotations, 'index-descriptor')
@@ -91,14 +91,14 @@ export function reportRun(result: RunResult, took: number): RunReport {
       images: published?.images ?? [],
       digest: published?.digest ?? '',
       tags: published?.tags.map(formatTagReference) ?? [],
-      platforms: result.lanes.flatMap((lane) => platformReports(lane, variant.name, published)),
+      platforms: result.groups.flatMap((lane) => platformReports(lane, variant.name, published)),
     }
   })
   return { variants, took, notes: result.notes }
 }
 
 function platformReports(
-  { lane, built, took }: LaneResult,
+  { lane, built, took }: GroupResult,
   variant: string,
   published: Published | undefined,
 ): PlatformReport[] {

@@ -1,11 +1,11 @@
-import type { LaneResult } from '../buildx/run.ts'
+import type { GroupResult } from '../buildx/run.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Published } from '../publish/variants.ts'
 import type { Plan } from '../plan/target.ts'
 
 export interface RunResult {
   readonly plan: Plan
-  readonly lanes: readonly LaneResult[]
+  readonly groups: readonly GroupResult[]
   readonly published: readonly Published[]
   readonly builder: string
   /** Those that were usable when it was made. */

@@ -77,7 +77,7 @@ afterAll(() => {
 /** Takes the node with the fewest others, the first of equals. */
 function leastTaken(others: Others): Plan {
   const [least] = engines.map(({ node }) => node).sort((a, b) => (others.get(a) ?? 0) - (others.get(b) ?? 0))
-  return { targets: [], notes: [], lanes: least ? [{ node: least, targets: [] }] : [] }
+  return { targets: [], notes: [], groups: least ? [{ node: least, targets: [] }] : [] }
 }
 
 async function sit(run: number, nodes = engines.map(({ node }) => node)) {
@@ -88,7 +88,7 @@ async function sit(run: number, nodes = engines.map(({ node }) => node)) {
     journal: { note: (entry) => noted.push(entry) },
     plan: leastTaken,
   })
-  return { ...seated, noted, on: seated.plan.lanes.map(({ node }) => node.spec.name[0]).join('') }
+  return { ...seated, noted, on: seated.plan.groups.map(({ node }) => node.spec.name[0]).join('') }
 }
 
 const volumes = () => engines.map((engine) => [...engine.volumes.keys()].sort())
@@ -137,7 +137,7 @@ describe('seats', () => {
       1,
       engines.slice(0, 1).map(({ node }) => node),
     )
-    expect([plan.lanes.length, noted, asked, volumes()]).toEqual([1, [], [], [[], []]])
+    expect([plan.groups.length, noted, asked, volumes()]).toEqual([1, [], [], [[], []]])
   })
 
   test('other volumes of ours are no seats, and an engine that does not answer costs nothing but the room', async () => {

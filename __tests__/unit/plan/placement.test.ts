@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { spread, type Piece } from '../../../src/plan/placement.ts'
+import { assign, type Task } from '../../../src/plan/placement.ts'
 
 const holders = (count: number, weight = 1) =>
   Array.from({ length: count }, (_, index) => ({ id: `ssh://node-${index}`, weight }))
 const pieces = (count: number, able: readonly number[], kind = 'linux/amd64') =>
-  Array.from({ length: count }, (_, index): Piece => ({ key: `variant-${index} ${kind}`, kind, able }))
+  Array.from({ length: count }, (_, index): Task => ({ key: `variant-${index} ${kind}`, kind, workers: able }))
 const counts = (choice: readonly number[], of: number) =>
   Array.from({ length: of }, (_, holder) => choice.filter((one) => one === holder).length)
 
@@ -14,7 +14,7 @@ describe('spread', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 5 }), (many, nodes) => {
         const able = holders(nodes).map((_, index) => index)
-        const choice = spread(pieces(many, able), holders(nodes))
+        const choice = assign(pieces(many, able), holders(nodes))
         expect(choice).toHaveLength(many)
         expect(Math.max(...counts(choice, nodes))).toBe(Math.ceil(many / nodes))
       }),
@@ -23,22 +23,22 @@ describe('spread', () => {
 
   test('the same pieces meet the same holders again, in whatever order they are listed', () => {
     const all = [...pieces(6, [0, 1]), ...pieces(6, [2, 3], 'linux/arm64')]
-    const choice = spread(all, holders(4))
-    expect(spread(all, holders(4))).toEqual(choice)
-    expect([...spread([...all].reverse(), holders(4))].reverse()).toEqual(choice)
+    const choice = assign(all, holders(4))
+    expect(assign(all, holders(4))).toEqual(choice)
+    expect([...assign([...all].reverse(), holders(4))].reverse()).toEqual(choice)
     expect(counts(choice, 4)).toEqual([3, 3, 3, 3])
   })
 
   test('when a holder goes, most of what the others have stays', () => {
-    const before = spread(pieces(30, [0, 1, 2]), holders(3))
-    const after = spread(pieces(30, [0, 1]), holders(2))
+    const before = assign(pieces(30, [0, 1, 2]), holders(3))
+    const after = assign(pieces(30, [0, 1]), holders(2))
     const stayed = before.filter((holder, index) => holder !== 2 && after[index] === holder).length
     expect(stayed).toBeGreaterThanOrEqual(15)
   })
 
   test('a busy holder gets half of what the others get', () => {
     const [idle, busy] = holders(2)
-    expect(counts(spread(pieces(12, [0, 1]), [idle!, { ...busy!, weight: 0.5 }]), 2)).toEqual([8, 4])
+    expect(counts(assign(pieces(12, [0, 1]), [idle!, { ...busy!, weight: 0.5 }]), 2)).toEqual([8, 4])
   })
 
   test.each([
@@ -53,7 +53,7 @@ describe('spread', () => {
     const able = weights.map((_, index) => index)
     expect(
       counts(
-        spread(
+        assign(
           pieces(many, able),
           weights.map((weight, index) => ({ id: `ssh://node-${index}`, weight })),
         ),
@@ -63,7 +63,7 @@ describe('spread', () => {
   })
 
   test('two kinds that share their holders do not pile up on one', () => {
-    const choice = spread([...pieces(1, [0, 1]), ...pieces(1, [0, 1], 'linux/arm64')], holders(2))
+    const choice = assign([...pieces(1, [0, 1]), ...pieces(1, [0, 1], 'linux/arm64')], holders(2))
     expect([...choice].sort()).toEqual([0, 1])
   })
 })

@@ -7,7 +7,7 @@ import { parsePlatform } from '../../../src/lib/platform.ts'
 import { planTargets } from '../../../src/plan/targets.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import type { VariantSpec } from '../../../src/inputs/variant-spec.ts'
-import type { Draft } from '../../../src/plan/target.ts'
+import type { TargetDraft } from '../../../src/plan/target.ts'
 
 const platform = (text: string) => parsePlatform(text)!
 const variant = (name: string): VariantSpec => ({
@@ -21,7 +21,7 @@ const variant = (name: string): VariantSpec => ({
   annotations: [],
   version: '',
 })
-const draft = (name: string, on: string): Draft => ({
+const draft = (name: string, on: string): TargetDraft => ({
   id: `${name}-${on.replaceAll('/', '-')}`,
   variant: variant(name),
   platform: platform(on),
@@ -152,7 +152,7 @@ describe('planTargets around nodes that cannot be used', () => {
   })
 
   test('its targets go where `fallback` says, in the order of the plan, and the notes say why', () => {
-    const { targets, notes, lanes } = planTargets(
+    const { targets, notes, groups } = planTargets(
       inputs(['node']),
       [dead, outcome(node('arm-2', 'arm64', ['linux/arm64', 'linux/amd64']))],
       'none',
@@ -172,7 +172,7 @@ describe('planTargets around nodes that cannot be used', () => {
       ['b-linux-arm64', 'arm-2'],
       ['b-linux-amd64', 'arm-2'],
     ])
-    expect(lanes).toHaveLength(1)
+    expect(groups).toHaveLength(1)
     expect(notes).toEqual([expect.stringMatching(/^arm cannot be used: arm does not answer\. /)])
   })
 

@@ -64,16 +64,16 @@ describe('planTargets', () => {
   })
 
   test('a node is one lane, and a node without work none', () => {
-    const { lanes } = planTargets(
+    const { groups } = planTargets(
       { variants: [variant('a', { platforms: [platform('linux/arm64')] }), variant('b')], cache },
       nodes,
     )
-    expect(lanes.map(({ node: { spec }, targets }) => [spec.name, targets.map(({ id }) => id)])).toEqual([
+    expect(groups.map(({ node: { spec }, targets }) => [spec.name, targets.map(({ id }) => id)])).toEqual([
       ['amd', ['b-linux-amd64']],
       ['arm', ['a-linux-arm64', 'b-linux-arm64', 'b-linux-arm-v7']],
     ])
     expect(
-      planTargets({ variants: [variant('a', { platforms: [platform('linux/amd64')] })], cache }, nodes).lanes,
+      planTargets({ variants: [variant('a', { platforms: [platform('linux/amd64')] })], cache }, nodes).groups,
     ).toHaveLength(1)
   })
 
