@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import type { Running } from '../e2e/runner.ts'
 import { farmInputs, farmJob } from '../e2e/harness.ts'
-import { counted, now, type Measured, type Release } from './measure.ts'
-import { readTraces, workOf, writeShim, type Trace } from './trace.ts'
+import { countConnections, now, type Measured, type Release } from './measure.ts'
+import { readTraces, workByKind, writeShim, type Trace } from './trace.ts'
 
 /** Main, then post, from dist/, as a runner starts them. */
-export async function releaseOurs({ farm, image, files, tag, scratch }: Release): Promise<Measured> {
+export async function releaseWithAction({ farm, image, files, tag, scratch }: Release): Promise<Measured> {
   writeShim(scratch, farm.tools.buildx)
   const job = farmJob(farm, { files, env: { PATH: `${scratch}:${farm.tools.bin}:${process.env['PATH'] ?? ''}` } })
   try {
-    const { result, connections } = await counted(farm, async () => {
+    const { result, connections } = await countConnections(farm, async () => {
       const spawned = now()
       const running = job.start(farmInputs(farm, { image, tags: tag }))
       const lines = stampLines(running)
@@ -28,7 +28,7 @@ export async function releaseOurs({ farm, image, files, tag, scratch }: Release)
       connections,
       cached: readCached(main.summary),
       phases: phasesOf({ ...result, traces }),
-      work: workOf(traces),
+      work: workByKind(traces),
       memory: result.memory,
     }
   } finally {
@@ -85,7 +85,7 @@ function phasesOf({ spawned, lines, traces, exited, done }: Timeline): Record<st
   const ready = said(/, ready in \d+ ms, /)
   const buildx = Math.min(...traces.map(({ began }) => began))
   const built = Math.max(...traces.map(({ ended }) => ended))
-  const boot = workOf(traces)['boot of the daemons']
+  const boot = workByKind(traces)['boot of the daemons']
   const told = said(/^Took /)
   return {
     'start to first line': first - spawned,

@@ -7,10 +7,10 @@ import { parseArgs } from 'node:util'
 import { attachFarm, startFarm, type Farm } from '../farm/farm.ts'
 import { ensureTools } from '../farm/tools.ts'
 import { benchApp, cacheable, releaseFile } from './app.ts'
-import { releaseByHand } from './manual.ts'
+import { releaseManually } from './manual.ts'
 import type { Measured } from './measure.ts'
-import { releaseOurs } from './action.ts'
-import { renderReport, type Kind, type Scenario, type Way, type Wire } from './report.ts'
+import { releaseWithAction } from './action.ts'
+import { renderReport, type Kind, type Scenario, type Method, type Network } from './report.ts'
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', multiple: true, default: [] } },
@@ -21,13 +21,13 @@ if (!Number.isInteger(rounds) || rounds < 1 || chosen('lan', 'wan', 'cold', 'sec
   console.error('usage: npm run bench -- [--rounds N] [--only lan|wan|cold|second …]')
   process.exit(2)
 }
-const wires: readonly Wire[] = (['LAN', '50 ms'] as const).filter(
+const wires: readonly Network[] = (['LAN', '50 ms'] as const).filter(
   (wire) => chosen('lan', 'wan').length === 0 || values.only.includes(wire === 'LAN' ? 'lan' : 'wan'),
 )
 const kinds: readonly Kind[] = (['cold', 'second'] as const).filter(
   (kind) => chosen('cold', 'second').length === 0 || values.only.includes(kind),
 )
-const release = { ours: releaseOurs, 'by hand': releaseByHand } as const
+const release = { ours: releaseWithAction, 'by hand': releaseManually } as const
 
 await ensureTools()
 const stop = new AbortController()
@@ -53,13 +53,13 @@ async function measureAll(): Promise<Scenario[]> {
   const scenarios: Scenario[] = []
   for (const wire of wires) {
     await Promise.all(Object.values(farm.nodes).map((node) => node.setDelay(wire === 'LAN' ? 0 : 50)))
-    const measured: Record<Way, Record<Kind, Measured>>[] = []
+    const measured: Record<Method, Record<Kind, Measured>>[] = []
     for (let round = 1; round <= rounds; round++) {
       // In turns: whatever else this machine does slows both down alike.
-      const order: readonly Way[] = round % 2 === 1 ? ['ours', 'by hand'] : ['by hand', 'ours']
-      const pair: Partial<Record<Way, Record<Kind, Measured>>> = {}
+      const order: readonly Method[] = round % 2 === 1 ? ['ours', 'by hand'] : ['by hand', 'ours']
+      const pair: Partial<Record<Method, Record<Kind, Measured>>> = {}
       for (const way of order) pair[way] = await measureWay(way, `${wire}, round ${round} of ${rounds}`)
-      measured.push(pair as Record<Way, Record<Kind, Measured>>)
+      measured.push(pair as Record<Method, Record<Kind, Measured>>)
     }
     scenarios.push(
       ...kinds.map((kind) => ({
@@ -74,7 +74,7 @@ async function measureAll(): Promise<Scenario[]> {
 }
 
 /** A first release into an empty registry, and a second one with nothing but the registry's cache to help. */
-async function measureWay(way: Way, title: string): Promise<Record<Kind, Measured>> {
+async function measureWay(way: Method, title: string): Promise<Record<Kind, Measured>> {
   await farm.registry.wipe()
   const image = `${farm.registry.host}/bench/${way.replace(' ', '-')}`
   const files = benchApp(farm)
@@ -84,7 +84,7 @@ async function measureWay(way: Way, title: string): Promise<Record<Kind, Measure
 }
 
 async function measure(
-  way: Way,
+  way: Method,
   kind: Kind,
   title: string,
   what: { image: string; files: Record<string, string>; tag: string },

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import type { Farm } from '../farm/farm.ts'
-import { counted, now, type Measured, type Release } from './measure.ts'
-import { hasRun, isStep, parseVertices, workOf } from './trace.ts'
+import { countConnections, now, type Measured, type Release } from './measure.ts'
+import { hasRun, isStep, parseVertices, workByKind } from './trace.ts'
 
 /** What people type: a builder with a node behind `ssh://` each, one build for both platforms, one cache. */
-export async function releaseByHand({ farm, image, files, tag, scratch }: Release): Promise<Measured> {
+export async function releaseManually({ farm, image, files, tag, scratch }: Release): Promise<Measured> {
   const env = prepare(farm, scratch)
   const app = join(scratch, 'app')
   for (const [name, text] of Object.entries(files)) {
@@ -25,7 +25,7 @@ export async function releaseByHand({ farm, image, files, tag, scratch }: Releas
     `image=${farm.images.buildkit},network=host`,
   ]
   const cache = `type=registry,ref=${image}:buildcache`
-  const { result, connections } = await counted(farm, async () => {
+  const { result, connections } = await countConnections(farm, async () => {
     const began = now()
     await docker('create', ...options, '--platform', 'linux/amd64', amd.endpoint)
     await docker('create', ...options, '--append', '--platform', 'linux/arm64', arm.endpoint)
@@ -54,7 +54,7 @@ export async function releaseByHand({ farm, image, files, tag, scratch }: Releas
     return { began, created, built, removed: now(), vertices: parseVertices(progress) }
   })
   const { began, created, built, removed, vertices } = result
-  const work = workOf([result])
+  const work = workByKind([result])
   const boot = work['boot of the daemons']
   const hits = (platform: string) =>
     vertices.filter((vertex) => isStep(vertex) && !hasRun(vertex) && vertex.name.startsWith(`[${platform} `)).length

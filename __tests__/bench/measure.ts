@@ -30,7 +30,10 @@ export function now(): number {
 }
 
 /** Counts the SSH connections that `work` opens on the farm's machines. */
-export async function counted<T>(farm: Farm, work: () => Promise<T>): Promise<{ result: T; connections: number }> {
+export async function countConnections<T>(
+  farm: Farm,
+  work: () => Promise<T>,
+): Promise<{ result: T; connections: number }> {
   const nodes = Object.values(farm.nodes)
   await Promise.all(nodes.map((node) => node.resetCounters()))
   const result = await work()

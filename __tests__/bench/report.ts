@@ -1,15 +1,15 @@
 import type { Measured } from './measure.ts'
 import { kindNames } from './trace.ts'
 
-export type Wire = 'LAN' | '50 ms'
+export type Network = 'LAN' | '50 ms'
 export type Kind = 'cold' | 'second'
-export type Way = 'ours' | 'by hand'
+export type Method = 'ours' | 'by hand'
 
 /** Rounds of one scenario; the two ways of a round ran one right after the other. */
 export interface Scenario {
-  readonly wire: Wire
+  readonly wire: Network
   readonly kind: Kind
-  readonly rounds: readonly Readonly<Record<Way, Measured>>[]
+  readonly rounds: readonly Readonly<Record<Method, Measured>>[]
   /** Steps that a cache could have served, on each platform. */
   readonly cacheable: number
 }
@@ -75,7 +75,7 @@ function overview(scenario: Scenario): string[] {
   ]
 }
 
-function phaseTable(scenarios: readonly Scenario[], way: Way): string {
+function phaseTable(scenarios: readonly Scenario[], way: Method): string {
   const names = Object.keys(scenarios[0]?.rounds[0]?.[way].phases ?? {})
   const rows = names.map((name) => [
     name,
@@ -102,7 +102,7 @@ function titleOf({ kind, wire }: Scenario): string {
   return `${kind} ${wire}`
 }
 
-function middle({ rounds }: Scenario, way: Way, read: (measured: Measured) => number): number {
+function middle({ rounds }: Scenario, way: Method, read: (measured: Measured) => number): number {
   return median(rounds.map((round) => read(round[way])))
 }
 

@@ -67,7 +67,7 @@ export function hasRun({ started, cached }: Vertex): boolean {
 }
 
 /** For each kind of work, the milliseconds in which at least one node was at it. */
-export function workOf(traces: readonly Pick<Trace, 'vertices'>[]): Record<Kind, number> {
+export function workByKind(traces: readonly Pick<Trace, 'vertices'>[]): Record<Kind, number> {
   const vertices = traces.flatMap((trace) => trace.vertices)
   return Object.fromEntries(
     kindNames.map((kind) => [kind, busy(vertices.filter(({ name }) => kinds[kind].test(name)))]),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Job, StepResult } from '../e2e/runner.ts'
-import { farmInputs, farmJob, leftovers, stored, storedTags } from '../e2e/harness.ts'
+import { farmInputs, farmJob, leftovers, storedIndex, storedTags } from '../e2e/harness.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
 import { leftovers as farmLeftovers } from '../farm/cleanup.ts'
 import { ensureTools } from '../farm/tools.ts'
@@ -145,7 +145,7 @@ function describeStep(on: Farm, image: string): string {
 }
 
 async function describeImage(on: Farm, image: string, tag: string): Promise<void> {
-  const index = await stored(on, image, tag)
+  const index = await storedIndex(on, image, tag)
   const platforms =
     index?.manifests
       .filter(({ platform }) => platform.os !== 'unknown')

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, StepResult } from './runner.ts'
-import { farmJob, freshImage, leftovers, oneNode, attachFarm, tryRead, type Farm } from './harness.ts'
+import { farmJob, freshImage, leftovers, oneNodeInputs, attachFarm, tryRead, type Farm } from './harness.ts'
 
 let farm: Farm
 let job: Job
@@ -41,7 +41,7 @@ beforeAll(async () => {
   // BuildKit itself would cut off what a step prints, after 2 MiB or 200 KiB a second.
   const unlimited = 'env.BUILDKIT_STEP_LOG_MAX_SIZE=-1\nenv.BUILDKIT_STEP_LOG_MAX_SPEED=-1'
   const running = job.start(
-    oneNode(farm, {
+    oneNodeInputs(farm, {
       image: freshImage(farm),
       cache: 'off',
       'driver-opts': `image=${farm.images.buildkit}\nnetwork=host\n${unlimited}`,
@@ -122,7 +122,7 @@ describe('other noise', () => {
 test('a runner that reads late gets everything', async () => {
   const late = farmJob(farm)
   const running = late.start(
-    oneNode(farm, {
+    oneNodeInputs(farm, {
       image: freshImage(farm),
       tags: Array.from({ length: 4000 }, (_, number) => `bad tag ${number}`).join('\n'),
     }),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { app, attachFarm, farmJob, freshImage, storedTags, type Farm } from './harness.ts'
+import { appFiles, attachFarm, farmJob, freshImage, storedTags, type Farm } from './harness.ts'
 
 // A builder that somebody has made with buildx' own commands, on the local engine and on one of the machines.
 let farm: Farm
@@ -33,7 +33,7 @@ const daemons = async () =>
 
 beforeAll(async () => {
   farm = await attachFarm()
-  job = farmJob(farm, { files: app(farm) })
+  job = farmJob(farm, { files: appFiles(farm) })
   image = freshImage(farm)
   const options = [
     '--name',

@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { azure, s3Keys, startAzurite, startGhaCache, startS3, type Store } from './stores.ts'
 import {
-  app,
+  appFiles,
   attachFarm,
   farmInputs,
   farmJob,
   freshImage,
   leftovers,
-  processesNaming,
-  severalAtATime,
-  stored,
+  processesMentioning,
+  mapConcurrently,
+  storedIndex,
   tryRead,
   type Farm,
 } from './harness.ts'
@@ -74,7 +74,7 @@ interface Build {
 async function build({ name, cache, release, event, env, variant = 'slim', ...more }: Build): Promise<void> {
   const before = more.in === undefined ? undefined : done.get(more.in)?.job
   const job = farmJob(farm, {
-    files: { ...app(farm), 'app.txt': `release ${release}\n` },
+    files: { ...appFiles(farm), 'app.txt': `release ${release}\n` },
     env: {
       ACTIONS_CACHE_URL: stores.gha.url,
       ACTIONS_RUNTIME_TOKEN: token,
@@ -109,12 +109,12 @@ beforeAll(async () => {
   stores = { gha, s3: bucket, azblob }
   const watching = setInterval(() => {
     looks++
-    for (const secret of secrets) processesNaming(secret).forEach((line) => argvs.add(line))
+    for (const secret of secrets) processesMentioning(secret).forEach((line) => argvs.add(line))
   }, 100)
   const first = (name: keyof typeof kinds): Build => ({ name: `${name} 1`, cache: kinds[name](), release: 1 })
   const second = (name: keyof typeof kinds): Build => ({ ...first(name), name: `${name} 2`, release: 2 })
   // Before there were variants.
-  await severalAtATime([first('gha'), first('s3'), { ...first('azblob'), variant: '' }, first('local')], build, 3)
+  await mapConcurrently([first('gha'), first('s3'), { ...first('azblob'), variant: '' }, first('local')], build, 3)
   const others: Build[] = [
     second('gha'),
     // All but the address as the job's own variables, as a step before leaves them.
@@ -151,7 +151,7 @@ beforeAll(async () => {
       env: { ACTIONS_CACHE_URL: `http://127.0.0.1:9/${servicePath()}/` },
     },
   ]
-  await severalAtATime(others, build, 3)
+  await mapConcurrently(others, build, 3)
   clearInterval(watching)
 }, 1_200_000)
 afterAll(async () => {
@@ -271,7 +271,7 @@ describe('no key to them is anywhere', () => {
   test('in the image and what is attested of it', async () => {
     for (const { image, main } of ['gha 1', 's3 1', 'azblob 1'].map(run)) {
       const repository = image.slice(farm.registry.host.length + 1)
-      const index = await stored(farm, image, main.outputs['digest'] ?? '')
+      const index = await storedIndex(farm, image, main.outputs['digest'] ?? '')
       expect(index?.manifests.filter(({ platform }) => platform.os === 'unknown')).toHaveLength(2)
       for (const { digest } of index?.manifests ?? []) {
         const { config, layers } = (await farm.registry.manifest(repository, digest))?.json as {

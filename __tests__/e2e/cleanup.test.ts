@@ -124,9 +124,9 @@ describe('GitHub', () => {
       password: 'secret',
       'github-token': 'secret',
     }
-    planned = await job.sweep({ ...inputs, 'dry-run': 'true' })
+    planned = await job.cleanup({ ...inputs, 'dry-run': 'true' })
     untouched = JSON.stringify(holdings(pkg)) === JSON.stringify(before)
-    done = await job.sweep(inputs)
+    done = await job.cleanup(inputs)
   })
 
   test('`dry-run` prints the plan that is carried out, and does nothing', () => {
@@ -200,7 +200,7 @@ describe('GitHub', () => {
       if (endpoint === 'delete version' && path.endsWith(`/${image!.id}`))
         pushIndex(world.state, pkg, [{ version: image!, platform: 'linux/amd64' }], {}, 'promoted')
     }
-    const { code, warnings, outputs } = await job.sweep({
+    const { code, warnings, outputs } = await job.cleanup({
       image: `${ghcr.registry}/acme/shop/api`,
       'packages-api': 'github',
       username: 'ci',
@@ -238,9 +238,9 @@ describe('a registry with its own DELETE', () => {
     await hands.push(makeImage(`${live}-1-x`), [`build-0123456789ab-${live}`])
     await hands.push(makeImage(`${shared}-1-x`), [`pr-${shared}`, 'stable'])
     const all = await hands.tags()
-    const planned = await job.sweep({ ...inputs, 'dry-run': 'true' })
+    const planned = await job.cleanup({ ...inputs, 'dry-run': 'true' })
     expect([planned.code, planned.warnings, await hands.tags()]).toEqual([0, [], all])
-    const done = await job.sweep(inputs)
+    const done = await job.cleanup(inputs)
     expect([done.code, done.warnings]).toEqual([0, []])
     expect(read(planned)).toEqual(read(done))
     expect(await hands.tags()).toEqual([`build-0123456789ab-${live}`, `pr-${unknown}`, 'stable', 'v1'])
@@ -253,7 +253,7 @@ describe('a registry with its own DELETE', () => {
     ])
     expect(done.outputs['report']).toContain('All 4 tags resolve with everything under them.')
     // The last job of a run: all that is its own, though it goes on.
-    const last = await job.sweep({ ...inputs, 'run-id': live })
+    const last = await job.cleanup({ ...inputs, 'run-id': live })
     expect([last.code, last.warnings, await hands.tags()]).toEqual([0, [], [`pr-${unknown}`, 'stable', 'v1']])
   })
 
@@ -262,7 +262,7 @@ describe('a registry with its own DELETE', () => {
     const release = makeImage('release')
     await hands.push(release, ['v1'])
     await hands.delete(release.children[1]!.digest)
-    const { code, warnings, outputs } = await job.sweep(inputs)
+    const { code, warnings, outputs } = await job.cleanup(inputs)
     expect([code, warnings]).toEqual([
       0,
       [`${inputs['image'] ?? ''}: not whole: v1. The report tells what is missing.`],
@@ -274,7 +274,7 @@ describe('a registry with its own DELETE', () => {
 
 test('every mistake in the inputs is told at once, and nothing is asked', async () => {
   const { world, job } = await openGithub()
-  const { code, log } = await job.sweep({
+  const { code, log } = await job.cleanup({
     'run-id': 'latest',
     'older-than': 'a while',
     'dry-run': 'perhaps',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
-import { app, attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './harness.ts'
+import { appFiles, attachFarm, farmInputs, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
 
 // The BuildKit inside the engines: no container of ours, and what it has built stays there. The farm's engines have no
 // network but their machine's.
@@ -11,7 +11,7 @@ const mains: StepResult[] = []
 let left: readonly string[] | undefined
 
 async function build(tags: string, release: number, cache: string): Promise<void> {
-  const job = farmJob(farm, { files: { ...app(farm), 'app.txt': `release ${release}\n` } })
+  const job = farmJob(farm, { files: { ...appFiles(farm), 'app.txt': `release ${release}\n` } })
   jobs.push(job)
   mains.push(
     await job.main(farmInputs(farm, { image, tags, cache, driver: 'docker', 'driver-opts': '', network: 'host' })),
@@ -40,7 +40,7 @@ const hits = ({ summary }: StepResult) =>
 describe('driver: docker', () => {
   test('builds both platforms with attestations, pushed and joined as from any node', async () => {
     for (const main of mains) expect(main.code === 0 ? '' : main.log).toBe('')
-    const index = await stored(farm, image, 'v3')
+    const index = await storedIndex(farm, image, 'v3')
     expect(index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`).sort()).toEqual([
       'linux/amd64',
       'linux/arm64',

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { openForge, type ForgeApi } from './platform-api.ts'
+import { startPlatformApi, type PlatformApi } from './platform-api.ts'
 import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedTags, type Farm } from './harness.ts'
 
 let farm: Farm
-let forge: ForgeApi
+let forge: PlatformApi
 let image: string
 const jobs: Job[] = []
 
 beforeAll(async () => {
   farm = await attachFarm()
-  forge = await openForge()
+  forge = await startPlatformApi()
   image = freshImage(farm)
   await farm.registry.resetRequests()
 })

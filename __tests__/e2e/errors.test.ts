@@ -8,8 +8,8 @@ import {
   farmJob,
   freshImage,
   leftovers,
-  oneNode,
-  severalAtATime,
+  oneNodeInputs,
+  mapConcurrently,
   attachFarm,
   storedTags,
   type Farm,
@@ -90,7 +90,7 @@ describe('a node that cannot be used', () => {
         {
           name: 'nobody there',
           inputs: (image: string) =>
-            oneNode(farm, {
+            oneNodeInputs(farm, {
               image,
               fallback: 'fail',
               nodes: `linux/amd64 = ci@${nobody}`,
@@ -102,7 +102,7 @@ describe('a node that cannot be used', () => {
         {
           name: 'closed port',
           inputs: (image: string) =>
-            oneNode(farm, {
+            oneNodeInputs(farm, {
               image,
               fallback: 'fail',
               nodes: `linux/amd64 = ci@${farm.nodes.amd.host}:2299`,
@@ -147,7 +147,7 @@ describe('a node that cannot be used', () => {
     await expectRefused(
       await play({
         name: 'wrong key',
-        inputs: (image) => oneNode(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
+        inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
         headline: `ci@${host} accepts none of the keys in ssh-private-key`,
         hint: 'On the node, add the public key to ~ci/.ssh/authorized_keys',
       }),
@@ -161,7 +161,7 @@ describe('a node that cannot be used', () => {
       await expectRefused(
         await play({
           name: 'changed',
-          inputs: (image) => oneNode(farm, { image, fallback: 'fail' }),
+          inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail' }),
           headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
           hint: 'If the machine was set up anew, replace its line in ssh-known-hosts.',
         }),
@@ -173,7 +173,7 @@ describe('a node that cannot be used', () => {
       await play({
         name: 'another',
         inputs: (image) =>
-          oneNode(farm, {
+          oneNodeInputs(farm, {
             image,
             fallback: 'fail',
             'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host),
@@ -190,7 +190,7 @@ describe('a node that cannot be used', () => {
     await expectRefused(
       await play({
         name: 'guest',
-        inputs: (image) => oneNode(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ssh://guest@${host}` }),
+        inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ssh://guest@${host}` }),
         headline: `guest may not use the Docker Engine of guest@${host}`,
         hint: 'On the node, run `sudo usermod -aG docker guest`',
       }),
@@ -203,7 +203,7 @@ describe('a node that cannot be used', () => {
     try {
       const { main, post } = await play({
         name: 'no engine',
-        inputs: (image) => oneNode(farm, { image, fallback: 'fail' }),
+        inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail' }),
         headline: '',
         hint: '',
       })
@@ -257,14 +257,14 @@ describe('a build or a push that fails', () => {
     {
       name: 'a syntax error',
       files: dockerfile('RUNN true'),
-      inputs: (image) => oneNode(farm, { image }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'linux/amd64: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)',
       hint: 'The lines above are what BuildKit said.',
     },
     {
       name: 'a file that is not in the context',
       files: dockerfile('COPY missing.txt /'),
-      inputs: (image) => oneNode(farm, { image }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'linux/amd64: "/missing.txt": not found',
       hint: 'The lines above are what BuildKit said.',
       detail: '>>> COPY missing.txt /',
@@ -273,7 +273,7 @@ describe('a build or a push that fails', () => {
       name: `a registry that refuses the push with ${status}`,
       files: dockerfile(`RUN echo ${status}`),
       before: refusing(status, ''),
-      inputs: (image) => oneNode(farm, { image }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'The registry refuses the push of linux/amd64',
       hint: asked,
       detail: String(status),
@@ -282,7 +282,7 @@ describe('a build or a push that fails', () => {
       name: 'a registry that knows no push',
       files: dockerfile('RUN echo 405'),
       before: refusing(405, ''),
-      inputs: (image) => oneNode(farm, { image }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'The registry failed during the push of linux/amd64',
       hint: 'Run the job again; if it stays, the registry’s own log or status page says more.',
       detail: '405',
@@ -290,7 +290,7 @@ describe('a build or a push that fails', () => {
     {
       name: 'a registry that wants a login, and there is none',
       files: dockerfile('RUN echo private'),
-      inputs: () => oneNode(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
+      inputs: () => oneNodeInputs(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
       headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
       hint: asked,
     },
@@ -298,7 +298,7 @@ describe('a build or a push that fails', () => {
       name: 'a registry that wants another login',
       files: dockerfile('RUN echo private'),
       inputs: () =>
-        oneNode(farm, {
+        oneNodeInputs(farm, {
           image: `${farm.privateRegistry.host}/acme/app`,
           username: 'farm',
           password: 'not-the-password',
@@ -310,7 +310,7 @@ describe('a build or a push that fails', () => {
       name: 'a registry that does not take the index, for good',
       files: dockerfile('RUN echo 503'),
       before: refusing(503, 'manifests/', { from: 'host' }),
-      inputs: (image) => oneNode(farm, { image }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
       headline: (image) => `The index of ${image} could not be made`,
       hint: 'No tag was moved. Run the job again; if it stays, the registry’s own log or status page says more.',
       detail: /\| .*@sha256:\w+: \S+ failed \(503 UNAVAILABLE: fault 503 set by the farm\)/,
@@ -319,14 +319,14 @@ describe('a build or a push that fails', () => {
       name: 'a registry that does not let us push the index',
       files: dockerfile('RUN echo 403 for us'),
       before: refusing(403, 'manifests/', { from: 'host' }),
-      inputs: (image) => oneNode(farm, { image }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
       headline: (image) => `The index of ${image} could not be made`,
       hint: 'No tag was moved. Check `username` and `password`, and that this login may push there.',
     },
   ]
 
   beforeAll(async () => {
-    const played = await severalAtATime(scenarios(), play)
+    const played = await mapConcurrently(scenarios(), play)
     outcomes = new Map(played.map((outcome) => [outcome.scenario.name, outcome]))
     await farm.registry.clearFaults()
   })
@@ -359,7 +359,7 @@ describe('a registry in trouble', () => {
     await farm.registry.fault({ status: 503, method: 'PUT', match: `${path}/manifests/`, from: 'host', times: 2 })
     const job = farmJob(farm, { files: dockerfile('RUN true') })
     jobs.push(job)
-    const main = await job.main(oneNode(farm, { image }))
+    const main = await job.main(oneNodeInputs(farm, { image }))
     await job.post()
     await farm.registry.clearFaults()
     expect([main.code, main.log]).toEqual([0, main.log])
@@ -379,7 +379,7 @@ describe('a registry in trouble', () => {
     })
     const job = farmJob(farm, { files: dockerfile('RUN true') })
     jobs.push(job)
-    const main = await job.main(oneNode(farm, { image, tags: 'one\ntwo\nthree' }))
+    const main = await job.main(oneNodeInputs(farm, { image, tags: 'one\ntwo\nthree' }))
     const post = await job.post()
     await farm.registry.clearFaults()
     expect([main.code, main.errors]).toEqual([1, ['1 of 3 tags did not move']])

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Job } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, stored, type Farm } from './harness.ts'
+import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
 
 let farm: Farm
 let jobs: Job[] = []
@@ -27,7 +27,7 @@ function open(seconds = 0): Job {
 }
 
 async function platforms(image: string): Promise<string[]> {
-  const index = await stored(farm, image, 'main')
+  const index = await storedIndex(farm, image, 'main')
   return (index?.manifests ?? [])
     .map(({ platform }) => `${platform.os}/${platform.architecture}`)
     .filter((platform) => platform !== 'unknown/unknown')
@@ -84,7 +84,7 @@ describe('a node that is lost while it builds', () => {
     const running = job.start(
       farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ${arm.endpoint}` }),
     )
-    await running.says(/linux\/amd64 .*\] working/)
+    await running.waitForOutput(/linux\/amd64 .*\] working/)
     await amd.kill()
     const main = await running.result
     await amd.revive()

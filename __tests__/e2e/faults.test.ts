@@ -4,12 +4,12 @@ import type { Fault } from '../farm/farm.ts'
 import type { Job, Running, StepResult } from './runner.ts'
 import {
   attachFarm,
-  eventually,
+  waitFor,
   farmInputs,
   farmJob,
   freshImage,
   leftovers,
-  stored,
+  storedIndex,
   storedTags,
   tryRead,
   type Farm,
@@ -80,8 +80,8 @@ let farm: Farm
 const jobs: Job[] = []
 const outcomes = new Map<string, Outcome>()
 
-const talks = ({ running }: Pick<Scene, 'running'>) => running.says(/\] working/)
-const building = ({ running }: Pick<Scene, 'running'>) => running.says(/Building /)
+const talks = ({ running }: Pick<Scene, 'running'>) => running.waitForOutput(/\] working/)
+const building = ({ running }: Pick<Scene, 'running'>) => running.waitForOutput(/Building /)
 const slow = ['RUN echo working; sleep 2']
 const refuse =
   (fault: (path: string) => Fault) =>
@@ -165,7 +165,7 @@ const ofNodes: readonly Case[] = [
     phase: 'context',
     name: 'a connection that ends while the context is sent',
     steps: ['COPY . /all', ...slow],
-    during: inOrder(({ running }) => running.says(/FROM/), killSsh),
+    during: inOrder(({ running }) => running.waitForOutput(/FROM/), killSsh),
     says: movedToLocal,
   },
   {
@@ -411,7 +411,7 @@ const titleOf = ({ phase, name }: Case) => `${phase}: ${name}`
 
 /** The runner's end of the connections, killed by their ids. */
 async function endTunnels(job: Job): Promise<void> {
-  const pids = await eventually('a connection', () => {
+  const pids = await waitFor('a connection', () => {
     const found = tunnelsOf(job)
     return found.length > 0 && found
   })
@@ -485,7 +485,7 @@ async function expectOutcome(scenario: Case): Promise<void> {
     .map((tag) => tag.replace(/^pr-\d+/, 'pr-RUN'))
   expect(tags).toEqual(scenario.tags ?? (headline || scenario.event ? [] : ['main']))
   if (!tags.includes('main')) return
-  const index = await stored(farm, image, 'main')
+  const index = await storedIndex(farm, image, 'main')
   expect([index?.digest, index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`)]).toEqual([
     main.outputs['digest'],
     ['linux/amd64', 'unknown/unknown'],

@@ -3,27 +3,27 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { callEngine } from '../../src/nodes/engine/client.ts'
-import { openForge, type ForgeApi } from './platform-api.ts'
+import { startPlatformApi, type PlatformApi } from './platform-api.ts'
 import type { Job } from './runner.ts'
 import {
   attachFarm,
-  eventually,
+  waitFor,
   farmJob,
   freshImage,
   leftovers,
-  oneNode,
-  processesNaming,
+  oneNodeInputs,
+  processesMentioning,
   type Farm,
 } from './harness.ts'
 
 let farm: Farm
-let forge: ForgeApi
+let forge: PlatformApi
 let temp: string
 const jobs: Job[] = []
 
 beforeAll(async () => {
   farm = await attachFarm()
-  forge = await openForge()
+  forge = await startPlatformApi()
   temp = mkdtempSync(join(tmpdir(), 'host-'))
 })
 afterAll(() => {
@@ -39,14 +39,14 @@ function open(env: Readonly<Record<string, string>> = {}, seconds = 6): Job {
   return job
 }
 
-const inputs = () => oneNode(farm, { push: 'false', image: freshImage(farm), 'github-token': 'a-token' })
+const inputs = () => oneNodeInputs(farm, { push: 'false', image: freshImage(farm), 'github-token': 'a-token' })
 const onNode = async () => (await farm.nodes.amd.containers()).map(({ name }) => name)
 const of = (names: readonly string[], job: Job) => names.filter((name) => name.includes(`-${job.runId}-1-0`))
 
 /** Killed while it builds, and the machine that would have run its post step is gone. */
 async function die(job: Job): Promise<string> {
   const running = job.start(inputs())
-  await running.says(/\] talking/)
+  await running.waitForOutput(/\] talking/)
   running.process.kill('SIGKILL')
   return (await running.result).state['dir'] ?? ''
 }
@@ -76,7 +76,7 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   ])
   expect([main.code, main.log]).toEqual([0, main.log])
   expect(of(await onNode(), dead)).toHaveLength(1)
-  await eventually('the end of the killed builds', () => processesNaming(temp).every((line) => !line.includes('bake')))
+  await waitFor('the end of the killed builds', () => processesMentioning(temp).every((line) => !line.includes('bake')))
 
   forge.end(dead.runId)
   const healthy = await next.main(inputs())
@@ -102,7 +102,7 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   expect(
     [deadDir, elsewhereDir, main.state['dir'] ?? ''].map((dir) => [
       existsSync(dir),
-      processesNaming(`${dir}/`).length > 0,
+      processesMentioning(`${dir}/`).length > 0,
     ]),
   ).toEqual([
     [false, false],
@@ -114,7 +114,7 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   rmSync(elsewhereDir, { recursive: true })
   // Any post step on this host may be the one that does it.
   expect((await waiting.post()).code).toBe(0)
-  expect(processesNaming(temp)).toEqual([])
+  expect(processesMentioning(temp)).toEqual([])
 
   await callEngine(engine, 'DELETE', `/containers/${of(names, elsewhere)[0] ?? ''}?force=1&v=1`, 10_000)
   for (const name of [...strangers, `${of(names, elsewhere)[0] ?? ''}_state`])
@@ -125,7 +125,7 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
 test('a run that fails at once waits for what it removes: that may be what has filled the node', async () => {
   const dead = open()
   await die(dead)
-  await eventually('the end of the killed build', () => processesNaming(temp).every((line) => !line.includes('bake')))
+  await waitFor('the end of the killed build', () => processesMentioning(temp).every((line) => !line.includes('bake')))
   forge.end(dead.runId)
   const failing = farmJob(farm, {
     files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` },

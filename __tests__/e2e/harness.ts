@@ -2,13 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from '../farm/client.ts'
 import { attachFarm, type Farm, type FarmNode } from '../farm/farm.ts'
-import { openJob, type Job, type JobOptions } from './runner.ts'
+import { createJob, type Job, type JobOptions } from './runner.ts'
 
 export { attachFarm }
 export type { Farm, FarmNode }
 
 /** An app with a slow step that a cache should save, and one that changes with each release. */
-export function app(farm: Farm, lines: readonly string[] = []): Record<string, string> {
+export function appFiles(farm: Farm, lines: readonly string[] = []): Record<string, string> {
   return {
     Dockerfile: [
       `FROM ${farm.images.base}`,
@@ -27,9 +27,9 @@ export function app(farm: Farm, lines: readonly string[] = []): Record<string, s
 
 /** A job on a runner that has the farm's tools and its local engine. */
 export function farmJob(farm: Farm, options: JobOptions = {}): Job {
-  return openJob({
+  return createJob({
     ...options,
-    files: options.files ?? app(farm),
+    files: options.files ?? appFiles(farm),
     env: { PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}`, DOCKER_HOST: farm.local.dockerHost, ...options.env },
   })
 }
@@ -53,7 +53,7 @@ export interface StoredIndex {
 }
 
 /** What the farm's registry holds under `image` and a tag or digest; undefined where nothing is. */
-export async function stored(farm: Farm, image: string, reference: string): Promise<StoredIndex | undefined> {
+export async function storedIndex(farm: Farm, image: string, reference: string): Promise<StoredIndex | undefined> {
   const found = await farm.registry.manifest(repositoryOf(farm, image), reference)
   return found && { annotations: {}, manifests: [], ...found.json, digest: found.digest }
 }
@@ -90,11 +90,11 @@ export async function leftovers(farm: Farm, job: Job): Promise<string[]> {
     }),
   )
   const files = [job.temp, job.home].flatMap((dir) => readdirSync(dir).map((file) => `file ${join(dir, file)}`))
-  return [...found.flat(), ...files, ...processesNaming(job.dir).map((line) => `process ${line}`)]
+  return [...found.flat(), ...files, ...processesMentioning(job.dir).map((line) => `process ${line}`)]
 }
 
 /** Command lines of running processes that hold the text. */
-export function processesNaming(text: string): string[] {
+export function processesMentioning(text: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map((pid) => tryRead(join('/proc', pid, 'cmdline')).replaceAll('\0', ' '))
@@ -110,12 +110,16 @@ export function tryRead(path: string): string {
 }
 
 /** The first machine alone, for what one node can show. */
-export function oneNode(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+export function oneNodeInputs(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return farmInputs(farm, { nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}`, ...more })
 }
 
 /** A few at a time: enough to keep two processors busy, not so many that they only wait for each other. */
-export async function severalAtATime<T, R>(items: readonly T[], work: (item: T) => Promise<R>, most = 4): Promise<R[]> {
+export async function mapConcurrently<T, R>(
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+  most = 4,
+): Promise<R[]> {
   const results: R[] = []
   const queue = items.entries()
   const worker = async (): Promise<void> => {
@@ -126,7 +130,7 @@ export async function severalAtATime<T, R>(items: readonly T[], work: (item: T) 
 }
 
 /** Waits for something to become true; the deadline is only there so that a failure ends. */
-export async function eventually<T>(
+export async function waitFor<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
   deadline = 60_000,
@@ -143,7 +147,7 @@ export async function eventually<T>(
 /** The image configuration that a tag holds for a platform. */
 export async function imageConfig(farm: Farm, image: string, reference: string, platform: string): Promise<unknown> {
   const repository = repositoryOf(farm, image)
-  const index = await stored(farm, image, reference)
+  const index = await storedIndex(farm, image, reference)
   const child = index?.manifests.find(
     (manifest) => `${manifest.platform.os}/${manifest.platform.architecture}` === platform,
   )

@@ -8,14 +8,23 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { startGhaCache, type Store } from './stores.ts'
-import { makeAuthority, type Authority } from './tls.ts'
-import { app, attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './harness.ts'
+import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
+import {
+  appFiles,
+  attachFarm,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNodeInputs,
+  storedTags,
+  type Farm,
+} from './harness.ts'
 
 // A runner without buildx, whose way to github.com leads through a proxy to a server of ours: it has a release with a
 // real buildx in it, under a version that no machine has.
 const version = '99.9.9'
 let farm: Farm
-let authority: Authority
+let authority: CertificateAuthority
 let store: Store
 let dir: string
 let asked: string[] = []
@@ -98,7 +107,7 @@ async function build(title: string, { toolCache, inputs, proxy, first }: Build):
     .filter((place) => place !== farm.tools.bin)
     .join(delimiter)
   const job = farmJob(farm, {
-    files: app(farm),
+    files: appFiles(farm),
     env: {
       PATH: path,
       HTTPS_PROXY: proxy,
@@ -111,13 +120,13 @@ async function build(title: string, { toolCache, inputs, proxy, first }: Build):
   jobs.push(job)
   asked = []
   const image = freshImage(farm)
-  const main = await job.main(oneNode(farm, { image, ...inputs }))
+  const main = await job.main(oneNodeInputs(farm, { image, ...inputs }))
   done.set(title, { job, main, post: await job.post(), asked, image })
 }
 
 beforeAll(async () => {
   farm = await attachFarm()
-  authority = makeAuthority()
+  authority = createCertificateAuthority()
   dir = mkdtempSync(join(tmpdir(), 'install-'))
   for (const name of ['first', 'third', 'plain']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'ca.pem'), authority.ca)

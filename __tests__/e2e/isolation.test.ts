@@ -19,7 +19,7 @@ import {
   imageConfig,
   leftovers,
   attachFarm,
-  stored,
+  storedIndex,
   tryRead,
   type Farm,
 } from './harness.ts'
@@ -124,7 +124,7 @@ describe('four jobs of one run at once, on one host with one HOME and one tempor
     for (const { name, image, main, post } of members) {
       expect([main.code, main.log]).toEqual([0, main.log])
       expect([post.code, post.warnings]).toEqual([0, []])
-      expect((await stored(farm, image, name))?.digest).toBe(main.outputs['digest'])
+      expect((await storedIndex(farm, image, name))?.digest).toBe(main.outputs['digest'])
     }
     expect(new Set(members.map(({ main }) => main.outputs['digest'])).size).toBe(4)
   })

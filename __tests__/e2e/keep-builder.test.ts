@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { callEngine } from '../../src/nodes/engine/client.ts'
 import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmJob, freshImage, leftovers, oneNode, storedTags, type Farm } from './harness.ts'
+import { attachFarm, farmJob, freshImage, leftovers, oneNodeInputs, storedTags, type Farm } from './harness.ts'
 
 interface Done {
   readonly main: StepResult
@@ -58,7 +58,7 @@ function open(head?: string): Job {
 async function build(name: string, head?: string): Promise<void> {
   const job = open(head)
   const main = await job.main(
-    oneNode(farm, {
+    oneNodeInputs(farm, {
       image: name === 'fork' ? imageOfFork : image,
       'keep-builder': 'true',
       'build-args': `NAME=${name}`,

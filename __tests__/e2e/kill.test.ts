@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, Running, StepResult } from './runner.ts'
 import {
-  eventually,
+  waitFor,
   farmInputs,
   farmJob,
   freshImage,
   leftovers,
-  oneNode,
-  processesNaming,
-  severalAtATime,
+  oneNodeInputs,
+  processesMentioning,
+  mapConcurrently,
   attachFarm,
   storedTags,
   type Farm,
@@ -64,11 +64,11 @@ const both =
 const inDir =
   (name: string): Moment =>
   async ({ dir }) =>
-    await eventually(name, () => existsSync(join(dir() ?? '/nowhere', name)))
+    await waitFor(name, () => existsSync(join(dir() ?? '/nowhere', name)))
 const noted =
   (kind: string): Moment =>
   async ({ dir }) =>
-    await eventually(
+    await waitFor(
       `the note of a ${kind}`,
       () =>
         existsSync(join(dir() ?? '/nowhere', 'journal')) &&
@@ -77,17 +77,17 @@ const noted =
 const prints =
   (pattern: RegExp): Moment =>
   async ({ running }) =>
-    await running.says(pattern)
+    await running.waitForOutput(pattern)
 const asks =
   (method: string, what: RegExp): Moment =>
   async ({ image }) =>
-    await eventually(`${method} ${String(what)}`, async () =>
+    await waitFor(`${method} ${String(what)}`, async () =>
       (await farm.registry.requests()).some(
         (request) => request.method === method && request.path.includes(pathOf(image)) && what.test(request.path),
       ),
     )
 const container: Moment = async ({ job }) =>
-  await eventually('a container', async () =>
+  await waitFor('a container', async () =>
     (await farm.nodes.amd.containers()).some(({ name }) => name.includes(job.runId)),
   )
 
@@ -95,7 +95,7 @@ const pathOf = (image: string) => image.slice(image.indexOf('/') + 1)
 
 function begin(image = freshImage(farm), more: Readonly<Record<string, string>> = {}): Scene {
   const job = open()
-  const running = job.start(oneNode(farm, { image, ...more }))
+  const running = job.start(oneNodeInputs(farm, { image, ...more }))
   return { job, image, running, dir: () => readdirSync(job.temp).map((name) => join(job.temp, name))[0] }
 }
 
@@ -104,7 +104,7 @@ const sinceStart = [150, 260, 330, 410]
 const sinceBoot = [40, 90, 150, 240, 350, 600, 900]
 
 const moments: readonly (readonly [string, Moment])[] = [
-  ['as soon as it has made anything', async ({ dir }) => await eventually('the directory', dir)],
+  ['as soon as it has made anything', async ({ dir }) => await waitFor('the directory', dir)],
   ['when its agent runs', inDir('agent.sock')],
   ['when it connects', noted('tunnel')],
   ['when it is connected', inDir('n0.sock')],
@@ -124,7 +124,7 @@ const moments: readonly (readonly [string, Moment])[] = [
 
 describe('main is killed at once, and post runs', () => {
   test('nothing is left, whenever it happens', async () => {
-    const outcomes = await severalAtATime(
+    const outcomes = await mapConcurrently(
       moments,
       async ([name, moment]) => {
         const scene = begin()
@@ -175,7 +175,7 @@ async function expectCancelled(scene: Scene): Promise<void> {
   expect([main.forced, main.code, main.errors, main.log]).toEqual([false, 1, ['Cancelled'], main.log])
   expect(main.log).not.toMatch(/Unexpected error|bug of/)
   // What it started must not go on building, or reach for the registry, on its own.
-  expect(processesNaming(scene.job.dir).filter((line) => line.includes('buildx bake'))).toEqual([])
+  expect(processesMentioning(scene.job.dir).filter((line) => line.includes('buildx bake'))).toEqual([])
   const post = await scene.job.post()
   expect([post.code, post.errors, post.warnings]).toEqual([0, [], []])
 }
@@ -214,7 +214,7 @@ describe('main is cancelled as the runner does it', () => {
       (async () => {
         const scene = begin(slow)
         await asks('PUT', /manifests\/sha256/)(scene)
-        await eventually('our own PUT', async () =>
+        await waitFor('our own PUT', async () =>
           (await farm.registry.requests()).some(
             ({ method, path, from }) => method === 'PUT' && from === 'host' && path.includes(pathOf(slow)),
           ),
@@ -229,7 +229,7 @@ describe('main is cancelled as the runner does it', () => {
 
   test('before it has begun', async () => {
     const scene = begin()
-    await scene.running.says(/add-mask/)
+    await scene.running.waitForOutput(/add-mask/)
     const main = await cancel(scene)
     expect([main.forced, main.code, main.errors]).toEqual([false, 1, ['Cancelled']])
     expect((await scene.job.post()).code).toBe(0)
@@ -251,7 +251,7 @@ describe('post', () => {
     expect([main.code, main.log]).toEqual([0, main.log])
     await farm.registry.fault({ delayMs: 60_000, match: pathOf(image) })
     const post = job.startPost()
-    await post.says(/Removed the builder/)
+    await post.waitForOutput(/Removed the builder/)
     const { forced, code, warnings } = await cancel({ job, image, running: post, dir: () => undefined })
     expect([forced, code, warnings]).toEqual([
       false,
@@ -288,8 +288,8 @@ describe('post', () => {
     const hold = async (image: string) =>
       await farm.registry.fault({ delayMs: 60_000, method: 'DELETE', match: `${pathOf(image)}/manifests/`, times: 1 })
     const held = async (post: Running, image: string) => {
-      await post.says(/Removed the builder/)
-      await eventually('DELETE', async () =>
+      await post.waitForOutput(/Removed the builder/)
+      await waitFor('DELETE', async () =>
         (await farm.registry.requests()).some(
           ({ method, path }) => method === 'DELETE' && path.includes(`${pathOf(image)}/manifests/`),
         ),
@@ -297,7 +297,7 @@ describe('post', () => {
     }
     const outcomes = await Promise.all([
       killed(held, hold),
-      killed(async (post) => await post.says(/Deleted/)),
+      killed(async (post) => await post.waitForOutput(/Deleted/)),
       killed(async () => await sleep(150)),
     ])
     for (const { second, third } of outcomes)

@@ -4,18 +4,18 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureKubectl } from '../farm/optional-tools.ts'
 import { startCluster, type Cluster, type Deployment } from './cluster.ts'
-import { openForge } from './platform-api.ts'
+import { startPlatformApi } from './platform-api.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
 import {
-  app,
+  appFiles,
   attachFarm,
-  eventually,
+  waitFor,
   farmInputs,
   farmJob,
   freshImage,
   leftovers,
-  severalAtATime,
-  stored,
+  mapConcurrently,
+  storedIndex,
   type Farm,
 } from './harness.ts'
 
@@ -65,7 +65,7 @@ function open({
 }
 
 async function expectNothingLeft(): Promise<void> {
-  await eventually('the end of the pods', async () => (await Promise.all(jobs.map(podsOf))).flat().length === 0)
+  await waitFor('the end of the pods', async () => (await Promise.all(jobs.map(podsOf))).flat().length === 0)
   expect(await inCluster()).toEqual([])
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
 }
@@ -87,7 +87,7 @@ afterAll(async () => {
 
 describe('a build', () => {
   test('has a pod on a machine of each architecture, configured as any node, and leaves nothing', async () => {
-    const job = open({ files: app(farm, ['RUN echo talking; sleep 2']) })
+    const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 2']) })
     const given = inputs({
       'driver-opts': `image=${farm.images.buildkit}\nnamespace=builds\nenv.WHICH=pod\nrequests.cpu=10m\n"labels=team=images"`,
       'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3',
@@ -95,7 +95,7 @@ describe('a build', () => {
       use: 'true',
     })
     const running = job.start(given)
-    await running.says(/\] talking[^]*\] talking/)
+    await running.waitForOutput(/\] talking[^]*\] talking/)
     const [pods, deployments, names] = [
       await podsOf(job),
       await cluster.deployments('builds'),
@@ -123,9 +123,9 @@ describe('a build', () => {
     expect(names.filter((name) => name.startsWith('configmap/') && name.endsWith('-config'))).toHaveLength(2)
     for (const row of [/^\| linux\/amd64 \| kubernetes-amd64 \|/m, /^\| linux\/arm64 \| kubernetes-arm64 \|/m])
       expect(main.summary).toMatch(row)
-    expect((await stored(farm, given.image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toEqual(
-      expect.arrayContaining(['amd64', 'arm64']),
-    )
+    expect(
+      (await storedIndex(farm, given.image, 'v1'))?.manifests.map(({ platform }) => platform.architecture),
+    ).toEqual(expect.arrayContaining(['amd64', 'arm64']))
     expect([main.outputs['driver'], main.outputs['platforms']]).toEqual(['kubernetes', 'linux/amd64,linux/arm64'])
 
     // A later step of the job builds on it.
@@ -153,7 +153,7 @@ describe('a build', () => {
   })
 
   test('shares a platform among several pods, beside a machine behind SSH', async () => {
-    const job = open({ files: app(farm) })
+    const job = open({ files: appFiles(farm) })
     const nodes = `- driver: kubernetes\n  platforms: linux/amd64\n  name: pool\n  driver-opts: |\n    image=${farm.images.buildkit}\n    replicas=2\n- endpoint: ${farm.nodes.arm.endpoint}\n  platforms: linux/arm64\n  driver-opts: |\n    image=${farm.images.buildkit}\n    network=host`
     const variants = '{one: {build-args: {EXTRAS: one}}, two: {build-args: {EXTRAS: two}, tag-suffix: -two}}'
     const main = await job.main(
@@ -164,7 +164,7 @@ describe('a build', () => {
       'pool',
       'pool-2',
     ])
-    await eventually(
+    await waitFor(
       'the end of the pods, on which nothing is built any more',
       async () => (await podsOf(job)).length === 0,
     )
@@ -175,7 +175,7 @@ describe('a build', () => {
 })
 
 test('a builder that somebody has made in a cluster: its pod is used, and stays', async () => {
-  const job = open({ files: app(farm) })
+  const job = open({ files: appFiles(farm) })
   const buildx = (...args: string[]) => {
     const { status, stderr } = spawnSync(farm.tools.buildx, args, {
       encoding: 'utf8',
@@ -302,7 +302,7 @@ describe('what goes wrong', () => {
   }
 
   test('one headline for each, and nothing is left', async () => {
-    const outcomes = await severalAtATime(cases, async ([name, build, options, headline, words]) => {
+    const outcomes = await mapConcurrently(cases, async ([name, build, options, headline, words]) => {
       const job = open(options)
       const main = await build(job)
       const post = await job.post()
@@ -320,7 +320,7 @@ describe('what goes wrong', () => {
   })
 
   test('a pod that dies in mid-build: what it should have built moves on', async () => {
-    const job = open({ files: app(farm, ['RUN echo talking; sleep 4']) })
+    const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 4']) })
     const nodes = `linux/amd64 = kubernetes://\nlinux/amd64 = ${farm.nodes.arm.endpoint}`
     const running = job.start(
       farmInputs(farm, {
@@ -333,7 +333,7 @@ describe('what goes wrong', () => {
       }),
     )
     // Of two targets of a platform each of its nodes gets one.
-    await running.says(/\] talking[^]*\] talking/)
+    await running.waitForOutput(/\] talking[^]*\] talking/)
     await farm.nodes.amd.exec(`docker kill $(docker ps --quiet --filter name=${job.runId})`)
     const main = await running.result
     expect(main.code === 0 ? '' : main.log).toBe('')
@@ -343,14 +343,14 @@ describe('what goes wrong', () => {
   })
 
   test('a killed run, and a post step that comes twice', async () => {
-    const job = open({ files: app(farm, ['RUN echo talking; sleep 20']) })
+    const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 20']) })
     const running = job.start(inputs())
-    await running.says(/\] talking/)
+    await running.waitForOutput(/\] talking/)
     running.process.kill('SIGKILL')
     await running.result
     expect((await inCluster()).length).toBeGreaterThan(0)
     const first = job.startPost()
-    await first.says(/Removed the builder on/)
+    await first.waitForOutput(/Removed the builder on/)
     first.process.kill('SIGKILL')
     await first.result
     const post = await job.post()
@@ -359,12 +359,12 @@ describe('what goes wrong', () => {
   })
 
   test('a run that died with its machine: the next one removes its pods, where there is kubectl', async () => {
-    const forge = await openForge()
+    const forge = await startPlatformApi()
     try {
       const env = { GITHUB_API_URL: forge.url }
-      const dead = open({ files: app(farm, ['RUN echo talking; sleep 20']), env })
+      const dead = open({ files: appFiles(farm, ['RUN echo talking; sleep 20']), env })
       const running = dead.start(inputs({ 'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3' }))
-      await running.says(/\] talking/)
+      await running.waitForOutput(/\] talking/)
       running.process.kill('SIGKILL')
       await running.result
       forge.end(dead.runId)
@@ -381,7 +381,7 @@ describe('what goes wrong', () => {
         ['reaper', 'Removed from kubernetes-amd64 what runs that are over had left there: ', []],
       ] as const) {
         // Whoever builds waits a moment for the reaper, no more.
-        const next = open({ user, files: app(farm, ['RUN sleep 8']), env: { ...env, PATH: path } })
+        const next = open({ user, files: appFiles(farm, ['RUN sleep 8']), env: { ...env, PATH: path } })
         const main = await next.main(inputs({ platforms: 'linux/amd64', 'github-token': 'a-token' }))
         expect(main.code === 0 ? '' : main.log).toBe('')
         expect(main.log).toContain(words)

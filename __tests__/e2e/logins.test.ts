@@ -2,7 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, oneNode, stored, type Farm } from './harness.ts'
+import {
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNodeInputs,
+  storedIndex,
+  type Farm,
+} from './harness.ts'
 
 // What a job has already: logins in a file and in a variable, an engine behind TLS that is nobody's business here.
 let farm: Farm
@@ -70,7 +79,12 @@ describe('a login that the job has', () => {
     writeFileSync(join(settings, 'config.json'), text)
     const path = `acme/login-${job.runId}`
     const main = await job.main(
-      oneNode(farm, { image: `${farm.privateRegistry.host}/${path}`, cache: 'off', 'packages-api': 'oci', ...given() }),
+      oneNodeInputs(farm, {
+        image: `${farm.privateRegistry.host}/${path}`,
+        cache: 'off',
+        'packages-api': 'oci',
+        ...given(),
+      }),
     )
     expect(main.code === 0 ? '' : main.log).toBe('')
     expect(await farm.privateRegistry.manifest(path, 'main')).toBeDefined()
@@ -97,7 +111,7 @@ test('variables of an engine that is not ours to use lead nobody astray', async 
   const image = freshImage(farm)
   const main = await job.main(farmInputs(farm, { image, cache: 'off' }))
   expect(main.code === 0 ? '' : main.log).toBe('')
-  expect((await stored(farm, image, 'main'))?.manifests).toHaveLength(4)
+  expect((await storedIndex(farm, image, 'main'))?.manifests).toHaveLength(4)
   expect((await job.post()).code).toBe(0)
 })
 
@@ -121,7 +135,7 @@ describe('a run for a fork, as far as it gets', () => {
     })
     const main = await job.main(inputs)
     expect(main.code === 0 ? '' : main.log).toBe('')
-    expect(await stored(farm, image, 'main')).toBeUndefined()
+    expect(await storedIndex(farm, image, 'main')).toBeUndefined()
     expect(main.warnings).toEqual(
       expect.arrayContaining([
         'The login is not used, since its `password` is empty; nothing is pushed.',
@@ -140,7 +154,7 @@ describe('a run for a fork, as far as it gets', () => {
       env: { DOCKER_BUILD_CHECKS_ANNOTATIONS: 'false' },
     })
     jobs.push(quiet)
-    expect((await quiet.main(oneNode(farm, { image, push: 'false', cache: 'off' }))).warnings).toEqual([])
+    expect((await quiet.main(oneNodeInputs(farm, { image, push: 'false', cache: 'off' }))).warnings).toEqual([])
     await quiet.post()
     for (const one of [job, quiet]) expect(await leftovers(farm, one)).toEqual([])
   })

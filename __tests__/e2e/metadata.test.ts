@@ -10,8 +10,8 @@ import {
   freshImage,
   imageConfig,
   leftovers,
-  oneNode,
-  stored,
+  oneNodeInputs,
+  storedIndex,
   storedTags,
   type Farm,
   type StoredIndex,
@@ -92,15 +92,15 @@ beforeAll(async () => {
   const bare = freshImage(farm)
   const [both, one] = await Promise.all([
     play(farmInputs, { image }),
-    play(oneNode, {
+    play(oneNodeInputs, {
       image: bare,
       provenance: 'false',
       annotations: 'manifest-descriptor:descriptor=here\nindex:only=index',
     }),
   ])
   ;({ main, post } = both)
-  index = await stored(farm, image, '1.2.3-x')
-  plain = { main: one.main, index: await stored(farm, bare, '1.2.3-x') }
+  index = await storedIndex(farm, image, '1.2.3-x')
+  plain = { main: one.main, index: await storedIndex(farm, bare, '1.2.3-x') }
 })
 afterAll(() => {
   jobs.forEach((job) => job.end())

@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { tryRun } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
-  app,
+  appFiles,
   farmInputs,
   farmJob,
   freshImage,
   leftovers,
-  oneNode,
+  oneNodeInputs,
   attachFarm,
-  eventually,
-  stored,
+  waitFor,
+  storedIndex,
   type Farm,
 } from './harness.ts'
 
@@ -26,14 +26,14 @@ beforeAll(async () => {
 afterAll(() => jobs.forEach((job) => job.end()))
 
 function open(): Job {
-  const job = farmJob(farm, { files: app(farm) })
+  const job = farmJob(farm, { files: appFiles(farm) })
   jobs.push(job)
   return job
 }
 
 async function expectBuilt(image: string, main: StepResult): Promise<void> {
   expect([main.code, main.log]).toEqual([0, main.log])
-  const index = await stored(farm, image, 'main')
+  const index = await storedIndex(farm, image, 'main')
   const platforms = index?.manifests
     .map(({ platform }) => `${platform.os}/${platform.architecture}`)
     .filter((platform) => platform !== 'unknown/unknown')
@@ -182,7 +182,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
       { env },
     )
     expect([built.code, built.stderr]).toEqual([0, built.stderr])
-    expect((await stored(farm, image, 'later'))?.manifests.length).toBeGreaterThan(1)
+    expect((await storedIndex(farm, image, 'later'))?.manifests.length).toBeGreaterThan(1)
     expect(await farm.nodes.amd.sshConnections()).toBe(0)
   })
 
@@ -201,7 +201,7 @@ describe('a server that forbids forwarding', () => {
     const main = await job.main(
       farmInputs(farm, {
         image,
-        nodes: `linux/amd64 = ${amd.forbid.endpoint}\nlinux/arm64 = ${arm.forbid.endpoint}${arm.buildkitdSocket}`,
+        nodes: `linux/amd64 = ${amd.noForwarding.endpoint}\nlinux/arm64 = ${arm.noForwarding.endpoint}${arm.buildkitdSocket}`,
       }),
     )
     const post = await job.post()
@@ -215,9 +215,9 @@ describe('without `use`', () => {
   test('daemons go as soon as nothing is built on them; a step that names the builder all the same starts them anew', async () => {
     const { amd } = farm.nodes
     const job = open()
-    const main = await job.main(oneNode(farm, { image: freshImage(farm) }))
+    const main = await job.main(oneNodeInputs(farm, { image: freshImage(farm) }))
     expect(main.code === 0 ? '' : main.log).toBe('')
-    await eventually('the end of the daemon', async () => (await amd.containers()).length === 0)
+    await waitFor('the end of the daemon', async () => (await amd.containers()).length === 0)
     const env = {
       ...process.env,
       HOME: job.home,
@@ -240,7 +240,7 @@ describe('one node twice', () => {
     await amd.resetCounters()
     const [job, image] = [open(), freshImage(farm)]
     const main = await job.main(
-      oneNode(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}`, use: 'true' }),
+      oneNodeInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}`, use: 'true' }),
     )
     const containers = await amd.containers()
     const post = await job.post()

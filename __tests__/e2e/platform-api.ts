@@ -3,21 +3,21 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 
 /** The part of a forge's API that tells of runs, as GitHub has it. */
-export interface ForgeApi {
+export interface PlatformApi {
   readonly url: string
   /** The run ended an hour ago. */
-  end(runId: string): void
-  /** Paths that were asked for. */
-  readonly asked: readonly string[]
+  finish(runId: string): void
+  /** Paths that were requests for. */
+  readonly requests: readonly string[]
   close(): void
 }
 
-export async function openForge(): Promise<ForgeApi> {
+export async function startPlatformApi(): Promise<PlatformApi> {
   const over = new Set<string>()
-  const asked: string[] = []
+  const requests: string[] = []
   const server = createServer((request, answer) => {
     const path = request.url ?? ''
-    asked.push(path)
+    requests.push(path)
     const run = /^\/repos\/acme\/app\/actions\/runs\/(\d+)$/.exec(path)?.[1]
     if (run === undefined || request.headers.authorization === undefined) {
       answer.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"Not Found"}')
@@ -34,8 +34,8 @@ export async function openForge(): Promise<ForgeApi> {
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    end: (run) => over.add(run),
-    asked,
+    finish: (run) => over.add(run),
+    requests,
     close: () => server.close(),
   }
 }

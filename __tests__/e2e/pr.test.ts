@@ -7,10 +7,10 @@ import {
   farmJob,
   freshImage,
   leftovers,
-  oneNode,
-  severalAtATime,
+  oneNodeInputs,
+  mapConcurrently,
   attachFarm,
-  stored,
+  storedIndex,
   storedTags,
   type Farm,
 } from './harness.ts'
@@ -65,7 +65,7 @@ async function play(scene: Scene): Promise<Played> {
     files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo same > /same\n` },
   })
   jobs.push(job)
-  const main = await job.main((scene.bothNodes ? farmInputs : oneNode)(farm, { image, ...inputs }))
+  const main = await job.main((scene.bothNodes ? farmInputs : oneNodeInputs)(farm, { image, ...inputs }))
   expect([main.code, main.log]).toEqual([0, main.log])
   const tags = await storedTags(farm, image)
   const digests = await digestsOf(image, main)
@@ -78,7 +78,7 @@ async function play(scene: Scene): Promise<Played> {
 
 async function digestsOf(image: string, main: StepResult): Promise<Digests> {
   const index = main.outputs['digest'] ?? ''
-  const children = (await stored(farm, image, index))?.manifests ?? []
+  const children = (await storedIndex(farm, image, index))?.manifests ?? []
   const { platforms } = JSON.parse(main.outputs['metadata'] ?? '{}') as {
     platforms: Record<string, { 'containerimage.digest': string }>
   }
@@ -99,7 +99,7 @@ const all = ({ index, images, attestations, intermediate }: Digests) => [
 const withoutCaches = (tags: readonly string[]) => tags.filter((tag) => !tag.startsWith('buildcache-'))
 
 async function markOf(image: string, digest: string): Promise<string | undefined> {
-  const found = await stored(farm, image, digest)
+  const found = await storedIndex(farm, image, digest)
   expect(found?.digest).toBe(digest)
   return found?.annotations[mark]
 }
@@ -119,7 +119,7 @@ describe('pull requests', () => {
     expect(withoutCaches(first.tags)).toEqual([tag])
     expect([first.post.code, first.post.warnings]).toEqual([0, []])
     expect(first.post.log).toContain(`Deleted ${first.image}:${tag}.`)
-    expect(await stored(farm, first.image, tag)).toBeUndefined()
+    expect(await storedIndex(farm, first.image, tag)).toBeUndefined()
     expect(await leftovers(farm, first.job)).toEqual([])
   })
 
@@ -158,12 +158,12 @@ describe('a pull request of which one platform fails', () => {
     const journal = readFileSync(join(main.state['dir'] ?? '', 'journal'), 'utf8')
     const pushed = journal.split('\n').flatMap((line) => /"kind":"manifest".*"digest":"([^"]*)"/.exec(line)?.[1] ?? [])
     expect(pushed).toHaveLength(1)
-    const index = await stored(farm, image, pushed[0] ?? '')
+    const index = await storedIndex(farm, image, pushed[0] ?? '')
     expect(index?.manifests).toHaveLength(2)
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
     for (const digest of [...pushed, ...(index?.manifests ?? []).map((child) => child.digest)])
-      expect(await stored(farm, image, digest)).toBeUndefined()
+      expect(await storedIndex(farm, image, digest)).toBeUndefined()
     expect(await leftovers(farm, job)).toEqual([])
   })
 })
@@ -198,7 +198,7 @@ describe('releases', () => {
   test('leave of what each platform pushed only what the index needs', async () => {
     for (const { image, digests, post } of [first, second]) {
       expect([post.code, post.warnings]).toEqual([0, []])
-      for (const digest of digests.intermediate) expect(await stored(farm, image, digest)).toBeUndefined()
+      for (const digest of digests.intermediate) expect(await storedIndex(farm, image, digest)).toBeUndefined()
     }
   })
 
@@ -210,7 +210,7 @@ describe('releases', () => {
     expect(request.post.log).toContain(`Deleted ${request.image}:pr-${request.job.runId}.`)
     for (const { image, digests } of [first, second])
       for (const digest of [digests.index, ...digests.images, ...digests.attestations])
-        expect((await stored(farm, image, digest))?.digest).toBe(digest)
+        expect((await storedIndex(farm, image, digest))?.digest).toBe(digest)
     expect(withoutCaches(await storedTags(farm, first.image))).toEqual(['1.0', '1.0.0', '1.0.1', 'latest'])
   })
 })
@@ -269,7 +269,7 @@ describe('what post deletes', () => {
           }),
       },
     ]
-    const played = await severalAtATime(scenes, play, 3)
+    const played = await mapConcurrently(scenes, play, 3)
     ;[always, moved, refused, gone, unreachable, undeletable] = played as [
       Played,
       Played,
@@ -293,7 +293,7 @@ describe('what post deletes', () => {
       0,
       [`Kept ${moved.image}:${tag}: it names another image by now, so it is left alone.`],
     ])
-    expect((await stored(farm, moved.image, tag))?.manifests).toEqual([])
+    expect((await storedIndex(farm, moved.image, tag))?.manifests).toEqual([])
   })
 
   test('nothing where the registry does not delete: a warning, with the way out', async () => {

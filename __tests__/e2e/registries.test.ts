@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startGitea, type Gitea } from '../farm/gitea.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
-import type { PackageApi, Version } from '../../src/packages/backend.ts'
+import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
 import { openForgejoPackages } from '../../src/packages/forgejo/backend.ts'
 import { openOciPackages } from '../../src/packages/oci/backend.ts'
 import { removeOwn } from '../../src/cleanup/run-artifacts.ts'
-import { openPlace } from '../../src/packages/repository.ts'
+import { createPackageRepository } from '../../src/packages/repository.ts'
 import { openRunBook } from '../../src/forge/runs.ts'
 import { sweep } from '../../src/cleanup/sweep.ts'
 import { openRegistry, type RegistryClient } from '../../src/registry/client.ts'
@@ -36,7 +36,7 @@ afterAll(async () => {
 
 interface Place {
   readonly hands: Hands
-  readonly api: PackageApi
+  readonly api: PackageBackend
   readonly client: RegistryClient
   readonly repository: string
 }
@@ -65,7 +65,7 @@ function freshName(): string {
 /**
  * What a run does that knows what it pushed: its tag goes, and everything under it unless somebody else's tag is on it.
  */
-async function endRun(api: PackageApi, image: TestImage, tag: string): Promise<void> {
+async function endRun(api: PackageBackend, image: TestImage, tag: string): Promise<void> {
   const found = await api.read(versionOf(image.index, tag))
   if (found?.tags.some((other) => other !== tag)) {
     await api.untag(found, tag)
@@ -77,11 +77,11 @@ async function endRun(api: PackageApi, image: TestImage, tag: string): Promise<v
   }
 }
 
-function versionOf({ digest }: { readonly digest: string }, ...tags: readonly string[]): Version {
+function versionOf({ digest }: { readonly digest: string }, ...tags: readonly string[]): PackageVersion {
   return { id: digest, digest, tags }
 }
 
-async function collect(api: PackageApi): Promise<Map<string, readonly string[]>> {
+async function collect(api: PackageBackend): Promise<Map<string, readonly string[]>> {
   const versions = new Map<string, readonly string[]>()
   for await (const page of api.list()) for (const { digest, tags } of page) versions.set(digest, [...tags].sort())
   return versions
@@ -114,7 +114,14 @@ describe.each(Object.keys(places))('%s', (place) => {
     await hands.push(temporary, ['pr-4711'])
     await hands.push(promoted, ['pr-4711-full', 'v2'])
     const clock = { now: Date.now, sleep: () => Promise.resolve() }
-    const place = openPlace({ api, registry: client, repository, name: repository, clock, until: Date.now() + 60_000 })
+    const place = createPackageRepository({
+      backend: api,
+      registry: client,
+      repository,
+      name: repository,
+      clock,
+      deadline: Date.now() + 60_000,
+    })
     const own = {
       tags: [
         { tag: 'pr-4711', digest: temporary.index.digest },
@@ -148,7 +155,14 @@ describe.each(Object.keys(places))('%s', (place) => {
       () => ({ now: Date.now(), olderThan: 0, runId: '4711' }),
     )
     const result = await sweep(
-      openPlace({ api, registry: client, repository, name: repository, clock, until: Infinity }),
+      createPackageRepository({
+        backend: api,
+        registry: client,
+        repository,
+        name: repository,
+        clock,
+        deadline: Infinity,
+      }),
       { tags: ['pr-*'], untagged: true, dryRun: false, runId: '4711' },
       runs,
     )

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Server } from 'node:https'
 import type { Job, StepResult } from './runner.ts'
-import { makeAuthority, serveTls, type Authority } from './tls.ts'
-import { attachFarm, farmInputs, farmJob, leftovers, stored, type Farm } from './harness.ts'
+import { createCertificateAuthority, serveTls, type CertificateAuthority } from './tls.ts'
+import { attachFarm, farmInputs, farmJob, leftovers, storedIndex, type Farm } from './harness.ts'
 
 // The farm's registries under the bridge's address, which nobody trusts by itself: one in plain http, one behind a
 // certificate of its own authority that asks for a login.
 let farm: Farm
-let authority: Authority
+let authority: CertificateAuthority
 let server: Server
 let job: Job
 let main: StepResult
@@ -16,7 +16,7 @@ const path = `acme/reached-${process.pid}-${Date.now()}`
 
 beforeAll(async () => {
   farm = await attachFarm()
-  authority = makeAuthority()
+  authority = createCertificateAuthority()
   const bridge = farm.nodes.amd.host.replace(/\d+$/, '1')
   const served = await serveTls(authority, bridge, farm.privateRegistry.host)
   server = served.server
@@ -36,7 +36,7 @@ beforeAll(async () => {
   )
   const tag = `pr-${job.runId}`
   pushed = [
-    await stored(farm, `${farm.registry.host}/${path}`, tag),
+    await storedIndex(farm, `${farm.registry.host}/${path}`, tag),
     (await farm.privateRegistry.manifest(path, tag))?.json,
   ]
   post = await job.post()
@@ -62,7 +62,7 @@ describe('registries by host', () => {
 
   test('the post step reaches them too', async () => {
     expect([post.code, post.warnings]).toEqual([0, []])
-    expect(await stored(farm, `${farm.registry.host}/${path}`, `pr-${job.runId}`)).toBeUndefined()
+    expect(await storedIndex(farm, `${farm.registry.host}/${path}`, `pr-${job.runId}`)).toBeUndefined()
     expect(await farm.privateRegistry.manifest(path, `pr-${job.runId}`)).toBeUndefined()
     expect(await leftovers(farm, job)).toEqual([])
   })

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
 import {
-  app,
+  appFiles,
   attachFarm,
   farmInputs,
   farmJob,
   freshImage,
   imageConfig,
-  oneNode,
+  oneNodeInputs,
   storedTags,
   type Farm,
 } from './harness.ts'
@@ -27,7 +27,7 @@ beforeAll(async () => {
   farm = await attachFarm()
   image = freshImage(farm)
   const dated = { SOURCE_DATE_EPOCH: epoch }
-  const same = app(farm, ['RUN mkdir /made && touch /made/now'])
+  const same = appFiles(farm, ['RUN mkdir /made && touch /made/now'])
   const release = async (env: Readonly<Record<string, string>>, more: Readonly<Record<string, string>>) => {
     const job = farmJob(farm, { files: same, env })
     jobs.push(job)
@@ -49,7 +49,7 @@ beforeAll(async () => {
   )
   const job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: same, env: dated })
   jobs.push(job)
-  proposed = await job.main(oneNode(farm, { image, variants: 'slim:', cleanup: 'never' }))
+  proposed = await job.main(oneNodeInputs(farm, { image, variants: 'slim:', cleanup: 'never' }))
   await job.post()
 })
 afterAll(() => jobs.forEach((job) => job.end()))

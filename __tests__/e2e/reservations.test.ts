@@ -28,7 +28,7 @@ describe('runs that share their nodes', () => {
 
   test('a run that comes while another builds gets the other machine, and nothing is left of either', async () => {
     const first = begin('echo working; sleep 10')
-    await first.running.says(/\] working/)
+    await first.running.waitForOutput(/\] working/)
     const second = begin('echo second')
     const [one, two] = await Promise.all([first.running.result, second.running.result])
     expect([one.code, two.code]).toEqual([0, 0])

@@ -48,7 +48,7 @@ export interface Job {
   post(): Promise<StepResult>
   startPost(): Running
   /** The cleanup action, as another step of this job. */
-  sweep(inputs: Readonly<Record<string, string>>): Promise<StepResult>
+  cleanup(inputs: Readonly<Record<string, string>>): Promise<StepResult>
   end(): void
 }
 
@@ -57,13 +57,13 @@ export interface Running {
   /** Everything printed so far. */
   output(): string
   /** Resolves when the output matches. */
-  says(pattern: RegExp, deadline?: number): Promise<void>
+  waitForOutput(pattern: RegExp, deadline?: number): Promise<void>
   readonly result: Promise<StepResult>
 }
 
 let jobs = 0
 
-export function openJob(options: JobOptions = {}): Job {
+export function createJob(options: JobOptions = {}): Job {
   const dir = mkdtempSync(join(tmpdir(), 'job-'))
   const [workspace, temp, home] = ['work', 'temp', 'home'].map((name) => join(dir, name)) as [string, string, string]
   for (const path of [workspace, temp, home]) mkdirSync(path)
@@ -116,7 +116,7 @@ export function openJob(options: JobOptions = {}): Job {
     main: (inputs) => start(inputs).result,
     startPost: post,
     post: () => post().result,
-    sweep: (inputs) => step('cleanup', inputs, {}).result,
+    cleanup: (inputs) => step('cleanup', inputs, {}).result,
     end: () => rmSync(dir, { recursive: true, force: true }),
   }
 }
@@ -207,7 +207,7 @@ function startStep(dir: string, entry: string, env: Record<string, string>, cwd:
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
   }
-  return { process: child, output: () => raw, says, result }
+  return { process: child, output: () => raw, waitForOutput: says, result }
 }
 
 /** The runner's file format: `name<<delimiter`, the value's lines, the delimiter. */

@@ -2,7 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, oneNode, stored, type Farm } from './harness.ts'
+import {
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNodeInputs,
+  storedIndex,
+  type Farm,
+} from './harness.ts'
 
 // One build on two nodes with many inputs at once: each leaves its trace in what the steps print.
 const dockerfile = (base: string) =>
@@ -87,7 +96,7 @@ describe('build-push inputs, on both nodes', () => {
   })
 
   test('layers are compressed as asked', async () => {
-    const index = await stored(farm, image, 'v1')
+    const index = await storedIndex(farm, image, 'v1')
     const child = await farm.registry.manifest(
       image.slice(farm.registry.host.length + 1),
       index?.manifests[0]?.digest ?? '',
@@ -106,12 +115,14 @@ describe('other ends of a build, on one node', () => {
       files: { Dockerfile: `FROM ${farm.images.base}\nENV TOKEN=x\nRUN echo a\nrun echo b\n` },
     })
     try {
-      const loaded = await own.main(oneNode(farm, { image: name, tags: 'v1', load: 'true', push: '', cache: 'off' }))
+      const loaded = await own.main(
+        oneNodeInputs(farm, { image: name, tags: 'v1', load: 'true', push: '', cache: 'off' }),
+      )
       expect([loaded.code, loaded.log]).toEqual([0, loaded.log])
       expect(await farm.local.images()).toContain(`${name}:v1`)
-      expect(await stored(farm, name, 'v1')).toBeUndefined()
+      expect(await storedIndex(farm, name, 'v1')).toBeUndefined()
       await own.post()
-      const checked = await own.main(oneNode(farm, { image: name, call: 'check', push: '' }))
+      const checked = await own.main(oneNodeInputs(farm, { image: name, call: 'check', push: '' }))
       expect([checked.code, checked.log]).toEqual([1, checked.log])
       expect(checked.raw).toMatch(/^::warning title=ConsistentInstructionCasing,file=Dockerfile,line=4::/m)
       expect(checked.errors).toEqual([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
-import { farmJob, freshImage, imageConfig, leftovers, oneNode, attachFarm, type Farm } from './harness.ts'
+import { farmJob, freshImage, imageConfig, leftovers, oneNodeInputs, attachFarm, type Farm } from './harness.ts'
 
 // Bake reads its definition as an HCL template: none of this may mean anything there.
 const texts = [
@@ -75,7 +75,7 @@ beforeAll(async () => {
     },
   })
   main = await job.main(
-    oneNode(farm, {
+    oneNodeInputs(farm, {
       image,
       'build-args': texts.map((text, index) => entry(nameOf(index), text)).join('\n'),
       labels: texts.map((text, index) => entry(`org.example.${index}`, text)).join('\n'),

@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureAzurite, ensureGhaCache, ensureS3 } from '../farm/optional-tools.ts'
-import { eventually, type Farm } from './harness.ts'
+import { waitFor, type Farm } from './harness.ts'
 
 /** A service that the farm's nodes and this host reach under one address. */
 export interface Store {
@@ -120,7 +120,7 @@ async function freePort(host: string): Promise<number> {
 
 async function listensAt(address: string): Promise<void> {
   const [host = '', port = ''] = address.split(':')
-  await eventually(`somebody at ${address}`, async () => {
+  await waitFor(`somebody at ${address}`, async () => {
     const socket = connect(Number(port), host)
     const up = await Promise.race([
       once(socket, 'connect').then(() => true),

@@ -6,12 +6,13 @@ import { spareNode } from '../../src/inputs/nodes/node-list.ts'
 import { openNodes } from '../../src/nodes/open.ts'
 import type { Platform } from '../../src/lib/platform.ts'
 import type { Job, StepResult } from './runner.ts'
-import { makeAuthority, type Authority } from './tls.ts'
-import { app, attachFarm, farmJob, freshImage, leftovers, stored, type Farm } from './harness.ts'
+import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
+import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { RunDir } from '../../src/run/run-dir.ts'
 
 // A buildkitd on the first machine that takes only whom its authority knows.
 let farm: Farm
-let authority: Authority
+let authority: CertificateAuthority
 let image: string
 let job: Job
 let main: StepResult
@@ -19,7 +20,7 @@ const port = 1234
 
 beforeAll(async () => {
   farm = await attachFarm()
-  authority = makeAuthority()
+  authority = createCertificateAuthority()
   image = freshImage(farm)
   const { amd } = farm.nodes
   const own = authority.issue('buildkitd', amd.host)
@@ -32,7 +33,7 @@ beforeAll(async () => {
     `/opt/farm/buildkitd --addr=tcp://0.0.0.0:${port} --tlscacert=/run/tls/ca.pem --tlscert=/run/tls/cert.pem --tlskey=/run/tls/key.pem --root=/var/lib/buildkit-tls --oci-worker-binary=/usr/sbin/runc --oci-worker-net=host --containerd-worker=false > /run/tls/log 2>&1 & echo $! > /run/tls/pid; for i in $(seq 200); do grep -q 'running server' /run/tls/log && break; sleep 0.1; done`,
   )
   const client = authority.issue('client', '127.0.0.1')
-  job = farmJob(farm, { files: { ...app(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
+  job = farmJob(farm, { files: { ...appFiles(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
   main = await job.main({
     nodes: `linux/amd64 = tcp://${amd.host}:${port}`,
     'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key}"`,
@@ -50,7 +51,9 @@ afterAll(async () => {
 describe('a buildkitd behind mutual TLS', () => {
   test('builds, pushes, and is left as it was', async () => {
     expect(main.code === 0 ? '' : main.log).toBe('')
-    expect((await stored(farm, image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toContain('amd64')
+    expect((await storedIndex(farm, image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toContain(
+      'amd64',
+    )
     expect((await leftovers(farm, job)).filter((line) => !line.includes('.pem'))).toEqual([])
     expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toMatch(/PRIVATE KEY-----\n?[A-Za-z0-9+/]/)
   })
@@ -67,7 +70,7 @@ describe('a buildkitd behind mutual TLS', () => {
     }
     try {
       const [outcome] = await openNodes(
-        { nodes: [spec], sshKeys: [], knownHosts: '', agent: undefined, dir: own, workspace: own },
+        { nodes: [spec], sshKeys: [], knownHosts: '', agent: undefined, dir: new RunDir(own), workspace: own },
         { note: () => undefined },
       )
       await outcome?.node?.ping?.(10_000)
@@ -80,7 +83,7 @@ describe('a buildkitd behind mutual TLS', () => {
   })
 
   test('whom its authority does not know is told so before anything is built', async () => {
-    const other = makeAuthority()
+    const other = createCertificateAuthority()
     const { cert, key } = other.issue('client', '127.0.0.1')
     const refused = await job.main({
       nodes: `- endpoint: tcp://${farm.nodes.amd.host}:${port}\n  platforms: linux/amd64\n  driver-opts:\n    - |\n      cacert=${other.ca.replaceAll('\n', '\n      ')}\n    - |\n      cert=${cert.replaceAll('\n', '\n      ')}\n    - |\n      key=${key.replaceAll('\n', '\n      ')}\n`,
@@ -91,7 +94,7 @@ describe('a buildkitd behind mutual TLS', () => {
     await job.post()
     expect(refused.code).toBe(1)
     expect(refused.log).toContain(`No buildkitd answers at tcp://${farm.nodes.amd.host}:${port}`)
-    expect(await stored(farm, image, 'v2')).toBeUndefined()
+    expect(await storedIndex(farm, image, 'v2')).toBeUndefined()
     other.end()
   })
 })

@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** An authority of nobody's, and what it signed: PEM. */
-export interface Authority {
+export interface CertificateAuthority {
   readonly ca: string
   /** For addresses and names of hosts. */
   issue(name: string, ...hosts: readonly string[]): { readonly cert: string; readonly key: string }
   end(): void
 }
 
-export function makeAuthority(): Authority {
+export function createCertificateAuthority(): CertificateAuthority {
   const dir = mkdtempSync(join(tmpdir(), 'ca-'))
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' })
   const key = (name: string) => [
@@ -61,7 +61,7 @@ export function makeAuthority(): Authority {
 
 /** The registry at `to` behind TLS, on `address`; resolves with its host and port. */
 export async function serveTls(
-  authority: Authority,
+  authority: CertificateAuthority,
   address: string,
   to: string,
 ): Promise<{ readonly host: string; readonly server: Server }> {

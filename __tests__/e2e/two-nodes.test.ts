@@ -3,13 +3,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import {
-  app,
+  appFiles,
   attachFarm,
   farmInputs,
   farmJob,
   freshImage,
   leftovers,
-  stored,
+  storedIndex,
   storedTags,
   type Farm,
 } from './harness.ts'
@@ -26,7 +26,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     farm = await attachFarm()
     image = freshImage(farm)
     await Promise.all(Object.values(farm.nodes).map((node) => node.resetCounters()))
-    job = farmJob(farm, { ref: 'refs/tags/v1.2.3', files: app(farm) })
+    job = farmJob(farm, { ref: 'refs/tags/v1.2.3', files: appFiles(farm) })
     main = await job.main(farmInputs(farm, { image }))
     connections = await Promise.all([farm.nodes.amd, farm.nodes.arm].map((node) => node.sshConnections()))
     post = await job.post()
@@ -41,7 +41,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
 
   test('moves the tags of the event, all to one index', async () => {
     const digests = await Promise.all(
-      ['1.2.3', '1.2', 'latest'].map(async (tag) => (await stored(farm, image, tag))?.digest),
+      ['1.2.3', '1.2', 'latest'].map(async (tag) => (await storedIndex(farm, image, tag))?.digest),
     )
     expect(new Set(digests)).toEqual(new Set([main.outputs['digest']]))
     expect(main.outputs['tags']?.split('\n')).toEqual([`${image}:1.2.3`, `${image}:1.2`, `${image}:latest`])
@@ -49,7 +49,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
   })
 
   test('the index holds just the platforms asked for, with their provenance', async () => {
-    const index = await stored(farm, image, 'latest')
+    const index = await storedIndex(farm, image, 'latest')
     const platforms = index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`)
     expect(platforms).toEqual(['linux/amd64', 'unknown/unknown', 'linux/arm64', 'unknown/unknown'])
     expect(JSON.parse(main.outputs['digests'] ?? '')).toEqual({
@@ -81,12 +81,12 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
 
   test('leaves nothing behind, and the release stays', async () => {
     expect(await leftovers(farm, job)).toEqual([])
-    expect((await stored(farm, image, 'latest'))?.digest).toBe(main.outputs['digest'])
+    expect((await storedIndex(farm, image, 'latest'))?.digest).toBe(main.outputs['digest'])
   })
 
   test('the next release on wiped nodes hits every step that did not change, on both platforms', async () => {
     await Promise.all([farm.nodes.amd.wipe(), farm.nodes.arm.wipe()])
-    const next = farmJob(farm, { ref: 'refs/tags/v1.2.4', files: app(farm) })
+    const next = farmJob(farm, { ref: 'refs/tags/v1.2.4', files: appFiles(farm) })
     writeFileSync(join(next.workspace, 'app.txt'), 'release 2\n')
     const second = await next.main(farmInputs(farm, { image }))
     await next.post()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Requested } from '../farm/farm.ts'
+import type { RequestLog } from '../farm/farm.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
   farmInputs,
@@ -7,9 +7,9 @@ import {
   freshImage,
   imageConfig,
   leftovers,
-  oneNode,
+  oneNodeInputs,
   attachFarm,
-  stored,
+  storedIndex,
   storedTags,
   type Farm,
 } from './harness.ts'
@@ -26,7 +26,7 @@ let both: Played
 let dry: Played
 let bare: Played
 let guarded: Played
-let requests: Requested[]
+let requests: RequestLog[]
 
 async function play(
   inputs: (image: string) => Readonly<Record<string, string>>,
@@ -54,9 +54,13 @@ beforeAll(async () => {
   ].join('\n')
   ;[both, dry, bare, guarded] = await Promise.all([
     play((image) => farmInputs(farm, { image, tags: 'v1\nlatest', 'build-args': 'COLOUR=blue', variants })),
-    play((image) => oneNode(farm, { image, push: 'false' })),
-    play((image) => oneNode(farm, { tags: `${image}:one\n${image}-too/deep:two`, cache: 'off' })),
-    play((image) => oneNode(farm, { image, username, password }), `${host}/acme/guarded`, farm.images.privateBase),
+    play((image) => oneNodeInputs(farm, { image, push: 'false' })),
+    play((image) => oneNodeInputs(farm, { tags: `${image}:one\n${image}-too/deep:two`, cache: 'off' })),
+    play(
+      (image) => oneNodeInputs(farm, { image, username, password }),
+      `${host}/acme/guarded`,
+      farm.images.privateBase,
+    ),
   ])
   requests = await farm.registry.requests()
 })
@@ -89,7 +93,7 @@ describe('two variants in one step', () => {
 
   test('each holds its own platforms, and the results say it', async () => {
     const results: unknown = JSON.parse(both.main.outputs['results'] ?? '')
-    const [slim, full] = await Promise.all(['v1-slim', 'v1'].map((tag) => stored(farm, both.image, tag)))
+    const [slim, full] = await Promise.all(['v1-slim', 'v1'].map((tag) => storedIndex(farm, both.image, tag)))
     const platforms = (index: typeof slim) =>
       Object.fromEntries(
         (index?.manifests ?? [])
@@ -145,7 +149,7 @@ describe('cache: off, and full references as tags', () => {
   test('each repository gets its own tag, and no cache is read or written', async () => {
     const deep = `${bare.image}-too/deep`
     expect([await storedTags(farm, bare.image), await storedTags(farm, deep)]).toEqual([['one'], ['two']])
-    expect((await stored(farm, deep, 'two'))?.digest).toBe((await stored(farm, bare.image, 'one'))?.digest)
+    expect((await storedIndex(farm, deep, 'two'))?.digest).toBe((await storedIndex(farm, bare.image, 'one'))?.digest)
     expect(
       requests.filter(
         ({ path }) => path.includes(bare.image.slice(bare.image.indexOf('/') + 1)) && path.includes('buildcache'),

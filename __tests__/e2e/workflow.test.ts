@@ -6,7 +6,16 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { run } from '../farm/exec.ts'
 import { ensureAct } from '../farm/optional-tools.ts'
-import { app, attachFarm, farmInputs, freshImage, stored, storedTags, processesNaming, type Farm } from './harness.ts'
+import {
+  appFiles,
+  attachFarm,
+  farmInputs,
+  freshImage,
+  storedIndex,
+  storedTags,
+  processesMentioning,
+  type Farm,
+} from './harness.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -48,7 +57,7 @@ async function runWorkflow(
   for (const path of ['action.yml', 'cleanup', 'dist'])
     cpSync(join(root, path), join(repository, path), { recursive: true })
   const files = {
-    ...app(farm),
+    ...appFiles(farm),
     '.github/workflows/image.yml': `on: push\njobs:\n  image:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v5\n${steps}`,
   }
   for (const [name, text] of Object.entries(files)) {
@@ -92,7 +101,7 @@ describe('a workflow on a runner', () => {
     ].join('')
     const { code, log, home } = await runWorkflow(steps, { KEY: farm.privateKey })
     if (code !== 0) throw new Error(log)
-    const index = await stored(farm, image, 'main')
+    const index = await storedIndex(farm, image, 'main')
     expect(log).toContain(`told digest ${index?.digest}, tags ${image}:main`)
     expect(log).toMatch(/told sweep \[\]/)
     expect(log).toMatch(/Success - Post \.\//)
@@ -133,5 +142,5 @@ async function leftOver(home: string): Promise<string[]> {
   const logins = readdirSync(home)
     .filter((name) => name === '.docker' || name === '.ssh')
     .map((name) => `${name}: ${readdirSync(join(home, name)).join(' ')}`)
-  return [...containers, ...files, ...logins, ...processesNaming(home)]
+  return [...containers, ...files, ...logins, ...processesMentioning(home)]
 }

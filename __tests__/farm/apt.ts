@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tryRun } from './exec.ts'
-import { say } from './log.ts'
+import { log } from './log.ts'
 
 const suite = 'forky'
 const keyring = 'debian-archive-keyring.gpg'
@@ -14,7 +14,7 @@ export interface Apt {
   env: NodeJS.ProcessEnv
 }
 
-export async function openApt(dir: string): Promise<Apt> {
+export async function createApt(dir: string): Promise<Apt> {
   for (const tool of ['apt-get', 'dpkg-deb', 'tar']) {
     if ((await tryRun('which', [tool])).code !== 0)
       throw new Error(
@@ -45,7 +45,7 @@ export async function openApt(dir: string): Promise<Apt> {
     ].join('\n'),
   )
   const env = { ...process.env, APT_CONFIG: join(dir, 'apt.conf'), LC_ALL: 'C' }
-  say(`reading the package lists of Debian ${suite} (about 40 MB) …`)
+  log(`reading the package lists of Debian ${suite} (about 40 MB) …`)
   await run('apt-get', ['-qq', 'update'], { env })
   return { dir, env }
 }

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { attachFarm, farmVariable, leaveFarm, startFarm, tails } from './farm.ts'
+import { attachFarm, farmVariable, startPersistentFarm, startFarm, logTails } from './farm.ts'
 import type { Farm } from './farm.ts'
-import { leftovers, reapDead, reapFarm } from './cleanup.ts'
-import { say } from './log.ts'
-import { deadFarms, isAlive, liveFarms, readState } from './state.ts'
-import { dropHalves, ensureTools, locked } from './tools.ts'
+import { leftovers, removeStaleFarms, removeFarm } from './cleanup.ts'
+import { log } from './log.ts'
+import { staleFarms, isRunning, runningFarms, readState } from './state.ts'
+import { removeIncomplete, ensureTools, locked } from './tools.ts'
 
 const usage = `npm run farm -- <command>
   up                    bring a farm up and leave it running
@@ -22,7 +22,7 @@ const usage = `npm run farm -- <command>
   fault registry|private <json>      e.g. '{"status":503,"method":"PUT","times":3}', '{"cut":true,"match":"/blobs/"}'
   fault registry|private clear|wipe|requests`
 
-const simple = [
+const simpleFaults = [
   'kill',
   'revive',
   'freeze',
@@ -41,7 +41,7 @@ const [command, ...args] = process.argv.slice(2)
 try {
   process.exitCode = await main(command ?? 'help', args)
 } catch (error) {
-  say(error instanceof Error ? error.message : String(error))
+  log(error instanceof Error ? error.message : String(error))
   process.exitCode = 1
 }
 
@@ -63,7 +63,7 @@ async function main(name: string, rest: string[]): Promise<number> {
       return await fault(rest)
     // Called by the shell above a supervisor that was killed.
     case 'reap':
-      return await reapIfDead(Number(rest[0]))
+      return await removeIfStale(Number(rest[0]))
     default:
       console.log(usage)
       return name === 'help' || name === '--help' ? 0 : 2
@@ -71,10 +71,10 @@ async function main(name: string, rest: string[]): Promise<number> {
 }
 
 async function up(): Promise<number> {
-  const running = (await liveFarms()).find((farm) => farm.kind === 'up' && farm.ready)
-  if (running) say('already up')
-  else await leaveFarm()
-  return describe(await attachFarm())
+  const running = (await runningFarms()).find((farm) => farm.kind === 'up' && farm.ready)
+  if (running) log('already up')
+  else await startPersistentFarm()
+  return printFarm(await attachFarm())
 }
 
 async function runWith(args: string[]): Promise<number> {
@@ -86,8 +86,8 @@ async function runWith(args: string[]): Promise<number> {
 /** `attachFarm()` in what the command runs finds the farms by the variable set here. */
 async function withFarms(count: number, [program, ...argv]: string[]): Promise<number> {
   if (!program || !(count > 0)) throw new Error(`run what?\n${usage}`)
-  const running = (await liveFarms()).find((farm) => farm.kind === 'up' && farm.ready)
-  if (running) say(`using farm ${running.id}, which is up`)
+  const running = (await runningFarms()).find((farm) => farm.kind === 'up' && farm.ready)
+  if (running) log(`using farm ${running.id}, which is up`)
   const fresh = await startFarms(running ? count - 1 : count)
   const ids = [...(running ? [running.id] : []), ...fresh.map(({ id }) => id)]
   const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, [farmVariable]: ids.join(',') } })
@@ -98,7 +98,7 @@ async function withFarms(count: number, [program, ...argv]: string[]): Promise<n
     child.once('error', reject)
     child.once('exit', (status, signal) => resolve(status ?? (signal ? 1 : 0)))
   })
-  if (code !== 0) for (const id of ids) console.error(tails(id))
+  if (code !== 0) for (const id of ids) console.error(logTails(id))
   await Promise.all(fresh.map(async (farm) => await farm.stop()))
   return code
 }
@@ -113,26 +113,26 @@ async function startFarms(count: number): Promise<Farm[]> {
 }
 
 async function down(): Promise<number> {
-  for (const farm of (await liveFarms()).filter((f) => f.kind === 'up')) {
+  for (const farm of (await runningFarms()).filter((f) => f.kind === 'up')) {
     process.kill(farm.pid, 'SIGTERM')
     const end = Date.now() + 15_000
-    while (isAlive(farm) && Date.now() < end) await sleep(50)
-    if (isAlive(farm) || readState(farm.id)) await reapFarm(farm.id)
+    while (isRunning(farm) && Date.now() < end) await sleep(50)
+    if (isRunning(farm) || readState(farm.id)) await removeFarm(farm.id)
   }
-  await reapDead()
-  await locked(dropHalves)
+  await removeStaleFarms()
+  await locked(removeIncomplete)
   return await check()
 }
 
 async function status(): Promise<number> {
-  const farms = await liveFarms()
+  const farms = await runningFarms()
   for (const farm of farms)
-    say(`farm ${farm.id}: ${farm.kind}${farm.ready ? '' : ', starting'}, supervisor ${farm.pid}`)
+    log(`farm ${farm.id}: ${farm.kind}${farm.ready ? '' : ', starting'}, supervisor ${farm.pid}`)
   if (!farms.some((farm) => farm.kind === 'up' && farm.ready)) {
-    say('no farm is up')
+    log('no farm is up')
     return 1
   }
-  return describe(await attachFarm())
+  return printFarm(await attachFarm())
 }
 
 async function check(): Promise<number> {
@@ -142,14 +142,14 @@ async function check(): Promise<number> {
     await sleep(100)
     found = await leftovers()
   }
-  for (const one of found) say(`left over: ${one}`)
-  if (found.length === 0) say('nothing is left of farms that are not running')
+  for (const one of found) log(`left over: ${one}`)
+  if (found.length === 0) log('nothing is left of farms that are not running')
   return found.length === 0 ? 0 : 1
 }
 
 /** The number may have been given to a new farm by now. */
-async function reapIfDead(id: number): Promise<number> {
-  if ((await deadFarms()).includes(id)) await reapFarm(id)
+async function removeIfStale(id: number): Promise<number> {
+  if ((await staleFarms()).includes(id)) await removeFarm(id)
   return 0
 }
 
@@ -179,16 +179,16 @@ async function fault([target = '', action = '', ...rest]: string[]): Promise<num
     return code
   }
   if (action === 'delay' && 'setDelay' in engine) await engine.setDelay(Number(rest[0] ?? 0))
-  else if (isSimple(action)) await engine[action]()
+  else if (isSimpleFault(action)) await engine[action]()
   else throw new Error(`no such fault: ${action}\n${usage}`)
   return 0
 }
 
-function isSimple(action: string): action is (typeof simple)[number] {
-  return (simple as readonly string[]).includes(action)
+function isSimpleFault(action: string): action is (typeof simpleFaults)[number] {
+  return (simpleFaults as readonly string[]).includes(action)
 }
 
-function describe(farm: Farm): number {
+function printFarm(farm: Farm): number {
   console.log(`registry        ${farm.registry.host}
 with a password ${farm.privateRegistry.host}  (${farm.privateRegistry.username} / ${farm.privateRegistry.password})
 nodes           ${Object.values(farm.nodes)

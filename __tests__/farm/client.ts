@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { text } from 'node:stream/consumers'
-import type { Ran } from './exec.ts'
-import type { Fault, Requested } from './fault-proxy.ts'
-import { tails } from './farm.ts'
+import type { ExecResult } from './exec.ts'
+import type { Fault, RequestLog } from './fault-proxy.ts'
+import { logTails } from './farm.ts'
 import { farmDir } from './paths.ts'
 import { registryUser } from './registry.ts'
 import { registryClient } from './registry-client.ts'
 import type { RegistryClient } from './registry-client.ts'
-import { forbiddingPort, sshPort } from './ssh.ts'
-import { controlSocket, isAlive } from './state.ts'
+import { noForwardingPort, sshPort } from './ssh.ts'
+import { controlSocket, isRunning } from './state.ts'
 import type { FarmState, NodeState } from './state.ts'
 import { buildkitVersion } from './tools.ts'
 import type { Tools } from './tools.ts'
@@ -50,7 +50,7 @@ export interface Engine {
   freezeEngine(): Promise<void>
   thawEngine(): Promise<void>
   /** Runs a shell command as root on the machine. */
-  exec(command: string): Promise<Ran>
+  exec(command: string): Promise<ExecResult>
   /** Back to an untroubled, running machine after any of the above; what is on its disk stays. */
   heal(): Promise<void>
 }
@@ -66,7 +66,7 @@ export interface FarmNode extends Engine {
   user: 'ci'
   endpoint: string
   /** An endpoint on the port whose sshd forbids forwarding. */
-  forbid: { port: number; endpoint: string }
+  noForwarding: { port: number; endpoint: string }
   /** Lines for both ports with the key the machine had at first. */
   knownHosts: string
   /** For ssh://…: the socket on the node. Exists after startBuildkitd(), or with the option `buildkitd`. */
@@ -86,7 +86,7 @@ export interface FarmNode extends Engine {
 export interface Registry extends RegistryClient {
   fault(fault: Fault): Promise<void>
   clearFaults(): Promise<void>
-  requests(): Promise<Requested[]>
+  requests(): Promise<RequestLog[]>
   resetRequests(): Promise<void>
   /** Empties it except for the farm's own images. */
   wipe(): Promise<void>
@@ -118,16 +118,16 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
   if (!ports) throw new Error('this farm is not ready')
   const dir = farmDir(id)
   const key = (name: string): string => readFileSync(join(dir, 'keys', name), 'utf8')
-  const order = async <T>(to: { node?: string; registry?: string }, method: string, ...args: unknown[]): Promise<T> =>
+  const call = async <T>(to: { node?: string; registry?: string }, method: string, ...args: unknown[]): Promise<T> =>
     await send<T>(controlSocket(id), { ...to, method, args })
 
   const engine = (name: string): Engine => {
     const dockerSocket = join(dir, name, 'share/docker.sock')
-    const simple = (method: string) => async (): Promise<void> => await order({ node: name }, method)
+    const simple = (method: string) => async (): Promise<void> => await call({ node: name }, method)
     return {
       dockerSocket,
       containers: async () => {
-        const list = await askEngine<
+        const list = await getFromEngine<
           { Id: string; Names: string[]; Image: string; State: string; Labels: Record<string, string> }[]
         >(dockerSocket, '/containers/json?all=1')
         return list.map((c) => ({
@@ -139,11 +139,11 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
         }))
       },
       volumes: async () =>
-        ((await askEngine<{ Volumes: { Name: string }[] | null }>(dockerSocket, '/volumes')).Volumes ?? []).map(
+        ((await getFromEngine<{ Volumes: { Name: string }[] | null }>(dockerSocket, '/volumes')).Volumes ?? []).map(
           (v) => v.Name,
         ),
       images: async () =>
-        (await askEngine<{ RepoTags: string[] | null }[]>(dockerSocket, '/images/json')).flatMap(
+        (await getFromEngine<{ RepoTags: string[] | null }[]>(dockerSocket, '/images/json')).flatMap(
           (i) => i.RepoTags ?? [],
         ),
       kill: simple('kill'),
@@ -160,7 +160,7 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
       freezeEngine: simple('freezeEngine'),
       thawEngine: simple('thawEngine'),
       heal: simple('heal'),
-      exec: async (command) => await order({ node: name }, 'exec', command),
+      exec: async (command) => await call({ node: name }, 'exec', command),
     }
   }
   const node = ({ name, address, knownHosts }: NodeState): FarmNode => ({
@@ -171,23 +171,23 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
     user: 'ci',
     endpoint: `ssh://ci@${address}`,
     knownHosts,
-    forbid: { port: forbiddingPort, endpoint: `ssh://ci@${address}:${forbiddingPort}` },
+    noForwarding: { port: noForwardingPort, endpoint: `ssh://ci@${address}:${noForwardingPort}` },
     buildkitdSocket: '/run/buildkit/buildkitd.sock',
     buildkitdEndpoint: `ssh://ci@${address}/run/buildkit/buildkitd.sock`,
-    startBuildkitd: async () => await order({ node: name }, 'startBuildkitd'),
-    sshConnections: async () => await order({ node: name }, 'sshConnections'),
-    resetCounters: async () => await order({ node: name }, 'resetCounters'),
-    changeHostKey: async () => await order({ node: name }, 'changeHostKey'),
-    restoreHostKey: async () => await order({ node: name }, 'restoreHostKey'),
-    addUser: async (user) => await order({ node: name }, 'addUser', user),
-    setDelay: async (rttMs) => await order({ node: name }, 'setDelay', rttMs),
+    startBuildkitd: async () => await call({ node: name }, 'startBuildkitd'),
+    sshConnections: async () => await call({ node: name }, 'sshConnections'),
+    resetCounters: async () => await call({ node: name }, 'resetCounters'),
+    changeHostKey: async () => await call({ node: name }, 'changeHostKey'),
+    restoreHostKey: async () => await call({ node: name }, 'restoreHostKey'),
+    addUser: async (user) => await call({ node: name }, 'addUser', user),
+    setDelay: async (rttMs) => await call({ node: name }, 'setDelay', rttMs),
   })
   const registry = (name: 'main' | 'private'): Registry => {
-    const simple = (method: string) => async (): Promise<void> => await order({ registry: name }, method)
+    const simple = (method: string) => async (): Promise<void> => await call({ registry: name }, method)
     return {
       ...registryClient(`127.0.0.1:${ports[name]}`, name === 'private' ? registryUser : undefined),
-      fault: async (fault) => await order({ registry: name }, 'fault', fault),
-      requests: async () => await order({ registry: name }, 'requests'),
+      fault: async (fault) => await call({ registry: name }, 'fault', fault),
+      requests: async () => await call({ registry: name }, 'requests'),
       clearFaults: simple('clearFaults'),
       resetRequests: simple('resetRequests'),
       wipe: simple('wipe'),
@@ -220,11 +220,11 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
     knownHosts: Object.values(all)
       .map((n) => n.knownHosts)
       .join(''),
-    logs: (lines) => tails(id, lines),
+    logs: (lines) => logTails(id, lines),
     stop: async () => {
       await send(controlSocket(id), { method: 'shutdown', args: [] })
       if (gone) await gone()
-      while (isAlive(state)) await sleep(20)
+      while (isRunning(state)) await sleep(20)
     },
   }
 }
@@ -243,7 +243,7 @@ async function send<T>(socketPath: string, order: object): Promise<T> {
   return result
 }
 
-async function askEngine<T>(socketPath: string, path: string): Promise<T> {
+async function getFromEngine<T>(socketPath: string, path: string): Promise<T> {
   return await new Promise((resolve, reject) => {
     const req = request({ socketPath, path, headers: { host: 'docker' }, agent: false, timeout: 10_000 }, (res) => {
       text(res)

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { listens, until } from './exec.ts'
-import type { Ran } from './exec.ts'
+import { acceptsConnections, waitFor } from './exec.ts'
+import type { ExecResult } from './exec.ts'
 
 /** How to do something on a machine as root. */
 export interface Shell {
   name: string
   /** The host's side of the machine's /share. */
   share: string
-  run: (command: string) => Promise<Ran>
+  run: (command: string) => Promise<ExecResult>
   spawn: (log: string, command: string[]) => void
 }
 
@@ -32,7 +32,7 @@ export async function startEngine({ name, share, run, spawn }: Shell): Promise<v
     '--ip-masq=false',
     '--shutdown-timeout=2',
   ])
-  await until(
+  await waitFor(
     `the engine of ${name}`,
     async () => existsSync(join(share, 'docker.sock')) && (await run('docker version >/dev/null 2>&1')).code === 0,
     30_000,
@@ -59,5 +59,5 @@ export async function startBuildkitd({ name, share, spawn }: Shell): Promise<voi
     '--allow-insecure-entitlement=network.host',
     '--containerd-worker=false',
   ])
-  await until(`buildkitd of ${name}`, () => listens(join(share, 'buildkitd.sock')))
+  await waitFor(`buildkitd of ${name}`, () => acceptsConnections(join(share, 'buildkitd.sock')))
 }

@@ -5,7 +5,7 @@ import { openSync, closeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface Ran {
+export interface ExecResult {
   code: number
   stdout: string
   stderr: string
@@ -18,7 +18,7 @@ export interface RunOptions {
 }
 
 /** Runs a command to its end, whatever its exit code. */
-export function tryRun(command: string, args: string[], options: RunOptions = {}): Promise<Ran> {
+export function tryRun(command: string, args: string[], options: RunOptions = {}): Promise<ExecResult> {
   return new Promise((resolve) => {
     const { cwd, env, input, timeoutMs } = options
     const child = execFile(
@@ -68,7 +68,7 @@ export function daemon(
 }
 
 /** Waits until `ready` holds; the message says for what one waited in vain. */
-export async function until(
+export async function waitFor(
   what: string,
   ready: () => boolean | Promise<boolean>,
   timeoutMs = 20_000,
@@ -83,7 +83,7 @@ export async function until(
 }
 
 /** Whether anybody takes connections there: a socket is made a moment before that. */
-export async function listens(socket: string): Promise<boolean> {
+export async function acceptsConnections(socket: string): Promise<boolean> {
   const connection = connect(socket)
   return await once(connection, 'connect')
     .then(

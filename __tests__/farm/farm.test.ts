@@ -5,13 +5,13 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tryRun, until } from './exec.ts'
-import type { Ran } from './exec.ts'
+import { tryRun, waitFor } from './exec.ts'
+import type { ExecResult } from './exec.ts'
 import { startFarm } from './farm.ts'
 import type { Farm, FarmNode } from './farm.ts'
-import { farmDir, here, projectRoot } from './paths.ts'
+import { farmDir, farmSources, projectRoot } from './paths.ts'
 import { leftovers } from './cleanup.ts'
-import { liveFarms } from './state.ts'
+import { runningFarms } from './state.ts'
 
 let farm: Farm
 let work: string
@@ -58,16 +58,16 @@ const ssh = (
   node: FarmNode,
   command: string,
   options: { port?: number; user?: string; key?: string } = {},
-): Promise<Ran> => tryRun('ssh', [...sshArgs(node, options), command], { timeoutMs: 15_000 })
+): Promise<ExecResult> => tryRun('ssh', [...sshArgs(node, options), command], { timeoutMs: 15_000 })
 
 async function forward(node: FarmNode): Promise<string> {
   const socket = join(work, `${node.name}-${Math.random().toString(36).slice(2, 7)}.sock`)
   tunnels.push(spawn('ssh', ['-nNT', '-L', `${socket}:/var/run/docker.sock`, ...sshArgs(node)], { stdio: 'ignore' }))
-  await until('the tunnel', () => existsSync(socket), 30_000)
+  await waitFor('the tunnel', () => existsSync(socket), 30_000)
   return socket
 }
 
-const buildx = (args: string[]): Promise<Ran> =>
+const buildx = (args: string[]): Promise<ExecResult> =>
   tryRun(farm.tools.buildx, args, {
     env: { ...process.env, BUILDX_CONFIG: join(work, 'buildx'), DOCKER_CONFIG: work },
     timeoutMs: 100_000,
@@ -102,7 +102,7 @@ describe('machines', () => {
     const otherKeyFile = join(farm.dir, 'keys/other')
     expect((await ssh(amd, 'true', { key: otherKeyFile })).stderr).toContain('Permission denied (publickey)')
     expect(await amd.sshConnections()).toBe(3)
-    expect((await ssh(amd, 'true', { port: amd.forbid.port })).code).toBe(0)
+    expect((await ssh(amd, 'true', { port: amd.noForwarding.port })).code).toBe(0)
   })
 
   test('forbid forwarding on the second port', async () => {
@@ -110,11 +110,11 @@ describe('machines', () => {
     const socket = join(work, 'forbidden.sock')
     const tunnel = spawn(
       'ssh',
-      ['-nNT', '-L', `${socket}:/var/run/docker.sock`, ...sshArgs(amd, { port: amd.forbid.port })],
+      ['-nNT', '-L', `${socket}:/var/run/docker.sock`, ...sshArgs(amd, { port: amd.noForwarding.port })],
       { stdio: 'ignore' },
     )
     tunnels.push(tunnel)
-    await until('the socket', () => existsSync(socket), 30_000)
+    await waitFor('the socket', () => existsSync(socket), 30_000)
     expect(
       (await tryRun('curl', ['-sS', '--max-time', '3', '--unix-socket', socket, 'http://docker/_ping'])).code,
     ).not.toBe(0)
@@ -174,7 +174,7 @@ describe('machines', () => {
     expect((await ssh(amd, 'true')).code).toBe(255)
     expect((await amd.exec(ping)).code).not.toBe(0)
     await amd.mend()
-    await until('the link', async () => (await ssh(amd, 'true')).code === 0, 10_000, 200)
+    await waitFor('the link', async () => (await ssh(amd, 'true')).code === 0, 10_000, 200)
     expect((await amd.exec(ping)).code).toBe(0)
   })
 
@@ -292,8 +292,8 @@ describe('registries', () => {
 
 describe('a farm', () => {
   test('dies with its parent, even killed, and leaves nothing', async () => {
-    const before = (await liveFarms()).map((f) => f.id)
-    const script = `const { startFarm } = await import(${JSON.stringify(join(here, 'farm.ts'))}); const farm = await startFarm(); await farm.nodes.amd.freeze(); console.log(farm.id); setInterval(() => {}, 1000)`
+    const before = (await runningFarms()).map((f) => f.id)
+    const script = `const { startFarm } = await import(${JSON.stringify(join(farmSources, 'farm.ts'))}); const farm = await startFarm(); await farm.nodes.amd.freeze(); console.log(farm.id); setInterval(() => {}, 1000)`
     const env = { ...process.env }
     delete env['NODE_OPTIONS']
     const parent = execFile(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
@@ -308,18 +308,18 @@ describe('a farm', () => {
     parent.kill('SIGKILL')
     const left = async (): Promise<string[]> =>
       (await leftovers()).filter((found) => found.includes(`mab${id}`) || found.includes(`mab-farm-${id}`))
-    await until('the second farm to go', async () => !existsSync(farmDir(id)) && (await left()).length === 0, 60_000)
+    await waitFor('the second farm to go', async () => !existsSync(farmDir(id)) && (await left()).length === 0, 60_000)
   })
 
   test('is cleaned up after when its supervisor is killed', async () => {
     const second = await startFarm()
-    const supervisor = (await liveFarms()).find((f) => f.id === second.id)
+    const supervisor = (await runningFarms()).find((f) => f.id === second.id)
     process.kill(supervisor?.pid ?? 0, 'SIGKILL')
     const left = async (): Promise<string[]> =>
       (await leftovers()).filter(
         (found) => found.includes(`mab${second.id}`) || found.includes(`mab-farm-${second.id}`),
       )
-    await until('the third farm to go', async () => !existsSync(second.dir) && (await left()).length === 0, 60_000)
+    await waitFor('the third farm to go', async () => !existsSync(second.dir) && (await left()).length === 0, 60_000)
     expect((await ssh(farm.nodes.amd, 'true')).code).toBe(0)
   })
 })

@@ -6,17 +6,17 @@ import { clientFor } from './client.ts'
 import type { Farm } from './client.ts'
 import { ensureImages } from './images.ts'
 import { findIp, makeBridge } from './network.ts'
-import { farmDir, here, projectRoot, subnet } from './paths.ts'
-import { reapDead, reapFarm } from './cleanup.ts'
+import { farmDir, farmSources, projectRoot, subnet } from './paths.ts'
+import { removeStaleFarms, removeFarm } from './cleanup.ts'
 import { makeKey } from './ssh.ts'
-import { liveFarms, readState, startTimeOf, writeState } from './state.ts'
+import { runningFarms, readState, processStartTime, writeState } from './state.ts'
 import type { FarmState } from './state.ts'
 import type { NodeOptions, SupervisorSetup } from './supervisor.ts'
 import { ensureTools } from './tools.ts'
 import type { Tools } from './tools.ts'
 
 export type { Farm, FarmNode, LocalEngine, Registry } from './client.ts'
-export type { Fault, Requested } from './fault-proxy.ts'
+export type { Fault, RequestLog } from './fault-proxy.ts'
 
 export interface FarmOptions {
   /** Extra machines, or settings for `amd` and `arm`, which are always there. */
@@ -29,7 +29,7 @@ export async function startFarm(options: FarmOptions = {}): Promise<Farm> {
 }
 
 /** A farm that stays until `down`. */
-export async function leaveFarm(options: FarmOptions = {}): Promise<Farm> {
+export async function startPersistentFarm(options: FarmOptions = {}): Promise<Farm> {
   return await launch('up', options)
 }
 
@@ -43,7 +43,7 @@ export const farmVariable = 'MULTIARCH_BUILD_FARM'
 export async function attachFarm(): Promise<Farm> {
   const all = process.env[farmVariable]?.split(',') ?? []
   const wanted = all[(Number(process.env['JEST_WORKER_ID'] ?? 1) - 1) % all.length]
-  const found = (await liveFarms()).find(
+  const found = (await runningFarms()).find(
     (farm) => farm.ready && (wanted !== undefined ? farm.id === Number(wanted) : farm.kind === 'up'),
   )
   if (!found) throw new Error('no farm is up: run npm run farm -- up')
@@ -53,7 +53,7 @@ export async function attachFarm(): Promise<Farm> {
 async function launch(kind: FarmState['kind'], options: FarmOptions): Promise<Farm> {
   const tools = await ensureTools()
   await ensureImages(tools)
-  await reapDead()
+  await removeStaleFarms()
   const nodes: Record<string, NodeOptions> = { amd: {}, arm: {}, ...options.nodes }
   for (const name of Object.keys(nodes))
     if (!/^[a-z][a-z0-9]{0,6}$/.test(name) || name === 'local')
@@ -67,8 +67,8 @@ async function launch(kind: FarmState['kind'], options: FarmOptions): Promise<Fa
     if (!state?.ready) throw new Error('the farm ended right after it had started')
     return clientFor(state, tools, gone)
   } catch (error) {
-    const logs = tails(id)
-    await reapFarm(id)
+    const logs = logTails(id)
+    await removeFarm(id)
     throw new Error(`the farm did not start: ${error instanceof Error ? error.message : String(error)}\n${logs}`, {
       cause: error,
     })
@@ -92,14 +92,14 @@ async function claim(tools: Tools, kind: FarmState['kind']): Promise<number> {
     } catch {
       continue
     }
-    await writeState({ id, kind, pid: process.pid, startTime: startTimeOf(process.pid), ready: false })
+    await writeState({ id, kind, pid: process.pid, startTime: processStartTime(process.pid), ready: false })
     await mkdir(join(farmDir(id), 'logs'))
     await mkdir(join(farmDir(id), 'keys'))
     try {
       await makeBridge(ip, id)
       return id
     } catch (error) {
-      await reapFarm(id)
+      await removeFarm(id)
       throw error
     }
   }
@@ -122,11 +122,11 @@ async function supervise(setup: SupervisorSetup): Promise<{ gone: () => Promise<
     [
       '-c',
       script,
-      join(here, 'cli.ts'),
+      join(farmSources, 'cli.ts'),
       farmDir(setup.id),
       String(setup.id),
       ...node,
-      join(here, 'supervisor.ts'),
+      join(farmSources, 'supervisor.ts'),
       `${farmDir(setup.id)}/`,
       JSON.stringify(setup),
     ],
@@ -158,7 +158,7 @@ async function supervise(setup: SupervisorSetup): Promise<{ gone: () => Promise<
 }
 
 /** The last lines of every log, to be shown when something went wrong. */
-export function tails(id: number, lines = 15): string {
+export function logTails(id: number, lines = 15): string {
   const dir = join(farmDir(id), 'logs')
   try {
     return readdirSync(dir)

@@ -21,7 +21,7 @@ export interface Fault {
   times?: number
 }
 
-export interface Requested {
+export interface RequestLog {
   method: string
   path: string
   status: number
@@ -34,7 +34,7 @@ export interface Requested {
 
 export interface FaultProxy {
   faults: Fault[]
-  requests: Requested[]
+  requests: RequestLog[]
   listener(): Server
 }
 
@@ -57,7 +57,7 @@ export function faultProxy({ upstreamSocket, nameOf, elsewhere }: ProxyOptions):
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const started = Date.now()
     const from = nameOf(req.socket.remoteAddress ?? '')
-    const entry: Requested = {
+    const entry: RequestLog = {
       method: req.method ?? '',
       path: req.url ?? '',
       status: 0,
@@ -98,7 +98,7 @@ export function faultProxy({ upstreamSocket, nameOf, elsewhere }: ProxyOptions):
   return proxy
 }
 
-function take(faults: Fault[], entry: Requested): Fault | undefined {
+function take(faults: Fault[], entry: RequestLog): Fault | undefined {
   const at = faults.findIndex(
     (f) =>
       (f.method === undefined || f.method === entry.method) &&

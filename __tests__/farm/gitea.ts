@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { daemon, run, until } from './exec.ts'
+import { daemon, run, waitFor } from './exec.ts'
 import { ensureGitea } from './optional-tools.ts'
 
 export interface Gitea {
@@ -54,7 +54,7 @@ export async function startGitea(base: string): Promise<Gitea> {
   const log = join(home, 'gitea.log')
   const child = daemon(program, ['--config', config, 'web'], log, { env, cwd: home })
   try {
-    await until('Gitea to start', async () => {
+    await waitFor('Gitea to start', async () => {
       if (child.exitCode !== null) throw new Error('Gitea ended right away')
       return (await fetch(`http://${host}/api/v1/version`).catch(() => undefined))?.ok ?? false
     })

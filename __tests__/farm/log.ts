@@ -1,4 +1,4 @@
 /** Progress for people; on stderr, so that stdout stays free for what a command was asked for. */
-export function say(line: string): void {
+export function log(line: string): void {
   process.stderr.write(`farm: ${line}\n`)
 }

@@ -7,13 +7,13 @@ import { freeze, killCgroups, makeCgroup } from './cgroups.ts'
 import type { Cgroup } from './cgroups.ts'
 import { startBuildkitd, startEngine, stopEngine } from './engine.ts'
 import type { Shell } from './engine.ts'
-import { run, tryRun, until } from './exec.ts'
-import type { Ran } from './exec.ts'
+import { run, tryRun, waitFor } from './exec.ts'
+import type { ExecResult } from './exec.ts'
 import { childOf, runInside, spawnFront, spawnInside, spawnMachine } from './namespaces.ts'
-import { forget, plug, unplug } from './network.ts'
+import { flushNeighbours, connectMachine, disconnectMachine } from './network.ts'
 import type { Ip } from './network.ts'
 import { linkName } from './paths.ts'
-import { addUser, forbiddingPort, knownHostsLines, makeKey, makeSeed, sshPort } from './ssh.ts'
+import { addUser, noForwardingPort, knownHostsLines, makeKey, writeMachineFiles, sshPort } from './ssh.ts'
 import type { User } from './ssh.ts'
 import type { Tools } from './tools.ts'
 
@@ -56,7 +56,7 @@ export class Machine {
   async create(): Promise<void> {
     const { dir, name, address, publicKey } = this.options
     for (const sub of ['disk', 'place', 'share', 'seed']) await mkdir(join(dir, sub), { recursive: true })
-    await makeSeed({ dir: this.seed, node: name, address, publicKey })
+    await writeMachineFiles({ dir: this.seed, node: name, address, publicKey })
     await copyFile(join(this.seed, 'etc/ssh/host_key'), join(dir, 'first_host_key'))
     await copyFile(join(this.seed, 'etc/ssh/host_key.pub'), join(dir, 'first_host_key.pub'))
     await this.mountDisk()
@@ -78,7 +78,7 @@ export class Machine {
     if (outer?.exitCode === null && outer.signalCode === null)
       await new Promise((resolve) => outer.once('exit', resolve))
     await killCgroups(id, name)
-    await unplug(ip, id, name)
+    await disconnectMachine(ip, id, name)
     this.pid = 0
   }
 
@@ -98,7 +98,7 @@ export class Machine {
   }
   async mend(): Promise<void> {
     await this.link('up')
-    await forget(this.options.ip, this.options.id)
+    await flushNeighbours(this.options.ip, this.options.id)
   }
 
   /** Shrinks the disk to what is used on it: full at once, and it costs no memory. */
@@ -202,7 +202,7 @@ export class Machine {
   }
 
   /** Runs a shell command as root on the machine. */
-  async exec(command: string): Promise<Ran> {
+  async exec(command: string): Promise<ExecResult> {
     return await this.inside(command)
   }
 
@@ -228,15 +228,15 @@ export class Machine {
     failed.catch(() => undefined)
     await Promise.race([
       failed,
-      until(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 30_000, 5),
+      waitFor(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 30_000, 5),
     ])
-    await plug(ip, id, name, address, this.pid)
+    await connectMachine(ip, id, name, address, this.pid)
     const ready = this.startFront(
-      JSON.stringify({ address, gateway, sshPorts: [sshPort, forbiddingPort], registryPorts }),
+      JSON.stringify({ address, gateway, sshPorts: [sshPort, noForwardingPort], registryPorts }),
     )
     await Promise.race([
       failed,
-      until(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 30_000, 5),
+      waitFor(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 30_000, 5),
     ])
     this.shell().spawn('sshd', ['/usr/sbin/sshd', '-D', '-e', '-f', '/etc/ssh/sshd_config'])
     await Promise.all([this.startEngine(), ready, buildkitd && this.startBuildkitd()])
@@ -278,7 +278,7 @@ export class Machine {
       await this.inside('kill -HUP "$(cat /run/sshd.pid)"')
       // sshd starts anew on a HUP and is away for a moment.
       const key = (await this.knownHosts()).split(' ')[2]?.split('\n')[0] ?? ''
-      await until(
+      await waitFor(
         `sshd of ${this.name}`,
         async () => (await this.inside('ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null')).stdout.includes(key),
         5000,
@@ -298,7 +298,7 @@ export class Machine {
     }
   }
 
-  private async inside(command: string): Promise<Ran> {
+  private async inside(command: string): Promise<ExecResult> {
     if (!this.pid) return { code: 1, stdout: '', stderr: `${this.name} is off` }
     return await runInside(this.pid, command)
   }

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Cgroup } from './cgroups.ts'
 import { daemon, tryRun } from './exec.ts'
-import type { Ran } from './exec.ts'
-import { here } from './paths.ts'
+import type { ExecResult } from './exec.ts'
+import { farmSources } from './paths.ts'
 
 const all = ['-m', '-u', '-i', '-n', '-p', '-C']
 const cleanEnvironment = ['env', '-i', 'HOME=/root', 'PATH=/opt/farm:/usr/sbin:/usr/bin']
@@ -16,7 +16,7 @@ const enter = (cgroup: Cgroup | undefined): string =>
 /** The process that holds a machine's namespaces; when it dies, all in them dies. */
 export function spawnMachine(cgroup: Cgroup, initArgs: string[], log: string): ChildProcess {
   const script = `${enter(cgroup)} exec unshare --mount --propagation private --pid --fork --kill-child=KILL --uts --ipc --net --cgroup -- sh "$@"`
-  return daemon('sh', ['-c', script, 'sh', join(here, 'machine-init.sh'), ...initArgs], log)
+  return daemon('sh', ['-c', script, 'sh', join(farmSources, 'machine-init.sh'), ...initArgs], log)
 }
 
 /** A daemon on the machine. */
@@ -40,7 +40,7 @@ export function spawnFront(pid: number, cgroup: Cgroup | undefined, log: string,
   })
 }
 
-export async function runInside(pid: number, command: string): Promise<Ran> {
+export async function runInside(pid: number, command: string): Promise<ExecResult> {
   return await tryRun('nsenter', ['-t', String(pid), ...all, '--', ...cleanEnvironment, 'sh', '-c', command])
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { run, tryRun } from './exec.ts'
 import { bridgeName, linkName, subnet } from './paths.ts'
-import { throughLoader } from './tools.ts'
+import { loaderCommand } from './tools.ts'
 import type { Tools } from './tools.ts'
 
 export type Ip = (lines: string[], pid?: number) => Promise<void>
@@ -12,7 +12,7 @@ export type Ip = (lines: string[], pid?: number) => Promise<void>
  */
 export async function findIp(tools: Tools): Promise<Ip> {
   const own = (await tryRun('ip', ['-V'])).code === 0
-  const command = own ? ['ip'] : [...throughLoader(tools.rootfs), `${tools.rootfs}/usr/bin/ip`]
+  const command = own ? ['ip'] : [...loaderCommand(tools.rootfs), `${tools.rootfs}/usr/bin/ip`]
   return async (lines, pid) => {
     const inside = pid === undefined ? [] : ['nsenter', '-t', String(pid), '-n', '--']
     const [program, ...args] = [...inside, ...command, '-batch', '-']
@@ -29,7 +29,7 @@ export async function makeBridge(ip: Ip, id: number): Promise<void> {
   ])
 }
 
-export async function plug(ip: Ip, id: number, node: string, address: string, pid: number): Promise<void> {
+export async function connectMachine(ip: Ip, id: number, node: string, address: string, pid: number): Promise<void> {
   const host = linkName(id, node)
   // The same hardware address after every boot, or the host would go on talking to the machine that was.
   const mac = `02:6d:61:62:${hex(id)}:${hex(Number(address.split('.')[3]))}`
@@ -38,17 +38,17 @@ export async function plug(ip: Ip, id: number, node: string, address: string, pi
     `link set ${host} master ${bridgeName(id)} up`,
   ])
   await ip(['link set lo up', `addr add ${address}/24 dev eth0`, 'link set eth0 up'], pid)
-  await forget(ip, id)
+  await flushNeighbours(ip, id)
 }
 
 /** Without this the host remembers for seconds that a machine was not to be found. */
-export async function forget(ip: Ip, id: number): Promise<void> {
+export async function flushNeighbours(ip: Ip, id: number): Promise<void> {
   await ip([`neigh flush dev ${bridgeName(id)}`])
 }
 
 const hex = (value: number): string => value.toString(16).padStart(2, '0')
 
-export async function unplug(ip: Ip, id: number, node: string): Promise<void> {
+export async function disconnectMachine(ip: Ip, id: number, node: string): Promise<void> {
   if (existsSync(`/sys/class/net/${linkName(id, node)}`))
     await ip([`link del ${linkName(id, node)}`]).catch(() => undefined)
 }

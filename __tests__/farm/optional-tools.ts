@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tryRun } from './exec.ts'
-import { cacheDir, here, projectRoot } from './paths.ts'
-import { say } from './log.ts'
+import { cacheDir, farmSources, projectRoot } from './paths.ts'
+import { log } from './log.ts'
 import { locked } from './tools.ts'
 
 /** A part that is installed only where a test asks for it. */
@@ -162,7 +162,7 @@ export async function ensureRegistry2(): Promise<string> {
 
 /** Built beside its place and renamed, so that a half-done part is never taken for a whole one. */
 async function ensure({ name, files, what, time, build }: Part): Promise<string> {
-  const source = join(here, 'tools', name)
+  const source = join(farmSources, 'tools', name)
   const hash = createHash('sha256')
     .update(['1', ...files.map((file) => readFileSync(join(source, file), 'utf8'))].join('\n'))
     .digest('hex')
@@ -176,7 +176,7 @@ async function ensure({ name, files, what, time, build }: Part): Promise<string>
     await mkdir(join(half, 'bin'), { recursive: true })
     const module = join(half, 'module')
     await cp(source, module, { recursive: true })
-    say(`installing ${what}, ${time} …`)
+    log(`installing ${what}, ${time} …`)
     await build(module, half)
     await rename(half, dir)
   }, name)

@@ -2,8 +2,8 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const here = dirname(fileURLToPath(import.meta.url))
-export const projectRoot = dirname(dirname(here))
+export const farmSources = dirname(fileURLToPath(import.meta.url))
+export const projectRoot = dirname(dirname(farmSources))
 const caches = process.env['XDG_CACHE_HOME'] ?? ''
 export const cacheDir = join(caches === '' ? join(homedir(), '.cache') : caches, 'multiarch-build-farm')
 
@@ -11,7 +11,7 @@ export const cacheDir = join(caches === '' ? join(homedir(), '.cache') : caches,
 const base = tmpdir().length <= 24 ? tmpdir() : '/tmp'
 export const dirPrefix = 'mab-farm-'
 export const farmDir = (id: number): string => join(base, `${dirPrefix}${id}`)
-export const farmsBase = base
+export const farmsRoot = base
 
 export const bridgeName = (id: number): string => `mab${id}`
 export const linkName = (id: number, node: string): string => `mab${id}-${node}`

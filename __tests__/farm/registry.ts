@@ -4,9 +4,9 @@ import { request } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { daemon, listens, run, until } from './exec.ts'
+import { daemon, acceptsConnections, run, waitFor } from './exec.ts'
 import { faultProxy } from './fault-proxy.ts'
-import type { Fault, FaultProxy, Requested } from './fault-proxy.ts'
+import type { Fault, FaultProxy, RequestLog } from './fault-proxy.ts'
 import type { Blob, Image } from './images.ts'
 import type { Tools } from './tools.ts'
 
@@ -20,7 +20,7 @@ export interface RegistryServer {
   layersPort: number | undefined
   fault(fault: Fault): void
   clearFaults(): void
-  requests(): Requested[]
+  requests(): RequestLog[]
   resetRequests(): void
   wipe(): Promise<void>
   stop(): void
@@ -62,7 +62,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     child = daemon(options.tools.registry, ['serve', join(dir, `${name}.yml`)], join(dir, 'logs', `${name}.log`), {
       env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
     })
-    await until(`the ${name} to start`, () => listens(socket))
+    await waitFor(`the ${name} to start`, () => acceptsConnections(socket))
   }
   await start()
   await fillRegistry(socket, images, auth)
@@ -136,10 +136,10 @@ async function fillRegistry(socketPath: string, images: Image[], auth: boolean):
   for (const { repository, tag, blobs, manifests, index } of images) {
     await Promise.all(
       blobs.map(async (blob) => {
-        const { location } = await ask(socketPath, 'POST', `/v2/${repository}/blobs/uploads/`, headers, 202)
+        const { location } = await put(socketPath, 'POST', `/v2/${repository}/blobs/uploads/`, headers, 202)
         const url = new URL(location ?? '', 'http://registry')
         url.searchParams.set('digest', blob.digest)
-        await ask(
+        await put(
           socketPath,
           'PUT',
           url.pathname + url.search,
@@ -151,7 +151,7 @@ async function fillRegistry(socketPath: string, images: Image[], auth: boolean):
     )
     await Promise.all(
       manifests.map((m) =>
-        ask(
+        put(
           socketPath,
           'PUT',
           `/v2/${repository}/manifests/${m.digest}`,
@@ -163,7 +163,7 @@ async function fillRegistry(socketPath: string, images: Image[], auth: boolean):
     )
     const top = index ?? manifests[0]
     if (top)
-      await ask(
+      await put(
         socketPath,
         'PUT',
         `/v2/${repository}/manifests/${tag}`,
@@ -174,7 +174,7 @@ async function fillRegistry(socketPath: string, images: Image[], auth: boolean):
   }
 }
 
-async function ask(
+async function put(
   socketPath: string,
   method: string,
   path: string,

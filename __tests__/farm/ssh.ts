@@ -4,7 +4,7 @@ import { run } from './exec.ts'
 
 export const sshPort = 22
 /** The same sshd, but forwarding is forbidden on this port. */
-export const forbiddingPort = 2222
+export const noForwardingPort = 2222
 const dockerGroup = 990
 
 export async function makeKey(file: string, comment: string): Promise<void> {
@@ -14,10 +14,10 @@ export async function makeKey(file: string, comment: string): Promise<void> {
 
 export async function knownHostsLines(address: string, hostKeyFile: string): Promise<string> {
   const [type, key] = (await readFile(`${hostKeyFile}.pub`, 'utf8')).split(' ')
-  return `${address} ${type} ${key}\n[${address}]:${forbiddingPort} ${type} ${key}\n`
+  return `${address} ${type} ${key}\n[${address}]:${noForwardingPort} ${type} ${key}\n`
 }
 
-export interface Seed {
+export interface MachineFiles {
   dir: string
   node: string
   address: string
@@ -25,7 +25,7 @@ export interface Seed {
 }
 
 /** What makes a machine that machine: its users, its host key, who may log in. Copied over the Debian when it boots. */
-export async function makeSeed({ dir, node, address, publicKey }: Seed): Promise<void> {
+export async function writeMachineFiles({ dir, node, address, publicKey }: MachineFiles): Promise<void> {
   const etc = join(dir, 'etc')
   await mkdir(join(etc, 'ssh/authorized'), { recursive: true })
   await chmod(dir, 0o755)
@@ -45,7 +45,7 @@ export async function makeSeed({ dir, node, address, publicKey }: Seed): Promise
     join(etc, 'ssh/sshd_config'),
     [
       `ListenAddress 127.0.0.1:${sshPort}`,
-      `ListenAddress 127.0.0.1:${forbiddingPort}`,
+      `ListenAddress 127.0.0.1:${noForwardingPort}`,
       'HostKey /etc/ssh/host_key',
       'PidFile /run/sshd.pid',
       'AuthorizedKeysFile /etc/ssh/authorized/keys',
@@ -62,7 +62,7 @@ export async function makeSeed({ dir, node, address, publicKey }: Seed): Promise
       // All logins come from the wire in front, so one bad key would lock everyone out.
       'PerSourcePenalties no',
       'Subsystem sftp internal-sftp',
-      `Match LocalPort ${forbiddingPort}`,
+      `Match LocalPort ${noForwardingPort}`,
       '  AllowStreamLocalForwarding no',
       '  AllowTcpForwarding no',
       '',

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { dirPrefix, farmDir, farmsBase } from './paths.ts'
+import { dirPrefix, farmDir, farmsRoot } from './paths.ts'
 
 export interface NodeState {
   name: string
@@ -38,7 +38,7 @@ export function readState(id: number): FarmState | undefined {
 }
 
 /** A process id alone may have been given to another process meanwhile; with its start time it cannot. */
-export function startTimeOf(pid: number): string {
+export function processStartTime(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
@@ -47,12 +47,12 @@ export function startTimeOf(pid: number): string {
   }
 }
 
-export function isAlive(state: FarmState): boolean {
-  return state.startTime !== '' && startTimeOf(state.pid) === state.startTime
+export function isRunning(state: FarmState): boolean {
+  return state.startTime !== '' && processStartTime(state.pid) === state.startTime
 }
 
 export async function farmIds(): Promise<number[]> {
-  const names = await readdir(farmsBase)
+  const names = await readdir(farmsRoot)
   return names.flatMap((name) =>
     name.startsWith(dirPrefix) && /^\d+$/.test(name.slice(dirPrefix.length))
       ? [Number(name.slice(dirPrefix.length))]
@@ -60,16 +60,16 @@ export async function farmIds(): Promise<number[]> {
   )
 }
 
-export async function liveFarms(): Promise<FarmState[]> {
-  return (await farmIds()).flatMap((id) => readState(id) ?? []).filter(isAlive)
+export async function runningFarms(): Promise<FarmState[]> {
+  return (await farmIds()).flatMap((id) => readState(id) ?? []).filter(isRunning)
 }
 
 /** Farms nobody runs any more. One without a state yet may just be starting. */
-export async function deadFarms(): Promise<number[]> {
+export async function staleFarms(): Promise<number[]> {
   const dead: number[] = []
   for (const id of await farmIds()) {
     const state = readState(id)
-    if (state ? !isAlive(state) : existsSync(farmDir(id)) && Date.now() - (await stat(farmDir(id))).mtimeMs > 10_000)
+    if (state ? !isRunning(state) : existsSync(farmDir(id)) && Date.now() - (await stat(farmDir(id))).mtimeMs > 10_000)
       dead.push(id)
   }
   return dead

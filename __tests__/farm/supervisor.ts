@@ -13,10 +13,10 @@ import { ensureImages } from './images.ts'
 import { Machine } from './machine.ts'
 import { findIp } from './network.ts'
 import { farmDir, subnet } from './paths.ts'
-import { reapFarm } from './cleanup.ts'
+import { removeFarm } from './cleanup.ts'
 import { startRegistry } from './registry.ts'
 import type { RegistryServer } from './registry.ts'
-import { controlSocket, startTimeOf, writeState } from './state.ts'
+import { controlSocket, processStartTime, writeState } from './state.ts'
 import type { FarmState } from './state.ts'
 import { ensureTools } from './tools.ts'
 
@@ -45,7 +45,7 @@ if (kind === 'embedded')
     .on('error', () => void stop(0))
     .resume()
 
-const state: FarmState = { id, kind, pid: process.pid, startTime: startTimeOf(process.pid), ready: false }
+const state: FarmState = { id, kind, pid: process.pid, startTime: processStartTime(process.pid), ready: false }
 try {
   await writeState(state)
   await start()
@@ -159,7 +159,7 @@ function stop(code: number): Promise<never> {
       .map((line) => line.split(' ')[1] ?? '')
       .filter((path) => path.startsWith(`${dir}/`))
     for (const path of mounts.reverse()) await tryRun('umount', ['-l', path])
-    await reapFarm(id).catch((error: unknown) => {
+    await removeFarm(id).catch((error: unknown) => {
       process.stderr.write(`${String(error)}\n`)
     })
     process.exit(code)

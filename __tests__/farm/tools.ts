@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, copyFile, cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fetchOnly, fetchWithDependencies, openApt, unpack, versions } from './apt.ts'
+import { fetchOnly, fetchWithDependencies, createApt, unpack, versions } from './apt.ts'
 import type { Apt } from './apt.ts'
 import { run, tryRun } from './exec.ts'
-import { cacheDir, here } from './paths.ts'
-import { say } from './log.ts'
+import { cacheDir, farmSources } from './paths.ts'
+import { log } from './log.ts'
 
 export const buildxVersion = 'v0.38.2'
 export const buildkitVersion = 'v0.34.2'
@@ -112,7 +112,7 @@ interface Parts {
 async function install(parts: Parts): Promise<void> {
   let opened: Promise<Apt> | undefined
   const aptDir = join(cacheDir, `apt-${process.pid}`)
-  const apt = (): Promise<Apt> => (opened ??= openApt(aptDir))
+  const apt = (): Promise<Apt> => (opened ??= createApt(aptDir))
   try {
     await whole(parts.debian, (into) => installDebian(apt, into))
     await whole(parts.busybox, (into) => installBusybox(apt, into))
@@ -125,7 +125,7 @@ async function install(parts: Parts): Promise<void> {
   } finally {
     await rm(aptDir, { recursive: true, force: true })
   }
-  say(`tools are in ${cacheDir}`)
+  log(`tools are in ${cacheDir}`)
 }
 
 /** A part is built beside its place and renamed, so that a half-done one is never taken for a whole one. */
@@ -140,7 +140,7 @@ async function whole(dir: string, build: (into: string) => Promise<void>): Promi
 
 async function installDebian(apt: () => Promise<Apt>, into: string): Promise<void> {
   const opened = await apt()
-  say('downloading engine, containerd, runc, sshd and what they need from Debian (about 100 MB) …')
+  log('downloading engine, containerd, runc, sshd and what they need from Debian (about 100 MB) …')
   const debs = await fetchWithDependencies(opened, machinePackages)
   for (const dir of ['bin', 'sbin', 'lib', 'lib64']) {
     await mkdir(join(into, 'usr', dir), { recursive: true })
@@ -171,7 +171,7 @@ async function installDebian(apt: () => Promise<Apt>, into: string): Promise<voi
 
 async function installBusybox(apt: () => Promise<Apt>, into: string): Promise<void> {
   const opened = await apt()
-  say('downloading busybox for foreign architectures …')
+  log('downloading busybox for foreign architectures …')
   for (const arch of foreign) {
     const work = join(opened.dir, `busybox-${arch}`)
     await unpack(await fetchOnly(opened, [`busybox-static:${arch}`], work), join(work, 'x'))
@@ -188,9 +188,9 @@ async function goBuild(
   target = 'tool',
 ): Promise<void> {
   const module = join(into, 'module')
-  await cp(join(here, 'tools', name), module, { recursive: true })
+  await cp(join(farmSources, 'tools', name), module, { recursive: true })
   const { go, env } = await findGo(apt)
-  say(`building ${what} from Go modules, ${time} …`)
+  log(`building ${what} from Go modules, ${time} …`)
   const flags = `-s -w -X github.com/docker/buildx/version.Version=${buildxVersion} -X github.com/moby/buildkit/version.Version=${buildkitVersion}`
   await mkdir(join(into, 'bin'))
   await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${join(into, 'bin')}/`, target], {
@@ -214,7 +214,7 @@ async function findGo(apt: () => Promise<Apt>): Promise<{ go: string; env: NodeJ
   const dir = join(cacheDir, 'golang')
   await whole(dir, async (into) => {
     const opened = await apt()
-    say("this host has no Go of at least 1.21; unpacking Debian's …")
+    log("this host has no Go of at least 1.21; unpacking Debian's …")
     await unpack(await fetchOnly(opened, ['golang-1.26-go', 'golang-1.26-src'], join(opened.dir, 'golang')), into)
   })
   const root = join(dir, 'usr/lib/go-1.26')
@@ -234,13 +234,13 @@ async function makePath(into: string, rootfs: string): Promise<void> {
   }
   await writeFile(
     docker,
-    `#!/bin/sh\nexec ${[...throughLoader(rootfs), join(rootfs, 'usr/bin/docker')].join(' ')} "$@"\n`,
+    `#!/bin/sh\nexec ${[...loaderCommand(rootfs), join(rootfs, 'usr/bin/docker')].join(' ')} "$@"\n`,
   )
   await chmod(docker, 0o755)
 }
 
 /** Runs a program of the machines' Debian on a host whose own C library is too old for it. */
-export function throughLoader(rootfs: string): string[] {
+export function loaderCommand(rootfs: string): string[] {
   return [join(rootfs, 'usr/lib64/ld-linux-x86-64.so.2'), '--library-path', join(rootfs, 'usr/lib/x86_64-linux-gnu')]
 }
 
@@ -254,7 +254,7 @@ export async function locked<T>(work: () => Promise<T>, part?: string): Promise<
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   await new Promise<void>((resolve, reject) => {
-    const waiting = setTimeout(() => say('waiting for another farm that is installing tools …'), 1000)
+    const waiting = setTimeout(() => log('waiting for another farm that is installing tools …'), 1000)
     holder.stdout.once('data', () => {
       clearTimeout(waiting)
       resolve()
@@ -269,7 +269,7 @@ export async function locked<T>(work: () => Promise<T>, part?: string): Promise<
 }
 
 /** What an interrupted installation left behind. */
-export async function dropHalves(): Promise<void> {
+export async function removeIncomplete(): Promise<void> {
   for (const name of await readdir(cacheDir).catch(() => [])) {
     if (!name.endsWith('.half') && !name.startsWith('apt-')) continue
     const part = name.replace(/-[^-]*\.half$/, '')
@@ -280,5 +280,5 @@ export async function dropHalves(): Promise<void> {
 }
 
 const part = (name: string, files: string[]): string =>
-  join(cacheDir, `${name}-${hash(['1', ...files.map((f) => readFileSync(join(here, 'tools', f), 'utf8'))])}`)
+  join(cacheDir, `${name}-${hash(['1', ...files.map((f) => readFileSync(join(farmSources, 'tools', f), 'utf8'))])}`)
 const hash = (values: string[]): string => createHash('sha256').update(values.join('\n')).digest('hex').slice(0, 12)

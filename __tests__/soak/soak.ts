@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { callEngine } from '../../src/nodes/engine/client.ts'
-import { openForge, type ForgeApi } from '../e2e/platform-api.ts'
+import { startPlatformApi, type PlatformApi } from '../e2e/platform-api.ts'
 import type { Job } from '../e2e/runner.ts'
 import {
-  eventually,
+  waitFor,
   farmInputs,
   farmJob,
   freshImage,
-  oneNode,
-  processesNaming,
-  severalAtATime,
+  oneNodeInputs,
+  processesMentioning,
+  mapConcurrently,
   storedTags,
 } from '../e2e/harness.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
@@ -35,7 +35,7 @@ const batchSize = Number(values.batch)
 
 interface World {
   readonly farm: Farm
-  readonly forge: ForgeApi
+  readonly forge: PlatformApi
   /** The runner's temporary directory, which all jobs share. */
   readonly temp: string
   /** The payload of a pull request of the repository itself, which may keep daemons. */
@@ -59,12 +59,12 @@ function inputsOf(
   { nodes, keep }: Pick<Case, 'nodes' | 'keep'>,
 ): Record<string, string> {
   const more = { image, 'github-token': 'a-token', ...(keep && { 'keep-builder': 'true' }) }
-  return nodes === 'one' ? oneNode(farm, more) : farmInputs(farm, more)
+  return nodes === 'one' ? oneNodeInputs(farm, more) : farmInputs(farm, more)
 }
 
 async function playBatch(world: World, cases: readonly Case[], usual: Usual): Promise<string[]> {
   const images: string[] = []
-  const outcomes = await severalAtATime(
+  const outcomes = await mapConcurrently(
     cases,
     async (one) => {
       const image = freshImage(world.farm)
@@ -79,8 +79,8 @@ async function playBatch(world: World, cases: readonly Case[], usual: Usual): Pr
     3,
   )
   // A runner ends what a killed step leaves running before it takes the next job.
-  await eventually('the end of the killed builds', () =>
-    processesNaming(world.temp).every((line) => !line.includes('--metadata-file')),
+  await waitFor('the end of the killed builds', () =>
+    processesMentioning(world.temp).every((line) => !line.includes('--metadata-file')),
   )
   await passOnce(world, images)
   return [...outcomes.flat(), ...(await leftIn(world, images))]
@@ -94,7 +94,7 @@ async function passOnce(world: World, images: readonly string[]): Promise<void> 
     push: 'false',
   })
   const post = await job.post()
-  const swept = await job.sweep({
+  const swept = await job.cleanup({
     image: images.join('\n'),
     'github-token': 'a-token',
     'older-than': '10 minutes',
@@ -131,7 +131,7 @@ async function leftIn({ farm, temp }: World, images: readonly string[]): Promise
       .filter((one) => !stays(one))
       .map(({ what, state, name }) => `${what} ${state} on ${name}`),
     ...readdirSync(temp).map((name) => `${name} on the runner`),
-    ...processesNaming(temp).map((line) => `process ${line}`),
+    ...processesMentioning(temp).map((line) => `process ${line}`),
     ...tags.flat(),
   ]
 }
@@ -168,7 +168,7 @@ async function soak(): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'soak-'))
   const world: World = {
     farm: await startFarm(),
-    forge: await openForge(),
+    forge: await startPlatformApi(),
     temp: mkdtempSync(join(dir, 't-')),
     event: join(dir, 'event.json'),
   }

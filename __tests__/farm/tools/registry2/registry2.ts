@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { daemon, run, until } from '../../exec.ts'
+import { daemon, run, waitFor } from '../../exec.ts'
 import { ensureRegistry2 } from '../../optional-tools.ts'
 
 export interface Registry2 {
@@ -27,7 +27,7 @@ http: {addr: '127.0.0.1:0'}
   const log = join(home, 'registry2.log')
   const child = daemon(program, [config], log)
   let host: string | undefined
-  await until('distribution 2.8 to start', async () => {
+  await waitFor('distribution 2.8 to start', async () => {
     if (child.exitCode !== null) throw new Error(`distribution 2.8 ended right away: ${await readFile(log, 'utf8')}`)
     host = /listening on (\S+)/.exec(await readFile(log, 'utf8'))?.[1]
     return host !== undefined
