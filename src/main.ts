@@ -24,12 +24,12 @@ import { exit, runnerLog } from './lib/log.ts'
 import { describeOwner, writeOwner } from './run/owner.ts'
 import { openPackagesWorld } from './job/packages.ts'
 import { checkAlias, lookForBuildx, provideBuildx } from './buildx/install/provide.ts'
-import { choosePrivateDir, makePrivateDir } from './lib/private-dir.ts'
+import { RunDir } from './run/run-dir.ts'
 import { loadHosts } from './registry/hosts.ts'
-import { writePrivately } from './lib/umask.ts'
+import { setPrivateUmask } from './lib/umask.ts'
 import './lib/listeners.ts'
 
-writePrivately()
+setPrivateUmask()
 
 // What a step prints passes through and is garbage at once; on a large machine V8 would let it pile up.
 setFlagsFromString('--optimize-for-size')
@@ -40,14 +40,14 @@ async function main(began: number, signal: AbortSignal): Promise<void> {
   masked.forEach((secret) => core.setSecret(secret))
   const event = await withCommitDate(readEvent(env))
   const inputs = await readInputs(env, event, existsSync)
-  const dir = choosePrivateDir(env['RUNNER_TEMP'])
+  const dir = RunDir.choose(env['RUNNER_TEMP'])
   const owner = await describeOwner({ scope: scopeOf(event), ...event })
   core.saveState('main', owner.main)
   core.saveState('cleanup', inputs.cleanup)
   core.saveState('began', String(Date.now()))
   core.saveState('packages-api', inputs.packagesApi)
-  core.saveState('dir', dir)
-  makePrivateDir(dir)
+  core.saveState('dir', dir.path)
+  dir.create()
   writeOwner(dir, owner)
   await build({ inputs, masked, event, dir, began, signal })
 }
@@ -57,14 +57,14 @@ interface BuildRequest {
   /** What the log hides already. */
   readonly masked: readonly string[]
   readonly event: Event
-  readonly dir: string
+  readonly dir: RunDir
   readonly began: number
   readonly signal: AbortSignal
 }
 
 async function build({ inputs, masked, event, dir, began, signal }: BuildRequest): Promise<void> {
   const dockerConfig = readJobDockerConfig()
-  const hosts = loadHosts(dir, inputs.registries)
+  const hosts = loadHosts(dir.registries, inputs.registries)
   const images = inputs.variants.flatMap((variant) => variant.images)
   const jobs = openRegistries([], dockerConfig, hosts)
   const resolved = await resolveLogins(inputs.logins, process.env, jobs.fetch)

@@ -1,5 +1,5 @@
 import * as core from '@actions/core'
-import { cleanUp, dockerConfigPath } from './stories/undo.ts'
+import { cleanUp } from './stories/undo.ts'
 import { packagesChoices, type PackagesChoice } from './packages/select.ts'
 import { reapHost } from './gc/host.ts'
 import { scopeOf } from './run/names.ts'
@@ -11,13 +11,13 @@ import { readEvent } from './forge/read-event.ts'
 import { openAskRun, openRunLiveness } from './job/run-status.ts'
 import { exit, runnerLog } from './lib/log.ts'
 import { openPackagesWorld } from './job/packages.ts'
-import { choosePrivateDir } from './lib/private-dir.ts'
+import { RunDir } from './run/run-dir.ts'
 import { readHosts } from './registry/hosts.ts'
-import { writePrivately } from './lib/umask.ts'
+import { setPrivateUmask } from './lib/umask.ts'
 import { errorMessage } from './lib/errors.ts'
 import './lib/listeners.ts'
 
-writePrivately()
+setPrivateUmask()
 
 // Whoever cancels a post step waits for a moment before it is killed, and that moment is used.
 const cancel = new AbortController()
@@ -31,20 +31,21 @@ function readApi(state: string): PackagesChoice {
   return Object.values(packagesChoices).find((choice) => choice === state) ?? 'auto'
 }
 
-const dir = core.getState('dir')
-if (dir === '') core.info('Nothing was made, so nothing is to be cleaned up.')
+const state = core.getState('dir')
+if (state === '') core.info('Nothing was made, so nothing is to be cleaned up.')
 else {
+  const dir = new RunDir(state)
   const event = readEvent(process.env)
   const packages = openPackagesWorld(
     event,
-    openRegistries(readScopedLogins(dir), readDockerConfig(dockerConfigPath(dir)), readHosts(dir)),
+    openRegistries(readScopedLogins(dir.scopedLogins), readDockerConfig(dir.dockerConfig), readHosts(dir.registries)),
     readApi(core.getState('packages-api')),
   )
   const [tags, began] = [readWhich(core.getState('cleanup')), Number(core.getState('began'))]
   const downloaded = readCachedFile(core.getState('buildx'))
   const keeping =
     downloaded && !cancel.signal.aborted
-      ? saveFile(downloaded, choosePrivateDir(process.env['RUNNER_TEMP']), runnerLog)
+      ? saveFile(downloaded, RunDir.choose(process.env['RUNNER_TEMP']).path, runnerLog)
       : undefined
   await cleanUp({
     dir,

@@ -1,5 +1,5 @@
 import { isFeatureAvailable, restoreCache, saveCache } from '@actions/cache'
-import { writePrivately } from '../lib/umask.ts'
+import { setPrivateUmask } from '../lib/umask.ts'
 
 /*
  * Asks the job's cache service for the file `buildx` in the working directory, or gives it that file; a process of its
@@ -8,7 +8,7 @@ import { writePrivately } from '../lib/umask.ts'
  *   <the run's directory> restore|save <key>
  */
 
-writePrivately()
+setPrivateUmask()
 const [, verb = '', key = ''] = process.argv.slice(2)
 // Relative, since the service tells caches apart by their paths as well.
 const paths = ['buildx']

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { start } from '../lib/exec.ts'
-import { writePrivately } from '../lib/umask.ts'
+import { setPrivateUmask } from '../lib/umask.ts'
 
 /*
  * Runs beside the job where something that builds cannot be reached by a plain socket: listens on a Unix socket here,
@@ -13,7 +13,7 @@ import { writePrivately } from '../lib/umask.ts'
  *   engine <guard> <local> <socket>   to the BuildKit inside a Docker Engine
  */
 
-writePrivately()
+setPrivateUmask()
 const [way = '', guard = '', local = '', target = ''] = process.argv.slice(2)
 
 function throughSession(socket: Socket): void {

@@ -2,16 +2,17 @@ import { annotationsAt } from '../metadata/annotations.ts'
 import { readCacheSpec } from '../inputs/cache/specs.ts'
 import { outputSpecs, settingFields } from './bake-fields.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
-import { attributeOf } from '../lib/csv.ts'
+import { getAttribute } from '../lib/csv.ts'
 import { goesOn } from '../plan/fork-policy.ts'
 import { nonceAnnotation } from '../run/nonce.ts'
 import type { Target } from '../plan/target.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 export interface BakeOptions {
   readonly push: boolean
   readonly settings: BuildSettings
-  /** Our private directory, where secrets are until they are asked for. */
-  readonly dir: string
+  /** Its `secrets` hold the values of build secrets. */
+  readonly dir: RunDir
   /** Whether the run has more than one target. */
   readonly several: boolean
   /** Unique to this run; see `nonceAnnotation`. */
@@ -60,8 +61,8 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
   }
 }
 
-function cacheTo({ cache, isCacheKept = true }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
-  if (!isCacheKept) return []
+function cacheTo({ cache, writesCache = true }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
+  if (!writesCache) return []
   if (fork === true) return settings.cacheTo.filter(staysHere)
   return [...(cache && push ? [cache.to] : []), ...settings.cacheTo]
 }
@@ -72,7 +73,7 @@ function staysHere(specification: string): boolean {
 }
 
 function typeOf(specification: string): string {
-  return attributeOf(readCacheSpec('cache-to', specification, () => undefined) ?? [], 'type') ?? ''
+  return getAttribute(readCacheSpec('cache-to', specification, () => undefined) ?? [], 'type') ?? ''
 }
 
 /** PURE: whether their build writes files on the runner that are for the job, and not for us. */

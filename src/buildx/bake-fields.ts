@@ -4,9 +4,10 @@ import { exportSpec } from '../inputs/settings/outputs.ts'
 import { secretSpec } from '../inputs/settings/secrets.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { Target } from '../plan/target.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 /** PURE: what the settings say in one bake target; nothing where nothing was asked. */
-export function settingFields(settings: BuildSettings, dir: string): Record<string, unknown> {
+export function settingFields(settings: BuildSettings, dir: RunDir): Record<string, unknown> {
   const { hosts, entitlements, contexts, network, noCache, noCacheFilters, pull, secrets, shmSize, ssh, ulimits } =
     settings
   return {

@@ -1,32 +1,32 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { readCacheSpec } from '../inputs/cache/specs.ts'
 import type { CachePolicy } from '../inputs/cache/cache.ts'
-import { attributeOf } from '../lib/csv.ts'
-import { secretPath, type Secret } from '../inputs/settings/secrets.ts'
+import { getAttribute } from '../lib/csv.ts'
+import type { Secret } from '../inputs/settings/secrets.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import { localEngineSocket } from '../nodes/engine/local.ts'
-import { removeDir, writePrivate } from '../lib/private-dir.ts'
+import { removeDir, writePrivate } from '../lib/fs.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 /**
  * Puts the values where the bake definition says they are; `removeSecrets` takes them away once nothing is built any
  * more.
  */
-export function writeSecrets(dir: string, secrets: readonly Secret[]): void {
-  mkdirSync(join(dir, 'secrets'), { mode: 0o700 })
+export function writeSecrets(dir: RunDir, secrets: readonly Secret[]): void {
+  mkdirSync(dir.secrets, { mode: 0o700 })
   for (const [number, secret] of secrets.entries())
-    if (secret.kind === 'value') writePrivate(secretPath(number, dir), secret.value)
+    if (secret.kind === 'value') writePrivate(dir.secret(number), secret.value)
 }
 
 /** Writes a bake definition, which may hold the keys to a cache, and goes with the secrets. Returns its path. */
-export function writeDefinition(dir: string, name: string, definition: string): string {
-  const path = join(dir, 'secrets', `${name}.json`)
+export function writeDefinition(dir: RunDir, name: string, definition: string): string {
+  const path = dir.definition(name)
   writePrivate(path, definition)
   return path
 }
 
-export function removeSecrets(dir: string): void {
-  removeDir(join(dir, 'secrets'))
+export function removeSecrets(dir: RunDir): void {
+  removeDir(dir.secrets)
 }
 
 const cacheService = [
@@ -57,7 +57,7 @@ export function settingsEnv(
     ...[...cacheFrom, ...cacheTo].map((spec) => readCacheSpec('cache', spec, () => undefined) ?? []),
     ...(cache.kind === 'spec' ? [cache.attributes] : []),
   ]
-  const usesCacheService = specs.some((spec) => attributeOf(spec, 'type') === 'gha')
+  const usesCacheService = specs.some((spec) => getAttribute(spec, 'type') === 'gha')
   const named = pick(secrets.flatMap((secret) => (secret.kind === 'env' ? [secret.name] : [])))
   return {
     ...named,

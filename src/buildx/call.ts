@@ -8,7 +8,7 @@ import { explainLane } from './errors.ts'
 import { runBuildx, type BuildxRequest } from './run.ts'
 import { followProgress } from './progress.ts'
 import { annotate, withoutRepeats } from './checks.ts'
-import { labelOf, type Target } from '../plan/target.ts'
+import { targetLabel, type Target } from '../plan/target.ts'
 
 interface CallRequest extends BuildxRequest {
   readonly call: Call
@@ -54,7 +54,7 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   const builder = request.builder(target)
   const bake = writeDefinition(dir, `${builder}.call`, renderBake([target], request))
   let said = ''
-  const progress = followProgress([{ id: target.id, label: labelOf(target) }], () => undefined)
+  const progress = followProgress([{ id: target.id, label: targetLabel(target) }], () => undefined)
   const read = (lines: readonly string[]) => {
     lines.forEach(progress.read)
     return undefined
@@ -66,7 +66,7 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   if (code === 0 || (call === 'check' && asRecord(asRecord(tryParseJson(said))['target'])[target.id] !== undefined))
     return said
   throw explainLane({
-    what: labelOf(target),
+    what: targetLabel(target),
     node: target.node.spec.name,
     code,
     failed: progress.failed(),

@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path'
 import { UserError } from '../lib/errors.ts'
 import { dockerHome } from '../registry/credentials/docker-home.ts'
 import { inheritedEnv, run } from '../lib/exec.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 export interface Buildx {
   /** The binary, called by itself: no Docker client in between. */
@@ -97,8 +98,8 @@ export function isOlder(version: string, than: string): boolean {
  * The environment of buildx for a run: `buildx/` and `docker/` in its private directory are buildx's configuration and
  * login.
  */
-export function runEnv(dir: string, more: Readonly<Record<string, string>> = {}): Record<string, string | undefined> {
-  return buildxEnv({ BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: join(dir, 'docker'), ...more })
+export function runEnv(dir: RunDir, more: Readonly<Record<string, string>> = {}): Record<string, string | undefined> {
+  return buildxEnv({ ...dir.env, ...more })
 }
 
 /** Every endpoint is written out, and so is every login; certificates of the job's are not in a directory of ours. */

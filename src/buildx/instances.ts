@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Entry, Journal } from '../run/journal.ts'
 import { platformSlug, type Platform } from '../lib/platform.ts'
-import { writePrivate } from '../lib/private-dir.ts'
+import { writePrivate } from '../lib/fs.ts'
 import { removeContainer } from '../nodes/engine/client.ts'
 import type { Node } from '../nodes/node.ts'
 import { removePod } from './pods.ts'
 import { containerPrefix } from '../run/names.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 /** What buildx knows of our nodes: a builder with all of them for later steps, and a view of each node alone. */
 export interface Builder {
@@ -24,8 +24,7 @@ export interface Builder {
 }
 
 interface BuildersRequest {
-  /** The run's private directory; `buildx/` in it is `$BUILDX_CONFIG`. */
-  readonly dir: string
+  readonly dir: RunDir
   /** Unique on every node, since it names the containers there. */
   readonly name: string
   readonly nodes: readonly Node[]
@@ -41,8 +40,7 @@ interface BuildersRequest {
  * configuration of its own. The daemons are booted by the first build that needs them.
  */
 export function writeBuilders({ dir, name, nodes, journal, kept, undo }: BuildersRequest): Builder {
-  const config = join(dir, 'buildx')
-  mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
+  mkdirSync(dir.instances, { recursive: true, mode: 0o700 })
   const lanes = new Map<Node, string>()
   const own: Own[] = []
   const views = new Set<string>()
@@ -55,14 +53,14 @@ export function writeBuilders({ dir, name, nodes, journal, kept, undo }: Builder
       journal.note(entry)
       own.push(entry)
     }
-    writeInstance(config, lane, [{ node, name: daemon ?? lane }])
+    writeInstance(dir, lane, [{ node, name: daemon ?? lane }])
     return lane
   }
   nodes.forEach(add)
   const oneDriver = new Set(nodes.map((node) => node.driver)).size === 1
   if (oneDriver)
     writeInstance(
-      config,
+      dir,
       name,
       [...lanes].map(([node, lane]) => ({ node, name: kept.get(node) ?? lane })),
     )
@@ -76,7 +74,7 @@ export function writeBuilders({ dir, name, nodes, journal, kept, undo }: Builder
       // same daemon.
       const view = [lane, ...foreign.map(platformSlug)].join('-')
       if (!views.has(view))
-        writeInstance(config, view, [
+        writeInstance(dir, view, [
           { node: { ...node, platforms: [...node.platforms, ...foreign] }, name: kept.get(node) ?? lane },
         ])
       views.add(view)
@@ -115,7 +113,7 @@ function ownOn(
 }
 
 function writeInstance(
-  config: string,
+  dir: RunDir,
   name: string,
   nodes: readonly { readonly node: Node; readonly name: string }[],
 ): void {
@@ -126,7 +124,7 @@ function writeInstance(
     Nodes: nodes.map(({ node, name: own }) => instanceNode(node, own)),
     Dynamic: false,
   }
-  writePrivate(join(config, 'instances', name), JSON.stringify(instance))
+  writePrivate(dir.instance(name), JSON.stringify(instance))
 }
 
 /** The shape of buildx's store (docker/buildx, store/nodegroup.go); undocumented, seen in v0.29 to v0.38. */

@@ -10,6 +10,7 @@ import { callEngine, EngineError } from '../nodes/engine/client.ts'
 import type { Node } from '../nodes/node.ts'
 import { errorMessage } from '../lib/errors.ts'
 import type { Kept } from '../nodes/persistent.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 const deadline = 15_000
 /** Where another run boots the daemon, its image may have to be pulled. */
@@ -17,7 +18,7 @@ const patience = 90_000
 
 interface KeptWorld {
   readonly buildx: Buildx
-  readonly dir: string
+  readonly dir: RunDir
   readonly journal: Journal
   /** Names this run to others who want the lock. */
   readonly holder: string

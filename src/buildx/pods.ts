@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Entry } from '../run/journal.ts'
 import { runEnv } from './find.ts'
 import { run } from '../lib/exec.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 /**
  * Removes what buildx made in a cluster: the Deployment first, then the ConfigMaps. What is not there counts as
@@ -13,14 +14,14 @@ import { run } from '../lib/exec.ts'
  */
 export async function removePod(
   { name, buildx, kubeconfig }: Extract<Entry, { kind: 'pod' }>,
-  dir: string,
+  dir: RunDir,
   deadline: number,
 ): Promise<void> {
-  const instance = join(dir, 'buildx', 'instances', name)
+  const instance = dir.instance(name)
   // Noted before it was written: nobody can have used it.
   if (!existsSync(instance)) return
   // Buildx forgets an instance that it could not remove, and whoever comes again needs it: it gets a copy.
-  const config = join(dir, `remove-${name}`)
+  const config = dir.removalConfig(name)
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
   copyFileSync(instance, join(config, 'instances', name))
   const env = runEnv(dir, { BUILDX_CONFIG: config, ...(kubeconfig !== '' && { KUBECONFIG: kubeconfig }) })

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { renderBake, writesForJob, type BakeOptions } from './bake-definition.ts'
@@ -13,7 +12,7 @@ import { explainLane } from './errors.ts'
 import type { Annotation } from '../lib/log.ts'
 import { followProgress, type Failed, type Steps } from './progress.ts'
 import { annotateWarnings } from './checks.ts'
-import { labelOf, type Lane, type Target } from '../plan/target.ts'
+import { targetLabel, type TargetGroup, type Target } from '../plan/target.ts'
 
 type Read = (lines: readonly string[]) => Promise<unknown> | undefined
 
@@ -26,8 +25,8 @@ export interface BuildxRequest extends BakeOptions {
   readonly signal: AbortSignal
 }
 
-export interface LaneRequest extends BuildxRequest {
-  readonly lane: Lane
+export interface GroupRequest extends BuildxRequest {
+  readonly lane: TargetGroup
   /** Names the files of this call; no other call of the run has it. */
   readonly name: string
   /** The builder that holds just this lane's node. */
@@ -51,8 +50,8 @@ export interface BuiltTarget {
   readonly metadata: Record<string, unknown>
 }
 
-export interface LaneResult {
-  readonly lane: Lane
+export interface GroupResult {
+  readonly lane: TargetGroup
   /** Milliseconds. */
   readonly took: number
   readonly built: readonly BuiltTarget[]
@@ -65,15 +64,15 @@ export interface LaneResult {
 /**
  * Builds the targets of one node with one call of buildx. A lane that fails says why in `failure`; it does not throw.
  */
-export async function buildLane(request: LaneRequest): Promise<LaneResult> {
+export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
   const { lane, dir } = request
   const began = performance.now()
-  const metadata = join(dir, `${request.name}.metadata.json`)
+  const metadata = dir.metadata(request.name)
   const bake = writeDefinition(dir, request.name, renderBake(lane.targets, request))
   const told: string[] = []
   const tell = () => (told.length > 0 ? request.emit(told.splice(0)) : undefined)
   const progress = followProgress(
-    lane.targets.map((target) => ({ id: target.id, label: labelOf(target) })),
+    lane.targets.map((target) => ({ id: target.id, label: targetLabel(target) })),
     (line) => told.push(line),
     (id, digest) =>
       lane.targets.filter((target) => target.id === id).forEach((target) => request.onPush(target, digest)),
@@ -113,7 +112,7 @@ export async function buildLane(request: LaneRequest): Promise<LaneResult> {
   const named =
     lane.targets.find(({ id }) => failed.some(({ target }) => target === id)) ??
     (lane.targets.length === 1 ? lane.targets[0] : undefined)
-  const what = named ? labelOf(named) : lane.targets.map(labelOf).join(', ')
+  const what = named ? targetLabel(named) : lane.targets.map(targetLabel).join(', ')
   const failure = explainLane({ what, node: lane.node.spec.name, code, failed, words: progress.words(), lost })
   return { lane, took, built: [], lostCaches, warnings: [], failure }
 }

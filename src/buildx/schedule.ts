@@ -7,13 +7,13 @@ import type { FallbackWord } from '../inputs/fallback.ts'
 import { moveTargets } from '../plan/reschedule.ts'
 import { UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
-import { sleep, unlessAborted } from '../lib/time.ts'
+import { sleep, withAbort } from '../lib/time.ts'
 import { explainLostCache } from './errors.ts'
-import { buildLane, type LaneRequest, type LaneResult } from './run.ts'
-import { groupLanes, labelOf, type Lane } from '../plan/target.ts'
+import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
+import { groupByNode, targetLabel, type TargetGroup } from '../plan/target.ts'
 
-interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'name' | 'onProgress'> {
-  readonly lanes: readonly Lane[]
+interface LanesRequest extends Omit<GroupRequest, 'lane' | 'builder' | 'lost' | 'name' | 'onProgress'> {
+  readonly lanes: readonly TargetGroup[]
   readonly pool: Pool
   readonly builder: Builder
   readonly journal: Journal
@@ -25,7 +25,7 @@ interface LanesRequest extends Omit<LaneRequest, 'lane' | 'builder' | 'lost' | '
 
 interface Lanes {
   /** Those that built, and those that failed for good. */
-  readonly results: readonly LaneResult[]
+  readonly results: readonly GroupResult[]
   /** What the author should know of nodes that were lost. */
   readonly notes: readonly string[]
 }
@@ -41,15 +41,15 @@ const patience = [2000, 8000, 20_000]
  * registry could not take for the moment is tried again; nobody else notices.
  */
 export async function buildLanes(request: LanesRequest): Promise<Lanes> {
-  const results: LaneResult[] = []
+  const results: GroupResult[] = []
   const notes: string[] = []
   let calls = 0
   const waiting = new Set(request.lanes)
-  const begin = (lane: Lane) => {
+  const begin = (lane: TargetGroup) => {
     if (waiting.delete(lane) && waiting.size === 0) request.onBegun()
   }
 
-  async function follow(lane: Lane, trail: readonly UserError[], tries = 0): Promise<void> {
+  async function follow(lane: TargetGroup, trail: readonly UserError[], tries = 0): Promise<void> {
     const emit: typeof request.emit = (lines) => {
       begin(lane)
       return request.emit(lines)
@@ -62,7 +62,7 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
     else if (request.signal.aborted || results.some((one) => one.failure)) results.push({ ...result, failure })
     else if (failure.code === 'busy' && wait !== undefined) {
       request.log.info(`${failure.message}; trying again in ${wait / 1000} s`)
-      await unlessAborted(request.signal, sleep(wait)).catch(() => undefined)
+      await withAbort(request.signal, sleep(wait)).catch(() => undefined)
       // Where another lane has failed for good by now, nothing comes of this one.
       if (results.some((one) => one.failure)) results.push({ ...result, failure })
       else await follow(lane, trail, tries + 1)
@@ -76,7 +76,7 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
   }
 
   async function move(
-    result: LaneResult & { readonly failure: UserError },
+    result: GroupResult & { readonly failure: UserError },
     trail: readonly UserError[],
   ): Promise<void> {
     const { lane, failure } = result
@@ -96,7 +96,7 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
     const note = [`${failure.message}.`, ...moved.notes].join(' ')
     notes.push(note)
     request.log.warn(note)
-    await Promise.all(groupLanes(moved.targets).map(async (next) => await follow(next, trail)))
+    await Promise.all(groupByNode(moved.targets).map(async (next) => await follow(next, trail)))
   }
 
   await Promise.all(request.lanes.map(async (lane) => await follow(lane, [])))
@@ -104,9 +104,9 @@ export async function buildLanes(request: LanesRequest): Promise<Lanes> {
 }
 
 async function buildWatched(
-  request: Omit<LaneRequest, 'lane' | 'builder' | 'lost' | 'onProgress'> & Pick<LanesRequest, 'builder' | 'journal'>,
-  lane: Lane,
-): Promise<LaneResult> {
+  request: Omit<GroupRequest, 'lane' | 'builder' | 'lost' | 'onProgress'> & Pick<LanesRequest, 'builder' | 'journal'>,
+  lane: TargetGroup,
+): Promise<GroupResult> {
   const stop = new AbortController()
   const { node } = lane
   const { journal, signal } = request
@@ -125,7 +125,7 @@ async function buildWatched(
         image: node.spec.driverOpts['image'] ?? '',
       })
     let booting = container
-    const emit: LaneRequest['emit'] = (lines) => {
+    const emit: GroupRequest['emit'] = (lines) => {
       // Of a boot that is cut off, buildx tells that it was.
       if (booting !== undefined && !signal.aborted) {
         journal.note({ kind: 'booted', container: booting })
@@ -139,15 +139,15 @@ async function buildWatched(
         ? undefined
         : { ping: (deadline: number) => pingDaemon(node.socket, container, deadline), heard: () => heard }
     const lost = watchNode({ node, stop: stop.signal, ...(daemon && { daemon }) })
-    return await buildLane({ ...request, emit, lane, builder, lost, onProgress: () => (heard = performance.now()) })
+    return await buildGroup({ ...request, emit, lane, builder, lost, onProgress: () => (heard = performance.now()) })
   } finally {
     stop.abort()
   }
 }
 
 /** Its targets write no cache: one that cannot be written must not fail a build. */
-function withoutExport({ node, targets }: Lane): Lane {
-  return { node, targets: targets.map((target) => ({ ...target, isCacheKept: false })) }
+function withoutExport({ node, targets }: TargetGroup): TargetGroup {
+  return { node, targets: targets.map((target) => ({ ...target, writesCache: false })) }
 }
 
 /** What was tried before the last node failed too. */
@@ -161,15 +161,15 @@ function withTrail({ code, message, hint, details }: UserError, before: readonly
 }
 
 /** What the author should know of caches that could not be written. */
-export function describeLostCaches({ lane, lostCaches }: LaneResult): string[] {
+export function describeLostCaches({ lane, lostCaches }: GroupResult): string[] {
   return lostCaches.map((lost) => {
     const target =
       lane.targets.find(({ id }) => id === lost.target) ?? (lane.targets.length === 1 ? lane.targets[0] : undefined)
-    return `The cache of ${target ? labelOf(target) : 'a target'} could not be kept: ${explainLostCache(lost.error)}`
+    return `The cache of ${target ? targetLabel(target) : 'a target'} could not be kept: ${explainLostCache(lost.error)}`
   })
 }
 
 /** How the log names what is built: `linux/arm64 slim, linux/amd64 slim`. */
-export function namesOf(lanes: readonly Lane[]): string {
-  return lanes.flatMap(({ targets }) => targets.map(labelOf)).join(', ')
+export function namesOf(lanes: readonly TargetGroup[]): string {
+  return lanes.flatMap(({ targets }) => targets.map(targetLabel)).join(', ')
 }

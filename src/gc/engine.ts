@@ -10,6 +10,7 @@ import { holderOf, releaseLock, takeLock } from '../nodes/engine/lock.ts'
 import { removeProbes } from './probes.ts'
 import { errorMessage } from '../lib/errors.ts'
 import type { Reaped } from './result.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 /** One daemon of ours on a node: its container, its volume, or what is left of the two. */
 interface Found {
@@ -31,7 +32,7 @@ const deadline = 15_000
 export async function reapNodes(
   nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[],
   liveness: Liveness,
-  { self, dir }: { readonly self: string; readonly dir: string },
+  { self, dir }: { readonly self: string; readonly dir: RunDir },
 ): Promise<Reaped[]> {
   // Two lines of `nodes` may name one engine, and many one cluster.
   const placeOf = ({ driver, socket, spec }: (typeof nodes)[number]) =>

@@ -1,7 +1,8 @@
-import { endStrays, findPrivateDirs, removePrivateDir } from '../run/owner.ts'
+import { endStrays, findRunDirs, removePrivateDir } from '../run/owner.ts'
 import type { Liveness } from './run-status.ts'
 import { surelyOver } from './classify.ts'
 import { errorMessage } from '../lib/errors.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 export interface HostReaped {
   readonly removed: readonly string[]
@@ -17,11 +18,13 @@ export interface HostReaped {
  *
  * @param own this run's directory
  * @param run its id
+ * @param parents directories to search
  */
 export async function reapHost(
-  own: string,
+  own: RunDir,
   run: { readonly scope: string; readonly runId: string },
   liveness: Liveness,
+  parents = own.parents,
 ): Promise<HostReaped> {
   const removed: string[] = []
   const failed: string[] = []
@@ -30,7 +33,7 @@ export async function reapHost(
     age,
     owner,
     runner,
-  }: Awaited<ReturnType<typeof findPrivateDirs>>[number]): Promise<void> => {
+  }: Awaited<ReturnType<typeof findRunDirs>>[number]): Promise<void> => {
     if (runner === 'working' || (owner?.scope === run.scope && owner.runId === run.runId)) return
     const dead = runner === 'gone' || (owner ? await liveness.isDead({ ...owner, age }) : age > surelyOver)
     if (!dead) return
@@ -42,7 +45,7 @@ export async function reapHost(
     }
   }
   try {
-    await Promise.all((await findPrivateDirs(own)).map(remove))
+    await Promise.all((await findRunDirs(own, parents)).map(remove))
     return { removed, failed, strays: await endStrays(own) }
   } catch (error) {
     return { removed, failed: [...failed, errorMessage(error)], strays: 0 }

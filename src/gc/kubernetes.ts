@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { ownLabel } from '../nodes/drivers/kubernetes.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
@@ -7,6 +6,7 @@ import { inheritedEnv, run } from '../lib/exec.ts'
 import type { Liveness } from './run-status.ts'
 import { containerPrefix, readOwner, type Owner } from '../run/names.ts'
 import type { Reaped } from './result.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 const deadline = 20_000
 
@@ -28,14 +28,14 @@ interface Found {
 export async function reapCluster(
   { name: node, endpoint, driverOpts }: NodeSpec,
   liveness: Liveness,
-  dir: string,
+  dir: RunDir,
 ): Promise<Reaped> {
   const { namespace = '' } = driverOpts
   const kubeconfig = endpoint.kind === 'kubernetes' ? endpoint.kubeconfig : undefined
   // What it keeps in the user's own directory else.
   const where = [
     '--cache-dir',
-    join(dir, 'kubectl'),
+    dir.kubectlCache,
     ...(kubeconfig === undefined ? [] : ['--kubeconfig', kubeconfig]),
     ...(namespace === '' ? [] : ['--namespace', namespace]),
   ]

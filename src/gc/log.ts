@@ -1,5 +1,5 @@
 import type { Log } from '../lib/log.ts'
-import { within } from '../lib/time.ts'
+import { withTimeout } from '../lib/time.ts'
 import type { HostReaped } from './host.ts'
 import type { Reaped } from './result.ts'
 
@@ -8,7 +8,7 @@ const patience = 2000
 
 /** Says what was found on the nodes. Whatever is not done by then is for the next run. */
 export async function tellReaped(reaping: Promise<readonly Reaped[]>, log: Pick<Log, 'info' | 'debug'>): Promise<void> {
-  const reaped = await within(patience, reaping, () => new Error('the reaper is still at work')).catch(() => [])
+  const reaped = await withTimeout(patience, reaping, () => new Error('the reaper is still at work')).catch(() => [])
   for (const { node, removed, failed } of reaped) {
     if (removed.length > 0)
       log.info(`Removed from ${node} what runs that are over had left there: ${removed.join(', ')}.`)

@@ -3,7 +3,7 @@ export function sleep(ms: number): Promise<void> {
 }
 
 /** The promise's value, or an error that `late` makes once `ms` have passed. The work itself goes on. */
-export async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+export async function withTimeout<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const alarm = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(late()), ms)
@@ -19,7 +19,7 @@ export async function within<T>(ms: number, work: Promise<T>, late: () => Error)
  * What an attempt gives that is ended by its signal once `ms` have passed, with the error that `late` makes, or with
  * `signal`. By a timer of its own: Node 20 forgets a timeout that only `AbortSignal.any` knows.
  */
-export async function attemptWithin<T>(
+export async function withDeadline<T>(
   ms: number,
   signal: AbortSignal | undefined,
   late: () => Error,
@@ -41,7 +41,7 @@ export async function attemptWithin<T>(
 /**
  * The promise's value, unless the signal comes first: then its reason is thrown at once, and the work goes on unheard.
  */
-export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+export async function withAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   work.catch(() => undefined)
   signal.throwIfAborted()
   let stop: (() => void) | undefined

@@ -7,6 +7,6 @@ export const jobUmask = here
 /**
  * What we write from here on is for this user alone. For the entry points to say: to import a module changes nothing.
  */
-export function writePrivately(): void {
+export function setPrivateUmask(): void {
   process.umask(0o077)
 }

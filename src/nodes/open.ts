@@ -1,12 +1,11 @@
 import { connect as connectHttp2 } from 'node:http2'
 import { createConnection } from 'node:net'
-import { join } from 'node:path'
 import type { Journal } from '../run/journal.ts'
 import { UserError, UserErrors } from '../lib/errors.ts'
-import { writePrivate } from '../lib/private-dir.ts'
+import { writePrivate } from '../lib/fs.ts'
 import { readMachine } from './local-machine.ts'
-import { sleep, within } from '../lib/time.ts'
-import { askListening } from '../lib/wait.ts'
+import { sleep, withTimeout } from '../lib/time.ts'
+import { retryOnRefused } from '../lib/wait.ts'
 import { startAgent } from './ssh/agent.ts'
 import { askEngine, pingEngine, type EngineInfo } from './engine/client.ts'
 import { findEngine, usual } from './ssh/find-engine.ts'
@@ -23,6 +22,7 @@ import { relayedSocket, startEngineRelay } from './ssh/forwarder.ts'
 import { openTcp } from './drivers/tcp.ts'
 import { askShell, openTunnel, type Tunnel } from './ssh/tunnel.ts'
 import { awaitGreeting } from './drivers/probe-buildkitd.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 export interface NodesRequest {
   readonly nodes: readonly NodeSpec[]
@@ -30,7 +30,7 @@ export interface NodesRequest {
   readonly knownHosts: string
   /** An agent of the job, used where no keys are given. */
   readonly agent: string | undefined
-  readonly dir: string
+  readonly dir: RunDir
   /** Where paths in inputs begin. */
   readonly workspace: string
 }
@@ -54,8 +54,11 @@ export async function openNodes(request: NodesRequest, journal: Journal): Promis
   const overSsh = nodes.some(({ endpoint }) => endpoint.kind === 'ssh')
   let agent = request.agent ?? ''
   if (overSsh) {
-    writePrivate(join(dir, 'known_hosts'), request.knownHosts)
-    if (request.sshKeys.length > 0) agent = await startAgent(dir, request.sshKeys)
+    writePrivate(dir.knownHosts, request.knownHosts)
+    if (request.sshKeys.length > 0) {
+      agent = dir.agentSocket
+      await startAgent(agent, request.sshKeys)
+    }
   }
   const open = (spec: NodeSpec, index: number) =>
     openNode(
@@ -76,7 +79,7 @@ async function tryOpen(spec: NodeSpec, opening: Promise<Node>): Promise<Outcome>
       hint: 'It did not say within 20 s whether it can build: check that the machine is up and not overloaded.',
     })
   try {
-    return { spec, node: await within(probeDeadline, opening, late) }
+    return { spec, node: await withTimeout(probeDeadline, opening, late) }
   } catch (error) {
     if (error instanceof UserError) return { spec, failure: error }
     throw error
@@ -104,7 +107,7 @@ interface NodeRequest {
   readonly key: string
   readonly agent: string
   readonly ownAgent: boolean
-  readonly dir: string
+  readonly dir: RunDir
   readonly workspace: string
 }
 
@@ -199,7 +202,7 @@ function engineNode(spec: NodeSpec, socket: string, engine: EngineInfo, began: n
 }
 
 /** Where the author wants it, the engine's own BuildKit becomes the node. */
-async function embed(node: Node, dir: string, key: string): Promise<Node> {
+async function embed(node: Node, dir: RunDir, key: string): Promise<Node> {
   const { spec, engine, socket } = node
   if (spec.embedded !== true) return node
   if (engine?.containerd !== true) {
@@ -209,8 +212,8 @@ async function embed(node: Node, dir: string, key: string): Promise<Node> {
       hint: 'Its engine keeps images in its classic store: turn on the containerd image store there (`"features": {"containerd-snapshotter": true}` in daemon.json), or leave `driver: docker` out.',
     })
   }
-  const local = join(dir, `${key}-k.sock`)
-  if (!(await startEngineRelay(join(dir, 'owner'), local, socket)))
+  const local = dir.builtInSocket(key)
+  if (!(await startEngineRelay(dir.owner, local, socket)))
     throw new UserError({
       code: 'node',
       message: `The BuildKit inside the Docker Engine of ${spec.name} cannot be reached`,
@@ -288,7 +291,7 @@ async function greetBuildkitd(socket: string, where: string, deadline = 10_000):
       deadline,
     )
   try {
-    await askListening(greet)
+    await retryOnRefused(greet)
   } catch (error) {
     throw new UserError({
       code: 'node',

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
+import type { RunDir } from './run-dir.ts'
 
 /** Something done outside our own process, noted before it is done, so that a later step can undo it. */
 export type Entry =
@@ -103,16 +103,15 @@ export interface Journal {
 }
 
 /** One JSON line an entry, appended with a single write: a run killed in between leaves whole lines. */
-export function openJournal(dir: string): Journal {
-  const path = journalPath(dir)
+export function openJournal({ journal: path }: RunDir): Journal {
   return { note: (entry) => appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 }) }
 }
 
 /** The entries in the order they were noted; lines that cannot be read are passed over, so that the rest is undone. */
-export function readJournal(dir: string): Entry[] {
+export function readJournal({ journal }: RunDir): Entry[] {
   let text: string
   try {
-    text = readFileSync(journalPath(dir), 'utf8')
+    text = readFileSync(journal, 'utf8')
   } catch {
     return []
   }
@@ -123,8 +122,4 @@ function isEntry(value: unknown): value is Entry {
   const entry = asRecord(value)
   const names = Object.entries(fields).find(([kind]) => kind === asText(entry['kind']))?.[1]
   return names?.every((name) => ['string', 'boolean'].includes(typeof entry[name])) ?? false
-}
-
-function journalPath(dir: string): string {
-  return join(dir, 'journal')
 }

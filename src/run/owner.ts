@@ -1,10 +1,10 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { removeDir, writePrivate } from '../lib/private-dir.ts'
+import { removeDir, tryRead, writePrivate } from '../lib/fs.ts'
 import { endProcessesOf, findStrays, identifyProcess } from '../lib/processes.ts'
-import { tryRead } from '../lib/fs.ts'
+import { RunDir } from './run-dir.ts'
 
 /** What a run's directory tells of the run, so that a later run on this machine can see whether it still needs it. */
 export interface DirOwner {
@@ -55,19 +55,18 @@ function isRunner(pid: number): boolean {
   )
 }
 
-export function writeOwner(dir: string, owner: DirOwner): void {
-  writePrivate(join(dir, 'owner'), JSON.stringify(owner))
+export function writeOwner(dir: RunDir, owner: DirOwner): void {
+  writePrivate(dir.owner, JSON.stringify(owner))
 }
 
-/** The private directories of runs of this user on this machine, but `own`. */
-export async function findPrivateDirs(own: string): Promise<OwnedDir[]> {
-  const places = new Set([dirname(own), tmpdir(), '/tmp'])
-  const paths = [...places].flatMap((place) =>
-    tryList(place)
-      .filter((name) => /^mab-[0-9a-f]{10}$/.test(name))
-      .map((name) => join(place, name)),
+/** The run directories of this user in `parents`, without `self`. */
+export async function findRunDirs(self: RunDir, parents: readonly string[]): Promise<OwnedDir[]> {
+  const paths = parents.flatMap((parent) =>
+    tryList(parent)
+      .filter(RunDir.isName)
+      .map((name) => join(parent, name)),
   )
-  const found = await Promise.all(paths.filter((path) => path !== own).map(readDir))
+  const found = await Promise.all(paths.filter((path) => path !== self.path).map(readDir))
   return found.flatMap((one) => one ?? [])
 }
 
@@ -75,7 +74,7 @@ async function readDir(path: string): Promise<OwnedDir | undefined> {
   try {
     const stats = lstatSync(path)
     if (stats.uid !== process.getuid?.() || !stats.isDirectory()) return undefined
-    const owner = readOwnerFile(path)
+    const owner = readOwnerFile(new RunDir(path))
     const runner = owner ? await judgeRunner(owner) : 'unknown'
     return { path, owner, runner, age: Date.now() - Math.max(stats.mtimeMs, stats.birthtimeMs) }
   } catch {
@@ -83,8 +82,8 @@ async function readDir(path: string): Promise<OwnedDir | undefined> {
   }
 }
 
-function readOwnerFile(path: string): DirOwner | undefined {
-  const read = asRecord(tryParseJson(tryRead(join(path, 'owner'))))
+function readOwnerFile(dir: RunDir): DirOwner | undefined {
+  const read = asRecord(tryParseJson(tryRead(dir.owner)))
   const text = (name: string) => asText(read[name])
   const runAttempt = Number(read['runAttempt'])
   if (text('scope') === '' || text('runId') === '' || !Number.isInteger(runAttempt)) return undefined
@@ -122,7 +121,7 @@ export async function removePrivateDir(path: string): Promise<void> {
  * Ends agents and connections of ours whose directory is gone: a runner that empties its directories leaves them
  * behind.
  */
-export async function endStrays(own: string): Promise<number> {
+export async function endStrays({ path: own }: RunDir): Promise<number> {
   const strays = findStrays()
   const dirs = new Set(strays.map(({ dir }) => dir).filter((dir) => dir !== own && isMissing(dir)))
   for (const dir of dirs) await endProcessesOf(dir)

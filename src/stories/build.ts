@@ -1,6 +1,5 @@
-import { basename, join } from 'node:path'
 import { callTargets } from '../buildx/call.ts'
-import type { LaneResult } from '../buildx/run.ts'
+import type { GroupResult } from '../buildx/run.ts'
 import { buildLanes, describeLostCaches, namesOf } from '../buildx/schedule.ts'
 import { prepareBuild } from './prepare.ts'
 import { withoutRepeats } from '../buildx/checks.ts'
@@ -17,8 +16,8 @@ import { tellReaped } from '../gc/log.ts'
 import { UserErrors } from '../lib/errors.ts'
 import { describeOthers, describeOutcome, warnOfNodes } from '../report/nodes.ts'
 import { removeSecrets } from '../buildx/build-env.ts'
-import { unlessAborted } from '../lib/time.ts'
-import { groupLanes, inOrder, type Plan } from '../plan/target.ts'
+import { withAbort } from '../lib/time.ts'
+import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
 import type { RunResult } from '../report/run-result.ts'
 import type { RunRequest } from './request.ts'
 
@@ -36,18 +35,15 @@ export async function run(request: RunRequest): Promise<RunResult> {
 
 async function buildAndPublish(request: RunRequest, admission: Admission): Promise<RunResult> {
   const { inputs, event, dir, journal, log, signal } = request
-  const holder = runBuilderName(basename(dir), event)
+  const holder = runBuilderName(dir.key, event)
 
-  const [ready, buildx] = await unlessAborted(signal, Promise.all([readyNodes(request), request.provideBuildx(signal)]))
+  const [ready, buildx] = await withAbort(signal, Promise.all([readyNodes(request), request.provideBuildx(signal)]))
   ready.outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
-  const { plan, notes, leave } = await unlessAborted(signal, planRun(request, ready, holder))
+  const { plan, notes, leave } = await withAbort(signal, planRun(request, ready, holder))
 
-  const { builder, calls, onPush } = await unlessAborted(
-    signal,
-    prepareBuild({ ...request, holder }, ready, plan, buildx),
-  )
+  const { builder, calls, onPush } = await withAbort(signal, prepareBuild({ ...request, holder }, ready, plan, buildx))
   const reaper = reapBeside(ready.nodes, request.liveness, { self: holder, dir })
-  const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: join(dir, 'buildx') }
+  const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: dir.buildxConfig }
   const { call } = inputs.settings
   if (call) {
     await callTargets({
@@ -58,10 +54,10 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
       builder: ({ node, platform }) => builder.lane(node, [platform]),
     }).finally(() => removeSecrets(dir))
     await Promise.all([tellReaped(reaper.end(), log), leave()])
-    return { ...kept, plan: { ...plan, targets: [], lanes: [] }, lanes: [], published: [], notes }
+    return { ...kept, plan: { ...plan, targets: [], groups: [] }, groups: [], published: [], notes }
   }
 
-  log.info(`Building ${namesOf(plan.lanes)} with buildx ${buildx.version}`)
+  log.info(`Building ${namesOf(plan.groups)} with buildx ${buildx.version}`)
   admission.ask()
   const onBegun = () => {
     admission.heed()
@@ -69,7 +65,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   }
   const { results: lanes, notes: moves } = await buildLanes({
     ...calls,
-    lanes: plan.lanes,
+    lanes: plan.groups,
     pool: ready.pool,
     builder,
     journal,
@@ -94,7 +90,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
     withoutRepeats(lanes.flatMap(({ warnings }) => warnings)).forEach((warning) => log.annotate(warning))
 
   const built = lanes.flatMap((lane) => lane.built)
-  const targets = inOrder(
+  const targets = inDraftOrder(
     plan.targets,
     built.map(({ target }) => target),
   )
@@ -113,8 +109,8 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   await Promise.all([reaping, leaving])
   return {
     ...kept,
-    plan: { ...plan, targets, lanes: groupLanes(targets) },
-    lanes,
+    plan: { ...plan, targets, groups: groupByNode(targets) },
+    groups: lanes,
     published,
     notes: [...notes, ...moves, ...lost],
   }
@@ -140,7 +136,7 @@ async function planRun(
   return { plan, notes: [...warnings, ...fork.notes], leave }
 }
 
-function failIfAny(lanes: readonly LaneResult[], signal: AbortSignal): void {
+function failIfAny(lanes: readonly GroupResult[], signal: AbortSignal): void {
   signal.throwIfAborted()
   const failures = lanes.flatMap(({ failure }) => failure ?? [])
   if (failures.length > 0) throw new UserErrors(failures)

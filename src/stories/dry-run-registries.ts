@@ -1,5 +1,5 @@
 import type { Inputs } from '../inputs/inputs.ts'
-import { openPackages, type PackagesWorld } from '../packages/open.ts'
+import { openPackageRepository, type PackageAccess } from '../packages/open.ts'
 import { openClients, type ClientOf } from '../registry/clients.ts'
 import { RegistryError } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
@@ -23,7 +23,7 @@ const deadline = 30_000
 export async function lookAtRegistries(
   inputs: Pick<Inputs, 'variants' | 'push' | 'cleanup'>,
   targets: readonly Pick<Target, 'cache' | 'variant'>[],
-  packages: PackagesWorld,
+  packages: PackageAccess,
 ): Promise<RegistriesLook> {
   const signal = AbortSignal.timeout(deadline)
   const clientOf = openClients(packages.registries, signal)
@@ -74,7 +74,7 @@ async function lookAtPush(
 async function askPackages(
   repository: Repository,
   clientOf: ClientOf,
-  packages: PackagesWorld,
+  packages: PackageAccess,
   signal: AbortSignal,
 ): Promise<{ readonly line: string; readonly doubt?: string }> {
   const name = formatRepository(repository)
@@ -85,7 +85,7 @@ async function askPackages(
   }
   try {
     const client = await clientOf(repository)
-    const { api } = await openPackages(packages, {
+    const { backend: api } = await openPackageRepository(packages, {
       repository,
       client,
       until: packages.clock.now() + deadline,

@@ -1,11 +1,10 @@
 import { mkdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import { bakeOptions } from './prepare.ts'
 import { formatEndpoint } from '../nodes/endpoint.ts'
 import { openNodes, type Outcome } from '../nodes/open.ts'
 import type { Node } from '../nodes/node.ts'
 import { poolAll } from '../nodes/ready.ts'
-import type { PackagesWorld } from '../packages/open.ts'
+import type { PackageAccess } from '../packages/open.ts'
 import type { AskRun } from '../forge/runs.ts'
 import { renderBake } from '../buildx/bake-definition.ts'
 import { describeFork } from '../plan/fork-policy.ts'
@@ -17,9 +16,9 @@ import type { ExaminationReport, TargetReport } from '../report/dry-run.ts'
 import { formatError, UserError, UserErrors } from '../lib/errors.ts'
 import { describeOutcome, warnOfNodes } from '../report/nodes.ts'
 import { runEnv, type Buildx } from '../buildx/find.ts'
-import { writePrivate } from '../lib/private-dir.ts'
+import { writePrivate } from '../lib/fs.ts'
 import { run } from '../lib/exec.ts'
-import { unlessAborted } from '../lib/time.ts'
+import { withAbort } from '../lib/time.ts'
 import { lookAtRegistries, type RegistriesLook } from './dry-run-registries.ts'
 import type { Plan } from '../plan/target.ts'
 import type { RunRequest } from './request.ts'
@@ -31,7 +30,7 @@ export interface Examination {
 }
 
 interface ExaminationWorld {
-  readonly packages: PackagesWorld
+  readonly packages: PackageAccess
   readonly askRun: AskRun
   /** The buildx that a run would use; undefined where it would be downloaded. */
   readonly findBuildx: () => Promise<Buildx | undefined>
@@ -45,7 +44,7 @@ export async function examine(request: RunRequest, world: ExaminationWorld): Pro
   const { inputs, event, dir, journal } = request
   const problems: UserError[] = []
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> =>
-    await unlessAborted(request.signal, work).catch((error: unknown) => note(error, problems))
+    await withAbort(request.signal, work).catch((error: unknown) => note(error, problems))
   const [opened = [], buildx] = await Promise.all([
     collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)),
     collect(world.findBuildx().then((found) => ({ found }))),
@@ -106,8 +105,8 @@ async function planOn({ inputs }: RunRequest, outcomes: readonly Outcome[], loca
 async function checkDefinition({ targets }: Plan, request: RunRequest, buildx: Buildx): Promise<void> {
   const { event, dir, signal } = request
   signal.throwIfAborted()
-  const file = join(dir, 'dry-run.json')
-  mkdirSync(join(dir, 'buildx'), { recursive: true, mode: 0o700 })
+  const file = dir.dryRun
+  mkdirSync(dir.buildxConfig, { recursive: true, mode: 0o700 })
   writePrivate(file, renderBake(targets, bakeOptions(request, targets)))
   const env = runEnv(dir)
   const { code, stderr } = await run(buildx.command, ['bake', '--file', file, '--print'], {
@@ -164,7 +163,7 @@ function describePost(
     inputs.cleanup === 'never'
       ? []
       : tags.filter(({ tag }) => inputs.cleanup === 'always' || isEphemeral(tag, event, inputs.tagsGiven))
-  const name = runBuilderName(basename(dir), event).replace(basename(dir).toLowerCase(), 'mab-…')
+  const name = runBuilderName(dir.key, event).replace(dir.key.toLowerCase(), 'mab-…')
   const own = nodes.filter((node) => node.driver !== 'remote' && !kept.has(node))
   return [
     ...doomed.map((tag) => `${formatTagReference(tag)}, with its platforms`),

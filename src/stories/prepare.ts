@@ -1,6 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { dockerConfigPath, runMark } from './undo.ts'
+import { runMark } from './undo.ts'
 import type { Journal } from '../run/journal.ts'
 import { writeBuilders, type Builder } from '../buildx/instances.ts'
 import { readyKept } from '../buildx/persistent.ts'
@@ -11,7 +10,7 @@ import { privateDockerConfig } from '../registry/credentials/login.ts'
 import { writeScopedLogins } from '../registry/credentials/scoped.ts'
 import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
-import { writePrivate } from '../lib/private-dir.ts'
+import { writePrivate } from '../lib/fs.ts'
 import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
 import { trustEnv } from '../registry/hosts.ts'
 import type { BuildxRequest } from '../buildx/run.ts'
@@ -45,8 +44,8 @@ export async function prepareBuild(
 ): Promise<Prepared> {
   const { inputs, event, dir, journal, log, holder, signal } = request
   const { settings, push } = inputs
-  mkdirSync(join(dir, 'docker'), { mode: 0o700 })
-  writePrivate(dockerConfigPath(dir), JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
+  mkdirSync(dir.env.DOCKER_CONFIG, { mode: 0o700 })
+  writePrivate(dir.dockerConfig, JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
   writeScopedLogins(dir, inputs.logins)
   writeSecrets(dir, settings.secrets)
   const builder = writeBuilders({
@@ -64,7 +63,7 @@ export async function prepareBuild(
       readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log }),
     ),
   )
-  const env = { ...settingsEnv(settings, inputs.cache), ...trustEnv(dir, inputs.registries) }
+  const env = { ...settingsEnv(settings, inputs.cache), ...trustEnv(dir.certificates, inputs.registries) }
   return {
     builder,
     calls: { ...bakeOptions(request, targets), env, buildx, workspace: event.workspace, signal },

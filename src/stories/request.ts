@@ -5,12 +5,12 @@ import type { Liveness } from '../gc/run-status.ts'
 import type { RegistryWorld } from '../registry/clients.ts'
 import type { Buildx } from '../buildx/find.ts'
 import type { Log } from '../lib/log.ts'
+import type { RunDir } from '../run/run-dir.ts'
 
 export interface RunRequest {
   readonly inputs: Inputs
   readonly event: Event
-  /** Our private directory. */
-  readonly dir: string
+  readonly dir: RunDir
   readonly journal: Journal
   readonly log: Log
   readonly signal: AbortSignal

@@ -1,10 +1,10 @@
-import { basename, join } from 'node:path'
+import type { RunDir } from '../run/run-dir.ts'
 import { openJournal, readJournal, type Entry } from '../run/journal.ts'
 import { dropVolume, EngineError, removeContainer } from '../nodes/engine/client.ts'
 import { startRelay } from '../nodes/ssh/forwarder.ts'
 import { removePod } from '../buildx/pods.ts'
 import { reconnect } from '../nodes/ssh/tunnel.ts'
-import { openPackages, type PackagesWorld } from '../packages/open.ts'
+import { openPackageRepository, type PackageAccess } from '../packages/open.ts'
 import { removeOwn } from '../cleanup/run-artifacts.ts'
 import { ownByRepository, tellOutcomes, type OwnIn, type Told } from '../cleanup/run-artifacts-report.ts'
 import { releaseLock } from '../nodes/engine/lock.ts'
@@ -13,18 +13,18 @@ import { openClients } from '../registry/clients.ts'
 import { formatRepository } from '../registry/reference.ts'
 import type { Log } from '../lib/log.ts'
 import { endProcess, endProcessesOf } from '../lib/processes.ts'
-import { removeDir } from '../lib/private-dir.ts'
+import { removeDir } from '../lib/fs.ts'
 import { sleep } from '../lib/time.ts'
 import { errorMessage } from '../lib/errors.ts'
 
 export interface CleanupRequest {
-  readonly dir: string
+  readonly dir: RunDir
   /** Main's process, as `identifyProcess` names it; it may still be running. */
   readonly main: string
   readonly tags: 'auto' | 'always' | 'never'
   /** When main began, in milliseconds since the epoch; 0 where that is not known. */
   readonly began: number
-  readonly packages: PackagesWorld
+  readonly packages: PackageAccess
   /** The run's id and attempt, which its mark begins with. */
   readonly run: { readonly runId: string; readonly runAttempt: number }
   readonly log: Log
@@ -63,12 +63,12 @@ async function undo(request: CleanupRequest): Promise<void> {
   // Who still makes things comes first: in container jobs a cancel does not reach main, and a killed main leaves its
   // buildx alive for a moment.
   await endProcess(request.main, mainPatience)
-  await endProcessesOf(dir, '--metadata-file')
+  await endProcessesOf(dir.path, '--metadata-file')
   const entries = readJournal(dir).reverse()
   // Agents and connections have done their work by then, and need not wait for the registry.
   const leaveNodes = removeContainers(entries, dir, log)
     .then(async () => await removeCutOff(entries, request))
-    .then(async () => await endProcessesOf(dir).catch(() => undefined))
+    .then(async () => await endProcessesOf(dir.path).catch(() => undefined))
   await Promise.all([deleteImages(entries, request), leaveNodes])
 }
 
@@ -83,18 +83,18 @@ async function hurried(work: Promise<void>, hurry: AbortSignal | undefined): Pro
 }
 
 /** Agents with their keys, connections, logins: everything of the run on this machine. */
-async function removeTraces(dir: string, log: Log): Promise<void> {
+async function removeTraces(dir: RunDir, log: Log): Promise<void> {
   try {
-    await endProcessesOf(dir)
-    removeDir(dir)
+    await endProcessesOf(dir.path)
+    removeDir(dir.path)
   } catch (error) {
     log.warn(
-      `The run's directory ${dir} could not be removed: ${errorMessage(error)}. Remove it by hand; it is private to this user.`,
+      `The run's directory ${dir.path} could not be removed: ${errorMessage(error)}. Remove it by hand; it is private to this user.`,
     )
   }
 }
 
-async function removeContainers(entries: readonly Entry[], dir: string, log: Log): Promise<void> {
+async function removeContainers(entries: readonly Entry[], dir: RunDir, log: Log): Promise<void> {
   const journal = openJournal(dir)
   const removed = new Set(entries.flatMap((entry) => (entry.kind === 'removed' ? [entry.container] : [])))
   const containers = entries
@@ -200,7 +200,7 @@ async function deleteImages(
       return tellOutcomes(
         name,
         await removeOwn(
-          await openPackages(packages, {
+          await openPackageRepository(packages, {
             repository,
             client,
             until,
@@ -222,11 +222,6 @@ async function deleteImages(
 }
 
 /** What a run marks its own images with: nobody else's can have it. */
-export function runMark({ runId, runAttempt }: CleanupRequest['run'], dir: string): string {
-  return `${runId}-${runAttempt}-${basename(dir)}`
-}
-
-/** The docker configuration that the run used, with its logins; gone with the directory. */
-export function dockerConfigPath(dir: string): string {
-  return join(dir, 'docker', 'config.json')
+export function runMark({ runId, runAttempt }: CleanupRequest['run'], dir: RunDir): string {
+  return `${runId}-${runAttempt}-${dir.key}`
 }

@@ -5,9 +5,17 @@ import { plainSettings, type BuildSettings } from '../../../src/inputs/settings/
 import { parsePlatform } from '../../../src/lib/platform.ts'
 import type { VariantSpec } from '../../../src/inputs/variant-spec.ts'
 import type { Target } from '../../../src/plan/target.ts'
+import { RunDir } from '../../../src/run/run-dir.ts'
 
 const settings: BuildSettings = { ...plainSettings, provenance: 'mode=max' }
-const options: BakeOptions = { push: true, settings, dir: '/d', several: false, nonce: '1-1-x', ephemeral: false }
+const options: BakeOptions = {
+  push: true,
+  settings,
+  dir: new RunDir('/d'),
+  several: false,
+  nonce: '1-1-x',
+  ephemeral: false,
+}
 const platform = parsePlatform('linux/arm64')!
 const variant: VariantSpec = {
   name: 'slim',

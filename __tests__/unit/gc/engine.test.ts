@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { surelyOver } from '../../../src/gc/classify.ts'
 import { openLiveness } from '../../../src/gc/run-status.ts'
 import { reapNodes } from '../../../src/gc/engine.ts'
+import { RunDir } from '../../../src/run/run-dir.ts'
 
 /** An engine that has been set back by a day, so that only its own clock tells ages. */
 const clock = Date.now() - 86_400_000
@@ -89,7 +90,7 @@ const reap = async () => {
   }
   return await reapNodes([{ driver: 'docker-container', socket: join(dir, 'sock'), spec }], liveness, {
     self: `mab-0000000000-${scope}-9-1`,
-    dir,
+    dir: new RunDir(dir),
   })
 }
 const left = () => [...containers.keys(), ...volumes.keys()].map((name) => name.replace('buildx_buildkit_', '')).sort()

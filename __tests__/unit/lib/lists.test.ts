@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { readRecordInput, splitLines, splitList, splitRecords } from '../../../src/lib/lists.ts'
+import { parseRecordInput, splitLines, splitList, splitRecords } from '../../../src/lib/lists.ts'
 import type { InputIssue } from '../../../src/lib/issues.ts'
 
 test('lines, blank ones and comments', () => {
@@ -26,7 +26,7 @@ describe('records keep commas, and quoting is that of CSV', () => {
   ])('%j', (text, expected) => {
     const mistakes: InputIssue[] = []
     expect(
-      readRecordInput({ input: 'build-args', lookUp: { FROM_ENV: 'yes' } }, text, (mistake) => mistakes.push(mistake)),
+      parseRecordInput({ input: 'build-args', lookUp: { FROM_ENV: 'yes' } }, text, (mistake) => mistakes.push(mistake)),
     ).toEqual(expected)
     expect(mistakes).toEqual([])
   })

@@ -1,22 +1,22 @@
 import { describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { withoutMasked } from '../../../src/buildx/install/binary-cache.ts'
-import { disarm, runnerLog } from '../../../src/lib/log.ts'
+import { escapeWorkflowCommands, runnerLog } from '../../../src/lib/log.ts'
 
 // actions/runner: a line is obeyed if it starts with `::` after white space, or holds `##[`.
 const obeyed = (line: string) => line.trimStart().startsWith('::') || line.includes('##[')
 
 describe('disarm', () => {
   test('keeps what a reader sees', () => {
-    expect(disarm('::set-output name=x::y').replaceAll('\u200b', '')).toBe('::set-output name=x::y')
-    expect(disarm('plain: text ## heading')).toBe('plain: text ## heading')
+    expect(escapeWorkflowCommands('::set-output name=x::y').replaceAll('\u200b', '')).toBe('::set-output name=x::y')
+    expect(escapeWorkflowCommands('plain: text ## heading')).toBe('plain: text ## heading')
   })
 
   test('no line is obeyed', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom(':', '#', '[', ' ', 'a', '\t'), { maxLength: 12 }),
-        (parts) => !obeyed(disarm(parts.join(''))),
+        (parts) => !obeyed(escapeWorkflowCommands(parts.join(''))),
       ),
     )
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { setImmediate } from 'node:timers/promises'
-import { unlessAborted } from '../../../src/lib/time.ts'
+import { withAbort } from '../../../src/lib/time.ts'
 
 describe('unlessAborted', () => {
   test('work that fails after the signal came is heard by nobody, and ends nothing', async () => {
@@ -8,7 +8,7 @@ describe('unlessAborted', () => {
     const hear = (reason: unknown) => unheard.push(reason)
     process.on('unhandledRejection', hear)
     const late = setImmediate().then(() => Promise.reject(new Error('late')))
-    await expect(unlessAborted(AbortSignal.abort(new Error('cancelled')), late)).rejects.toThrow('cancelled')
+    await expect(withAbort(AbortSignal.abort(new Error('cancelled')), late)).rejects.toThrow('cancelled')
     for (let turn = 0; turn < 3; turn++) await setImmediate()
     process.off('unhandledRejection', hear)
     expect(unheard).toEqual([])

@@ -6,6 +6,7 @@ import { openLiveness } from '../../../src/gc/run-status.ts'
 import { reapHost } from '../../../src/gc/host.ts'
 import { tellHost } from '../../../src/gc/log.ts'
 import { describeOwner, writeOwner, type DirOwner } from '../../../src/run/owner.ts'
+import { RunDir } from '../../../src/run/run-dir.ts'
 
 let place: string
 beforeEach(() => {
@@ -20,7 +21,7 @@ let dirs = 0
 function make(owner?: DirOwner): string {
   const dir = join(place, `mab-${String(dirs++).padStart(10, '0')}`)
   mkdirSync(dir, { mode: 0o700 })
-  if (owner) writeOwner(dir, owner)
+  if (owner) writeOwner(new RunDir(dir), owner)
   return dir
 }
 
@@ -47,8 +48,8 @@ test('a directory goes when what ran its job is gone for certain, and not before
   symlinkSync(place, join(place, 'mab-aaaaaaaaaa'))
   mkdirSync(join(place, 'mab-other'))
   const own = make(gone)
-  const { removed, failed } = await reapHost(own, run, liveness)
-  expect(removed.filter((dir) => dir.startsWith(place)).sort()).toEqual(dead)
+  const { removed, failed } = await reapHost(new RunDir(own), run, liveness, [place])
+  expect([...removed].sort()).toEqual(dead)
   expect(failed).toEqual([])
   expect([...alive, own, old, join(place, 'mab-other')].filter((dir) => !existsSync(dir))).toEqual([])
 })

@@ -5,7 +5,7 @@ import { errorMessage } from '../../lib/errors.ts'
 import { cacheServiceEnv } from '../build-env.ts'
 import { entryOf } from '../../lib/entry.ts'
 import type { Log } from '../../lib/log.ts'
-import { removeDir } from '../../lib/private-dir.ts'
+import { removeDir } from '../../lib/fs.ts'
 import { inheritedEnv, run } from '../../lib/exec.ts'
 
 /** A file for the job's cache service; the key names exactly what is in it. */

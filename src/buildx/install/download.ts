@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { errorMessage } from '../../lib/errors.ts'
 import type { Fetch } from '../../registry/fetch.ts'
-import { attemptWithin, sleep } from '../../lib/time.ts'
+import { withDeadline, sleep } from '../../lib/time.ts'
 
 /** An answer that is no file, or none at all. */
 export class DownloadError extends Error {
@@ -90,7 +90,7 @@ async function patiently<T>(
 ): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {
-      return await attemptWithin(longest, signal, () => new Error(`it took longer than ${longest / 1000} s`), attempt)
+      return await withDeadline(longest, signal, () => new Error(`it took longer than ${longest / 1000} s`), attempt)
     } catch (error) {
       signal.throwIfAborted()
       const failure = error instanceof DownloadError ? error : new DownloadError(url, 0, reasonOf(error), error)

@@ -21,13 +21,14 @@ import { restoreFile, type CachedFile } from './binary-cache.ts'
 import { DownloadError, downloadFile, fetchText, type DownloadWorld } from './download.ts'
 import type { Log } from '../../lib/log.ts'
 import { jobUmask } from '../../lib/umask.ts'
+import type { RunDir } from '../../run/run-dir.ts'
 
 export interface InstallWorld extends DownloadWorld {
   /** For api.github.com, whose limit without one is small; empty: none. */
   readonly token: string
   readonly log: Pick<Log, 'info' | 'warn' | 'debug'>
   /** The run's private directory, for what can be kept nowhere else. */
-  readonly dir: string
+  readonly dir: RunDir
   /** Where the runner keeps tools for all of its jobs; empty where it has no such place. */
   readonly toolCache: string
   /** Whether the job's cache service is asked first, and given what was downloaded. */
@@ -97,9 +98,9 @@ export async function installBuildx(
   const digest = pin ?? (await askDigest(version, name, world))
   if (shared !== undefined && (await isRight(join(shared, 'buildx'), digest)))
     return { command: settle(shared, shared) }
-  const place = isFree(shared) ? shared : join(dir, 'tools')
+  const place = isFree(shared) ? shared : dir.tools
   const key = `buildx-${version}-${process.platform}-${process.arch}-${digest}`
-  const restored = useCache && place === shared ? await restoreFile(key, join(dir, 'restored'), log) : undefined
+  const restored = useCache && place === shared ? await restoreFile(key, dir.restored, log) : undefined
   if (restored !== undefined && (await isRight(restored, digest))) {
     log.info(
       `buildx ${version} came from the cache service, and is the one ${pin === undefined ? 'of the release' : 'that `version` pins'}`,

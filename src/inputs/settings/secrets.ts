@@ -1,9 +1,10 @@
 import { posix } from 'node:path'
 import { isRemote } from '../context.ts'
 import { joinFields } from '../../lib/csv.ts'
-import { readRecord, splitList, splitRecords } from '../../lib/lists.ts'
+import { parseRecord, splitList, splitRecords } from '../../lib/lists.ts'
 import { shorten } from '../../lib/issues.ts'
 import type { SettingsSource } from './source.ts'
+import type { RunDir } from '../../run/run-dir.ts'
 
 /** A secret of the build, by where its value is until a step asks for it. */
 export type Secret =
@@ -18,7 +19,7 @@ export function readSecrets(source: SettingsSource): readonly Secret[] {
   const { text, env, files, report, note } = source
   const entries = (input: string): readonly (readonly [string, string])[] =>
     Object.entries(
-      readRecord(
+      parseRecord(
         { input },
         splitRecords(input, text(input), (mistake) => report(hidden(mistake))),
         (mistake) => report(input === 'secrets' ? hidden(mistake) : mistake),
@@ -33,7 +34,7 @@ export function readSecrets(source: SettingsSource): readonly Secret[] {
   })
   // Names of variables hold no comma, so that commas separate them as well.
   const variables = Object.entries(
-    readRecord(
+    parseRecord(
       { input: 'secret-envs' },
       splitRecords('secret-envs', text('secret-envs'), report).flatMap((entry) =>
         splitList(entry.text).map((text) => ({ ...entry, text })),
@@ -87,19 +88,15 @@ export function gitToken(secrets: readonly Secret[], token: string, context: str
 }
 
 /** How bake gets a secret: never its value. `dir` holds the files that `secretFiles` lists. */
-export function secretSpec(secret: Secret, number: number, dir: string): string {
+export function secretSpec(secret: Secret, number: number, dir: RunDir): string {
   switch (secret.kind) {
     case 'value':
-      return joinFields([`id=${secret.id}`, `src=${secretPath(number, dir)}`])
+      return joinFields([`id=${secret.id}`, `src=${dir.secret(number)}`])
     case 'env':
       return joinFields([`id=${secret.id}`, `env=${secret.name}`])
     case 'file':
       return joinFields([`id=${secret.id}`, `src=${secret.path}`])
   }
-}
-
-export function secretPath(number: number, dir: string): string {
-  return posix.join(dir, 'secrets', String(number))
 }
 
 /** `ssh`: `default`, or `id=path[,path…]` of a socket or keys, one a line. */

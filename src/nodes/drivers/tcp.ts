@@ -3,10 +3,11 @@ import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { UserError, errorMessage } from '../../lib/errors.ts'
-import { writePrivate } from '../../lib/private-dir.ts'
+import { writePrivate } from '../../lib/fs.ts'
 import { formatEndpoint } from '../endpoint.ts'
 import { awaitGreeting } from './probe-buildkitd.ts'
 import type { Endpoint, NodeSpec } from '../node-spec.ts'
+import type { RunDir } from '../../run/run-dir.ts'
 
 type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>
 type Options = Readonly<Record<string, string>>
@@ -29,14 +30,14 @@ export async function openTcp(
   endpoint: TcpEndpoint,
   { driverOpts, name }: NodeSpec,
   key: string,
-  dir: string,
+  dir: RunDir,
   workspace: string,
 ): Promise<TcpNode> {
   const texts = { cacert: '', cert: '', key: '' }
   const paths: Record<string, string> = {}
   for (const option of ['cacert', 'cert', 'key'] as const) {
     texts[option] = readPem(driverOpts[option] ?? '', workspace, `nodes: the ${option} of ${name}`)
-    paths[option] = join(dir, `${key}-${option}.pem`)
+    paths[option] = dir.pem(key, option)
     writePrivate(paths[option], texts[option])
   }
   const servername = driverOpts['servername'] ?? ''

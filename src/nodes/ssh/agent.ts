@@ -1,23 +1,19 @@
-import { join } from 'node:path'
 import { UserError, errorMessage } from '../../lib/errors.ts'
 import { ended, inheritedEnv, run, start } from '../../lib/exec.ts'
-import { listens } from '../../lib/wait.ts'
+import { waitForSocket } from '../../lib/wait.ts'
 
 /** Seconds a key stays in an agent that nobody ended; self-hosted jobs live five days at most. */
 const keyLifetime = 5 * 24 * 3600
 
 /**
- * Starts an ssh-agent of our own in `dir` and gives it the keys over standard input, so that no key ever stands in a
+ * Starts an ssh-agent of our own at `socket` and gives it the keys over standard input, so that no key ever stands in a
  * file or an argv. It outlives this process: the post step needs it if a connection has to be made again.
- *
- * @returns the agent's socket.
  */
-export async function startAgent(dir: string, keys: readonly string[]): Promise<string> {
-  const socket = join(dir, 'agent.sock')
+export async function startAgent(socket: string, keys: readonly string[]): Promise<void> {
   const agent = start('ssh-agent', ['-D', '-a', socket], { detached: true })
   agent.unref()
   const over = ended(agent).then((code) => `it ended with code ${code}`, errorMessage)
-  const failed = await Promise.race([over, listens(socket, 10_000).then(() => undefined)])
+  const failed = await Promise.race([over, waitForSocket(socket, 10_000).then(() => undefined)])
   if (failed !== undefined)
     throw new UserError({
       code: 'node',
@@ -25,7 +21,6 @@ export async function startAgent(dir: string, keys: readonly string[]): Promise<
       hint: `Install the OpenSSH client: ${failed}.`,
     })
   for (const [index, key] of keys.entries()) await addKey(socket, key, index + 1)
-  return socket
 }
 
 async function addKey(socket: string, key: string, number: number): Promise<void> {

@@ -4,6 +4,7 @@ import { askEngine, type EngineInfo } from '../engine/client.ts'
 import { relayedSocket } from './forwarder.ts'
 import { describeTarget, type SshTarget } from './config.ts'
 import { askShell, forward, type Tunnel } from './tunnel.ts'
+import { connectionPaths } from '../../run/run-dir.ts'
 
 /** Where an engine listens on most machines. */
 export const usual = '/var/run/docker.sock'
@@ -45,7 +46,7 @@ interface Way {
 }
 
 async function tryForward(tunnel: Tunnel, { target, remote }: Way, journal: Journal): Promise<Found | undefined> {
-  const local = `${tunnel.socket.replace(/\.sock$/, '')}-e.sock`
+  const { engineSocket: local } = connectionPaths(tunnel.config)
   // Noted as a connection of its own, which post can make again without the first.
   journal.note({ kind: 'tunnel', node: describeTarget(target), config: tunnel.config, local, remote })
   return (await forward(tunnel, local, remote)) ? await tryAsk(local) : undefined

@@ -2,9 +2,10 @@ import { rmSync } from 'node:fs'
 import type { Journal } from '../../run/journal.ts'
 import { entryOf } from '../../lib/entry.ts'
 import { start } from '../../lib/exec.ts'
-import { appears } from '../../lib/wait.ts'
+import { waitForFile } from '../../lib/wait.ts'
 import { describeTarget, type SshTarget } from './config.ts'
 import type { Tunnel } from './tunnel.ts'
+import { connectionPaths } from '../../run/run-dir.ts'
 
 interface Relay {
   /** The ssh_config of the connection to go through. */
@@ -41,7 +42,7 @@ async function launch(way: 'ssh' | 'engine', guard: string, local: string, targe
   const relay = start(process.execPath, [entryOf('forward'), way, guard, local, target], { detached: true })
   relay.on('error', () => undefined)
   relay.unref()
-  return await appears(local, 5000).then(
+  return await waitForFile(local, 5000).then(
     () => true,
     () => false,
   )
@@ -55,7 +56,7 @@ export async function relayedSocket(
   { target, remote }: { readonly target: SshTarget; readonly remote: string },
   journal: Journal,
 ): Promise<string | undefined> {
-  const local = `${tunnel.socket.replace(/\.sock$/, '')}-r.sock`
+  const { sessionSocket: local } = connectionPaths(tunnel.config)
   journal.note({ kind: 'relay', node: describeTarget(target), config: tunnel.config, local, remote })
   return (await startRelay({ config: tunnel.config, local, remote })) ? local : undefined
 }

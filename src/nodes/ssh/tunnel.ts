@@ -1,14 +1,14 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { writePrivate } from '../../lib/private-dir.ts'
+import { writePrivate } from '../../lib/fs.ts'
 import { ended, run, start, type Finished } from '../../lib/exec.ts'
-import { appears } from '../../lib/wait.ts'
+import { waitForFile } from '../../lib/wait.ts'
 import type { Journal } from '../../run/journal.ts'
 import { UserError, errorMessage } from '../../lib/errors.ts'
 import { sleep } from '../../lib/time.ts'
 import { describeTarget, renderSshConfig, type SshTarget } from './config.ts'
 import { explainSsh, isDropped } from './errors.ts'
 import { tryRead } from '../../lib/fs.ts'
+import { connectionPaths, type RunDir } from '../../run/run-dir.ts'
 
 export interface Tunnel {
   readonly config: string
@@ -21,7 +21,7 @@ export interface Tunnel {
 }
 
 interface TunnelRequest {
-  readonly dir: string
+  readonly dir: RunDir
   readonly node: string
   readonly target: SshTarget
   /** The socket on the node to forward to. */
@@ -35,9 +35,8 @@ const connectDeadline = 18_000
 /** Opens the one SSH connection of a node: it carries the forwarded socket, and any question we have for its shell. */
 export async function openTunnel(request: TunnelRequest, journal: Journal): Promise<Tunnel> {
   const { dir, node, target, remote } = request
-  const config = join(dir, `${node}.ssh`)
-  const socket = join(dir, `${node}.sock`)
-  const paths = { agent: request.agent, knownHosts: join(dir, 'known_hosts'), control: join(dir, `${node}.ctl`) }
+  const { config, socket, control } = dir.connection(node)
+  const paths = { agent: request.agent, knownHosts: dir.knownHosts, control }
   writePrivate(config, renderSshConfig(target, paths))
   journal.note({ kind: 'tunnel', node: describeTarget(target), config, local: socket, remote })
   return connectPatiently({ config, local: socket, remote, target, ownAgent: request.ownAgent })
@@ -65,7 +64,7 @@ async function connectPatiently(route: Route): Promise<Tunnel> {
 }
 
 async function connect({ config, local: socket, remote, target, ownAgent }: Route): Promise<Tunnel> {
-  const words = `${config}.log`
+  const { log: words, control } = connectionPaths(config)
   const log = openSync(words, 'w', 0o600)
   // Detached: later steps of the job and the post step use the connection that this step made.
   const ssh = start('ssh', ['-F', config, '-M', '-N', '-T', '-L', `${socket}:${remote}`, 'node'], {
@@ -76,7 +75,7 @@ async function connect({ config, local: socket, remote, target, ownAgent }: Rout
   ssh.unref()
   const said = () => tryRead(words).trim()
   const lost = ended(ssh).then(said, errorMessage)
-  const up = appears(socket, connectDeadline).then(
+  const up = waitForFile(socket, connectDeadline).then(
     () => undefined,
     () => 'Connection timed out',
   )
@@ -86,7 +85,7 @@ async function connect({ config, local: socket, remote, target, ownAgent }: Rout
     up.then(
       async (late) =>
         late ??
-        (await appears(config.replace(/\.ssh$/, '.ctl'), 2000).then(
+        (await waitForFile(control, 2000).then(
           () => undefined,
           () => undefined,
         )),

@@ -9,6 +9,7 @@ import { binaryName } from '../../../../src/buildx/install/release.ts'
 import { UserError } from '../../../../src/lib/errors.ts'
 import { jobUmask } from '../../../../src/lib/umask.ts'
 import { installBuildx, resolveVersion, type InstallWorld } from '../../../../src/buildx/install/install.ts'
+import { RunDir } from '../../../../src/run/run-dir.ts'
 
 const version = '0.38.2'
 const name = binaryName(version, process) ?? ''
@@ -72,7 +73,7 @@ function world(more: Partial<InstallWorld> = {}): InstallWorld {
     signal: new AbortController().signal,
     token: '',
     log: { info: log, warn: log, debug: log },
-    dir,
+    dir: new RunDir(dir),
     toolCache: join(dir, 'hosted'),
     useCache: false,
     waits: [1, 1],

@@ -19,6 +19,7 @@ import { loadHosts, readHosts } from '../../../../src/registry/hosts.ts'
 import { checkout, world, type Given } from '../../fixtures/world.ts'
 import { answer, user, withServer } from '../../registry/server.ts'
 import type { Login } from '../../../../src/registry/credentials/login-type.ts'
+import { RunDir } from '../../../../src/run/run-dir.ts'
 
 const read = (given: Given = {}) => readInputs(...world({ files: [...checkout, '/w/ca.pem'], ...given }))
 const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
@@ -220,9 +221,9 @@ describe('logins', () => {
     ])
     const dir = mkdtempSync(join(tmpdir(), 'scoped-'))
     try {
-      expect(readScopedLogins(dir)).toEqual([])
-      writeScopedLogins(dir, several)
-      expect(readScopedLogins(dir)).toEqual(several.slice(0, 3))
+      expect(readScopedLogins(new RunDir(dir).scopedLogins)).toEqual([])
+      writeScopedLogins(new RunDir(dir), several)
+      expect(readScopedLogins(new RunDir(dir).scopedLogins)).toEqual(several.slice(0, 3))
     } finally {
       rmSync(dir, { recursive: true })
     }
@@ -244,7 +245,7 @@ describe('logins', () => {
         { registry: 'docker.io', username: 'a', password: 'b', scope: 'acme/app@push' },
         { registry: 'quay.io', username: 'c', password: 'd' },
       ]
-      writeScopedLogins(dir, logins)
+      writeScopedLogins(new RunDir(dir), logins)
       expect(
         JSON.parse(readFileSync(join(dir, 'buildx/config/registry-1.docker.io/acme/app@push/config.json'), 'utf8')),
       ).toEqual({ auths: { 'https://index.docker.io/v1/': { auth: 'YTpi' } } })
@@ -378,10 +379,11 @@ describe('registries', () => {
       files: { [path]: `${pem}\n` },
     })
     const dir = mkdtempSync(join(tmpdir(), 'hosts-'))
+    const file = join(dir, 'registries.json')
     try {
-      expect(readHosts(dir)).toEqual({})
-      expect(loadHosts(dir, registries)).toEqual(registries)
-      expect(readHosts(dir)).toEqual(registries)
+      expect(readHosts(file)).toEqual({})
+      expect(loadHosts(file, registries)).toEqual(registries)
+      expect(readHosts(file)).toEqual(registries)
     } finally {
       rmSync(dir, { recursive: true })
     }

@@ -7,6 +7,7 @@ import type { Node } from '../../../../src/nodes/node.ts'
 import { planTargets } from '../../../../src/plan/targets.ts'
 import { describeMistakes } from '../../../../src/report/input-issues.ts'
 import { checkout, world, type Given } from '../../fixtures/world.ts'
+import { RunDir } from '../../../../src/run/run-dir.ts'
 
 const files = [...checkout, '/w/keys/id', '/w/token.txt', '/agent']
 
@@ -31,7 +32,7 @@ async function targets(given: Given): Promise<Record<string, Record<string, unkn
   const text = renderBake(plan.targets, {
     push: inputs.push,
     settings: inputs.settings,
-    dir: '/d',
+    dir: new RunDir('/d'),
     several: plan.targets.length > 1,
     nonce: 'n',
     ephemeral: false,
