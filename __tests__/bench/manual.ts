@@ -88,7 +88,15 @@ function prepare(farm: Farm, scratch: string): NodeJS.ProcessEnv {
   writeFileSync(join(home, 'known_hosts'), farm.knownHosts)
   writeFileSync(
     join(home, 'ssh_config'),
-    `Host *\n  IdentityFile ${farm.privateKeyFile}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${join(home, 'known_hosts')}\n  StrictHostKeyChecking yes\n  BatchMode yes\n`,
+    [
+      'Host *',
+      `  IdentityFile ${farm.privateKeyFile}`,
+      '  IdentitiesOnly yes',
+      `  UserKnownHostsFile ${join(home, 'known_hosts')}`,
+      '  StrictHostKeyChecking yes',
+      '  BatchMode yes',
+      '',
+    ].join('\n'),
   )
   writeFileSync(join(bin, 'ssh'), `#!/bin/sh\nexec ${ssh} -F ${join(home, 'ssh_config')} "$@"\n`, { mode: 0o755 })
   writeFileSync(join(config, 'config.json'), JSON.stringify({ cliPluginsExtraDirs: [farm.tools.plugins] }))

@@ -95,7 +95,8 @@ function remarks(scenario: Scenario): string {
   )
   const goal = wire === 'LAN' ? ` (goal ≤ 0.5 s: ${median(start) <= 0.5 ? 'met' : 'missed'})` : ''
   const memory = Math.max(...rounds.map(({ ours }) => ours.memory ?? 0))
-  return `${titleOf(scenario)}: first line to the start of buildx ${spread(start, 2, ' s')}${goal}; memory of main at most ${memory.toFixed(0)} MB.`
+  const startup = `first line to the start of buildx ${spread(start, 2, ' s')}${goal}`
+  return `${titleOf(scenario)}: ${startup}; memory of main at most ${memory.toFixed(0)} MB.`
 }
 
 function titleOf({ kind, wire }: Scenario): string {

@@ -24,7 +24,8 @@ try {
     ['linux/386', third.endpoint],
   ])
   console.log(
-    `12 targets: ${(one / 1000).toFixed(1)} s on one node a platform, ${(two / 1000).toFixed(1)} s on two: ${(two / one).toFixed(2)} of the time`,
+    `12 targets: ${(one / 1000).toFixed(1)} s on one node per platform, ${(two / 1000).toFixed(1)} s on two nodes: ` +
+      `${(two / one).toFixed(2)} of the time`,
   )
 } finally {
   await farm.stop()

@@ -69,7 +69,8 @@ async function demo(): Promise<void> {
 
   title('What came of it')
   say(
-    `Release 1 took ${seconds(first.took)}, release 2 ${seconds(second.took)}: what had not changed came from the registry's cache, on each platform its own.`,
+    `Release 1 took ${seconds(first.took)}, release 2 ${seconds(second.took)}: the unchanged steps came from the ` +
+      'registry cache, which each platform has for itself.',
   )
   if (!/\| [1-9]\d* of \d+ \|/.test(second.summary)) throw new Error('The second release took nothing from the cache.')
   for (const tag of ['2-slim', '2-full']) await describeImage(farm, image, tag)

@@ -31,7 +31,8 @@ COPY commands /commands
 RUN seq ${total} | sed 's/.*/line & of many/'
 RUN cat /commands; echo ::group::more >&2; printf 'cr\\r::error::boo\\n'; printf 'rewritten\\r::error::boo\\r\\n'
 RUN printf '\\033[31mred\\033[0m\\n\\033]0;title\\007\\n\\033[2J\\033[Hcleared\\n'
-RUN head -c 1000000 /dev/zero | tr '\\0' x; echo; printf 'caf\\303\\251 \\377\\376 \\303'; sleep 0.1; printf '\\251 end\\n'
+RUN head -c 1000000 /dev/zero | tr '\\0' x; echo; \\
+  printf 'caf\\303\\251 \\377\\376 \\303'; sleep 0.1; printf '\\251 end\\n'
 RUN printf 'no newline at the end'
 `
 

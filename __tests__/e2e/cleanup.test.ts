@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { nonceAnnotation } from '../../src/run/nonce.ts'
 import { brokenTags, holdings } from '../ghcr/audit.ts'
 import { days } from '../ghcr/clock.ts'
 import { fillHistory, pushIndex, pushManifest, pushRelease } from '../ghcr/histories.ts'
@@ -12,6 +11,7 @@ import { createWorld, type World } from '../ghcr/world.ts'
 import { makeImage, openHands, type Hands } from '../unit/packages/oci/images.ts'
 import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmJob, freshImage, type Farm } from './harness.ts'
+import { ownershipAnnotation } from '../../src/run/names.ts'
 
 const [dead, unknown, shared, live] = ['17000000001', '17000000002', '17000000003', '17000000004'] as const
 
@@ -55,7 +55,7 @@ async function openGithub(): Promise<{
   return { world, pkg, ghcr, job }
 }
 
-const mark = (run: string) => ({ [nonceAnnotation]: `${run}-1-mab` })
+const mark = (run: string) => ({ [ownershipAnnotation]: `${run}-1-mab` })
 
 interface Said {
   readonly image: string
@@ -179,7 +179,13 @@ describe('GitHub', () => {
     const report = done.outputs['report'] ?? ''
     expect(done.summary.trim()).toBe(report.trim())
     expect(report).toMatch(
-      /^### Cleanup of `127\.0\.0\.1:\d+\/acme\/shop\/api`\n\n5 deleted \(up to [\d.]+ k?B\), 3 kept\. All 4 tags resolve with everything under them\.\n\n\| \| what \| why \|\n/,
+      new RegExp(
+        [
+          '^### Cleanup of `127\\.0\\.0\\.1:\\d+/acme/shop/api`\n\n',
+          '5 deleted \\(up to [\\d.]+ k?B\\), 3 kept\\. All 4 tags resolve with everything under them\\.\n\n',
+          '\\| \\| what \\| why \\|\n',
+        ].join(''),
+      ),
     )
     for (const { subject, reason } of read(done).deleted)
       expect(report).toContain(`| deleted | ${subject} | ${reason} |`)

@@ -4,18 +4,18 @@ import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedTags, type Farm } from './harness.ts'
 
 let farm: Farm
-let forge: PlatformApi
+let platformApi: PlatformApi
 let image: string
 const jobs: Job[] = []
 
 beforeAll(async () => {
   farm = await attachFarm()
-  forge = await startPlatformApi()
+  platformApi = await startPlatformApi()
   image = freshImage(farm)
   await farm.registry.resetRequests()
 })
 afterAll(() => {
-  forge.close()
+  platformApi.close()
   jobs.forEach((job) => job.end())
 })
 
@@ -23,7 +23,7 @@ async function examine(
   inputs: Readonly<Record<string, string>>,
   event = 'pull_request',
 ): Promise<{ readonly main: StepResult; readonly post: StepResult; readonly made: readonly string[] }> {
-  const job = farmJob(farm, { event, env: { GITHUB_API_URL: forge.url } })
+  const job = farmJob(farm, { event, env: { GITHUB_API_URL: platformApi.url } })
   jobs.push(job)
   const main = await job.main({ 'github-token': 'a-token', ...inputs, 'dry-run': 'true' })
   const made = (
@@ -49,7 +49,8 @@ describe('dry-run', () => {
     for (const line of [
       /^ {2}\S+: Docker .*, builds linux\/amd64; by ssh:\/\/ci@\S+, a BuildKit container for this run$/,
       new RegExp(
-        `^  linux/arm64 slim: on \\S+ \\(emulated\\), cache ${image}:buildcache-slim-linux-arm64-pr \\(none there yet\\)$`,
+        '^  linux/arm64 slim: on \\S+ \\(emulated\\), ' +
+          `cache ${image}:buildcache-slim-linux-arm64-pr \\(none there yet\\)$`,
       ),
       new RegExp(`^  ${image}:pr-${run}-slim: new$`),
       new RegExp(`^  ${image}:pr-${run}-slim, with its platforms$`),

@@ -250,7 +250,9 @@ describe('a build or a push that fails', () => {
       files: dockerfile('RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64'),
       inputs: (image) => farmInputs(farm, { image }),
       headline:
-        'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: process "/bin/sh -c echo \\"on $(uname -m)\\" && test \\"$(uname -m)\\" = x86_64" did not complete successfully: exit code: 1',
+        'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: ' +
+        String.raw`process "/bin/sh -c echo \"on $(uname -m)\" && test \"$(uname -m)\" = x86_64" ` +
+        'did not complete successfully: exit code: 1',
       hint: 'The lines above are the last that the step printed; the whole log has the rest.',
       detail: '  | on aarch64',
     },
@@ -414,7 +416,10 @@ describe('inputs that are wrong', () => {
       expect.stringMatching(/^tags: "not valid" is not a valid tag: write `not-valid`/),
       expect.stringMatching(/^context: "nowhere" /),
       expect.stringMatching(
-        /^platforms: "linux\/riscv64" has no node \(.*\): add a line to `nodes`, such as `linux\/riscv64 = ssh:\/\/user@host`$/,
+        new RegExp(
+          '^platforms: "linux/riscv64" has no node \\(.*\\): ' +
+            'add a line to `nodes`, such as `linux/riscv64 = ssh://user@host`$',
+        ),
       ),
     ])
     const post = await job.post()

@@ -17,22 +17,24 @@ import {
 } from './harness.ts'
 
 /*
- * The faults that are tried on real machines, engines and registries, by the phase in which they strike:
+ * The faults tested on real machines, engines and registries, by the phase in which they occur:
  *
- *                    here   elsewhere
- *   probe               5   refused.test.ts: nobody there, closed port, key refused by one, by both, wrong key, host key changed, key of
- *                           another machine, user without rights, engine stopped, no engine here, nobody owns the platform;
- *                           nodes.test.ts: no buildkitd at the socket; fallback.test.ts: each word of `fallback`
- *   boot                3   kill.test.ts: killed at seven moments of the boot
- *   context             1   refused.test.ts: a file that is not there
- *   build              12   refused.test.ts: a step fails, a syntax error; kill.test.ts: killed, cancelled
- *   push                6   refused.test.ts: 401, 403, 405, no login, wrong login; kill.test.ts: killed
- *   cache               5
- *   merge               5   refused.test.ts: 503 for good, 403, 503 for a moment; kill.test.ts: killed, cancelled
- *   tags                4   refused.test.ts: 403 for one of three; kill.test.ts: killed
- *   post                6   kill.test.ts: killed half-way
+ *              here   in other files
+ *   probe         5   errors.test.ts: no host, closed port, key refused by one or both nodes, invalid key, changed host
+ *                     key, host key of another machine, user without access, engine stopped, no local engine, platform
+ *                     without a node; nodes.test.ts: no buildkitd at the socket; fallback.test.ts: each
+ *                     fallback strategy
+ *   boot          3   kill.test.ts: killed at seven points of the boot
+ *   context       1   errors.test.ts: a missing file
+ *   build        12   errors.test.ts: a failing step, a syntax error; kill.test.ts: killed, cancelled
+ *   push          6   errors.test.ts: 401, 403, 405, no login, invalid login; kill.test.ts: killed
+ *   cache         5
+ *   merge         5   errors.test.ts: permanent 503, 403, temporary 503; kill.test.ts: killed, cancelled
+ *   tags          4   errors.test.ts: 403 for one of three; kill.test.ts: killed
+ *   post          6   kill.test.ts: killed half-way
  *
- * Each: the exit code, one headline or none, the right image or none, no tag without its image, nothing left anywhere.
+ * Each test checks the exit code, at most one headline, the right image or none, no tag without its image, and that
+ * nothing is left behind.
  */
 
 interface Scene {
@@ -210,7 +212,8 @@ const ofNodes: readonly Case[] = [
     name: 'a BuildKit that freezes, while its engine answers',
     during: inOrder(talks, ({ node }) =>
       node.exec(
-        'for one in /proc/[0-9]*; do [ "$(cat $one/comm 2>/dev/null)" != buildkitd ] || kill -STOP "${one#/proc/}"; done',
+        'for dir in /proc/[0-9]*; do ' +
+          '[ "$(cat $dir/comm 2>/dev/null)" != buildkitd ] || kill -STOP "${dir#/proc/}"; done',
       ),
     ),
     says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/,

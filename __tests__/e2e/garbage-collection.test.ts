@@ -17,24 +17,24 @@ import {
 } from './harness.ts'
 
 let farm: Farm
-let forge: PlatformApi
+let platformApi: PlatformApi
 let temp: string
 const jobs: Job[] = []
 
 beforeAll(async () => {
   farm = await attachFarm()
-  forge = await startPlatformApi()
+  platformApi = await startPlatformApi()
   temp = mkdtempSync(join(tmpdir(), 'host-'))
 })
 afterAll(() => {
-  forge.close()
+  platformApi.close()
   jobs.forEach((job) => job.end())
   rmSync(temp, { recursive: true, force: true })
 })
 
 function open(env: Readonly<Record<string, string>> = {}, seconds = 6): Job {
   const files = { Dockerfile: `FROM ${farm.images.base}\nRUN echo talking; sleep ${seconds}\n` }
-  const job = farmJob(farm, { files, env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url, ...env } })
+  const job = farmJob(farm, { files, env: { RUNNER_TEMP: temp, GITHUB_API_URL: platformApi.url, ...env } })
   jobs.push(job)
   return job
 }
@@ -51,7 +51,7 @@ async function die(job: Job): Promise<string> {
   return (await running.result).state['dir'] ?? ''
 }
 
-test('what dead runs left, the next run removes from its nodes and its runner; the living and the strangers stay', async () => {
+test('a run removes leftovers of finished runs from nodes and runner, not those of active or other runs', async () => {
   const [dead, elsewhere, waiting, next] = [
     open(),
     open({ GITHUB_REPOSITORY: 'acme/other' }),
@@ -59,10 +59,11 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
     open(),
   ] as const
   const engine = farm.nodes.amd.dockerSocket
+  const today = new Date().toISOString().slice(0, 10).replaceAll('-', '')
   const strangers = [
     'buildx_buildkit_mine0_state',
     'buildx_buildkit_mab-keep-01234567-trusted-01234567_state',
-    `buildx_buildkit_mab-keep-01234567-trusted-01234567_used_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`,
+    `buildx_buildkit_mab-keep-01234567-trusted-01234567_used_${today}`,
   ]
   const unused = [
     'buildx_buildkit_mab-keep-01234567-pr-01234567_state',
@@ -78,7 +79,7 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   expect(of(await onNode(), dead)).toHaveLength(1)
   await waitFor('the end of the killed builds', () => processesMentioning(temp).every((line) => !line.includes('bake')))
 
-  forge.end(dead.runId)
+  platformApi.finish(dead.runId)
   const healthy = await next.main(inputs())
   expect([healthy.code, healthy.log]).toEqual([0, healthy.log])
   expect(healthy.log).toMatch(
@@ -92,7 +93,7 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   expect(volumes).toEqual(expect.arrayContaining(strangers))
   expect(volumes.filter((name) => unused.includes(name) || name.includes(`-${dead.runId}-`))).toEqual([])
   // It asks about runs of its own repository alone.
-  expect(new Set(forge.asked)).toEqual(
+  expect(new Set(platformApi.requests)).toEqual(
     new Set([dead, waiting].map(({ runId }) => `/repos/acme/app/actions/runs/${runId}`)),
   )
 
@@ -122,14 +123,14 @@ test('what dead runs left, the next run removes from its nodes and its runner; t
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
 }, 90_000)
 
-test('a run that fails at once waits for what it removes: that may be what has filled the node', async () => {
+test('a run that fails at once waits for the removal, because leftovers may fill the node', async () => {
   const dead = open()
   await die(dead)
   await waitFor('the end of the killed build', () => processesMentioning(temp).every((line) => !line.includes('bake')))
-  forge.end(dead.runId)
+  platformApi.finish(dead.runId)
   const failing = farmJob(farm, {
     files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` },
-    env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url },
+    env: { RUNNER_TEMP: temp, GITHUB_API_URL: platformApi.url },
   })
   jobs.push(failing)
   const main = await failing.main(inputs())

@@ -57,7 +57,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true })
 })
 
-test('what buildx leaves where it is killed before it makes a daemon is found by what it is like, and removed once it is old', async () => {
+test('the probe container of a killed buildx is recognised and removed once it is old', async () => {
   const { amd } = farm.nodes
   const before = { containers: await amd.containers(), volumes: await amd.volumes() }
   const env = { ...process.env, BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: dir }
@@ -91,7 +91,7 @@ test('what buildx leaves where it is killed before it makes a daemon is found by
   expect(await amd.volumes()).toEqual(before.volumes)
 })
 
-test('where a run is killed at that moment, its post step removes it', async () => {
+test('the post step removes it if its own run was killed at that moment', async () => {
   const { amd } = farm.nodes
   ahead = 0
   const job = farmJob(farm, { env: { DOCKER_HOST: `unix://${socket}` } })

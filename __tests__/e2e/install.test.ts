@@ -44,7 +44,12 @@ const done = new Map<
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex')
 const name = `buildx-v${version}.linux-${process.arch === 'x64' ? 'amd64' : process.arch}`
 const binary = () =>
-  `#!/bin/sh\n[ "$1" != version ] || exec echo "github.com/docker/buildx v${version} farm"\nexec ${farm.tools.buildx} "$@"\n`
+  [
+    '#!/bin/sh',
+    `[ "$1" != version ] || exec echo "github.com/docker/buildx v${version} farm"`,
+    `exec ${farm.tools.buildx} "$@"`,
+    '',
+  ].join('\n')
 
 /** What github.com and api.github.com tell of the release. */
 function answerOf(host: string, path: string): string | undefined {

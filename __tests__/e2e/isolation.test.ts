@@ -193,7 +193,9 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     place = mkdtempSync(join(tmpdir(), 'hostile-'))
     marker = join(place, 'pwned')
     // Whatever reads it as shell, as HCL, as ssh_config, as CSV or as a workflow command.
-    hostile = `x";touch ${marker};"$(touch ${marker})\`touch ${marker}\`\${HOME}%{if true},type=local,dest=${marker} %h ::error::x`
+    hostile =
+      `x";touch ${marker};"$(touch ${marker})\`touch ${marker}\`` +
+      `\${HOME}%{if true},type=local,dest=${marker} %h ::error::x`
     const long = join(place, "a temporary 'directory' with a name that is far too long for any socket".padEnd(120, '-'))
     const workspace = join(place, `work $(touch ${marker.replaceAll('/', '_')})`)
     const settings = join(place, 'settings')

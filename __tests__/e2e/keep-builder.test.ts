@@ -45,7 +45,12 @@ function open(head?: string): Job {
     event,
     JSON.stringify(head === undefined ? {} : { pull_request: { head: { repo: { full_name: head } } } }),
   )
-  const Dockerfile = `FROM ${farm.images.base}\nARG NAME\nRUN --mount=type=cache,target=/seen echo "seen: $(ls /seen | tr '\\n' ' ')"; touch "/seen/$NAME"\n`
+  const Dockerfile = [
+    `FROM ${farm.images.base}`,
+    'ARG NAME',
+    String.raw`RUN --mount=type=cache,target=/seen echo "seen: $(ls /seen | tr '\n' ' ')"; touch "/seen/$NAME"`,
+    '',
+  ].join('\n')
   const job = farmJob(farm, {
     files: { Dockerfile },
     event: head === undefined ? 'push' : 'pull_request',

@@ -245,7 +245,7 @@ describe('post', () => {
     await expectNothingLeft()
   })
 
-  test('is cancelled while the registry does not answer: it ends in time, without a trace on the runner or the node', async () => {
+  test('is cancelled while the registry does not answer: ends in time and leaves nothing behind', async () => {
     const { job, image, running } = begin()
     const main = await running.result
     expect([main.code, main.log]).toEqual([0, main.log])

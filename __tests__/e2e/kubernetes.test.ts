@@ -89,7 +89,13 @@ describe('a build', () => {
   test('has a pod on a machine of each architecture, configured as any node, and leaves nothing', async () => {
     const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 2']) })
     const given = inputs({
-      'driver-opts': `image=${farm.images.buildkit}\nnamespace=builds\nenv.WHICH=pod\nrequests.cpu=10m\n"labels=team=images"`,
+      'driver-opts': [
+        `image=${farm.images.buildkit}`,
+        'namespace=builds',
+        'env.WHICH=pod',
+        'requests.cpu=10m',
+        '"labels=team=images"',
+      ].join('\n'),
       'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3',
       registries: `{${farm.registry.host}: {http: true}}`,
       use: 'true',
@@ -147,14 +153,26 @@ describe('a build', () => {
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
     expect(post.log).toMatch(
-      /Removed the builder on kubernetes-amd64\.[^]*Removed the builder on kubernetes-arm64\.|Removed the builder on kubernetes-arm64\.[^]*Removed the builder on kubernetes-amd64\./,
+      /(?=[^]*Removed the builder on kubernetes-amd64\.)(?=[^]*Removed the builder on kubernetes-arm64\.)/,
     )
     await expectNothingLeft()
   })
 
   test('shares a platform among several pods, beside a machine behind SSH', async () => {
     const job = open({ files: appFiles(farm) })
-    const nodes = `- driver: kubernetes\n  platforms: linux/amd64\n  name: pool\n  driver-opts: |\n    image=${farm.images.buildkit}\n    replicas=2\n- endpoint: ${farm.nodes.arm.endpoint}\n  platforms: linux/arm64\n  driver-opts: |\n    image=${farm.images.buildkit}\n    network=host`
+    const nodes = [
+      '- driver: kubernetes',
+      '  platforms: linux/amd64',
+      '  name: pool',
+      '  driver-opts: |',
+      `    image=${farm.images.buildkit}`,
+      '    replicas=2',
+      `- endpoint: ${farm.nodes.arm.endpoint}`,
+      '  platforms: linux/arm64',
+      '  driver-opts: |',
+      `    image=${farm.images.buildkit}`,
+      '    network=host',
+    ].join('\n')
     const variants = '{one: {build-args: {EXTRAS: one}}, two: {build-args: {EXTRAS: two}, tag-suffix: -two}}'
     const main = await job.main(
       farmInputs(farm, { nodes, variants, 'driver-opts': '', image: freshImage(farm), tags: 'v1' }),
@@ -213,7 +231,8 @@ test('a builder that somebody has made in a cluster: its pod is used, and stays'
   expect(await inCluster()).toEqual([])
 })
 
-describe('what goes wrong', () => {
+describe('errors', () => {
+  const unreachable = (text: string) => text.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1')
   const cases: readonly (readonly [
     string,
     (job: Job) => Promise<StepResult>,
@@ -226,7 +245,7 @@ describe('what goes wrong', () => {
       async (job) => await job.main(inputs({ platforms: 'linux/amd64' })),
       { env: { KUBECONFIG: '' } },
       'The cluster of kubernetes-amd64 cannot be reached from this job',
-      /There is no kubeconfig: neither in KUBECONFIG nor in \S+\/\.kube\/config, and the job runs in no pod\./,
+      /There is no kubeconfig: neither in KUBECONFIG nor in \S+\/\.kube\/config, and the job does not run in a pod\./,
     ],
     [
       'a kubeconfig that is not there',
@@ -253,7 +272,7 @@ describe('what goes wrong', () => {
       async (job) =>
         await job.main(
           inputs({
-            nodes: `linux/amd64 = kubernetes://${config(job, (text) => text.replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'))}`,
+            nodes: `linux/amd64 = kubernetes://${config(job, unreachable)}`,
             platforms: '',
           }),
         ),
@@ -359,15 +378,15 @@ describe('what goes wrong', () => {
   })
 
   test('a run that died with its machine: the next one removes its pods, where there is kubectl', async () => {
-    const forge = await startPlatformApi()
+    const platformApi = await startPlatformApi()
     try {
-      const env = { GITHUB_API_URL: forge.url }
+      const env = { GITHUB_API_URL: platformApi.url }
       const dead = open({ files: appFiles(farm, ['RUN echo talking; sleep 20']), env })
       const running = dead.start(inputs({ 'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3' }))
       await running.waitForOutput(/\] talking/)
       running.process.kill('SIGKILL')
       await running.result
-      forge.end(dead.runId)
+      platformApi.finish(dead.runId)
       const left = await inCluster()
       expect(left).toHaveLength(4)
 
@@ -375,7 +394,8 @@ describe('what goes wrong', () => {
       for (const [user, words, rest] of [
         [
           'builder',
-          'Left for the next run on kubernetes-amd64: the account of the kubeconfig may not `list` deployments, so nothing was looked for',
+          'Left for the next run on kubernetes-amd64: ' +
+            'the account of the kubeconfig may not `list` deployments, so nothing was looked for',
           left,
         ],
         ['reaper', 'Removed from kubernetes-amd64 what runs that are over had left there: ', []],
@@ -391,7 +411,7 @@ describe('what goes wrong', () => {
       await dead.post()
       await expectNothingLeft()
     } finally {
-      forge.close()
+      platformApi.close()
     }
   })
 })

@@ -59,7 +59,15 @@ describe('a login that the job has', () => {
       'is the one of the image, with a scope',
       'wrong',
       () => ({
-        'registry-auth': `- { registry: '${farm.privateRegistry.host}', username: ${farm.privateRegistry.username}, password: ${farm.privateRegistry.password} }\n- { registry: '${farm.privateRegistry.host}', username: nobody, password: nothing, scope: acme/other }`,
+        'registry-auth': [
+          `- registry: '${farm.privateRegistry.host}'`,
+          `  username: ${farm.privateRegistry.username}`,
+          `  password: ${farm.privateRegistry.password}`,
+          `- registry: '${farm.privateRegistry.host}'`,
+          '  username: nobody',
+          '  password: nothing',
+          '  scope: acme/other',
+        ].join('\n'),
       }),
     ],
     [
@@ -116,10 +124,15 @@ test('variables of an engine that is not ours to use lead nobody astray', async 
 })
 
 describe('a run for a fork, as far as it gets', () => {
-  test('nothing is pushed: no password is no login, an empty secret none, and the Dockerfile’s warnings are told', async () => {
+  test('pushes nothing: empty passwords and secrets are ignored, Dockerfile warnings are logged', async () => {
     const job = farmJob(farm, {
       files: {
-        Dockerfile: `FROM ${farm.images.base}\nRUN --mount=type=secret,id=key test ! -e /run/secrets/key\nCMD echo hello\n`,
+        Dockerfile: [
+          `FROM ${farm.images.base}`,
+          'RUN --mount=type=secret,id=key test ! -e /run/secrets/key',
+          'CMD echo hello',
+          '',
+        ].join('\n'),
       },
     })
     jobs.push(job)
@@ -144,7 +157,11 @@ describe('a run for a fork, as far as it gets', () => {
     )
     expect(
       main.raw.match(
-        /^::warning title=JSONArgsRecommended,file=Dockerfile,line=3::JSON arguments recommended .*%0AMore: https:\/\/docs\.docker\.com\/go\/dockerfile\/rule\/json-args-recommended\/$/gm,
+        new RegExp(
+          '^::warning title=JSONArgsRecommended,file=Dockerfile,line=3::JSON arguments recommended .*' +
+            '%0AMore: https://docs\\.docker\\.com/go/dockerfile/rule/json-args-recommended/$',
+          'gm',
+        ),
       ),
     ).toHaveLength(1)
     await job.post()

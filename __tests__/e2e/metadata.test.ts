@@ -43,7 +43,14 @@ const said = {
   [oci('version')]: '1.2.3-x',
 }
 const inputs = {
-  tags: "type=semver,pattern={{version}}\ntype=semver,pattern={{major}}.{{minor}}\ntype=sha,suffix=\ntype=raw,value=from-{{base_ref}}-{{commit_date 'YYYYMMDD'}},enable={{is_not_default_branch}}\ntype=edge\nplain",
+  tags: [
+    'type=semver,pattern={{version}}',
+    'type=semver,pattern={{major}}.{{minor}}',
+    'type=sha,suffix=',
+    "type=raw,value=from-{{base_ref}}-{{commit_date 'YYYYMMDD'}},enable={{is_not_default_branch}}",
+    'type=edge',
+    'plain',
+  ].join('\n'),
   flavor: 'suffix=-x,onlatest=true',
   labels: `${oci('title')}=Mine\nmaintainer=$\{me} {{sha}}`,
   annotations: [
@@ -72,7 +79,13 @@ async function play(
   more: Readonly<Record<string, string>>,
 ): Promise<{ job: Job; main: StepResult; post: StepResult }> {
   const files = {
-    Dockerfile: `FROM ${farm.images.base}\nARG DOCKER_METADATA_OUTPUT_VERSION\nRUN echo "version $DOCKER_METADATA_OUTPUT_VERSION"\nLABEL ${oci('title')}="of the Dockerfile" own=kept\n`,
+    Dockerfile: [
+      `FROM ${farm.images.base}`,
+      'ARG DOCKER_METADATA_OUTPUT_VERSION',
+      'RUN echo "version $DOCKER_METADATA_OUTPUT_VERSION"',
+      `LABEL ${oci('title')}="of the Dockerfile" own=kept`,
+      '',
+    ].join('\n'),
   }
   const job = farmJob(farm, {
     ref: 'refs/tags/v1.2.3',

@@ -145,7 +145,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
         const [container, ...more] = await node.containers()
         expect([container?.state, more]).toEqual(['running', []])
         const { stdout } = await node.exec(
-          `docker inspect ${container?.name ?? ''} && docker exec ${container?.name ?? ''} cat /etc/buildkit/buildkitd.toml`,
+          `name=${container?.name ?? ''}; docker inspect $name && docker exec $name cat /etc/buildkit/buildkitd.toml`,
         )
         return stdout
       }),
@@ -201,7 +201,10 @@ describe('a server that forbids forwarding', () => {
     const main = await job.main(
       farmInputs(farm, {
         image,
-        nodes: `linux/amd64 = ${amd.noForwarding.endpoint}\nlinux/arm64 = ${arm.noForwarding.endpoint}${arm.buildkitdSocket}`,
+        nodes: [
+          `linux/amd64 = ${amd.noForwarding.endpoint}`,
+          `linux/arm64 = ${arm.noForwarding.endpoint}${arm.buildkitdSocket}`,
+        ].join('\n'),
       }),
     )
     const post = await job.post()
@@ -212,7 +215,7 @@ describe('a server that forbids forwarding', () => {
 })
 
 describe('without `use`', () => {
-  test('daemons go as soon as nothing is built on them; a step that names the builder all the same starts them anew', async () => {
+  test('daemons end as soon as nothing builds on them; a step that names the builder starts them again', async () => {
     const { amd } = farm.nodes
     const job = open()
     const main = await job.main(oneNodeInputs(farm, { image: freshImage(farm) }))

@@ -4,11 +4,11 @@ import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry
 import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
 import { openForgejoPackages } from '../../src/packages/forgejo/backend.ts'
 import { openOciPackages } from '../../src/packages/oci/backend.ts'
-import { removeOwn } from '../../src/cleanup/run-artifacts.ts'
+import { deleteRunArtifacts } from '../../src/cleanup/run-artifacts.ts'
 import { createPackageRepository } from '../../src/packages/repository.ts'
-import { openRunBook } from '../../src/forge/runs.ts'
-import { sweep } from '../../src/cleanup/sweep.ts'
-import { openRegistry, type RegistryClient } from '../../src/registry/client.ts'
+import { createRunStatusCache } from '../../src/forge/run-status.ts'
+import { cleanUpRepository } from '../../src/cleanup/sweep.ts'
+import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts'
 import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages/oci/images.ts'
 import { attachFarm, type Farm } from './harness.ts'
 
@@ -42,7 +42,7 @@ interface Place {
 }
 
 function ociPlace(host: string, repository: string, login?: Login): Place {
-  const client = openRegistry({ registry: host, ...(login && { credentials: login }) })
+  const client = createRegistryClient({ registry: host, ...(login && { credentials: login }) })
   return { client, repository, hands: openHands(host, repository, login), api: openOciPackages({ client, repository }) }
 }
 
@@ -130,7 +130,7 @@ describe.each(Object.keys(places))('%s', (place) => {
       manifests: temporary.intermediates.map(({ digest }) => digest),
       nonce,
     }
-    const outcomes = await removeOwn(place, own)
+    const outcomes = await deleteRunArtifacts(place, own)
     expect(outcomes).toEqual(
       expect.arrayContaining([
         { subject: 'pr-4711', deleted: true },
@@ -150,11 +150,11 @@ describe.each(Object.keys(places))('%s', (place) => {
     await hands.push(temporary, ['pr-4711'])
     await hands.push(promoted, ['pr-4711-full', 'v2'])
     const clock = { now: Date.now, sleep: () => Promise.resolve() }
-    const runs = openRunBook(
+    const runs = createRunStatusCache(
       () => Promise.reject(new Error('no run is asked for')),
       () => ({ now: Date.now(), olderThan: 0, runId: '4711' }),
     )
-    const result = await sweep(
+    const result = await cleanUpRepository(
       createPackageRepository({
         backend: api,
         registry: client,

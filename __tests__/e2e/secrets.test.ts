@@ -56,7 +56,11 @@ beforeAll(async () => {
   job = farmJob(farm, {
     files: {
       // The step prints what it was never given by us, to see that the log is masked inside our own lines, too.
-      Dockerfile: `FROM ${farm.images.privateBase}\nRUN --mount=type=bind,source=leak.txt,target=/leak cat /leak && sleep 0.3\n`,
+      Dockerfile: [
+        `FROM ${farm.images.privateBase}`,
+        'RUN --mount=type=bind,source=leak.txt,target=/leak cat /leak && sleep 0.3',
+        '',
+      ].join('\n'),
       'leak.txt': [`password ${password()}`, `token ${token}`, ...keyLines.map((line) => `key ${line}`), ''].join('\n'),
     },
   })
@@ -126,14 +130,15 @@ function* filesBelow(dir: string): Generator<string> {
 
 /** The places on both nodes that outlive a session, searched for every secret. */
 async function onNodes(): Promise<string> {
-  const places =
-    '/home /root /tmp /var/tmp /run /etc /var/lib/docker/containers /var/lib/docker/volumes /proc/[0-9]*/environ /proc/[0-9]*/cmdline'
+  const paths =
+    '/home /root /tmp /var/tmp /run /etc /var/lib/docker/containers /var/lib/docker/volumes ' +
+    '/proc/[0-9]*/environ /proc/[0-9]*/cmdline'
   const outcomes = await Promise.all(
     ['amd', 'arm'].map(async (name) => {
       // A directory that machine and host share.
       const patterns = join(farm.dir, name, 'share/patterns')
       writeFileSync(patterns, everySecret().join('\n'))
-      const found = await farm.nodes[name]!.exec(`grep -rlFf /share/patterns ${places} 2>/dev/null`)
+      const found = await farm.nodes[name]!.exec(`grep -rlFf /share/patterns ${paths} 2>/dev/null`)
       rmSync(patterns)
       return found
     }),

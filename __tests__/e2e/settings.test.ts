@@ -20,8 +20,10 @@ const dockerfile = (base: string) =>
     'RUN echo made > /made',
     `FROM ${base}`,
     'COPY --from=more hello.txt /hello.txt',
-    'RUN --mount=type=secret,id=one --mount=type=secret,id=two --mount=type=secret,id=three cat /run/secrets/one /run/secrets/two /run/secrets/three | sha256sum',
-    'RUN cat /etc/hosts /hello.txt && ulimit -n && grep /dev/shm /proc/mounts && grep -v systemd /proc/self/cgroup | head -1',
+    'RUN --mount=type=secret,id=one --mount=type=secret,id=two --mount=type=secret,id=three \\',
+    '  cat /run/secrets/one /run/secrets/two /run/secrets/three | sha256sum',
+    'RUN cat /etc/hosts /hello.txt && ulimit -n && grep /dev/shm /proc/mounts && \\',
+    '  grep -v systemd /proc/self/cgroup | head -1',
     'COPY --from=tools /made /made',
     '',
   ].join('\n')

@@ -85,7 +85,9 @@ export async function startAzurite(farm: Farm): Promise<Store> {
 async function listBlobs(url: string): Promise<string[]> {
   const date = new Date().toUTCString()
   const version = '2021-08-06'
-  const signed = `GET${'\n'.repeat(12)}x-ms-date:${date}\nx-ms-version:${version}\n/${azure.account}/${azure.account}/caches\ncomp:list\nrestype:container`
+  const headers = `x-ms-date:${date}\nx-ms-version:${version}`
+  const resource = `/${azure.account}/${azure.account}/caches\ncomp:list\nrestype:container`
+  const signed = `GET${'\n'.repeat(12)}${headers}\n${resource}`
   const signature = createHmac('sha256', Buffer.from(azure.key, 'base64')).update(signed).digest('base64')
   const answer = await fetch(`${url}/caches?restype=container&comp=list`, {
     headers: { 'x-ms-date': date, 'x-ms-version': version, authorization: `SharedKey ${azure.account}:${signature}` },

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { spareNode } from '../../src/inputs/nodes/node-list.ts'
+import { localFallbackNode } from '../../src/inputs/nodes/node-list.ts'
 import { openNodes } from '../../src/nodes/open.ts'
 import type { Platform } from '../../src/lib/platform.ts'
 import type { Job, StepResult } from './runner.ts'
@@ -30,7 +30,13 @@ beforeAll(async () => {
     ['mkdir -p /run/tls', place('ca', authority.ca), place('cert', own.cert), place('key', own.key)].join(' && '),
   )
   await amd.exec(
-    `/opt/farm/buildkitd --addr=tcp://0.0.0.0:${port} --tlscacert=/run/tls/ca.pem --tlscert=/run/tls/cert.pem --tlskey=/run/tls/key.pem --root=/var/lib/buildkit-tls --oci-worker-binary=/usr/sbin/runc --oci-worker-net=host --containerd-worker=false > /run/tls/log 2>&1 & echo $! > /run/tls/pid; for i in $(seq 200); do grep -q 'running server' /run/tls/log && break; sleep 0.1; done`,
+    [
+      `/opt/farm/buildkitd --addr=tcp://0.0.0.0:${port} --root=/var/lib/buildkit-tls`,
+      ' --tlscacert=/run/tls/ca.pem --tlscert=/run/tls/cert.pem --tlskey=/run/tls/key.pem',
+      ' --oci-worker-binary=/usr/sbin/runc --oci-worker-net=host --containerd-worker=false',
+      ' > /run/tls/log 2>&1 & echo $! > /run/tls/pid; ',
+      "for i in $(seq 200); do grep -q 'running server' /run/tls/log && break; sleep 0.1; done",
+    ].join(''),
   )
   const client = authority.issue('client', '127.0.0.1')
   job = farmJob(farm, { files: { ...appFiles(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
@@ -63,7 +69,7 @@ describe('a buildkitd behind mutual TLS', () => {
     const { host } = farm.nodes.amd
     const client = authority.issue('client', '127.0.0.1')
     const spec = {
-      ...spareNode({ driverOpts: {}, buildkitdConfig: '' }),
+      ...localFallbackNode({ driverOpts: {}, buildkitdConfig: '' }),
       driverOpts: { cacert: authority.ca, cert: client.cert, key: client.key },
       endpoint: { kind: 'tcp' as const, host, port },
       platforms: ['linux/amd64' as Platform],
@@ -86,7 +92,15 @@ describe('a buildkitd behind mutual TLS', () => {
     const other = createCertificateAuthority()
     const { cert, key } = other.issue('client', '127.0.0.1')
     const refused = await job.main({
-      nodes: `- endpoint: tcp://${farm.nodes.amd.host}:${port}\n  platforms: linux/amd64\n  driver-opts:\n    - |\n      cacert=${other.ca.replaceAll('\n', '\n      ')}\n    - |\n      cert=${cert.replaceAll('\n', '\n      ')}\n    - |\n      key=${key.replaceAll('\n', '\n      ')}\n`,
+      nodes: [
+        `- endpoint: tcp://${farm.nodes.amd.host}:${port}`,
+        '  platforms: linux/amd64',
+        '  driver-opts:',
+        ...Object.entries({ cacert: other.ca, cert, key }).map(
+          ([name, pem]) => `    - |\n      ${name}=${pem.replaceAll('\n', '\n      ')}`,
+        ),
+        '',
+      ].join('\n'),
       image,
       tags: 'v2',
       fallback: 'fail',

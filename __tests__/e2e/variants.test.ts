@@ -35,7 +35,14 @@ async function play(
 ): Promise<Played> {
   const job = farmJob(farm, {
     files: {
-      Dockerfile: `FROM ${base}\nARG EXTRAS=none\nARG COLOUR=grey\nRUN echo "with $EXTRAS" > /extras\nLABEL extras=$EXTRAS colour=$COLOUR\n`,
+      Dockerfile: [
+        `FROM ${base}`,
+        'ARG EXTRAS=none',
+        'ARG COLOUR=grey',
+        'RUN echo "with $EXTRAS" > /extras',
+        'LABEL extras=$EXTRAS colour=$COLOUR',
+        '',
+      ].join('\n'),
     },
   })
   const main = await job.main(inputs(image))

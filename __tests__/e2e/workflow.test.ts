@@ -58,7 +58,15 @@ async function runWorkflow(
     cpSync(join(root, path), join(repository, path), { recursive: true })
   const files = {
     ...appFiles(farm),
-    '.github/workflows/image.yml': `on: push\njobs:\n  image:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v5\n${steps}`,
+    '.github/workflows/image.yml': [
+      'on: push',
+      'jobs:',
+      '  image:',
+      '    runs-on: ubuntu-latest',
+      '    steps:',
+      '      - uses: actions/checkout@v5',
+      steps,
+    ].join('\n'),
   }
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(repository, name)), { recursive: true })
@@ -95,15 +103,20 @@ describe('a workflow on a runner', () => {
     const image = freshImage(farm)
     const steps = [
       uses('./', 'build', farmInputs(farm, { image, 'ssh-private-key': '${{ secrets.KEY }}' })),
-      '      - run: |\n          echo "told digest ${{ steps.build.outputs.digest }}, tags ${{ steps.build.outputs.tags }}"\n          echo "$KEY"\n        env: { KEY: "${{ secrets.KEY }}" }\n',
-      uses('./cleanup', 'sweep', { image, 'dry-run': 'true' }, 'if: always()'),
-      '      - run: echo "told sweep ${{ steps.sweep.outputs.deleted }}"\n',
+      [
+        '      - run: |',
+        '          echo "outputs: digest ${{ steps.build.outputs.digest }}, tags ${{ steps.build.outputs.tags }}"',
+        '          echo "$KEY"',
+        '        env: { KEY: "${{ secrets.KEY }}" }\n',
+      ].join('\n'),
+      uses('./cleanup', 'cleanup', { image, 'dry-run': 'true' }, 'if: always()'),
+      '      - run: echo "outputs: deleted ${{ steps.cleanup.outputs.deleted }}"\n',
     ].join('')
     const { code, log, home } = await runWorkflow(steps, { KEY: farm.privateKey })
     if (code !== 0) throw new Error(log)
     const index = await storedIndex(farm, image, 'main')
-    expect(log).toContain(`told digest ${index?.digest}, tags ${image}:main`)
-    expect(log).toMatch(/told sweep \[\]/)
+    expect(log).toContain(`outputs: digest ${index?.digest}, tags ${image}:main`)
+    expect(log).toMatch(/outputs: deleted \[\]/)
     expect(log).toMatch(/Success - Post \.\//)
     // The marks of PEM are no secret; every other line is.
     const secret = farm.privateKey
@@ -116,7 +129,7 @@ describe('a workflow on a runner', () => {
     expect((await storedTags(farm, image)).sort()).toEqual(['buildcache-linux-amd64', 'buildcache-linux-arm64', 'main'])
   })
 
-  test('a step with mistakes fails as a step, tells them as annotations, and its post step has nothing to do', async () => {
+  test('a step with input errors fails, reports them as annotations, and its post step has nothing to do', async () => {
     const steps = [
       uses(
         './',

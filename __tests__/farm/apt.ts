@@ -18,7 +18,8 @@ export async function createApt(dir: string): Promise<Apt> {
   for (const tool of ['apt-get', 'dpkg-deb', 'tar']) {
     if ((await tryRun('which', [tool])).code !== 0)
       throw new Error(
-        `the farm installs its daemons from Debian packages and needs ${tool}, which this host lacks; run it on Debian or Ubuntu`,
+        `the farm installs its daemons from Debian packages and needs ${tool}, which is not installed; ` +
+          'run it on Debian or Ubuntu',
       )
   }
   await mkdir(join(dir, 'lists/partial'), { recursive: true })
@@ -89,7 +90,8 @@ async function debianMirror(): Promise<string> {
     )
   if (!found?.[2])
     throw new Error(
-      "this host's apt knows no Debian mirror (or has no package lists yet: run apt-get update); on Ubuntu name one with FARM_DEBIAN_MIRROR=<URL>",
+      'apt on this host has no Debian mirror or no package lists. Run apt-get update; ' +
+        'on Ubuntu, set FARM_DEBIAN_MIRROR=<URL>',
     )
   return found[2]
 }

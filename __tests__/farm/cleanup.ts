@@ -40,26 +40,26 @@ export async function removeStaleFarms(): Promise<number[]> {
   return [...dead]
 }
 
-/** What is on this host of farms that are not running: must be empty after stop and down. */
+/** Everything on this host that belongs to farms that are not running: must be empty after stop and down. */
 export async function leftovers(): Promise<string[]> {
-  const alive = new Set((await runningFarms()).map((farm) => farm.id))
-  const found: string[] = []
-  const isStale = (id: number): boolean => !alive.has(id)
-  for (const name of await readdir(farmsRoot))
-    if (name.startsWith(dirPrefix) && isStale(Number(name.slice(dirPrefix.length))))
-      found.push(`directory ${join(farmsRoot, name)}`)
-  for (const name of await readdir('/sys/class/net')) {
-    const id = /^mab(\d+)(?:-|$)/.exec(name)?.[1]
-    if (id && isStale(Number(id))) found.push(`network link ${name}`)
-  }
-  for (const dir of await farmCgroups())
-    if (isStale(Number(/(\d+)$/.exec(dir)?.[1]))) found.push(`control group ${dir}`)
-  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n'))
-    if (line.includes(`/${dirPrefix}`)) found.push(`mount ${line.split(' ')[1]}`)
-  if (alive.size === 0) for (const name of await registeredEmulators()) found.push(`binfmt entry ${name}`)
-  for (const { pid, id, what } of await farmProcesses())
-    if (isStale(id) && pid !== process.pid) found.push(`process ${pid}: ${what}`)
-  return found
+  const running = new Set((await runningFarms()).map((farm) => farm.id))
+  const isStale = (id: string | undefined): boolean => id !== undefined && !running.has(Number(id))
+  const directories = (await readdir(farmsRoot)).filter((name) => name.startsWith(dirPrefix))
+  const links = await readdir('/sys/class/net')
+  const cgroups = await farmCgroups()
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n')
+  const emulators = running.size === 0 ? await registeredEmulators() : []
+  const processes = (await farmProcesses()).filter(({ pid, id }) => isStale(String(id)) && pid !== process.pid)
+  return [
+    ...directories
+      .filter((name) => isStale(name.slice(dirPrefix.length)))
+      .map((name) => `directory ${join(farmsRoot, name)}`),
+    ...links.filter((name) => isStale(/^mab(\d+)(?:-|$)/.exec(name)?.[1])).map((name) => `network link ${name}`),
+    ...cgroups.filter((dir) => isStale(/(\d+)$/.exec(dir)?.[1])).map((dir) => `control group ${dir}`),
+    ...mounts.filter((line) => line.includes(`/${dirPrefix}`)).map((line) => `mount ${line.split(' ')[1]}`),
+    ...emulators.map((name) => `binfmt entry ${name}`),
+    ...processes.map(({ pid, what }) => `process ${pid}: ${what}`),
+  ]
 }
 
 interface FarmProcess {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { attachFarm, farmVariable, startPersistentFarm, startFarm, logTails } from './farm.ts'
-import type { Farm } from './farm.ts'
+import type { Farm, Registry, RequestLog } from './farm.ts'
 import { leftovers, removeStaleFarms, removeFarm } from './cleanup.ts'
 import { log } from './log.ts'
 import { staleFarms, isRunning, runningFarms, readState } from './state.ts'
@@ -9,13 +9,13 @@ import { removeIncomplete, ensureTools, locked } from './tools.ts'
 
 const usage = `npm run farm -- <command>
   up                    bring a farm up and leave it running
-  down                  remove every farm that is up, and whatever dead ones left
-  status                what is running and how to use it
+  down                  remove every farm that is up, and the leftovers of stale ones
+  status                show the running farms and how to use them
   run [--farms <n>] -- <command>
-                        run a command with a farm (the one that is up, or a fresh one that ends with it), or with several,
-                        one for each worker of jest's
+                        run a command with a farm (the one that is up, or a new one that ends with the command), or with
+                        several, one for each Jest worker
   tools                 install the tools only
-  check                 say what dead farms left on this host; fails if anything
+  check                 list what stale farms left on this host; fails if there is anything
   fault <node> kill|revive|freeze|thaw|cut|mend|fill|unfill|wipe|stopEngine|startEngine|heal
   fault <node> delay <ms>
   fault <node> exec <shell command>
@@ -61,8 +61,8 @@ async function main(name: string, rest: string[]): Promise<number> {
       return await check()
     case 'fault':
       return await fault(rest)
-    // Called by the shell above a supervisor that was killed.
-    case 'reap':
+    // Called by the parent shell of a supervisor that was killed.
+    case 'remove-stale':
       return await removeIfStale(Number(rest[0]))
     default:
       console.log(usage)
@@ -83,15 +83,15 @@ async function runWith(args: string[]): Promise<number> {
   return await withFarms(farms, rest[0] === '--' ? rest.slice(1) : rest)
 }
 
-/** `attachFarm()` in what the command runs finds the farms by the variable set here. */
+/** `attachFarm()` in the command finds the farms by the environment variable set here. */
 async function withFarms(count: number, [program, ...argv]: string[]): Promise<number> {
-  if (!program || !(count > 0)) throw new Error(`run what?\n${usage}`)
+  if (!program || !(count > 0)) throw new Error(`run needs a command\n${usage}`)
   const running = (await runningFarms()).find((farm) => farm.kind === 'up' && farm.ready)
   if (running) log(`using farm ${running.id}, which is up`)
   const fresh = await startFarms(running ? count - 1 : count)
   const ids = [...(running ? [running.id] : []), ...fresh.map(({ id }) => id)]
   const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, [farmVariable]: ids.join(',') } })
-  // A Ctrl-C reaches the command as well; the farms go once that has ended.
+  // The command receives Ctrl-C as well; the farms are removed after it has ended.
   process.on('SIGINT', () => undefined)
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   const code = await new Promise<number>((resolve, reject) => {
@@ -137,17 +137,17 @@ async function status(): Promise<number> {
 
 async function check(): Promise<number> {
   let found = await leftovers()
-  // What is just ending is not left over.
+  // A farm that is just ending leaves nothing behind.
   for (let tries = 0; found.length > 0 && tries < 30; tries++) {
     await sleep(100)
     found = await leftovers()
   }
-  for (const one of found) log(`left over: ${one}`)
-  if (found.length === 0) log('nothing is left of farms that are not running')
+  for (const item of found) log(`leftover: ${item}`)
+  if (found.length === 0) log('no leftovers of farms that are not running')
   return found.length === 0 ? 0 : 1
 }
 
-/** The number may have been given to a new farm by now. */
+/** The number may have been given to a new farm in the meantime. */
 async function removeIfStale(id: number): Promise<number> {
   if ((await staleFarms()).includes(id)) await removeFarm(id)
   return 0
@@ -155,23 +155,11 @@ async function removeIfStale(id: number): Promise<number> {
 
 async function fault([target = '', action = '', ...rest]: string[]): Promise<number> {
   const farm = await attachFarm()
-  if (target === 'registry' || target === 'private') {
-    const registry = target === 'registry' ? farm.registry : farm.privateRegistry
-    if (action === 'clear') await registry.clearFaults()
-    else if (action === 'wipe') await registry.wipe()
-    else if (action === 'requests')
-      for (const r of await registry.requests())
-        console.log(
-          `${new Date(r.time).toISOString()} ${r.from} ${r.method} ${r.path} ${r.status} ${r.ms} ms${r.fault ? ' (fault)' : ''}`,
-        )
-    else await registry.fault(JSON.parse(action) as object)
-    return 0
-  }
+  if (target === 'registry') return await registryFault(farm.registry, action)
+  if (target === 'private') return await registryFault(farm.privateRegistry, action)
   const engine = target === 'local' ? farm.local : farm.nodes[target]
-  if (!engine)
-    throw new Error(
-      `this farm has no ${target}; it has local, ${Object.keys(farm.nodes).join(', ')}, registry, private`,
-    )
+  const targets = `local, ${Object.keys(farm.nodes).join(', ')}, registry, private`
+  if (!engine) throw new Error(`this farm has no ${target}; it has ${targets}`)
   if (action === 'exec') {
     const { code, stdout, stderr } = await engine.exec(rest.join(' '))
     process.stdout.write(stdout)
@@ -182,6 +170,18 @@ async function fault([target = '', action = '', ...rest]: string[]): Promise<num
   else if (isSimpleFault(action)) await engine[action]()
   else throw new Error(`no such fault: ${action}\n${usage}`)
   return 0
+}
+
+async function registryFault(registry: Registry, action: string): Promise<number> {
+  if (action === 'clear') await registry.clearFaults()
+  else if (action === 'wipe') await registry.wipe()
+  else if (action === 'requests') for (const entry of await registry.requests()) console.log(formatRequest(entry))
+  else await registry.fault(JSON.parse(action) as object)
+  return 0
+}
+
+function formatRequest({ time, from, method, path, status, ms, fault }: RequestLog): string {
+  return `${new Date(time).toISOString()} ${from} ${method} ${path} ${status} ${ms} ms${fault ? ' (fault)' : ''}`
 }
 
 function isSimpleFault(action: string): action is (typeof simpleFaults)[number] {

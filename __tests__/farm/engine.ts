@@ -42,7 +42,8 @@ export async function startEngine({ name, share, run, spawn }: Shell): Promise<v
 
 export async function stopEngine({ run }: Shell): Promise<void> {
   await run(
-    'pid=$(cat /run/docker.pid 2>/dev/null) || exit 0; kill "$pid" 2>/dev/null; for i in $(seq 100); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.05; done; kill -9 "$pid"',
+    'pid=$(cat /run/docker.pid 2>/dev/null) || exit 0; kill "$pid" 2>/dev/null; ' +
+      'for i in $(seq 100); do kill -0 "$pid" 2>/dev/null || exit 0; sleep 0.05; done; kill -9 "$pid"',
   )
 }
 

@@ -293,7 +293,13 @@ describe('registries', () => {
 describe('a farm', () => {
   test('dies with its parent, even killed, and leaves nothing', async () => {
     const before = (await runningFarms()).map((f) => f.id)
-    const script = `const { startFarm } = await import(${JSON.stringify(join(farmSources, 'farm.ts'))}); const farm = await startFarm(); await farm.nodes.amd.freeze(); console.log(farm.id); setInterval(() => {}, 1000)`
+    const script = [
+      `const { startFarm } = await import(${JSON.stringify(join(farmSources, 'farm.ts'))})`,
+      'const farm = await startFarm()',
+      'await farm.nodes.amd.freeze()',
+      'console.log(farm.id)',
+      'setInterval(() => {}, 1000)',
+    ].join(';')
     const env = { ...process.env }
     delete env['NODE_OPTIONS']
     const parent = execFile(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {

@@ -116,7 +116,8 @@ async function supervise(setup: SupervisorSetup): Promise<{ gone: () => Promise<
   delete env['NODE_OPTIONS']
   const node = [process.execPath, '--import', 'tsx']
   const script =
-    'dir=$1; id=$2; shift 2; unshare --mount --propagation private -- "$@"; [ ! -d "$dir" ] || "$1" "$2" "$3" "$0" reap "$id"'
+    'dir=$1; id=$2; shift 2; unshare --mount --propagation private -- "$@"; ' +
+    '[ ! -d "$dir" ] || "$1" "$2" "$3" "$0" remove-stale "$id"'
   const child = spawn(
     'sh',
     [

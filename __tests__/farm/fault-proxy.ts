@@ -2,22 +2,22 @@ import { createServer, request as httpRequest } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 export interface Fault {
-  /** Answer with this instead of asking the registry. */
+  /** Respond with this status instead of forwarding the request. */
   status?: number
   headers?: Record<string, string>
   body?: string
-  /** Reset the connection instead of answering. */
+  /** Reset the connection instead of responding. */
   cut?: boolean
   /** Wait this long first; without status or cut the request then goes through. */
   delayMs?: number
   method?: string
   /** Source of a regular expression on the path. */
   match?: string
-  /** Which peer: 'host' or the name of a node. */
+  /** The client: 'host' or the name of a node. */
   from?: string
-  /** Let this many matching requests through first. */
+  /** Forward this many matching requests first. */
   skip?: number
-  /** How many requests it hits; without it, all. */
+  /** The number of requests it affects; all by default. */
   times?: number
 }
 
@@ -42,12 +42,12 @@ export interface ProxyOptions {
   /** The registry itself. */
   upstreamSocket: string
   nameOf: (address: string) => string
-  /** Where on this host and port number a blob is to be fetched instead, if anywhere. */
-  elsewhere?: (path: string) => { port: number; path: string } | undefined
+  /** Where on this host a blob is to be fetched instead, if it is not served here. */
+  redirect?: (path: string) => { port: number; path: string } | undefined
 }
 
-/** In front of a registry: keeps a log of what was asked, and misbehaves when told to. */
-export function faultProxy({ upstreamSocket, nameOf, elsewhere }: ProxyOptions): FaultProxy {
+/** A proxy in front of a registry: logs every request and injects faults. */
+export function faultProxy({ upstreamSocket, nameOf, redirect }: ProxyOptions): FaultProxy {
   const proxy: FaultProxy = {
     faults: [],
     requests: [],
@@ -55,47 +55,58 @@ export function faultProxy({ upstreamSocket, nameOf, elsewhere }: ProxyOptions):
   }
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const started = Date.now()
-    const from = nameOf(req.socket.remoteAddress ?? '')
-    const entry: RequestLog = {
-      method: req.method ?? '',
-      path: req.url ?? '',
-      status: 0,
-      time: started,
-      ms: 0,
-      from,
-      agent: req.headers['user-agent'] ?? '',
-      fault: false,
-    }
+    const entry = logRequest(req, res, nameOf)
     proxy.requests.push(entry)
-    res.once('close', () => {
-      entry.status ||= res.headersSent ? res.statusCode : 0
-      entry.ms = Date.now() - started
-    })
     const fault = take(proxy.faults, entry)
     if (fault) {
       entry.fault = true
       if (fault.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs))
-      if (fault.cut) return void req.socket.resetAndDestroy()
-      if (fault.status) {
-        // The body has to be read to its end, or the client sees a broken pipe instead of the answer.
-        req.resume()
-        const body =
-          fault.body ??
-          JSON.stringify({ errors: [{ code: 'UNAVAILABLE', message: `fault ${fault.status} set by the farm` }] })
-        res.writeHead(fault.status, { 'content-type': 'application/json', ...fault.headers }).end(body)
-        return
-      }
+      if (answerWithFault(fault, req, res)) return
     }
-    const place = entry.method === 'GET' ? elsewhere?.(entry.path) : undefined
-    if (place) {
-      const { hostname } = new URL(`http://${req.headers.host ?? '127.0.0.1'}`)
-      res.writeHead(307, { location: `http://${hostname}:${place.port}${place.path}` }).end()
+    const other = entry.method === 'GET' ? redirect?.(entry.path) : undefined
+    if (!other) {
+      forward(req, res, upstreamSocket)
       return
     }
-    forward(req, res, upstreamSocket)
+    const { hostname } = new URL(`http://${req.headers.host ?? '127.0.0.1'}`)
+    res.writeHead(307, { location: `http://${hostname}:${other.port}${other.path}` }).end()
   }
   return proxy
+}
+
+function logRequest(req: IncomingMessage, res: ServerResponse, nameOf: ProxyOptions['nameOf']): RequestLog {
+  const started = Date.now()
+  const entry: RequestLog = {
+    method: req.method ?? '',
+    path: req.url ?? '',
+    status: 0,
+    time: started,
+    ms: 0,
+    from: nameOf(req.socket.remoteAddress ?? ''),
+    agent: req.headers['user-agent'] ?? '',
+    fault: false,
+  }
+  res.once('close', () => {
+    entry.status ||= res.headersSent ? res.statusCode : 0
+    entry.ms = Date.now() - started
+  })
+  return entry
+}
+
+/** @returns whether the fault ends the request; a fault that only delays does not */
+function answerWithFault({ cut, status, headers, body }: Fault, req: IncomingMessage, res: ServerResponse): boolean {
+  if (cut) {
+    req.socket.resetAndDestroy()
+    return true
+  }
+  if (!status) return false
+  // The body has to be read to its end, or the client sees a broken pipe instead of the answer.
+  req.resume()
+  const error = { code: 'UNAVAILABLE', message: `fault ${status} set by the farm` }
+  res
+    .writeHead(status, { 'content-type': 'application/json', ...headers })
+    .end(body ?? JSON.stringify({ errors: [error] }))
+  return true
 }
 
 function take(faults: Fault[], entry: RequestLog): Fault | undefined {

@@ -101,10 +101,8 @@ async function buildkitImage(tools: Tools, dir: string): Promise<Image> {
     })
   // Not compressed: every cold boot of a builder pulls and unpacks it from this very machine.
   const platform: Platform = { os: 'linux', architecture: 'amd64' }
-  const made = await makeImage(dir, platform, tar(entries), false, {
-    Entrypoint: ['buildkitd'],
-    Env: ['PATH=/usr/bin:/bin'],
-  })
+  const run = { Entrypoint: ['buildkitd'], Env: ['PATH=/usr/bin:/bin'] }
+  const made = await makeImage(dir, { platform, layer: tar(entries), gzip: false, run })
   return { repository: 'farm/buildkit', tag: buildkitVersion, blobs: made.blobs, manifests: [made.manifest] }
 }
 
@@ -125,7 +123,8 @@ async function baseImage(tools: Tools, dir: string): Promise<Image> {
       { path: 'etc/passwd', data: Buffer.from('root:x:0:0:root:/root:/bin/sh\n') },
       { path: 'etc/group', data: Buffer.from('root:x:0:\n') },
     ]
-    const made = await makeImage(dir, platform, tar(files), true, { Cmd: ['sh'], Env: ['PATH=/usr/bin:/bin'] })
+    const run = { Cmd: ['sh'], Env: ['PATH=/usr/bin:/bin'] }
+    const made = await makeImage(dir, { platform, layer: tar(files), gzip: true, run })
     blobs.push(...made.blobs)
     manifests.push(made.manifest)
     entries.push({ mediaType: manifest, digest: made.manifest.digest, size: made.manifest.size, platform })
@@ -139,12 +138,17 @@ async function baseImage(tools: Tools, dir: string): Promise<Image> {
   }
 }
 
+interface ImageContent {
+  platform: Platform
+  layer: Buffer
+  gzip: boolean
+  /** The `config` of the image configuration. */
+  run: object
+}
+
 async function makeImage(
   dir: string,
-  platform: Platform,
-  layer: Buffer,
-  gzip: boolean,
-  run: object,
+  { platform, layer, gzip, run }: ImageContent,
 ): Promise<{ blobs: Blob[]; manifest: Blob }> {
   const diffId = digestOf(layer)
   const layerBlob = gzip ? await blob(dir, `${layerType}+gzip`, gzipSync(layer)) : await blob(dir, layerType, layer)

@@ -230,7 +230,7 @@ export class Machine {
       failed,
       waitFor(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 30_000, 5),
     ])
-    await connectMachine(ip, id, name, address, this.pid)
+    await connectMachine(ip, { id, node: name, address, pid: this.pid })
     const ready = this.startFront(
       JSON.stringify({ address, gateway, sshPorts: [sshPort, noForwardingPort], registryPorts }),
     )

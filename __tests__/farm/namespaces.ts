@@ -15,7 +15,8 @@ const enter = (cgroup: Cgroup | undefined): string =>
 
 /** The process that holds a machine's namespaces; when it dies, all in them dies. */
 export function spawnMachine(cgroup: Cgroup, initArgs: string[], log: string): ChildProcess {
-  const script = `${enter(cgroup)} exec unshare --mount --propagation private --pid --fork --kill-child=KILL --uts --ipc --net --cgroup -- sh "$@"`
+  const options = '--mount --propagation private --pid --fork --kill-child=KILL --uts --ipc --net --cgroup'
+  const script = `${enter(cgroup)} exec unshare ${options} -- sh "$@"`
   return daemon('sh', ['-c', script, 'sh', join(farmSources, 'machine-init.sh'), ...initArgs], log)
 }
 

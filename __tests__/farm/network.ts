@@ -29,7 +29,15 @@ export async function makeBridge(ip: Ip, id: number): Promise<void> {
   ])
 }
 
-export async function connectMachine(ip: Ip, id: number, node: string, address: string, pid: number): Promise<void> {
+export interface Link {
+  id: number
+  node: string
+  address: string
+  /** A process in the machine's network namespace. */
+  pid: number
+}
+
+export async function connectMachine(ip: Ip, { id, node, address, pid }: Link): Promise<void> {
   const host = linkName(id, node)
   // The same hardware address after every boot, or the host would go on talking to the machine that was.
   const mac = `02:6d:61:62:${hex(id)}:${hex(Number(address.split('.')[3]))}`

@@ -50,7 +50,10 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     [
       'version: 0.1',
       'log: {level: warn, accesslog: {disabled: true}}',
-      `storage: {filesystem: {rootdirectory: ${data}}, delete: {enabled: true}, maintenance: {uploadpurging: {enabled: false}}}`,
+      'storage:',
+      `  filesystem: {rootdirectory: ${data}}`,
+      '  delete: {enabled: true}',
+      '  maintenance: {uploadpurging: {enabled: false}}',
       `http: {net: unix, addr: ${socket}}`,
       ...(auth ? [`auth: {htpasswd: {realm: farm, path: ${join(dir, `${name}.htpasswd`)}}}`] : []),
     ].join('\n'),
@@ -66,16 +69,15 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
   }
   await start()
   await fillRegistry(socket, images, auth)
-  // As the registries of the world do: what is large comes from elsewhere, and costs this host's processors next to
-  // nothing.
+  // As public registries do: large blobs are served by another server, which costs almost no CPU time on this host.
   const layersPort = auth ? undefined : await serveLayers(options, data)
-  const elsewhere = (path: string): { port: number; path: string } | undefined => {
+  const redirect = (path: string): { port: number; path: string } | undefined => {
     const hex = /^\/v2\/farm\/buildkit\/blobs\/sha256:([0-9a-f]{64})$/.exec(path)?.[1]
     return hex !== undefined && layersPort !== undefined
       ? { port: layersPort, path: `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data` }
       : undefined
   }
-  const proxy = faultProxy({ upstreamSocket: socket, nameOf: options.nameOf, elsewhere })
+  const proxy = faultProxy({ upstreamSocket: socket, nameOf: options.nameOf, redirect })
   const port = await listen(proxy, options.gateway)
   return {
     port,
@@ -130,71 +132,62 @@ function listening(server: Server, port: number, host: string): Promise<void> {
 }
 
 async function fillRegistry(socketPath: string, images: Image[], auth: boolean): Promise<void> {
-  const headers = auth
-    ? { authorization: `Basic ${Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64')}` }
-    : {}
+  const put = uploader(socketPath, auth)
   for (const { repository, tag, blobs, manifests, index } of images) {
+    const putManifest = async (manifest: Blob, reference: string): Promise<void> => {
+      const path = `/v2/${repository}/manifests/${reference}`
+      await put({ method: 'PUT', path, type: manifest.mediaType, blob: manifest, status: 201 })
+    }
     await Promise.all(
       blobs.map(async (blob) => {
-        const { location } = await put(socketPath, 'POST', `/v2/${repository}/blobs/uploads/`, headers, 202)
+        const location = await put({ method: 'POST', path: `/v2/${repository}/blobs/uploads/`, status: 202 })
         const url = new URL(location ?? '', 'http://registry')
         url.searchParams.set('digest', blob.digest)
-        await put(
-          socketPath,
-          'PUT',
-          url.pathname + url.search,
-          { ...headers, 'content-type': 'application/octet-stream' },
-          201,
+        await put({
+          method: 'PUT',
+          path: url.pathname + url.search,
+          type: 'application/octet-stream',
           blob,
-        )
+          status: 201,
+        })
       }),
     )
-    await Promise.all(
-      manifests.map((m) =>
-        put(
-          socketPath,
-          'PUT',
-          `/v2/${repository}/manifests/${m.digest}`,
-          { ...headers, 'content-type': m.mediaType },
-          201,
-          m,
-        ),
-      ),
-    )
+    await Promise.all(manifests.map(async (manifest) => await putManifest(manifest, manifest.digest)))
     const top = index ?? manifests[0]
-    if (top)
-      await put(
-        socketPath,
-        'PUT',
-        `/v2/${repository}/manifests/${tag}`,
-        { ...headers, 'content-type': top.mediaType },
-        201,
-        top,
-      )
+    if (top) await putManifest(top, tag)
   }
 }
 
-async function put(
-  socketPath: string,
-  method: string,
-  path: string,
-  headers: Record<string, string>,
-  expected: number,
-  blob?: Blob,
-): Promise<{ location: string | undefined }> {
-  const body = blob ? await readFile(blob.file) : Buffer.alloc(0)
-  return await new Promise((resolve, reject) => {
-    const req = request(
-      { socketPath, method, path, headers: { ...headers, host: 'registry', 'content-length': body.length } },
-      (res) => {
+interface Upload {
+  method: string
+  path: string
+  type?: string
+  blob?: Blob
+  /** The status of a successful response. */
+  status: number
+}
+
+/** Sends requests to the registry on `socketPath`; each gives the `Location` of the response. */
+function uploader(socketPath: string, auth: boolean): (upload: Upload) => Promise<string | undefined> {
+  const credentials = Buffer.from(`${registryUser.username}:${registryUser.password}`).toString('base64')
+  return async ({ method, path, type, blob, status }) => {
+    const body = blob ? await readFile(blob.file) : Buffer.alloc(0)
+    const headers = {
+      host: 'registry',
+      'content-length': body.length,
+      ...(auth && { authorization: `Basic ${credentials}` }),
+      ...(type !== undefined && { 'content-type': type }),
+    }
+    return await new Promise((resolve, reject) => {
+      const req = request({ socketPath, method, path, headers }, (res) => {
         res.resume()
         res.once('end', () => {
-          if (res.statusCode === expected) resolve({ location: res.headers.location })
+          if (res.statusCode === status) resolve(res.headers.location)
           else reject(new Error(`the registry answered ${method} ${path} with ${res.statusCode}`))
         })
-      },
-    )
-    req.once('error', reject)
-    req.end(body)
-  })
+      })
+      req.once('error', reject)
+      req.end(body)
+    })
+  }
 }

@@ -36,7 +36,12 @@ export async function writeMachineFiles({ dir, node, address, publicKey }: Machi
   await writeFile(join(etc, 'resolv.conf'), 'nameserver 127.0.0.1\noptions attempts:1 timeout:1\n')
   await writeFile(
     join(etc, 'passwd'),
-    'root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n',
+    [
+      'root:x:0:0:root:/root:/bin/sh',
+      'sshd:x:100:65534::/run/sshd:/usr/sbin/nologin',
+      'nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin',
+      '',
+    ].join('\n'),
   )
   await writeFile(join(etc, 'group'), `root:x:0:\ntty:x:5:\nnogroup:x:65534:\ndocker:x:${dockerGroup}:\n`)
   await writeFile(join(etc, 'shadow'), 'root:*:20000::::::\nsshd:*:20000::::::\n', { mode: 0o600 })

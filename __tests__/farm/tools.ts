@@ -116,10 +116,10 @@ async function install(parts: Parts): Promise<void> {
   try {
     await whole(parts.debian, (into) => installDebian(apt, into))
     await whole(parts.busybox, (into) => installBusybox(apt, into))
-    await whole(parts.registry, (into) => goBuild(apt, 'registry', into, 'the registry', 'about a minute'))
-    await whole(parts.front, (into) => goBuild(apt, 'front', into, 'the network of the machines', 'some seconds', '.'))
+    await whole(parts.registry, (into) => goBuild(apt, into, { name: 'registry', time: 'about a minute' }))
+    await whole(parts.front, (into) => goBuild(apt, into, { name: 'front', time: 'a few seconds', target: '.' }))
     await whole(parts.go, async (into) => {
-      await goBuild(apt, 'go', into, 'buildx and buildkit', 'about 4 minutes')
+      await goBuild(apt, into, { name: 'go', title: 'buildx and BuildKit', time: 'about 4 minutes' })
       await makePath(into, parts.debian)
     })
   } finally {
@@ -179,22 +179,28 @@ async function installBusybox(apt: () => Promise<Apt>, into: string): Promise<vo
   }
 }
 
-async function goBuild(
-  apt: () => Promise<Apt>,
-  name: string,
-  into: string,
-  what: string,
-  time: string,
-  target = 'tool',
-): Promise<void> {
-  const module = join(into, 'module')
-  await cp(join(farmSources, 'tools', name), module, { recursive: true })
+interface GoModule {
+  /** A folder of tools/. */
+  name: string
+  title?: string
+  time: string
+  target?: string
+}
+
+async function goBuild(apt: () => Promise<Apt>, into: string, module: GoModule): Promise<void> {
+  const { name, title = `the ${name}`, time, target = 'tool' } = module
+  const cwd = join(into, 'module')
+  await cp(join(farmSources, 'tools', name), cwd, { recursive: true })
   const { go, env } = await findGo(apt)
-  log(`building ${what} from Go modules, ${time} …`)
-  const flags = `-s -w -X github.com/docker/buildx/version.Version=${buildxVersion} -X github.com/moby/buildkit/version.Version=${buildkitVersion}`
+  log(`building ${title} from Go modules, ${time} …`)
+  const flags = [
+    '-s -w',
+    `-X github.com/docker/buildx/version.Version=${buildxVersion}`,
+    `-X github.com/moby/buildkit/version.Version=${buildkitVersion}`,
+  ].join(' ')
   await mkdir(join(into, 'bin'))
   await run(go, ['build', '-trimpath', '-ldflags', flags, '-o', `${join(into, 'bin')}/`, target], {
-    cwd: module,
+    cwd,
     env: {
       ...process.env,
       ...env,

@@ -31,9 +31,10 @@ export function drawCase(number: number, random: Random): Case {
 }
 
 export function describeCase({ number, main, post, nodes, keep }: Case): string {
-  const told = (kill: Kill | 'none' | undefined) =>
+  const format = (kill: Kill | 'none' | undefined) =>
     kill === undefined ? 'whole' : kill === 'none' ? 'never' : `${kill.how} at ${Math.round(kill.at * 100)} %`
-  return `case ${number}: main ${told(main)}, post ${told(post)}, ${nodes} node${nodes === 'two' ? 's' : ''}${keep ? ', keep-builder' : ''}`
+  const where = `${nodes} node${nodes === 'two' ? 's' : ''}${keep ? ', keep-builder' : ''}`
+  return `case ${number}: main ${format(main)}, post ${format(post)}, ${where}`
 }
 
 /** What one usually takes, in milliseconds. */

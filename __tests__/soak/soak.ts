@@ -71,7 +71,7 @@ async function playBatch(world: World, cases: readonly Case[], usual: Usual): Pr
       images.push(image)
       const job = open(world)
       const { wrong } = await live(one, job, inputsOf(world, image, one), usual)
-      world.forge.end(job.runId)
+      world.forge.finish(job.runId)
       const home = readdirSync(job.home).map((name) => `${name} in HOME`)
       job.end()
       return [...wrong, ...home].map((text) => `${describeCase(one)}: ${text}`)
@@ -183,7 +183,10 @@ async function soak(): Promise<number> {
       const wrong = await playBatch(world, batch, usual)
       failed += wrong.length
       console.log(
-        `${at + batch.length} of ${kills}: ${wrong.length === 0 ? 'nothing left' : `LEFT (seed ${seed}):\n${wrong.join('\n')}\namong\n${batch.map(describeCase).join('\n')}`}`,
+        `${at + batch.length} of ${kills}: ` +
+          (wrong.length === 0
+            ? 'nothing left'
+            : `LEFT (seed ${seed}):\n${wrong.join('\n')}\nafter\n${batch.map(describeCase).join('\n')}`),
       )
       // What was left once must not be told again for the next.
       if (wrong.length > 0) await dropKept(world)
@@ -194,7 +197,8 @@ async function soak(): Promise<number> {
     rmSync(dir, { recursive: true, force: true })
   }
   console.log(
-    `${failed === 0 ? `${kills} runs: nothing was left` : 'FAILED'} (${Math.round((performance.now() - began) / 1000)} s)`,
+    (failed === 0 ? `${kills} runs: nothing left` : 'FAILED') +
+      ` (${Math.round((performance.now() - began) / 1000)} s)`,
   )
   return failed === 0 ? 0 : 1
 }

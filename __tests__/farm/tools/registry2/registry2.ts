@@ -20,7 +20,10 @@ export async function startRegistry2(base: string, { deletes = true } = {}): Pro
     config,
     `version: 0.1
 log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: ${join(home, 'data')}}, delete: {enabled: ${String(deletes)}}, maintenance: {uploadpurging: {enabled: false}}}
+storage:
+  filesystem: {rootdirectory: ${join(home, 'data')}}
+  delete: {enabled: ${String(deletes)}}
+  maintenance: {uploadpurging: {enabled: false}}
 http: {addr: '127.0.0.1:0'}
 `,
   )
