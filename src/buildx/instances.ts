@@ -1,156 +1,147 @@
 import { mkdirSync } from 'node:fs'
-import type { Entry, Journal } from '../run/journal.ts'
-import { platformSlug, type Platform } from '../lib/platform.ts'
 import { writePrivate } from '../lib/fs.ts'
+import { platformSlug, type Platform } from '../lib/platform.ts'
 import { removeContainer } from '../nodes/engine/client.ts'
 import type { Node } from '../nodes/node.ts'
-import { removePod } from './pods.ts'
-import { containerPrefix } from '../run/names.ts'
+import type { Entry, Journal } from '../run/journal.ts'
+import { containerPrefix, stateVolume } from '../run/names.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import { removePod } from './pods.ts'
 
-/** What buildx knows of our nodes: a builder with all of them for later steps, and a view of each node alone. */
-export interface Builder {
-  /** The builder with every node; empty where their drivers differ, since buildx has one driver a builder. */
-  readonly name: string
-  /** The builder that holds just this node, on the same daemon, for these platforms; made when first asked for. */
-  lane(node: Node, platforms: readonly Platform[]): string
-  /** The container of the node's daemon, where an engine runs it. */
-  container(node: Node): string | undefined
-  /**
-   * Begins to remove the containers that are the run's own, with their volumes, and the pods; the post step makes sure,
-   * and removes the rest.
-   */
-  release(): void
-}
-
-interface BuildersRequest {
+interface InstancesRequest {
   readonly dir: RunDir
   /** Unique on every node, since it names the containers there. */
   readonly name: string
   readonly nodes: readonly Node[]
   readonly journal: Journal
-  /** Names of daemons that stay: nobody undoes them. */
-  readonly kept: ReadonlyMap<Node, string>
-  /** What of this step a later one needs to remove pods: the command of buildx, and the job's KUBECONFIG. */
+  /** Names of daemons that stay after the run; they are not in the journal. */
+  readonly persistent: ReadonlyMap<Node, string>
+  /** What a later step needs to remove pods: the command of buildx, and the job's KUBECONFIG. */
   readonly undo: { readonly buildx: string; readonly kubeconfig: string }
 }
 
+/** What buildx creates on a node for this run alone. */
+type OwnedBuilder = Extract<Entry, { readonly kind: 'container' | 'pod' }>
+
+const removalDeadline = 15_000
+
 /**
- * Writes buildx's instance files ourselves: no `create` dials anything, and every node can have a daemon
- * configuration of its own. The daemons are booted by the first build that needs them.
+ * The builder instances of a run in buildx' store: one with all nodes for later steps, and one for each node alone. It
+ * writes the files itself: `buildx create` would connect to the nodes, and every node gets its own daemon
+ * configuration. The first build that needs a daemon boots it.
  */
-export function writeBuilders({ dir, name, nodes, journal, kept, undo }: BuildersRequest): Builder {
-  mkdirSync(dir.instances, { recursive: true, mode: 0o700 })
-  const lanes = new Map<Node, string>()
-  const own: Own[] = []
-  const views = new Set<string>()
-  const add = (node: Node): string => {
-    const lane = `${name}-${lanes.size}`
-    lanes.set(node, lane)
-    const daemon = kept.get(node)
-    const entry = daemon === undefined ? ownOn(node, lane, undo) : undefined
+export class BuilderInstances {
+  /** The instance with all nodes; empty if their drivers differ, since buildx has one driver per instance. */
+  readonly name: string
+  readonly #request: InstancesRequest
+  readonly #instances = new Map<Node, string>()
+  readonly #views = new Set<string>()
+  readonly #owned: OwnedBuilder[] = []
+
+  constructor(request: InstancesRequest) {
+    const { dir, name, nodes } = request
+    this.#request = request
+    mkdirSync(dir.instances, { recursive: true, mode: 0o700 })
+    nodes.forEach((node) => this.#add(node))
+    const hasOneDriver = new Set(nodes.map(({ driver }) => driver)).size === 1
+    this.name = hasOneDriver ? name : ''
+    if (hasOneDriver) this.#write(name, nodes)
+  }
+
+  /** The instance that has only this node, with these platforms; written when it is first needed. */
+  forPlatforms(node: Node, platforms: readonly Platform[]): string {
+    const instance = this.#instances.get(node) ?? this.#add(node)
+    const unlisted = platforms.filter((platform) => !node.platforms.includes(platform))
+    if (unlisted.length === 0) return instance
+    // buildx compares with the platforms stored for a node: this is another instance of the same daemon.
+    const view = [instance, ...unlisted.map(platformSlug)].join('-')
+    if (!this.#views.has(view)) this.#write(view, [node], unlisted)
+    this.#views.add(view)
+    return view
+  }
+
+  /** The container of the node's daemon, if an engine runs it. */
+  container(node: Node): string | undefined {
+    const isContainer =
+      node.driver === 'docker-container' && (this.#request.persistent.has(node) || this.#instances.has(node))
+    return isContainer ? `${containerPrefix}${this.#daemon(node)}` : undefined
+  }
+
+  /**
+   * Starts to remove the containers of this run, with their volumes, and its pods. The post step removes what this
+   * could not.
+   */
+  release(): void {
+    for (const entry of this.#owned) {
+      const removal =
+        entry.kind === 'pod'
+          ? removePod(entry, this.#request.dir, removalDeadline)
+          : removeContainer(entry.socket, entry.container, entry.volume, removalDeadline)
+      void removal.catch(() => undefined)
+    }
+  }
+
+  #add(node: Node): string {
+    const { name, journal, persistent, undo } = this.#request
+    const instance = `${name}-${this.#instances.size}`
+    this.#instances.set(node, instance)
+    const entry = persistent.has(node) ? undefined : ownedBuilder(node, instance, undo)
     if (entry) {
       journal.note(entry)
-      own.push(entry)
+      this.#owned.push(entry)
     }
-    writeInstance(dir, lane, [{ node, name: daemon ?? lane }])
-    return lane
+    this.#write(instance, [node])
+    return instance
   }
-  nodes.forEach(add)
-  const oneDriver = new Set(nodes.map((node) => node.driver)).size === 1
-  if (oneDriver)
-    writeInstance(
-      dir,
-      name,
-      [...lanes].map(([node, lane]) => ({ node, name: kept.get(node) ?? lane })),
-    )
-  return {
-    name: oneDriver ? name : '',
-    lane(node, platforms) {
-      const lane = lanes.get(node) ?? add(node)
-      const foreign = platforms.filter((platform) => !node.platforms.includes(platform))
-      if (foreign.length === 0) return lane
-      // What it was not listed for: buildx matches the platforms stored with a node, so this is another view of the
-      // same daemon.
-      const view = [lane, ...foreign.map(platformSlug)].join('-')
-      if (!views.has(view))
-        writeInstance(dir, view, [
-          { node: { ...node, platforms: [...node.platforms, ...foreign] }, name: kept.get(node) ?? lane },
-        ])
-      views.add(view)
-      return view
-    },
-    container(node) {
-      const daemon = kept.get(node) ?? lanes.get(node)
-      return node.driver === 'docker-container' && daemon !== undefined ? `${containerPrefix}${daemon}` : undefined
-    },
-    release() {
-      for (const entry of own) {
-        const removing =
-          entry.kind === 'pod'
-            ? removePod(entry, dir, releaseDeadline)
-            : removeContainer(entry.socket, entry.container, entry.volume, releaseDeadline)
-        void removing.catch(() => undefined)
-      }
-    },
+
+  /** The name of the node's daemon. */
+  #daemon(node: Node): string {
+    return this.#request.persistent.get(node) ?? this.#instances.get(node) ?? ''
+  }
+
+  #write(name: string, nodes: readonly Node[], more: readonly Platform[] = []): void {
+    const instance = {
+      Name: name,
+      Driver: nodes[0]?.driver ?? 'docker-container',
+      Nodes: nodes.map((node) =>
+        instanceNode({ ...node, platforms: [...node.platforms, ...more] }, this.#daemon(node)),
+      ),
+      Dynamic: false,
+    }
+    writePrivate(this.#request.dir.instance(name), JSON.stringify(instance))
   }
 }
 
-const releaseDeadline = 15_000
-
-/** What buildx makes on a node for this run alone. */
-type Own = Extract<Entry, { readonly kind: 'container' | 'pod' }>
-
-/** Nothing on a buildkitd that runs already. */
-function ownOn(
+/** Undefined for a buildkitd that is already running. */
+function ownedBuilder(
   { driver, socket, spec: { name: node } }: Node,
-  lane: string,
-  undo: BuildersRequest['undo'],
-): Own | undefined {
-  const container = `${containerPrefix}${lane}`
-  if (driver === 'docker-container') return { kind: 'container', node, socket, container, volume: `${container}_state` }
-  return driver === 'kubernetes' ? { kind: 'pod', node, name: lane, ...undo } : undefined
+  instance: string,
+  undo: InstancesRequest['undo'],
+): OwnedBuilder | undefined {
+  const container = `${containerPrefix}${instance}`
+  if (driver === 'docker-container')
+    return { kind: 'container', node, socket, container, volume: stateVolume(container) }
+  return driver === 'kubernetes' ? { kind: 'pod', node, name: instance, ...undo } : undefined
 }
 
-function writeInstance(
-  dir: RunDir,
-  name: string,
-  nodes: readonly { readonly node: Node; readonly name: string }[],
-): void {
-  const driver = nodes[0]?.node.driver ?? 'docker-container'
-  const instance = {
-    Name: name,
-    Driver: driver,
-    Nodes: nodes.map(({ node, name: own }) => instanceNode(node, own)),
-    Dynamic: false,
-  }
-  writePrivate(dir.instance(name), JSON.stringify(instance))
-}
+/** What setup-buildx-action lets its daemons permit; a build gets it only with `allow`. */
+const entitlementFlags = ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host']
 
-/** The shape of buildx's store (docker/buildx, store/nodegroup.go); undocumented, seen in v0.29 to v0.38. */
-function instanceNode(node: Node, name: string): Record<string, unknown> {
+/** The format of buildx' store (docker/buildx, store/nodegroup.go); undocumented, the same in v0.29 to v0.38. */
+function instanceNode(node: Node, daemon: string): Record<string, unknown> {
   const { spec } = node
-  const own = node.driver !== 'remote'
+  const isCreated = node.driver !== 'remote'
+  const createdFlags = isCreated ? [...entitlementFlags, ...spec.buildkitdFlags] : []
   return {
-    Name: name,
+    Name: daemon,
     Endpoint: node.remote?.endpoint ?? `unix://${node.socket}`,
     Platforms: node.platforms.map((platform) => {
       const [os = '', architecture = '', variant] = platform.split('/')
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
-    DriverOpts: node.remote?.driverOpts ?? (own ? spec.driverOpts : {}),
-    // What setup-buildx-action lets its daemons permit; a build gets it only by `allow`.
-    Flags:
-      spec.daemon !== undefined
-        ? spec.buildkitdFlags
-        : own
-          ? [
-              '--allow-insecure-entitlement=security.insecure',
-              '--allow-insecure-entitlement=network.host',
-              ...spec.buildkitdFlags,
-            ]
-          : [],
-    ...(own &&
+    DriverOpts: node.remote?.driverOpts ?? (isCreated ? spec.driverOpts : {}),
+    Flags: spec.existingNodeName !== undefined ? spec.buildkitdFlags : createdFlags,
+    ...(isCreated &&
       spec.buildkitdConfig !== '' && {
         Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }),
       }),

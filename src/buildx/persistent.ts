@@ -1,103 +1,107 @@
+import { errorMessage } from '../lib/errors.ts'
+import { exec } from '../lib/exec.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
-import { releaseLock, takeLock } from '../nodes/engine/lock.ts'
-import type { Journal } from '../run/journal.ts'
-import { bootLock, containerPrefix, useMark } from '../run/names.ts'
-import { runEnv, type Buildx } from './find.ts'
-import { run } from '../lib/exec.ts'
 import type { Log } from '../lib/log.ts'
 import { sleep } from '../lib/time.ts'
 import { callEngine, EngineError } from '../nodes/engine/client.ts'
+import { releaseLock, takeLock } from '../nodes/engine/lock.ts'
 import type { Node } from '../nodes/node.ts'
-import { errorMessage } from '../lib/errors.ts'
-import type { Kept } from '../nodes/persistent.ts'
+import type { PersistentBuilder } from '../nodes/persistent.ts'
+import type { Journal } from '../run/journal.ts'
+import { lockVolume, containerPrefix, usageVolume, usageVolumePrefix } from '../run/names.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import { runEnv, type Buildx } from './find.ts'
 
 const deadline = 15_000
-/** Where another run boots the daemon, its image may have to be pulled. */
-const patience = 90_000
+/** If another run boots the daemon, it may have to pull its image. */
+const bootDeadline = 90_000
 
-interface KeptWorld {
+interface DaemonDeps {
   readonly buildx: Buildx
   readonly dir: RunDir
   readonly journal: Journal
-  /** Names this run to others who want the lock. */
+  /** Names this run to other runs that want the lock. */
   readonly holder: string
   readonly log: Pick<Log, 'debug'>
 }
 
 /**
- * Marks the daemon as used, and boots it if it does not run: one run alone, since buildx gives a daemon its
- * configuration after it has made the container, and whoever came in between would start it without. Never throws: the
- * build boots what this could not, and says what is wrong with it.
+ * Records that a persistent builder is in use, and boots its daemon if it is not running. Only one run boots it: buildx
+ * copies the configuration into the container after it has created it, and another run would start it without. Never
+ * throws: the build boots what this could not, and reports why it fails.
+ *
+ * @param instance the builder instance of the daemon
  */
-export async function readyKept(kept: Kept, lane: string, world: KeptWorld): Promise<void> {
-  const { node, name } = kept
+export async function ensureDaemon(daemon: PersistentBuilder, instance: string, deps: DaemonDeps): Promise<void> {
+  const { node, name } = daemon
   try {
-    await callEngine(node.socket, 'POST', '/volumes/create', deadline, { Name: useMark(name, Date.now()) })
-    const [state, locked] = await Promise.all([stateOf(kept), isLocked(kept)])
-    if (state !== 'running' || locked) await bootAlone(kept, lane, world)
-    await dropOldMarks(kept)
+    await callEngine(node.socket, 'POST', '/volumes/create', deadline, { Name: usageVolume(name, Date.now()) })
+    const [state, locked] = await Promise.all([containerState(daemon), isLocked(daemon)])
+    if (state !== 'running' || locked) await lockVolumeed(daemon, instance, deps)
+    await removeOldMarkers(daemon)
   } catch (error) {
-    world.log.debug(`${node.spec.name}: ${errorMessage(error)}`)
+    deps.log.debug(`${node.spec.name}: ${errorMessage(error)}`)
   }
 }
 
-async function bootAlone(kept: Kept, lane: string, world: KeptWorld): Promise<void> {
-  const { buildx, dir, holder, journal } = world
-  const { socket, spec } = kept.node
-  journal.note({ kind: 'lock', node: spec.name, socket, daemon: kept.name, holder })
-  if (!(await lockUnlessRunning(kept, holder))) return
+async function lockVolumeed(daemon: PersistentBuilder, instance: string, deps: DaemonDeps): Promise<void> {
+  const { buildx, dir, holder, journal } = deps
+  const { socket, spec } = daemon.node
+  journal.note({ kind: 'lock', node: spec.name, socket, daemon: daemon.name, holder })
+  if (!(await lockUnlessRunning(daemon, holder))) return
   try {
-    const state = await stateOf(kept)
+    const state = await containerState(daemon)
     if (state === 'running') return
-    // Whoever made it was killed before it had its configuration.
+    // The run that created it was killed before it had copied the configuration.
     if (state === 'created')
-      await callEngine(socket, 'DELETE', `/containers/${containerPrefix}${kept.name}?force=1`, deadline)
-    await run(buildx.command, ['inspect', '--bootstrap', lane], { env: runEnv(dir), deadline: patience })
+      await callEngine(socket, 'DELETE', `/containers/${containerPrefix}${daemon.name}?force=1`, deadline)
+    await exec(buildx.command, ['inspect', '--bootstrap', instance], { env: runEnv(dir), deadline: bootDeadline })
   } finally {
-    await releaseLock(socket, kept.name, holder)
+    await releaseLock(socket, daemon.name, holder)
   }
 }
 
 /**
- * Whether the lock is ours now; false once somebody else has the daemon running. A lock whose holder never comes back
- * is taken over.
+ * Takes the lock, or resolves with `false` once another run has the daemon running. A lock that its
+ * holder does not release in time is taken over.
  */
-async function lockUnlessRunning(kept: Kept, holder: string): Promise<boolean> {
-  const { node, name } = kept
-  const end = Date.now() + patience
+async function lockUnlessRunning(daemon: PersistentBuilder, holder: string): Promise<boolean> {
+  const { node, name } = daemon
+  const end = Date.now() + bootDeadline
   while (Date.now() < end) {
     if (await takeLock(node.socket, name, holder)) return true
-    if ((await stateOf(kept)) === 'running') return false
+    if ((await containerState(daemon)) === 'running') return false
     await sleep(300)
   }
-  await callEngine(node.socket, 'DELETE', `/volumes/${bootLock(name)}?force=1`, deadline).catch(() => undefined)
+  await callEngine(node.socket, 'DELETE', `/volumes/${lockVolume(name)}?force=1`, deadline).catch(() => undefined)
   return await takeLock(node.socket, name, holder)
 }
 
-/** As the engine names it: `created`, `running`, `exited`, …; undefined where there is none. */
-async function stateOf({ node, name }: Kept): Promise<string | undefined> {
+/** The state by its name in the engine's API (`created`, `running`, `exited`); undefined if there is no container. */
+async function containerState({ node, name }: PersistentBuilder): Promise<string | undefined> {
   try {
-    const found = asRecord(await callEngine(node.socket, 'GET', `/containers/${containerPrefix}${name}/json`, deadline))
-    return asText(asRecord(found['State'])['Status'])
+    const path = `/containers/${containerPrefix}${name}/json`
+    const container = asRecord(await callEngine(node.socket, 'GET', path, deadline))
+    return asText(asRecord(container['State'])['Status'])
   } catch (error) {
     if (error instanceof EngineError && error.status === 404) return undefined
     throw error
   }
 }
 
-async function isLocked({ node, name }: Kept): Promise<boolean> {
-  return (await volumesLike(node, bootLock(name))).includes(bootLock(name))
+async function isLocked({ node, name }: PersistentBuilder): Promise<boolean> {
+  return (await listVolumes(node, lockVolume(name))).includes(lockVolume(name))
 }
 
-async function dropOldMarks({ node, name }: Kept): Promise<void> {
-  const newest = useMark(name, Date.now())
-  const old = (await volumesLike(node, `${containerPrefix}${name}_used_`)).filter((mark) => mark < newest)
-  await Promise.all(old.map(async (mark) => callEngine(node.socket, 'DELETE', `/volumes/${mark}?force=1`, deadline)))
+async function removeOldMarkers({ node, name }: PersistentBuilder): Promise<void> {
+  const newest = usageVolume(name, Date.now())
+  const old = (await listVolumes(node, usageVolumePrefix(name))).filter((marker) => marker < newest)
+  await Promise.all(old.map((marker) => callEngine(node.socket, 'DELETE', `/volumes/${marker}?force=1`, deadline)))
 }
 
-async function volumesLike({ socket }: Node, text: string): Promise<string[]> {
+/** The volumes whose names contain a text. */
+async function listVolumes({ socket }: Node, text: string): Promise<string[]> {
   const filters = encodeURIComponent(JSON.stringify({ name: [text] }))
-  const found = asRecord(await callEngine(socket, 'GET', `/volumes?filters=${filters}`, deadline))
-  return asList(found['Volumes']).map((volume) => asText(asRecord(volume)['Name']))
+  const list = asRecord(await callEngine(socket, 'GET', `/volumes?filters=${filters}`, deadline))
+  return asList(list['Volumes']).map((volume) => asText(asRecord(volume)['Name']))
 }

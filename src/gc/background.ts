@@ -1,4 +1,4 @@
-import { reapNodes } from './engine.ts'
+import { collectNodeGarbage } from './engine.ts'
 import type { Reaped } from './result.ts'
 
 /** Milliseconds: what a build loads and pulls in its first moments has the nodes to itself. */
@@ -14,10 +14,10 @@ interface Reaper {
 /**
  * Removes what dead runs left on these nodes, beside a build that waits for it neither at its start nor while it works.
  */
-export function reapBeside(...request: Parameters<typeof reapNodes>): Reaper {
+export function reapBeside(...request: Parameters<typeof collectNodeGarbage>): Reaper {
   let reaping: Promise<readonly Reaped[]> | undefined
   let timer: NodeJS.Timeout | undefined
-  const reap = () => (reaping ??= reapNodes(...request))
+  const reap = () => (reaping ??= collectNodeGarbage(...request))
   return {
     begin: () => {
       timer = setTimeout(() => void reap(), after)

@@ -1,19 +1,19 @@
-import type { RunAnswer } from '../forge/run-of.ts'
+import type { RunStatus } from '../forge/run-of.ts'
 
 const minute = 60_000
 const day = 24 * 60 * minute
 
 /** A job on a self-hosted runner is ended after five days; one more, for clocks and for what follows a job. */
-export const surelyOver = 6 * day
+export const maxJobAge = 6 * day
 /** A runner that lost its forge goes on for a while after the forge has written the run off. */
 const afterEnd = 10 * minute
 /** A kept daemon that nobody used for so long is not worth its disk. */
-export const keptFor = 14 * day
+export const idleTtl = 14 * day
 /** Booting a daemon takes seconds, a minute where its image has to be pulled; a lock so old is nobody's any more. */
-export const staleLock = 10 * minute
+export const staleLockAge = 10 * minute
 
 /** What is known of the run that something was made for. */
-export interface Trace {
+export interface RunRef {
   readonly scope: string
   readonly runId: string
   readonly runAttempt: number
@@ -21,7 +21,7 @@ export interface Trace {
   readonly age: number
 }
 
-export interface Self {
+export interface CurrentRun {
   readonly scope: string
   readonly runId: string
   readonly runAttempt: number
@@ -36,8 +36,8 @@ export interface Self {
  * better: of runs of this repository the forge does, since a node that is set right after its start makes what is new
  * look old.
  */
-export function judgeTrace(trace: Trace, self: Self): 'dead' | 'live' | 'ask' {
-  if (trace.scope !== self.scope) return trace.age > surelyOver ? 'dead' : 'live'
+export function classifyRun(trace: RunRef, self: CurrentRun): 'dead' | 'live' | 'ask' {
+  if (trace.scope !== self.scope) return trace.age > maxJobAge ? 'dead' : 'live'
   if (trace.runId !== self.runId) return 'ask'
   return self.attemptsEnd && trace.runAttempt < self.runAttempt ? 'dead' : 'live'
 }
@@ -46,7 +46,7 @@ export function judgeTrace(trace: Trace, self: Self): 'dead' | 'live' | 'ask' {
  * PURE: what the forge's answer adds: a run that it knows is over if it ended, or began so long ago; of others their
  * age alone decides.
  */
-export function isOver(answer: RunAnswer, age: number, now: number): boolean {
-  if (typeof answer === 'string') return age > surelyOver
-  return answer.completed ? now - answer.endedAt > afterEnd : Math.min(age, now - answer.createdAt) > surelyOver
+export function hasEnded(answer: RunStatus, age: number, now: number): boolean {
+  if (typeof answer === 'string') return age > maxJobAge
+  return answer.completed ? now - answer.endedAt > afterEnd : Math.min(age, now - answer.createdAt) > maxJobAge
 }

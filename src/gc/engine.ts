@@ -3,9 +3,18 @@ import { formatEndpoint } from '../nodes/endpoint.ts'
 import { callEngine, dropVolume, EngineError, removeContainer } from '../nodes/engine/client.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
 import { reapCluster } from './kubernetes.ts'
-import { keptFor, staleLock } from './classify.ts'
-import type { Liveness } from './run-status.ts'
-import { bootLock, containerPrefix, ourPrefix, readOwner, useMark, type Owner } from '../run/names.ts'
+import { idleTtl, staleLockAge } from './classify.ts'
+import type { RunStatus } from './run-status.ts'
+import {
+  lockVolume,
+  containerPrefix,
+  resourcePrefix,
+  parseResourceName,
+  usageVolume,
+  type ResourceOwner,
+  reservationVolume,
+  stateVolume,
+} from '../run/names.ts'
 import { holderOf, releaseLock, takeLock } from '../nodes/engine/lock.ts'
 import { removeProbes } from './probes.ts'
 import { errorMessage } from '../lib/errors.ts'
@@ -14,7 +23,7 @@ import type { RunDir } from '../run/run-dir.ts'
 
 /** One daemon of ours on a node: its container, its volume, or what is left of the two. */
 interface Found {
-  readonly owner: Owner
+  readonly owner: ResourceOwner
   /** Of its youngest part, by the node's clock. */
   readonly age: number
   /** Of a lock: who holds it. */
@@ -29,9 +38,9 @@ const deadline = 15_000
  * @param self this run, as it is named to others
  * @param dir our private directory
  */
-export async function reapNodes(
+export async function collectNodeGarbage(
   nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[],
-  liveness: Liveness,
+  liveness: RunStatus,
   { self, dir }: { readonly self: string; readonly dir: RunDir },
 ): Promise<Reaped[]> {
   // Two lines of `nodes` may name one engine, and many one cluster.
@@ -50,7 +59,7 @@ export async function reapNodes(
 async function reapEngine(
   socket: string,
   { name: node, driverOpts }: Node['spec'],
-  { liveness, self }: { readonly liveness: Liveness; readonly self: string },
+  { liveness, self }: { readonly liveness: RunStatus; readonly self: string },
 ): Promise<Reaped> {
   try {
     const found = await findOurs(socket)
@@ -71,7 +80,7 @@ async function reapEngine(
 
 /** Everything on the engine that bears a name of ours. The engine's filter looks for a part of a name only. */
 async function findOurs(socket: string): Promise<Found[]> {
-  const filters = encodeURIComponent(JSON.stringify({ name: [ourPrefix] }))
+  const filters = encodeURIComponent(JSON.stringify({ name: [resourcePrefix] }))
   const [containers, volumes, info] = await Promise.all([
     callEngine(socket, 'GET', `/containers/json?all=1&filters=${filters}`, deadline),
     callEngine(socket, 'GET', `/volumes?filters=${filters}`, deadline),
@@ -91,7 +100,7 @@ async function findOurs(socket: string): Promise<Found[]> {
       })),
   ]
   return named.flatMap(({ name, made, holder }) => {
-    const owner = readOwner(name)
+    const owner = parseResourceName(name)
     const age = now - made
     // What has no readable time is as good as made just now.
     return owner ? [{ owner, holder, age: Number.isFinite(age) ? age : 0 }] : []
@@ -103,15 +112,20 @@ interface Outcome {
   readonly error?: string
 }
 
-async function removeRuns(socket: string, found: readonly Found[], liveness: Liveness): Promise<Outcome[]> {
-  const youngest = new Map<string, { readonly owner: Extract<Owner, { kind: 'run' }>; readonly age: number }>()
+async function removeRuns(socket: string, found: readonly Found[], liveness: RunStatus): Promise<Outcome[]> {
+  const youngest = new Map<string, { readonly owner: Extract<ResourceOwner, { kind: 'run' }>; readonly age: number }>()
   for (const { owner, age } of found) {
     if (owner.kind === 'run')
       youngest.set(owner.name, { owner, age: Math.min(age, youngest.get(owner.name)?.age ?? Infinity) })
   }
   const outcomes = await Promise.all(
     [...youngest.values()].map(async ({ owner, age }): Promise<Outcome[]> => {
-      const dead = await liveness.isDead({ scope: owner.scope, runId: owner.runId, runAttempt: owner.runAttempt, age })
+      const dead = await liveness.isFinished({
+        scope: owner.scope,
+        runId: owner.runId,
+        runAttempt: owner.runAttempt,
+        age,
+      })
       return dead ? [await removeDaemon(socket, owner.name)] : []
     }),
   )
@@ -121,22 +135,22 @@ async function removeRuns(socket: string, found: readonly Found[], liveness: Liv
 async function removeKept(
   socket: string,
   found: readonly Found[],
-  { liveness, self }: { readonly liveness: Liveness; readonly self: string },
+  { liveness, self }: { readonly liveness: RunStatus; readonly self: string },
 ): Promise<Outcome[]> {
-  const names = new Set(found.flatMap(({ owner }) => (owner.kind === 'kept' ? [owner.name] : [])))
+  const names = new Set(found.flatMap(({ owner }) => (owner.kind === 'persistent' ? [owner.name] : [])))
   const partsOf = (name: string, all: readonly Found[]) =>
-    all.filter(({ owner }) => owner.kind === 'kept' && owner.name === name)
+    all.filter(({ owner }) => owner.kind === 'persistent' && owner.name === name)
   const outcomes = await Promise.all(
     [...names].map(async (name): Promise<Outcome[]> => {
       const parts = partsOf(name, found)
-      for (const part of parts) if (await isLost(part, liveness)) await removeVolume(socket, bootLock(name))
+      for (const part of parts) if (await isLost(part, liveness)) await removeVolume(socket, lockVolume(name))
       if (!isUnused(parts) || !(await takeLock(socket, name, self))) return []
       try {
         // Somebody may have come to use it in between: a mark is set before the lock is looked for.
         const now = partsOf(name, await findOurs(socket))
         if (!isUnused(now)) return []
         const outcome = await removeDaemon(socket, name)
-        for (const on of marksOf(now)) await removeVolume(socket, useMark(name, on))
+        for (const on of marksOf(now)) await removeVolume(socket, usageVolume(name, on))
         return [outcome]
       } finally {
         await releaseLock(socket, name, self)
@@ -147,33 +161,33 @@ async function removeKept(
 }
 
 /** A lock whose holder will not come back. */
-async function isLost({ owner, age, holder }: Found, liveness: Liveness): Promise<boolean> {
-  if (owner.kind !== 'kept' || owner.part !== 'lock') return false
-  const run = readOwner(`${containerPrefix}${holder}-0`)
+async function isLost({ owner, age, holder }: Found, liveness: RunStatus): Promise<boolean> {
+  if (owner.kind !== 'persistent' || owner.part !== 'lock') return false
+  const run = parseResourceName(`${containerPrefix}${holder}-0`)
   return (
-    age > staleLock ||
+    age > staleLockAge ||
     (run?.kind === 'run' &&
-      (await liveness.isDead({ scope: run.scope, runId: run.runId, runAttempt: run.runAttempt, age })))
+      (await liveness.isFinished({ scope: run.scope, runId: run.runId, runAttempt: run.runAttempt, age })))
   )
 }
 
 /** By its last mark of use; without any, by its own age. */
 function isUnused(parts: readonly Found[]): boolean {
   const marks = marksOf(parts)
-  const told = parts.filter(({ owner }) => owner.kind === 'kept' && owner.part !== 'lock')
-  if (marks.length > 0) return marks.every((on) => Date.now() - on > keptFor)
-  return told.length > 0 && told.every(({ age }) => age > keptFor)
+  const told = parts.filter(({ owner }) => owner.kind === 'persistent' && owner.part !== 'lock')
+  if (marks.length > 0) return marks.every((on) => Date.now() - on > idleTtl)
+  return told.length > 0 && told.every(({ age }) => age > idleTtl)
 }
 
 function marksOf(parts: readonly Found[]): number[] {
-  return parts.flatMap(({ owner }) => (owner.kind === 'kept' && owner.part === 'mark' ? [owner.on] : []))
+  return parts.flatMap(({ owner }) => (owner.kind === 'persistent' && owner.part === 'usage' ? [owner.on] : []))
 }
 
 async function removeDaemon(socket: string, name: string): Promise<Outcome> {
   const container = `${containerPrefix}${name}`
   try {
-    await removeContainer(socket, container, `${container}_state`, deadline)
-    await dropVolume(socket, `${container}_seat`, deadline)
+    await removeContainer(socket, container, stateVolume(container), deadline)
+    await dropVolume(socket, reservationVolume(name), deadline)
     return { name }
   } catch (error) {
     // Another run's reaper is at it.

@@ -1,10 +1,10 @@
 import { endStrays, findRunDirs, removePrivateDir } from '../run/owner.ts'
-import type { Liveness } from './run-status.ts'
-import { surelyOver } from './classify.ts'
+import type { RunStatus } from './run-status.ts'
+import { maxJobAge } from './classify.ts'
 import { errorMessage } from '../lib/errors.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
-export interface HostReaped {
+export interface RunnerGarbage {
   readonly removed: readonly string[]
   readonly failed: readonly string[]
   /** Directories that were gone already while processes still named them. */
@@ -20,12 +20,12 @@ export interface HostReaped {
  * @param run its id
  * @param parents directories to search
  */
-export async function reapHost(
+export async function collectRunnerGarbage(
   own: RunDir,
   run: { readonly scope: string; readonly runId: string },
-  liveness: Liveness,
+  liveness: RunStatus,
   parents = own.parents,
-): Promise<HostReaped> {
+): Promise<RunnerGarbage> {
   const removed: string[] = []
   const failed: string[] = []
   const remove = async ({
@@ -35,7 +35,7 @@ export async function reapHost(
     runner,
   }: Awaited<ReturnType<typeof findRunDirs>>[number]): Promise<void> => {
     if (runner === 'working' || (owner?.scope === run.scope && owner.runId === run.runId)) return
-    const dead = runner === 'gone' || (owner ? await liveness.isDead({ ...owner, age }) : age > surelyOver)
+    const dead = runner === 'gone' || (owner ? await liveness.isFinished({ ...owner, age }) : age > maxJobAge)
     if (!dead) return
     try {
       await removePrivateDir(path)

@@ -1,10 +1,9 @@
-import { ownLabel } from '../nodes/drivers/kubernetes.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { errorMessage } from '../lib/errors.ts'
-import { inheritedEnv, run } from '../lib/exec.ts'
-import type { Liveness } from './run-status.ts'
-import { containerPrefix, readOwner, type Owner } from '../run/names.ts'
+import { inheritedEnv, exec } from '../lib/exec.ts'
+import type { RunStatus } from './run-status.ts'
+import { containerPrefix, parseResourceName, type ResourceOwner, managedBy, managedByLabel } from '../run/names.ts'
 import type { Reaped } from './result.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
@@ -13,7 +12,7 @@ const deadline = 20_000
 /** A Deployment of ours in a cluster. */
 interface Found {
   readonly name: string
-  readonly owner: Extract<Owner, { kind: 'run' }>
+  readonly owner: Extract<ResourceOwner, { kind: 'run' }>
   readonly age: number
   /** What it mounts, of the same name. */
   readonly configMaps: readonly string[]
@@ -27,7 +26,7 @@ interface Found {
  */
 export async function reapCluster(
   { name: node, endpoint, driverOpts }: NodeSpec,
-  liveness: Liveness,
+  liveness: RunStatus,
   dir: RunDir,
 ): Promise<Reaped> {
   const { namespace = '' } = driverOpts
@@ -45,7 +44,7 @@ export async function reapCluster(
     const ours = await findOurs(where)
     const dead = (
       await Promise.all(
-        ours.map(async (found) => ((await liveness.isDead({ ...found.owner, age: found.age })) ? [found] : [])),
+        ours.map(async (found) => ((await liveness.isFinished({ ...found.owner, age: found.age })) ? [found] : [])),
       )
     ).flat()
     const [names, configMaps] = [dead.map(({ name }) => name), dead.flatMap((one) => one.configMaps)]
@@ -74,7 +73,7 @@ async function findOurs(where: readonly string[]): Promise<Found[]> {
     'get',
     'deployments',
     '--selector',
-    `${ownLabel}=multiarch-build`,
+    `${managedByLabel}=${managedBy}`,
     '--output',
     'json',
   ])
@@ -83,7 +82,7 @@ async function findOurs(where: readonly string[]): Promise<Found[]> {
     .flatMap((one): Found[] => {
       const { name: given, creationTimestamp } = asRecord(one['metadata'])
       const name = asText(given)
-      const owner = readOwner(`${containerPrefix}${name}`)
+      const owner = parseResourceName(`${containerPrefix}${name}`)
       if (owner?.kind !== 'run' || owner.name !== name) return []
       const age = Date.now() - Date.parse(asText(creationTimestamp))
       const volumes = asList(asRecord(asRecord(asRecord(one['spec'])['template'])['spec'])['volumes']).map(asRecord)
@@ -97,7 +96,7 @@ async function findOurs(where: readonly string[]): Promise<Found[]> {
 
 /** Its standard output; empty where this machine has no kubectl. */
 async function kubectl(args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await run('kubectl', args, { env: inheritedEnv(), deadline }).catch(() => ({
+  const { code, stdout, stderr } = await exec('kubectl', args, { env: inheritedEnv(), deadline }).catch(() => ({
     code: 0,
     stdout: '',
     stderr: '',

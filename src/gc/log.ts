@@ -1,6 +1,6 @@
 import type { Log } from '../lib/log.ts'
 import { withTimeout } from '../lib/time.ts'
-import type { HostReaped } from './host.ts'
+import type { RunnerGarbage } from './host.ts'
 import type { Reaped } from './result.ts'
 
 /** What a build waits for a reaper that is still at work when it ends: only where there is something to remove. */
@@ -16,7 +16,7 @@ export async function tellReaped(reaping: Promise<readonly Reaped[]>, log: Pick<
   }
 }
 
-export function tellHost({ removed, failed, strays }: HostReaped, log: Pick<Log, 'info' | 'debug'>): void {
+export function tellHost({ removed, failed, strays }: RunnerGarbage, log: Pick<Log, 'info' | 'debug'>): void {
   if (removed.length > 0) log.info(`Removed what runs that are over had left on this runner: ${removed.join(', ')}.`)
   if (strays > 0)
     log.info(`Ended processes of ${strays} ${strays === 1 ? 'run that is' : 'runs that are'} over on this runner.`)

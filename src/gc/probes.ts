@@ -1,6 +1,6 @@
 import { callEngine, EngineError } from '../nodes/engine/client.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
-import { readOwner } from '../run/names.ts'
+import { parseResourceName } from '../run/names.ts'
 import { errorMessage } from '../lib/errors.ts'
 import { sleep } from '../lib/time.ts'
 
@@ -90,7 +90,9 @@ async function findSuspects(
   ])
   const all = asList(containers).map(asRecord)
   const now = Date.parse(asText(asRecord(info)['SystemTime']))
-  const daemons = all.filter((one) => asList(one['Names']).some((name) => readOwner(asText(name)) !== undefined))
+  const daemons = all.filter((one) =>
+    asList(one['Names']).some((name) => parseResourceName(asText(name)) !== undefined),
+  )
   return {
     suspects: all.filter(mayBeProbe).map((one) => ({
       id: asText(one['Id']),

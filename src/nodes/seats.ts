@@ -1,6 +1,6 @@
 import type { Journal } from '../run/journal.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
-import { ourPrefix, readOwner, seatName } from '../run/names.ts'
+import { resourcePrefix, parseResourceName, reservationVolume } from '../run/names.ts'
 import { callEngine, dropVolume } from './engine/client.ts'
 import type { Node } from './node.ts'
 
@@ -44,7 +44,7 @@ export async function planSeated<P extends PlannedNodes>({
 }: SeatsRequest<P>): Promise<Seated<P>> {
   if (!haveChoice(nodes)) return { plan: plan(new Map()), others: new Map(), leave: () => Promise.resolve() }
   const seats = nodes.flatMap((node, index): Seat[] =>
-    node.driver === 'docker-container' ? [{ node, name: seatName(holder, index) }] : [],
+    node.driver === 'docker-container' ? [{ node, name: reservationVolume(`${holder}-${index}`) }] : [],
   )
   const seatsOf = ({ groups }: P) => seats.filter(({ node }) => groups.some((group) => group.node === node))
   const first = await countOthers(seats, holder)
@@ -118,13 +118,13 @@ function isBefore(a: Taken, b: Taken): boolean {
 }
 
 async function listTaken(socket: string): Promise<Taken[]> {
-  const filters = encodeURIComponent(JSON.stringify({ name: [ourPrefix] }))
+  const filters = encodeURIComponent(JSON.stringify({ name: [resourcePrefix] }))
   const found = asRecord(await callEngine(socket, 'GET', `/volumes?filters=${filters}`, deadline))
   return asList(found['Volumes'])
     .map(asRecord)
     .flatMap((volume): Taken[] => {
-      const owner = readOwner(asText(volume['Name']))
-      return owner?.kind === 'run' && owner.isSeat
+      const owner = parseResourceName(asText(volume['Name']))
+      return owner?.kind === 'run' && owner.isReservation
         ? [{ run: owner.name.replace(/-\d+$/, ''), at: asText(volume['CreatedAt']) }]
         : []
     })

@@ -2,74 +2,111 @@ import { createHash } from 'node:crypto'
 import type { Event } from '../forge/event.ts'
 import type { Trust } from '../forge/trust.ts'
 
-/** What buildx names a node's container after the node. */
+// Nodes and images that exist carry these names and keys, so they never change, only new ones are added.
+
+/**
+ * The annotation that proves which run pushed a manifest. It changes the digest, so no other image can share that
+ * digest by accident and deleting it harms no other image. Set on the per-platform indexes of every run, which are not
+ * needed after the image index is assembled, and on every manifest of an ephemeral image.
+ */
+export const ownershipAnnotation = 'io.github.multiarch-build.run'
+
+/** The label of a lock volume: the builder name of the run that holds it, and a random id. */
+export const lockHolderLabel = 'io.github.multiarch-build.holder'
+
+/** The label by which pods of this action are found, and its value. */
+export const managedByLabel = 'app.kubernetes.io/managed-by'
+export const managedBy = 'multiarch-build'
+
+/** What buildx puts before the name of a builder's node to name its container. */
 export const containerPrefix = 'buildx_buildkit_'
 
-/** What everything of ours on a node begins with. */
-export const ourPrefix = `${containerPrefix}mab-`
+/** The prefix of every container and volume of this action on a node. */
+export const resourcePrefix = `${containerPrefix}mab-`
 
-/** Which repository of which forge, in a form that fits into names: run ids of two forges may be the same. */
-export function scopeOf({ serverUrl, repository }: Pick<Event, 'serverUrl' | 'repository'>): string {
-  return createHash('sha256').update(`${serverUrl.toLowerCase()}/${repository.toLowerCase()}`).digest('hex').slice(0, 8)
+type RunId = Pick<Event, 'runId' | 'runAttempt'>
+
+/** PURE: the value of the ownership annotation. `key` is the name of the run's directory, which no other run has. */
+export function runAnnotation({ runId, runAttempt }: RunId, key: string): string {
+  return `${runId}-${runAttempt}-${key}`
 }
 
 /**
- * PURE: a name no other run has on any node, and from which the reaper reads whose it was. `key` is ours alone:
- * `mab-…`.
+ * PURE: the repository and its CI platform, hashed to 8 hex digits for use in names: run ids of two platforms may be
+ * equal.
  */
-export function runBuilderName(
-  key: string,
-  event: Pick<Event, 'serverUrl' | 'repository' | 'runId' | 'runAttempt'>,
-): string {
-  return `${key.toLowerCase()}-${scopeOf(event)}-${event.runId}-${event.runAttempt}`
+export function repositoryScope({ serverUrl, repository }: Pick<Event, 'serverUrl' | 'repository'>): string {
+  return createHash('sha256').update(`${serverUrl.toLowerCase()}/${repository.toLowerCase()}`).digest('hex').slice(0, 8)
 }
 
-/** PURE: the name of a daemon that is kept: the same for every run that may share it. */
-export function keptName(scope: string, trust: Trust, settings: unknown): string {
+/** PURE: the name of a run's builder, unique on every node; `parseResourceName` reads the run from it. */
+export function runBuilderName(key: string, event: RunId & Pick<Event, 'serverUrl' | 'repository'>): string {
+  return `${key.toLowerCase()}-${repositoryScope(event)}-${event.runId}-${event.runAttempt}`
+}
+
+/** PURE: the name of a persistent builder: the same for every run that may share it. */
+export function persistentBuilderName(scope: string, trust: Trust, settings: unknown): string {
   return `mab-keep-${scope}-${trust}-${createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 8)}`
 }
 
-/** A kept daemon's mark of use, a volume: `<kept>_used_20261124`. */
-export function useMark(kept: string, now: number): string {
-  return `${containerPrefix}${kept}_used_${new Date(now).toISOString().slice(0, 10).replaceAll('-', '')}`
+/** The volume that buildx creates for the state of a container. */
+export function stateVolume(container: string): string {
+  return `${container}_state`
 }
 
-/** A kept daemon's lock, a volume. */
-export function bootLock(kept: string): string {
-  return `${containerPrefix}${kept}_boot`
+/** The volume that records the day on which a persistent builder was last used: `<builder>_used_20261124`. */
+export function usageVolume(builder: string, now: number): string {
+  return `${usageVolumePrefix(builder)}${new Date(now).toISOString().slice(0, 10).replaceAll('-', '')}`
 }
 
-/** A run's seat on the node of that number, a volume: others see by it that it builds there. */
-export function seatName(holder: string, number: number): string {
-  return `${containerPrefix}${holder}-${number}_seat`
+export function usageVolumePrefix(builder: string): string {
+  return `${containerPrefix}${builder}_used_`
 }
 
-/** Whose a container or volume on a node is. */
-export type Owner =
+/** The volume that locks a persistent builder. */
+export function lockVolume(builder: string): string {
+  return `${containerPrefix}${builder}_boot`
+}
+
+/** The volume that reserves a node for one instance (`<run's builder>-<number>`): other runs count these. */
+export function reservationVolume(instance: string): string {
+  return `${containerPrefix}${instance}_seat`
+}
+
+/** The owner of a container or volume on a node. */
+export type ResourceOwner =
   | {
       readonly kind: 'run'
       readonly name: string
       readonly scope: string
       readonly runId: string
       readonly runAttempt: number
-      readonly isSeat: boolean
+      readonly isReservation: boolean
     }
-  | { readonly kind: 'kept'; readonly name: string; readonly part: 'container' | 'state' | 'lock' }
+  | { readonly kind: 'persistent'; readonly name: string; readonly part: 'container' | 'state' | 'lock' }
   /** `on`: midnight of the day of use, milliseconds since the epoch. */
-  | { readonly kind: 'kept'; readonly name: string; readonly part: 'mark'; readonly on: number }
+  | { readonly kind: 'persistent'; readonly name: string; readonly part: 'usage'; readonly on: number }
 
-/** PURE: reads the name of a container or volume; undefined where it is not of ours. */
-export function readOwner(name: string): Owner | undefined {
-  const own = name.replace(/^\//, '')
+/** PURE: reads the name of a container or volume; undefined if it does not belong to this action. */
+export function parseResourceName(name: string): ResourceOwner | undefined {
+  const plain = name.replace(/^\//, '')
+  return parseRunResource(plain) ?? parsePersistentResource(plain)
+}
+
+function parseRunResource(name: string): ResourceOwner | undefined {
   const [, run, scope, runId, runAttempt, part] =
-    /^buildx_buildkit_(mab-[0-9a-f]{10}-([0-9a-f]{8})-(\d{1,20})-(\d{1,6})-\d{1,4})(_state|_seat)?$/.exec(own) ?? []
-  if (run !== undefined && scope !== undefined && runId !== undefined)
-    return { kind: 'run', name: run, scope, runId, runAttempt: Number(runAttempt), isSeat: part === '_seat' }
-  const [, kept, ending = ''] =
-    /^buildx_buildkit_(mab-keep-[0-9a-f]{8}-[a-z]+-[0-9a-f]{8})(_state|_boot|_used_\d{8})?$/.exec(own) ?? []
-  if (kept === undefined) return undefined
+    /^buildx_buildkit_(mab-[0-9a-f]{10}-([0-9a-f]{8})-(\d{1,20})-(\d{1,6})-\d{1,4})(_state|_seat)?$/.exec(name) ?? []
+  if (run === undefined || scope === undefined || runId === undefined) return undefined
+  return { kind: 'run', name: run, scope, runId, runAttempt: Number(runAttempt), isReservation: part === '_seat' }
+}
+
+function parsePersistentResource(name: string): ResourceOwner | undefined {
+  const [, builder, ending = ''] =
+    /^buildx_buildkit_(mab-keep-[0-9a-f]{8}-[a-z]+-[0-9a-f]{8})(_state|_boot|_used_\d{8})?$/.exec(name) ?? []
+  if (builder === undefined) return undefined
   const [, year = '', month = '', day = ''] = /^_used_(\d{4})(\d\d)(\d\d)$/.exec(ending) ?? []
   if (year !== '')
-    return { kind: 'kept', name: kept, part: 'mark', on: Date.parse(`${year}-${month}-${day}T00:00:00Z`) }
-  return { kind: 'kept', name: kept, part: ending === '_state' ? 'state' : ending === '_boot' ? 'lock' : 'container' }
+    return { kind: 'persistent', name: builder, part: 'usage', on: Date.parse(`${year}-${month}-${day}T00:00:00Z`) }
+  const part = ending === '_state' ? 'state' : ending === '_boot' ? 'lock' : 'container'
+  return { kind: 'persistent', name: builder, part }
 }

@@ -2,9 +2,10 @@ import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { removeDir, tryRead, writePrivate } from '../lib/fs.ts'
-import { endProcessesOf, findStrays, identifyProcess } from '../lib/processes.ts'
+import { removeDir, writePrivate } from '../lib/fs.ts'
+import { killProcessesIn, findStrayProcesses, processIdentity } from '../lib/processes.ts'
 import { RunDir } from './run-dir.ts'
+import { tryRead } from '../lib/files.ts';
 
 /** What a run's directory tells of the run, so that a later run on this machine can see whether it still needs it. */
 export interface DirOwner {
@@ -38,8 +39,8 @@ interface OwnedDir {
 
 export async function describeOwner(run: RunOf): Promise<DirOwner> {
   const [main, runner] = await Promise.all([
-    identifyProcess(process.pid),
-    isRunner(process.ppid) ? identifyProcess(process.ppid) : '',
+    processIdentity(process.pid),
+    isRunner(process.ppid) ? processIdentity(process.ppid) : '',
   ])
   const { scope, runId, runAttempt } = run
   return { scope, runId, runAttempt, boot: readBoot(), pids: readPids(), main, runner }
@@ -108,12 +109,12 @@ async function judgeRunner({ boot, pids, main, runner }: DirOwner): Promise<Owne
 }
 
 async function isStill(identity: string): Promise<boolean> {
-  return (await identifyProcess(Number.parseInt(identity, 10))) === identity
+  return (await processIdentity(Number.parseInt(identity, 10))) === identity
 }
 
 /** Ends what a dead run left running here, and removes its directory with its keys and logins. */
 export async function removePrivateDir(path: string): Promise<void> {
-  await endProcessesOf(path)
+  await killProcessesIn(path)
   removeDir(path)
 }
 
@@ -122,9 +123,9 @@ export async function removePrivateDir(path: string): Promise<void> {
  * behind.
  */
 export async function endStrays({ path: own }: RunDir): Promise<number> {
-  const strays = findStrays()
+  const strays = findStrayProcesses()
   const dirs = new Set(strays.map(({ dir }) => dir).filter((dir) => dir !== own && isMissing(dir)))
-  for (const dir of dirs) await endProcessesOf(dir)
+  for (const dir of dirs) await killProcessesIn(dir)
   return dirs.size
 }
 

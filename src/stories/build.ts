@@ -1,12 +1,12 @@
 import { callTargets } from '../buildx/call.ts'
 import type { GroupResult } from '../buildx/run.ts'
-import { buildLanes, describeLostCaches, namesOf } from '../buildx/schedule.ts'
+import { formatLostCaches, formatTargets, Scheduler } from '../buildx/scheduler.ts'
 import { prepareBuild } from './prepare.ts'
 import { withoutRepeats } from '../buildx/checks.ts'
-import { readyNodes, type Ready } from '../nodes/ready.ts'
+import { openNodePool, type OpenedNodes } from '../nodes/ready.ts'
 import { planSeated, type Seated } from '../nodes/seats.ts'
 import { describeFork } from '../plan/fork-policy.ts'
-import { isEphemeral } from '../metadata/tags.ts'
+import { isEphemeral } from '../metadata/default-tags.ts'
 import { checkNoneEmpty, planTargets } from '../plan/targets.ts'
 import { openAdmission, type Admission } from '../publish/push-access.ts'
 import { publish } from '../publish/variants.ts'
@@ -37,7 +37,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   const { inputs, event, dir, journal, log, signal } = request
   const holder = runBuilderName(dir.key, event)
 
-  const [ready, buildx] = await withAbort(signal, Promise.all([readyNodes(request), request.provideBuildx(signal)]))
+  const [ready, buildx] = await withAbort(signal, Promise.all([openNodePool(request), request.provideBuildx(signal)]))
   ready.outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
   const { plan, notes, leave } = await withAbort(signal, planRun(request, ready, holder))
 
@@ -51,30 +51,30 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
       call,
       log,
       targets: plan.targets,
-      builder: ({ node, platform }) => builder.lane(node, [platform]),
+      builder: ({ node, platform }) => builder.forPlatforms(node, [platform]),
     }).finally(() => removeSecrets(dir))
     await Promise.all([tellReaped(reaper.end(), log), leave()])
     return { ...kept, plan: { ...plan, targets: [], groups: [] }, groups: [], published: [], notes }
   }
 
-  log.info(`Building ${namesOf(plan.groups)} with buildx ${buildx.version}`)
+  log.info(`Building ${formatTargets(plan.groups)} with buildx ${buildx.version}`)
   admission.ask()
   const onBegun = () => {
     admission.heed()
     reaper.begin()
   }
-  const { results: lanes, notes: moves } = await buildLanes({
+  const { results: lanes, notes: moves } = await new Scheduler({
     ...calls,
-    lanes: plan.groups,
+    groups: plan.groups,
     pool: ready.pool,
-    builder,
+    instances: builder,
     journal,
     fallback: inputs.fallback,
     emit: log.lines,
     log,
     onPush,
     onBegun,
-  })
+  }).run()
   const leaving = leave()
   removeSecrets(dir)
   signal.throwIfAborted()
@@ -84,7 +84,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
   failIfAny(lanes, signal)
   // Nobody builds there any more, and the node has its memory back at once.
   if (!inputs.use) builder.release()
-  const lost = lanes.flatMap(describeLostCaches)
+  const lost = lanes.flatMap(formatLostCaches)
   lost.forEach((note) => log.warn(note))
   if (inputs.checkAnnotations)
     withoutRepeats(lanes.flatMap(({ warnings }) => warnings)).forEach((warning) => log.annotate(warning))
@@ -119,7 +119,7 @@ async function buildAndPublish(request: RunRequest, admission: Admission): Promi
 /** What is built where; says aloud what its reader should know before it starts. */
 async function planRun(
   { inputs, event, journal, log }: RunRequest,
-  { outcomes, nodes, local }: Ready,
+  { outcomes, nodes, local }: OpenedNodes,
   holder: string,
 ): Promise<Pick<Seated<Plan>, 'plan' | 'leave'> & { readonly notes: readonly string[] }> {
   const fork = describeFork(event.trust, inputs, nodes)

@@ -1,6 +1,6 @@
 import type { Inputs } from '../inputs/inputs.ts'
 import { openPackageRepository, type PackageAccess } from '../packages/open.ts'
-import { openClients, type ClientOf } from '../registry/clients.ts'
+import { createClientFactory, type ClientFactory } from '../registry/client-factory.ts'
 import { RegistryError } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import type { TagReport } from '../report/dry-run.ts'
@@ -26,7 +26,7 @@ export async function lookAtRegistries(
   packages: PackageAccess,
 ): Promise<RegistriesLook> {
   const signal = AbortSignal.timeout(deadline)
-  const clientOf = openClients(packages.registries, signal)
+  const clientOf = createClientFactory(packages.registries, signal)
   const repositories = repositoriesOf(inputs.variants)
   const [pushes, apis, tags, caches] = await Promise.all([
     inputs.push ? Promise.all(repositories.map((repository) => lookAtPush(repository, clientOf))) : [],
@@ -61,7 +61,7 @@ export async function lookAtRegistries(
 
 async function lookAtPush(
   repository: Repository,
-  clientOf: ClientOf,
+  clientOf: ClientFactory,
 ): Promise<{ readonly line: string; readonly problem?: UserError }> {
   const { failure: problem } = await askPush(repository, clientOf)
   return {
@@ -73,7 +73,7 @@ async function lookAtPush(
 /** Whether deleting is allowed shows only when something is deleted; whether the API answers at all can be asked. */
 async function askPackages(
   repository: Repository,
-  clientOf: ClientOf,
+  clientOf: ClientFactory,
   packages: PackageAccess,
   signal: AbortSignal,
 ): Promise<{ readonly line: string; readonly doubt?: string }> {
@@ -107,7 +107,7 @@ async function askPackages(
   }
 }
 
-async function headOf(repository: Repository, reference: string, clientOf: ClientOf): Promise<string | undefined> {
+async function headOf(repository: Repository, reference: string, clientOf: ClientFactory): Promise<string | undefined> {
   try {
     return (await (await clientOf(repository)).headManifest(repository.path, reference)) ?? ''
   } catch (error) {
@@ -118,7 +118,7 @@ async function headOf(repository: Repository, reference: string, clientOf: Clien
 async function stateOf(
   cache: string | undefined,
   image: Repository | undefined,
-  clientOf: ClientOf,
+  clientOf: ClientFactory,
 ): Promise<'filled' | 'empty' | 'unknown'> {
   if (image === undefined || cache?.startsWith(`${formatRepository(image)}:`) !== true) return 'unknown'
   const found = await headOf(image, cache.slice(formatRepository(image).length + 1), clientOf)

@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import { bakeOptions } from './prepare.ts'
 import { formatEndpoint } from '../nodes/endpoint.ts'
-import { openNodes, type Outcome } from '../nodes/open.ts'
+import { openNodes, type NodeOutcome } from '../nodes/open.ts'
 import type { Node } from '../nodes/node.ts'
-import { poolAll } from '../nodes/ready.ts'
+import { createNodePool } from '../nodes/ready.ts'
 import type { PackageAccess } from '../packages/open.ts'
-import type { AskRun } from '../forge/runs.ts'
+import type { FetchRunStatus } from '../forge/run-status.ts'
 import { renderBake } from '../buildx/bake-definition.ts'
 import { describeFork } from '../plan/fork-policy.ts'
-import { isEphemeral } from '../metadata/tags.ts'
+import { isEphemeral } from '../metadata/default-tags.ts'
 import { planTargets } from '../plan/targets.ts'
 import { containerPrefix, runBuilderName } from '../run/names.ts'
 import { formatTagReference } from '../registry/reference.ts'
@@ -17,7 +17,7 @@ import { formatError, UserError, UserErrors } from '../lib/errors.ts'
 import { describeOutcome, warnOfNodes } from '../report/nodes.ts'
 import { runEnv, type Buildx } from '../buildx/find.ts'
 import { writePrivate } from '../lib/fs.ts'
-import { run } from '../lib/exec.ts'
+import { exec } from '../lib/exec.ts'
 import { withAbort } from '../lib/time.ts'
 import { lookAtRegistries, type RegistriesLook } from './dry-run-registries.ts'
 import type { Plan } from '../plan/target.ts'
@@ -31,7 +31,7 @@ export interface Examination {
 
 interface ExaminationWorld {
   readonly packages: PackageAccess
-  readonly askRun: AskRun
+  readonly askRun: FetchRunStatus
   /** The buildx that a run would use; undefined where it would be downloaded. */
   readonly findBuildx: () => Promise<Buildx | undefined>
 }
@@ -49,7 +49,7 @@ export async function examine(request: RunRequest, world: ExaminationWorld): Pro
     collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)),
     collect(world.findBuildx().then((found) => ({ found }))),
   ])
-  const { outcomes, nodes, kept, local } = await poolAll(opened, request)
+  const { outcomes, nodes, persistent: kept, local } = await createNodePool(opened, request)
   // Where the nodes could not even be asked, there is nothing to plan with.
   const plan = outcomes.length === 0 ? undefined : await collect(planOn(request, outcomes, local))
   const registries = await lookAtRegistries(inputs, plan?.targets ?? [], world.packages)
@@ -97,7 +97,7 @@ function note(error: unknown, problems: UserError[]): undefined {
   return undefined
 }
 
-async function planOn({ inputs }: RunRequest, outcomes: readonly Outcome[], local: Node | string): Promise<Plan> {
+async function planOn({ inputs }: RunRequest, outcomes: readonly NodeOutcome[], local: Node | string): Promise<Plan> {
   return await Promise.resolve().then(() => planTargets(inputs, outcomes, local))
 }
 
@@ -109,7 +109,7 @@ async function checkDefinition({ targets }: Plan, request: RunRequest, buildx: B
   mkdirSync(dir.buildxConfig, { recursive: true, mode: 0o700 })
   writePrivate(file, renderBake(targets, bakeOptions(request, targets)))
   const env = runEnv(dir)
-  const { code, stderr } = await run(buildx.command, ['bake', '--file', file, '--print'], {
+  const { code, stderr } = await exec(buildx.command, ['bake', '--file', file, '--print'], {
     env,
     cwd: event.workspace,
     deadline: 30_000,
@@ -123,10 +123,10 @@ async function checkDefinition({ targets }: Plan, request: RunRequest, buildx: B
     })
 }
 
-function describeRoute({ spec, node }: Outcome, kept: ReadonlyMap<Node, string>): string {
+function describeRoute({ spec, node }: NodeOutcome, kept: ReadonlyMap<Node, string>): string {
   const name = node && kept.get(node)
   const daemon =
-    spec.embedded === true
+    spec.builtIn === true
       ? 'the BuildKit inside it'
       : node?.driver === 'remote'
         ? 'its own buildkitd'

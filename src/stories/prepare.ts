@@ -1,18 +1,18 @@
 import { mkdirSync } from 'node:fs'
-import { runMark } from './undo.ts'
+import { runAnnotation } from '../run/names.ts'
 import type { Journal } from '../run/journal.ts'
-import { writeBuilders, type Builder } from '../buildx/instances.ts'
-import { readyKept } from '../buildx/persistent.ts'
-import type { Ready } from '../nodes/ready.ts'
+import { BuilderInstances } from '../buildx/instances.ts'
+import { ensureDaemon } from '../buildx/persistent.ts'
+import type { OpenedNodes } from '../nodes/ready.ts'
 import type { BakeOptions } from '../buildx/bake-definition.ts'
-import { isEphemeral } from '../metadata/tags.ts'
-import { privateDockerConfig } from '../registry/credentials/login.ts'
+import { isEphemeral } from '../metadata/default-tags.ts'
+import { createDockerConfig } from '../registry/credentials/login.ts'
 import { writeScopedLogins } from '../registry/credentials/scoped.ts'
 import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { writePrivate } from '../lib/fs.ts'
 import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
-import { trustEnv } from '../registry/hosts.ts'
+import { createCertificateEnv } from '../registry/hosts.ts'
 import type { BuildxRequest } from '../buildx/run.ts'
 import type { Plan, Target } from '../plan/target.ts'
 import type { RunRequest } from './request.ts'
@@ -26,7 +26,7 @@ interface PrepareRequest extends Pick<
 }
 
 interface Prepared {
-  readonly builder: Builder
+  readonly builder: BuilderInstances
   /** What every call of buildx gets. */
   readonly calls: BuildxRequest
   /** Notes a digest in the journal when its push begins. */
@@ -38,32 +38,32 @@ interface Prepared {
  */
 export async function prepareBuild(
   request: PrepareRequest,
-  { nodes, kept }: Ready,
+  { nodes, persistent: kept }: OpenedNodes,
   { targets }: Plan,
   buildx: Buildx,
 ): Promise<Prepared> {
   const { inputs, event, dir, journal, log, holder, signal } = request
   const { settings, push } = inputs
   mkdirSync(dir.env.DOCKER_CONFIG, { mode: 0o700 })
-  writePrivate(dir.dockerConfig, JSON.stringify(privateDockerConfig(request.dockerConfig, inputs.logins)))
+  writePrivate(dir.dockerConfig, JSON.stringify(createDockerConfig(request.dockerConfig, inputs.logins)))
   writeScopedLogins(dir, inputs.logins)
   writeSecrets(dir, settings.secrets)
-  const builder = writeBuilders({
+  const builder = new BuilderInstances({
     dir,
     name: holder,
     nodes,
     journal,
-    kept,
+    persistent: kept,
     undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) },
   })
   // One that was made elsewhere is booted by the build, as it would be for anybody.
-  const ours = [...kept].filter(([{ spec }]) => spec.daemon === undefined)
+  const ours = [...kept].filter(([{ spec }]) => spec.existingNodeName === undefined)
   await Promise.all(
     ours.map(([node, name]) =>
-      readyKept({ node, name }, builder.lane(node, []), { buildx, dir, journal, holder, log }),
+      ensureDaemon({ node, name }, builder.forPlatforms(node, []), { buildx, dir, journal, holder, log }),
     ),
   )
-  const env = { ...settingsEnv(settings, inputs.cache), ...trustEnv(dir.certificates, inputs.registries) }
+  const env = { ...settingsEnv(settings, inputs.cache), ...createCertificateEnv(dir.certificates, inputs.registries) }
   return {
     builder,
     calls: { ...bakeOptions(request, targets), env, buildx, workspace: event.workspace, signal },
@@ -85,7 +85,7 @@ export function bakeOptions(
     settings,
     dir,
     several: targets.length > 1,
-    nonce: runMark(event, dir),
+    nonce: runAnnotation(event, dir.key),
     ephemeral,
     fork: event.trust === 'fork',
   }

@@ -1,8 +1,8 @@
 import type { Inputs } from '../inputs/inputs.ts'
 import type { Journal } from '../run/journal.ts'
 import type { Event } from '../forge/event.ts'
-import type { Liveness } from '../gc/run-status.ts'
-import type { RegistryWorld } from '../registry/clients.ts'
+import type { RunStatus } from '../gc/run-status.ts'
+import type { RegistryAccess } from '../registry/client-factory.ts'
 import type { Buildx } from '../buildx/find.ts'
 import type { Log } from '../lib/log.ts'
 import type { RunDir } from '../run/run-dir.ts'
@@ -18,9 +18,9 @@ export interface RunRequest {
   readonly agent: string | undefined
   /** The job's own docker configuration, parsed; anything. */
   readonly dockerConfig: unknown
-  readonly registries: RegistryWorld
+  readonly registries: RegistryAccess
   /** The buildx that the author wants, installed if need be. */
   readonly provideBuildx: (signal: AbortSignal) => Promise<Buildx>
   /** Which other runs are over. */
-  readonly liveness: Liveness
+  readonly liveness: RunStatus
 }

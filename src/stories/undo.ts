@@ -1,3 +1,4 @@
+import { runAnnotation } from '../run/names.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { openJournal, readJournal, type Entry } from '../run/journal.ts'
 import { dropVolume, EngineError, removeContainer } from '../nodes/engine/client.ts'
@@ -5,14 +6,19 @@ import { startRelay } from '../nodes/ssh/forwarder.ts'
 import { removePod } from '../buildx/pods.ts'
 import { reconnect } from '../nodes/ssh/tunnel.ts'
 import { openPackageRepository, type PackageAccess } from '../packages/open.ts'
-import { removeOwn } from '../cleanup/run-artifacts.ts'
-import { ownByRepository, tellOutcomes, type OwnIn, type Told } from '../cleanup/run-artifacts-report.ts'
+import { deleteRunArtifacts } from '../cleanup/run-artifacts.ts'
+import {
+  artifactsByRepository,
+  formatOutcomes,
+  type RepositoryArtifacts,
+  type OutcomeLines,
+} from '../cleanup/run-artifacts-report.ts'
 import { releaseLock } from '../nodes/engine/lock.ts'
 import { removeOwnProbes } from '../gc/probes.ts'
-import { openClients } from '../registry/clients.ts'
+import { createClientFactory } from '../registry/client-factory.ts'
 import { formatRepository } from '../registry/reference.ts'
 import type { Log } from '../lib/log.ts'
-import { endProcess, endProcessesOf } from '../lib/processes.ts'
+import { killProcess, killProcessesIn } from '../lib/processes.ts'
 import { removeDir } from '../lib/fs.ts'
 import { sleep } from '../lib/time.ts'
 import { errorMessage } from '../lib/errors.ts'
@@ -62,13 +68,13 @@ async function undo(request: CleanupRequest): Promise<void> {
   const { dir, log } = request
   // Who still makes things comes first: in container jobs a cancel does not reach main, and a killed main leaves its
   // buildx alive for a moment.
-  await endProcess(request.main, mainPatience)
-  await endProcessesOf(dir.path, '--metadata-file')
+  await killProcess(request.main, mainPatience)
+  await killProcessesIn(dir.path, '--metadata-file')
   const entries = readJournal(dir).reverse()
   // Agents and connections have done their work by then, and need not wait for the registry.
   const leaveNodes = removeContainers(entries, dir, log)
     .then(async () => await removeCutOff(entries, request))
-    .then(async () => await endProcessesOf(dir.path).catch(() => undefined))
+    .then(async () => await killProcessesIn(dir.path).catch(() => undefined))
   await Promise.all([deleteImages(entries, request), leaveNodes])
 }
 
@@ -85,7 +91,7 @@ async function hurried(work: Promise<void>, hurry: AbortSignal | undefined): Pro
 /** Agents with their keys, connections, logins: everything of the run on this machine. */
 async function removeTraces(dir: RunDir, log: Log): Promise<void> {
   try {
-    await endProcessesOf(dir.path)
+    await killProcessesIn(dir.path)
     removeDir(dir.path)
   } catch (error) {
     log.warn(
@@ -188,18 +194,18 @@ async function deleteImages(
   entries: readonly Entry[],
   { dir, tags, began, packages, run, log }: CleanupRequest,
 ): Promise<void> {
-  const nonce = runMark(run, dir)
+  const nonce = runAnnotation(run, dir.key)
   const signal = AbortSignal.timeout(registryDeadline)
   const until = packages.clock.now() + registryDeadline
-  const clientOf = openClients(packages.registries, signal)
-  const remove = async (own: OwnIn): Promise<Told> => {
+  const clientOf = createClientFactory(packages.registries, signal)
+  const remove = async (own: RepositoryArtifacts): Promise<OutcomeLines> => {
     const { repository } = own
     const name = formatRepository(repository)
     try {
       const client = await clientOf(repository)
-      return tellOutcomes(
+      return formatOutcomes(
         name,
-        await removeOwn(
+        await deleteRunArtifacts(
           await openPackageRepository(packages, {
             repository,
             client,
@@ -215,13 +221,8 @@ async function deleteImages(
       return { deleted: [], kept: [`Kept ${name}: ${errorMessage(error)}`] }
     }
   }
-  const told = await Promise.all(ownByRepository([...entries].reverse(), tags, nonce).map(remove))
+  const told = await Promise.all(artifactsByRepository([...entries].reverse(), tags, nonce).map(remove))
   told.forEach(({ deleted }) => deleted.forEach((tag) => log.info(`Deleted ${tag}.`)))
   const kept = told.flatMap((one) => one.kept)
   if (kept.length > 0) log.warn(kept.join('\n'))
-}
-
-/** What a run marks its own images with: nobody else's can have it. */
-export function runMark({ runId, runAttempt }: CleanupRequest['run'], dir: RunDir): string {
-  return `${runId}-${runAttempt}-${dir.key}`
 }

@@ -1,38 +1,52 @@
 import { describe, expect, test } from '@jest/globals'
-import type { RunAnswer } from '../../../src/forge/run-of.ts'
-import { judgeTrace, surelyOver, type Self, type Trace } from '../../../src/gc/classify.ts'
-import { openLiveness } from '../../../src/gc/run-status.ts'
-import { keptName, readOwner, runBuilderName, scopeOf, seatName, useMark } from '../../../src/run/names.ts'
-import { readTrust } from '../../../src/forge/trust.ts'
+import type { RunStatus } from '../../../src/forge/run-of.ts'
+import { classifyRun, maxJobAge, type CurrentRun, type RunRef } from '../../../src/gc/classify.ts'
+import { createRunStatus } from '../../../src/gc/run-status.ts'
+import {
+  persistentBuilderName,
+  parseResourceName,
+  runBuilderName,
+  repositoryScope,
+  reservationVolume,
+  usageVolume,
+} from '../../../src/run/names.ts'
+import { classifyTrust } from '../../../src/forge/trust.ts'
 import { event } from '../fixtures/world.ts'
 
-const scope = scopeOf(event)
-const self: Self = { scope, runId: '100', runAttempt: 2, attemptsEnd: true }
-const trace = (given: Partial<Trace> = {}): Trace => ({ scope, runId: '99', runAttempt: 1, age: 1000, ...given })
+const scope = repositoryScope(event)
+const self: CurrentRun = { scope, runId: '100', runAttempt: 2, attemptsEnd: true }
+const trace = (given: Partial<RunRef> = {}): RunRef => ({ scope, runId: '99', runAttempt: 1, age: 1000, ...given })
 
 describe('names', () => {
   test('of a run: read back from container and volume', () => {
     const name = runBuilderName('mab-0123456789', event)
-    const owner = { kind: 'run', name: `${name}-0`, scope, runId: '4711', runAttempt: 1, isSeat: false }
-    expect([`/buildx_buildkit_${name}-0`, `buildx_buildkit_${name}-0_state`, seatName(name, 0)].map(readOwner)).toEqual(
-      [owner, owner, { ...owner, isSeat: true }],
-    )
+    const owner = { kind: 'run', name: `${name}-0`, scope, runId: '4711', runAttempt: 1, isReservation: false }
+    expect(
+      [`/buildx_buildkit_${name}-0`, `buildx_buildkit_${name}-0_state`, reservationVolume(`${name}-0`)].map(
+        parseResourceName,
+      ),
+    ).toEqual([owner, owner, { ...owner, isReservation: true }])
   })
 
   test('of a kept daemon: one a repository, trust and settings; its volumes are told apart', () => {
-    const name = keptName(scope, 'trusted', { a: 1 })
+    const name = persistentBuilderName(scope, 'trusted', { a: 1 })
     expect(
       new Set([
         name,
-        keptName(scope, 'pr', { a: 1 }),
-        keptName(scope, 'trusted', { a: 2 }),
-        keptName(scopeOf({ ...event, repository: 'acme/other' }), 'trusted', { a: 1 }),
+        persistentBuilderName(scope, 'pr', { a: 1 }),
+        persistentBuilderName(scope, 'trusted', { a: 2 }),
+        persistentBuilderName(repositoryScope({ ...event, repository: 'acme/other' }), 'trusted', { a: 1 }),
       ]).size,
     ).toBe(4)
-    const parts = ['', '_state', '_boot'].map((end) => readOwner(`buildx_buildkit_${name}${end}`))
-    expect(parts).toEqual(['container', 'state', 'lock'].map((part) => ({ kind: 'kept', name, part })))
+    const parts = ['', '_state', '_boot'].map((end) => parseResourceName(`buildx_buildkit_${name}${end}`))
+    expect(parts).toEqual(['container', 'state', 'lock'].map((part) => ({ kind: 'persistent', name, part })))
     const day = Date.UTC(2026, 10, 24)
-    expect(readOwner(useMark(name, day + 3_600_000))).toEqual({ kind: 'kept', name, part: 'mark', on: day })
+    expect(parseResourceName(usageVolume(name, day + 3_600_000))).toEqual({
+      kind: 'persistent',
+      name,
+      part: 'usage',
+      on: day,
+    })
   })
 
   test.each([
@@ -44,24 +58,24 @@ describe('names', () => {
     'buildx_buildkit_mab-keep-01234567-trusted-01234567_other',
     'mab-0123456789-01234567-1-1-0',
     '',
-  ])('%s is nobody of ours', (name) => expect(readOwner(name)).toBeUndefined())
+  ])('%s is nobody of ours', (name) => expect(parseResourceName(name)).toBeUndefined())
 })
 
 describe('judgeTrace', () => {
-  test.each<[string, Partial<Trace>, Partial<Self>, ReturnType<typeof judgeTrace>]>([
+  test.each<[string, Partial<RunRef>, Partial<CurrentRun>, ReturnType<typeof classifyRun>]>([
     ['of another repository, young', { scope: 'ffffffff' }, {}, 'live'],
-    ['of another repository, older than any job', { scope: 'ffffffff', age: surelyOver + 1 }, {}, 'dead'],
+    ['of another repository, older than any job', { scope: 'ffffffff', age: maxJobAge + 1 }, {}, 'dead'],
     ['of this very run', { runId: '100', runAttempt: 2 }, {}, 'live'],
     ['of an earlier attempt', { runId: '100' }, {}, 'dead'],
     ['of an earlier attempt, where jobs are started again alone', { runId: '100' }, { attemptsEnd: false }, 'live'],
     ['of a later attempt', { runId: '100', runAttempt: 3 }, {}, 'live'],
     ['of another run', {}, {}, 'ask'],
-    ['of another run, older than any job, by a clock that may have been wrong', { age: surelyOver + 1 }, {}, 'ask'],
-    ['of this very run, by a clock that was wrong', { runId: '100', runAttempt: 2, age: surelyOver + 1 }, {}, 'live'],
-  ])('%s', (_, given, other, expected) => expect(judgeTrace(trace(given), { ...self, ...other })).toBe(expected))
+    ['of another run, older than any job, by a clock that may have been wrong', { age: maxJobAge + 1 }, {}, 'ask'],
+    ['of this very run, by a clock that was wrong', { runId: '100', runAttempt: 2, age: maxJobAge + 1 }, {}, 'live'],
+  ])('%s', (_, given, other, expected) => expect(classifyRun(trace(given), { ...self, ...other })).toBe(expected))
 })
 
-test.each<[string, RunAnswer | Error, boolean]>([
+test.each<[string, RunStatus | Error, boolean]>([
   ['ended an hour ago', { completed: true, createdAt: 0, endedAt: 1e12 - 3_600_000 }, true],
   ['ended just now', { completed: true, createdAt: 0, endedAt: 1e12 - 1000 }, false],
   ['going on', { completed: false, createdAt: 0, endedAt: Infinity }, false],
@@ -71,27 +85,23 @@ test.each<[string, RunAnswer | Error, boolean]>([
 ])('a run that is %s', async (_, answer, dead) => {
   let asked = 0
   const ask = () => (asked++, answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer))
-  const liveness = openLiveness(self, ask, () => 1e12)
+  const liveness = createRunStatus(self, ask, () => 1e12)
   expect(await Promise.all([liveness.isDead(trace()), liveness.isDead(trace())])).toEqual([dead, dead])
   expect(asked).toBe(1)
 })
 
-test.each<[string, RunAnswer, boolean]>([
+test.each<[string, RunStatus, boolean]>([
   ['unknown', 'unknown', true],
   ['not to be asked about', 'denied', true],
   ['known to go on since just now', { completed: false, createdAt: 1e12 - 1000, endedAt: Infinity }, false],
-  [
-    'said to go on, and begun long ago',
-    { completed: false, createdAt: 1e12 - surelyOver - 1, endedAt: Infinity },
-    true,
-  ],
+  ['said to go on, and begun long ago', { completed: false, createdAt: 1e12 - maxJobAge - 1, endedAt: Infinity }, true],
 ])('older than any job, of a run that is %s', async (_, answer, dead) => {
-  const liveness = openLiveness(
+  const liveness = createRunStatus(
     self,
     () => Promise.resolve(answer),
     () => 1e12,
   )
-  expect(await liveness.isDead(trace({ age: surelyOver + 1 }))).toBe(dead)
+  expect(await liveness.isDead(trace({ age: maxJobAge + 1 }))).toBe(dead)
 })
 
 describe('readTrust', () => {
@@ -127,8 +137,8 @@ describe('readTrust', () => {
       'fork',
     ],
     ['a merge queue', 'merge_group', {}, 'pr'],
-  ])('%s', (_, name, payload, expected) => expect(readTrust({ ...base, name, payload })).toBe(expected))
+  ])('%s', (_, name, payload, expected) => expect(classifyTrust({ ...base, name, payload })).toBe(expected))
 
   test('a ref of a pull request, under any event', () =>
-    expect(readTrust({ ...base, ref: 'refs/pull/7/merge', name: 'push', payload: {} })).toBe('fork'))
+    expect(classifyTrust({ ...base, ref: 'refs/pull/7/merge', name: 'push', payload: {} })).toBe('fork'))
 })

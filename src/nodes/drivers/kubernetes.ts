@@ -1,16 +1,13 @@
 import { isTrue } from '../../lib/choice.ts'
 import type { Platform } from '../../lib/platform.ts'
 import type { NodeDraft } from '../node-spec.ts'
+import { managedBy, managedByLabel } from '../../run/names.ts'
 
 /**
  * What every kubelet says of its machine:
  * https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-arch
  */
 const label = 'kubernetes.io/arch'
-
-/** By which our pods are found. */
-export const ownLabel = 'app.kubernetes.io/managed-by'
-
 /** Where programs of another architecture run natively too. */
 const hosts: Readonly<Record<string, string>> = { 386: 'amd64', arm: 'arm64' }
 
@@ -93,6 +90,8 @@ export function withOwnLabel(options: NodeDraft['driverOpts']): NodeDraft['drive
     .filter((pair) => pair !== '')
   return {
     ...options,
-    labels: [...labels.filter((pair) => !pair.startsWith(`${ownLabel}=`)), `${ownLabel}=multiarch-build`].join(','),
+    labels: [...labels.filter((pair) => !pair.startsWith(`${managedByLabel}=`)), `${managedByLabel}=${managedBy}`].join(
+      ',',
+    ),
   }
 }

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { callEngine, EngineError } from './client.ts'
 import { asRecord, asText } from '../../lib/json.ts'
-import { bootLock } from '../../run/names.ts'
+import { lockHolderLabel, lockVolume } from '../../run/names.ts'
 
 const deadline = 15_000
-const label = 'io.github.multiarch-build.holder'
 
 /**
  * Holds the lock of a kept daemon on its engine: a volume, since an engine makes one of a name, gives it to everybody
@@ -17,18 +16,18 @@ const label = 'io.github.multiarch-build.holder'
 export async function takeLock(socket: string, kept: string, holder: string): Promise<boolean> {
   const turn = `${holder} ${randomUUID()}`
   const volume = await callEngine(socket, 'POST', '/volumes/create', deadline, {
-    Name: bootLock(kept),
-    Labels: { [label]: turn },
+    Name: lockVolume(kept),
+    Labels: { [lockHolderLabel]: turn },
   })
-  return asText(asRecord(asRecord(volume)['Labels'])[label]) === turn
+  return asText(asRecord(asRecord(volume)['Labels'])[lockHolderLabel]) === turn
 }
 
 /** Releases the lock if it is the holder's. A lock that cannot be released grows stale. @throws EngineError */
 export async function releaseLock(socket: string, kept: string, holder: string): Promise<void> {
   try {
-    const volume = asRecord(await callEngine(socket, 'GET', `/volumes/${bootLock(kept)}`, deadline))
+    const volume = asRecord(await callEngine(socket, 'GET', `/volumes/${lockVolume(kept)}`, deadline))
     if (holderOf(volume['Labels']) === holder)
-      await callEngine(socket, 'DELETE', `/volumes/${bootLock(kept)}?force=1`, deadline)
+      await callEngine(socket, 'DELETE', `/volumes/${lockVolume(kept)}?force=1`, deadline)
   } catch (error) {
     if (!(error instanceof EngineError && error.status === 404)) throw error
   }
@@ -36,5 +35,5 @@ export async function releaseLock(socket: string, kept: string, holder: string):
 
 /** PURE: who holds a lock with these labels; empty where nobody tells. */
 export function holderOf(labels: unknown): string {
-  return asText(asRecord(labels)[label]).split(' ')[0] ?? ''
+  return asText(asRecord(labels)[lockHolderLabel]).split(' ')[0] ?? ''
 }
