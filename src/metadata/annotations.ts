@@ -1,19 +1,19 @@
-import { splitRecords, type Entry } from '../lib/lists.ts'
+import { splitRecords, type ListEntry } from '../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink, type Reject } from '../lib/issues.ts'
-import { nonceAnnotation } from '../run/nonce.ts'
-import type { Occasion } from './context.ts'
-import { readEnabled } from './labels.ts'
+import { ownershipAnnotation } from '../run/names.ts'
+import type { MetadataContext, NamedText } from './context.ts'
+import { normaliseEntries } from './labels.ts'
 import { parsePlatform, platformExpected, type Platform } from '../lib/platform.ts'
 import { expandKnown } from './template.ts'
 
 /** Where an annotation goes: https://docs.docker.com/build/metadata/annotations/#specify-annotation-level */
-interface Place {
+interface AnnotationLevel {
   readonly level: Level
-  /** Of one platform's manifest or descriptor; undefined: of all. */
+  /** For the manifest or descriptor of one platform; undefined: for all of them. */
   readonly platform?: Platform
 }
 
-export interface Annotation extends Place {
+export interface Annotation extends AnnotationLevel {
   readonly key: string
   readonly value: string
 }
@@ -21,122 +21,123 @@ export interface Annotation extends Place {
 type Level = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor'
 
 const levels: readonly Level[] = ['manifest', 'index', 'manifest-descriptor', 'index-descriptor']
-const form = 'write `key=value`, or with its place `index:key=value`, `manifest[linux/amd64]:key=value`'
+const form = 'write `key=value`, or with its level `index:key=value`, `manifest[linux/amd64]:key=value`'
+const levelForms = 'the first and the third also for one platform, as in `manifest[linux/amd64]`'
 
-/**
- * PURE: reads `DOCKER_METADATA_ANNOTATIONS_LEVELS`, where annotations without a place go; image manifests by default.
- */
-export function readLevels(text: string, wrong: Reject): readonly Place[] {
-  const places = text
+/** PURE: parses levels such as `manifest,index`, for annotations without a level; by default the image manifests. */
+export function parseLevels(text: string, reject: Reject): readonly AnnotationLevel[] {
+  const parsed = text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
-    .flatMap((part) => readPlace(part, wrong) ?? [])
-  return places.length > 0 ? places : [{ level: 'manifest' }]
+    .flatMap((part) => parseLevel(part, reject) ?? [])
+  return parsed.length > 0 ? parsed : [{ level: 'manifest' }]
 }
 
-/** Reads `annotations`, as in build-push-action; one without a place goes to each of `places`. */
-export function readAnnotations(
-  text: string,
-  places: readonly Place[],
-  occasion: Occasion,
-  report: IssueSink,
-): readonly Annotation[] {
-  const input = 'annotations'
-  return readEntries(readEnabled(input, splitRecords(input, text, report), report), places, occasion, report)
+/** What annotations are parsed with. */
+interface AnnotationOptions {
+  /** For annotations without a level of their own. */
+  readonly defaultLevels: readonly AnnotationLevel[]
+  readonly context: MetadataContext
+  readonly report: IssueSink
 }
 
-/** Reads entries of `annotations`, wherever they stand. */
-export function readEntries(
-  entries: readonly Pick<Entry, 'text'>[],
-  places: readonly Place[],
-  { expressions }: Occasion,
-  report: IssueSink,
+/** PURE: parses an input of annotations, as in docker/build-push-action. */
+export function parseAnnotations({ input, text }: NamedText, options: AnnotationOptions): readonly Annotation[] {
+  const { report } = options
+  const entries = normaliseEntries(input, splitRecords(input, text, report), report)
+  return parseAnnotationEntries(input, entries, options)
+}
+
+/** PURE: parses annotations `key=value` or `level:key=value`, one per entry. */
+export function parseAnnotationEntries(
+  input: string,
+  entries: readonly Pick<ListEntry, 'text'>[],
+  { defaultLevels, context, report }: AnnotationOptions,
 ): readonly Annotation[] {
   return entries
-    .flatMap((entry) => readEntry(entry, places, report))
-    .map((annotation) => ({ ...annotation, value: expandKnown(annotation.value, expressions) }))
+    .flatMap(({ text }) =>
+      parseEntry(text, defaultLevels, (expected) => report({ input, given: shorten(text), expected })),
+    )
+    .map((annotation) => ({ ...annotation, value: expandKnown(annotation.value, context.expressions) }))
 }
 
-function readEntry({ text }: Pick<Entry, 'text'>, places: readonly Place[], report: IssueSink): readonly Annotation[] {
-  const wrong = (expected: string): readonly Annotation[] => {
-    report({ input: 'annotations', given: shorten(text), expected })
+function parseEntry(text: string, defaultLevels: readonly AnnotationLevel[], report: Reject): readonly Annotation[] {
+  const reject = (expected: string): readonly Annotation[] => {
+    report(expected)
     return []
   }
   const equals = text.indexOf('=')
-  if (equals < 0) return wrong(`has no \`=\`: ${form}`)
+  if (equals < 0) return reject(`has no \`=\`: ${form}`)
   const [value, before] = [text.slice(equals + 1), text.slice(0, equals)]
   const colon = before.indexOf(':')
   const key = before.slice(colon + 1)
-  if (key === '' || /\s/.test(key)) return wrong(`has ${key === '' ? 'no key' : 'a space'} before \`=\`: ${form}`)
-  if (key === nonceAnnotation || key.startsWith('vnd.docker.reference.'))
-    return wrong('has a key that the build itself needs: choose another one')
-  const own =
-    colon < 0
-      ? places
-      : before
-          .slice(0, colon)
-          .split(',')
-          .flatMap((part) => readPlace(part.trim(), wrong) ?? [])
-  return own.map((place) => ({ ...place, key, value }))
+  if (key === '' || /\s/.test(key)) return reject(`has ${key === '' ? 'no key' : 'a space'} before \`=\`: ${form}`)
+  if (key === ownershipAnnotation || key.startsWith('vnd.docker.reference.'))
+    return reject('has a key that the build itself needs: choose another one')
+  const parsed = colon < 0 ? defaultLevels : parseLevelList(before.slice(0, colon), reject)
+  return parsed.map((level) => ({ ...level, key, value }))
 }
 
-function readPlace(text: string, wrong: Reject): Place | undefined {
-  const [, word = '', inBrackets] = /^([^[\]]*)(?:\[([^[\]]*)\])?$/.exec(text) ?? []
-  const level = levels.find((known) => known === word)
+function parseLevelList(text: string, reject: Reject): readonly AnnotationLevel[] {
+  return text.split(',').flatMap((part) => parseLevel(part.trim(), reject) ?? [])
+}
+
+function parseLevel(text: string, reject: Reject): AnnotationLevel | undefined {
+  const [, name = '', inBrackets] = /^([^[\]]*)(?:\[([^[\]]*)\])?$/.exec(text) ?? []
+  const level = levels.find((known) => known === name)
   if (!level) {
-    wrong(
-      `has the unknown place \`${shorten(text)}\`: ${levels.join(', ')} are, the first and the third also for one platform as in \`manifest[linux/amd64]\`${didYouMean(word || text, levels)}`,
-    )
+    const meant = didYouMean(name || text, levels)
+    reject(`has the unknown level \`${shorten(text)}\`; valid levels: ${levels.join(', ')}, ${levelForms}${meant}`)
     return undefined
   }
   if (inBrackets === undefined) return { level }
   const platform = parsePlatform(inBrackets)
-  if (!platform) wrong(`has \`${shorten(inBrackets)}\` in brackets, which ${platformExpected(inBrackets)}`)
+  if (!platform) reject(`has \`${shorten(inBrackets)}\` in brackets, which ${platformExpected(inBrackets)}`)
   else if (level.startsWith('index'))
-    wrong(`names a platform for \`${level}\`, and an index has all: write \`${level}:key=value\``)
+    reject(`names a platform for \`${level}\`, and an index has all: write \`${level}:key=value\``)
   else return { level, platform }
   return undefined
 }
 
 /**
- * PURE: the author's annotations over the event's; an empty one leaves the event's out. The last of one place and key
- * wins.
+ * PURE: requested annotations over the generated ones; an empty one removes the generated one. The last of a level and
+ * key wins.
  */
 export function overlayAnnotations(
-  said: Readonly<Record<string, string>>,
-  places: readonly Place[],
-  given: readonly Annotation[],
+  generated: Readonly<Record<string, string>>,
+  defaultLevels: readonly AnnotationLevel[],
+  requested: readonly Annotation[],
 ): readonly Annotation[] {
-  const generated = places.flatMap((place) =>
-    Object.entries(said).map(([key, value]): Annotation => ({ ...place, key, value })),
+  const defaults = defaultLevels.flatMap((level) =>
+    Object.entries(generated).map(([key, value]): Annotation => ({ ...level, key, value })),
   )
   const all = new Map(
-    [...generated, ...given].map((annotation) => [`${formatPlace(annotation)}:${annotation.key}`, annotation]),
+    [...defaults, ...requested].map((annotation) => [`${formatLevel(annotation)}:${annotation.key}`, annotation]),
   )
-  return [...all.values()].filter(({ key, value }) => value !== '' || !Object.hasOwn(said, key))
+  return [...all.values()].filter(({ key, value }) => value !== '' || !Object.hasOwn(generated, key))
 }
 
-/** PURE: what stands at one level, of one platform where it is a platform's. */
+/** PURE: the annotations of a level, and of a platform if the level has several. */
 export function annotationsAt(
   annotations: readonly Annotation[],
   level: Level,
   platform?: Platform,
 ): Readonly<Record<string, string>> {
-  const here = annotations.filter(
+  const matching = annotations.filter(
     (annotation) =>
       annotation.level === level && (annotation.platform === undefined || annotation.platform === platform),
   )
-  // What is said of one platform goes before what is said of all.
-  const sorted = [...here].sort((a, b) => Number(a.platform !== undefined) - Number(b.platform !== undefined))
+  // An annotation of one platform wins over one of all platforms.
+  const sorted = [...matching].sort((a, b) => Number(a.platform !== undefined) - Number(b.platform !== undefined))
   return Object.fromEntries(sorted.map(({ key, value }) => [key, value]))
 }
 
 /** `manifest[linux/amd64]:key=value` */
 export function formatAnnotation(annotation: Annotation): string {
-  return `${formatPlace(annotation)}:${annotation.key}=${annotation.value}`
+  return `${formatLevel(annotation)}:${annotation.key}=${annotation.value}`
 }
 
-function formatPlace({ level, platform }: Place): string {
+function formatLevel({ level, platform }: AnnotationLevel): string {
   return platform === undefined ? level : `${level}[${platform}]`
 }

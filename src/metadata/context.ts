@@ -1,14 +1,20 @@
 import type { Event } from '../forge/event.ts'
 import { didYouMean, shorten, type Reject } from '../lib/issues.ts'
-import { formatMoment, isTimeZone } from './dates.ts'
+import { formatDate, isTimeZone } from './dates.ts'
 import type { Env } from '../lib/lists.ts'
 import type { Expressions } from './template.ts'
 
+/** The text of an input, and the name under which its problems are reported. */
+export interface NamedText {
+  readonly input: string
+  readonly text: string
+}
+
 /** The event as docker/metadata-action sees it. */
-export interface Occasion {
+export interface MetadataContext {
   /** `push`, `pull_request`, … */
   readonly name: string
-  /** `refs/pull/7/merge` for every kind of pull request, on every forge. */
+  /** `refs/pull/7/merge` for every kind of pull request, on every CI platform. */
   readonly ref: string
   readonly branch: string
   readonly tag: string
@@ -20,30 +26,35 @@ export interface Occasion {
 }
 
 /**
- * PURE: what tag rules and templates are told of. `wrong` hears of the two variables of metadata-action that change it.
+ * PURE: the context of tag rules and templates. `reject` gets the problem of an invalid variable: those of
+ * docker/metadata-action that change the context.
  */
-export function readOccasion(event: Event, env: Env, wrong: Reject): Occasion {
+export function metadataContext(event: Event, env: Env, reject: Reject): MetadataContext {
   const ref = refOf(event)
-  const sha =
-    /^true$/i.test(env['DOCKER_METADATA_PR_HEAD_SHA'] ?? '') && event.name.includes('pull_request')
-      ? (event.headSha ?? event.sha)
-      : event.sha
   const length = env['DOCKER_METADATA_SHORT_SHA_LENGTH'] ?? ''
-  if (!/^\d*$/.test(length))
-    wrong(
-      `cannot be evaluated: the variable DOCKER_METADATA_SHORT_SHA_LENGTH is \`${shorten(length)}\`, and a number is expected`,
-    )
-  const occasion = {
+  if (!/^\d*$/.test(length)) reject(invalidLength(length))
+  const sha = usesHead(event, env) ? (event.headSha ?? event.sha) : event.sha
+  const context = {
     name: event.name,
     ref,
-    branch: after('refs/heads/', ref),
-    tag: after('refs/tags/', ref),
+    branch: withoutPrefix('refs/heads/', ref),
+    tag: withoutPrefix('refs/tags/', ref),
     // Forgejo and Gitea end these in `/head`.
-    number: after('refs/pull/', ref).replace(/\/(?:merge|head)$/, ''),
+    number: withoutPrefix('refs/pull/', ref).replace(/\/(?:merge|head)$/, ''),
     sha,
     shortSha: sha.slice(0, Number(length) || 7),
   }
-  return { ...occasion, expressions: globalExpressions(occasion, event) }
+  return { ...context, expressions: globalExpressions(context, event) }
+}
+
+/** Whether the head commit of a pull request stands in for its merge commit. */
+function usesHead({ name }: Event, env: Env): boolean {
+  return /^true$/i.test(env['DOCKER_METADATA_PR_HEAD_SHA'] ?? '') && name.includes('pull_request')
+}
+
+function invalidLength(length: string): string {
+  const variable = `the variable DOCKER_METADATA_SHORT_SHA_LENGTH is \`${shorten(length)}\``
+  return `cannot be evaluated: ${variable}, and a number is expected`
 }
 
 function refOf({ name, ref, number }: Event): string {
@@ -51,12 +62,12 @@ function refOf({ name, ref, number }: Event): string {
 }
 
 function globalExpressions(
-  { name, branch, tag, number, shortSha }: Omit<Occasion, 'expressions'>,
+  { name, branch, tag, number, shortSha }: Omit<MetadataContext, 'expressions'>,
   event: Event,
 ): Expressions {
   const baseRef = tag !== '' || number !== '' ? (event.baseRef ?? '').replace(/^refs\/heads\//, '') : ''
   const date = dateExpression(event.now)
-  // These run for the last commit of the default branch, whatever they name.
+  // These run for the last commit of the default branch, whatever ref they name.
   const always = /create|discussion|issues|schedule/.test(name) && (branch !== '' || tag !== '')
   const isDefault = (branch !== '' && branch === event.defaultBranch) || always
   return {
@@ -72,17 +83,19 @@ function globalExpressions(
 }
 
 function dateExpression(instant: Date): Expressions[string] {
-  return ({ text, tz = 'UTC' }, wrong) => {
-    if (text === undefined) wrong("holds a date without a format: write `{{date 'YYYYMMDD'}}`")
-    else if (!isTimeZone(tz))
-      wrong(
-        `holds the unknown time zone \`${shorten(tz)}\`: write one such as \`Europe/Berlin\`${didYouMean(tz, ['UTC', ...Intl.supportedValuesOf('timeZone')])}`,
-      )
-    else return formatMoment(instant, text, tz)
+  return ({ text, tz = 'UTC' }, reject) => {
+    if (text === undefined) reject("contains a date without a format: write `{{date 'YYYYMMDD'}}`")
+    else if (!isTimeZone(tz)) reject(unknownTimeZone(tz))
+    else return formatDate(instant, text, tz)
     return ''
   }
 }
 
-function after(prefix: string, ref: string): string {
+function unknownTimeZone(zone: string): string {
+  const meant = didYouMean(zone, ['UTC', ...Intl.supportedValuesOf('timeZone')])
+  return `contains the unknown time zone \`${shorten(zone)}\`: write one such as \`Europe/Berlin\`${meant}`
+}
+
+function withoutPrefix(prefix: string, ref: string): string {
   return ref.startsWith(prefix) ? ref.slice(prefix.length) : ''
 }

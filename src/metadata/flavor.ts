@@ -1,8 +1,9 @@
 import { splitFields } from '../lib/csv.ts'
 import { splitLines } from '../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink } from '../lib/issues.ts'
+import type { NamedText } from './context.ts'
 
-/** What every tag made by a rule gets: https://github.com/docker/metadata-action#flavor-input */
+/** What every tag of a rule gets: https://github.com/docker/metadata-action#flavor-input */
 export interface Flavor {
   readonly latest: 'auto' | 'true' | 'false'
   /** Templates. */
@@ -11,55 +12,65 @@ export interface Flavor {
   /** Whether `latest` gets them too. */
   readonly prefixLatest: boolean
   readonly suffixLatest: boolean
-  /** Whether the author gave any. */
+  /** Whether a flavor was requested. */
   readonly given: boolean
 }
 
-const plain: Flavor = { latest: 'auto', prefix: '', suffix: '', prefixLatest: false, suffixLatest: false, given: false }
-const words = ['latest', 'prefix', 'suffix', 'onlatest']
+const noFlavor: Flavor = {
+  latest: 'auto',
+  prefix: '',
+  suffix: '',
+  prefixLatest: false,
+  suffixLatest: false,
+  given: false,
+}
+const attributes = ['latest', 'prefix', 'suffix', 'onlatest']
 
-/** PURE: reads `flavor`, lines such as `latest=auto` or `suffix=-slim,onlatest=true`; later lines win. */
-export function readFlavor(text: string, report: IssueSink): Flavor {
+const messages = {
+  quote: 'has a quote in the middle of a field: put the whole field between quotes, `"suffix=a,b"`',
+  latest: 'is none of `latest=auto`, `latest=true` and `latest=false`',
+  onlatest: 'is neither `onlatest=true` nor `onlatest=false`',
+  onlatestAlone: 'has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`',
+  unknown: 'is not valid: write `latest=auto`, `prefix=…` or `suffix=…`, the last two also with `,onlatest=true`',
+}
+
+/** PURE: parses lines such as `latest=auto` or `suffix=-slim,onlatest=true`; later lines win. */
+export function parseFlavor({ input, text }: NamedText, report: IssueSink): Flavor {
   return splitLines(text).reduce<Flavor>((flavor, { text: line }) => {
-    const wrong = (expected: string) => report({ input: 'flavor', given: shorten(line), expected })
+    const reject = (expected: string) => report({ input, given: shorten(line), expected })
     const fields = splitFields(line)
-    if (fields) return { ...flavor, ...readLine(fields, wrong), given: true }
-    wrong('has a quote in the middle of a field: put the whole field between quotes, `"suffix=a,b"`')
+    if (fields) return { ...flavor, ...parseLine(fields, reject), given: true }
+    reject(messages.quote)
     return flavor
-  }, plain)
+  }, noFlavor)
 }
 
-function readLine(fields: readonly string[], wrong: (expected: string) => void): Partial<Flavor> {
-  let found: Partial<Flavor> = {}
-  let last = ''
+function parseLine(fields: readonly string[], reject: (expected: string) => void): Partial<Flavor> {
+  let flavor: Partial<Flavor> = {}
+  let previous = ''
   for (const field of fields) {
-    const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(field) ?? []
-    const word = name.trim().toLowerCase()
-    if (word === 'prefix' || word === 'suffix') last = word
-    const setting = readSetting(word, value.trim(), last)
-    if (setting) found = { ...found, ...setting }
-    else if (words.includes(word)) wrong(wrongValue(word, last))
-    else
-      wrong(
-        `is not understood: write \`latest=auto\`, \`prefix=…\` or \`suffix=…\`, these two also with \`,onlatest=true\`${didYouMean(word || field, words)}`,
-      )
+    const [, key = '', value = ''] = /^([^=]*)=(.*)$/s.exec(field) ?? []
+    const attribute = key.trim().toLowerCase()
+    if (attribute === 'prefix' || attribute === 'suffix') previous = attribute
+    const parsed = parseAttribute(attribute, value.trim(), previous)
+    if (parsed) flavor = { ...flavor, ...parsed }
+    else if (attributes.includes(attribute)) reject(invalidValue(attribute, previous))
+    else reject(`${messages.unknown}${didYouMean(attribute || field, attributes)}`)
   }
-  return found
+  return flavor
 }
 
-function readSetting(word: string, value: string, last: string): Partial<Flavor> | undefined {
-  if (word === 'latest')
+function parseAttribute(attribute: string, value: string, previous: string): Partial<Flavor> | undefined {
+  if (attribute === 'latest')
     return value === 'auto' || value === 'true' || value === 'false' ? { latest: value } : undefined
-  if (word === 'prefix') return { prefix: value }
-  if (word === 'suffix') return { suffix: value }
-  if (word !== 'onlatest' || (value !== 'true' && value !== 'false')) return undefined
-  if (last === 'prefix') return { prefixLatest: value === 'true' }
-  return last === 'suffix' ? { suffixLatest: value === 'true' } : undefined
+  if (attribute === 'prefix') return { prefix: value }
+  if (attribute === 'suffix') return { suffix: value }
+  if (attribute !== 'onlatest' || (value !== 'true' && value !== 'false')) return undefined
+  if (previous === 'prefix') return { prefixLatest: value === 'true' }
+  return previous === 'suffix' ? { suffixLatest: value === 'true' } : undefined
 }
 
-function wrongValue(word: string, last: string): string {
-  if (word === 'latest') return 'is none of `latest=auto`, `latest=true` and `latest=false`'
-  return last === ''
-    ? 'has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`'
-    : 'is neither `onlatest=true` nor `onlatest=false`'
+function invalidValue(attribute: string, previous: string): string {
+  if (attribute === 'latest') return messages.latest
+  return previous === '' ? messages.onlatestAlone : messages.onlatest
 }

@@ -1,77 +1,87 @@
-import { formatTagReference, type Repository } from '../registry/reference.ts'
-import { overlayAnnotations, readAnnotations, readEntries, readLevels, type Annotation } from './annotations.ts'
+import { formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
+import {
+  overlayAnnotations,
+  parseAnnotationEntries,
+  parseAnnotations,
+  parseLevels,
+  type Annotation,
+} from './annotations.ts'
 import type { Event } from '../forge/event.ts'
-import { readFlavor } from './flavor.ts'
+import { parseFlavor } from './flavor.ts'
 import type { Env } from '../lib/lists.ts'
 import { metadataVariables } from './outputs.ts'
 import type { IssueSink } from '../lib/issues.ts'
-import { readOccasion } from './context.ts'
-import { describeImage, overlay } from './labels.ts'
-import { applyTags, readTags, versionOf, type TagPlan } from './tags.ts'
+import { metadataContext, type NamedText } from './context.ts'
+import { generateLabels, overlayLabels } from './labels.ts'
+import { applyTags, imageVersion, parseTags, type TagPlan } from './tags.ts'
 
-interface NamingSource {
+interface MetadataOptions {
   readonly env: Env
   readonly event: Event
-  readonly text: (name: string) => string
+  readonly tags: NamedText
+  readonly flavor: NamedText
+  readonly annotations: NamedText
+  /** Annotations of exporters; those of `annotations` win. */
+  readonly exporterAnnotations: { readonly input: string; readonly entries: readonly string[] }
+  /** Whether the image needs tags: they are updated, or were requested. */
+  readonly tagged: boolean
   readonly report: IssueSink
 }
 
-/** What the step says of its images: tags, and by a variant's suffix its labels and annotations. */
-interface Naming {
-  /** No tags at all where none need be moved. */
+type Labels = Readonly<Record<string, string>>
+
+/** Tags, labels and annotations of the step's images; those of a variant by its tag suffix. */
+interface ImageMetadata {
+  /** Without tags if none need be updated. */
   readonly plan: TagPlan
+  readonly tags: (images: readonly Repository[], suffix: string) => readonly TagReference[]
   readonly version: (suffix: string) => string
-  readonly labels: (given: Readonly<Record<string, string>>, suffix: string) => Readonly<Record<string, string>>
+  readonly labels: (requested: Labels, suffix: string) => Labels
   readonly annotations: (suffix: string) => readonly Annotation[]
-  /** What build arguments without a value may be, besides the job's own variables. */
-  readonly variables: (images: readonly Repository[], labels: Readonly<Record<string, string>>) => Env
+  /** Values of build arguments without one, besides the variables of the job. */
+  readonly variables: (images: readonly Repository[], labels: Labels) => Env
 }
 
-interface NamingWish {
-  /** Tags are to be moved, or the author gave some. */
-  readonly named: boolean
-  /** What `outputs` says of annotations; what `annotations` says counts more. */
-  readonly imageAnnotations?: readonly string[]
-}
-
-/** PURE: reads `tags`, `flavor` and `annotations`. */
-export function readNaming(
-  { env, event, text, report }: NamingSource,
-  { named, imageAnnotations = [] }: NamingWish,
-): Naming {
-  const occasion = readOccasion(event, env, (expected) => report({ input: 'tags', expected }))
-  const asking = { event, occasion, flavor: readFlavor(text('flavor'), report) }
-  const plan = readTags(text('tags'), asking, named ? report : () => undefined)
-  const variable = env['DOCKER_METADATA_ANNOTATIONS_LEVELS'] ?? ''
-  const places = readLevels(variable, (expected) =>
-    report({
-      input: 'annotations',
-      given: variable,
-      expected: `in the variable DOCKER_METADATA_ANNOTATIONS_LEVELS ${expected}`,
-    }),
-  )
-  const ofOutputs = readEntries(
-    imageAnnotations.map((text) => ({ text })),
-    places,
-    occasion,
-    (mistake) => report({ ...mistake, input: 'outputs' }),
-  )
-  const given = [...ofOutputs, ...readAnnotations(text('annotations'), places, occasion, report)]
-  const said = (suffix: string) => describeImage(event, occasion, versionOf(plan, suffix), env)
-  const naming = {
-    version: (suffix: string) => versionOf(plan, suffix),
-    labels: (own: Readonly<Record<string, string>>, suffix: string) => overlay(said(suffix), own, occasion),
-    annotations: (suffix: string) => overlayAnnotations(said(suffix), places, given),
+/** PURE: parses tags, flavor and annotations. */
+export function parseImageMetadata(options: MetadataOptions): ImageMetadata {
+  const { env, event, tags, tagged, report } = options
+  const context = metadataContext(event, env, (expected) => report({ input: tags.input, expected }))
+  const flavor = parseFlavor(options.flavor, report)
+  const plan = parseTags(tags, { event, context, flavor }, tagged ? report : () => undefined)
+  const applied = tagged ? plan : { ...plan, names: [], references: [], notes: [] }
+  const generated = (suffix: string) => generateLabels(event, context, imageVersion(plan, suffix), env)
+  const annotations = requestedAnnotations(options, context)
+  const metadata = {
+    version: (suffix: string) => imageVersion(plan, suffix),
+    labels: (requested: Labels, suffix: string) => overlayLabels(generated(suffix), requested, context),
+    annotations: (suffix: string) => overlayAnnotations(generated(suffix), annotations.levels, annotations.requested),
   }
   return {
-    ...naming,
-    plan: named ? plan : { ...plan, names: [], references: [], notes: [] },
+    ...metadata,
+    plan: applied,
+    tags: (images, suffix) =>
+      applyTags(applied, images, suffix, (given, expected) => report({ input: tags.input, given, expected })),
     variables: (images, labels) =>
       metadataVariables({
-        version: naming.version(''),
+        version: metadata.version(''),
         tags: applyTags(plan, images, '', () => undefined).map(formatTagReference),
-        labels: naming.labels(labels, ''),
-        annotations: naming.annotations(''),
+        labels: metadata.labels(labels, ''),
+        annotations: metadata.annotations(''),
       }),
   }
+}
+
+function requestedAnnotations(
+  { env, annotations, exporterAnnotations, report }: MetadataOptions,
+  context: ReturnType<typeof metadataContext>,
+): { readonly levels: ReturnType<typeof parseLevels>; readonly requested: readonly Annotation[] } {
+  const variable = 'DOCKER_METADATA_ANNOTATIONS_LEVELS'
+  const given = env[variable] ?? ''
+  const levels = parseLevels(given, (expected) =>
+    report({ input: annotations.input, given, expected: `in the variable ${variable} ${expected}` }),
+  )
+  const options = { defaultLevels: levels, context, report }
+  const entries = exporterAnnotations.entries.map((text) => ({ text }))
+  const ofExporters = parseAnnotationEntries(exporterAnnotations.input, entries, options)
+  return { levels, requested: [...ofExporters, ...parseAnnotations(annotations, options)] }
 }

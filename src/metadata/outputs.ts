@@ -1,6 +1,6 @@
 import { formatAnnotation, type Annotation } from './annotations.ts'
 
-/** What docker/metadata-action says of one image. */
+/** The metadata of one image, as docker/metadata-action gives it. */
 export interface Metadata {
   readonly version: string
   /** Full references. */
@@ -9,7 +9,7 @@ export interface Metadata {
   readonly annotations: readonly Annotation[]
 }
 
-/** PURE: its outputs of the same names: https://github.com/docker/metadata-action#outputs */
+/** PURE: the outputs of docker/metadata-action: https://github.com/docker/metadata-action#outputs */
 export function renderMetadata({
   version,
   tags,
@@ -28,10 +28,10 @@ export function renderMetadata({
   }
 }
 
-/** PURE: the variables that metadata-action sets for later steps; here build arguments may name them. */
+/** PURE: the variables that docker/metadata-action sets for later steps; here build arguments may name them. */
 export function metadataVariables(metadata: Metadata): Readonly<Record<string, string>> {
   const { version, 'tag-names': names, labels, annotations, json } = renderMetadata(metadata)
-  const said = {
+  const values = {
     VERSION: version,
     TAGS: metadata.tags.join('\n'),
     TAG_NAMES: names,
@@ -39,5 +39,5 @@ export function metadataVariables(metadata: Metadata): Readonly<Record<string, s
     ANNOTATIONS: annotations,
     JSON: json,
   }
-  return Object.fromEntries(Object.entries(said).map(([name, value]) => [`DOCKER_METADATA_OUTPUT_${name}`, value]))
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`DOCKER_METADATA_OUTPUT_${name}`, value]))
 }

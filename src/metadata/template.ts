@@ -1,28 +1,28 @@
 import { didYouMean, shorten, type Reject } from '../lib/issues.ts'
 
-/** What stands between `{{` and `}}`: a name, at most one quoted text, and `tz='…'`. */
-interface Call {
+/** Arguments of an expression such as `{{date 'YYYYMMDD' tz='UTC'}}`. */
+interface Arguments {
   readonly text?: string
   readonly tz?: string
 }
 
-/** The expressions a template may use, by name. A function that cannot answer tells why, and gives an empty text. */
-export type Expressions = Readonly<Record<string, (call: Call, wrong: Reject) => string>>
+/** The expressions of a template, by name. One that has no value reports why, and gives an empty text. */
+export type Expressions = Readonly<Record<string, (args: Arguments, reject: Reject) => string>>
 
 const mustache = /\{\{\{?~?\s*([^{}]*?)\s*~?\}?\}\}/g
 const call = /^([A-Za-z_][\w]*)(?:\s+(?:'([^']*)'|"([^"]*)"))?(?:\s+tz=(?:'([^']*)'|"([^"]*)"))?$/
+const unclosed = 'has `{{` without a matching `}}`: write an expression such as `{{branch}}`'
 
-/** PURE: puts in what the expressions say; `wrong` hears of each that is not understood. */
-export function expand(template: string, expressions: Expressions, wrong: Reject): string {
-  const expanded = template.replace(mustache, (_, inner: string) => evaluate(inner, expressions, wrong) ?? '')
-  if (template.replace(mustache, '').includes('{{'))
-    wrong('has `{{` without a matching `}}`: write an expression such as `{{branch}}`')
+/** PURE: replaces the expressions of a template by their values; `reject` gets the problem of each invalid one. */
+export function expand(template: string, expressions: Expressions, reject: Reject): string {
+  const expanded = template.replace(mustache, (_, inner: string) => evaluate(inner, expressions, reject) ?? '')
+  if (template.replace(mustache, '').includes('{{')) reject(unclosed)
   return expanded
 }
 
 /**
- * The same for text that others' templates may be in, such as a label for a proxy: what is not understood stays as it
- * is.
+ * PURE: the same for a text that may hold templates of other tools, such as a label for a proxy: what is not one of
+ * `expressions` stays as it is.
  */
 export function expandKnown(text: string, expressions: Expressions): string {
   return text.replace(mustache, (whole, inner: string) => {
@@ -32,29 +32,32 @@ export function expandKnown(text: string, expressions: Expressions): string {
   })
 }
 
-/** Whether a template is one expression and nothing else. */
+/** Whether a template consists of one expression. */
 export function isOnly(template: string, name: string): boolean {
   return new RegExp(`^\\{\\{\\{?~?\\s*${name}\\s*~?\\}?\\}\\}$`).test(template.trim())
 }
 
-function evaluate(inner: string, expressions: Expressions, wrong: Reject): string | undefined {
-  const [, name = '', single, double, tzSingle, tzDouble] = call.exec(inner) ?? []
-  const word = name || (/^[^\s'"=]+/.exec(inner)?.[0] ?? '')
-  const expression = Object.hasOwn(expressions, word) ? expressions[word] : undefined
-  if (!expression) {
-    const names = Object.keys(expressions)
-    wrong(
-      `holds \`{{${shorten(inner)}}}\`, which is no known expression (${names.join(', ')})${didYouMean(word, names)}`,
-    )
-    return undefined
-  }
-  if (name === '') {
-    wrong(
-      `holds \`{{${shorten(inner)}}}\`, which is not understood: write \`{{${word}}}\`, or for a date \`{{date 'YYYYMMDD' tz='Asia/Tokyo'}}\``,
-    )
-    return undefined
-  }
-  const text = single ?? double
-  const tz = tzSingle ?? tzDouble
-  return expression({ ...(text !== undefined && { text }), ...(tz !== undefined && { tz }) }, wrong)
+function evaluate(inner: string, expressions: Expressions, reject: Reject): string | undefined {
+  const match = call.exec(inner)
+  const name = match?.[1] ?? /^[^\s'"=]+/.exec(inner)?.[0] ?? ''
+  const expression = Object.hasOwn(expressions, name) ? expressions[name] : undefined
+  if (expression && match) return expression(parseArguments(match), reject)
+  reject(expression ? invalidCall(inner, name) : unknownExpression(inner, name, Object.keys(expressions)))
+  return undefined
+}
+
+function parseArguments(match: RegExpExecArray): Arguments {
+  const text = match[2] ?? match[3]
+  const tz = match[4] ?? match[5]
+  return { ...(text !== undefined && { text }), ...(tz !== undefined && { tz }) }
+}
+
+function unknownExpression(inner: string, name: string, names: readonly string[]): string {
+  const known = names.join(', ')
+  return `contains \`{{${shorten(inner)}}}\`, which is not a known expression (${known})${didYouMean(name, names)}`
+}
+
+function invalidCall(inner: string, name: string): string {
+  const form = name.endsWith('date') ? `{{${name} 'YYYYMMDD' tz='Asia/Tokyo'}}` : `{{${name}}}`
+  return `contains \`{{${shorten(inner)}}}\`, which is not valid: write \`${form}\``
 }

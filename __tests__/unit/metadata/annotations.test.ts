@@ -3,9 +3,9 @@ import { annotationsAt, formatAnnotation } from '../../../src/metadata/annotatio
 import type { Env } from '../../../src/lib/lists.ts'
 import { metadataVariables, renderMetadata } from '../../../src/metadata/outputs.ts'
 import type { InputIssue } from '../../../src/lib/issues.ts'
-import { readNaming } from '../../../src/metadata/image-metadata.ts'
+import { parseImageMetadata } from '../../../src/metadata/image-metadata.ts'
 import { parsePlatform } from '../../../src/lib/platform.ts'
-import { eventOf } from './rules/evaluate.cases.ts'
+import { eventOf, metadataInputs } from './rules/evaluate.cases.ts'
 
 const about = {
   title: 'Hello-World',
@@ -14,7 +14,7 @@ const about = {
   license: 'MIT',
 }
 const oci = (name: string): string => `org.opencontainers.image.${name}`
-const said = {
+const generated = {
   [oci('created')]: '2020-01-09T22:15:45.123Z',
   [oci('description')]: about.description,
   [oci('licenses')]: 'MIT',
@@ -25,26 +25,28 @@ const said = {
   [oci('version')]: '1.2.3',
 }
 
-function naming(inputs: Readonly<Record<string, string>> = {}, env: Env = {}, change: object = {}) {
-  const mistakes: InputIssue[] = []
-  const event = { ...eventOf('tag v1.2.3'), about, ...change }
+function parse(inputs: Readonly<Record<string, string>> = {}, env: Env = {}, change: object = {}) {
+  const issues: InputIssue[] = []
+  const event = { ...eventOf('tag v1.2.3'), repositoryMetadata: about, ...change }
   return {
-    ...readNaming(
-      { env, event, text: (name) => inputs[name] ?? '', report: (mistake) => mistakes.push(mistake) },
-      { named: true },
-    ),
-    mistakes,
+    ...parseImageMetadata({
+      ...metadataInputs(inputs),
+      env,
+      event,
+      report: (issue) => issues.push(issue),
+    }),
+    issues,
   }
 }
 
 describe('labels', () => {
-  test('what the event says, the same whenever it is built', () => {
-    expect(naming().labels({}, '')).toEqual(said)
-    expect(naming({}, {}, { now: new Date() }).labels({}, '')).toEqual(said)
+  test('generated from the event, the same whenever the image is built', () => {
+    expect(parse().labels({}, '')).toEqual(generated)
+    expect(parse({}, {}, { now: new Date() }).labels({}, '')).toEqual(generated)
   })
 
-  test('the version bears the suffix of the variant', () => {
-    expect(naming().labels({}, '-slim')[oci('version')]).toBe('1.2.3-slim')
+  test('the version has the suffix of the variant', () => {
+    expect(parse().labels({}, '-slim')[oci('version')]).toBe('1.2.3-slim')
   })
 
   test.each<[string, object, Env, object]>([
@@ -56,25 +58,26 @@ describe('labels', () => {
       { [oci('revision')]: 'abc' },
     ],
   ])('%s', (_, change, env, expected) => {
-    expect(naming({}, env, change).labels({}, '')).toMatchObject(expected)
+    expect(parse({}, env, change).labels({}, '')).toMatchObject(expected)
   })
 
-  test('what nobody says is left out', () => {
-    const labels = naming({}, {}, { commitDate: undefined, about: { ...about, description: '', license: '' } }).labels(
+  test('absent values are omitted', () => {
+    const labels = parse(
       {},
-      '',
-    )
+      {},
+      { commitDate: undefined, repositoryMetadata: { ...about, description: '', license: '' } },
+    ).labels({}, '')
     expect(Object.keys(labels)).toEqual(['revision', 'source', 'title', 'url', 'version'].map(oci))
   })
 
-  test('the author’s go over them; an empty one takes one away', () => {
-    const labels = naming().labels({ [oci('title')]: 'Mine', [oci('licenses')]: '', maintainer: 'me', empty: '' }, '')
-    const rest = Object.entries(said).filter(([key]) => key !== oci('licenses'))
+  test('requested labels override generated ones; an empty one removes it', () => {
+    const labels = parse().labels({ [oci('title')]: 'Mine', [oci('licenses')]: '', maintainer: 'me', empty: '' }, '')
+    const rest = Object.entries(generated).filter(([key]) => key !== oci('licenses'))
     expect(labels).toEqual({ ...Object.fromEntries(rest), [oci('title')]: 'Mine', maintainer: 'me', empty: '' })
   })
 
-  test('expressions are put in; templates of others stay', () => {
-    const labels = naming().labels(
+  test('expressions are expanded; templates of other tools stay', () => {
+    const labels = parse().labels(
       { a: "{{tag}} {{commit_date 'YYYY'}}", b: '{{.Names}} {{unknown}} {{ if x }}', c: 'PathPrefix(`/{{branch}}`)' },
       '',
     )
@@ -83,22 +86,22 @@ describe('labels', () => {
 })
 
 describe('annotations', () => {
-  const at = (text: string, env: Env = {}) => naming({ annotations: text }, env)
+  const at = (text: string, env: Env = {}) => parse({ annotations: text }, env)
   const own = (text: string, env: Env = {}) =>
     at(text, env)
       .annotations('')
       .filter(({ key }) => !key.startsWith('org.'))
 
-  test('what the event says goes to the image manifests, or where the variable says', () => {
+  test('generated annotations are set on the image manifests, or on the levels of the variable', () => {
     expect(at('').annotations('').map(formatAnnotation)).toEqual(
-      Object.entries(said).map(([key, value]) => `manifest:${key}=${value}`),
+      Object.entries(generated).map(([key, value]) => `manifest:${key}=${value}`),
     )
     const both = at('', { DOCKER_METADATA_ANNOTATIONS_LEVELS: 'manifest, index' }).annotations('')
     expect([
       annotationsAt(both, 'index'),
       annotationsAt(both, 'manifest'),
       annotationsAt(both, 'manifest-descriptor'),
-    ]).toEqual([said, said, {}])
+    ]).toEqual([generated, generated, {}])
   })
 
   test.each<[string, readonly string[]]>([
@@ -124,8 +127,8 @@ describe('annotations', () => {
     expect(own(text).map(formatAnnotation)).toEqual(expected)
   })
 
-  test('the author’s go over the event’s, place by place', () => {
-    const all = naming({
+  test('requested annotations override generated ones of the same level', () => {
+    const all = parse({
       annotations: `index:${oci('title')}=Index\n${oci('title')}=Mine\n${oci('url')}=`,
     }).annotations('')
     expect(annotationsAt(all, 'manifest')).toMatchObject({ [oci('title')]: 'Mine' })
@@ -133,7 +136,7 @@ describe('annotations', () => {
     expect(annotationsAt(all, 'index')).toEqual({ [oci('title')]: 'Index' })
   })
 
-  test('what is said of one platform goes before what is said of all, in any order', () => {
+  test('an annotation of one platform wins over one of all platforms, in any order', () => {
     const all = own('manifest[linux/arm64]:a=arm\nmanifest:a=all')
     expect(annotationsAt(all, 'manifest', parsePlatform('linux/arm64'))).toEqual({ a: 'arm' })
     expect(annotationsAt(all, 'manifest', parsePlatform('linux/amd64'))).toEqual({ a: 'all' })
@@ -141,24 +144,24 @@ describe('annotations', () => {
 })
 
 test('the outputs of docker/metadata-action', () => {
-  const { labels, annotations, version } = naming({ annotations: 'index:x=y' })
+  const { labels, annotations, version } = parse({ annotations: 'index:x=y' })
   const metadata = {
     version: version(''),
     tags: ['ghcr.io/acme/app:1.2.3', 'localhost:5000/app:1.2.3', 'ghcr.io/acme/app:latest'],
     labels: labels({ maintainer: 'me' }, ''),
     annotations: annotations(''),
   }
-  const lines = [...Object.entries(said).map(([key, value]) => `manifest:${key}=${value}`), 'index:x=y']
+  const lines = [...Object.entries(generated).map(([key, value]) => `manifest:${key}=${value}`), 'index:x=y']
   const outputs = renderMetadata(metadata)
   expect({ ...outputs, json: JSON.parse(outputs.json) as unknown }).toEqual({
     version: '1.2.3',
     'tag-names': '1.2.3\nlatest',
-    labels: ['maintainer=me', ...Object.entries(said).map(([key, value]) => `${key}=${value}`)].join('\n'),
+    labels: ['maintainer=me', ...Object.entries(generated).map(([key, value]) => `${key}=${value}`)].join('\n'),
     annotations: lines.join('\n'),
     json: {
       tags: metadata.tags,
       'tag-names': ['1.2.3', 'latest'],
-      labels: { maintainer: 'me', ...said },
+      labels: { maintainer: 'me', ...generated },
       annotations: lines,
     },
   })

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { applyTags, defaultTags, ephemeralTag, isEphemeral, sanitiseTag } from '../../../src/metadata/tags.ts'
+import { defaultTags, ephemeralTag, isEphemeral, sanitiseTag } from '../../../src/metadata/default-tags.ts'
+import { applyTags } from '../../../src/metadata/tags.ts'
 import { isTag } from '../../../src/registry/reference.ts'
 
 test.each([
@@ -24,14 +25,15 @@ test.each([
   ['push', 'refs/tags/app/v1.2.3', ['app-v1.2.3']],
   ['push', '', []],
 ])('%s of %s', (name, ref, expected) => {
-  expect(defaultTags({ name, ref, runId: '4711', trust: 'trusted' })).toEqual(expected)
+  const { names, latest } = defaultTags({ name, ref, runId: '4711', trust: 'trusted' })
+  expect([...names, ...(latest ? ['latest'] : [])]).toEqual(expected)
 })
 
 test.each(['pr', 'fork'] as const)(
-  'what was not accepted yet moves no branch’s tag, whatever it runs for: %s',
+  'a proposal never updates the tag of a branch, whatever ref its run is for: %s',
   (trust) => {
     for (const ref of ['refs/heads/main', 'refs/tags/v1.2.3', ''])
-      expect(defaultTags({ name: 'workflow_run', ref, runId: '4711', trust })).toEqual(['pr-4711'])
+      expect(defaultTags({ name: 'workflow_run', ref, runId: '4711', trust }).names).toEqual(['pr-4711'])
   },
 )
 
@@ -40,12 +42,12 @@ test('any name becomes a valid tag, and a valid tag stays as it is', () => {
   fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/), (tag) => sanitiseTag(tag) === tag))
   fc.assert(
     fc.property(fc.constantFrom('heads', 'tags'), fc.string({ minLength: 1, unit: 'binary' }), (kind, name) =>
-      defaultTags({ name: 'push', ref: `refs/${kind}/${name}`, runId: '1', trust: 'trusted' }).every(isTag),
+      defaultTags({ name: 'push', ref: `refs/${kind}/${name}`, runId: '1', trust: 'trusted' }).names.every(isTag),
     ),
   )
 })
 
-test('a long branch leaves room for the suffix', () => {
+test('a long branch name is shortened by the length of the suffix', () => {
   const plan = { names: ['b'.repeat(128)], references: [], byEvent: true, notes: [] }
   const [tag] = applyTags(plan, [{ registry: 'ghcr.io', path: 'a/b' }], '-slim', () => expect('a mistake').toBe('none'))
   expect(tag?.tag).toBe(`${'b'.repeat(123)}-slim`)
@@ -58,16 +60,16 @@ test.each([
   ['pr-471', false],
   ['xpr-4711', false],
   ['main', false],
-])('%s bears the run id: %s', (tag, expected) => {
+])('%s carries the run id: %s', (tag, expected) => {
   expect([true, false].map((byName) => isEphemeral(tag, { runId: '4711' }, byName))).toEqual([expected, expected])
 })
 
-test('on a young forge a run may have the number of its pull request, whose tag stays', () => {
+test('on a young server a run may have the number of its pull request, whose tag stays', () => {
   expect(isEphemeral('pr-17', { runId: '17', number: '17' }, true)).toBe(false)
   expect(isEphemeral('pr-17', { runId: '17', number: '17' }, false)).toBe(true)
   expect(isEphemeral('pr-18', { runId: '18', number: '17' }, true)).toBe(true)
 })
 
-test('the tag of a pull request bears its run id', () => {
+test('the tag of a pull request carries the run id', () => {
   expect(isEphemeral(ephemeralTag({ runId: '1' }), { runId: '1' }, false)).toBe(true)
 })

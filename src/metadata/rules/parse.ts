@@ -6,17 +6,18 @@ import { errorMessage } from '../../lib/errors.ts'
 export interface TagRule {
   readonly type: TagType
   readonly priority: number
-  /** As written; what the type defines by default is filled in. */
-  readonly attributes: Readonly<Record<string, string>>
+  /** As written, with the defaults of the type. */
+  readonly attributes: Attributes
   /** For messages. */
   readonly line: string
 }
 
 export type TagType = 'schedule' | 'semver' | 'pep440' | 'match' | 'edge' | 'ref' | 'raw' | 'sha'
+type Attributes = Readonly<Record<string, string>>
 
 interface Form {
   readonly priority: number
-  readonly defaults: Readonly<Record<string, string>>
+  readonly defaults: Attributes
   readonly required?: string
   /** How to write it. */
   readonly example: string
@@ -50,94 +51,110 @@ const forms: Readonly<Record<TagType, Form>> = {
 
 const types = Object.keys(forms).filter(isType)
 const common = ['enable', 'priority', 'prefix', 'suffix']
+const messages = {
+  quote:
+    'has a quote in the middle of a field: put the whole field between quotes, ' +
+    'as in `type=match,"pattern=v(.*),x"`, and write a quote in it twice',
+  group: 'write the number of a pair of parentheses in the pattern, or 0 for the whole match',
+}
 
 function isType(text: string): text is TagType {
   return Object.hasOwn(forms, text)
 }
 
-/** Whether a line of `tags` is a rule, not names or references: these hold neither `=` nor `{{`. */
+/** Whether a line of `tags` is a rule, not names or references: these contain neither `=` nor `{{`. */
 export function isRule(line: string): boolean {
   return line.includes('=') || line.includes('{{')
 }
 
-/** PURE: a plain name as the rule it stands for. */
-export function rawRule(name: string): TagRule {
+/** PURE: the rule that a plain name stands for. */
+export function toRawRule(name: string): TagRule {
   return { type: 'raw', priority: forms.raw.priority, attributes: { value: name, enable: 'true' }, line: name }
 }
 
-/** PURE: reads a rule; undefined where it is none, which `wrong` heard then. */
-export function readRule(line: string, wrong: Reject): TagRule | undefined {
+/** PURE: parses a rule; undefined if it is not valid: `reject` then gets the problem. */
+export function parseRule(line: string, reject: Reject): TagRule | undefined {
   const fields = splitFields(line)
   if (!fields) {
-    wrong(
-      'has a quote in the middle of a field: put the whole field between quotes, as in `type=match,"pattern=v(.*),x"`, and write a quote in it twice',
-    )
+    reject(messages.quote)
     return undefined
   }
-  const { type = 'raw', ...attributes } = readFields(fields)
-  if (!isType(type)) {
-    wrong(`has the unknown type \`${type}\`: ${types.join(', ')} are${didYouMean(type, types)}`)
-    return undefined
-  }
-  const problem = problemOf(type, attributes)
-  if (problem !== undefined) {
-    wrong(problem)
-    return undefined
-  }
+  const { type = 'raw', ...attributes } = parseFields(fields)
+  const problem = isType(type)
+    ? findProblem(type, attributes)
+    : `has the unknown type \`${type}\`; valid types: ${types.join(', ')}${didYouMean(type, types)}`
+  if (problem !== undefined) reject(problem)
+  if (problem !== undefined || !isType(type)) return undefined
   return {
     type,
     line,
     priority: Number(attributes['priority'] ?? forms[type].priority),
-    attributes: { enable: 'true', ...forms[type].defaults, ...prefixOf(type, attributes), ...attributes },
+    attributes: { enable: 'true', ...forms[type].defaults, ...defaultPrefix(type, attributes), ...attributes },
   }
 }
 
 /** A field without `=` is the value. */
-function readFields(fields: readonly string[]): Record<string, string> {
+function parseFields(fields: readonly string[]): Record<string, string> {
   const pairs = fields
     .filter((field) => field !== '')
     .map((field): [string, string] => {
       const equals = field.indexOf('=')
-      // A template may hold `=` itself: `{{date 'YYYYMMDD' tz='UTC'}}`.
+      // A template may contain `=` itself: `{{date 'YYYYMMDD' tz='UTC'}}`.
       if (equals <= 0 || field.slice(0, equals).includes('{{')) return ['value', field]
       return [field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1).trim()]
     })
   return Object.fromEntries(pairs)
 }
 
-function prefixOf(type: TagType, { event }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function defaultPrefix(type: TagType, { event }: Attributes): Attributes {
   if (type === 'sha') return { prefix: 'sha-' }
   return type === 'ref' && event === 'pr' ? { prefix: 'pr-' } : {}
 }
 
-function problemOf(type: TagType, attributes: Readonly<Record<string, string>>): string | undefined {
+/** The values that an attribute may have; the message names them. */
+const checks: Readonly<Record<string, (value: string, type: TagType) => string | undefined>> = {
+  priority: (value, type) =>
+    /^-?\d+(\.\d+)?$/.test(value)
+      ? undefined
+      : `has the priority \`${value}\`: write a number, such as \`priority=${forms[type].priority}\``,
+  event: (value) => notOneOf('event', value, ['branch', 'tag', 'pr']),
+  group: (value) => (/^\d+$/.test(value) ? undefined : `has the group \`${value}\`: ${messages.group}`),
+  format: (value) => notOneOf('format', value, ['short', 'long']),
+  match: invalidPattern,
+  pattern: (value, type) => (type === 'match' ? invalidPattern(value) : undefined),
+}
+
+function findProblem(type: TagType, attributes: Attributes): string | undefined {
   const { defaults, required, example } = forms[type]
   const known = [...common, ...Object.keys(defaults)]
   const unknown = Object.keys(attributes).find((name) => !known.includes(name))
-  if (unknown !== undefined)
-    return `has the attribute \`${unknown}\`, which \`type=${type}\` does not know: ${known.join(', ')} are${didYouMean(unknown, known)}`
-  const { priority = '0', event = 'branch', group = '0', format = 'short' } = attributes
-  // An empty one may be an expression that has no value in this run: the rule then gives no tag.
+  if (unknown !== undefined) {
+    const valid = `valid attributes: ${known.join(', ')}${didYouMean(unknown, known)}`
+    return `has the attribute \`${unknown}\`, which \`type=${type}\` does not have; ${valid}`
+  }
+  // An empty one may be an expression without a value in this run: the rule then gives no tag.
   if (required !== undefined && !Object.hasOwn(attributes, required))
     return `has no \`${required}\`: write \`${example}\``
-  if (!/^-?\d+(\.\d+)?$/.test(priority))
-    return `has the priority \`${priority}\`: write a number, such as \`priority=${forms[type].priority}\``
-  if (!['branch', 'tag', 'pr'].includes(event))
-    return `has the unknown event \`${event}\`: write \`event=branch\`, \`event=tag\` or \`event=pr\`${didYouMean(event, ['branch', 'tag', 'pr'])}`
-  if (!/^\d+$/.test(group))
-    return `has the group \`${group}\`: write the number of a pair of parentheses in the pattern, or 0 for the whole match`
-  if (!['short', 'long'].includes(format))
-    return `has the unknown format \`${format}\`: write \`format=short\` or \`format=long\`${didYouMean(format, ['short', 'long'])}`
-  return regexProblem(type === 'match' ? attributes['pattern'] : attributes['match'])
+  const problems = Object.entries(checks).flatMap(([name, check]) => {
+    const value = attributes[name]
+    return (value === undefined ? undefined : check(value, type)) ?? []
+  })
+  return problems[0]
 }
 
-function regexProblem(pattern: string | undefined): string | undefined {
-  if (pattern === undefined) return undefined
+function notOneOf(name: string, value: string, values: readonly string[]): string | undefined {
+  if (values.includes(value)) return undefined
+  const forms = values.map((each) => `\`${name}=${each}\``)
+  const list = `${forms.slice(0, -1).join(', ')} or ${forms.at(-1) ?? ''}`
+  return `has the unknown ${name} \`${value}\`: write ${list}${didYouMean(value, values)}`
+}
+
+function invalidPattern(pattern: string): string | undefined {
   try {
     toRegExp(pattern)
     return undefined
   } catch (error) {
-    return `has a pattern that is no regular expression: ${errorMessage(error)}`
+    return `has a pattern that is not a valid regular expression: ${errorMessage(error)}`
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Event } from '../../../../src/forge/event.ts'
 import { event as base } from '../../fixtures/world.ts'
 
-/** The events, by the names that the table uses. */
+/** Events by their names in the table. */
 export const events: Readonly<Record<string, Partial<Event>>> = {
   'push main': { name: 'push', ref: 'refs/heads/main' },
   'push dev': { name: 'push', ref: 'refs/heads/dev' },
@@ -66,16 +66,29 @@ export function eventOf(name: string): Event {
   }
 }
 
+/** Inputs as `parseImageMetadata` takes them; absent ones are empty. */
+export function metadataInputs(inputs: Readonly<Record<string, string>>) {
+  const named = (input: string) => ({ input, text: inputs[input] ?? '' })
+  return {
+    tags: named('tags'),
+    flavor: named('flavor'),
+    annotations: named('annotations'),
+    exporterAnnotations: { input: 'outputs', entries: [] },
+    tagged: true,
+  }
+}
+
 /** Event, `tags`, `flavor`, and the tags' names, separated by spaces. */
 export type Case = readonly [event: string, tags: string, flavor: string, expected: string]
 
 const semver = 'type=semver,pattern={{version}}\ntype=semver,pattern={{major}}.{{minor}}'
 const readme = `type=ref,event=branch\ntype=ref,event=pr\n${semver}`
-const everything = `type=schedule\n${semver}\ntype=semver,pattern={{major}}\ntype=ref,event=branch\ntype=ref,event=pr\ntype=sha`
+const refs = 'type=ref,event=branch\ntype=ref,event=pr'
+const everything = `type=schedule\n${semver}\ntype=semver,pattern={{major}}\n${refs}\ntype=sha`
 const versions = 'type=pep440,pattern={{version}}\ntype=pep440,pattern={{major}}.{{minor}}'
 const onDefault = 'type=raw,value=latest,enable={{is_default_branch}}\ntype=ref,event=branch'
 
-/** docker/metadata-action gives the same. */
+/** docker/metadata-action gives the same tags. */
 export const same: readonly Case[] = [
   // The README's second example and its list of types, event by event.
   ['pull request', readme, '', 'pr-15'],
@@ -363,8 +376,8 @@ export const same: readonly Case[] = [
   ['push main', 'type=raw,value={{~branch~}}', '', 'main'],
 ]
 
-/** Ours: what docker/metadata-action refuses, breaks on or makes an invalid tag of. */
-export const ours: readonly Case[] = [
+/** Cases that docker/metadata-action refuses, fails on or answers with an invalid tag. */
+export const different: readonly Case[] = [
   ['pull request of Forgejo', readme, '', 'pr-15'],
   ['pull request', 'type=sha,prefix={{branch}}-', '', '860c190'],
   ['push main', 'type=raw,value=.hidden', '', 'hidden'],
@@ -378,7 +391,7 @@ export const ours: readonly Case[] = [
   ['tag v1.2.3', semver, 'suffix=-{{sha}},onlatest=true', '1.2.3-860c190 1.2-860c190 latest-860c190'],
   ['tag v1.2.3', 'type=semver,pattern={{version}},match=\\d.*', '', '1.2.3 latest'],
   ['push main', 'ghcr.io/acme/other:x\ntype=sha', '', 'sha-860c190'],
-  // Without `tags` the interface's own defaults hold, and a flavor is laid over them.
+  // Without `tags`, a flavor applies to the default tags of the interface.
   ['push main', '', 'suffix=-x', 'main-x'],
   ['push main', '', 'latest=true', 'main latest'],
   ['tag v1.2.3', '', 'suffix=-x,onlatest=true', '1.2.3-x 1.2-x latest-x'],

@@ -2,37 +2,38 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Env } from '../../../../src/lib/lists.ts'
 import type { InputIssue } from '../../../../src/lib/issues.ts'
-import { readNaming } from '../../../../src/metadata/image-metadata.ts'
+import { parseImageMetadata } from '../../../../src/metadata/image-metadata.ts'
 import { isTag } from '../../../../src/registry/reference.ts'
-import { eventOf, ours, same } from './evaluate.cases.ts'
+import { different, eventOf, metadataInputs, same } from './evaluate.cases.ts'
 
-interface Answer {
+interface Result {
   readonly names: readonly string[]
   readonly notes: readonly string[]
-  readonly mistakes: readonly InputIssue[]
+  readonly issues: readonly InputIssue[]
 }
 
-function ask(event: string, tags: string, flavor = '', env: Env = {}): Answer {
-  const mistakes: InputIssue[] = []
-  const text = (name: string): string => ({ tags, flavor })[name] ?? ''
-  const { plan } = readNaming(
-    { env, event: eventOf(event), text, report: (mistake) => mistakes.push(mistake) },
-    { named: true },
-  )
-  return { names: plan.names, notes: plan.notes, mistakes }
+function evaluate(event: string, tags: string, flavor = '', env: Env = {}): Result {
+  const issues: InputIssue[] = []
+  const { plan } = parseImageMetadata({
+    ...metadataInputs({ tags, flavor }),
+    env,
+    event: eventOf(event),
+    report: (issue) => issues.push(issue),
+  })
+  return { names: plan.names, notes: plan.notes, issues }
 }
 
-describe('the answers of docker/metadata-action', () => {
+describe('same tags as docker/metadata-action', () => {
   test.each(same)('%s: %j %j', (event, tags, flavor, expected) => {
-    const { names, mistakes } = ask(event, tags, flavor)
-    expect([names.join(' '), mistakes]).toEqual([expected, []])
+    const { names, issues } = evaluate(event, tags, flavor)
+    expect([names.join(' '), issues]).toEqual([expected, []])
   })
 })
 
-describe('answers where it has none, or a wrong one', () => {
-  test.each(ours)('%s: %j %j', (event, tags, flavor, expected) => {
-    const { names, mistakes } = ask(event, tags, flavor)
-    expect([names.join(' '), mistakes]).toEqual([expected, []])
+describe('cases that docker/metadata-action refuses or answers with an invalid tag', () => {
+  test.each(different)('%s: %j %j', (event, tags, flavor, expected) => {
+    const { names, issues } = evaluate(event, tags, flavor)
+    expect([names.join(' '), issues]).toEqual([expected, []])
   })
 })
 
@@ -41,7 +42,7 @@ test.each([
   ['"type=raw,value=a"\n"b"', 'a b'],
   ['"type=ref,""event=branch"""', 'main'],
 ])('names beside rules, and lines between quotes: %j', (tags, expected) => {
-  expect(ask('push main', tags)).toEqual({ names: expected.split(' '), notes: [], mistakes: [] })
+  expect(evaluate('push main', tags)).toEqual({ names: expected.split(' '), notes: [], issues: [] })
 })
 
 test.each<[string, string, Env, string]>([
@@ -63,22 +64,14 @@ test.each<[string, string, Env, string]>([
   ],
   ['push main', 'type=sha', { DOCKER_METADATA_SHORT_SHA_LENGTH: '' }, 'sha-860c190'],
 ])('%s: %j with %j', (event, tags, env, expected) => {
-  expect(ask(event, tags, '', env)).toEqual({ names: expected.split(' '), notes: [], mistakes: [] })
+  expect(evaluate(event, tags, '', env)).toEqual({ names: expected.split(' '), notes: [], issues: [] })
 })
 
+const noSemver = 'sometag is not a valid semantic version (https://semver.org)'
+const noPep440 = 'sometag is not a valid Python version (https://peps.python.org/pep-0440)'
 test.each([
-  [
-    'tag sometag',
-    'type=semver,pattern={{version}}',
-    ['sometag is not a valid semantic version (https://semver.org): `type=semver,pattern={{version}}` gives no tag'],
-  ],
-  [
-    'tag sometag',
-    'type=pep440,pattern={{version}}',
-    [
-      'sometag is not a valid Python version (https://peps.python.org/pep-0440): `type=pep440,pattern={{version}}` gives no tag',
-    ],
-  ],
+  ['tag sometag', 'type=semver,pattern={{version}}', [`${noSemver}: \`type=semver,pattern={{version}}\` gives no tag`]],
+  ['tag sometag', 'type=pep440,pattern={{version}}', [`${noPep440}: \`type=pep440,pattern={{version}}\` gives no tag`]],
   ['tag sometag', 'type=match,pattern=\\d', ['\\d does not match sometag: `type=match,pattern=\\d` gives no tag']],
   [
     'tag v1.2.3',
@@ -91,14 +84,22 @@ test.each([
     ['p(.*) of `type=semver,pattern={{version}},match=p(.*)` does not match v1.2.3'],
   ],
   ['push main', 'type=semver,pattern={{version}}', []],
-])('what the author should know, %s: %j', (event, tags, notes) => {
-  expect(ask(event, tags).notes).toEqual(notes)
+])('remarks on rules without a tag, %s: %j', (event, tags, notes) => {
+  expect(evaluate(event, tags).notes).toEqual(notes)
 })
 
-const types = 'schedule, semver, pep440, match, edge, ref, raw, sha are'
+const types = 'schedule, semver, pep440, match, edge, ref, raw, sha'
 const expressions = 'branch, tag, sha, base_ref, is_default_branch, is_not_default_branch, date, commit_date'
+const semverAttributes = 'enable, priority, prefix, suffix, pattern, value, match'
+const quoted = 'as in `type=match,"pattern=v(.*),x"`, and write a quote in it twice'
+const tagForms = 'write `ghcr.io/acme/app:latest` for a repository, or `ghcr.io-acme-app` for a tag'
+const flavorForms = 'write `latest=auto`, `prefix=…` or `suffix=…`, the last two also with `,onlatest=true`'
 test.each<[string, string, string]>([
-  ['type=smever,pattern={{version}}', '', `has the unknown type \`smever\`: ${types}; did you mean \`semver\`?`],
+  [
+    'type=smever,pattern={{version}}',
+    '',
+    `has the unknown type \`smever\`; valid types: ${types}; did you mean \`semver\`?`,
+  ],
   ['type=semver', '', 'has no `pattern`: write `type=semver,pattern={{version}}`'],
   ['type=match', '', 'has no `pattern`: write `type=match,pattern=v(.*),group=1`'],
   ['type=ref', '', 'has no `event`: write `type=ref,event=branch`'],
@@ -117,40 +118,39 @@ test.each<[string, string, string]>([
   [
     'type=match,pattern=v(.*',
     '',
-    'has a pattern that is no regular expression: Invalid regular expression: /v(.*/: Unterminated group',
+    'has a pattern that is not a valid regular expression: Invalid regular expression: /v(.*/: Unterminated group',
   ],
   ['type=sha,priority=high', '', 'has the priority `high`: write a number, such as `priority=100`'],
   ['type=sha,enable=foo', '', 'has `enable=foo`: write `true`, `false`, or an expression that gives one of them'],
   [
     'type=semver,patern={{version}}',
     '',
-    'has the attribute `patern`, which `type=semver` does not know: enable, priority, prefix, suffix, pattern, value, match are; did you mean `pattern`?',
+    'has the attribute `patern`, which `type=semver` does not have; ' +
+      `valid attributes: ${semverAttributes}; did you mean \`pattern\`?`,
   ],
   [
     'type=sha,foo',
     '',
-    'has the attribute `value`, which `type=sha` does not know: enable, priority, prefix, suffix, format are',
+    'has the attribute `value`, which `type=sha` does not have; ' +
+      'valid attributes: enable, priority, prefix, suffix, format',
   ],
-  [
-    'type=raw,value="foo"',
-    '',
-    'has a quote in the middle of a field: put the whole field between quotes, as in `type=match,"pattern=v(.*),x"`, and write a quote in it twice',
-  ],
+  ['type=raw,value="foo"', '', `has a quote in the middle of a field: put the whole field between quotes, ${quoted}`],
   [
     'type=raw,value={{brnach}}',
     '',
-    `holds \`{{brnach}}\`, which is no known expression (${expressions}); did you mean \`branch\`?`,
+    `contains \`{{brnach}}\`, which is not a known expression (${expressions}); did you mean \`branch\`?`,
   ],
-  ['type=raw,value={{date}}', '', "holds a date without a format: write `{{date 'YYYYMMDD'}}`"],
+  ['type=raw,value={{date}}', '', "contains a date without a format: write `{{date 'YYYYMMDD'}}`"],
   [
     'type=raw,value={{date YYYYMMDD}}',
     '',
-    "holds `{{date YYYYMMDD}}`, which is not understood: write `{{date}}`, or for a date `{{date 'YYYYMMDD' tz='Asia/Tokyo'}}`",
+    "contains `{{date YYYYMMDD}}`, which is not valid: write `{{date 'YYYYMMDD' tz='Asia/Tokyo'}}`",
   ],
+  ['type=raw,value={{branch x}}', '', 'contains `{{branch x}}`, which is not valid: write `{{branch}}`'],
   [
     "type=raw,value={{date 'YYYY' tz='Europe/Berln'}}",
     '',
-    'holds the unknown time zone `Europe/Berln`: write one such as `Europe/Berlin`; did you mean `Europe/Berlin`?',
+    'contains the unknown time zone `Europe/Berln`: write one such as `Europe/Berlin`; did you mean `Europe/Berlin`?',
   ],
   ['type=raw,value={{branch', '', 'has `{{` without a matching `}}`: write an expression such as `{{branch}}`'],
   [
@@ -158,33 +158,25 @@ test.each<[string, string, string]>([
     '',
     'begins with `buildcache-`, which are the tags of the build cache: choose another name',
   ],
-  [
-    'ghcr.io/acme/app\ntype=sha',
-    '',
-    'is neither a tag nor a full reference: write `ghcr.io/acme/app:latest` for a repository, or `ghcr.io-acme-app` for a tag',
-  ],
+  ['ghcr.io/acme/app\ntype=sha', '', `is neither a tag nor a full reference: ${tagForms}`],
   ['type=sha', 'latest=yes', 'is none of `latest=auto`, `latest=true` and `latest=false`'],
-  [
-    'type=sha',
-    'sufix=-x',
-    'is not understood: write `latest=auto`, `prefix=…` or `suffix=…`, these two also with `,onlatest=true`; did you mean `suffix`?',
-  ],
+  ['type=sha', 'sufix=-x', `is not valid: ${flavorForms}; did you mean \`suffix\`?`],
   [
     'type=sha',
     'onlatest=true',
     'has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`',
   ],
   ['type=sha', 'suffix=-x,onlatest=maybe', 'is neither `onlatest=true` nor `onlatest=false`'],
-])('wrong: %j %j', (tags, flavor, expected) => {
-  const { mistakes } = ask('push main', tags, flavor)
-  expect(mistakes.map((mistake) => mistake.expected)).toEqual([expected])
+])('rejected: %j %j', (tags, flavor, expected) => {
+  const { issues } = evaluate('push main', tags, flavor)
+  expect(issues.map((issue) => issue.expected)).toEqual([expected])
 })
 
-test('a rule is checked although the event is not its own', () => {
-  expect(ask('pull request', 'type=schedule,patern=x').mistakes).toHaveLength(1)
+test('a rule is checked even if it does not apply to the event', () => {
+  expect(evaluate('pull request', 'type=schedule,patern=x').issues).toHaveLength(1)
 })
 
-test('whatever the names of branches and tags, and however prefixes join, a tag is valid', () => {
+test('tags are valid for any name of a branch or tag, and any prefix', () => {
   const name = fc.string({ minLength: 1, unit: 'binary' })
   fc.assert(
     fc.property(
@@ -194,10 +186,7 @@ test('whatever the names of branches and tags, and however prefixes join, a tag 
       (ref, kind, prefix) => {
         const event = { ...eventOf('push main'), ref: `refs/${kind}/${ref}` }
         const tags = `type=ref,event=branch,prefix=${prefix}\ntype=ref,event=tag\ntype=raw,value={{branch}}{{tag}}`
-        const { plan } = readNaming(
-          { env: {}, event, text: (input) => (input === 'tags' ? tags : ''), report: () => undefined },
-          { named: true },
-        )
+        const { plan } = parseImageMetadata({ ...metadataInputs({ tags }), env: {}, event, report: () => undefined })
         expect(plan.names.length).toBeGreaterThan(0)
         expect(plan.names.filter((tag) => !isTag(tag))).toEqual([])
       },
