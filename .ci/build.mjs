@@ -1,4 +1,4 @@
-// Bundles each entry into dist/<entry>/. With --check: fails if the committed dist is not what the sources build.
+// Bundles each entry into dist/<entry>/. With --check: fails if the committed dist/ differs from the build.
 import { minify } from '@swc/core'
 import ncc from '@vercel/ncc'
 import { spawnSync } from 'node:child_process'
@@ -17,8 +17,8 @@ const entries = {
   'cache-service': 'bin/cache-service',
 }
 const options = { target: 'es2022', sourceMapRegister: false, minify: true, license: 'licenses.txt', quiet: true }
-// @actions/core reaches for its HTTP client, half of a bundle, only to ask for OIDC tokens, which nobody does here. Any
-// module without a HttpClient does in its place.
+// @actions/core imports its HTTP client, half of a bundle, only to request OIDC tokens, which these bundles do not do.
+// Any module can replace it.
 const unused = { '@actions/http-client': 'node:http', '@actions/http-client/lib/auth': 'node:http' }
 
 async function bundle(entry, source, into) {
@@ -32,23 +32,23 @@ async function bundle(entry, source, into) {
     writeFileSync(join(into, name), name.endsWith('.js') ? await minified(asset.source) : asset.source)
 }
 
-// ncc leaves what is loaded later as it is.
+// ncc does not minify chunks that are loaded on demand.
 async function minified(source) {
   return (await minify(String(source), { module: true, compress: true, mangle: true, format: { comments: false } }))
     .code
 }
 
 process.chdir(root)
-// Whole bundles replace the old ones, or nothing does.
+// All bundles are replaced at once, or none.
 const out = mkdtempSync(join(tmpdir(), 'mab-dist-'))
 try {
   for (const [entry, source] of Object.entries(entries)) await bundle(entry, source, join(out, entry))
   if (process.argv.includes('--check')) {
     const { status, stdout } = spawnSync('diff', ['-rq', out, dist], { encoding: 'utf8' })
     if (status !== 0) {
-      console.error(`dist/ is not what src/ builds; run npm run build and commit it:\n${stdout}`)
+      console.error(`dist/ differs from the build of src/. Run npm run build and commit dist/:\n${stdout}`)
       process.exitCode = 1
-    } else console.error('dist/ is what src/ builds.')
+    } else console.error('dist/ matches the build of src/.')
   } else {
     rmSync(dist, { recursive: true, force: true })
     cpSync(out, dist, { recursive: true })

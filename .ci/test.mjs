@@ -1,9 +1,9 @@
-// Runs the farm's and the end-to-end tests on two farms, one file after the other on each, since these share its
-// machines; and the unit tests with what they leave of the processors. What the unit tests say is told at the end.
-// Arguments go to jest, for example a path or -t NAME: then there is one farm.
+// Runs the farm and end-to-end tests on two farms, one file at a time on each, because files share the machines of a
+// farm, and at the same time the unit tests at low priority, whose output is printed at the end. Arguments are passed
+// to Jest, for example a path or -t NAME; there is only one farm then.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,14 +11,21 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const bin = (name) => join(root, 'node_modules/.bin', name)
 const results = mkdtempSync(join(tmpdir(), 'mab-test-'))
-const env = {
-  ...process.env,
-  NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --no-warnings`,
+const NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --no-warnings`
+/** Unit tests see neither the settings of this host and user nor the variables of a CI job. */
+const unitEnv = {
+  PATH: process.env.PATH,
+  SEED: process.env.SEED,
+  TMPDIR: tmpdir(),
+  HOME: join(results, 'home'),
+  NODE_OPTIONS,
 }
+/** The farm installs its tools, so it needs caches and proxies; end-to-end tests pass an environment of their own. */
+const farmEnv = { ...process.env, NODE_OPTIONS }
 const args = process.argv.slice(2)
 const farms = args.length > 0 || availableParallelism() < 2 ? 1 : 2
 
-async function jest(project, command, output, ...more) {
+async function jest({ project, command, output, env, options = [] }) {
   const file = join(results, `${project}.json`)
   const all = [
     bin('jest'),
@@ -30,7 +37,7 @@ async function jest(project, command, output, ...more) {
     '--json',
     '--outputFile',
     file,
-    ...more,
+    ...options,
     ...args,
   ]
   const [head, ...rest] = [...command, process.execPath, ...all]
@@ -46,18 +53,15 @@ async function jest(project, command, output, ...more) {
   }
 }
 
+process.umask(0o022)
 try {
+  mkdirSync(unitEnv.HOME)
   const log = join(results, 'unit.log')
   const output = openSync(log, 'w')
+  const farmRun = [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--farms', String(farms), '--']
   const [unit, e2e] = await Promise.all([
-    jest('unit', ['nice', '-n', '19'], output),
-    jest(
-      'e2e',
-      [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--farms', String(farms), '--'],
-      2,
-      '--maxWorkers',
-      String(farms),
-    ),
+    jest({ project: 'unit', command: ['nice', '-n', '19'], output, env: unitEnv }),
+    jest({ project: 'e2e', command: farmRun, output: 2, env: farmEnv, options: ['--maxWorkers', String(farms)] }),
   ])
   closeSync(output)
   process.stderr.write(readFileSync(log, 'utf8'))

@@ -1,5 +1,5 @@
-// Runs a command of this project from a fresh clone: installs the locked dependencies first where they are missing or
-// old.
+// Runs a command of this project, also in a fresh clone: installs the locked dependencies first if they are missing or
+// outdated.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
@@ -27,7 +27,7 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   writeFileSync(stamp, wanted)
 }
 
-// Ctrl-C reaches the command too, which may have something to take down: wait for it.
+// The command receives Ctrl-C as well and may have to clean up: wait for it.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
 
 const [command, ...args] = process.argv.slice(2)

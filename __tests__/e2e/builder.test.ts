@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { isolatedEnv } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
 import { appFiles, attachFarm, farmJob, freshImage, storedTags, type Farm } from './harness.ts'
 
@@ -16,12 +17,7 @@ let after: readonly string[]
 const buildx = (...args: string[]) => {
   const { status, stderr, stdout } = spawnSync(farm.tools.buildx, args, {
     encoding: 'utf8',
-    env: {
-      ...process.env,
-      HOME: job.home,
-      DOCKER_CONFIG: join(job.home, '.docker'),
-      DOCKER_HOST: farm.local.dockerHost,
-    },
+    env: isolatedEnv(job.home, { DOCKER_CONFIG: join(job.home, '.docker'), DOCKER_HOST: farm.local.dockerHost }),
   })
   if (status !== 0) throw new Error(`buildx ${args.join(' ')}: ${stderr}`)
   return stdout

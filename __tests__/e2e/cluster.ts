@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { run } from '../farm/exec.ts'
+import { isolatedEnv, run } from '../farm/exec.ts'
 import { ensureKubectl, ensureKubernetes } from '../farm/optional-tools.ts'
 import type { Farm } from './harness.ts'
 
@@ -42,7 +42,7 @@ export async function startCluster(farm: Farm): Promise<Cluster> {
     ([arch, { dockerSocket }]) => `${arch}=${dockerSocket}`,
   )
   const child = spawn(await ensureKubernetes(), [dir, '127.0.0.1', ...machines], {
-    env: { PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}` },
+    env: isolatedEnv(dir, { PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}` }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''
@@ -55,13 +55,9 @@ export async function startCluster(farm: Farm): Promise<Cluster> {
   ])) as [Buffer]
   const path = (user: string): string => join(dir, user)
   const kubectl = async (args: readonly string[]): Promise<string> =>
-    await run(join(await ensureKubectl(), 'kubectl'), [
-      '--kubeconfig',
-      path('admin'),
-      '--cache-dir',
-      join(dir, 'cache'),
-      ...args,
-    ])
+    await run(join(await ensureKubectl(), 'kubectl'), ['--kubeconfig', path('admin'), ...args], {
+      env: isolatedEnv(dir),
+    })
   return {
     url: line.toString().trim(),
     kubeconfig: (user) => {

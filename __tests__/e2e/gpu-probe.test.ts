@@ -6,6 +6,7 @@ import { createServer, request, type IncomingMessage, type Server, type ServerRe
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { isolatedEnv } from '../farm/exec.ts'
 import { removeProbes } from '../../src/gc/probes.ts'
 import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './harness.ts'
 
@@ -60,7 +61,7 @@ afterAll(() => {
 test('the probe container of a killed buildx is recognised and removed once it is old', async () => {
   const { amd } = farm.nodes
   const before = { containers: await amd.containers(), volumes: await amd.volumes() }
-  const env = { ...process.env, BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: dir }
+  const env = isolatedEnv(dir, { BUILDX_CONFIG: join(dir, 'buildx'), DOCKER_CONFIG: dir })
   buildx = spawn(
     farm.tools.buildx,
     [

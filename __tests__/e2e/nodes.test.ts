@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { join } from 'node:path'
-import { tryRun } from '../farm/exec.ts'
+import { isolatedEnv, tryRun } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
   appFiles,
@@ -168,7 +168,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
     ])
     expect(main.exported).toMatchObject({ BUILDX_BUILDER: name, BUILDX_CONFIG: main.outputs['buildx-config'] })
     // As the runner has them for a later step; its logins are its own.
-    const env = { ...process.env, HOME: job.home, ...main.exported, DOCKER_CONFIG: join(job.workspace, 'none') }
+    const env = isolatedEnv(job.home, { ...main.exported, DOCKER_CONFIG: join(job.workspace, 'none') })
     await farm.nodes.amd.resetCounters()
     const inspected = await tryRun(farm.tools.buildx, ['inspect'], { env })
     expect([inspected.code, inspected.stdout.match(/^Status: .*$/gm)]).toEqual([
@@ -221,13 +221,11 @@ describe('without `use`', () => {
     const main = await job.main(oneNodeInputs(farm, { image: freshImage(farm) }))
     expect(main.code === 0 ? '' : main.log).toBe('')
     await waitFor('the end of the daemon', async () => (await amd.containers()).length === 0)
-    const env = {
-      ...process.env,
-      HOME: job.home,
-      BUILDX_BUILDER: main.outputs['name'],
-      BUILDX_CONFIG: main.outputs['buildx-config'],
+    const env = isolatedEnv(job.home, {
+      BUILDX_BUILDER: main.outputs['name'] ?? '',
+      BUILDX_CONFIG: main.outputs['buildx-config'] ?? '',
       DOCKER_CONFIG: join(job.workspace, 'none'),
-    }
+    })
     const built = await tryRun(farm.tools.buildx, ['build', '--output', 'type=cacheonly', job.workspace], { env })
     expect([built.code, built.stderr]).toEqual([0, built.stderr])
     expect((await amd.containers()).map(({ state }) => state)).toEqual(['running'])

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startGitea, type Gitea } from '../farm/gitea.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
 import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
-import { openForgejoPackages } from '../../src/packages/forgejo/backend.ts'
-import { openOciPackages } from '../../src/packages/oci/backend.ts'
+import { createForgejoBackend } from '../../src/packages/forgejo/backend.ts'
+import { createOciBackend } from '../../src/packages/oci/backend.ts'
 import { deleteRunArtifacts } from '../../src/cleanup/run-artifacts.ts'
 import { createPackageRepository } from '../../src/packages/repository.ts'
 import { createRunStatusCache } from '../../src/forge/run-status.ts'
@@ -43,12 +43,17 @@ interface Place {
 
 function ociPlace(host: string, repository: string, login?: Login): Place {
   const client = createRegistryClient({ registry: host, ...(login && { credentials: login }) })
-  return { client, repository, hands: openHands(host, repository, login), api: openOciPackages({ client, repository }) }
+  return {
+    client,
+    repository,
+    hands: openHands(host, repository, login),
+    api: createOciBackend({ client, repository }),
+  }
 }
 
 function forgejoPlace(name: string, token = giteaLogin.password, owner = 'farm'): Place {
   const { client, repository, hands } = ociPlace(gitea.host, `${owner}/${name}`, giteaLogin)
-  return { client, repository, hands, api: openForgejoPackages({ serverUrl: gitea.url, token, owner, name, fetch }) }
+  return { client, repository, hands, api: createForgejoBackend({ serverUrl: gitea.url, token, owner, name, fetch }) }
 }
 
 const places: Record<string, (name: string) => Place> = {
@@ -303,7 +308,7 @@ describe('Gitea', () => {
     await gitea.addOrganisation(owner)
     const name = 'app/tools/sub'
     const hands = openHands(gitea.host, `${owner.toLowerCase()}/${name}`, giteaLogin)
-    const api = openForgejoPackages({ serverUrl: `${gitea.url}/`, token: giteaLogin.password, owner, name, fetch })
+    const api = createForgejoBackend({ serverUrl: `${gitea.url}/`, token: giteaLogin.password, owner, name, fetch })
     const [release, temporary] = [makeImage('release'), makeImage('run 10')]
     await hands.push(release, ['v10'])
     await hands.push(temporary, ['pr-10'])
@@ -365,7 +370,7 @@ describe('Gitea', () => {
       asked.push(`${init?.method ?? 'GET'} ${url instanceof Request ? url.url : url.toString()}`)
       return fetch(url, init)
     }
-    const api = openForgejoPackages({
+    const api = createForgejoBackend({
       serverUrl: gitea.url,
       token: giteaLogin.password,
       owner: 'farm',

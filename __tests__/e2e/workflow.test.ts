@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { run } from '../farm/exec.ts'
+import { isolatedEnv, run } from '../farm/exec.ts'
 import { ensureAct } from '../farm/optional-tools.ts'
 import {
   appFiles,
@@ -73,7 +73,10 @@ async function runWorkflow(
     writeFileSync(join(repository, name), text)
   }
   const git = (...args: string[]) =>
-    run('git', ['-c', 'user.name=ci', '-c', 'user.email=ci@example.com', ...args], { cwd: repository })
+    run('git', ['-c', 'user.name=ci', '-c', 'user.email=ci@example.com', ...args], {
+      cwd: repository,
+      env: isolatedEnv(home, { GIT_CONFIG_NOSYSTEM: '1' }),
+    })
   await git('init', '-q', '-b', 'main')
   await git('remote', 'add', 'origin', 'https://github.com/acme/app')
   await git('add', '-A')

@@ -4,6 +4,7 @@ import { attachFarm, farmVariable, startPersistentFarm, startFarm, logTails } fr
 import type { Farm, Registry, RequestLog } from './farm.ts'
 import { leftovers, removeStaleFarms, removeFarm } from './cleanup.ts'
 import { log } from './log.ts'
+import { runOnPopulatedHost } from './populated-host.ts'
 import { staleFarms, isRunning, runningFarms, readState } from './state.ts'
 import { removeIncomplete, ensureTools, locked } from './tools.ts'
 
@@ -14,6 +15,9 @@ const usage = `npm run farm -- <command>
   run [--farms <n>] -- <command>
                         run a command with a farm (the one that is up, or a new one that ends with the command), or with
                         several, one for each Jest worker
+  populated -- <command>
+                        run a command on a host with Docker settings, SSH settings, a Docker socket and QEMU, to prove
+                        that tests do not depend on them; for example: populated -- npm test -- fallback
   tools                 install the tools only
   check                 list what stale farms left on this host; fails if there is anything
   fault <node> kill|revive|freeze|thaw|cut|mend|fill|unfill|wipe|stopEngine|startEngine|heal
@@ -37,6 +41,19 @@ const simpleFaults = [
   'heal',
 ] as const
 
+const commands: Readonly<Record<string, (args: string[]) => Promise<number>>> = {
+  up,
+  down,
+  status,
+  run: runWith,
+  populated: async (args) => await runOnPopulatedHost(args[0] === '--' ? args.slice(1) : args),
+  tools: async () => print(await ensureTools()),
+  check,
+  fault,
+  // Called by the parent shell of a supervisor that was killed.
+  'remove-stale': async ([id]) => await removeIfStale(Number(id)),
+}
+
 const [command, ...args] = process.argv.slice(2)
 try {
   process.exitCode = await main(command ?? 'help', args)
@@ -46,28 +63,10 @@ try {
 }
 
 async function main(name: string, rest: string[]): Promise<number> {
-  switch (name) {
-    case 'up':
-      return await up()
-    case 'down':
-      return await down()
-    case 'status':
-      return await status()
-    case 'run':
-      return await runWith(rest)
-    case 'tools':
-      return print(await ensureTools())
-    case 'check':
-      return await check()
-    case 'fault':
-      return await fault(rest)
-    // Called by the parent shell of a supervisor that was killed.
-    case 'remove-stale':
-      return await removeIfStale(Number(rest[0]))
-    default:
-      console.log(usage)
-      return name === 'help' || name === '--help' ? 0 : 2
-  }
+  const run = commands[name]
+  if (run) return await run(rest)
+  console.log(usage)
+  return name === 'help' || name === '--help' ? 0 : 2
 }
 
 async function up(): Promise<number> {

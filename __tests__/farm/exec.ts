@@ -17,6 +17,11 @@ export interface RunOptions {
   timeoutMs?: number
 }
 
+/** The environment for a command that must not see the settings of this host or user: PATH, and an empty HOME. */
+export function isolatedEnv(home: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', HOME: home, ...more }
+}
+
 /** Runs a command to its end, whatever its exit code. */
 export function tryRun(command: string, args: string[], options: RunOptions = {}): Promise<ExecResult> {
   return new Promise((resolve) => {

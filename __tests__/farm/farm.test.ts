@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tryRun, waitFor } from './exec.ts'
+import { isolatedEnv, tryRun, waitFor } from './exec.ts'
 import type { ExecResult } from './exec.ts'
 import { startFarm } from './farm.ts'
 import type { Farm, FarmNode } from './farm.ts'
@@ -69,7 +69,7 @@ async function forward(node: FarmNode): Promise<string> {
 
 const buildx = (args: string[]): Promise<ExecResult> =>
   tryRun(farm.tools.buildx, args, {
-    env: { ...process.env, BUILDX_CONFIG: join(work, 'buildx'), DOCKER_CONFIG: work },
+    env: isolatedEnv(work, { BUILDX_CONFIG: join(work, 'buildx'), DOCKER_CONFIG: work }),
     timeoutMs: 100_000,
     cwd: work,
   })
@@ -246,7 +246,7 @@ describe('builds', () => {
 
   test('work on the local engine with its embedded BuildKit', async () => {
     const ran = await tryRun(farm.tools.docker, ['pull', '-q', farm.images.base], {
-      env: { ...process.env, DOCKER_HOST: farm.local.dockerHost, DOCKER_CONFIG: work },
+      env: isolatedEnv(work, { DOCKER_HOST: farm.local.dockerHost, DOCKER_CONFIG: work }),
     })
     expect(ran).toMatchObject({ code: 0 })
     expect(await farm.local.images()).toContain(farm.images.base)
