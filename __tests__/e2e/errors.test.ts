@@ -19,10 +19,10 @@ interface Scenario {
   readonly name: string
   readonly inputs: (image: string) => Readonly<Record<string, string>>
   readonly headline: string | ((image: string) => string)
-  /** Stands in the log, outside of the headline. */
+  /** Text in the log, outside of the headline. */
   readonly hint: string
   readonly files?: Readonly<Record<string, string>>
-  /** Also in the log: the lines that matter. */
+  /** Relevant lines that are also in the log. */
   readonly detail?: string | RegExp
   readonly before?: (image: string) => Promise<unknown>
 }
@@ -73,7 +73,7 @@ async function expectRefused({ scenario, job, image, main, post }: Outcome): Pro
   expect((await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))).toEqual([])
 }
 
-/** A line of known_hosts for another address, with the key of `amd`. */
+/** A known_hosts line for another address, with the key of `amd`. */
 function keyFor(address: string): string {
   return `${address} ${farm.nodes.amd.knownHosts.split('\n')[0]!.split(' ').slice(1).join(' ')}`
 }
@@ -82,8 +82,8 @@ const dockerfile = (...lines: readonly string[]) => ({
   Dockerfile: [`FROM ${farm.images.base}`, ...lines, ''].join('\n'),
 })
 
-describe('a node that cannot be used', () => {
-  test('an address where nobody is, and a port where nobody listens', async () => {
+describe('an unavailable node', () => {
+  test('an address without a host, and a closed port', async () => {
     const nobody = farm.nodes.amd.host.replace(/\d+$/, '233')
     const outcomes = await Promise.all(
       [
@@ -116,7 +116,7 @@ describe('a node that cannot be used', () => {
     for (const outcome of outcomes) await expectRefused(outcome)
   })
 
-  test('two nodes, and one of them refuses the key: only that one is named', async () => {
+  test('names only the one of two nodes that refuses the key', async () => {
     const { amd, arm } = farm.nodes
     const outcome = await play({
       name: 'one of two',
@@ -129,7 +129,7 @@ describe('a node that cannot be used', () => {
     expect(outcome.main.errors.join()).not.toContain(amd.host)
   })
 
-  test('two nodes, and both refuse: both are named', async () => {
+  test('names both nodes if both refuse the key', async () => {
     const { amd, arm } = farm.nodes
     const headline = [amd, arm].map(({ host }) => `ci@${host} accepts none of the keys in ssh-private-key`).join('\n')
     const { main, post, job } = await play({
@@ -142,11 +142,11 @@ describe('a node that cannot be used', () => {
     expect(await leftovers(farm, job)).toEqual([])
   })
 
-  test('wrong key', async () => {
+  test('a key that the node does not accept', async () => {
     const { host } = farm.nodes.amd
     await expectRefused(
       await play({
-        name: 'wrong key',
+        name: 'a key that the node does not accept',
         inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
         headline: `ci@${host} accepts none of the keys in ssh-private-key`,
         hint: 'On the node, add the public key to ~ci/.ssh/authorized_keys',
@@ -154,7 +154,7 @@ describe('a node that cannot be used', () => {
     )
   })
 
-  test('a host key that changed, and that of another machine', async () => {
+  test('a changed host key, and the host key of another machine', async () => {
     const { host } = farm.nodes.amd
     await farm.nodes.amd.changeHostKey()
     try {
@@ -185,7 +185,7 @@ describe('a node that cannot be used', () => {
     )
   })
 
-  test('a user who may not use the engine', async () => {
+  test('a user without access to the engine', async () => {
     const { host } = farm.nodes.amd
     await expectRefused(
       await play({
@@ -215,7 +215,7 @@ describe('a node that cannot be used', () => {
     expect(await leftovers(farm, jobs.at(-1)!)).toEqual([])
   })
 
-  test('no engine on the runner, and none of the nodes builds what is asked for', async () => {
+  test('no engine on the runner, and no node for the requested platform', async () => {
     const socket = join(scratch, 'none.sock')
     const job = farmJob(farm, { env: { DOCKER_HOST: `unix://${socket}` } })
     jobs.push(job)
@@ -236,7 +236,7 @@ describe('a node that cannot be used', () => {
   })
 })
 
-describe('a build or a push that fails', () => {
+describe('a failing build or push', () => {
   let outcomes: ReadonlyMap<string, Outcome>
   const refusing =
     (status: number, what: string, more: object = {}) =>
@@ -346,7 +346,7 @@ describe('a build or a push that fails', () => {
     'a registry that does not let us push the index',
   ])('%s', async (name) => await expectRefused(outcomes.get(name)!))
 
-  test('a password is not seen in its refusal', () => {
+  test('the log of a refused login does not contain the password', () => {
     const { main } = outcomes.get('a registry that wants another login')!
     expect(main.masks).toContain('not-the-password')
     expect(main.log).not.toContain('not-the-password')
@@ -354,8 +354,8 @@ describe('a build or a push that fails', () => {
   })
 })
 
-describe('a registry in trouble', () => {
-  test('for a moment: the push of the index is tried again', async () => {
+describe('a failing registry', () => {
+  test('temporarily: the push of the index is retried', async () => {
     const image = freshImage(farm)
     const path = image.slice(image.indexOf('/') + 1)
     await farm.registry.fault({ status: 503, method: 'PUT', match: `${path}/manifests/`, from: 'host', times: 2 })
@@ -372,7 +372,7 @@ describe('a registry in trouble', () => {
     expect(puts.map(({ status }) => status)).toEqual([503, 503, 201, 201])
   })
 
-  test('for one tag of three: the others move, and the account says which', async () => {
+  test('for one tag of three: the others are updated, and the report lists which', async () => {
     const image = freshImage(farm)
     await farm.registry.fault({
       status: 403,
@@ -395,8 +395,8 @@ describe('a registry in trouble', () => {
   })
 })
 
-describe('inputs that are wrong', () => {
-  test('all of them at once, before anything is made', async () => {
+describe('invalid inputs', () => {
+  test('are all reported at once, before anything is created', async () => {
     await Promise.all([farm.nodes.amd.resetCounters(), farm.nodes.arm.resetCounters()])
     const job = farmJob(farm)
     jobs.push(job)
@@ -429,7 +429,7 @@ describe('inputs that are wrong', () => {
     expect(await Promise.all([farm.nodes.amd, farm.nodes.arm].map((node) => node.sshConnections()))).toEqual([0, 0])
   })
 
-  test('nodes that name no platform', async () => {
+  test('nodes without platforms', async () => {
     const job = farmJob(farm)
     jobs.push(job)
     const { amd, arm } = farm.nodes

@@ -19,7 +19,7 @@ afterAll(async () => {
   await farm.registry.clearFaults()
 })
 
-/** A step that can be seen while it runs, and takes a while. */
+/** A build whose step is visible in the log and takes the given time. */
 function open(seconds = 0): Job {
   const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo working; sleep ${seconds}\n` } })
   jobs.push(job)
@@ -37,12 +37,12 @@ async function expectNothingLeft(): Promise<void> {
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
 }
 
-describe('a node that cannot be used from the start', () => {
-  test('each word does what it says, and says it', async () => {
+describe('a node that is unavailable from the start', () => {
+  test('each fallback strategy is applied, with a warning', async () => {
     const { amd, arm } = farm.nodes
     const badArm = `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}`
     const cases: readonly (readonly [string, Readonly<Record<string, string>>, readonly string[], RegExp])[] = [
-      // Of two targets of a platform each of its nodes gets one.
+      // Each node of a platform gets one of its two targets.
       [
         'node',
         {
@@ -50,21 +50,21 @@ describe('a node that cannot be used from the start', () => {
           variants: '{one: {tag-suffix: ""}, two: {}}',
         },
         ['linux/amd64', 'linux/arm64'],
-        /linux\/amd64 (one|two) is built on 10[\d.]+ instead \(`fallback: node`\)/,
+        /linux\/amd64 (one|two) rescheduled to 10[\d.]+ \(`fallback: node`\)/,
       ],
       [
         'local',
         { nodes: `linux/amd64 = nobody@${amd.host}\nlinux/arm64 = ${arm.endpoint}` },
         ['linux/amd64', 'linux/arm64'],
-        /linux\/amd64 is built on local instead \(`fallback: local`\)/,
+        /linux\/amd64 rescheduled to local \(`fallback: local`\)/,
       ],
       [
         'emulate',
         { nodes: badArm },
         ['linux/amd64', 'linux/arm64'],
-        /linux\/arm64 is built on 10[\d.]+, a linux\/amd64 machine, under emulation, as `fallback: emulate` allows/,
+        /linux\/arm64 rescheduled to 10[\d.]+, a linux\/amd64 machine, under emulation \(`fallback: emulate`\)/,
       ],
-      ['skip', { nodes: badArm }, ['linux/amd64'], /linux\/arm64 is left out, as `fallback: skip` says/],
+      ['skip', { nodes: badArm }, ['linux/amd64'], /linux\/arm64 skipped \(`fallback: skip`\)/],
     ]
     for (const [word, inputs, expected, warning] of cases) {
       const [job, image] = [open(), freshImage(farm)]
@@ -77,7 +77,7 @@ describe('a node that cannot be used from the start', () => {
   })
 })
 
-describe('a node that is lost while it builds', () => {
+describe('a node that is lost during the build', () => {
   test('power cut', async () => {
     const { amd, arm } = farm.nodes
     const [job, image] = [open(4), freshImage(farm)]
@@ -95,7 +95,7 @@ describe('a node that is lost while it builds', () => {
     expect(main.warnings.join('\n')).toMatch(
       new RegExp(
         '(The connection to node \\S+ ended|Node \\S+ was lost) during the build of linux/amd64\\. ' +
-          'linux/amd64 is built on local instead',
+          'linux/amd64 rescheduled to local',
       ),
     )
   })

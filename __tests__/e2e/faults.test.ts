@@ -42,14 +42,14 @@ interface Scene {
   readonly job: Job
   readonly running: Running
   readonly image: string
-  /** The repository's path, to aim faults at. */
+  /** The repository's path, the target of the faults. */
   readonly path: string
 }
 
 interface Case {
   readonly phase: string
   readonly name: string
-  /** Where to build: the machine that gets into trouble, or the local engine for troubles of the registry. */
+  /** Where to build: the machine with the fault, or the local engine for faults of the registry. */
   readonly on?: 'node' | 'local'
   readonly inputs?: (scene: Omit<Scene, 'running' | 'job'>) => Readonly<Record<string, string>>
   readonly steps?: readonly string[]
@@ -58,17 +58,17 @@ interface Case {
   readonly before?: (scene: Omit<Scene, 'running' | 'job'>) => Promise<unknown>
   /** While main runs. */
   readonly during?: (scene: Scene) => Promise<unknown>
-  /** When main has ended. */
+  /** After main has ended. */
   readonly after?: (scene: Scene) => Promise<unknown>
-  /** When post has ended too. */
+  /** After post has ended. */
   readonly last?: (scene: Scene) => Promise<unknown>
-  /** Why main fails; without it, main succeeds. */
+  /** The error of main; main succeeds if absent. */
   readonly headline?: RegExp
   readonly says?: RegExp
   readonly neverSays?: RegExp
-  /** The one warning of post; without it, there is none. */
+  /** The only warning of post; no warning if absent. */
   readonly postWarns?: RegExp
-  /** What is in the registry afterwards, caches aside. */
+  /** The content of the registry afterwards, without caches. */
   readonly tags?: readonly string[]
 }
 
@@ -89,7 +89,7 @@ const refuse =
   (fault: (path: string) => Fault) =>
   async ({ path }: { readonly path: string }) =>
     await farm.registry.fault(fault(path))
-const movedToLocal = /linux\/amd64 is built on local instead \(`fallback: local`\)/
+const movedToLocal = /linux\/amd64 rescheduled to local \(`fallback: local`\)/
 const builders = 'docker ps -q --filter name=buildx_buildkit'
 const killSsh = ({ job }: Pick<Scene, 'job'>) => endTunnels(job)
 const inOrder =
@@ -103,7 +103,7 @@ const from = (who: 'host' | 'local', fault: Omit<Fault, 'match'> & { readonly wh
     return { ...rest, match: `/${path}/${what}`, from: who }
   })
 
-/** The machine's own troubles, one machine at a time. */
+/** Faults of a machine, one machine at a time. */
 const ofNodes: readonly Case[] = [
   {
     phase: 'probe',
@@ -117,7 +117,7 @@ const ofNodes: readonly Case[] = [
     name: 'a machine that is frozen',
     before: ({ node }) => node.freeze(),
     after: ({ node }) => node.thaw(),
-    says: /does not answer.*linux\/amd64 is built on local instead/,
+    says: /does not answer.*linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'probe',
@@ -131,7 +131,7 @@ const ofNodes: readonly Case[] = [
     name: 'an engine that is frozen',
     before: ({ node }) => node.freezeEngine(),
     after: ({ node }) => node.thawEngine(),
-    says: /The Docker Engine of ci@\S+ does not answer\. linux\/amd64 is built on local instead/,
+    says: /The Docker Engine of ci@\S+ does not answer\. linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'probe',
@@ -140,7 +140,7 @@ const ofNodes: readonly Case[] = [
     after: ({ node }) => node.startEngine(),
     inputs: () => ({ fallback: 'node' }),
     headline: /^No Docker Engine runs on ci@\S+$/,
-    says: /linux\/amd64 has no other place:[^]*node: no other node that can be used builds linux\/amd64/,
+    says: /No fallback for linux\/amd64:[^]*node: no other available node builds linux\/amd64/,
   },
   {
     phase: 'boot',
@@ -205,7 +205,7 @@ const ofNodes: readonly Case[] = [
     steps: ['RUN echo working; sleep 6'],
     during: inOrder(talks, ({ node }) => node.freezeEngine()),
     after: ({ node }) => node.thawEngine(),
-    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/,
+    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'build',
@@ -216,7 +216,7 @@ const ofNodes: readonly Case[] = [
           '[ "$(cat $dir/comm 2>/dev/null)" != buildkitd ] || kill -STOP "${dir#/proc/}"; done',
       ),
     ),
-    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 is built on local instead/,
+    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'build',
@@ -230,7 +230,7 @@ const ofNodes: readonly Case[] = [
     steps: ['RUN echo working; sleep 1; dd if=/dev/zero of=/big bs=1M count=20'],
     during: inOrder(talks, ({ node }) => node.fill()),
     after: ({ node }) => node.unfill(),
-    says: /is out of disk space.*linux\/amd64 is built on local instead/,
+    says: /is out of disk space.*linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'build',
@@ -239,7 +239,7 @@ const ofNodes: readonly Case[] = [
     during: inOrder(talks, ({ node }) => node.kill()),
     after: ({ node }) => node.revive(),
     headline: /^(The connection to node \S+ ended|Node \S+ was lost) during the build of linux\/amd64$/,
-    says: /linux\/amd64 has no other place:[^]*node: no other node that can be used/,
+    says: /No fallback for linux\/amd64:[^]*node: no other available node/,
   },
   { phase: 'post', name: 'a connection that has ended', inputs: () => ({ use: 'true' }), after: killSsh },
   {
@@ -261,7 +261,7 @@ const ofNodes: readonly Case[] = [
   },
 ]
 
-/** Troubles of the registry, each aimed at one image. */
+/** Faults of the registry, each for one image. */
 const ofRegistry: readonly Case[] = [
   {
     phase: 'build',
@@ -412,7 +412,7 @@ const ofRegistry: readonly Case[] = [
 
 const titleOf = ({ phase, name }: Case) => `${phase}: ${name}`
 
-/** The runner's end of the connections, killed by their ids. */
+/** Kills the runner's end of the connections by process id. */
 async function endTunnels(job: Job): Promise<void> {
   const pids = await waitFor('a connection', () => {
     const found = tunnelsOf(job)
@@ -444,7 +444,7 @@ async function play(scenario: Case, node: FarmNode): Promise<void> {
   const nodes = scenario.on === 'local' ? 'linux/amd64 = local' : `linux/amd64 = ${node.endpoint}`
   const running = job.start(farmInputs(farm, { image, nodes, ...scenario.inputs?.(where) }))
   const scene = { ...where, job, running }
-  // What goes wrong here is seen in what main says.
+  // An error here shows in the result of main.
   await scenario.during?.(scene).catch(() => undefined)
   const tooLong = setTimeout(() => running.process.kill('SIGKILL'), 150_000)
   const main = await running.result
@@ -497,7 +497,7 @@ async function expectOutcome(scenario: Case): Promise<void> {
 
 beforeAll(async () => {
   farm = await attachFarm()
-  // What freezes is noticed last of all, so these come first; each machine takes the next case.
+  // A freeze takes longest to detect, so these cases come first; each machine takes the next case.
   const freezes = ({ name }: Case) => name.includes('freezes')
   const queue = [...ofNodes.filter(freezes), ...ofNodes.filter((one) => !freezes(one))].values()
   const third = ofRegistry.map((scenario): Case => ({ on: 'local', steps: ['RUN echo working'], ...scenario }))
@@ -525,7 +525,7 @@ describe('faults', () => {
     async (_, scenario) => await expectOutcome(scenario),
   )
 
-  test('nothing is left on nodes, runner or registry', async () => {
+  test('nothing is left on nodes, runner and registry', async () => {
     for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
   })
 })

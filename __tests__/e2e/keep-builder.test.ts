@@ -11,7 +11,7 @@ import { attachFarm, farmJob, freshImage, leftovers, oneNodeInputs, storedTags, 
 interface Done {
   readonly main: StepResult
   readonly post: StepResult
-  /** What earlier builds on the same daemon had left in the cache mount. */
+  /** What earlier builds on the same daemon wrote to the cache mount. */
   readonly seen: readonly string[]
 }
 
@@ -38,7 +38,7 @@ const ours = async () => {
     .sort()
 }
 
-/** A push, or a pull request from the repository named. */
+/** A push, or a pull request from the repository `head`. */
 function open(head?: string): Job {
   const event = join(files, `${head?.replace('/', '-') ?? 'push'}.json`)
   writeFileSync(
@@ -106,7 +106,7 @@ afterAll(async () => {
   rmSync(files, { recursive: true })
 })
 
-/** As a tar, which is text enough. */
+/** Read as a tar archive, in which text files are readable. */
 async function fileOf(container: string, path: string): Promise<string> {
   return await new Promise((resolve, reject) => {
     get(
@@ -117,7 +117,7 @@ async function fileOf(container: string, path: string): Promise<string> {
 }
 
 describe('keep-builder', () => {
-  test('every run succeeds, and its post step leaves nothing of the run itself', () => {
+  test('every run succeeds, and its post step removes everything else of the run', () => {
     for (const { main, post } of done.values()) {
       expect([main.code, main.log]).toEqual([0, main.log])
       expect([post.code, post.warnings]).toEqual([0, []])
@@ -125,12 +125,12 @@ describe('keep-builder', () => {
     for (const { temp, home } of jobs) expect([...readdirSync(temp), ...readdirSync(home)]).toEqual([])
   })
 
-  test('two first runs at once make one daemon, and it stays with its limits', () => {
+  test('two first runs at the same time create one daemon with its limits', () => {
     expect(first).toEqual(['#trusted-# running', '#trusted-#_state', '#trusted-#_used'])
     expect(config).toContain('maxUsedSpace = "20%"')
   })
 
-  test('the next push finds it warm; a pull request has another, a fork none that stays', () => {
+  test('the next push reuses it, a pull request uses another one, a fork no persistent one', () => {
     expect(done.get('c')?.seen).toEqual(['a', 'b'])
     expect(done.get('proposal')?.seen).toEqual([])
     expect(done.get('fork')?.seen).toEqual([])
@@ -145,10 +145,10 @@ describe('keep-builder', () => {
   })
 })
 
-test('the code of a fork writes no cache, and that is said', async () => {
+test('a fork writes no cache, and the log says so', async () => {
   const fork = done.get('fork')
-  expect(fork?.main.log).toContain('This run builds the code of a fork: it reads the caches and writes none')
-  expect(fork?.main.log).toContain('`keep-builder` does not hold for the code of a fork')
+  expect(fork?.main.log).toContain('Fork build: caches are read-only')
+  expect(fork?.main.log).toContain('Fork build: `keep-builder` is ignored')
   expect(await storedTags(farm, imageOfFork)).toEqual([])
   expect(await storedTags(farm, image)).toEqual(['a', 'b', 'buildcache-linux-amd64', 'buildcache-linux-amd64-pr', 'c'])
 })

@@ -19,12 +19,12 @@ import {
   type Farm,
 } from './harness.ts'
 
-// Pods of our own in a cluster of two machines, made, used and removed with the rights that README names.
+// Pods in a cluster of two machines, created, used and removed with the permissions that the documentation lists.
 let farm: Farm
 let cluster: Cluster
 let jobs: Job[] = []
 
-/** On which machine of the farm each pod of the job runs. */
+/** The machine of the farm on which each pod of the job runs. */
 const podsOf = async (job: Job) =>
   (
     await Promise.all(
@@ -76,7 +76,7 @@ beforeAll(async () => {
   cluster = await startCluster(farm)
 }, 1_200_000)
 afterEach(async () => {
-  // Of a test that failed, so that the next does not fail too.
+  // Leftovers of a failed test, so that the next one does not fail too.
   for (const job of jobs) if ((await inCluster()).length > 0) await job.post()
   jobs.forEach((job) => job.end())
   jobs = []
@@ -86,7 +86,7 @@ afterAll(async () => {
 })
 
 describe('a build', () => {
-  test('has a pod on a machine of each architecture, configured as any node, and leaves nothing', async () => {
+  test('has a pod on a machine of each architecture, configured as any node, and leaves nothing behind', async () => {
     const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 2']) })
     const given = inputs({
       'driver-opts': [
@@ -158,7 +158,7 @@ describe('a build', () => {
     await expectNothingLeft()
   })
 
-  test('shares a platform among several pods, beside a machine behind SSH', async () => {
+  test('distributes a platform over several pods, next to an SSH node', async () => {
     const job = open({ files: appFiles(farm) })
     const nodes = [
       '- driver: kubernetes',
@@ -192,7 +192,7 @@ describe('a build', () => {
   })
 })
 
-test('a builder that somebody has made in a cluster: its pod is used, and stays', async () => {
+test('an existing builder in a cluster: its pod is used and continues to run', async () => {
   const job = open({ files: appFiles(farm) })
   const buildx = (...args: string[]) => {
     const { status, stderr } = spawnSync(farm.tools.buildx, args, {
@@ -325,7 +325,7 @@ describe('errors', () => {
       const job = open(options)
       const main = await build(job)
       const post = await job.post()
-      // Whom the cluster does not let in cannot say whether anything is there.
+      // Without access to the cluster it is unknown whether there are leftovers.
       const warnings = /accept each other|be reached$|may not build/.test(headline) ? [] : post.warnings
       return {
         name,
@@ -338,7 +338,7 @@ describe('errors', () => {
     await expectNothingLeft()
   })
 
-  test('a pod that dies in mid-build: what it should have built moves on', async () => {
+  test('a pod that dies during the build: its targets are rescheduled', async () => {
     const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 4']) })
     const nodes = `linux/amd64 = kubernetes://\nlinux/amd64 = ${farm.nodes.arm.endpoint}`
     const running = job.start(
@@ -356,12 +356,12 @@ describe('errors', () => {
     await farm.nodes.amd.exec(`docker kill $(docker ps --quiet --filter name=${job.runId})`)
     const main = await running.result
     expect(main.code === 0 ? '' : main.log).toBe('')
-    expect(main.warnings.join('\n')).toMatch(/linux\/amd64 (one|two) is built on \S+ instead \(`fallback: node`\)/)
+    expect(main.warnings.join('\n')).toMatch(/linux\/amd64 (one|two) rescheduled to \S+ \(`fallback: node`\)/)
     await job.post()
     await expectNothingLeft()
   })
 
-  test('a killed run, and a post step that comes twice', async () => {
+  test('a killed run, and a post step that runs twice', async () => {
     const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 20']) })
     const running = job.start(inputs())
     await running.waitForOutput(/\] talking/)
@@ -377,7 +377,7 @@ describe('errors', () => {
     await expectNothingLeft()
   })
 
-  test('a run that died with its machine: the next one removes its pods, where there is kubectl', async () => {
+  test('a run whose runner was lost: the next run removes its pods if kubectl is installed', async () => {
     const platformApi = await startPlatformApi()
     try {
       const env = { GITHUB_API_URL: platformApi.url }
@@ -400,7 +400,7 @@ describe('errors', () => {
         ],
         ['reaper', 'Removed from kubernetes-amd64 what runs that are over had left there: ', []],
       ] as const) {
-        // Whoever builds waits a moment for the reaper, no more.
+        // A build waits only a short time for garbage collection.
         const next = open({ user, files: appFiles(farm, ['RUN sleep 8']), env: { ...env, PATH: path } })
         const main = await next.main(inputs({ platforms: 'linux/amd64', 'github-token': 'a-token' }))
         expect(main.code === 0 ? '' : main.log).toBe('')

@@ -1,58 +1,53 @@
 import type { Node } from '../nodes/node.ts'
-import type { FallbackWord } from '../inputs/fallback.ts'
+import type { FallbackChoice } from '../inputs/fallback.ts'
 import type { Platform } from '../lib/platform.ts'
 
-interface FallbackRequest {
-  readonly platform: Platform
-  readonly words: readonly FallbackWord[]
-  /** Nodes of the list that can be used, the lost one not among them, the best first. */
-  readonly usable: readonly Node[]
+/** What `fallback` decides with. */
+export interface FallbackOptions {
+  readonly choices: readonly FallbackChoice[]
+  /** Nodes of the list that can still be used. */
+  readonly available: readonly Node[]
   /** The local engine, or why there is none. */
   readonly local: Node | string
 }
 
-/** Where to build instead, by which word; or why nowhere. */
+/** Where to build instead, and by which choice; `tried` has the reasons of the choices before it. */
 export type FallbackDecision =
-  | { readonly kind: 'node'; readonly word: FallbackWord; readonly node: Node; readonly tried: readonly string[] }
+  | { readonly kind: 'node'; readonly choice: FallbackChoice; readonly node: Node; readonly tried: readonly string[] }
   | { readonly kind: 'skip'; readonly tried: readonly string[] }
   | { readonly kind: 'none'; readonly tried: readonly string[] }
 
 /**
- * PURE: goes through the words of `fallback` for one platform. Emulation comes from the word `emulate` alone, or the
- * user's own line for a node.
+ * PURE: tries the choices of `fallback` for one platform, and of the nodes the first that fits. Emulation is used only
+ * by the choice `emulate`, or on a node for which the user asks for that platform.
  */
-export function decideFallback(request: FallbackRequest): FallbackDecision {
+export function decideFallback(platform: Platform, options: FallbackOptions): FallbackDecision {
   const tried: string[] = []
-  for (const word of request.words) {
-    if (word === 'skip') return { kind: 'skip', tried }
-    if (word === 'fail') return { kind: 'none', tried }
-    const found = finders[word](request)
-    if (typeof found !== 'string') return { kind: 'node', word, node: found, tried }
-    tried.push(`${word}: ${found}`)
+  for (const choice of options.choices) {
+    if (choice === 'skip') return { kind: 'skip', tried }
+    if (choice === 'fail') return { kind: 'none', tried }
+    const found = finders[choice](platform, options)
+    if (typeof found !== 'string') return { kind: 'node', choice, node: found, tried }
+    tried.push(`${choice}: ${found}`)
   }
   return { kind: 'none', tried }
 }
 
-type Find = (request: FallbackRequest) => Node | string
+/** Finds a node, or the reason why there is none. */
+type FindNode = (platform: Platform, options: FallbackOptions) => Node | string
 
-const finders: Readonly<Record<'node' | 'local' | 'emulate', Find>> = {
-  node: ({ platform, usable }) =>
-    usable.find(({ platforms }) => platforms.includes(platform)) ?? `no other node that can be used builds ${platform}`,
-  local: ({ platform, local }) => {
-    if (typeof local === 'string') return local
-    return local.native.includes(platform)
-      ? local
-      : `the local engine builds ${local.native[0] ?? 'another platform'} natively, not ${platform}`
+const finders: Readonly<Record<'node' | 'local' | 'emulate', FindNode>> = {
+  node: (platform, { available }) =>
+    available.find(({ platforms }) => platforms.includes(platform)) ?? `no other available node builds ${platform}`,
+  local: (platform, { local }) => {
+    if (typeof local === 'string' || local.native.includes(platform)) return local
+    return `the local engine builds ${local.native[0] ?? 'another platform'} natively, not ${platform}`
   },
-  emulate: ({ platform, usable, local }) => {
-    // BuildKit's own image brings emulators of the usual platforms; a machine that has registered one surely can.
-    const engines = [...usable, ...(typeof local === 'string' || usable.includes(local) ? [] : [local])].filter(
-      ({ driver }) => driver === 'docker-container',
-    )
-    return (
-      engines.find(({ facts }) => facts?.emulated.includes(platform)) ??
-      engines[0] ??
-      'no engine that can be used is left'
-    )
+  emulate: (platform, { available, local }) => {
+    const nodes = [...available, ...(typeof local === 'string' || available.includes(local) ? [] : [local])]
+    const engines = nodes.filter(({ driver }) => driver.canEmulate)
+    // BuildKit's own image has emulators of common platforms; a machine with a registered emulator certainly has one.
+    const registered = engines.find(({ machine }) => machine?.emulated.includes(platform))
+    return registered ?? engines[0] ?? 'no engine is available'
   },
 }

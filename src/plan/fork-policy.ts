@@ -1,48 +1,42 @@
 import type { Trust } from '../forge/trust.ts'
+import type { Node } from '../nodes/node.ts'
 
-/** What a run of a fork would do if it were not for a fork. */
-interface Wishes {
+/** What the run would do if it did not build the code of a fork. */
+interface ForkContext {
   readonly keepBuilder: boolean
   readonly push: boolean
   readonly cache: { readonly kind: string }
   readonly settings: { readonly cacheTo: readonly unknown[] }
 }
 
-interface Daemon {
-  readonly driver: string
-  readonly spec: { readonly name: string; readonly daemon?: string }
+interface ForkNode {
+  readonly driver: Pick<Node['driver'], 'startsDaemon'>
+  readonly spec: Pick<Node['spec'], 'name' | 'existingNodeName'>
 }
 
-/** PURE: whether the daemon is not the run's own, and what is built there meets what others build. */
-export function goesOn({ driver, spec }: Daemon): boolean {
-  return driver === 'remote' || spec.daemon !== undefined
+const messages = {
+  cache: 'Fork build: caches are read-only, so that no release uses a step of it.',
+  keepBuilder: 'Fork build: `keep-builder` is ignored; its builders are removed when this run ends.',
+  sharedBuildkit:
+    "is a shared BuildKit: fork code built there can read other builds' cache. " +
+    'Use a Docker Engine for such runs: there, each run has a BuildKit of its own.',
 }
 
-/** PURE: what a build of a fork's code does without, told to its reader. Nothing for other runs. */
+/** PURE: whether a node's BuildKit was not started by the run, and is used by other builds too. */
+export function isShared({ driver, spec }: ForkNode): boolean {
+  return !driver.startsDaemon || spec.existingNodeName !== undefined
+}
+
+/** PURE: what a build of a fork's code does without; nothing for other runs. */
 export function describeFork(
   trust: Trust,
-  { keepBuilder, push, cache, settings }: Wishes,
-  nodes: readonly Daemon[],
+  { keepBuilder, push, cache, settings }: ForkContext,
+  nodes: readonly ForkNode[],
 ): { readonly notes: readonly string[]; readonly warnings: readonly string[] } {
   if (trust !== 'fork') return { notes: [], warnings: [] }
   const writesCache = (push && cache.kind !== 'off') || settings.cacheTo.length > 0
   return {
-    notes: [
-      ...(writesCache
-        ? [
-            'This run builds the code of a fork: it reads the caches and writes none, so that no release takes a step from it.',
-          ]
-        : []),
-      ...(keepBuilder
-        ? ['`keep-builder` does not hold for the code of a fork: it gets daemons of its own, which go with this run.']
-        : []),
-    ],
-    // A buildkitd is the user's own, and goes on.
-    warnings: nodes
-      .filter(goesOn)
-      .map(
-        ({ spec: { name } }) =>
-          `${name} has a BuildKit that goes on after this run, and the code of a fork is built there: it may reach what other builds left in its cache. Give such runs an engine, where each has a daemon of its own.`,
-      ),
+    notes: [...(writesCache ? [messages.cache] : []), ...(keepBuilder ? [messages.keepBuilder] : [])],
+    warnings: nodes.filter(isShared).map(({ spec }) => `${spec.name} ${messages.sharedBuildkit}`),
   }
 }

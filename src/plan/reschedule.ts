@@ -1,86 +1,84 @@
 import type { Node } from '../nodes/node.ts'
 import { UserError } from '../lib/errors.ts'
-import type { FallbackWord } from '../inputs/fallback.ts'
-import { decideFallback, type FallbackDecision } from './fallback.ts'
+import { decideFallback, type FallbackDecision, type FallbackOptions } from './fallback.ts'
 import { assign, type Task } from './placement.ts'
-import { toWorker, targetKey, targetLabel, type TargetDraft, type Target } from './target.ts'
+import { targetKey, targetLabel, toWorker, type Target, type TargetDraft } from './target.ts'
 
-interface MoveRequest {
-  /** What the node should have built. */
+interface RescheduleRequest extends FallbackOptions {
+  /** The targets of a node that is unavailable. */
   readonly drafts: readonly TargetDraft[]
-  /** Why it cannot. */
+  /** Why the node is unavailable. */
   readonly failure: UserError
-  readonly words: readonly FallbackWord[]
-  /** The nodes of the list that are left. */
-  readonly usable: readonly Node[]
-  /** The local engine, or why there is none. */
-  readonly local: Node | string
 }
 
-export interface Moved {
+export interface Rescheduled {
   readonly targets: readonly Target[]
-  /** What happens instead, for the author: one line each. */
+  /** What happens instead: one sentence each. */
   readonly notes: readonly string[]
-  /** Set where something has no place left. */
+  /** Set if a target cannot be built anywhere. */
   readonly failure?: UserError
 }
 
-/** PURE: gives the targets of a node that cannot be used to others, as `fallback` says; or tells what was tried. */
-export function moveTargets(request: MoveRequest): Moved {
-  const preferred = spreadOver(request.usable, request.drafts)
-  const placed = request.drafts.map((draft, index) => {
+/** PURE: assigns the targets of an unavailable node to other nodes as `fallback` says, or reports what was tried. */
+export function rescheduleTargets(request: RescheduleRequest): Rescheduled {
+  const { drafts, failure, available } = request
+  const preferred = assignNodes(available, drafts)
+  const decided = drafts.map((draft, index): Decided => {
     const first = preferred[index]
-    const usable = first ? [first, ...request.usable.filter((node) => node !== first)] : request.usable
-    return { draft, place: decideFallback({ ...request, platform: draft.platform, usable }) }
+    const inOrder = first ? [first, ...available.filter((node) => node !== first)] : available
+    return { draft, decision: decideFallback(draft.platform, { ...request, available: inOrder }) }
   })
-  const stuck = placed.filter(({ place }) => place.kind === 'none')
-  if (stuck.length > 0) return { targets: [], notes: [], failure: explainStuck(request.failure, stuck) }
-  const targets = placed.flatMap(({ draft, place }) => (place.kind === 'node' ? [{ ...draft, node: place.node }] : []))
-  return { targets, notes: tellPlaces(placed) }
+  const stuck = decided.filter(({ decision }) => decision.kind === 'none')
+  if (stuck.length > 0) return { targets: [], notes: [], failure: withTried(failure, stuck) }
+  const targets = decided.flatMap(({ draft, decision }) =>
+    decision.kind === 'node' ? [{ ...draft, node: decision.node }] : [],
+  )
+  return { targets, notes: formatDecisions(decided) }
 }
 
-/** Of the nodes that build a draft's platform, one for each draft; undefined where none does. */
-function spreadOver(nodes: readonly Node[], drafts: readonly TargetDraft[]): readonly (Node | undefined)[] {
-  const pieces = drafts.map((draft): Task => ({
+/** Of the nodes that build a draft's platform, one for each draft; undefined if there is none. */
+function assignNodes(nodes: readonly Node[], drafts: readonly TargetDraft[]): readonly (Node | undefined)[] {
+  const tasks = drafts.map((draft): Task => ({
     key: targetKey(draft),
     kind: draft.platform,
     workers: nodes.flatMap(({ platforms }, index) => (platforms.includes(draft.platform) ? [index] : [])),
   }))
-  const possible = pieces.filter(({ workers }) => workers.length > 0)
+  const possible = tasks.filter(({ workers }) => workers.length > 0)
   const chosen = assign(
     possible,
     nodes.map((node) => toWorker(node)),
   )
-  return pieces.map((piece) => nodes[chosen[possible.indexOf(piece)] ?? -1])
+  return tasks.map((task) => nodes[chosen[possible.indexOf(task)] ?? -1])
 }
 
-interface Placed {
+interface Decided {
   readonly draft: TargetDraft
-  readonly place: FallbackDecision
+  readonly decision: FallbackDecision
 }
 
-function explainStuck({ code, message, hint, details }: UserError, stuck: readonly Placed[]): UserError {
-  const tried = stuck.flatMap(({ draft, place }) =>
-    place.tried.length > 0
-      ? [`${targetLabel(draft)} has no other place:`, ...place.tried.map((line) => `  ${line}`)]
+function withTried({ code, message, hint, details }: UserError, stuck: readonly Decided[]): UserError {
+  const tried = stuck.flatMap(({ draft, decision }) =>
+    decision.tried.length > 0
+      ? [`No fallback for ${targetLabel(draft)}:`, ...decision.tried.map((line) => `  ${line}`)]
       : [],
   )
   return new UserError({ code, message, hint, details: [...details, ...tried] })
 }
 
-function tellPlaces(placed: readonly Placed[]): string[] {
-  const said = new Map<string, string[]>()
-  for (const { draft, place } of placed) {
-    const text = describePlace(place, draft)
-    said.set(text, [...(said.get(text) ?? []), targetLabel(draft)])
+function formatDecisions(decided: readonly Decided[]): string[] {
+  const labels = new Map<string, string[]>()
+  for (const { draft, decision } of decided) {
+    const text = formatDecision(decision, draft)
+    labels.set(text, [...(labels.get(text) ?? []), targetLabel(draft)])
   }
-  return [...said].map(([text, labels]) => `${labels.join(', ')} ${labels.length === 1 ? 'is' : 'are'} ${text}`)
+  return [...labels].map(([text, targets]) => `${targets.join(', ')} ${text}`)
 }
 
-function describePlace(place: FallbackDecision, { platform }: TargetDraft): string {
-  if (place.kind !== 'node') return 'left out, as `fallback: skip` says.'
-  const { spec, native } = place.node
-  if (place.word !== 'emulate' || native.includes(platform))
-    return `built on ${spec.name} instead (\`fallback: ${place.word}\`).`
-  return `built on ${spec.name}, a ${native[0] ?? 'foreign'} machine, under emulation, as \`fallback: emulate\` allows. That is slow.`
+function formatDecision(decision: FallbackDecision, { platform }: TargetDraft): string {
+  if (decision.kind !== 'node') return 'skipped (`fallback: skip`).'
+  const { choice, node } = decision
+  const by = `(\`fallback: ${choice}\`)`
+  if (choice !== 'emulate' || node.native.includes(platform)) return `rescheduled to ${node.spec.name} ${by}.`
+  const machine = `${node.spec.name}, a ${node.native[0] ?? 'foreign'} machine`
+  return `rescheduled to ${machine}, under emulation ${by}. This is slow.`
 }

@@ -1,131 +1,143 @@
 import type { Inputs } from '../inputs/inputs.ts'
 import { formatEndpoint } from '../nodes/endpoint.ts'
 import type { Node } from '../nodes/node.ts'
-import type { Outcome } from '../nodes/open.ts'
+import type { NodeOutcome } from '../nodes/open.ts'
 import { UserError, UserErrors } from '../lib/errors.ts'
 import { cacheOf } from '../inputs/cache/cache.ts'
-import { moveTargets, type Moved } from './reschedule.ts'
+import type { FallbackOptions } from './fallback.ts'
+import { rescheduleTargets, type Rescheduled } from './reschedule.ts'
 import { platformSlug, type Platform } from '../lib/platform.ts'
 import { assign, type Task } from './placement.ts'
-import type { VariantSpec } from '../inputs/variant-spec.ts'
-import { type Plan, targetKey, toWorker, type Target, inDraftOrder, groupByNode, type TargetDraft } from './target.ts'
+import type { VariantSpec } from '../inputs/variants.ts'
+import { groupByNode, inDraftOrder, targetKey, toWorker, type Plan, type Target, type TargetDraft } from './target.ts'
 
-/**
- * PURE: variants × platforms, each with its node and its cache; throws `UserErrors` where a platform has no place.
- * `others`: how many other runs build on a node.
- */
-export function planTargets(
-  inputs: Pick<Inputs, 'variants' | 'cache' | 'fallback'>,
-  outcomes: readonly Outcome[],
-  local: Node | string,
-  others: ReadonlyMap<Node, number> = new Map(),
-): Plan {
-  const nodes = outcomes.map(withPlatforms)
-  const drafts = draftTargets(
-    inputs,
-    nodes.flatMap(({ platforms }) => platforms),
-  )
-  const pieces = drafts.map((draft): Task => ({
-    key: targetKey(draft),
-    kind: draft.platform,
-    workers: findAble(nodes, draft.platform),
-  }))
-  const choice = assign(
-    pieces,
-    nodes.map(({ node, spec }) =>
-      node ? toWorker(node, others.get(node)) : { id: formatEndpoint(spec.endpoint), weight: 1 },
-    ),
-  )
-  const usable = nodes.flatMap(({ node }) => node ?? [])
-  const moves = nodes.flatMap(({ spec, node, failure }, index): readonly Moved[] => {
-    const own = drafts.filter((_, at) => choice[at] === index)
-    if (node) return [{ ...none, targets: own.map((draft): Target => ({ ...draft, node })) }]
-    if (!failure) return [none]
-    const moved = moveTargets({ drafts: own, failure, words: inputs.fallback, usable, local })
-    return [
-      {
-        ...moved,
-        notes: [
-          `${spec.name} cannot be used: ${failure.message}.`,
-          ...(own.length > 0 ? moved.notes : ['Nothing here needs it now.']),
-        ],
-      },
-    ]
-  })
-  const failures = moves.flatMap(({ failure }) => failure ?? [])
-  if (failures.length > 0) throw new UserErrors(failures)
-  const targets = inDraftOrder(
-    drafts,
-    moves.flatMap((move) => move.targets),
-  )
-  checkNoneEmpty(inputs.variants, targets, outcomes)
-  return {
-    targets,
-    groups: groupByNode(targets, usable),
-    notes: moves.flatMap(({ notes }) => (notes.length > 0 ? [notes.join(' ')] : [])),
-  }
-}
-
-/** A variant of which `skip` leaves nothing cannot become an image. */
-export function checkNoneEmpty(
-  variants: readonly VariantSpec[],
-  targets: readonly Target[],
-  outcomes: readonly Outcome[],
-): void {
-  const empty = variants.find((variant) => !targets.some((target) => target.variant === variant))
-  if (!empty) return
-  const reasons = outcomes.flatMap(({ failure }) => failure?.message ?? [])
-  throw new UserError({
-    code: 'node',
-    message: `Nothing is left to build${empty.name === '' ? '' : ` of ${empty.name}`}: every platform was left out`,
-    hint: '`fallback: skip` leaves a platform out, but an image needs one at least: see why the nodes cannot be used.',
-    details: reasons,
-  })
-}
-
-const none: Moved = { targets: [], notes: [] }
-
-interface Owner extends Outcome {
+/** A node of the list, available or not, with the platforms that are planned for it. */
+interface Candidate extends NodeOutcome {
   readonly platforms: readonly Platform[]
 }
 
+type PlanInputs = Pick<Inputs, 'variants' | 'cache' | 'fallback'>
+
 /**
- * A node that names no platforms and did not answer cannot be planned around: nobody knows what it would have built.
+ * PURE: variants × platforms, each with its node and its cache.
+ *
+ * @param local the local engine, or why there is none
+ * @param runsPerNode the number of other runs that build on a node
+ * @throws UserErrors if a platform cannot be built anywhere
  */
-function withPlatforms(outcome: Outcome): Owner {
+export function planTargets(
+  inputs: PlanInputs,
+  outcomes: readonly NodeOutcome[],
+  local: Node | string,
+  runsPerNode: ReadonlyMap<Node, number> = new Map(),
+): Plan {
+  const candidates = outcomes.map(toCandidate)
+  const drafts = draftTargets(
+    inputs,
+    candidates.flatMap(({ platforms }) => platforms),
+  )
+  const choice = assignDrafts(drafts, candidates, runsPerNode)
+  const available = candidates.flatMap(({ node }) => node ?? [])
+  const parts = candidates.map((candidate, index) => {
+    const assigned = drafts.filter((_, at) => choice[at] === index)
+    return planCandidate(candidate, assigned, { choices: inputs.fallback, available, local })
+  })
+  const failures = parts.flatMap(({ failure }) => failure ?? [])
+  if (failures.length > 0) throw new UserErrors(failures)
+  const targets = inDraftOrder(
+    drafts,
+    parts.flatMap((part) => part.targets),
+  )
+  requirePlatforms(inputs.variants, targets, outcomes)
+  return {
+    targets,
+    groups: groupByNode(targets, available),
+    notes: parts.flatMap(({ notes }) => (notes.length > 0 ? [notes.join(' ')] : [])),
+  }
+}
+
+/** @throws UserError for a variant of which `skip` leaves no platform: it cannot become an image */
+export function requirePlatforms(
+  variants: readonly VariantSpec[],
+  targets: readonly Target[],
+  outcomes: readonly NodeOutcome[],
+): void {
+  const empty = variants.find((variant) => !targets.some((target) => target.variant === variant))
+  if (!empty) return
+  throw new UserError({
+    code: 'node',
+    message: `No platform left to build${empty.name === '' ? '' : ` of ${empty.name}`}: all were skipped`,
+    hint: '`fallback: skip` omits platforms, but an image needs at least one: check why the nodes are unavailable.',
+    details: outcomes.flatMap(({ failure }) => failure?.message ?? []),
+  })
+}
+
+/** @throws the failure of an unavailable node without platforms: what it would have built is not known */
+function toCandidate(outcome: NodeOutcome): Candidate {
   const { spec, node, failure } = outcome
   if (failure && spec.platforms.length === 0) throw failure
   return { ...outcome, platforms: node?.platforms ?? spec.platforms }
 }
 
-function draftTargets(
-  { variants, cache }: Pick<Inputs, 'variants' | 'cache'>,
-  owned: readonly Platform[],
-): TargetDraft[] {
+function draftTargets({ variants, cache }: PlanInputs, nodePlatforms: readonly Platform[]): TargetDraft[] {
   return variants.flatMap((variant, number) => {
-    const platforms = variant.platforms.length > 0 ? variant.platforms : [...new Set(owned)]
+    const platforms = variant.platforms.length > 0 ? variant.platforms : [...new Set(nodePlatforms)]
     return platforms.map((platform): TargetDraft => {
-      const kept = cacheOf(cache, variant, platform)
-      return { id: targetId(variants, number, platform), variant, platform, ...(kept && { cache: kept }) }
+      const targetCache = cacheOf(cache, variant, platform)
+      return {
+        id: targetId(variants, number, platform),
+        variant,
+        platform,
+        ...(targetCache && { cache: targetCache }),
+      }
     })
   })
 }
 
-function findAble(nodes: readonly Owner[], platform: Platform): number[] {
-  const able = nodes.flatMap(({ platforms }, index) => (platforms.includes(platform) ? [index] : []))
-  if (able.length > 0) return able
-  const owned = nodes.map(({ spec, platforms }) => `${spec.name}: ${platforms.join(', ')}`)
+/** The index of the candidate of each draft. */
+function assignDrafts(
+  drafts: readonly TargetDraft[],
+  candidates: readonly Candidate[],
+  runsPerNode: ReadonlyMap<Node, number>,
+): readonly number[] {
+  const tasks = drafts.map((draft): Task => ({
+    key: targetKey(draft),
+    kind: draft.platform,
+    workers: findCandidates(candidates, draft.platform),
+  }))
+  const workers = candidates.map(({ node, spec }) =>
+    node ? toWorker(node, runsPerNode.get(node)) : { id: formatEndpoint(spec.endpoint), weight: 1 },
+  )
+  return assign(tasks, workers)
+}
+
+function findCandidates(candidates: readonly Candidate[], platform: Platform): number[] {
+  const found = candidates.flatMap(({ platforms }, index) => (platforms.includes(platform) ? [index] : []))
+  if (found.length > 0) return found
   throw new UserError({
     code: 'inputs',
     message: `platforms: no node builds ${platform}`,
     hint: `Add a line to \`nodes\`: \`${platform} = ssh://user@host\`.`,
-    details: owned,
+    details: candidates.map(({ spec, platforms }) => `${spec.name}: ${platforms.join(', ')}`),
   })
 }
 
+/** The targets of a node of the list; those of an unavailable one are rescheduled. */
+function planCandidate(
+  { spec, node, failure }: Candidate,
+  drafts: TargetDraft[],
+  options: FallbackOptions,
+): Rescheduled {
+  if (node) return { targets: drafts.map((draft) => ({ ...draft, node })), notes: [] }
+  if (!failure) return { targets: [], notes: [] }
+  const rescheduled = rescheduleTargets({ ...options, drafts, failure })
+  const consequences = drafts.length > 0 ? rescheduled.notes : ['It is not needed.']
+  return { ...rescheduled, notes: [`${spec.name} is unavailable: ${failure.message}.`, ...consequences] }
+}
+
 /**
- * Bake takes letters, digits, `-` and `_`; what a name or `arm64/v8.1` may hold besides is replaced, and a variant's
- * number keeps it unique.
+ * Bake accepts letters, digits, `-` and `_`; other characters of a variant's name or of `arm64/v8.1` are replaced, and
+ * the number of the variant keeps the result unique.
  */
 function targetId(variants: readonly VariantSpec[], number: number, platform: Platform): string {
   const name = variants[number]?.name ?? ''

@@ -1,53 +1,22 @@
 import { describe, expect, test } from '@jest/globals'
-import { nativePlatforms } from '../../../src/nodes/native-platforms.ts'
+import { endpointDriver } from '../../../src/nodes/drivers/table.ts'
+import { nativePlatforms } from '../../../src/nodes/machine-info.ts'
 import type { Node } from '../../../src/nodes/node.ts'
-import type { FallbackWord } from '../../../src/inputs/fallback.ts'
-import { moveTargets } from '../../../src/plan/reschedule.ts'
-import { parsePlatform } from '../../../src/lib/platform.ts'
+import type { FallbackChoice } from '../../../src/inputs/fallback.ts'
+import { rescheduleTargets } from '../../../src/plan/reschedule.ts'
 import { planTargets } from '../../../src/plan/targets.ts'
 import { UserError } from '../../../src/lib/errors.ts'
-import type { VariantSpec } from '../../../src/inputs/variant-spec.ts'
 import type { TargetDraft } from '../../../src/plan/target.ts'
+import { nodeSpec, platform, testNode, testVariant } from './nodes.ts'
 
-const platform = (text: string) => parsePlatform(text)!
-const variant = (name: string): VariantSpec => ({
-  name,
-  images: [],
-  tags: [],
-  platforms: [],
-  context: '/w',
-  buildArgs: {},
-  labels: {},
-  annotations: [],
-  version: '',
-})
+const variant = (name: string) => testVariant(name, { images: [] })
 const draft = (name: string, on: string): TargetDraft => ({
   id: `${name}-${on.replaceAll('/', '-')}`,
   variant: variant(name),
   platform: platform(on),
 })
-const spec = (name: string, ...platforms: string[]) => ({
-  name,
-  endpoint: { kind: 'ssh', host: name, port: 22 } as const,
-  platforms: platforms.map(platform),
-  driverOpts: {},
-  buildkitdFlags: [],
-  buildkitdConfig: '',
-})
-const node = (
-  name: string,
-  arch: string,
-  platforms: readonly string[] = [`linux/${arch}`],
-  more: Partial<Node> = {},
-): Node => ({
-  spec: spec(name, ...platforms),
-  driver: 'docker-container',
-  socket: `/${name}.sock`,
-  platforms: platforms.map(platform),
-  native: nativePlatforms('linux', arch),
-  took: 0,
-  ...more,
-})
+const node = (name: string, arch: string, platforms = [`linux/${arch}`], more: Partial<Node> = {}): Node =>
+  testNode(name, platforms, { native: nativePlatforms('linux', arch), ...more })
 const failure = new UserError({
   code: 'node',
   message: 'arm does not answer',
@@ -55,14 +24,16 @@ const failure = new UserError({
   details: ['ssh: timed out'],
 })
 const local = node('local', 'amd64')
+const emulated = 'under emulation (`fallback: emulate`). This is slow.'
 
-function move(
-  words: readonly FallbackWord[],
+function reschedule(
+  choices: readonly FallbackChoice[],
   drafts = [draft('', 'linux/arm64')],
-  usable: readonly Node[] = [node('amd', 'amd64')],
-  spare: Node | string = local,
+  available: readonly Node[] = [node('amd', 'amd64')],
+  localEngine: Node | string = local,
 ) {
-  const { targets, notes, failure: stuck } = moveTargets({ drafts, failure, words, usable, local: spare })
+  const request = { drafts, failure, choices, available, local: localEngine }
+  const { targets, notes, failure: stuck } = rescheduleTargets(request)
   return {
     to: targets.map((target) => target.node.spec.name),
     notes,
@@ -70,91 +41,94 @@ function move(
   }
 }
 
-describe('moveTargets', () => {
+describe('rescheduleTargets', () => {
   test('to another node of the platform, before anything else', () => {
     const second = node('arm-2', 'arm64')
-    expect(move(['node', 'local'], undefined, [node('amd', 'amd64'), second])).toEqual({
+    expect(reschedule(['node', 'local'], undefined, [node('amd', 'amd64'), second])).toEqual({
       to: ['arm-2'],
-      notes: ['linux/arm64 is built on arm-2 instead (`fallback: node`).'],
+      notes: ['linux/arm64 rescheduled to arm-2 (`fallback: node`).'],
       stuck: undefined,
     })
   })
 
   test('to the local engine, if the platform is native there', () => {
-    expect(move(['node', 'local'], [draft('', 'linux/amd64')], []).to).toEqual(['local'])
+    expect(reschedule(['node', 'local'], [draft('', 'linux/amd64')], []).to).toEqual(['local'])
   })
 
-  test('several are shared out among what is left', () => {
+  test('several targets are distributed across the remaining nodes', () => {
     const nodes = ['arm-2', 'arm-3'].map((name) => node(name, 'arm64'))
-    const { to, notes } = move(
+    const { to, notes } = reschedule(
       ['node'],
       ['a', 'b', 'c', 'd'].map((name) => draft(name, 'linux/arm64')),
       nodes,
     )
     expect([...to].sort()).toEqual(['arm-2', 'arm-2', 'arm-3', 'arm-3'])
-    expect(
-      notes.every((note) => /^linux\/arm64 [a-d], linux\/arm64 [a-d] are built on arm-[23] instead/.test(note)),
-    ).toBe(true)
+    expect(notes.every((note) => /^linux\/arm64 [a-d], linux\/arm64 [a-d] rescheduled to arm/.test(note))).toBe(true)
   })
 
-  test.each<[string, readonly FallbackWord[]]>([
+  test.each<[string, readonly FallbackChoice[]]>([
     ['node, local', ['node', 'local']],
     ['local', ['local']],
-  ])('never to emulation without the word for it: %s', (_, words) => {
-    const { to, stuck } = move(words)
+  ])('never to emulation without `emulate`: %s', (_, words) => {
+    const { to, stuck } = reschedule(words)
     expect(to).toEqual([])
     expect(stuck?.join('\n')).toMatch(
-      /^arm does not answer\nCheck it\.\nssh: timed out\nlinux\/arm64 has no other place:\n/,
+      /^arm does not answer\nCheck it\.\nssh: timed out\nNo fallback for linux\/arm64:\n/,
     )
     expect(stuck?.at(-1)).toBe('  local: the local engine builds linux/amd64 natively, not linux/arm64')
   })
 
-  test('to emulation with the word for it, on a machine that has the emulator if there is one, and aloud', () => {
-    const able = node('second', 'amd64', undefined, { facts: { emulated: [platform('linux/arm64')] } })
-    expect(move(['local', 'emulate'], undefined, [node('amd', 'amd64'), able])).toEqual({
+  test('to emulation with `emulate`, on a machine with the emulator if there is one, and with a note', () => {
+    const able = node('second', 'amd64', undefined, { machine: { emulated: [platform('linux/arm64')] } })
+    expect(reschedule(['local', 'emulate'], undefined, [node('amd', 'amd64'), able])).toEqual({
       to: ['second'],
-      notes: [
-        'linux/arm64 is built on second, a linux/amd64 machine, under emulation, as `fallback: emulate` allows. That is slow.',
-      ],
+      notes: [`linux/arm64 rescheduled to second, a linux/amd64 machine, ${emulated}`],
       stuck: undefined,
     })
     expect(
-      move(['emulate'], undefined, [node('kit', 'amd64', undefined, { driver: 'remote' })], 'none').stuck,
-    ).toContain('  emulate: no engine that can be used is left')
+      reschedule(
+        ['emulate'],
+        undefined,
+        [node('kit', 'amd64', undefined, { driver: endpointDriver({ kind: 'tcp' }) })],
+        'none',
+      ).stuck,
+    ).toContain('  emulate: no engine is available')
   })
 
-  test('nowhere with `skip`, aloud; and an end with `fail`', () => {
-    expect(move(['node', 'skip'])).toEqual({
+  test('nowhere with `skip`, with a note; and a failure with `fail`', () => {
+    expect(reschedule(['node', 'skip'])).toEqual({
       to: [],
-      notes: ['linux/arm64 is left out, as `fallback: skip` says.'],
+      notes: ['linux/arm64 skipped (`fallback: skip`).'],
       stuck: undefined,
     })
-    expect(move(['fail']).stuck).toEqual(['arm does not answer', 'Check it.', 'ssh: timed out'])
+    expect(reschedule(['fail']).stuck).toEqual(['arm does not answer', 'Check it.', 'ssh: timed out'])
   })
 
-  test('a local engine that is not there is one of the reasons', () => {
+  test('a local engine that is not available is one of the reasons', () => {
     expect(
-      move(['node', 'local'], undefined, undefined, 'No Docker Engine answers on this runner (/x)').stuck?.slice(-2),
+      reschedule(['node', 'local'], undefined, undefined, 'No Docker Engine answers on this runner (/x)').stuck?.slice(
+        -2,
+      ),
     ).toEqual([
-      '  node: no other node that can be used builds linux/arm64',
+      '  node: no other available node builds linux/arm64',
       '  local: No Docker Engine answers on this runner (/x)',
     ])
   })
 })
 
-describe('planTargets around nodes that cannot be used', () => {
-  const outcome = (one: Node) => ({ spec: one.spec, node: one })
-  const dead = { spec: spec('arm', 'linux/arm64'), failure }
-  const inputs = (fallback: readonly FallbackWord[], names = ['a', 'b']) => ({
+describe('planTargets with unavailable nodes', () => {
+  const outcome = (opened: Node) => ({ spec: opened.spec, node: opened })
+  const unavailable = { spec: nodeSpec('arm', ['linux/arm64']), failure }
+  const inputs = (fallback: readonly FallbackChoice[], names = ['a', 'b']) => ({
     variants: names.map(variant),
     cache: { kind: 'off' } as const,
     fallback,
   })
 
-  test('its targets go where `fallback` says, in the order of the plan, and the notes say why', () => {
+  test('its targets are rescheduled as `fallback` says, in the order of the plan, and the notes tell why', () => {
     const { targets, notes, groups } = planTargets(
       inputs(['node']),
-      [dead, outcome(node('arm-2', 'arm64', ['linux/arm64', 'linux/amd64']))],
+      [unavailable, outcome(node('arm-2', 'arm64', ['linux/arm64', 'linux/amd64']))],
       'none',
     )
     expect(
@@ -173,27 +147,29 @@ describe('planTargets around nodes that cannot be used', () => {
       ['b-linux-amd64', 'arm-2'],
     ])
     expect(groups).toHaveLength(1)
-    expect(notes).toEqual([expect.stringMatching(/^arm cannot be used: arm does not answer\. /)])
+    expect(notes).toEqual([expect.stringMatching(/^arm is unavailable: arm does not answer\. /)])
   })
 
-  test('a node that nothing needs is told, too', () => {
+  test('an unavailable node that is not needed is reported too', () => {
     const { notes } = planTargets(
       { ...inputs(['fail']), variants: [{ ...variant('a'), platforms: [platform('linux/amd64')] }] },
-      [dead, outcome(node('amd', 'amd64'))],
+      [unavailable, outcome(node('amd', 'amd64'))],
       'none',
     )
-    expect(notes).toEqual(['arm cannot be used: arm does not answer. Nothing here needs it now.'])
+    expect(notes).toEqual(['arm is unavailable: arm does not answer. It is not needed.'])
   })
 
-  test('what is skipped is not planned, but an image of nothing is no image', () => {
-    const { targets } = planTargets(inputs(['skip'], ['a']), [dead, outcome(node('amd', 'amd64'))], 'none')
+  test('a skipped platform is not planned, but an image without a platform is an error', () => {
+    const { targets } = planTargets(inputs(['skip'], ['a']), [unavailable, outcome(node('amd', 'amd64'))], 'none')
     expect(targets.map(({ id }) => id)).toEqual(['a-linux-amd64'])
-    expect(() => planTargets(inputs(['skip'], ['a']), [dead], 'none')).toThrow(
-      'Nothing is left to build of a: every platform was left out',
+    expect(() => planTargets(inputs(['skip'], ['a']), [unavailable], 'none')).toThrow(
+      'No platform left to build of a: all were skipped',
     )
   })
 
-  test('a node whose platforms nobody knows cannot be planned around', () => {
-    expect(() => planTargets(inputs(['local']), [{ spec: spec('arm'), failure }], local)).toThrow('arm does not answer')
+  test('an unavailable node without platforms is an error', () => {
+    expect(() => planTargets(inputs(['local']), [{ spec: nodeSpec('arm', []), failure }], local)).toThrow(
+      'arm does not answer',
+    )
   })
 })

@@ -1,69 +1,41 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Inputs } from '../../../src/inputs/inputs.ts'
 import type { Node } from '../../../src/nodes/node.ts'
-import { parsePlatform, type Platform } from '../../../src/lib/platform.ts'
 import { planTargets as plan } from '../../../src/plan/targets.ts'
-import type { VariantSpec } from '../../../src/inputs/variant-spec.ts'
+import { platform, testNode, testVariant as variant } from './nodes.ts'
 
-const platform = (text: string): Platform => parsePlatform(text)!
-const node = (name: string, ...platforms: string[]): Node => ({
-  spec: {
-    name,
-    endpoint: { kind: 'unix', path: `/${name}` },
-    platforms: platforms.map(platform),
-    driverOpts: {},
-    buildkitdFlags: [],
-    buildkitdConfig: '',
-  },
-  driver: 'docker-container',
-  socket: `/${name}.sock`,
-  platforms: platforms.map(platform),
-  native: platforms.map(platform),
-  took: 0,
-})
-const variant = (name: string, fields: Partial<VariantSpec> = {}): VariantSpec => ({
-  name,
-  images: [{ registry: 'ghcr.io', path: 'acme/app' }],
-  tags: [],
-  platforms: [],
-  context: '/w',
-  buildArgs: {},
-  labels: {},
-  annotations: [],
-  version: '',
-  ...fields,
-})
+const node = (name: string, ...platforms: string[]): Node => testNode(name, platforms)
 const cache = { kind: 'registry' } as const
-const planTargets = ({ variants, cache: kept }: Pick<Inputs, 'variants' | 'cache'>, nodes: readonly Node[]) =>
+const planTargets = (inputs: Pick<Inputs, 'variants' | 'cache'>, nodes: readonly Node[]) =>
   plan(
-    { variants, cache: kept, fallback: ['fail'] },
-    nodes.map((one) => ({ spec: one.spec, node: one })),
+    { ...inputs, fallback: ['fail'] },
+    nodes.map((each) => ({ spec: each.spec, node: each })),
     'none',
   )
 
 describe('planTargets', () => {
   const nodes = [node('amd', 'linux/amd64'), node('arm', 'linux/arm64', 'linux/arm/v7')]
 
-  test('one target a variant and platform, each with its node and cache', () => {
+  test('one target per variant and platform, each with its node and cache', () => {
     const { targets } = planTargets({ variants: [variant('slim')], cache }, nodes)
-    expect(targets.map(({ id, node: { spec }, cache: kept }) => [id, spec.name, kept?.from[0]])).toEqual([
+    expect(targets.map(({ id, node: { spec }, cache }) => [id, spec.name, cache?.from[0]])).toEqual([
       ['slim-linux-amd64', 'amd', 'type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-amd64'],
       ['slim-linux-arm64', 'arm', 'type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm64'],
       ['slim-linux-arm-v7', 'arm', 'type=registry,ref=ghcr.io/acme/app:buildcache-slim-linux-arm-v7'],
     ])
   })
 
-  test('names that bake takes, whatever the platform', () => {
+  test('target names are valid for bake, whatever the platform', () => {
     const { targets } = planTargets({ variants: [variant('a.b')], cache }, [
       node('arm', 'linux/arm64/v8.1', 'linux/arm64/v9.2'),
     ])
-    expect(targets.map(({ id, cache: kept }) => [id, kept?.name])).toEqual([
+    expect(targets.map(({ id, cache }) => [id, cache?.name])).toEqual([
       ['a_b_0-linux-arm64-v8_1', 'ghcr.io/acme/app:buildcache-a.b-linux-arm64-v8.1'],
       ['a_b_0-linux-arm64-v9_2', 'ghcr.io/acme/app:buildcache-a.b-linux-arm64-v9.2'],
     ])
   })
 
-  test('a node is one lane, and a node without work none', () => {
+  test('a node with targets has one group, and a node without targets none', () => {
     const { groups } = planTargets(
       { variants: [variant('a', { platforms: [platform('linux/arm64')] }), variant('b')], cache },
       nodes,
@@ -77,7 +49,7 @@ describe('planTargets', () => {
     ).toHaveLength(1)
   })
 
-  test('variants are shared out among the nodes of a platform, the same way each time', () => {
+  test('variants are distributed across the nodes of a platform, the same way each time', () => {
     const twins = [node('arm-1', 'linux/arm64'), node('arm-2', 'linux/arm64')]
     const choice = (names: readonly string[], nodes = twins) =>
       planTargets({ variants: names.map((name) => variant(name)), cache }, nodes).targets.map(
@@ -88,12 +60,12 @@ describe('planTargets', () => {
     expect(choice(['a', 'b', 'c'])).toEqual(choice(['a', 'b', 'c'], [...twins].reverse()))
   })
 
-  test('a platform that nobody owns is refused, with what the nodes own', () => {
+  test('a platform without a node is refused, with the platforms of the nodes', () => {
     const wanted = variant('a', { platforms: [platform('linux/riscv64')] })
     expect(() => planTargets({ variants: [wanted], cache }, nodes)).toThrow(/platforms: no node builds linux\/riscv64/)
   })
 
-  test('names that bake would refuse are changed, and stay apart', () => {
+  test('names that are not valid for bake are changed, and stay unique', () => {
     const { targets } = planTargets({ variants: [variant('a.b'), variant('a_b')], cache: { kind: 'off' } }, [
       node('amd', 'linux/amd64'),
     ])
@@ -103,7 +75,7 @@ describe('planTargets', () => {
     expect(targets.every((target) => target.cache === undefined)).toBe(true)
   })
 
-  test('without image there is no place for a cache', () => {
+  test('without an image there is no cache', () => {
     expect(
       planTargets({ variants: [variant('', { images: [] })], cache }, nodes).targets.every(
         (target) => target.cache === undefined,
