@@ -58,7 +58,7 @@ function stampLines({ process: child }: Running): readonly Line[] {
 /** The kernel keeps the peak itself, so that looking now and then misses nothing but the very end. */
 function watchMemory({ process: child }: Running): () => number {
   let peak = 0
-  const look = () => {
+  const sample = () => {
     try {
       peak =
         Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${child.pid ?? 0}/status`, 'utf8'))?.[1] ?? 0) / 1024 ||
@@ -67,7 +67,7 @@ function watchMemory({ process: child }: Running): () => number {
       // It has just ended.
     }
   }
-  const timer = setInterval(look, 50)
+  const timer = setInterval(sample, 50)
   return () => (clearInterval(timer), peak)
 }
 
@@ -80,21 +80,21 @@ interface Timeline {
 }
 
 function phasesOf({ spawned, lines, traces, exited, done }: Timeline): Record<string, number> {
-  const said = (pattern: RegExp) => lines.find(({ text }) => pattern.test(text))?.at ?? NaN
+  const output = (pattern: RegExp) => lines.find(({ text }) => pattern.test(text))?.at ?? NaN
   const first = lines[0]?.at ?? NaN
-  const ready = said(/, ready in \d+ ms, /)
+  const ready = output(/, ready in \d+ ms, /)
   const buildx = Math.min(...traces.map(({ began }) => began))
   const built = Math.max(...traces.map(({ ended }) => ended))
   const boot = workByKind(traces)['boot of the daemons']
-  const told = said(/^Took /)
+  const reported = output(/^Took /)
   return {
     'start to first line': first - spawned,
     'first line to nodes ready': ready - first,
     'nodes ready to buildx': buildx - ready,
     'boot of the daemons': boot,
     'build, push, cache': built - buildx - boot,
-    'join, verify, tag': told - built,
-    'end of main': exited - told,
+    'join, verify, tag': reported - built,
+    'end of main': exited - reported,
     post: done - exited,
   }
 }

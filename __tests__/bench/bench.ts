@@ -1,4 +1,4 @@
-// Ours against what people type by hand, on one farm, in turns: npm run bench -- [--rounds N] [--only
+// Ours against what people type manual, on one farm, in turns: npm run bench -- [--rounds N] [--only
 // lan|wan|cold|second …]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,7 +27,7 @@ const wires: readonly Network[] = (['LAN', '50 ms'] as const).filter(
 const kinds: readonly Kind[] = (['cold', 'second'] as const).filter(
   (kind) => chosen('cold', 'second').length === 0 || values.only.includes(kind),
 )
-const release = { ours: releaseWithAction, 'by hand': releaseManually } as const
+const release = { action: releaseWithAction, manual: releaseManually } as const
 
 await ensureTools()
 const stop = new AbortController()
@@ -56,7 +56,7 @@ async function measureAll(): Promise<Scenario[]> {
     const measured: Record<Method, Record<Kind, Measured>>[] = []
     for (let round = 1; round <= rounds; round++) {
       // In turns: whatever else this machine does slows both down alike.
-      const order: readonly Method[] = round % 2 === 1 ? ['ours', 'by hand'] : ['by hand', 'ours']
+      const order: readonly Method[] = round % 2 === 1 ? ['action', 'manual'] : ['manual', 'action']
       const pair: Partial<Record<Method, Record<Kind, Measured>>> = {}
       for (const way of order) pair[way] = await measureWay(way, `${wire}, round ${round} of ${rounds}`)
       measured.push(pair as Record<Method, Record<Kind, Measured>>)
@@ -66,7 +66,7 @@ async function measureAll(): Promise<Scenario[]> {
         wire,
         kind,
         cacheable,
-        rounds: measured.map((pair) => ({ ours: pair.ours[kind], 'by hand': pair['by hand'][kind] })),
+        rounds: measured.map((pair) => ({ action: pair.action[kind], manual: pair.manual[kind] })),
       })),
     )
   }

@@ -111,15 +111,15 @@ function prepare(farm: Farm, scratch: string): NodeJS.ProcessEnv {
 /** Gives what the command says on stderr; throws with it if the command fails. */
 async function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
   const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
-  let said = ''
-  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString('utf8')))
+  let output = ''
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))
   const [code] = (await once(child, 'close')) as [number | null]
   if (code !== 0)
     throw new Error(
-      `docker ${args.slice(0, 2).join(' ')} failed:\n${said
+      `docker ${args.slice(0, 2).join(' ')} failed:\n${output
         .split('\n')
         .filter((line) => !line.startsWith('{'))
         .join('\n')}`,
     )
-  return said
+  return output
 }

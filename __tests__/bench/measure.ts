@@ -21,7 +21,7 @@ export interface Measured {
   readonly phases: Readonly<Record<string, number>>
   /** What BuildKit was busy with; these overlap. */
   readonly work: Readonly<Record<Kind, number>>
-  /** Peak resident memory of our own process, in MB. */
+  /** Peak resident memory of the action, in MB. */
   readonly memory?: number
 }
 

@@ -3,9 +3,9 @@ import { kindNames } from './trace.ts'
 
 export type Network = 'LAN' | '50 ms'
 export type Kind = 'cold' | 'second'
-export type Method = 'ours' | 'by hand'
+export type Method = 'action' | 'manual'
 
-/** Rounds of one scenario; the two ways of a round ran one right after the other. */
+/** Rounds of one scenario; both methods of a round ran one directly after the other. */
 export interface Scenario {
   readonly wire: Network
   readonly kind: Kind
@@ -15,7 +15,7 @@ export interface Scenario {
 }
 
 const goals: Readonly<Record<string, number>> = { 'second LAN': 0.55, 'second 50 ms': 0.65 }
-const ways = ['ours', 'by hand'] as const
+const ways = ['action', 'manual'] as const
 
 /** PURE: everything measured, as Markdown. */
 export function renderReport(scenarios: readonly Scenario[]): string {
@@ -24,20 +24,20 @@ export function renderReport(scenarios: readonly Scenario[]): string {
       [
         'release',
         'wire',
-        'ours',
-        'by hand',
-        'ours / by hand, pair by pair',
+        'action',
+        'manual',
+        'action / manual, pair by pair',
         'goal',
         'SSH connections',
         'steps from cache, amd64 · arm64',
       ],
       scenarios.map(overview),
     ),
-    'Where the time of ours goes, one after the other (medians, s):',
-    phaseTable(scenarios, 'ours'),
-    'And by hand:',
-    phaseTable(scenarios, 'by hand'),
-    'What BuildKit was busy with, on any node; these overlap (medians, s):',
+    'Phases of the action, one after the other (medians, s):',
+    phaseTable(scenarios, 'action'),
+    'Phases of the manual commands:',
+    phaseTable(scenarios, 'manual'),
+    'Work of BuildKit on all nodes; the kinds overlap (medians, s):',
     table(
       ['', ...scenarios.flatMap((scenario) => ways.map((way) => `${titleOf(scenario)}, ${way}`))],
       kindNames.map((kind) => [
@@ -52,7 +52,7 @@ export function renderReport(scenarios: readonly Scenario[]): string {
 
 function overview(scenario: Scenario): string[] {
   const { kind, wire, rounds, cacheable } = scenario
-  const ratios = rounds.map((round) => round.ours.took / round['by hand'].took)
+  const ratios = rounds.map((round) => round.action.took / round.manual.took)
   const goal = goals[titleOf(scenario)]
   const both = (read: (measured: Measured) => string) =>
     ways.map((way) => [...new Set(rounds.map((round) => read(round[way])))].join(' or ')).join(' / ')
@@ -90,11 +90,11 @@ function phaseTable(scenarios: readonly Scenario[], way: Method): string {
 function remarks(scenario: Scenario): string {
   const { rounds, wire } = scenario
   const start = rounds.map(
-    ({ ours: { phases } }) =>
+    ({ action: { phases } }) =>
       ((phases['first line to nodes ready'] ?? NaN) + (phases['nodes ready to buildx'] ?? NaN)) / 1000,
   )
   const goal = wire === 'LAN' ? ` (goal ≤ 0.5 s: ${median(start) <= 0.5 ? 'met' : 'missed'})` : ''
-  const memory = Math.max(...rounds.map(({ ours }) => ours.memory ?? 0))
+  const memory = Math.max(...rounds.map(({ action }) => action.memory ?? 0))
   const startup = `first line to the start of buildx ${spread(start, 2, ' s')}${goal}`
   return `${titleOf(scenario)}: ${startup}; memory of main at most ${memory.toFixed(0)} MB.`
 }

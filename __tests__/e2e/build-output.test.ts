@@ -8,7 +8,7 @@ let farm: Farm
 let job: Job
 let main: StepResult
 let lines: readonly string[]
-/** Kilobytes that our own process held at most. */
+/** The peak memory of the action's process in kilobytes. */
 let peak = 0
 
 const total = 100_000
@@ -25,7 +25,7 @@ const commands = [
   '##vso[task.complete]',
 ]
 
-// Each noise in a step of its own, so that it stands alone in the log.
+// Each kind of output has a step of its own, so that it is alone in the log.
 const dockerfile = (base: string) => `FROM ${base}
 COPY commands /commands
 RUN seq ${total} | sed 's/.*/line & of many/'
@@ -39,7 +39,7 @@ RUN printf 'no newline at the end'
 beforeAll(async () => {
   farm = await attachFarm()
   job = farmJob(farm, { files: { Dockerfile: dockerfile(farm.images.base), commands: `${commands.join('\n')}\n` } })
-  // BuildKit itself would cut off what a step prints, after 2 MiB or 200 KiB a second.
+  // BuildKit itself clips the output of a step after 2 MiB, or above 200 KiB/s.
   const unlimited = 'env.BUILDKIT_STEP_LOG_MAX_SIZE=-1\nenv.BUILDKIT_STEP_LOG_MAX_SPEED=-1'
   const running = job.start(
     oneNodeInputs(farm, {
@@ -58,26 +58,26 @@ beforeAll(async () => {
 })
 afterAll(() => job.end())
 
-test('it succeeds and leaves nothing behind', async () => {
+test('the build succeeds and leaves nothing behind', async () => {
   expect([main.code, main.code === 0 ? '' : main.log.slice(-2000)]).toEqual([0, ''])
   expect(await leftovers(farm, job)).toEqual([])
 })
 
 describe('100,000 lines', () => {
-  test('are all there, in their order', () => {
+  test('are all logged in their order', () => {
     const numbers = lines.flatMap((line) => /^linux\/amd64 │ \[.*\] line (\d+) of many$/.exec(line)?.[1] ?? [])
     expect(numbers.length).toBe(total)
     expect(numbers.findIndex((number, index) => Number(number) !== index + 1)).toBe(-1)
   })
 
-  test('take little memory', () => {
+  test('need little memory', () => {
     expect(peak).toBeGreaterThan(20_000)
     expect(peak).toBeLessThan(120_000)
   })
 })
 
-describe('what the runner would obey', () => {
-  test('is told and not obeyed', () => {
+describe('workflow commands in build output', () => {
+  test('are logged and not executed', () => {
     expect([main.errors, main.warnings, main.outputs['digest']?.slice(0, 7)]).toEqual([[], [], 'sha256:'])
     expect(main.masks).not.toContain('a')
     expect(main.state['dir']).toContain(job.temp)
@@ -91,7 +91,7 @@ describe('what the runner would obey', () => {
 
   // https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs: `::` where a line begins, `##[`
   // anywhere
-  test('nowhere in the log but where we mean it', () => {
+  test('occur in the log only where the action writes them', () => {
     const obeyed = lines
       .filter((line) => /^\s*::|##\[/.test(line))
       .filter((line) => !/^::(add-mask|debug)::/.test(line))
@@ -100,27 +100,27 @@ describe('what the runner would obey', () => {
   })
 })
 
-describe('other noise', () => {
-  test('colours and other escapes stay in their line', () => {
+describe('unusual build output', () => {
+  test('colours and other escape sequences stay in their line', () => {
     expect(lines.filter((line) => line.includes('red\u001b[0m'))).toHaveLength(1)
     expect(main.raw).toContain('cleared')
   })
 
-  test('a line of a megabyte comes whole', () => {
+  test('a line of one megabyte is complete', () => {
     const long = lines.filter((line) => line.length > 100_000)
     expect(long.map((line) => /x+$/.exec(line)?.[0].length)).toEqual([1_000_000])
   })
 
-  test('what is no UTF-8 does no harm, and what is may come in two parts', () => {
+  test('invalid UTF-8 does no harm, and a character may arrive in two parts', () => {
     expect(lines.filter((line) => /café \ufffd+ é end$/.test(line))).toHaveLength(1)
   })
 
-  test('a last line without an end is a line', () => {
+  test('a last line without a newline is a line', () => {
     expect(lines.filter((line) => line.endsWith('] no newline at the end'))).toHaveLength(1)
   })
 })
 
-test('a runner that reads late gets everything', async () => {
+test('a runner that reads late receives everything', async () => {
   const late = farmJob(farm)
   const running = late.start(
     oneNodeInputs(farm, {
@@ -129,7 +129,7 @@ test('a runner that reads late gets everything', async () => {
     }),
   )
   running.process.stdout?.pause()
-  // Time enough to end, for a process that does not wait until it was heard.
+  // Enough time to exit for a process that does not wait until its output is read.
   await Promise.race([once(running.process, 'exit'), sleep(1500)])
   running.process.stdout?.resume()
   const { code, errors } = await running.result

@@ -5,7 +5,7 @@ import { isolatedEnv } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
 import { appFiles, attachFarm, farmJob, freshImage, storedTags, type Farm } from './harness.ts'
 
-// A builder that somebody has made with buildx' own commands, on the local engine and on one of the machines.
+// A builder created with buildx commands, on the local engine and on one of the machines.
 let farm: Farm
 let job: Job
 let image: string
@@ -66,14 +66,14 @@ afterAll(() => {
 })
 
 describe('builder', () => {
-  test('each platform is built by its node, and the image is there', async () => {
+  test('each platform is built by its node, and the image is pushed', async () => {
     for (const main of mains) expect(main.code === 0 ? '' : main.log).toBe('')
     expect(await storedTags(farm, image)).toEqual(expect.arrayContaining(['v1', 'v2']))
     for (const row of [/^\| linux\/amd64 \| warm0 \|/m, /^\| linux\/386 \| warm1 \|/m])
       expect(mains[0]?.summary).toMatch(row)
   })
 
-  test('its daemons have kept what they built, and stay as they were', () => {
+  test('its daemons keep their cache and continue to run unchanged', () => {
     expect(
       [...(mains[1]?.summary.matchAll(/\| (\d+) of (\d+) \|/g) ?? [])].map(([, cached, all]) => cached === all),
     ).toEqual([true, true])
@@ -82,7 +82,7 @@ describe('builder', () => {
     for (const post of posts) expect([post.code, post.warnings]).toEqual([0, []])
   })
 
-  test('buildx still knows it as it was made', () => {
+  test('its buildx configuration is unchanged', () => {
     expect(buildx('ls', '--format', '{{.Name}} {{.DriverEndpoint}}')).toMatch(/^warm docker-container$/m)
   })
 })

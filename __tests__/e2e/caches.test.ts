@@ -22,12 +22,12 @@ interface Done {
   readonly image: string
   readonly main: StepResult
   readonly post: StepResult
-  /** Files of the runner that held a key between main and post. */
+  /** Files on the runner that contained a key between main and post. */
   readonly between: readonly string[]
 }
 
-// BuildKit's back ends, each a real service that the nodes reach. Every run has fresh daemons, so what is found comes
-// from there.
+// BuildKit's cache backends, each a real service that the nodes reach. Every run has new daemons, so every cache hit
+// comes from the backend.
 let farm: Farm
 let stores: { readonly gha: Store; readonly s3: Store; readonly azblob: Store }
 const jobs: Job[] = []
@@ -35,7 +35,7 @@ const done = new Map<string, Done>()
 const argvs = new Set<string>()
 let looks = 0
 
-/** The service reads whose it is out of the token, and leaves the signature to the forge. */
+/** The service reads the repository from the token and does not verify its signature. */
 const claims = {
   ac: JSON.stringify([{ Scope: 'refs/heads/main', Permission: 3 }]),
   marker: 'runtime-token-of-the-farm',
@@ -67,7 +67,7 @@ interface Build {
   readonly variant?: string
   readonly event?: string
   readonly env?: Readonly<Record<string, string>>
-  /** Whose workspace it works in, for a cache that is kept there. */
+  /** The job whose workspace holds the cache. */
   readonly in?: string
 }
 
@@ -84,7 +84,7 @@ async function build({ name, cache, release, event, env, variant = 'slim', ...mo
     ...(event !== undefined && { event, ref: 'refs/pull/7/merge' }),
   })
   jobs.push(job)
-  // What the runner checked out for the second run, where the first one's directory is still there.
+  // The checkout of the second run in the workspace of the first.
   if (before) writeFileSync(join(before.workspace, 'app.txt'), `release ${release}\n`)
   const image = freshImage(farm)
   const main = await job.main(farmInputs(farm, { image, variant, cache }))
@@ -100,7 +100,7 @@ function filesBelow(dir: string): string[] {
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
 }
 
-/** The secret part of the address at which a runner serves its cache. */
+/** The secret part of the URL at which a runner serves its cache. */
 const servicePath = () => new URL(stores.gha.url).pathname.split('/')[1] ?? ''
 
 beforeAll(async () => {
@@ -113,11 +113,11 @@ beforeAll(async () => {
   }, 100)
   const first = (name: keyof typeof kinds): Build => ({ name: `${name} 1`, cache: kinds[name](), release: 1 })
   const second = (name: keyof typeof kinds): Build => ({ ...first(name), name: `${name} 2`, release: 2 })
-  // Before there were variants.
+  // The name without a variant.
   await mapConcurrently([first('gha'), first('s3'), { ...first('azblob'), variant: '' }, first('local')], build, 3)
   const others: Build[] = [
     second('gha'),
-    // All but the address as the job's own variables, as a step before leaves them.
+    // Everything but the address comes from variables of the job, as an earlier step exports them.
     {
       ...second('s3'),
       cache: `type=s3,${s3Place()}`,
@@ -142,7 +142,7 @@ beforeAll(async () => {
       cache: kinds.azblob().replace(azure.key, Buffer.from('another-secret-of-azure').toString('base64')),
       release: 4,
     },
-    // A token that tells nobody how long it lasts: BuildKit does not even begin with it.
+    // A token without an expiry: BuildKit does not use it.
     { name: 'gha unfit', cache: kinds.gha(), release: 4, env: { ACTIONS_RUNTIME_TOKEN: tokenOf({ ac: claims.ac }) } },
     {
       name: 'gha gone',
@@ -172,7 +172,7 @@ describe.each(Object.keys(kinds))('cache: type=%s', (name) => {
     expect(hits(main)).toEqual(['linux/amd64 0', 'linux/arm64 0'])
   })
 
-  test('the second finds on both platforms all that did not change', () => {
+  test('the second run hits every unchanged step on both platforms', () => {
     const { main } = run(`${name} 2`)
     expect([main.code, main.warnings.filter((text) => text.includes('cache')), hits(main)]).toEqual([
       0,
@@ -182,7 +182,7 @@ describe.each(Object.keys(kinds))('cache: type=%s', (name) => {
   })
 })
 
-describe('names, one a variant and platform', () => {
+describe('names, one per variant and platform', () => {
   const platforms = ['amd64', 'arm64']
   const manifests = async (store: Store) =>
     (await store.names())
@@ -203,16 +203,16 @@ describe('names, one a variant and platform', () => {
     )
   })
 
-  test('azblob: a new variant has read what was kept before it', async () => {
+  test('azblob: a new variant reads the earlier cache without a variant', async () => {
     expect(await manifests(stores.azblob)).toEqual([
       ...platforms.map((platform) => `buildkit-linux-${platform}`),
       ...platforms.map((platform) => `buildkit-slim-linux-${platform}`),
     ])
   })
 
-  test('local, each in a directory of its own, which the job’s other users may read', () => {
+  test('local: each in a directory of its own, readable for other users of the job', () => {
     const cache = join(run('local 1').job.workspace, 'cache')
-    // BuildKit's client makes a directory of each that it would read.
+    // BuildKit's client creates every directory it is asked to read.
     expect(
       readdirSync(cache)
         .filter((name) => existsSync(join(cache, name, 'index.json')))
@@ -226,12 +226,12 @@ describe('names, one a variant and platform', () => {
   })
 })
 
-test.each(['gha', 's3'])('a pull request reads what was accepted: %s', (name) => {
+test.each(['gha', 's3'])('a pull request reads the cache of the default branch: %s', (name) => {
   const { main } = run(`${name} proposal`)
   expect([main.code, hits(main)]).toEqual([0, ['linux/amd64 2', 'linux/arm64 2']])
 })
 
-test.each(['s3 refused', 'gha gone'])('a service that keeps nothing fails no build: %s', (name) => {
+test.each(['s3 refused', 'gha gone'])('a cache service that stores nothing does not fail the build: %s', (name) => {
   const { main } = run(name)
   expect(main.code === 0 ? '' : main.log).toBe('')
   expect(
@@ -239,7 +239,7 @@ test.each(['s3 refused', 'gha gone'])('a service that keeps nothing fails no bui
   ).toHaveLength(2)
 })
 
-test.each(['gha unfit', 'azblob refused'])('nor does one that BuildKit cannot even try: %s', (name) => {
+test.each(['gha unfit', 'azblob refused'])('nor does one that BuildKit cannot use: %s', (name) => {
   const { main } = run(name)
   expect(main.code === 0 ? '' : main.log).toBe('')
   expect(
@@ -249,26 +249,26 @@ test.each(['gha unfit', 'azblob refused'])('nor does one that BuildKit cannot ev
   ).toHaveLength(2)
 })
 
-describe('no key to them is anywhere', () => {
-  test('in log, summary, outputs or state, nor in a file once the build is over; and nothing is left', async () => {
+describe('cache credentials do not leak', () => {
+  test('into log, summary, outputs, state, or files after the build', async () => {
     for (const { job, main, post, between } of done.values()) {
-      const told = [
+      const text = [
         main.raw.replace(/^::add-mask::.*$/gm, ''),
         post.raw.replace(/^::add-mask::.*$/gm, ''),
         main.summary,
         JSON.stringify([main.outputs, main.state, main.exported]),
       ].join('\n')
-      for (const secret of secrets) expect(told.includes(secret)).toBe(false)
+      for (const secret of secrets) expect(text.includes(secret)).toBe(false)
       expect([...between, ...(await leftovers(farm, job))]).toEqual([])
     }
   })
 
-  test('in the argv of any process', () => {
+  test('into the arguments of a process', () => {
     expect(looks).toBeGreaterThan(20)
     expect([...argvs]).toEqual([])
   })
 
-  test('in the image and what is attested of it', async () => {
+  test('into the image and its attestations', async () => {
     for (const { image, main } of ['gha 1', 's3 1', 'azblob 1'].map(run)) {
       const repository = image.slice(farm.registry.host.length + 1)
       const index = await storedIndex(farm, image, main.outputs['digest'] ?? '')
@@ -289,7 +289,7 @@ describe('no key to them is anywhere', () => {
     }
   })
 
-  test('nor the address at which a runner serves its own cache, which opens it', () => {
+  test('nor does the secret URL at which a runner serves its cache', () => {
     const { main } = run('gha gone')
     expect([
       main.raw.replace(/^::add-mask::.*$/gm, '').includes(servicePath()),

@@ -13,7 +13,7 @@ import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmJob, freshImage, type Farm } from './harness.ts'
 import { ownershipAnnotation } from '../../src/run/names.ts'
 
-const [dead, unknown, shared, live] = ['17000000001', '17000000002', '17000000003', '17000000004'] as const
+const [finished, unknown, shared, live] = ['17000000001', '17000000002', '17000000003', '17000000004'] as const
 
 let farm: Farm
 const jobs: Job[] = []
@@ -27,8 +27,8 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()))
 })
 
-/** GitHub as far as cleanup sees it: its registry, its packages and its runs. */
-async function openGithub(): Promise<{
+/** The parts of GitHub that cleanup uses: registry, packages and runs. */
+async function startGithub(): Promise<{
   readonly world: World
   readonly pkg: Package
   readonly ghcr: Ghcr
@@ -38,7 +38,7 @@ async function openGithub(): Promise<{
   const pkg = createPackage(world.state, { owner: 'acme', name: 'shop/api', repository: 'acme/shop' })
   world.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'read' })
   const [createdAt, updatedAt] = [Date.now() - 5 * days, Date.now() - 4 * days]
-  for (const run of [dead, shared])
+  for (const run of [finished, shared])
     declareRun(world.state, {
       repository: 'acme/shop',
       id: Number(run),
@@ -55,18 +55,18 @@ async function openGithub(): Promise<{
   return { world, pkg, ghcr, job }
 }
 
-const mark = (run: string) => ({ [ownershipAnnotation]: `${run}-1-mab` })
+const annotation = (run: string) => ({ [ownershipAnnotation]: `${run}-1-mab` })
 
-interface Said {
+interface Entry {
   readonly image: string
   readonly subject: string
   readonly reason: string
 }
 
-/** The outputs, in an order of their own: a plan and its execution differ in that. */
-function read({ outputs }: StepResult): { readonly deleted: readonly Said[]; readonly kept: readonly Said[] } {
+/** The outputs, sorted, because a plan and its execution differ in order. */
+function read({ outputs }: StepResult): { readonly deleted: readonly Entry[]; readonly kept: readonly Entry[] } {
   const list = (name: string) =>
-    (JSON.parse(outputs[name] ?? '') as Said[]).sort((a, b) => (a.subject < b.subject ? -1 : 1))
+    (JSON.parse(outputs[name] ?? '') as Entry[]).sort((a, b) => (a.subject < b.subject ? -1 : 1))
   return { deleted: list('deleted'), kept: list('kept') }
 }
 
@@ -75,10 +75,10 @@ describe('GitHub', () => {
   let done: StepResult
   let untouched: boolean
   let before: ReturnType<typeof holdings>
-  let here: Awaited<ReturnType<typeof openGithub>>
+  let here: Awaited<ReturnType<typeof startGithub>>
   let caches: readonly Version[]
 
-  /** Puts a BuildKit cache under its tag. */
+  /** Pushes a BuildKit cache with its tag. */
   function pushCache({ world: { state }, pkg }: typeof here, content: string): Version {
     const { mediaType, body } = pkg.manifests.get(pushManifest(state, pkg, { content }).digest)!
     const parsed = parseManifest(
@@ -90,7 +90,7 @@ describe('GitHub', () => {
   }
 
   beforeAll(async () => {
-    here = await openGithub()
+    here = await startGithub()
     const {
       world: { state },
       pkg,
@@ -99,18 +99,23 @@ describe('GitHub', () => {
     } = here
     fillHistory(state, pkg, 1)
     caches = [pushCache(here, 'one'), pushCache(here, 'two')]
-    pushRelease(state, pkg, { tag: `pr-${dead}`, content: 'dead', platforms: ['linux/amd64'], nonce: mark(dead) })
+    pushRelease(state, pkg, {
+      tag: `pr-${finished}`,
+      content: 'dead',
+      platforms: ['linux/amd64'],
+      nonce: annotation(finished),
+    })
     pushRelease(state, pkg, {
       tag: `pr-${unknown}`,
       content: 'unknown',
       platforms: ['linux/amd64'],
-      nonce: mark(unknown),
+      nonce: annotation(unknown),
     })
     const { index } = pushRelease(state, pkg, {
       tag: `pr-${shared}`,
       content: 'shared',
       platforms: ['linux/amd64'],
-      nonce: mark(shared),
+      nonce: annotation(shared),
     })
     const { mediaType, body } = pkg.manifests.get(index.digest)!
     const again = parseManifest(mediaType, body)
@@ -129,7 +134,7 @@ describe('GitHub', () => {
     done = await job.cleanup(inputs)
   })
 
-  test('`dry-run` prints the plan that is carried out, and does nothing', () => {
+  test('`dry-run` prints the same plan and deletes nothing', () => {
     expect([planned.code, planned.warnings, planned.errors, untouched]).toEqual([0, [], [], true])
     expect([done.code, done.warnings, done.errors]).toEqual([0, [], []])
     expect(read(planned)).toEqual(read(done))
@@ -142,7 +147,7 @@ describe('GitHub', () => {
     expect(lines(planned.log, 'Would delete ')).toEqual(lines(done.log, 'Deleted '))
   })
 
-  test('what a dead run left goes, and the cache that another replaced', () => {
+  test('deletes leftovers of a finished run and a replaced cache', () => {
     const { pkg } = here
     expect(Object.keys(holdings(pkg).tags)).toEqual(['buildcache-linux-amd64', `pr-${unknown}`, 'stable', 'v1'])
     expect(caches.map(({ digest }) => pkg.active.has(digest))).toEqual([false, true])
@@ -154,20 +159,20 @@ describe('GitHub', () => {
       [
         ...Array<string>(2).fill('|only a temporary image referred to it'),
         '|a later push of the cache replaced it',
-        `pr-${dead}|its run is over: pr-${dead}`,
+        `pr-${finished}|its run is over: pr-${finished}`,
         `pr-${shared}|its run is over; the image stays under stable`,
       ].sort(),
     )
   })
 
-  test('a tag goes off the image that another tag has, which stays whole with everything else', () => {
+  test('removes only the tag from an image with another tag, which stays complete', () => {
     const { world, pkg } = here
     const after = holdings(pkg)
     expect(after.tags['stable']).toBe(before.tags['stable'])
     expect(brokenTags(world.state)).toEqual([])
   })
 
-  test('the run that nobody knows counts as alive', () => {
+  test('treats an unknown run as active', () => {
     expect(read(done).kept).toContainEqual({
       image: `${here.ghcr.registry}/acme/shop/api`,
       subject: `pr-${unknown}`,
@@ -175,7 +180,7 @@ describe('GitHub', () => {
     })
   })
 
-  test('the summary is the report: a line on the whole, one on the audit, a table', () => {
+  test('writes the report to the summary: totals, audit, table', () => {
     const report = done.outputs['report'] ?? ''
     expect(done.summary.trim()).toBe(report.trim())
     expect(report).toMatch(
@@ -191,16 +196,16 @@ describe('GitHub', () => {
       expect(report).toContain(`| deleted | ${subject} | ${reason} |`)
   })
 
-  test('what somebody turns out to need is restored', async () => {
-    const { world, pkg, ghcr, job } = await openGithub()
+  test('restores a deleted image that turns out to be needed', async () => {
+    const { world, pkg, ghcr, job } = await startGithub()
     fillHistory(world.state, pkg, 1)
     const {
       images: [image],
     } = pushRelease(world.state, pkg, {
-      tag: `pr-${dead}`,
+      tag: `pr-${finished}`,
       content: 'dead',
       platforms: ['linux/amd64'],
-      nonce: mark(dead),
+      nonce: annotation(finished),
     })
     world.beforeEach = ({ endpoint, path }) => {
       if (endpoint === 'delete version' && path.endsWith(`/${image!.id}`))
@@ -226,7 +231,7 @@ describe('a registry with its own DELETE', () => {
     readonly job: Job
     readonly inputs: Readonly<Record<string, string>>
   }> {
-    const { job } = await openGithub()
+    const { job } = await startGithub()
     const image = freshImage(farm)
     const [host = '', ...path] = image.split('/')
     return {
@@ -236,10 +241,10 @@ describe('a registry with its own DELETE', () => {
     }
   }
 
-  test('dead runs go, the others and what shares a digest stay; `dry-run` says the same', async () => {
+  test('deletes images of finished runs, keeps others and shared digests; `dry-run` reports the same', async () => {
     const { job, hands, inputs } = await open()
     await hands.push(makeImage('release'), ['v1'])
-    await hands.push(makeImage(`${dead}-1-x`), [`pr-${dead}`])
+    await hands.push(makeImage(`${finished}-1-x`), [`pr-${finished}`])
     await hands.push(makeImage(`${unknown}-1-x`), [`pr-${unknown}`])
     await hands.push(makeImage(`${live}-1-x`), [`build-0123456789ab-${live}`])
     await hands.push(makeImage(`${shared}-1-x`), [`pr-${shared}`, 'stable'])
@@ -258,12 +263,12 @@ describe('a registry with its own DELETE', () => {
       'an image that stays refers to it.',
     ])
     expect(done.outputs['report']).toContain('All 4 tags resolve with everything under them.')
-    // The last job of a run: all that is its own, though it goes on.
+    // The last job of a run deletes everything of that run, although it is still active.
     const last = await job.cleanup({ ...inputs, 'run-id': live })
     expect([last.code, last.warnings, await hands.tags()]).toEqual([0, [], [`pr-${unknown}`, 'stable', 'v1']])
   })
 
-  test('an image that others have broken is told, and nothing else of it touched', async () => {
+  test('reports an image that others have broken and leaves the rest of it', async () => {
     const { job, hands, inputs } = await open()
     const release = makeImage('release')
     await hands.push(release, ['v1'])
@@ -278,8 +283,8 @@ describe('a registry with its own DELETE', () => {
   })
 })
 
-test('every mistake in the inputs is told at once, and nothing is asked', async () => {
-  const { world, job } = await openGithub()
+test('reports all input errors at once and sends no request', async () => {
+  const { world, job } = await startGithub()
   const { code, log } = await job.cleanup({
     'run-id': 'latest',
     'older-than': 'a while',

@@ -22,16 +22,16 @@ export interface Deployment {
   }
 }
 
-/** A cluster whose machines are those of the farm, one of each architecture. */
+/** A cluster whose nodes are the farm's machines, one per architecture. */
 export interface Cluster {
   readonly url: string
-  /** The path of a kubeconfig: of one with just the rights that README names, or of one with too few. */
+  /** The path of a kubeconfig: with the permissions that the documentation lists, or with too few. */
   kubeconfig(user: 'builder' | 'reader' | 'reaper' | 'admin'): string
-  /** `deployment.apps/NAME` and `configmap/NAME` of all that is in a namespace. */
+  /** `deployment.apps/NAME` and `configmap/NAME` of everything in a namespace. */
   names(namespace?: string): Promise<string[]>
-  /** What is said of a Deployment, parsed. */
+  /** The relevant fields of a Deployment. */
   deployments(namespace?: string): Promise<readonly Deployment[]>
-  /** What it says of its pods. */
+  /** The relevant fields of its pod template. */
   log(): string
   end(): Promise<void>
 }

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
 import { appFiles, attachFarm, farmInputs, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
 
-// The BuildKit inside the engines: no container of ours, and what it has built stays there. The farm's engines have no
-// network but their machine's.
+// The BuildKit inside the engines: the action starts no container, and the engine keeps the cache. The farm's engines
+// have only the network of their machine.
 let farm: Farm
 let image: string
 const jobs: Job[] = []
@@ -24,7 +24,7 @@ beforeAll(async () => {
   farm = await attachFarm()
   image = freshImage(farm)
   await build('v1', 1, 'registry')
-  // What the engines remember is gone: the registry has it.
+  // Only the registry still has the cache.
   for (const node of [farm.nodes.amd, farm.nodes.arm]) await node.exec('docker builder prune -af')
   await build('v2', 2, 'registry')
   await build('v3', 2, 'off')
@@ -38,7 +38,7 @@ const hits = ({ summary }: StepResult) =>
   [...summary.matchAll(/\| (\d+) of (\d+) \|/g)].map(([, cached, all]) => `${cached ?? ''} of ${all ?? ''}`)
 
 describe('driver: docker', () => {
-  test('builds both platforms with attestations, pushed and joined as from any node', async () => {
+  test('builds, pushes and assembles both platforms with attestations', async () => {
     for (const main of mains) expect(main.code === 0 ? '' : main.log).toBe('')
     const index = await storedIndex(farm, image, 'v3')
     expect(index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`).sort()).toEqual([
@@ -50,9 +50,9 @@ describe('driver: docker', () => {
     expect(mains[0]?.outputs['driver']).toBe('remote')
   })
 
-  test('starts no container, and leaves nothing of ours', () => expect(left).toEqual([]))
+  test('starts no container and leaves nothing behind', () => expect(left).toEqual([]))
 
-  test('keeps caches in the registry, and in the engine itself', () => {
+  test('caches in the registry and in the engine', () => {
     expect(mains.map(hits)).toEqual([
       ['0 of 4', '0 of 4'],
       ['2 of 4', '2 of 4'],

@@ -40,7 +40,7 @@ async function examine(
 }
 
 describe('dry-run', () => {
-  test('a plan that would work is told whole, and nothing is made', async () => {
+  test('reports a complete plan and creates nothing', async () => {
     const { main, post, made } = await examine(
       farmInputs(farm, { image, variants: 'slim: {}\nfull: {tag-suffix: ""}' }),
     )
@@ -50,7 +50,7 @@ describe('dry-run', () => {
       /^ {2}\S+: Docker .*, builds linux\/amd64; by ssh:\/\/ci@\S+, a BuildKit container for this run$/,
       new RegExp(
         '^  linux/arm64 slim: on \\S+ \\(emulated\\), ' +
-          `cache ${image}:buildcache-slim-linux-arm64-pr \\(none there yet\\)$`,
+          `cache ${image}:buildcache-slim-linux-arm64-pr \\(does not exist yet\\)$`,
       ),
       new RegExp(`^  ${image}:pr-${run}-slim: new$`),
       new RegExp(`^  ${image}:pr-${run}-slim, with its platforms$`),
@@ -61,7 +61,7 @@ describe('dry-run', () => {
     ])
       expect(main.log.split('\n').filter((one) => line.test(one)).length ? '' : String(line) + main.log).toBe('')
     expect(main.log.match(/: on \S+.*, cache /g)).toHaveLength(4)
-    expect(main.summary).toContain('This would work. Nothing was made and nothing pushed.')
+    expect(main.summary).toContain('This would work. Nothing was built or pushed.')
     expect(main.outputs).toEqual({})
     expect(made).toEqual([])
     expect([post.code, post.warnings]).toEqual([0, []])
@@ -69,11 +69,11 @@ describe('dry-run', () => {
     const written = (await farm.registry.requests()).filter(
       ({ method, path }) => path.includes(image.slice(image.indexOf('/') + 1)) && !['GET', 'HEAD'].includes(method),
     )
-    // An upload that is begun and given up, to see whether one may push.
+    // An upload that is started and cancelled, to check push access.
     expect(written.map(({ method }) => method)).toEqual(['POST', 'DELETE'])
   })
 
-  test('a plan that would not work fails with every reason', async () => {
+  test('fails with every reason why the plan would not work', async () => {
     const { privateRegistry } = farm
     const closed = `${privateRegistry.host}/acme/closed`
     const { main, post, made } = await examine(

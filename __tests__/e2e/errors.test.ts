@@ -84,19 +84,19 @@ const dockerfile = (...lines: readonly string[]) => ({
 
 describe('an unavailable node', () => {
   test('an address without a host, and a closed port', async () => {
-    const nobody = farm.nodes.amd.host.replace(/\d+$/, '233')
+    const unused = farm.nodes.amd.host.replace(/\d+$/, '233')
     const outcomes = await Promise.all(
       [
         {
-          name: 'nobody there',
+          name: 'no host',
           inputs: (image: string) =>
             oneNodeInputs(farm, {
               image,
               fallback: 'fail',
-              nodes: `linux/amd64 = ci@${nobody}`,
-              'ssh-known-hosts': keyFor(nobody),
+              nodes: `linux/amd64 = ci@${unused}`,
+              'ssh-known-hosts': keyFor(unused),
             }),
-          headline: `ci@${nobody} does not answer`,
+          headline: `ci@${unused} does not answer`,
           hint: 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
         },
         {
@@ -225,7 +225,7 @@ describe('an unavailable node', () => {
     expect((await job.post()).code).toBe(0)
     await expectRefused(
       await play({
-        name: 'nobody owns it',
+        name: 'no node for the platform',
         inputs: (image) => farmInputs(farm, { image, nodes: '', platforms: 'linux/riscv64' }),
         headline: 'platforms: no node builds linux/riscv64',
         hint: 'Add a line to `nodes`: `linux/riscv64 = ssh://user@host`.',
@@ -242,7 +242,7 @@ describe('a failing build or push', () => {
     (status: number, what: string, more: object = {}) =>
     (image: string) =>
       farm.registry.fault({ status, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/${what}`, ...more })
-  const asked = 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write`'
+  const pushHint = 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write`'
 
   const scenarios = (): Scenario[] => [
     {
@@ -277,7 +277,7 @@ describe('a failing build or push', () => {
       before: refusing(status, ''),
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'The registry refuses the push of linux/amd64',
-      hint: asked,
+      hint: pushHint,
       detail: String(status),
     })),
     {
@@ -294,7 +294,7 @@ describe('a failing build or push', () => {
       files: dockerfile('RUN echo private'),
       inputs: () => oneNodeInputs(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
       headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
-      hint: asked,
+      hint: pushHint,
     },
     {
       name: 'a registry that wants another login',
@@ -306,7 +306,7 @@ describe('a failing build or push', () => {
           password: 'not-the-password',
         }),
       headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
-      hint: asked,
+      hint: pushHint,
     },
     {
       name: 'a registry that does not take the index, for good',
@@ -367,7 +367,7 @@ describe('a failing registry', () => {
     expect([main.code, main.log]).toEqual([0, main.log])
     expect(await storedTags(farm, image)).toContain('main')
     const puts = (await farm.registry.requests()).filter(
-      ({ method, path: asked, from }) => method === 'PUT' && asked.includes(path) && from === 'host',
+      ({ method, path: url, from }) => method === 'PUT' && url.includes(path) && from === 'host',
     )
     expect(puts.map(({ status }) => status)).toEqual([503, 503, 201, 201])
   })
@@ -411,7 +411,7 @@ describe('invalid inputs', () => {
     expect(main.code).toBe(1)
     expect(main.errors).toHaveLength(1)
     expect(main.errors[0]?.split('\n')).toEqual([
-      '4 inputs are wrong',
+      '4 invalid inputs',
       expect.stringMatching(/^image: ".*\/Acme\/App" .*capital.*`.*\/acme\/app`/),
       expect.stringMatching(/^tags: "not valid" is not a valid tag: write `not-valid`/),
       expect.stringMatching(/^context: "nowhere" /),
@@ -440,7 +440,7 @@ describe('invalid inputs', () => {
         nodes: `- endpoint: ${amd.buildkitdEndpoint}\n- endpoint: ${arm.buildkitdEndpoint}`,
       }),
     )
-    expect([main.code, main.errors[0]?.split('\n')[0]]).toEqual([1, '1 input is wrong'])
+    expect([main.code, main.errors[0]?.split('\n')[0]]).toEqual([1, '1 invalid input'])
     expect(main.errors[0]).toContain(
       'nodes: "platforms" must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint',
     )

@@ -64,8 +64,8 @@ interface Case {
   readonly last?: (scene: Scene) => Promise<unknown>
   /** The error of main; main succeeds if absent. */
   readonly headline?: RegExp
-  readonly says?: RegExp
-  readonly neverSays?: RegExp
+  readonly logs?: RegExp
+  readonly neverLogs?: RegExp
   /** The only warning of post; no warning if absent. */
   readonly postWarns?: RegExp
   /** The content of the registry afterwards, without caches. */
@@ -89,7 +89,7 @@ const refuse =
   (fault: (path: string) => Fault) =>
   async ({ path }: { readonly path: string }) =>
     await farm.registry.fault(fault(path))
-const movedToLocal = /linux\/amd64 rescheduled to local \(`fallback: local`\)/
+const rescheduledToLocal = /linux\/amd64 rescheduled to local \(`fallback: local`\)/
 const builders = 'docker ps -q --filter name=buildx_buildkit'
 const killSsh = ({ job }: Pick<Scene, 'job'>) => endTunnels(job)
 const inOrder =
@@ -110,28 +110,28 @@ const ofNodes: readonly Case[] = [
     name: 'a machine that is off',
     before: ({ node }) => node.kill(),
     after: ({ node }) => node.revive(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'probe',
     name: 'a machine that is frozen',
     before: ({ node }) => node.freeze(),
     after: ({ node }) => node.thaw(),
-    says: /does not answer.*linux\/amd64 rescheduled to local/,
+    logs: /does not answer.*linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'probe',
     name: 'a network that is cut',
     before: ({ node }) => node.cut(),
     after: ({ node }) => node.mend(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'probe',
     name: 'an engine that is frozen',
     before: ({ node }) => node.freezeEngine(),
     after: ({ node }) => node.thawEngine(),
-    says: /The Docker Engine of ci@\S+ does not answer\. linux\/amd64 rescheduled to local/,
+    logs: /The Docker Engine of ci@\S+ does not answer\. linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'probe',
@@ -140,64 +140,64 @@ const ofNodes: readonly Case[] = [
     after: ({ node }) => node.startEngine(),
     inputs: () => ({ fallback: 'node' }),
     headline: /^No Docker Engine runs on ci@\S+$/,
-    says: /No fallback for linux\/amd64:[^]*node: no other available node builds linux\/amd64/,
+    logs: /No fallback for linux\/amd64:[^]*node: no other available node builds linux\/amd64/,
   },
   {
     phase: 'boot',
     name: 'a machine that goes off',
     during: inOrder(building, ({ node }) => node.kill()),
     after: ({ node }) => node.revive(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'boot',
     name: 'a disk that is full',
     before: ({ node }) => node.fill(),
     after: ({ node }) => node.unfill(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'boot',
     name: 'an image of BuildKit that is not there',
     inputs: () => ({ 'driver-opts': `image=${farm.registry.host}/farm/nothing:1\nnetwork=host` }),
     headline: /^BuildKit does not start on node local$/,
-    says: /Before that: BuildKit does not start on node 10\./,
+    logs: /Before that: BuildKit does not start on node 10\./,
   },
   {
     phase: 'context',
     name: 'a connection that ends while the context is sent',
     steps: ['COPY . /all', ...slow],
     during: inOrder(({ running }) => running.waitForOutput(/FROM/), killSsh),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'build',
     name: 'a machine that goes off',
     during: inOrder(talks, ({ node }) => node.kill()),
     after: ({ node }) => node.revive(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'build',
     name: 'a machine that freezes',
     during: inOrder(talks, ({ node }) => node.freeze()),
     after: ({ node }) => node.thaw(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'build',
     name: 'a network that is cut',
     during: inOrder(talks, ({ node }) => node.cut()),
     after: ({ node }) => node.mend(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
-  { phase: 'build', name: 'a connection that ends', during: inOrder(talks, killSsh), says: movedToLocal },
+  { phase: 'build', name: 'a connection that ends', during: inOrder(talks, killSsh), logs: rescheduledToLocal },
   {
     phase: 'build',
     name: 'an engine that is killed',
     during: inOrder(talks, ({ node }) => node.exec('kill -KILL $(cat /run/docker.pid)')),
     after: ({ node }) => node.startEngine(),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'build',
@@ -205,7 +205,7 @@ const ofNodes: readonly Case[] = [
     steps: ['RUN echo working; sleep 6'],
     during: inOrder(talks, ({ node }) => node.freezeEngine()),
     after: ({ node }) => node.thawEngine(),
-    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 rescheduled to local/,
+    logs: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'build',
@@ -216,13 +216,13 @@ const ofNodes: readonly Case[] = [
           '[ "$(cat $dir/comm 2>/dev/null)" != buildkitd ] || kill -STOP "${dir#/proc/}"; done',
       ),
     ),
-    says: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 rescheduled to local/,
+    logs: /Node \S+ stopped answering during the build of linux\/amd64\. linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'build',
     name: 'a BuildKit that is killed',
     during: inOrder(talks, ({ node }) => node.exec(`docker kill $(${builders})`)),
-    says: movedToLocal,
+    logs: rescheduledToLocal,
   },
   {
     phase: 'build',
@@ -230,7 +230,7 @@ const ofNodes: readonly Case[] = [
     steps: ['RUN echo working; sleep 1; dd if=/dev/zero of=/big bs=1M count=20'],
     during: inOrder(talks, ({ node }) => node.fill()),
     after: ({ node }) => node.unfill(),
-    says: /is out of disk space.*linux\/amd64 rescheduled to local/,
+    logs: /is out of disk space.*linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'build',
@@ -239,7 +239,7 @@ const ofNodes: readonly Case[] = [
     during: inOrder(talks, ({ node }) => node.kill()),
     after: ({ node }) => node.revive(),
     headline: /^(The connection to node \S+ ended|Node \S+ was lost) during the build of linux\/amd64$/,
-    says: /No fallback for linux\/amd64:[^]*node: no other available node/,
+    logs: /No fallback for linux\/amd64:[^]*node: no other available node/,
   },
   { phase: 'post', name: 'a connection that has ended', inputs: () => ({ use: 'true' }), after: killSsh },
   {
@@ -268,15 +268,15 @@ const ofRegistry: readonly Case[] = [
     name: 'a step that fails is not tried again',
     steps: ['RUN echo working; false'],
     headline: /^linux\/amd64: \[2\/2\] RUN echo working; false failed: /,
-    says: /exit code: 1/,
-    neverSays: /trying again|instead/,
+    logs: /exit code: 1/,
+    neverLogs: /trying again|instead/,
   },
   {
     phase: 'build',
     name: 'a step that is killed, as for want of memory',
     steps: ['RUN echo working; sleep 5 & kill -9 $!; wait $!'],
     headline: /failed: process .* exit code: 137/,
-    neverSays: /instead/,
+    neverLogs: /instead/,
   },
   {
     phase: 'push',
@@ -308,25 +308,25 @@ const ofRegistry: readonly Case[] = [
     name: '429 for good',
     before: from('local', { status: 429, what: 'blobs/uploads', method: 'POST' }),
     headline: /^The registry failed during the push of linux\/amd64$/,
-    says: /trying again in 20 s/,
+    logs: /trying again in 20 s/,
   },
   {
     phase: 'cache',
     name: 'a cache that may not be written',
     before: from('local', { status: 403, what: 'manifests/buildcache', method: 'PUT' }),
-    says: /::warning::The cache of linux.amd64 could not be kept/,
+    logs: /::warning::The cache of linux.amd64 could not be kept/,
   },
   {
     phase: 'cache',
     name: '503 while the cache is written',
     before: from('local', { status: 503, what: 'manifests/buildcache', method: 'PUT' }),
-    says: /::warning::The cache of linux.amd64 could not be kept/,
+    logs: /::warning::The cache of linux.amd64 could not be kept/,
   },
   {
     phase: 'cache',
     name: 'connections cut while the cache is written',
     before: from('local', { cut: true, what: 'manifests/buildcache', method: 'PUT' }),
-    says: /::warning::The cache of linux.amd64 could not be kept/,
+    logs: /::warning::The cache of linux.amd64 could not be kept/,
   },
   {
     phase: 'cache',
@@ -466,7 +466,7 @@ async function playAll(cases: Iterable<Case>, node: FarmNode): Promise<void> {
 }
 
 async function expectOutcome(scenario: Case): Promise<void> {
-  const { headline, says, neverSays, postWarns } = scenario
+  const { headline, logs, neverLogs, postWarns } = scenario
   const { image, main, post } = outcomes.get(titleOf(scenario))!
   const { log } = main
   expect({ code: main.code, errors: main.errors, log }).toEqual({
@@ -474,8 +474,8 @@ async function expectOutcome(scenario: Case): Promise<void> {
     errors: headline ? [expect.stringMatching(headline)] : [],
     log,
   })
-  if (says) expect(log).toMatch(says)
-  if (neverSays) expect(log).not.toMatch(neverSays)
+  if (logs) expect(log).toMatch(logs)
+  if (neverLogs) expect(log).not.toMatch(neverLogs)
   expect(log).not.toMatch(/Unexpected error|bug of multiarch-build/)
   expect([post.code, post.errors, post.warnings, post.log]).toEqual([
     0,

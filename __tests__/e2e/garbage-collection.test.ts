@@ -43,8 +43,8 @@ const inputs = () => oneNodeInputs(farm, { push: 'false', image: freshImage(farm
 const onNode = async () => (await farm.nodes.amd.containers()).map(({ name }) => name)
 const of = (names: readonly string[], job: Job) => names.filter((name) => name.includes(`-${job.runId}-1-0`))
 
-/** Killed while it builds, and the machine that would have run its post step is gone. */
-async function die(job: Job): Promise<string> {
+/** Kills main during the build; no post step runs, as if the machine was lost. */
+async function killMain(job: Job): Promise<string> {
   const running = job.start(inputs())
   await running.waitForOutput(/\] talking/)
   running.process.kill('SIGKILL')
@@ -52,7 +52,7 @@ async function die(job: Job): Promise<string> {
 }
 
 test('a run removes leftovers of finished runs from nodes and runner, not those of active or other runs', async () => {
-  const [dead, elsewhere, waiting, next] = [
+  const [finished, elsewhere, waiting, next] = [
     open(),
     open({ GITHUB_REPOSITORY: 'acme/other' }),
     open({}, 1),
@@ -60,7 +60,7 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
   ] as const
   const engine = farm.nodes.amd.dockerSocket
   const today = new Date().toISOString().slice(0, 10).replaceAll('-', '')
-  const strangers = [
+  const foreign = [
     'buildx_buildkit_mine0_state',
     'buildx_buildkit_mab-keep-01234567-trusted-01234567_state',
     `buildx_buildkit_mab-keep-01234567-trusted-01234567_used_${today}`,
@@ -69,32 +69,32 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
     'buildx_buildkit_mab-keep-01234567-pr-01234567_state',
     'buildx_buildkit_mab-keep-01234567-pr-01234567_used_20200101',
   ]
-  for (const Name of [...strangers, ...unused]) await callEngine(engine, 'POST', '/volumes/create', 10_000, { Name })
+  for (const Name of [...foreign, ...unused]) await callEngine(engine, 'POST', '/volumes/create', 10_000, { Name })
   const [deadDir, elsewhereDir, main] = await Promise.all([
-    die(dead),
-    die(elsewhere),
+    killMain(finished),
+    killMain(elsewhere),
     waiting.main({ ...inputs(), use: 'true' }),
   ])
   expect([main.code, main.log]).toEqual([0, main.log])
-  expect(of(await onNode(), dead)).toHaveLength(1)
+  expect(of(await onNode(), finished)).toHaveLength(1)
   await waitFor('the end of the killed builds', () => processesMentioning(temp).every((line) => !line.includes('bake')))
 
-  platformApi.finish(dead.runId)
+  platformApi.finish(finished.runId)
   const healthy = await next.main(inputs())
   expect([healthy.code, healthy.log]).toEqual([0, healthy.log])
   expect(healthy.log).toMatch(
     new RegExp(
-      `Removed from \\S+ what runs that are over had left there: .*mab-[0-9a-f]{10}-[0-9a-f]{8}-${dead.runId}-1-0`,
+      `Removed from \\S+ what runs that are over had left there: .*mab-[0-9a-f]{10}-[0-9a-f]{8}-${finished.runId}-1-0`,
     ),
   )
   const names = await onNode()
-  expect([dead, elsewhere, waiting].map((job) => of(names, job).length)).toEqual([0, 1, 1])
+  expect([finished, elsewhere, waiting].map((job) => of(names, job).length)).toEqual([0, 1, 1])
   const volumes = await farm.nodes.amd.volumes()
-  expect(volumes).toEqual(expect.arrayContaining(strangers))
-  expect(volumes.filter((name) => unused.includes(name) || name.includes(`-${dead.runId}-`))).toEqual([])
-  // It asks about runs of its own repository alone.
+  expect(volumes).toEqual(expect.arrayContaining(foreign))
+  expect(volumes.filter((name) => unused.includes(name) || name.includes(`-${finished.runId}-`))).toEqual([])
+  // Only runs of the same repository are queried.
   expect(new Set(platformApi.requests)).toEqual(
-    new Set([dead, waiting].map(({ runId }) => `/repos/acme/app/actions/runs/${runId}`)),
+    new Set([finished, waiting].map(({ runId }) => `/repos/acme/app/actions/runs/${runId}`)),
   )
 
   const post = await next.post()
@@ -111,23 +111,23 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
     [true, true],
   ])
 
-  // A runner that empties its directories leaves agents behind.
+  // A runner that deletes its directories leaves agents behind.
   rmSync(elsewhereDir, { recursive: true })
-  // Any post step on this host may be the one that does it.
+  // Any post step on this host may remove it.
   expect((await waiting.post()).code).toBe(0)
   expect(processesMentioning(temp)).toEqual([])
 
   await callEngine(engine, 'DELETE', `/containers/${of(names, elsewhere)[0] ?? ''}?force=1&v=1`, 10_000)
-  for (const name of [...strangers, `${of(names, elsewhere)[0] ?? ''}_state`])
+  for (const name of [...foreign, `${of(names, elsewhere)[0] ?? ''}_state`])
     await callEngine(engine, 'DELETE', `/volumes/${name}`, 10_000)
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
 }, 90_000)
 
 test('a run that fails at once waits for the removal, because leftovers may fill the node', async () => {
-  const dead = open()
-  await die(dead)
+  const finished = open()
+  await killMain(finished)
   await waitFor('the end of the killed build', () => processesMentioning(temp).every((line) => !line.includes('bake')))
-  platformApi.finish(dead.runId)
+  platformApi.finish(finished.runId)
   const failing = farmJob(farm, {
     files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` },
     env: { RUNNER_TEMP: temp, GITHUB_API_URL: platformApi.url },
@@ -135,7 +135,9 @@ test('a run that fails at once waits for the removal, because leftovers may fill
   jobs.push(failing)
   const main = await failing.main(inputs())
   expect([main.code, main.errors]).toEqual([1, [expect.stringContaining('RUN false failed')]])
-  expect(main.log).toMatch(new RegExp(`Removed from \\S+ what runs that are over had left there: .*-${dead.runId}-1-0`))
+  expect(main.log).toMatch(
+    new RegExp(`Removed from \\S+ what runs that are over had left there: .*-${finished.runId}-1-0`),
+  )
   await failing.post()
-  for (const job of [dead, failing]) expect(await leftovers(farm, job)).toEqual([])
+  for (const job of [finished, failing]) expect(await leftovers(farm, job)).toEqual([])
 })

@@ -8,22 +8,23 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { isolatedEnv } from '../farm/exec.ts'
 import { removeProbes } from '../../src/gc/probes.ts'
+import { EngineClient } from '../../src/nodes/engine/client.ts'
 import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './harness.ts'
 
-// buildx itself makes the probe here: what it is like may change with its version.
+// buildx itself creates the probe container here: its properties may change with the buildx version.
 let farm: Farm
 let dir: string
 let server: Server
 let socket: string
 let buildx: ChildProcess | undefined
-/** What is to be dead before anything is started on the engine. */
+/** The process to kill before it starts a container on the engine. */
 let victim: ChildProcess | undefined
-/** Of the engine's clock, in milliseconds. */
+/** The time of the engine in milliseconds. */
 let ahead = 0
 
-/** The engine as buildx sees it. */
-function relay(asked: IncomingMessage, answer: ServerResponse): void {
-  const { method, headers, url: path = '' } = asked
+/** A proxy in front of the engine, for buildx. */
+function relay(incoming: IncomingMessage, answer: ServerResponse): void {
+  const { method, headers, url: path = '' } = incoming
   if (path.endsWith('/start')) {
     victim?.kill('SIGKILL')
     if (victim === buildx) answer.destroy()
@@ -41,7 +42,7 @@ function relay(asked: IncomingMessage, answer: ServerResponse): void {
     answered.pipe(answer)
   })
   onward.on('error', () => answer.destroy())
-  asked.pipe(onward)
+  incoming.pipe(onward)
 }
 
 beforeAll(async () => {
@@ -85,9 +86,10 @@ test('the probe container of a killed buildx is recognised and removed once it i
   expect(more).toEqual([])
 
   ahead = 11 * 60_000
-  expect(await removeProbes(amd.dockerSocket, farm.images.buildkit, 15_000)).toEqual([])
-  expect(await removeProbes(socket, 'acme/other:1', 15_000)).toEqual([])
-  expect(await removeProbes(socket, farm.images.buildkit, 15_000)).toEqual([{ name: probe?.name }])
+  const minAge = 600_000
+  expect(await removeProbes(new EngineClient(amd.dockerSocket), farm.images.buildkit, minAge)).toEqual([])
+  expect(await removeProbes(new EngineClient(socket), 'acme/other:1', minAge)).toEqual([])
+  expect(await removeProbes(new EngineClient(socket), farm.images.buildkit, minAge)).toEqual([{ name: probe?.name }])
   expect(await amd.containers()).toEqual(before.containers)
   expect(await amd.volumes()).toEqual(before.volumes)
 })

@@ -7,7 +7,7 @@ import { createJob, type Job, type JobOptions } from './runner.ts'
 export { attachFarm }
 export type { Farm, FarmNode }
 
-/** An app with a slow step that a cache should save, and one that changes with each release. */
+/** An app with a step that a cache saves, and a step that changes with each release. */
 export function appFiles(farm: Farm, lines: readonly string[] = []): Record<string, string> {
   return {
     Dockerfile: [
@@ -52,7 +52,7 @@ export interface StoredIndex {
   }[]
 }
 
-/** What the farm's registry holds under `image` and a tag or digest; undefined where nothing is. */
+/** The index in the farm's registry with this tag or digest; undefined if there is none. */
 export async function storedIndex(farm: Farm, image: string, reference: string): Promise<StoredIndex | undefined> {
   const found = await farm.registry.manifest(repositoryOf(farm, image), reference)
   return found && { annotations: {}, manifests: [], ...found.json, digest: found.digest }
@@ -66,7 +66,7 @@ function repositoryOf(farm: Farm, image: string): string {
   return image.slice(farm.registry.host.length + 1)
 }
 
-/** What an author would write for the farm's two machines. */
+/** The inputs for the farm's two machines. */
 export function farmInputs(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return {
     nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}\nlinux/arm64 = ${farm.nodes.arm.endpoint}`,
@@ -77,7 +77,7 @@ export function farmInputs(farm: Farm, more: Readonly<Record<string, string>> = 
   }
 }
 
-/** What is still there of us: on the nodes, in the runner's directories, among the processes. */
+/** Everything of the action that still exists on the nodes, in the runner's directories and as a process. */
 export async function leftovers(farm: Farm, job: Job): Promise<string[]> {
   const engines = Object.entries<Engine>({ ...farm.nodes, local: farm.local })
   const found = await Promise.all(
@@ -93,7 +93,7 @@ export async function leftovers(farm: Farm, job: Job): Promise<string[]> {
   return [...found.flat(), ...files, ...processesMentioning(job.dir).map((line) => `process ${line}`)]
 }
 
-/** Command lines of running processes that hold the text. */
+/** Command lines of running processes that contain the text. */
 export function processesMentioning(text: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
@@ -109,12 +109,12 @@ export function tryRead(path: string): string {
   }
 }
 
-/** The first machine alone, for what one node can show. */
+/** The inputs for the first machine only. */
 export function oneNodeInputs(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return farmInputs(farm, { nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}`, ...more })
 }
 
-/** A few at a time: enough to keep two processors busy, not so many that they only wait for each other. */
+/** Runs up to `most` at a time: enough to use two processors, few enough not to slow each other down. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<R>,
@@ -129,22 +129,22 @@ export async function mapConcurrently<T, R>(
   return results
 }
 
-/** Waits for something to become true; the deadline is only there so that a failure ends. */
+/** Waits until a condition is true; the deadline only ends a failing test. */
 export async function waitFor<T>(
   what: string,
-  look: () => Promise<T | undefined | false> | T | undefined | false,
+  check: () => Promise<T | undefined | false> | T | undefined | false,
   deadline = 60_000,
 ): Promise<T> {
   const end = Date.now() + deadline
   for (;;) {
-    const found = await look()
+    const found = await check()
     if (found !== undefined && found !== false) return found
     if (Date.now() > end) throw new Error(`${what} did not come`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 
-/** The image configuration that a tag holds for a platform. */
+/** The image configuration of a platform. */
 export async function imageConfig(farm: Farm, image: string, reference: string, platform: string): Promise<unknown> {
   const repository = repositoryOf(farm, image)
   const index = await storedIndex(farm, image, reference)

@@ -20,14 +20,14 @@ import {
   type Farm,
 } from './harness.ts'
 
-// A runner without buildx, whose way to github.com leads through a proxy to a server of ours: it has a release with a
-// real buildx in it, under a version that no machine has.
+// A runner without buildx that reaches github.com through a proxy, which leads to a server of this test: it has a
+// release with a real buildx, with a version that no machine has.
 const version = '99.9.9'
 let farm: Farm
 let authority: CertificateAuthority
 let store: Store
 let dir: string
-let asked: string[] = []
+let requests: string[] = []
 const servers: Server[] = []
 const jobs: Job[] = []
 const done = new Map<
@@ -36,7 +36,7 @@ const done = new Map<
     readonly job: Job
     readonly main: StepResult
     readonly post: StepResult
-    readonly asked: readonly string[]
+    readonly requests: readonly string[]
     readonly image: string
   }
 >()
@@ -51,7 +51,7 @@ const binary = () =>
     '',
   ].join('\n')
 
-/** What github.com and api.github.com tell of the release. */
+/** The responses of github.com and api.github.com for the release. */
 function answerOf(host: string, path: string): string | undefined {
   const digest = digestOf(binary())
   if (host === 'api.github.com')
@@ -68,13 +68,13 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** The proxy of a closed network, and what is behind it. */
-async function openWorld(): Promise<string> {
+/** The proxy of a closed network, and the servers behind it. */
+async function startServers(): Promise<string> {
   const behind = await listen(
     createServer(
       authority.issue('github', 'github.com', 'api.github.com'),
       ({ url = '', headers: { host = '' } }, answer) => {
-        asked.push(`${host}${url}`)
+        requests.push(`${host}${url}`)
         const text = answerOf(host, url)
         if (text === undefined) answer.writeHead(404).end()
         else answer.end(text)
@@ -96,7 +96,7 @@ interface Build {
   readonly toolCache: string
   readonly inputs: Readonly<Record<string, string>>
   readonly proxy: string
-  /** Before all others on the PATH. */
+  /** The first directory of PATH. */
   readonly first?: string
 }
 
@@ -109,7 +109,7 @@ async function build(title: string, { toolCache, inputs, proxy, first }: Build):
     .map((part) => Buffer.from(part).toString('base64url'))
     .join('.')
   const path = [...(first === undefined ? [] : [first]), ...(process.env['PATH'] ?? '').split(delimiter)]
-    .filter((place) => place !== farm.tools.bin)
+    .filter((entry) => entry !== farm.tools.bin)
     .join(delimiter)
   const job = farmJob(farm, {
     files: appFiles(farm),
@@ -123,10 +123,10 @@ async function build(title: string, { toolCache, inputs, proxy, first }: Build):
     },
   })
   jobs.push(job)
-  asked = []
+  requests = []
   const image = freshImage(farm)
   const main = await job.main(oneNodeInputs(farm, { image, ...inputs }))
-  done.set(title, { job, main, post: await job.post(), asked, image })
+  done.set(title, { job, main, post: await job.post(), requests, image })
 }
 
 beforeAll(async () => {
@@ -136,9 +136,9 @@ beforeAll(async () => {
   for (const name of ['first', 'third', 'plain']) mkdirSync(join(dir, name))
   writeFileSync(join(dir, 'ca.pem'), authority.ca)
   store = await startGhaCache(farm)
-  const proxy = await openWorld()
+  const proxy = await startServers()
   await build('download', { toolCache: 'first', proxy, inputs: { version: `v${version}` } })
-  // A client without the plugin, whatever this host has.
+  // A Docker client without the buildx plugin, independent of this host.
   writeFileSync(join(dir, 'plain/docker'), '#!/bin/sh\n[ "$1" = version ] && echo 28.0.0\n', { mode: 0o755 })
   await build('no plugin', {
     toolCache: 'first',
@@ -147,15 +147,15 @@ beforeAll(async () => {
     first: join(dir, 'plain'),
   })
   await build('tool cache', { toolCache: 'first', proxy: 'http://127.0.0.1:9', inputs: { version } })
-  // The next machine of a runner that starts anew: only a cache of the same path is the same for the service.
+  // A new machine: the cache service only finds entries of the same path.
   rmSync(join(dir, 'first/buildx'), { recursive: true })
   await build('cache service', { toolCache: 'first', proxy, inputs: { version } })
-  await build('wrong pin', {
+  await build('pin of another binary', {
     toolCache: 'third',
     proxy,
     inputs: { version: `v${version}@sha256:${'0a'.repeat(32)}`, 'cache-binary': 'false' },
   })
-  await build('no way', {
+  await build('no access', {
     toolCache: 'third',
     proxy: 'http://127.0.0.1:9',
     inputs: { version, 'cache-binary': 'false' },
@@ -177,32 +177,35 @@ describe('version, on a runner without buildx', () => {
     ['download', /^Downloaded buildx 99\.9\.9 \(\d+ MB\), sha256:[0-9a-f]{64}$/m],
     ['tool cache', /^Building linux\/amd64 with buildx 99\.9\.9$/m],
     ['cache service', /^buildx 99\.9\.9 came from the cache service, and is the one of the release$/m],
-  ])('%s: it builds, and leaves nothing behind', async (title, says) => {
+  ])('%s: builds and leaves nothing behind', async (title, pattern) => {
     const { job, main, post, image } = run(title)
     expect(main.code === 0 ? '' : main.log).toBe('')
-    expect(main.log).toMatch(says)
+    expect(main.log).toMatch(pattern)
     expect(main.log).not.toContain('Warning: Env')
     expect(await storedTags(farm, image)).toContain('main')
     expect([post.code, post.warnings]).toEqual([0, []])
     expect(await leftovers(farm, job)).toEqual([])
   })
 
-  test('who is asked for what', () => {
+  test('requests the expected URLs', () => {
     const release = `github.com/docker/buildx/releases/download/v${version}`
-    const told = [`api.github.com/repos/docker/buildx/releases/tags/v${version}`, `${release}/checksums.txt`]
-    expect([...run('download').asked].sort()).toEqual([...told, `${release}/${name}`].sort())
-    expect(run('tool cache').asked).toEqual([])
-    expect([...run('cache service').asked].sort()).toEqual(told.sort())
+    const metadata = [`api.github.com/repos/docker/buildx/releases/tags/v${version}`, `${release}/checksums.txt`]
+    expect([...run('download').requests].sort()).toEqual([...metadata, `${release}/${name}`].sort())
+    expect(run('tool cache').requests).toEqual([])
+    expect([...run('cache service').requests].sort()).toEqual(metadata.sort())
   })
 
-  test('the tool cache has it whole, with nothing beside it', () => {
+  test('the tool cache contains the complete binary and nothing else', () => {
     expect(readdirSync(join(dir, 'first/buildx', version)).sort()).toEqual([process.arch, `${process.arch}.complete`])
   })
 
   test.each([
-    ['wrong pin', `The buildx ${version} that was downloaded is not the one that \`version\` pins; it was not run`],
+    [
+      'pin of another binary',
+      `The buildx ${version} that was downloaded is not the one that \`version\` pins; it was not run`,
+    ],
     ['no plugin', 'install: the `docker` of this runner has no buildx, so its `docker build` is none'],
-    ['no way', `Nobody tells the digest of buildx ${version} (${name}), so it is not downloaded`],
+    ['no access', `Nobody tells the digest of buildx ${version} (${name}), so it is not downloaded`],
   ])('%s: one headline, and nothing is left', async (title, headline) => {
     const { job, main, post } = run(title)
     expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])
@@ -212,9 +215,9 @@ describe('version, on a runner without buildx', () => {
     ).toEqual([])
   })
 
-  test('a dry run downloads nothing, and says so', () => {
-    const { main, asked } = run('dry-run')
-    expect([main.code === 0 ? '' : main.log, asked]).toEqual(['', []])
+  test('a dry run downloads nothing and reports that', () => {
+    const { main, requests } = run('dry-run')
+    expect([main.code === 0 ? '' : main.log, requests]).toEqual(['', []])
     expect(main.log).toContain('This runner has not the buildx that `version` asks for: a run downloads it.')
   })
 })

@@ -43,9 +43,9 @@ let temp: string
 let before: Readonly<Record<string, string>>
 let after: Readonly<Record<string, string>>
 let members: readonly Member[]
-/** What stood in the shared temporary directory when all four had built and none had cleaned up. */
+/** The content of the shared temporary directory after all four builds and before any cleanup. */
 let atOnce: readonly { readonly path: string; readonly mode: number; readonly kind: 'dir' | 'file' | 'socket' }[]
-/** The lines of processes that name one of the directories. */
+/** Command lines of processes that contain one of the directories. */
 let environments: readonly string[]
 const texts = new Map<string, string>()
 
@@ -56,7 +56,7 @@ beforeAll(async () => {
   temp = join(shared, 'temp')
   mkdirSync(temp)
   for (const [name, text] of Object.entries({
-    // The job's own login for another registry, and settings that only make sense to its own tools.
+    // The job's login for another registry, and settings for its other tools.
     '.docker/config.json': JSON.stringify({
       auths: { 'other.example.com': { auth: 'bm9ib2R5Om5vdGhpbmc=' } },
       currentContext: 'elsewhere',
@@ -119,7 +119,7 @@ function fingerprint(dir: string): Record<string, string> {
   )
 }
 
-describe('four jobs of one run at once, on one host with one HOME and one temporary directory', () => {
+describe('four jobs of one run at once, on one host with a shared HOME and temporary directory', () => {
   test('all succeed, each with its own image', async () => {
     for (const { name, image, main, post } of members) {
       expect([main.code, main.log]).toEqual([0, main.log])
@@ -129,15 +129,15 @@ describe('four jobs of one run at once, on one host with one HOME and one tempor
     expect(new Set(members.map(({ main }) => main.outputs['digest'])).size).toBe(4)
   })
 
-  test('each has a directory of its own that nobody else may enter, and a builder of its own', () => {
+  test('each has a private directory and a builder of its own', () => {
     const tops = atOnce.filter(({ path }) => join(path, '..') === temp)
     expect(tops.map(({ path }) => path).sort()).toEqual(members.map(({ dir }) => dir).sort())
     expect(new Set(tops.map(({ mode, kind }) => `${kind} ${mode.toString(8)}`))).toEqual(new Set(['dir 700']))
     expect(new Set(members.map(({ main }) => main.outputs['builder'])).size).toBe(4)
   })
 
-  test('everything in it is for this user alone, sockets and logins too', () => {
-    // What buildx writes of a build, it gives modes of its own; the directory around it keeps others out.
+  test('everything in it is accessible to this user only, including sockets and logins', () => {
+    // buildx sets the modes of its build records; the directory around them is private.
     const ofBuildx = /\/buildx\/refs\/|\.metadata\.json$/
     expect(atOnce.filter(({ path, mode }) => (mode & 0o077) !== 0 && !ofBuildx.test(path))).toEqual([])
     for (const { dir } of members) {
@@ -148,7 +148,7 @@ describe('four jobs of one run at once, on one host with one HOME and one tempor
     }
   })
 
-  test('no file of one job holds the login, the builder or the directory of another', () => {
+  test('no file of one job contains the login, builder or directory of another', () => {
     for (const [path, text] of texts) {
       for (const { name, dir, main } of members) {
         if (path.startsWith(`${dir}/`)) continue
@@ -166,20 +166,20 @@ describe('four jobs of one run at once, on one host with one HOME and one tempor
     expect([...texts.keys()].filter((path) => path.endsWith('/docker/config.json'))).toHaveLength(4)
   })
 
-  test('no process of one job names the directory of another', () => {
+  test('no process of one job refers to the directory of another', () => {
     expect(environments.length).toBeGreaterThanOrEqual(4 * 3)
     for (const line of environments) expect(members.filter(({ dir }) => line.includes(`${dir}/`))).toHaveLength(1)
   })
 
-  test('none leaves or changes anything, in HOME or on a node', async () => {
+  test('no job leaves or changes anything in HOME or on a node', async () => {
     expect(after).toEqual(before)
     expect(readdirSync(temp)).toEqual([])
     for (const { job } of members) expect(await leftovers(farm, job)).toEqual([])
   })
 })
 
-describe('a job with a hostile name for everything, a long temporary directory, no HOME and no umask', () => {
-  let place: string
+describe('a job with hostile names, a long temporary directory, no HOME and no umask', () => {
+  let root: string
   let marker: string
   let hostile: string
   let job: Job
@@ -190,15 +190,15 @@ describe('a job with a hostile name for everything, a long temporary directory, 
   let dockerConfig: Readonly<Record<string, string>>
 
   beforeAll(async () => {
-    place = mkdtempSync(join(tmpdir(), 'hostile-'))
-    marker = join(place, 'pwned')
-    // Whatever reads it as shell, as HCL, as ssh_config, as CSV or as a workflow command.
+    root = mkdtempSync(join(tmpdir(), 'hostile-'))
+    marker = join(root, 'pwned')
+    // Code injection for shell, HCL, ssh_config, CSV and workflow commands.
     hostile =
       `x";touch ${marker};"$(touch ${marker})\`touch ${marker}\`` +
       `\${HOME}%{if true},type=local,dest=${marker} %h ::error::x`
-    const long = join(place, "a temporary 'directory' with a name that is far too long for any socket".padEnd(120, '-'))
-    const workspace = join(place, `work $(touch ${marker.replaceAll('/', '_')})`)
-    const settings = join(place, 'settings')
+    const long = join(root, "a temporary 'directory' with a name that is far too long for any socket".padEnd(120, '-'))
+    const workspace = join(root, `work $(touch ${marker.replaceAll('/', '_')})`)
+    const settings = join(root, 'settings')
     for (const dir of [long, workspace, settings]) mkdirSync(dir, { recursive: true })
     writeFileSync(join(settings, 'config.json'), '{"auths":{"other.example.com":{"auth":"bm9ib2R5Om5vdGhpbmc="}}}')
     writeFileSync(join(workspace, 'Dockerfile'), `FROM ${farm.images.base}\nARG NAME\nRUN echo "told: $NAME"\n`)
@@ -206,7 +206,7 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     image = freshImage(farm)
     const env = {
       RUNNER_TEMP: long,
-      HOME: join(place, 'nowhere'),
+      HOME: join(root, 'nowhere'),
       DOCKER_CONFIG: settings,
       BUILDX_CONFIG: settings,
       BUILDX_BUILDER: 'mine',
@@ -219,15 +219,15 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     main = await job.main(
       farmInputs(farm, { image, variant: 'a.b', 'build-args': `NAME=${hostile}`, labels: `hostile=${hostile}` }),
     )
-    during = below(main.state['dir'] ?? place)
+    during = below(main.state['dir'] ?? root)
     post = await job.post()
   })
   afterAll(() => {
     job.end()
-    rmSync(place, { recursive: true, force: true })
+    rmSync(root, { recursive: true, force: true })
   })
 
-  test('it is data everywhere: the build sees it as it is, the tag is made of it, nothing runs it', async () => {
+  test('names are only data: the build receives them unchanged, and nothing executes them', async () => {
     expect([main.code, main.log]).toEqual([0, main.log])
     const [tag = ''] = (main.outputs['tags'] ?? '').split('\n')
     expect(tag.slice(image.length + 1)).toMatch(/^x-touch-[A-Za-z0-9._-]+$/)
@@ -236,15 +236,15 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     })
     expect(main.log).toContain(`told: ${hostile}`)
     expect(main.errors).toEqual([])
-    // Only the workspace itself has it in its name.
+    // Only the path of the workspace contains it.
     expect(
-      readdirSync(place, { recursive: true })
+      readdirSync(root, { recursive: true })
         .map((path) => basename(String(path)))
         .filter((name) => name.includes('pwned')),
     ).toEqual([expect.stringMatching(/^work \$\(touch /)])
   })
 
-  test('its directory is short, and for this user alone, whatever the umask', () => {
+  test('its directory is short and private with any umask', () => {
     const dir = main.state['dir'] ?? ''
     expect(dir).toMatch(/^\/tmp\/mab-[0-9a-f]{10}$/)
     expect(
@@ -256,10 +256,10 @@ describe('a job with a hostile name for everything, a long temporary directory, 
     expect(during.filter(({ kind, path }) => kind === 'socket' && path.length > 104)).toEqual([])
   })
 
-  test("nothing is written to HOME or to the job's own settings, and nothing is left", async () => {
+  test("nothing is written to HOME or to the job's settings, and nothing is left", async () => {
     expect([post.code, post.warnings]).toEqual([0, []])
-    expect(existsSync(join(place, 'nowhere'))).toBe(false)
-    expect(fingerprint(join(place, 'settings'))).toEqual(dockerConfig)
+    expect(existsSync(join(root, 'nowhere'))).toBe(false)
+    expect(fingerprint(join(root, 'settings'))).toEqual(dockerConfig)
     expect(existsSync(main.state['dir'] ?? '')).toBe(false)
     expect(await leftovers(farm, job)).toEqual([])
   })

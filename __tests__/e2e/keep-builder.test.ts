@@ -25,7 +25,7 @@ let first: readonly string[]
 let afterwards: readonly string[]
 let config: string
 
-const ours = async () => {
+const daemons = async () => {
   const { amd } = farm.nodes
   return [...(await amd.containers()).map(({ name, state }) => `${name} ${state}`), ...(await amd.volumes())]
     .map((name) =>
@@ -87,9 +87,9 @@ beforeAll(async () => {
   image = freshImage(farm)
   imageOfFork = freshImage(farm)
   await Promise.all([build('a'), build('b')])
-  first = await ours()
+  first = await daemons()
   await Promise.all([build('c'), build('proposal', 'acme/app'), build('fork', 'mallory/app')])
-  afterwards = await ours()
+  afterwards = await daemons()
   config = await fileOf(
     (await farm.nodes.amd.containers()).find(({ name }) => name.includes('-trusted-'))?.name ?? '',
     '/etc/buildkit/buildkitd.toml',

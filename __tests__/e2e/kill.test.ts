@@ -52,7 +52,7 @@ interface Scene {
   readonly dir: () => string | undefined
 }
 
-/** Something that can be seen from outside while a run goes on. */
+/** An observable event during a run. */
 type Moment = (scene: Scene) => Promise<unknown>
 
 const both =
@@ -78,7 +78,7 @@ const prints =
   (pattern: RegExp): Moment =>
   async ({ running }) =>
     await running.waitForOutput(pattern)
-const asks =
+const requested =
   (method: string, what: RegExp): Moment =>
   async ({ image }) =>
     await waitFor(`${method} ${String(what)}`, async () =>
@@ -99,7 +99,7 @@ function begin(image = freshImage(farm), more: Readonly<Record<string, string>> 
   return { job, image, running, dir: () => readdirSync(job.temp).map((name) => join(job.temp, name))[0] }
 }
 
-// The same in every run, so that a failure comes again.
+// The same in every run, so that a failure is reproducible.
 const sinceStart = [150, 260, 330, 410]
 const sinceBoot = [40, 90, 150, 240, 350, 600, 900]
 
@@ -112,9 +112,9 @@ const moments: readonly (readonly [string, Moment])[] = [
   ['when buildx boots the daemon', prints(/Building /)],
   ['when the container has just been made', container],
   ['when a step talks', prints(/\] talking/)],
-  ['when layers are pushed', asks('POST', /uploads/)],
-  ['when the index is pushed', asks('PUT', /manifests\/sha256/)],
-  ['when the tag has moved', asks('PUT', /manifests\/pr-/)],
+  ['when layers are pushed', requested('POST', /uploads/)],
+  ['when the index is pushed', requested('PUT', /manifests\/sha256/)],
+  ['when the tag has moved', requested('PUT', /manifests\/pr-/)],
   ...sinceStart.map((ms) => [`${ms} ms after its start`, async () => await sleep(ms)] as const),
   ...sinceBoot.map(
     (ms) =>
@@ -123,7 +123,7 @@ const moments: readonly (readonly [string, Moment])[] = [
 ]
 
 describe('main is killed at once, and post runs', () => {
-  test('nothing is left, whenever it happens', async () => {
+  test('nothing is left, at whatever moment', async () => {
     const outcomes = await mapConcurrently(
       moments,
       async ([name, moment]) => {
@@ -143,7 +143,7 @@ describe('main is killed at once, and post runs', () => {
       3,
     )
     for (const { name, post, log } of outcomes) expect({ name, post, log }).toEqual({ name, post: [0, [], []], log })
-    // Otherwise this shows nothing: most of them were cut off in their midst.
+    // Otherwise this test proves nothing: most runs must have been interrupted.
     expect(outcomes.filter(({ code }) => code === 137).length).toBeGreaterThan(moments.length - 4)
     await expectNothingLeft()
     for (const { name, image } of outcomes)
@@ -154,7 +154,7 @@ describe('main is killed at once, and post runs', () => {
   }, 180_000)
 })
 
-/** As the runner cancels: it asks twice, then it ends the process. */
+/** Cancels as the runner does: SIGINT, SIGTERM, then SIGKILL. */
 async function cancel({ running }: Scene): Promise<StepResult & { readonly forced: boolean }> {
   let forced = false
   running.process.kill('SIGINT')
@@ -174,13 +174,13 @@ async function expectCancelled(scene: Scene): Promise<void> {
   const main = await cancel(scene)
   expect([main.forced, main.code, main.errors, main.log]).toEqual([false, 1, ['Cancelled'], main.log])
   expect(main.log).not.toMatch(/Unexpected error|bug of/)
-  // What it started must not go on building, or reach for the registry, on its own.
+  // Its child processes must not continue to build or send requests to the registry.
   expect(processesMentioning(scene.job.dir).filter((line) => line.includes('buildx bake'))).toEqual([])
   const post = await scene.job.post()
   expect([post.code, post.errors, post.warnings]).toEqual([0, [], []])
 }
 
-describe('main is cancelled as the runner does it', () => {
+describe('main is cancelled by the runner', () => {
   test('while a node does not answer', async () => {
     const { arm } = farm.nodes
     await arm.freeze()
@@ -196,7 +196,7 @@ describe('main is cancelled as the runner does it', () => {
     await expectNothingLeft()
   })
 
-  test('while it builds, and while the registry does not answer', async () => {
+  test('during the build, and while the registry does not answer', async () => {
     const slow = freshImage(farm)
     await farm.registry.fault({
       delayMs: 30_000,
@@ -213,8 +213,8 @@ describe('main is cancelled as the runner does it', () => {
       })(),
       (async () => {
         const scene = begin(slow)
-        await asks('PUT', /manifests\/sha256/)(scene)
-        await waitFor('our own PUT', async () =>
+        await requested('PUT', /manifests\/sha256/)(scene)
+        await waitFor('the PUT of the action', async () =>
           (await farm.registry.requests()).some(
             ({ method, path, from }) => method === 'PUT' && from === 'host' && path.includes(pathOf(slow)),
           ),
@@ -227,7 +227,7 @@ describe('main is cancelled as the runner does it', () => {
     await expectNothingLeft()
   })
 
-  test('before it has begun', async () => {
+  test('before it has started anything', async () => {
     const scene = begin()
     await scene.running.waitForOutput(/add-mask/)
     const main = await cancel(scene)
@@ -238,7 +238,7 @@ describe('main is cancelled as the runner does it', () => {
 })
 
 describe('post', () => {
-  test('does nothing where main saved nothing', async () => {
+  test('does nothing if main saved nothing', async () => {
     const job = open()
     const post = await job.post()
     expect([post.code, post.log]).toEqual([0, 'Nothing was made, so nothing is to be cleaned up.\n'])
@@ -263,7 +263,7 @@ describe('post', () => {
     expect((await job.post()).code).toBe(0)
   })
 
-  test('is killed half-way, and finishes when it runs again, and again', async () => {
+  test('is killed half-way, and finishes when it runs again', async () => {
     const killed = async (
       moment: (post: Running, image: string) => Promise<unknown>,
       before: (image: string) => Promise<unknown> = () => Promise.resolve(),

@@ -329,12 +329,13 @@ describe('errors', () => {
       const warnings = /accept each other|be reached$|may not build/.test(headline) ? [] : post.warnings
       return {
         name,
-        told: [main.code, main.errors, post.code, warnings],
+        actual: [main.code, main.errors, post.code, warnings],
         expected: [1, [headline], 0, []],
         words: words.test(main.log) ? '' : main.log,
       }
     })
-    for (const { name, told, expected, words } of outcomes) expect([name, told, words]).toEqual([name, expected, ''])
+    for (const { name, actual, expected, words } of outcomes)
+      expect([name, actual, words]).toEqual([name, expected, ''])
     await expectNothingLeft()
   })
 
@@ -381,12 +382,12 @@ describe('errors', () => {
     const platformApi = await startPlatformApi()
     try {
       const env = { GITHUB_API_URL: platformApi.url }
-      const dead = open({ files: appFiles(farm, ['RUN echo talking; sleep 20']), env })
-      const running = dead.start(inputs({ 'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3' }))
+      const finished = open({ files: appFiles(farm, ['RUN echo talking; sleep 20']), env })
+      const running = finished.start(inputs({ 'buildkitd-config-inline': '[worker.oci]\n  max-parallelism = 3' }))
       await running.waitForOutput(/\] talking/)
       running.process.kill('SIGKILL')
       await running.result
-      platformApi.finish(dead.runId)
+      platformApi.finish(finished.runId)
       const left = await inCluster()
       expect(left).toHaveLength(4)
 
@@ -408,7 +409,7 @@ describe('errors', () => {
         await next.post()
         expect(await inCluster()).toEqual(rest)
       }
-      await dead.post()
+      await finished.post()
       await expectNothingLeft()
     } finally {
       platformApi.close()

@@ -13,7 +13,7 @@ import {
   type Farm,
 } from './harness.ts'
 
-// What a job has already: logins in a file and in a variable, an engine behind TLS that is nobody's business here.
+// Existing settings of a job: logins in a file and in a variable, and an engine behind TLS that must not be used.
 let farm: Farm
 const jobs: Job[] = []
 beforeAll(async () => {
@@ -33,9 +33,9 @@ function open(env: Readonly<Record<string, string>>, lines: readonly string[] = 
   return job
 }
 
-describe('a login that the job has', () => {
+describe('an existing login of the job', () => {
   const wrong = Buffer.from('nobody:nothing').toString('base64')
-  // The forge's own registry, as far as the names tell.
+  // The registry of the CI platform, by its name.
   const own = () => ({
     GITHUB_SERVER_URL: `http://${farm.privateRegistry.host}`,
     GITHUB_API_URL: 'http://127.0.0.1:9/api/v1',
@@ -105,7 +105,7 @@ describe('a login that the job has', () => {
   })
 })
 
-test('variables of an engine that is not ours to use lead nobody astray', async () => {
+test('variables of another engine are ignored', async () => {
   const job = farmJob(farm, {
     env: {
       DOCKER_HOST: 'tcp://docker.invalid:2376',
@@ -123,7 +123,7 @@ test('variables of an engine that is not ours to use lead nobody astray', async 
   expect((await job.post()).code).toBe(0)
 })
 
-describe('a run for a fork, as far as it gets', () => {
+describe('a run for a fork', () => {
   test('pushes nothing: empty passwords and secrets are ignored, Dockerfile warnings are logged', async () => {
     const job = farmJob(farm, {
       files: {

@@ -17,8 +17,7 @@ import {
   type StoredIndex,
 } from './harness.ts'
 
-// One release on two nodes, told by rules as for docker/metadata-action, and what the registry then holds at every
-// level.
+// One release on two nodes with rules as for docker/metadata-action, and the resulting metadata in the registry.
 const sha = '0123456789abcdef0123456789abcdef01234567'
 const payload = {
   base_ref: 'refs/heads/main',
@@ -132,13 +131,13 @@ describe('tags, labels and annotations by rules', () => {
     expect(await Promise.all(jobs.map((job) => leftovers(farm, job)))).toEqual([[], []])
   })
 
-  test('the tags are those of the rules, in their order', async () => {
+  test('the tags match the rules, in their order', async () => {
     const names = ['1.2.3-x', '1.2-x', 'from-main-20200110-x', 'plain-x', 'sha-0123456', 'latest-x']
     expect(main.outputs['tags']?.split('\n')).toEqual(names.map((name) => `${image}:${name}`))
     expect((await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))).toEqual([...names].sort())
   })
 
-  test('the labels: the author’s over the event’s over the Dockerfile’s, on both platforms', async () => {
+  test('labels of the input override those of the event, and these those of the Dockerfile', async () => {
     const labels = { ...said, [oci('title')]: 'Mine', maintainer: '${me} 0123456', own: 'kept' }
     for (const platform of ['linux/amd64', 'linux/arm64'])
       expect(await imageConfig(farm, image, '1.2.3-x', platform)).toMatchObject({ config: { Labels: labels } })
@@ -148,7 +147,7 @@ describe('tags, labels and annotations by rules', () => {
     expect(index?.annotations).toEqual({ [oci('description')]: 'One, "two" ${three} %{four}', both: 'yes' })
   })
 
-  test('each manifest has its own', async () => {
+  test('each manifest has its annotations', async () => {
     const path = image.slice(image.indexOf('/') + 1)
     const manifests = index?.manifests.filter(({ platform }) => platform.os === 'linux') ?? []
     const annotations = await Promise.all(
@@ -163,7 +162,7 @@ describe('tags, labels and annotations by rules', () => {
     })
   })
 
-  test('each descriptor has its own, and attestations keep theirs', () => {
+  test('each descriptor has its annotations, and attestations keep theirs', () => {
     const annotations = index?.manifests.map(({ platform, annotations: own }) => [
       platform.architecture,
       own?.['descriptor'],
@@ -177,13 +176,13 @@ describe('tags, labels and annotations by rules', () => {
     ])
   })
 
-  test('the descriptor of the index is told in the metadata', () => {
+  test('the descriptor of the index is in the output `metadata`', () => {
     expect(JSON.parse(main.outputs['metadata'] ?? '')).toMatchObject({
       'containerimage.descriptor': { digest: index?.digest, annotations: { told: 'in metadata' } },
     })
   })
 
-  test('the outputs tell it all', () => {
+  test('the outputs contain all metadata', () => {
     expect(main.outputs['version']).toBe('1.2.3-x')
     expect(main.outputs['labels']?.split('\n')).toContain(`${oci('created')}=2020-01-10T00:30:00.000Z`)
     expect(main.outputs['annotations']?.split('\n')).toEqual(
@@ -201,7 +200,7 @@ describe('tags, labels and annotations by rules', () => {
     })
   })
 
-  test('without attestations, where each platform pushes a bare manifest, it is the same', () => {
+  test('it is the same without attestations, when each platform pushes a plain manifest', () => {
     expect(plain.index?.annotations).toEqual({ only: 'index' })
     expect(plain.index?.manifests.map(({ annotations }) => annotations)).toEqual([{ descriptor: 'here' }])
   })

@@ -62,7 +62,7 @@ describe('endpoints', () => {
       () => `linux/amd64 = ${amd().endpoint}\nlinux/arm64 = ${arm().buildkitdEndpoint}`,
       [/^10[\d.]+: Docker/m, /^10[\d.]+: buildkitd, .*ready in \d+ ms, builds linux\/arm64$/m],
     ],
-    // The machine's buildkitd listens in a directory shared with this host, too.
+    // The machine's buildkitd also listens in a directory shared with this host.
     [
       'a buildkitd here beside an engine here',
       () => `linux/amd64 = local\nlinux/arm64 = unix://${join(farm.dir, 'arm/share/buildkitd.sock')}`,
@@ -70,7 +70,7 @@ describe('endpoints', () => {
     ],
   ]
 
-  test('each kind builds, beside another', async () => {
+  test('each kind builds, next to another kind', async () => {
     const outcomes = await Promise.all(
       cases.map(async ([name, nodes, lines]) => {
         const [job, repository] = [open(), image()]
@@ -87,7 +87,7 @@ describe('endpoints', () => {
     await expectNothingLeft()
   })
 
-  test('a socket where no buildkitd listens', async () => {
+  test('a socket without a buildkitd', async () => {
     const job = open()
     const main = await job.main(
       farmInputs(farm, {
@@ -109,7 +109,7 @@ describe('endpoints', () => {
   })
 })
 
-describe('the list of setup-buildx-action, and options for the daemons', () => {
+describe('the node list of setup-buildx-action, and daemon options', () => {
   let job: Job
   let main: StepResult
   const config = '[worker.oci]\n  max-parallelism = 3\n'
@@ -137,7 +137,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
     )
   })
 
-  test('the names and options of the list count', async () => {
+  test('the names and options of the list are used', async () => {
     expect([main.code, main.log]).toEqual([0, main.log])
     expect(main.log).toMatch(/^first: Docker/m)
     const seen = await Promise.all(
@@ -159,7 +159,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
     expect(seen.map((text) => text.includes('"--debug"'))).toEqual([false, true])
   })
 
-  test('the builder serves later steps of the job, over the connections that are there', async () => {
+  test('later steps of the job use the builder over the existing connections', async () => {
     const { name = '', driver, platforms, nodes = '[]' } = main.outputs
     expect([main.outputs['builder'], driver, platforms]).toEqual([name, 'docker-container', 'linux/amd64,linux/arm64'])
     expect(JSON.parse(nodes)).toMatchObject([
@@ -167,7 +167,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
       { endpoint: farm.nodes.arm.endpoint, driver: 'docker-container' },
     ])
     expect(main.exported).toMatchObject({ BUILDX_BUILDER: name, BUILDX_CONFIG: main.outputs['buildx-config'] })
-    // As the runner has them for a later step; its logins are its own.
+    // The environment of a later step, which has logins of its own.
     const env = isolatedEnv(job.home, { ...main.exported, DOCKER_CONFIG: join(job.workspace, 'none') })
     await farm.nodes.amd.resetCounters()
     const inspected = await tryRun(farm.tools.buildx, ['inspect'], { env })
@@ -186,7 +186,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
     expect(await farm.nodes.amd.sshConnections()).toBe(0)
   })
 
-  test('and nothing is left after post', async () => {
+  test('nothing is left after post', async () => {
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
     await expectNothingLeft()
@@ -194,7 +194,7 @@ describe('the list of setup-buildx-action, and options for the daemons', () => {
 })
 
 describe('a server that forbids forwarding', () => {
-  test('is served through sessions of the one connection, an engine and a buildkitd', async () => {
+  test('works through sessions of the same connection, for an engine and a buildkitd', async () => {
     const { amd, arm } = farm.nodes
     await Promise.all([amd.resetCounters(), arm.resetCounters()])
     const [job, image] = [open(), freshImage(farm)]
@@ -236,7 +236,7 @@ describe('without `use`', () => {
 })
 
 describe('one node twice', () => {
-  test('lines for one endpoint are one node, with one connection and one daemon', async () => {
+  test('several lines for one endpoint are one node with one connection and one daemon', async () => {
     const { amd } = farm.nodes
     await amd.resetCounters()
     const [job, image] = [open(), freshImage(farm)]

@@ -2,12 +2,12 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 
-/** The part of a forge's API that tells of runs, as GitHub has it. */
+/** The part of a CI platform's API that returns workflow runs, as GitHub has it. */
 export interface PlatformApi {
   readonly url: string
   /** The run ended an hour ago. */
   finish(runId: string): void
-  /** Paths that were requests for. */
+  /** The paths of all requests. */
   readonly requests: readonly string[]
   close(): void
 }

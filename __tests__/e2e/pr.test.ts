@@ -22,19 +22,19 @@ interface Played {
   readonly image: string
   readonly main: StepResult
   readonly post: StepResult
-  /** What the repository held between main and post. */
+  /** The content of the repository between main and post. */
   readonly tags: readonly string[]
   readonly digests: Digests
-  /** The mark that each digest bore then. */
+  /** The ownership annotation of each digest at that time. */
   readonly marks: ReadonlyMap<string, string | undefined>
 }
 
-/** Everything that a finished image is made of, by kind. */
+/** All parts of a finished image, by kind. */
 interface Digests {
   readonly index: string
   readonly images: readonly string[]
   readonly attestations: readonly string[]
-  /** What each platform pushed, before it was joined. */
+  /** The index that each platform pushed, before they were assembled. */
   readonly intermediate: readonly string[]
 }
 
@@ -109,12 +109,12 @@ describe('pull requests', () => {
   let second: Played
 
   beforeAll(async () => {
-    // The second finds the cache of the first, and so builds the very same layers.
+    // The second uses the cache of the first, and so has the same layers.
     first = await play({ ...pullRequest, bothNodes: true })
     second = await play({ ...pullRequest, bothNodes: true, image: first.image, inputs: { cleanup: 'never' } })
   })
 
-  test('get a tag of their run, which post deletes', async () => {
+  test('get a tag with their run id, which post deletes', async () => {
     const tag = `pr-${first.job.runId}`
     expect(withoutCaches(first.tags)).toEqual([tag])
     expect([first.post.code, first.post.warnings]).toEqual([0, []])
@@ -123,14 +123,14 @@ describe('pull requests', () => {
     expect(await leftovers(farm, first.job)).toEqual([])
   })
 
-  test('keep it with `cleanup: never`', async () => {
+  test('keep the tag with `cleanup: never`', async () => {
     expect(withoutCaches(await storedTags(farm, second.image))).toEqual([`pr-${second.job.runId}`])
     expect([second.post.code, second.post.warnings]).toEqual([0, []])
     expect(second.post.log).not.toContain('Deleted')
     expect(await leftovers(farm, second.job)).toEqual([])
   })
 
-  test('mark everything that is theirs alone', () => {
+  test('annotate everything that belongs to one run only', () => {
     for (const { marks, digests, job } of [first, second]) {
       expect([digests.images.length, digests.attestations.length, digests.intermediate.length]).toEqual([2, 2, 2])
       for (const digest of [digests.index, ...digests.images, ...digests.intermediate])
@@ -138,14 +138,14 @@ describe('pull requests', () => {
     }
   })
 
-  test('share no digest, though the second came out of the cache of the first', () => {
+  test('share no digest, although the second used the cache of the first', () => {
     expect(second.main.summary).toMatch(/\| linux\/arm64 \|.*\| 1 of 1 \|/)
     expect(all(first.digests).filter((digest) => all(second.digests).includes(digest))).toEqual([])
   })
 })
 
-describe('a pull request of which one platform fails', () => {
-  test('leaves nothing in the registry of what the other has pushed', async () => {
+describe('a pull request with one failing platform', () => {
+  test('leaves nothing of the other platform in the registry', async () => {
     const image = freshImage(farm)
     const job = farmJob(farm, {
       event: 'pull_request',
@@ -174,14 +174,14 @@ describe('releases', () => {
   let request: Played
 
   beforeAll(async () => {
-    // Nothing in them tells the one version from the other.
+    // Their content is identical for both versions.
     const inputs = { labels: 'org.opencontainers.image.version=', annotations: 'org.opencontainers.image.version=' }
     first = await play({ ref: 'refs/tags/v1.0.0', inputs })
     second = await play({ ref: 'refs/tags/v1.0.1', inputs, image: first.image })
     request = await play({ ...pullRequest, image: first.image })
   })
 
-  test('are not marked, but for what nothing refers to once it is joined', () => {
+  test('are not annotated, except for the per-platform indexes, which nothing refers to', () => {
     for (const { marks, digests, job } of [first, second]) {
       for (const digest of [digests.index, ...digests.images, ...digests.attestations])
         expect(marks.get(digest)).toBeUndefined()
@@ -195,14 +195,14 @@ describe('releases', () => {
     expect(second.digests.intermediate).not.toEqual(first.digests.intermediate)
   })
 
-  test('leave of what each platform pushed only what the index needs', async () => {
+  test('keep only what the index needs', async () => {
     for (const { image, digests, post } of [first, second]) {
       expect([post.code, post.warnings]).toEqual([0, []])
       for (const digest of digests.intermediate) expect(await storedIndex(farm, image, digest)).toBeUndefined()
     }
   })
 
-  test('share no digest with a pull request that came out of their cache', async () => {
+  test('share no digest with a pull request that used their cache', async () => {
     expect(request.main.summary).toMatch(/\| linux\/amd64 \|.*\| 1 of 1 \|/)
     expect(
       all(request.digests).filter((digest) => [...all(first.digests), ...all(second.digests)].includes(digest)),
@@ -215,7 +215,7 @@ describe('releases', () => {
   })
 })
 
-describe('what post deletes', () => {
+describe('deletion in post', () => {
   let always: Played
   let moved: Played
   let refused: Played
@@ -281,22 +281,22 @@ describe('what post deletes', () => {
     await farm.registry.clearFaults()
   })
 
-  test('with `cleanup: always` every tag that the step pushed, and no cache', async () => {
+  test('`cleanup: always` deletes every tag that the step pushed, and no cache', async () => {
     expect(withoutCaches(always.tags)).toEqual(['one', 'two'])
     expect([always.post.code, always.post.warnings]).toEqual([0, []])
     expect(await storedTags(farm, always.image)).toEqual(['buildcache-linux-amd64'])
   })
 
-  test('not a tag that somebody else has moved', async () => {
+  test('keeps a tag that now refers to another image', async () => {
     const tag = `pr-${moved.job.runId}`
     expect([moved.post.code, moved.post.warnings]).toEqual([
       0,
-      [`Kept ${moved.image}:${tag}: it names another image by now, so it is left alone.`],
+      [`Kept ${moved.image}:${tag}: the tag was moved to another image, so it stays.`],
     ])
     expect((await storedIndex(farm, moved.image, tag))?.manifests).toEqual([])
   })
 
-  test('nothing where the registry does not delete: a warning, with the way out', async () => {
+  test('warns with a remedy if the registry does not delete', async () => {
     const tag = `pr-${refused.job.runId}`
     expect(refused.post.warnings).toHaveLength(1)
     expect(refused.post.warnings[0]).toContain(`Kept ${refused.image}:${tag}: the registry does not delete`)
@@ -304,7 +304,7 @@ describe('what post deletes', () => {
     expect([refused.post.code, withoutCaches(await storedTags(farm, refused.image))]).toEqual([0, [tag]])
   })
 
-  test('nothing of a release there, without a word: it would be said of every release', () => {
+  test('keeps a release there without a warning, which every release would repeat', () => {
     expect([undeletable.post.code, undeletable.post.warnings, undeletable.post.log]).toEqual([
       0,
       [],
@@ -312,18 +312,18 @@ describe('what post deletes', () => {
     ])
   })
 
-  test('nothing where it cannot even look: a warning', () => {
+  test('warns if it cannot read the registry', () => {
     expect([unreachable.post.code, unreachable.post.warnings]).toEqual([
       0,
       [expect.stringMatching(/^Kept \S+:pr-\d+: .*403/)],
     ])
   })
 
-  test('and a tag that is gone already is as good as deleted', () => {
+  test('treats a missing tag as deleted', () => {
     expect([gone.post.code, gone.post.warnings]).toEqual([0, []])
   })
 
-  test('the nodes are left clean whatever the registry says', async () => {
+  test('cleans up the nodes whatever the registry answers', async () => {
     for (const { job } of [always, moved, refused, gone, unreachable, undeletable])
       expect(await leftovers(farm, job)).toEqual([])
   })

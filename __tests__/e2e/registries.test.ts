@@ -4,10 +4,10 @@ import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry
 import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
 import { createForgejoBackend } from '../../src/packages/forgejo/backend.ts'
 import { createOciBackend } from '../../src/packages/oci/backend.ts'
-import { deleteRunArtifacts } from '../../src/cleanup/run-artifacts.ts'
+import { deleteRunArtifacts } from '../../src/cleanup/run-image-cleanup.ts'
 import { createPackageRepository } from '../../src/packages/repository.ts'
 import { createRunStatusCache } from '../../src/forge/run-status.ts'
-import { cleanUpRepository } from '../../src/cleanup/sweep.ts'
+import { cleanUpRepository } from '../../src/cleanup/registry-cleanup.ts'
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts'
 import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages/oci/images.ts'
 import { attachFarm, type Farm } from './harness.ts'
@@ -19,7 +19,7 @@ let gitea: Gitea
 let giteaLogin: Login
 let unique = 0
 
-/** The parts that only this file uses are built once per host. */
+/** The tools that only this file uses are built once per host. */
 beforeAll(async () => {
   farm = await attachFarm()
   ;[old, keeping, gitea] = await Promise.all([
@@ -95,7 +95,7 @@ async function collect(api: PackageBackend): Promise<Map<string, readonly string
 describe.each(Object.keys(places))('%s', (place) => {
   const open = (): Place => places[place]!(freshName())
 
-  test('a run takes its own image away, whole, and nothing else', async () => {
+  test('a run deletes its own image completely, and nothing else', async () => {
     const { hands, api } = open()
     const [release, temporary] = [makeImage('release'), makeImage('run 1')]
     await hands.push(release, ['v1', 'latest'])
@@ -111,7 +111,7 @@ describe.each(Object.keys(places))('%s', (place) => {
     expect(await hands.missing('latest')).toEqual([])
   })
 
-  test('the post step leaves nothing of its run, but what somebody gave a tag', async () => {
+  test('the post step deletes everything of its run except an image with another tag', async () => {
     const { hands, api, client, repository } = open()
     const nonce = '4711-1-x'
     const [release, temporary, promoted] = [makeImage('release'), makeImage(nonce), makeImage(`${nonce} too`)]
@@ -148,7 +148,7 @@ describe.each(Object.keys(places))('%s', (place) => {
       expect(await hands.digest(part.digest)).toBeUndefined()
   })
 
-  test('a sweep for a run takes its images, and its tag off what somebody gave another', async () => {
+  test('cleanup of a run deletes its images, and only its tag from an image with another tag', async () => {
     const { hands, api, client, repository } = open()
     const [release, temporary, promoted] = [makeImage('release'), makeImage('4711-1-x'), makeImage('4711-1-y')]
     await hands.push(release, ['v1'])
@@ -173,14 +173,14 @@ describe.each(Object.keys(places))('%s', (place) => {
     )
     expect(result).toMatchObject({ restored: [], audit: { tags: 2, broken: [] } })
     expect(await hands.tags()).toEqual(['v1', 'v2'])
-    // What no tag names is seen by a sweep only where the forge lists it.
+    // Cleanup finds untagged manifests only if the API lists them.
     const seen = [temporary.index, ...temporary.children, ...(api.kind === 'forgejo' ? temporary.intermediates : [])]
     for (const part of seen) expect(await hands.digest(part.digest)).toBeUndefined()
     for (const image of [release, promoted])
       for (const part of [image.index, ...image.children]) expect(await hands.digest(part.digest)).toBe(part.digest)
   })
 
-  test('an image that somebody gave another tag keeps it', async () => {
+  test('an image with another tag stays', async () => {
     const { hands, api } = open()
     const image = makeImage('run 2')
     await hands.push(image, ['pr-2', 'v2'])
@@ -191,7 +191,7 @@ describe.each(Object.keys(places))('%s', (place) => {
     expect(await hands.missing('v2')).toEqual([])
   })
 
-  test('a tag that names another image by now is left alone', async () => {
+  test('a tag that now refers to another image stays', async () => {
     const { hands, api } = open()
     const [image, other] = [makeImage('run 3'), makeImage('run 4')]
     await hands.push(image, ['pr-3'])
@@ -201,7 +201,7 @@ describe.each(Object.keys(places))('%s', (place) => {
     expect(await hands.missing('pr-3')).toEqual([])
   })
 
-  test('taking the last tag off a manifest leaves the manifest to the index that needs it', async () => {
+  test('removing the last tag keeps the manifest that an index needs', async () => {
     const { hands, api } = open()
     const image = makeImage('joined from tags')
     await hands.pushByTags(image, ['build-amd64', 'build-arm64'], 'v5')
@@ -211,7 +211,7 @@ describe.each(Object.keys(places))('%s', (place) => {
     expect(await hands.missing('v5')).toEqual([])
   })
 
-  test('lists digests with all their tags, and puts back what it removed', async () => {
+  test('lists digests with all their tags, and restores what it removed', async () => {
     const { hands, api } = open()
     const [one, two] = [makeImage('one'), makeImage('two')]
     await hands.push(one, ['a', 'c'])
@@ -227,8 +227,8 @@ describe.each(Object.keys(places))('%s', (place) => {
   })
 })
 
-describe('what simple tools break, so that these servers would show it', () => {
-  test.each(Object.keys(places))('%s: a DELETE by digest takes a release along', async (place) => {
+describe('how simple tools break images, which proves that these servers show it', () => {
+  test.each(Object.keys(places))('%s: a DELETE by digest deletes a release with the same digest', async (place) => {
     const { hands } = places[place]!(freshName())
     const image = makeImage('promoted')
     await hands.push(image, ['pr-6', 'v6'])
@@ -237,7 +237,7 @@ describe('what simple tools break, so that these servers would show it', () => {
     expect(await hands.missing('v6')).toEqual(['v6'])
   })
 
-  test.each(Object.keys(places))('%s: deleting what no tag names breaks a multi-arch image', async (place) => {
+  test.each(Object.keys(places))('%s: deleting untagged manifests breaks a multi-arch image', async (place) => {
     const { hands } = places[place]!(freshName())
     const image = makeImage('release')
     await hands.push(image, ['v7'])
@@ -245,7 +245,7 @@ describe('what simple tools break, so that these servers would show it', () => {
     expect(await hands.missing('v7')).toEqual(image.children.map(({ digest }) => digest))
   })
 
-  test('Gitea: deleting all rows that are no tags breaks a multi-arch image, and ours refuses to', async () => {
+  test('Gitea: deleting all untagged versions breaks a multi-arch image, and the backend refuses it', async () => {
     const name = freshName()
     const { hands, api } = forgejoPlace(name)
     const image = makeImage('release')
@@ -265,8 +265,8 @@ describe('what simple tools break, so that these servers would show it', () => {
   })
 })
 
-describe('distribution 2.8 that deletes nothing', () => {
-  test('keeps everything as it was, and says what to switch on', async () => {
+describe('distribution 2.8 with deletion disabled', () => {
+  test('keeps everything and names the setting to enable', async () => {
     const { hands, api } = ociPlace(keeping.host, `acme/${freshName()}`)
     const image = makeImage('run 9')
     await hands.push(image, ['pr-9', 'v9'])
@@ -280,8 +280,8 @@ describe('distribution 2.8 that deletes nothing', () => {
   })
 })
 
-describe('distribution 3 that asks for a login', () => {
-  test('keeps everything without one, and deletes with it', async () => {
+describe('distribution 3 that requires a login', () => {
+  test('keeps everything without a login, and deletes with it', async () => {
     const { host, username, password } = farm.privateRegistry
     const name = `acme/${freshName()}`
     const { hands, api } = ociPlace(host, name, { username, password })
@@ -303,7 +303,7 @@ describe('distribution 3 that asks for a login', () => {
 })
 
 describe('Gitea', () => {
-  test('names with slashes, below an organisation', async () => {
+  test('names with slashes in an organisation', async () => {
     const owner = `Org-${Date.now()}`
     await gitea.addOrganisation(owner)
     const name = 'app/tools/sub'
@@ -338,7 +338,7 @@ describe('Gitea', () => {
     },
   )
 
-  test('a list of several pages, beside a package of a longer name', async () => {
+  test('a list of several pages, next to a package with a longer name', async () => {
     const name = freshName()
     const { hands, api } = forgejoPlace(name)
     const other = forgejoPlace(`${name}-other`)
@@ -354,7 +354,7 @@ describe('Gitea', () => {
     expect(await hands.tags()).toEqual(tags)
   })
 
-  test('what is older than the run is not looked at', async () => {
+  test('versions older than the run are not read', async () => {
     const name = freshName()
     const { hands } = forgejoPlace(name)
     await hands.push(
@@ -383,7 +383,7 @@ describe('Gitea', () => {
     expect((await hands.tags()).length).toBe(20)
   })
 
-  test('tokens that may not delete', async () => {
+  test('tokens without permission to delete', async () => {
     const name = freshName()
     const { hands } = forgejoPlace(name)
     const image = makeImage('run 14')

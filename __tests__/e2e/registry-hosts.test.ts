@@ -4,8 +4,8 @@ import type { Job, StepResult } from './runner.ts'
 import { createCertificateAuthority, serveTls, type CertificateAuthority } from './tls.ts'
 import { attachFarm, farmInputs, farmJob, leftovers, storedIndex, type Farm } from './harness.ts'
 
-// The farm's registries under the bridge's address, which nobody trusts by itself: one in plain http, one behind a
-// certificate of its own authority that asks for a login.
+// The farm's registries at the address of the bridge, which is not trusted by default: one with plain HTTP, one with a
+// certificate of a private CA that requires a login.
 let farm: Farm
 let authority: CertificateAuthority
 let server: Server
@@ -49,7 +49,7 @@ afterAll(() => {
 })
 
 describe('registries by host', () => {
-  test('the nodes pull and push, and the checks read, over plain http and over TLS of one’s own', () => {
+  test('nodes pull and push, and checks read, over plain HTTP and over TLS with a private CA', () => {
     expect(main.code === 0 ? '' : main.log).toBe('')
     for (const index of pushed)
       expect(index).toMatchObject({

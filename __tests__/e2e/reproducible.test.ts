@@ -12,7 +12,8 @@ import {
   type Farm,
 } from './harness.ts'
 
-// The same sources: released, released again from nothing, released with provenance under another tag, and proposed.
+// The same sources: released, released again without cache, released with provenance and another tag, and built for a
+// pull request.
 const epoch = '1700000000'
 const sameTexts = 'org.opencontainers.image.version=v1\norg.opencontainers.image.created=2023-11-14T22:13:20.000Z'
 let farm: Farm
@@ -54,8 +55,8 @@ beforeAll(async () => {
 })
 afterAll(() => jobs.forEach((job) => job.end()))
 
-describe('the same sources again', () => {
-  test('give the same digest, of the index and of each image, though every step ran anew', async () => {
+describe('the same sources', () => {
+  test('give the same digests of index and images, although every step ran again', async () => {
     for (const { code, log } of [first, second, third]) expect(code === 0 ? '' : log).toBe('')
     expect(second.log).not.toContain('CACHED')
     expect(await imageConfig(farm, image, 'v1', 'linux/arm64')).toMatchObject({ created: '2023-11-14T22:13:20Z' })
@@ -64,12 +65,12 @@ describe('the same sources again', () => {
     expect(second.outputs['digests']).toBe(first.outputs['digests'])
   })
 
-  test('with provenance, which says when and where it was built, give the same images in an index of its own', () => {
+  test('with provenance, which contains time and place of the build, give the same images in another index', () => {
     expect(third.outputs['digests']).toBe(first.outputs['digests'])
     expect(third.outputs['digest']).not.toBe(first.outputs['digest'])
   })
 
-  test('a new variant takes its steps from the cache of before, and a proposal writes beside it', async () => {
+  test('a new variant uses the cache without a variant, and a pull request writes a cache of its own', async () => {
     expect(proposed.code === 0 ? '' : proposed.log).toBe('')
     expect(proposed.log).toMatch(/RUN echo "dependencies.* CACHED/)
     expect((await storedTags(farm, image)).filter((tag) => tag.startsWith('buildcache'))).toEqual([

@@ -6,11 +6,11 @@ beforeAll(async () => {
   farm = await attachFarm()
 })
 
-describe('runs that share their nodes', () => {
+describe('runs that share nodes', () => {
   const jobs: ReturnType<typeof farmJob>[] = []
   afterAll(() => jobs.forEach((job) => job.end()))
 
-  /** One target, which either machine could build. */
+  /** Starts a build of one target, which either machine can build. */
   function begin(step: string) {
     const { amd, arm } = farm.nodes
     const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN ${step}\n` } })
@@ -26,15 +26,15 @@ describe('runs that share their nodes', () => {
   }
   const nodeOf = (summary: string) => /^\| linux\/amd64 \| (\S+)/m.exec(summary)?.[1]
 
-  test('a run that comes while another builds gets the other machine, and nothing is left of either', async () => {
+  test('a run that starts while another builds uses the other machine, and both leave nothing behind', async () => {
     const first = begin('echo working; sleep 10')
     await first.running.waitForOutput(/\] working/)
     const second = begin('echo second')
     const [one, two] = await Promise.all([first.running.result, second.running.result])
     expect([one.code, two.code]).toEqual([0, 0])
     expect([nodeOf(one.summary), nodeOf(two.summary)].sort()).toEqual([farm.nodes.amd.host, farm.nodes.arm.host].sort())
-    expect(two.log).toContain(`${nodeOf(one.summary)} builds for another run as well: it gets less of this one.`)
-    expect(one.log).not.toContain('builds for another run')
+    expect(two.log).toContain(`${nodeOf(one.summary)} is busy with another run: scheduling fewer targets there.`)
+    expect(one.log).not.toContain('is busy with another run')
     for (const { job } of [first, second]) expect(await job.post()).toMatchObject({ code: 0, warnings: [] })
     for (const { job } of [first, second]) expect(await leftovers(farm, job)).toEqual([])
   })

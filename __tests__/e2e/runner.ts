@@ -9,9 +9,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface StepResult {
   readonly code: number
-  /** What a reader of the log sees: masks applied, `add-mask` lines gone, as the runner does it. */
+  /** The log as the runner shows it: masks applied, `add-mask` lines removed. */
   readonly log: string
-  /** What the process really printed. */
+  /** The unmodified output of the process. */
   readonly raw: string
   readonly masks: readonly string[]
   readonly outputs: Readonly<Record<string, string>>
@@ -31,7 +31,7 @@ export interface JobOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Files of the checkout, by path. */
   readonly files?: Readonly<Record<string, string>>
-  /** Of the runner: 0o022, unless given, whoever runs the tests. */
+  /** The umask of the runner, 0o022 by default, independent of the host. */
   readonly umask?: number
 }
 
@@ -43,7 +43,7 @@ export interface Job {
   readonly home: string
   readonly runId: string
   main(inputs: Readonly<Record<string, string>>): Promise<StepResult>
-  /** Starts main and hands it out, to be killed. `post` then still has the state it saved. */
+  /** Starts main and returns it, to be killed. `post` then still has the state it saved. */
   start(inputs: Readonly<Record<string, string>>): Running
   post(): Promise<StepResult>
   startPost(): Running
@@ -121,7 +121,7 @@ export function createJob(options: JobOptions = {}): Job {
   }
 }
 
-/** What the forge says of the event: a pull request comes from the repository itself, unless a test says otherwise. */
+/** Writes the event payload: by default a pull request comes from the repository itself. */
 function writePayload(dir: string, event = 'push'): string {
   const path = join(dir, 'event.json')
   const repository = { full_name: 'acme/app', default_branch: 'main', private: false }
@@ -134,7 +134,7 @@ function writePayload(dir: string, event = 'push'): string {
 
 const defaults = { context: '.', cache: 'registry', push: 'true', cleanup: 'auto', 'github-token': '' }
 
-/** As the runner names them, with the defaults of action.yml filled in. */
+/** The variables that the runner sets for inputs, with the defaults of action.yml. */
 function inputEnv(
   inputs: Readonly<Record<string, string>>,
   defaults: Readonly<Record<string, string>>,

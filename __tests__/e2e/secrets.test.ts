@@ -6,13 +6,13 @@ import { run } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
 import { farmInputs, farmJob, leftovers, attachFarm, tryRead, type Farm } from './harness.ts'
 
-/** What was seen of the run's processes and files while it went on. */
+/** Observations of the processes and files of the run. */
 interface Seen {
   readonly argvs: Set<string>
   readonly environments: Set<string>
-  /** Files that hold a secret, by path. */
+  /** Files that contain a secret, by path. */
   readonly files: Map<string, string>
-  /** Files and directories of the run that others may read. */
+  /** Files and directories of the run that other users may read. */
   readonly open: Set<string>
   samples: number
 }
@@ -28,7 +28,7 @@ let between: string
 let filesBetween: readonly string[]
 const token = 'ghs_PlantedToken0123456789abcdefghijklmn'
 
-/** Each secret, and the forms in which it would be as good. */
+/** Each secret in every usable form. */
 const forms = (secret: string) => [
   secret,
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
@@ -36,7 +36,7 @@ const forms = (secret: string) => [
 ]
 const password = () => farm.privateRegistry.password
 const login = () => `${farm.privateRegistry.username}:${password()}`
-/** The first line of a key's body is the same in many a key: it says `none` and `ssh-ed25519`. */
+/** The first line of a key's body is the same in many keys: it encodes `none` and `ssh-ed25519`. */
 const tellingLines = () => keyLines.filter((line) => !line.startsWith('b3BlbnNzaC1rZXktdjE'))
 const everySecret = () => [...tellingLines(), ...forms(password()), ...forms(login()), ...forms(token)]
 const find = (text: string): string | undefined => everySecret().find((secret) => text.includes(secret))
@@ -55,7 +55,7 @@ beforeAll(async () => {
   keyLines = keys.split('\n').filter((line) => line !== '' && !line.startsWith('-----'))
   job = farmJob(farm, {
     files: {
-      // The step prints what it was never given by us, to see that the log is masked inside our own lines, too.
+      // The step prints secrets from a file, to prove that masks also apply inside the action's own lines.
       Dockerfile: [
         `FROM ${farm.images.privateBase}`,
         'RUN --mount=type=bind,source=leak.txt,target=/leak cat /leak && sleep 0.3',
@@ -65,7 +65,7 @@ beforeAll(async () => {
     },
   })
   const { host, username } = farm.privateRegistry
-  // With `use` the daemons stay for later steps.
+  // With `use` the daemons continue to run for later steps.
   const running = job.start(
     farmInputs(farm, {
       image: `${host}/acme/secret`,
@@ -99,7 +99,7 @@ async function sample(signal: AbortSignal): Promise<void> {
       if (!environment.includes(`HOME=${job.home}\0`)) continue
       const argv = tryRead(`/proc/${pid}/cmdline`)
       seen.argvs.add(argv)
-      // Our own process got its inputs that way; whom it starts must not.
+      // The action's process gets its inputs that way; its child processes must not.
       if (!/dist\/(main|post)\/index\.js/.test(argv)) seen.environments.add(environment)
     }
     for (const path of [...filesBelow(job.temp), ...filesBelow(job.home)]) {
@@ -118,7 +118,7 @@ function* filesBelow(dir: string): Generator<string> {
   try {
     names = readdirSync(dir)
   } catch {
-    // Gone meanwhile.
+    // Deleted in the meantime.
   }
   for (const name of names) {
     const path = join(dir, name)
@@ -128,14 +128,14 @@ function* filesBelow(dir: string): Generator<string> {
   }
 }
 
-/** The places on both nodes that outlive a session, searched for every secret. */
+/** Searches every path on both nodes that outlives a session for every secret. */
 async function onNodes(): Promise<string> {
   const paths =
     '/home /root /tmp /var/tmp /run /etc /var/lib/docker/containers /var/lib/docker/volumes ' +
     '/proc/[0-9]*/environ /proc/[0-9]*/cmdline'
   const outcomes = await Promise.all(
     ['amd', 'arm'].map(async (name) => {
-      // A directory that machine and host share.
+      // A directory shared by machine and host.
       const patterns = join(farm.dir, name, 'share/patterns')
       writeFileSync(patterns, everySecret().join('\n'))
       const found = await farm.nodes[name]!.exec(`grep -rlFf /share/patterns ${paths} 2>/dev/null`)
@@ -153,13 +153,13 @@ test('the run succeeds and leaves nothing behind', async () => {
 })
 
 describe('while it runs', () => {
-  test('it was watched', () => {
+  test('it was observed', () => {
     expect(seen.samples).toBeGreaterThan(20)
     const programs = [...seen.argvs].map((argv) => argv.split('\0')[0]?.split('/').at(-1))
     expect(programs).toEqual(expect.arrayContaining(['ssh', 'ssh-agent', 'buildx']))
   })
 
-  test('no secret stands in an argv, or in the environment of what it starts', () => {
+  test('no secret is in arguments, or in the environment of child processes', () => {
     expect([...seen.argvs].filter((argv) => find(argv) !== undefined)).toEqual([])
     expect(
       [...seen.environments]
@@ -168,7 +168,7 @@ describe('while it runs', () => {
     ).toEqual([])
   })
 
-  test('no key and no token is in a file; the login is, in the one that docker reads, for this user alone', () => {
+  test('no key or token is in a file, and the login only in the private Docker configuration', () => {
     const files = [...seen.files].map(([path, secret]) => [
       path.slice(job.temp.length).replace(/mab-\w+/, 'mab'),
       secret,
@@ -183,13 +183,13 @@ describe('the log', () => {
     expect(main.masks).toEqual(expect.arrayContaining([...keyLines, password(), token]))
   })
 
-  test('what a step prints of them is not seen', () => {
+  test('secrets in build output are masked', () => {
     expect(main.log).toMatch(/│ \[.*2\/2\] password \*\*\*$/m)
     expect(main.log.match(/│ \[.*2\/2\] key \*\*\*$/gm)?.length).toBe(2 * keyLines.length)
     expect([find(main.log), find(post.log)]).toEqual([undefined, undefined])
   })
 
-  test('and nothing but the masks themselves is left to the masks, in main and post', () => {
+  test('only the masks themselves contain secrets, in main and post', () => {
     const printed = main.raw
       .split('\n')
       .filter((line) => find(line) !== undefined && !line.startsWith('::add-mask::') && !/│ \[.*2\/2\] /.test(line))
@@ -203,19 +203,19 @@ test('no secret is in outputs, state or summary', () => {
   ).toBeUndefined()
 })
 
-test('between main and post no node holds one, and the runner only the login', () => {
+test('between main and post no node has a secret, and the runner only the login', () => {
   expect(between.split('\n').filter((path) => path !== '' && !path.includes('/var/lib/docker/volumes/'))).toEqual([])
   expect(filesBetween.map((path) => path.split('/').at(-1))).toEqual(['config.json'])
-  // What the build itself was given lies in the daemon's state, so the search does find.
+  // The state of the daemon contains a build secret, which proves that the search works.
   expect(between).toContain('/var/lib/docker/volumes/')
 })
 
-test('after post no file holds one, here or on a node', async () => {
+test('after post no file contains a secret, on runner and nodes', async () => {
   expect([...filesBelow(job.temp), ...filesBelow(job.home)]).toEqual([])
   expect(await onNodes()).toBe('')
 })
 
-test('the image and what is attested of it hold none', async () => {
+test('image and attestations contain no secret', async () => {
   const { privateRegistry } = farm
   const index = await privateRegistry.manifest('acme/secret', 'main')
   const children = index?.json['manifests'] as { digest: string }[]

@@ -13,7 +13,7 @@ import {
   type Farm,
 } from './harness.ts'
 
-// One build on two nodes with many inputs at once: each leaves its trace in what the steps print.
+// One build on two nodes with many inputs at once: each is visible in the output of the steps.
 const dockerfile = (base: string) =>
   [
     `FROM ${base} AS tools`,
@@ -77,7 +77,7 @@ describe('build-push inputs, on both nodes', () => {
     ['a host', /192\.0\.2\.7\s+elsewhere\.example\.com/],
     ['a context', /\] hello of another context/],
     ['a limit', /\] 1234$/],
-    // With the second version of control groups a step sees its own as the root of all.
+    // With cgroup v2 a step sees its local group as the root.
     ['a control group', /\] (?:\d+:\w+:.*\/mab-test-parent\/buildkit\/\w+|0::\/)$/],
     ['the size of /dev/shm', /\/dev\/shm .*size=32768k/],
   ])('%s', (_, pattern) => {
@@ -85,7 +85,7 @@ describe('build-push inputs, on both nodes', () => {
       expect(main.log.split('\n').filter((line) => line.startsWith(platform) && pattern.test(line))).toHaveLength(1)
   })
 
-  test('both read the very same secrets, and no word of them is anywhere', () => {
+  test('both read the same secrets, which appear nowhere', () => {
     const sums = [...main.log.matchAll(/\] (\S{64}) {2}-$/gm)].map((match) => match[1])
     expect(new Set(sums).size).toBe(1)
     for (const secret of ['first-secret-value', 'second-secret-value'])
@@ -97,7 +97,7 @@ describe('build-push inputs, on both nodes', () => {
       expect(readFileSync(join(job.workspace, 'out', platform, 'hello.txt'), 'utf8')).toBe('hello of another context\n')
   })
 
-  test('layers are compressed as asked', async () => {
+  test('layers are compressed as requested', async () => {
     const index = await storedIndex(farm, image, 'v1')
     const child = await farm.registry.manifest(
       image.slice(farm.registry.host.length + 1),
@@ -110,30 +110,30 @@ describe('build-push inputs, on both nodes', () => {
   })
 })
 
-describe('other ends of a build, on one node', () => {
+describe('other outputs of a build, on one node', () => {
   test('load, and a check', async () => {
     const name = freshImage(farm)
-    const own = farmJob(farm, {
+    const local = farmJob(farm, {
       files: { Dockerfile: `FROM ${farm.images.base}\nENV TOKEN=x\nRUN echo a\nrun echo b\n` },
     })
     try {
-      const loaded = await own.main(
+      const loaded = await local.main(
         oneNodeInputs(farm, { image: name, tags: 'v1', load: 'true', push: '', cache: 'off' }),
       )
       expect([loaded.code, loaded.log]).toEqual([0, loaded.log])
       expect(await farm.local.images()).toContain(`${name}:v1`)
       expect(await storedIndex(farm, name, 'v1')).toBeUndefined()
-      await own.post()
-      const checked = await own.main(oneNodeInputs(farm, { image: name, call: 'check', push: '' }))
+      await local.post()
+      const checked = await local.main(oneNodeInputs(farm, { image: name, call: 'check', push: '' }))
       expect([checked.code, checked.log]).toEqual([1, checked.log])
       expect(checked.raw).toMatch(/^::warning title=ConsistentInstructionCasing,file=Dockerfile,line=4::/m)
       expect(checked.errors).toEqual([
         expect.stringMatching(/^The check of the Dockerfile found (one thing|\d things) to mend$/),
       ])
-      await own.post()
-      expect((await leftovers(farm, own)).filter((line) => !line.includes(' on local'))).toEqual([])
+      await local.post()
+      expect((await leftovers(farm, local)).filter((line) => !line.includes(' on local'))).toEqual([])
     } finally {
-      own.end()
+      local.end()
     }
   })
 })

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
 import { farmJob, freshImage, imageConfig, leftovers, oneNodeInputs, attachFarm, type Farm } from './harness.ts'
 
-// Bake reads its definition as an HCL template: none of this may mean anything there.
+// Bake evaluates its definition as an HCL template: none of this may have a meaning there.
 const texts = [
   '${HOME}',
   '%{if}',
@@ -50,7 +50,7 @@ const texts = [
   '*',
 ]
 const nameOf = (index: number) => `T${index}`
-/** As an author writes an entry with line ends, quotes or space around it. */
+/** Quotes an entry with newlines, quotes or surrounding spaces, as a workflow author does. */
 const entry = (name: string, value: string) => `"${`${name}=${value}`.replaceAll('"', '""')}"`
 
 let farm: Farm
@@ -86,7 +86,7 @@ beforeAll(async () => {
 })
 afterAll(() => job.end())
 
-describe('whatever an author writes arrives as it is', () => {
+describe('special characters arrive unchanged', () => {
   test('the run succeeds and leaves nothing behind', async () => {
     expect([main.code, main.log]).toEqual([0, main.log])
     expect(await leftovers(farm, job)).toEqual([])

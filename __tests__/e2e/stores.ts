@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { ensureAzurite, ensureGhaCache, ensureS3 } from '../farm/optional-tools.ts'
 import { waitFor, type Farm } from './harness.ts'
 
-/** A service that the farm's nodes and this host reach under one address. */
+/** A service that the farm's nodes and this host reach at the same address. */
 export interface Store {
   readonly url: string
-  /** What it holds, as it names it itself. */
+  /** The names of its entries. */
   names(): Promise<string[]> | string[]
   end(): Promise<void>
 }
@@ -25,7 +25,7 @@ export async function startGhaCache(farm: Farm): Promise<Store> {
   const dir = mkdtempSync(join(tmpdir(), 'gha-cache-'))
   const child = spawn(await ensureGhaCache(), [dir, bridgeOf(farm)], { stdio: ['ignore', 'pipe', 'ignore'] })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
-  // Its database is full of JSON as it is; a key ends with the number of its version.
+  // Its database contains plain JSON; a key ends with its version number.
   const names = () => [
     ...new Set(
       [...readFileSync(join(dir, 'bolt.db'), 'latin1').matchAll(/"key":"([^"#]+)/g)].map(([, key = '']) => key),
@@ -122,7 +122,7 @@ async function freePort(host: string): Promise<number> {
 
 async function listensAt(address: string): Promise<void> {
   const [host = '', port = ''] = address.split(':')
-  await waitFor(`somebody at ${address}`, async () => {
+  await waitFor(`a service at ${address}`, async () => {
     const socket = connect(Number(port), host)
     const up = await Promise.race([
       once(socket, 'connect').then(() => true),

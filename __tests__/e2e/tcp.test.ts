@@ -10,7 +10,7 @@ import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
 import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
 import { RunDir } from '../../src/run/run-dir.ts'
 
-// A buildkitd on the first machine that takes only whom its authority knows.
+// A buildkitd on the first machine that accepts only clients with a certificate of its CA.
 let farm: Farm
 let authority: CertificateAuthority
 let image: string
@@ -23,11 +23,16 @@ beforeAll(async () => {
   authority = createCertificateAuthority()
   image = freshImage(farm)
   const { amd } = farm.nodes
-  const own = authority.issue('buildkitd', amd.host)
-  const place = (name: string, text: string) =>
+  const server = authority.issue('buildkitd', amd.host)
+  const writePem = (name: string, text: string) =>
     `echo ${Buffer.from(text).toString('base64')} | base64 -d > /run/tls/${name}.pem`
   await amd.exec(
-    ['mkdir -p /run/tls', place('ca', authority.ca), place('cert', own.cert), place('key', own.key)].join(' && '),
+    [
+      'mkdir -p /run/tls',
+      writePem('ca', authority.ca),
+      writePem('cert', server.cert),
+      writePem('key', server.key),
+    ].join(' && '),
   )
   await amd.exec(
     [
@@ -55,7 +60,7 @@ afterAll(async () => {
 })
 
 describe('a buildkitd behind mutual TLS', () => {
-  test('builds, pushes, and is left as it was', async () => {
+  test('builds, pushes, and is unchanged afterwards', async () => {
     expect(main.code === 0 ? '' : main.log).toBe('')
     expect((await storedIndex(farm, image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)).toContain(
       'amd64',
@@ -64,8 +69,8 @@ describe('a buildkitd behind mutual TLS', () => {
     expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toMatch(/PRIVATE KEY-----\n?[A-Za-z0-9+/]/)
   })
 
-  test('answers pings while it builds, and no longer once it is gone', async () => {
-    const own = mkdtempSync(join(tmpdir(), 'tcp-'))
+  test('is pinged during the build, and its loss is detected', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'tcp-'))
     const { host } = farm.nodes.amd
     const client = authority.issue('client', '127.0.0.1')
     const spec = {
@@ -76,7 +81,7 @@ describe('a buildkitd behind mutual TLS', () => {
     }
     try {
       const [outcome] = await openNodes(
-        { nodes: [spec], sshKeys: [], knownHosts: '', agent: undefined, dir: new RunDir(own), workspace: own },
+        { nodes: [spec], sshKeys: [], knownHosts: '', agent: undefined, dir: new RunDir(scratch), workspace: scratch },
         { note: () => undefined },
       )
       await outcome?.node?.ping?.(10_000)
@@ -84,11 +89,11 @@ describe('a buildkitd behind mutual TLS', () => {
       await expect(outcome?.node?.ping?.(500)).rejects.toThrow('No buildkitd answers')
     } finally {
       await farm.nodes.amd.exec('kill -CONT $(cat /run/tls/pid)')
-      rmSync(own, { recursive: true })
+      rmSync(scratch, { recursive: true })
     }
   })
 
-  test('whom its authority does not know is told so before anything is built', async () => {
+  test('a client certificate of another CA is reported before the build', async () => {
     const other = createCertificateAuthority()
     const { cert, key } = other.issue('client', '127.0.0.1')
     const refused = await job.main({

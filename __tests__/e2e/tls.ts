@@ -6,10 +6,10 @@ import { isIP, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** An authority of nobody's, and what it signed: PEM. */
+/** A private CA and its certificates, as PEM. */
 export interface CertificateAuthority {
   readonly ca: string
-  /** For addresses and names of hosts. */
+  /** Issues a certificate for addresses and host names. */
   issue(name: string, ...hosts: readonly string[]): { readonly cert: string; readonly key: string }
   end(): void
 }
@@ -59,21 +59,21 @@ export function createCertificateAuthority(): CertificateAuthority {
   }
 }
 
-/** The registry at `to` behind TLS, on `address`; resolves with its host and port. */
+/** Serves the registry at `to` with TLS on `address`; resolves with its host and port. */
 export async function serveTls(
   authority: CertificateAuthority,
   address: string,
   to: string,
 ): Promise<{ readonly host: string; readonly server: Server }> {
   const [hostname = '', port = ''] = to.split(':')
-  const server = createServer(authority.issue('registry', address), (asked, answer) => {
+  const server = createServer(authority.issue('registry', address), (incoming, answer) => {
     const onward = request(
       {
         hostname,
         port,
-        method: asked.method,
-        path: asked.url,
-        headers: { ...asked.headers, 'x-forwarded-proto': 'https' },
+        method: incoming.method,
+        path: incoming.url,
+        headers: { ...incoming.headers, 'x-forwarded-proto': 'https' },
         agent: false,
       },
       (response) => {
@@ -82,7 +82,7 @@ export async function serveTls(
       },
     )
     onward.on('error', () => answer.destroy())
-    asked.pipe(onward)
+    incoming.pipe(onward)
   })
   await new Promise<void>((resolve) => server.listen(0, address, resolve))
   return { host: `${address}:${(server.address() as AddressInfo).port}`, server }

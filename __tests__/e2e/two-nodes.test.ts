@@ -39,7 +39,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     expect(main.errors).toEqual([])
   })
 
-  test('moves the tags of the event, all to one index', async () => {
+  test('updates all tags of the event to one index', async () => {
     const digests = await Promise.all(
       ['1.2.3', '1.2', 'latest'].map(async (tag) => (await storedIndex(farm, image, tag))?.digest),
     )
@@ -48,7 +48,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     expect(main.outputs['image']).toBe(`${image}@${main.outputs['digest'] ?? ''}`)
   })
 
-  test('the index holds just the platforms asked for, with their provenance', async () => {
+  test('the index has exactly the requested platforms, with provenance', async () => {
     const index = await storedIndex(farm, image, 'latest')
     const platforms = index?.manifests.map(({ platform }) => `${platform.os}/${platform.architecture}`)
     expect(platforms).toEqual(['linux/amd64', 'unknown/unknown', 'linux/arm64', 'unknown/unknown'])
@@ -58,7 +58,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     })
   })
 
-  test('keeps one cache a platform', async () => {
+  test('writes one cache per platform', async () => {
     expect(await storedTags(farm, image)).toEqual([
       '1.2',
       '1.2.3',
@@ -68,15 +68,15 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     ])
   })
 
-  test('opens one SSH connection a node, post included', () => expect(connections).toEqual([1, 1]))
+  test('opens one SSH connection per node, including post', () => expect(connections).toEqual([1, 1]))
 
-  test('says what it did, in log and summary', () => {
+  test('reports the build in log and summary', () => {
     expect(main.log).toMatch(/linux\/arm64 │ \[\d\/5\] RUN echo/)
     expect(main.log).toContain('dependencies for aarch64 with none')
     expect(main.log).toContain('dependencies for x86_64 with none')
     expect(main.summary).toContain(`${image}@sha256:`)
     expect(main.summary).toMatch(/\| linux\/arm64 \|.*\| 0 of 4 \|/)
-    expect(main.warnings.join()).toMatch(/builds linux\/arm64 under emulation, as `nodes` asks/)
+    expect(main.warnings.join()).toMatch(/builds linux\/arm64 under emulation, as configured/)
   })
 
   test('leaves nothing behind, and the release stays', async () => {
@@ -84,7 +84,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     expect((await storedIndex(farm, image, 'latest'))?.digest).toBe(main.outputs['digest'])
   })
 
-  test('the next release on wiped nodes hits every step that did not change, on both platforms', async () => {
+  test('the next release on wiped nodes hits every unchanged step on both platforms', async () => {
     await Promise.all([farm.nodes.amd.wipe(), farm.nodes.arm.wipe()])
     const next = farmJob(farm, { ref: 'refs/tags/v1.2.4', files: appFiles(farm) })
     writeFileSync(join(next.workspace, 'app.txt'), 'release 2\n')

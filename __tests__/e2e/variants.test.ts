@@ -82,7 +82,7 @@ test.each(['both', 'dry', 'bare', 'guarded'] as const)('%s succeeds and leaves n
 })
 
 describe('two variants in one step', () => {
-  test('each gets its tags: its name behind them, or the suffix it asks for', async () => {
+  test('each gets its tags, with its name or its `tag-suffix` as suffix', async () => {
     const tags = (await storedTags(farm, both.image)).filter((tag) => !tag.startsWith('buildcache-'))
     expect(tags).toEqual(['latest', 'latest-slim', 'v1', 'v1-slim'])
     expect(both.main.outputs['tags']?.split('\n')).toEqual(
@@ -90,7 +90,7 @@ describe('two variants in one step', () => {
     )
   })
 
-  test('each is built with its own arguments laid over those of the step', async () => {
+  test('build arguments of a variant override those of the step', async () => {
     const [slim, full] = await Promise.all(
       ['v1-slim', 'v1'].map((tag) => imageConfig(farm, both.image, tag, 'linux/amd64')),
     )
@@ -98,7 +98,7 @@ describe('two variants in one step', () => {
     expect(full).toMatchObject({ config: { Labels: { extras: 'all', colour: 'blue' } } })
   })
 
-  test('each holds its own platforms, and the results say it', async () => {
+  test('each has its own platforms, also in `results`', async () => {
     const results: unknown = JSON.parse(both.main.outputs['results'] ?? '')
     const [slim, full] = await Promise.all(['v1-slim', 'v1'].map((tag) => storedIndex(farm, both.image, tag)))
     const platforms = (index: typeof slim) =>
@@ -128,7 +128,7 @@ describe('two variants in one step', () => {
     expect(both.main.outputs['digest']).toBe(slim?.digest)
   })
 
-  test('each keeps a cache of its own for every platform', async () => {
+  test('each has a cache per platform', async () => {
     const caches = (await storedTags(farm, both.image)).filter((tag) => tag.startsWith('buildcache-'))
     expect(caches).toEqual([
       'buildcache-full-linux-amd64',
@@ -139,7 +139,7 @@ describe('two variants in one step', () => {
 })
 
 describe('push: false', () => {
-  test('builds, and writes nothing to the registry', async () => {
+  test('builds and writes nothing to the registry', async () => {
     const path = dry.image.slice(dry.image.indexOf('/') + 1)
     expect(dry.main.log).toMatch(/linux\/amd64 │ \[2\/2\] done/)
     expect(await farm.registry.repositories()).not.toContain(path)
@@ -166,12 +166,12 @@ describe('cache: off, and full references as tags', () => {
 })
 
 describe('a private registry, with a user name and a password', () => {
-  test('serves the base image and takes the image and its cache', async () => {
+  test('serves the base image and receives the image and its cache', async () => {
     expect(await farm.privateRegistry.tags('acme/guarded')).toEqual(['buildcache-linux-amd64', 'main'])
     expect((await farm.privateRegistry.manifest('acme/guarded', 'main'))?.digest).toBe(guarded.main.outputs['digest'])
   })
 
-  test('and the password appears nowhere', () => {
+  test('the password appears nowhere', () => {
     const { password, username } = farm.privateRegistry
     const { main, post } = guarded
     expect(main.masks).toContain(password)
@@ -182,7 +182,7 @@ describe('a private registry, with a user name and a password', () => {
       Buffer.from(`${username}:${password}`).toString('base64'),
     ])
       expect(seen).not.toContain(secret)
-    // What the runner hides is only the line that told it to.
+    // The runner removes only the line with the mask.
     expect(main.raw.split('\n').filter((line) => line.includes(password))).toEqual([`::add-mask::${password}`])
   })
 })

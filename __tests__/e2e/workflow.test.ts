@@ -81,7 +81,7 @@ async function runWorkflow(
   await git('remote', 'add', 'origin', 'https://github.com/acme/app')
   await git('add', '-A')
   await git('commit', '-qm', 'app')
-  // By name only: act takes the values from its environment, so that none stands in an argv.
+  // By name only: act reads the values from its environment, so that none is in its arguments.
   const args = ['push', '-P', 'ubuntu-latest=-self-hosted', ...Object.keys(secrets).flatMap((name) => ['-s', name])]
   const env = {
     PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}`,
@@ -102,7 +102,7 @@ async function runWorkflow(
 }
 
 describe('a workflow on a runner', () => {
-  test('builds, hands its outputs on, keeps its secrets, and leaves nothing behind', async () => {
+  test('builds, passes its outputs on, keeps its secrets, and leaves nothing behind', async () => {
     const image = freshImage(farm)
     const steps = [
       uses('./', 'build', farmInputs(farm, { image, 'ssh-private-key': '${{ secrets.KEY }}' })),
@@ -121,7 +121,7 @@ describe('a workflow on a runner', () => {
     expect(log).toContain(`outputs: digest ${index?.digest}, tags ${image}:main`)
     expect(log).toMatch(/outputs: deleted \[\]/)
     expect(log).toMatch(/Success - Post \.\//)
-    // The marks of PEM are no secret; every other line is.
+    // The PEM header and footer are not secret; every other line is.
     const secret = farm.privateKey
       .trim()
       .split('\n')
@@ -140,17 +140,17 @@ describe('a workflow on a runner', () => {
         { nodes: 'linux/amd64 = ftp://nowhere', image: 'example.com/Acme' },
         'continue-on-error: true',
       ),
-      '      - run: echo "told ${{ steps.build.outcome }}"\n',
+      '      - run: echo "outcome: ${{ steps.build.outcome }}"\n',
     ].join('')
     const { code, log, home } = await runWorkflow(steps, {})
-    expect({ code, told: /told (failure)/.exec(log)?.[1] }).toEqual({ code: 0, told: 'failure' })
+    expect({ code, outcome: /outcome: (failure)/.exec(log)?.[1] }).toEqual({ code: 0, outcome: 'failure' })
     expect(log).toMatch(/nodes: .*ftp:\/\/nowhere/)
     expect(log).toMatch(/image: .*example\.com\/Acme/)
     expect(await leftOver(home)).toEqual([])
   })
 })
 
-/** On the nodes and on the runner, whose own cache lies below HOME. */
+/** Leftovers on the nodes and on the runner, whose own cache is in HOME. */
 async function leftOver(home: string): Promise<string[]> {
   const engines = [farm.nodes.amd, farm.nodes.arm, farm.local]
   const containers = (await Promise.all(engines.map((engine) => engine.containers()))).flat().map(({ name }) => name)

@@ -15,7 +15,7 @@ export interface Case {
 
 export interface Kill {
   readonly at: number
-  /** `cancel` is what a runner does: it asks with SIGINT, after 7.5 s with SIGTERM, and kills 2.5 s later. */
+  /** `cancel` is what a runner does: SIGINT, SIGTERM after 7.5 s, SIGKILL 2.5 s later. */
   readonly how: 'SIGKILL' | 'SIGTERM' | 'cancel'
 }
 
@@ -37,37 +37,37 @@ export function describeCase({ number, main, post, nodes, keep }: Case): string 
   return `case ${number}: main ${format(main)}, post ${format(post)}, ${where}`
 }
 
-/** What one usually takes, in milliseconds. */
+/** The usual duration of a step in milliseconds. */
 export interface Usual {
   readonly main: number
   readonly post: number
 }
 
-export interface Lived {
-  /** What it ought not to have done or said. */
-  readonly wrong: readonly string[]
+export interface Outcome {
+  /** Everything that must not have happened. */
+  readonly problems: readonly string[]
 }
 
-export async function live(
+export async function runCase(
   { main, post }: Case,
   job: Job,
   inputs: Readonly<Record<string, string>>,
   usual: Usual,
-): Promise<Lived> {
-  const wrong: string[] = []
+): Promise<Outcome> {
+  const problems: string[] = []
   const first = await endAs(job.start(inputs), main, usual.main)
-  if (first.forced) wrong.push(`main did not end in the time that a runner gives:\n${first.result.log}`)
-  if (main === undefined && first.result.code !== 0) wrong.push(`main failed:\n${first.result.log}`)
-  if (/Unexpected error|bug of/.test(first.result.log)) wrong.push(`main did not expect that:\n${first.result.log}`)
-  if (post === 'none') return { wrong }
+  if (first.forced) problems.push(`main did not end in the time that a runner gives:\n${first.result.log}`)
+  if (main === undefined && first.result.code !== 0) problems.push(`main failed:\n${first.result.log}`)
+  if (/Unexpected error|bug of/.test(first.result.log)) problems.push(`main did not expect that:\n${first.result.log}`)
+  if (post === 'none') return { problems }
   const last = await endAs(job.startPost(), post, usual.post)
-  if (last.forced) wrong.push(`post did not end in the time that a runner gives:\n${last.result.log}`)
+  if (last.forced) problems.push(`post did not end in the time that a runner gives:\n${last.result.log}`)
   if (
     post === undefined &&
     (last.result.code !== 0 || last.result.errors.length > 0 || last.result.warnings.length > 0)
   )
-    wrong.push(`post failed or warned:\n${last.result.log}`)
-  return { wrong }
+    problems.push(`post failed or warned:\n${last.result.log}`)
+  return { problems }
 }
 
 async function endAs(

@@ -1,6 +1,6 @@
 // npm run soak [-- --kills N] [--seed S]: kills main or post at random moments on a farm of its own; after the post
-// step and one pass of the reaper and the sweep nothing may be left. A failure is told with the seed and the case that
-// repeat it.
+// step, one garbage collection and one cleanup nothing may be left. A failure is reported with the seed and the case that
+// reproduce it.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ import {
 } from '../e2e/harness.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
 import { mix, seeded } from '../ghcr/random.ts'
-import { describeCase, drawCase, live, type Case, type Usual } from './case.ts'
+import { describeCase, drawCase, runCase, type Case, type Usual } from './case.ts'
 
 const { values } = parseArgs({
   options: {
@@ -33,28 +33,28 @@ const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 const kills = Number(values.kills)
 const batchSize = Number(values.batch)
 
-interface World {
+interface Setup {
   readonly farm: Farm
-  readonly forge: PlatformApi
+  readonly platformApi: PlatformApi
   /** The runner's temporary directory, which all jobs share. */
   readonly temp: string
   /** The payload of a pull request of the repository itself, which may keep daemons. */
   readonly event: string
 }
 
-function open({ farm, forge, temp, event }: World): Job {
+function open({ farm, platformApi, temp, event }: Setup): Job {
   const files = {
     Dockerfile: `FROM ${farm.images.base}\nRUN head -c 2000000 /dev/urandom > /some\nRUN echo talking; sleep 0.4\n`,
   }
   return farmJob(farm, {
     files,
     event: 'pull_request',
-    env: { RUNNER_TEMP: temp, GITHUB_API_URL: forge.url, GITHUB_EVENT_PATH: event },
+    env: { RUNNER_TEMP: temp, GITHUB_API_URL: platformApi.url, GITHUB_EVENT_PATH: event },
   })
 }
 
 function inputsOf(
-  { farm }: World,
+  { farm }: Setup,
   image: string,
   { nodes, keep }: Pick<Case, 'nodes' | 'keep'>,
 ): Record<string, string> {
@@ -62,39 +62,39 @@ function inputsOf(
   return nodes === 'one' ? oneNodeInputs(farm, more) : farmInputs(farm, more)
 }
 
-async function playBatch(world: World, cases: readonly Case[], usual: Usual): Promise<string[]> {
+async function runBatch(setup: Setup, cases: readonly Case[], usual: Usual): Promise<string[]> {
   const images: string[] = []
   const outcomes = await mapConcurrently(
     cases,
     async (one) => {
-      const image = freshImage(world.farm)
+      const image = freshImage(setup.farm)
       images.push(image)
-      const job = open(world)
-      const { wrong } = await live(one, job, inputsOf(world, image, one), usual)
-      world.forge.finish(job.runId)
+      const job = open(setup)
+      const { problems } = await runCase(one, job, inputsOf(setup, image, one), usual)
+      setup.platformApi.finish(job.runId)
       const home = readdirSync(job.home).map((name) => `${name} in HOME`)
       job.end()
-      return [...wrong, ...home].map((text) => `${describeCase(one)}: ${text}`)
+      return [...problems, ...home].map((text) => `${describeCase(one)}: ${text}`)
     },
     3,
   )
   // A runner ends what a killed step leaves running before it takes the next job.
   await waitFor('the end of the killed builds', () =>
-    processesMentioning(world.temp).every((line) => !line.includes('--metadata-file')),
+    processesMentioning(setup.temp).every((line) => !line.includes('--metadata-file')),
   )
-  await passOnce(world, images)
-  return [...outcomes.flat(), ...(await leftIn(world, images))]
+  await collectGarbage(setup, images)
+  return [...outcomes.flat(), ...(await listLeftovers(setup, images))]
 }
 
-/** The next run of somebody, and the sweep: what a repository that uses the action has anyway. */
-async function passOnce(world: World, images: readonly string[]): Promise<void> {
-  const job = open(world)
+/** A later run and the cleanup action, as every repository that uses the action has them. */
+async function collectGarbage(setup: Setup, images: readonly string[]): Promise<void> {
+  const job = open(setup)
   const main = await job.main({
-    ...inputsOf(world, freshImage(world.farm), { nodes: 'two', keep: false }),
+    ...inputsOf(setup, freshImage(setup.farm), { nodes: 'two', keep: false }),
     push: 'false',
   })
   const post = await job.post()
-  const swept = await job.cleanup({
+  const cleanup = await job.cleanup({
     image: images.join('\n'),
     'github-token': 'a-token',
     'older-than': '10 minutes',
@@ -102,11 +102,12 @@ async function passOnce(world: World, images: readonly string[]): Promise<void> 
     'dry-run': 'false',
     'packages-api': 'auto',
   })
-  for (const { code, log } of [main, post, swept]) if (code !== 0) throw new Error(`the pass itself failed:\n${log}`)
+  for (const { code, log } of [main, post, cleanup])
+    if (code !== 0) throw new Error(`the garbage collection failed:\n${log}`)
   job.end()
 }
 
-async function leftIn({ farm, temp }: World, images: readonly string[]): Promise<string[]> {
+async function listLeftovers({ farm, temp }: Setup, images: readonly string[]): Promise<string[]> {
   const engines = [...Object.entries(farm.nodes), ['local', farm.local] as const]
   const onNodes = await Promise.all(
     engines.map(async ([name, engine]) =>
@@ -136,10 +137,10 @@ async function leftIn({ farm, temp }: World, images: readonly string[]): Promise
   ]
 }
 
-async function measure(world: World): Promise<Usual> {
+async function measure(setup: Setup): Promise<Usual> {
   const once = async () => {
-    const job = open(world)
-    const main = await job.main(inputsOf(world, freshImage(world.farm), { nodes: 'one', keep: false }))
+    const job = open(setup)
+    const main = await job.main(inputsOf(setup, freshImage(setup.farm), { nodes: 'one', keep: false }))
     const post = await job.post()
     job.end()
     return { main: main.took, post: post.took }
@@ -153,7 +154,7 @@ async function measure(world: World): Promise<Usual> {
   )
 }
 
-async function dropKept({ farm }: World): Promise<void> {
+async function removePersistentBuilders({ farm }: Setup): Promise<void> {
   for (const engine of Object.values(farm.nodes)) {
     for (const { name } of await engine.containers())
       await callEngine(engine.dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
@@ -166,34 +167,34 @@ async function soak(): Promise<number> {
   console.log(`${kills} runs, most of them cut off; repeat with --seed ${seed}`)
   const began = performance.now()
   const dir = mkdtempSync(join(tmpdir(), 'soak-'))
-  const world: World = {
+  const setup: Setup = {
     farm: await startFarm(),
-    forge: await startPlatformApi(),
+    platformApi: await startPlatformApi(),
     temp: mkdtempSync(join(dir, 't-')),
     event: join(dir, 'event.json'),
   }
-  writeFileSync(world.event, JSON.stringify({ pull_request: { head: { repo: { full_name: 'acme/app' } } } }))
+  writeFileSync(setup.event, JSON.stringify({ pull_request: { head: { repo: { full_name: 'acme/app' } } } }))
   let failed = 0
   try {
-    const usual = await measure(world)
+    const usual = await measure(setup)
     console.log(`usually main takes ${Math.round(usual.main)} ms, post ${Math.round(usual.post)} ms`)
     const cases = Array.from({ length: kills }, (_, at) => drawCase(at, seeded(mix(seed, at))))
     for (let at = 0; at < cases.length; at += batchSize) {
       const batch = cases.slice(at, at + batchSize)
-      const wrong = await playBatch(world, batch, usual)
-      failed += wrong.length
+      const problems = await runBatch(setup, batch, usual)
+      failed += problems.length
       console.log(
         `${at + batch.length} of ${kills}: ` +
-          (wrong.length === 0
+          (problems.length === 0
             ? 'nothing left'
-            : `LEFT (seed ${seed}):\n${wrong.join('\n')}\nafter\n${batch.map(describeCase).join('\n')}`),
+            : `LEFT (seed ${seed}):\n${problems.join('\n')}\nafter\n${batch.map(describeCase).join('\n')}`),
       )
-      // What was left once must not be told again for the next.
-      if (wrong.length > 0) await dropKept(world)
+      // Leftovers must not be reported again for the next batch.
+      if (problems.length > 0) await removePersistentBuilders(setup)
     }
   } finally {
-    await world.farm.stop()
-    world.forge.close()
+    await setup.farm.stop()
+    setup.platformApi.close()
     rmSync(dir, { recursive: true, force: true })
   }
   console.log(
