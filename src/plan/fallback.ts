@@ -44,10 +44,12 @@ const finders: Readonly<Record<'node' | 'local' | 'emulate', FindNode>> = {
     return `the local engine builds ${local.native[0] ?? 'another platform'} natively, not ${platform}`
   },
   emulate: (platform, { available, local }) => {
-    const nodes = [...available, ...(typeof local === 'string' || available.includes(local) ? [] : [local])]
-    const engines = nodes.filter(({ driver }) => driver.canEmulate)
-    // BuildKit's own image has emulators of common platforms; a machine with a registered emulator certainly has one.
+    // Listed nodes come first, then the local engine. BuildKit's own image has emulators of common platforms; a machine
+    // with a registered emulator certainly has one.
+    const engines = available.filter(({ driver }) => driver.canEmulate)
     const registered = engines.find(({ machine }) => machine?.emulated.includes(platform))
-    return registered ?? engines[0] ?? 'no engine is available'
+    const listed = registered ?? engines[0]
+    if (listed) return listed
+    return typeof local !== 'string' && local.driver.canEmulate ? local : 'no engine is available'
   },
 }

@@ -7,7 +7,7 @@ import { rescheduleTargets } from '../../../src/plan/reschedule.ts'
 import { planTargets } from '../../../src/plan/targets.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import type { TargetDraft } from '../../../src/plan/target.ts'
-import { nodeSpec, platform, testNode, testVariant } from './nodes.ts'
+import { nodeSpec, platform, testNode, testVariant } from '../fixtures/nodes.ts'
 
 const variant = (name: string) => testVariant(name, { images: [] })
 const draft = (name: string, on: string): TargetDraft => ({
@@ -93,6 +93,12 @@ describe('rescheduleTargets', () => {
         'none',
       ).stuck,
     ).toContain('  emulate: no engine is available')
+  })
+
+  test('to emulation on a listed node before the local engine, even if only that has the emulator', () => {
+    const able = node('local', 'amd64', undefined, { machine: { emulated: [platform('linux/arm64')] } })
+    expect(reschedule(['emulate'], undefined, [node('amd', 'amd64')], able).to).toEqual(['amd'])
+    expect(reschedule(['emulate'], undefined, [], able).to).toEqual(['local'])
   })
 
   test('nowhere with `skip`, with a note; and a failure with `fail`', () => {
