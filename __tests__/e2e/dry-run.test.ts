@@ -55,7 +55,7 @@ describe('dry-run', () => {
       new RegExp(`^  ${image}:pr-${run}-slim: new$`),
       new RegExp(`^  ${image}:pr-${run}-slim, with its platforms$`),
       new RegExp(`^  push to ${image}: allowed$`),
-      /^ {2}runs of this repository: may be asked$/,
+      /^ {2}status of this repository’s runs: readable$/,
       new RegExp(`^  on \\S+ the container buildx_buildkit_mab-…-[0-9a-f]{8}-${run}-1-… and its volume$`),
       /^ {2}\S+ is a linux\/amd64 machine: it builds linux\/arm64 under emulation/,
     ])

@@ -423,7 +423,7 @@ describe('invalid inputs', () => {
       ),
     ])
     const post = await job.post()
-    expect([post.code, post.log]).toEqual([0, 'Nothing was made, so nothing is to be cleaned up.\n'])
+    expect([post.code, post.log]).toEqual([0, 'Nothing to clean up.\n'])
     expect(await leftovers(farm, job)).toEqual([])
     expect(main.state).toEqual({})
     expect(await Promise.all([farm.nodes.amd, farm.nodes.arm].map((node) => node.sshConnections()))).toEqual([0, 0])

@@ -1,17 +1,17 @@
 import { shorten } from '../lib/issues.ts'
 
-/** What `dry-run` tells: the plan, and how far it holds. */
-export interface ExaminationReport {
-  /** One line each: what the node is, how it is reached, which daemon builds there. */
+/** The report of a dry run: the plan, and whether it would work. */
+export interface DryRunReport {
+  /** One line each: what the node is, how it is reached, which BuildKit builds there. */
   readonly nodes: readonly string[]
   readonly targets: readonly TargetReport[]
   readonly tags: readonly TagReport[]
-  /** What may be done with the logins and the token, as far as that can be asked. */
+  /** What the logins and the token may do, as far as that can be queried. */
   readonly permissions: readonly string[]
   /** What the post step of such a run deletes. */
   readonly post: readonly string[]
-  /** What the author may take for granted, and is not so; the plan works all the same. */
-  readonly doubts: readonly string[]
+  /** What the user may not expect; the plan works all the same. */
+  readonly warnings: readonly string[]
   /** Why the plan would not work. */
   readonly problems: readonly string[]
 }
@@ -21,7 +21,7 @@ export interface TargetReport {
   readonly variant: string
   readonly node: string
   readonly emulated: boolean
-  /** Empty where none is kept. */
+  /** Empty without a cache. */
   readonly cache: string
   readonly cacheState: 'filled' | 'empty' | 'unknown'
 }
@@ -29,67 +29,69 @@ export interface TargetReport {
 export interface TagReport {
   /** `ghcr.io/acme/app:1.2` */
   readonly tag: string
-  /** The digest it names now; empty: it is new; undefined: the registry did not say. */
+  /** The digest of the tag; empty: it is new; undefined: the registry did not tell. */
   readonly now: string | undefined
 }
 
-/** PURE: for the log. */
-export function renderExamination(report: ExaminationReport): string[] {
-  return [
-    'Plan (dry-run: nothing was made and nothing pushed)',
-    ...sections(report).flatMap(([title, lines]) => [`${title}:`, ...lines.map((line) => `  ${shortenLine(line)}`)]),
-  ]
+const messages = {
+  title: 'Plan (dry run: nothing was built or pushed)',
+  works: 'This would work. Nothing was built or pushed.',
+  fails: 'This would **not** work.',
+  unknownTag: 'the registry did not tell whether it exists',
 }
 
-/** PURE: the same as GitHub-flavoured Markdown. */
-export function renderExaminationSummary(report: ExaminationReport): string {
-  const verdict =
-    report.problems.length === 0 ? 'This would work. Nothing was made and nothing pushed.' : 'This would **not** work.'
-  const parts = sections(report).map(([title, lines]) =>
-    [`#### ${title}`, ...lines.map((line) => `- ${escapeMarkdown(shortenLine(line))}`)].join('\n'),
+const cacheStates: Readonly<Record<TargetReport['cacheState'], string>> = {
+  filled: '',
+  empty: ' (does not exist yet)',
+  unknown: ' (the registry did not tell whether it exists)',
+}
+
+/** The sections of the report; empty ones are omitted. */
+const sections: readonly (readonly [title: string, lines: (report: DryRunReport) => readonly string[]])[] = [
+  ['Nodes', ({ nodes }) => nodes],
+  ['Targets', ({ targets }) => targets.map(formatTarget)],
+  ['Tags', ({ tags }) => tags.map(formatTag)],
+  ['Permissions', ({ permissions }) => permissions],
+  ['The post step deletes', ({ post }) => post],
+  ['Warnings', ({ warnings }) => warnings],
+  ['Why this would not work', ({ problems }) => problems],
+]
+
+/** PURE: the log lines of a dry run. */
+export function renderDryRun(report: DryRunReport): string[] {
+  const parts = filledSections(report).flatMap(({ title, lines }) => [
+    `${title}:`,
+    ...lines.map((line) => `  ${toOneLine(line)}`),
+  ])
+  return [messages.title, ...parts]
+}
+
+/** PURE: the job summary of a dry run, as GitHub-flavoured Markdown. */
+export function renderDryRunSummary(report: DryRunReport): string {
+  const parts = filledSections(report).map(({ title, lines }) =>
+    [`#### ${title}`, ...lines.map((line) => `- ${escapeMarkdown(toOneLine(line))}`)].join('\n'),
   )
-  return [`### Plan`, verdict, ...parts, ''].join('\n\n')
+  return ['### Plan', report.problems.length === 0 ? messages.works : messages.fails, ...parts, ''].join('\n\n')
 }
 
-function sections({
-  nodes,
-  targets,
-  tags,
-  permissions,
-  post,
-  doubts,
-  problems,
-}: ExaminationReport): (readonly [string, readonly string[]])[] {
-  const all: (readonly [string, readonly string[]])[] = [
-    ['Nodes', nodes],
-    ['Targets', targets.map(describeTarget)],
-    ['Tags', tags.map(describeTag)],
-    ['Permissions', permissions],
-    ['The post step deletes', post],
-    ['Not as one might think', doubts],
-    ['Why this would not work', problems],
-  ]
-  return all.filter(([, lines]) => lines.length > 0)
+function filledSections(report: DryRunReport): { readonly title: string; readonly lines: readonly string[] }[] {
+  return sections.map(([title, lines]) => ({ title, lines: lines(report) })).filter(({ lines }) => lines.length > 0)
 }
 
-function describeTarget({ platform, variant, node, emulated, cache, cacheState }: TargetReport): string {
-  const kept =
-    cache === ''
-      ? 'no cache is kept'
-      : `cache ${cache}${{ filled: '', empty: ' (none there yet)', unknown: ' (the registry did not say whether there is one)' }[cacheState]}`
-  return `${[platform, variant].join(' ').trim()}: on ${node}${emulated ? ' (emulated)' : ''}, ${kept}`
+function formatTarget({ platform, variant, node, emulated, cache, cacheState }: TargetReport): string {
+  const cached = cache === '' ? 'no cache' : `cache ${cache}${cacheStates[cacheState]}`
+  return `${[platform, variant].join(' ').trim()}: on ${node}${emulated ? ' (emulated)' : ''}, ${cached}`
 }
 
-function describeTag({ tag, now }: TagReport): string {
-  return `${tag}: ${now === undefined ? 'the registry did not say whether it is there' : now === '' ? 'new' : `moves away from ${now}`}`
+function formatTag({ tag, now }: TagReport): string {
+  if (now === undefined) return `${tag}: ${messages.unknownTag}`
+  return `${tag}: ${now === '' ? 'new' : `replaces ${now}`}`
 }
 
-function shortenLine(line: string): string {
-  return line.length > 100
-    ? Array.from(line)
-        .map((character) => (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(character) ? ' ' : character))
-        .join('')
-    : shorten(line)
+/** A line without control characters; `shorten` escapes them, and would cut a long line. */
+function toOneLine(line: string): string {
+  if (line.length <= 100) return shorten(line)
+  return Array.from(line, (character) => (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(character) ? ' ' : character)).join('')
 }
 
 /** Names come from the repository, so none of them may become markup. */

@@ -1,12 +1,11 @@
 import type { InputIssue } from '../lib/issues.ts'
 
-/** All wrong inputs at a glance, one line each. */
-export function describeMistakes(mistakes: readonly InputIssue[]): string {
-  const count = new Set(mistakes.map(({ input }) => input)).size
-  const headline = count === 1 ? '1 input is wrong' : `${count} inputs are wrong`
-  return [headline, ...mistakes.map(describeMistake)].join('\n')
+/** PURE: all issues of the inputs, one per line below a headline that counts the inputs. */
+export function formatInputIssues(issues: readonly InputIssue[]): string {
+  const count = new Set(issues.map(({ input }) => input)).size
+  return [`${count} invalid input${count === 1 ? '' : 's'}`, ...issues.map(formatIssue)].join('\n')
 }
 
-function describeMistake({ input, given, expected }: InputIssue): string {
+function formatIssue({ input, given, expected }: InputIssue): string {
   return `${input}: ${given === undefined ? '' : `"${given}" `}${expected}`
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Inputs } from '../../../src/inputs/inputs.ts'
 import type { Node } from '../../../src/nodes/node.ts'
 import { planTargets as plan } from '../../../src/plan/targets.ts'
-import { platform, testNode, testVariant as variant } from './nodes.ts'
+import { platform, testNode, testVariant as variant } from '../fixtures/nodes.ts'
 
 const node = (name: string, ...platforms: string[]): Node => testNode(name, platforms)
 const cache = { kind: 'registry' } as const

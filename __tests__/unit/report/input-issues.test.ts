@@ -1,18 +1,18 @@
 import { expect, test } from '@jest/globals'
 import { didYouMean, shorten } from '../../../src/lib/issues.ts'
-import { describeMistakes } from '../../../src/report/input-issues.ts'
+import { formatInputIssues } from '../../../src/report/input-issues.ts'
 
-test('counts inputs, not mistakes', () => {
-  expect(describeMistakes([{ input: 'push', given: 'yes', expected: 'is neither' }])).toBe(
-    '1 input is wrong\npush: "yes" is neither',
+test('counts inputs, not issues', () => {
+  expect(formatInputIssues([{ input: 'push', given: 'yes', expected: 'is neither' }])).toBe(
+    '1 invalid input\npush: "yes" is neither',
   )
   expect(
-    describeMistakes([
+    formatInputIssues([
       { input: 'a', expected: 'is empty' },
       { input: 'b', expected: 'x' },
       { input: 'a', expected: 'y' },
     ]),
-  ).toBe('2 inputs are wrong\na: is empty\nb: x\na: y')
+  ).toBe('2 invalid inputs\na: is empty\nb: x\na: y')
 })
 
 test('a value is one short line', () => {

@@ -1,24 +1,26 @@
 import { expect, test } from '@jest/globals'
-import { renderBuilder, type BuilderNode } from '../../../src/report/builder.ts'
+import { parseEndpoint } from '../../../src/nodes/endpoint.ts'
+import { renderBuilderOutputs, type BuilderNode } from '../../../src/report/builder-outputs.ts'
 
+const engine = { name: 'docker-container' } as const
 const amd: BuilderNode = {
-  driver: 'docker-container',
+  driver: engine,
   platforms: ['linux/amd64', 'linux/386'],
-  spec: { name: 'local', endpoint: { kind: 'local' } },
+  spec: { name: 'local', endpoint: parseEndpoint('local')! },
 }
 const arm: BuilderNode = {
-  driver: 'docker-container',
+  driver: engine,
   platforms: ['linux/arm64', 'linux/386'],
-  spec: { name: 'arm', endpoint: { kind: 'ssh', user: 'ci', host: 'arm.example.com', port: 2222 } },
+  spec: { name: 'arm', endpoint: parseEndpoint('ssh://ci@arm.example.com:2222')! },
 }
 const buildkitd: BuilderNode = {
-  driver: 'remote',
+  driver: { name: 'remote' },
   platforms: ['linux/riscv64'],
-  spec: { name: 'riscv', endpoint: { kind: 'tcp', host: 'riscv', port: 1234 } },
+  spec: { name: 'riscv', endpoint: parseEndpoint('tcp://riscv:1234')! },
 }
 
-test('tells the builder as setup-buildx-action does: each platform once, the nodes in JSON', () => {
-  const { nodes, ...rest } = renderBuilder('mab-1', [amd, arm])
+test('the outputs of docker/setup-buildx-action: each platform once, the nodes as JSON', () => {
+  const { nodes, ...rest } = renderBuilderOutputs('mab-1', [amd, arm])
   expect(rest).toEqual({ name: 'mab-1', driver: 'docker-container', platforms: 'linux/amd64,linux/386,linux/arm64' })
   expect(JSON.parse(nodes)).toEqual([
     { name: 'local', endpoint: 'local', driver: 'docker-container', platforms: 'linux/amd64,linux/386' },
@@ -31,8 +33,8 @@ test('tells the builder as setup-buildx-action does: each platform once, the nod
   ])
 })
 
-test('has no one name and driver where engines and buildkitd are mixed', () => {
-  const { nodes, ...rest } = renderBuilder('', [amd, buildkitd])
+test('name and driver are empty if engines and buildkitd are mixed', () => {
+  const { nodes, ...rest } = renderBuilderOutputs('', [amd, buildkitd])
   expect(rest).toEqual({ name: '', driver: '', platforms: 'linux/amd64,linux/386,linux/riscv64' })
   expect(JSON.parse(nodes)).toMatchObject([
     { driver: 'docker-container' },

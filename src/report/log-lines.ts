@@ -1,0 +1,108 @@
+import { formatBytes, formatDuration } from '../lib/format.ts'
+import { formatTagReference } from '../registry/reference.ts'
+import type { Node } from '../nodes/node.ts'
+import type { NodeOutcome } from '../nodes/open.ts'
+import type { PlatformReport, RunReport } from './run-report.ts'
+
+/** Milliseconds: the resolution of the clocks and the time of the request hide smaller differences. */
+const toleratedSkew = 2000
+/** Milliseconds: beyond this, registries may reject certificates and tokens. */
+const harmfulSkew = 60_000
+/** Bytes. */
+const scarceDisk = 1e9
+
+const messages = {
+  unavailable: 'unavailable:',
+  may32Bit: 'natively only if its processor still runs 32-bit code, and under emulation otherwise.',
+  otherMachines: 'on machines of another architecture, as its `nodeselector` says',
+  slow: 'under emulation, as configured. This is slow.',
+  clock: 'registries may refuse it. On that machine, run `timedatectl set-ntp true`.',
+  disk: 'run `docker system df` there to see what uses it.',
+}
+
+/** PURE: the log lines of a finished run: one per target, then the images and their tags. */
+export function renderLogLines({ variants, took }: RunReport): string[] {
+  const lines = variants.flatMap(({ variant, published, platforms }) => [
+    ...platforms.map((target) => `  ${formatTarget(target, variant.name)}`),
+    ...(published?.images ?? []).map((image) => `  ${image}`),
+    ...(published?.tags ?? []).map((tag) => `  → ${formatTagReference(tag)}`),
+  ])
+  return [...lines, `Took ${formatDuration(took)}.`]
+}
+
+function formatTarget({ platform, node, took, steps, size }: PlatformReport, variant: string): string {
+  const cached = `${steps.cached} of ${steps.total} steps from cache`
+  const parts = [node, formatDuration(took), cached, ...(size === 0 ? [] : [formatBytes(size)])]
+  return `${[platform, variant].join(' ').trim()}: ${parts.join(', ')}`
+}
+
+/** PURE: the log line of a node: what it is, its load, and what it builds; or why it is unavailable. */
+export function formatNode({ spec, node, failure }: NodeOutcome): string {
+  if (!node) return `${spec.name}: ${messages.unavailable} ${failure?.message ?? ''}`
+  const { driver, platforms, engine, took } = node
+  const about = engine
+    ? [`Docker ${engine.version}`, `${engine.os}/${engine.arch}`, `${engine.cpus} CPUs`]
+    : [driver.description]
+  const ready = driver.onDemand ? [] : [`ready in ${Math.round(took)} ms`]
+  const builds = platforms.map((platform) => (isEmulated(node, platform) ? `${platform} (emulated)` : platform))
+  return `${spec.name}: ${[...about, ...machineState(node), ...ready].join(', ')}, builds ${builds.join(', ')}`
+}
+
+function machineState(node: Node): string[] {
+  const { load, free } = node.machine ?? {}
+  const skew = clockSkew(node)
+  return [
+    ...(load === undefined ? [] : [`load ${load.toFixed(1)}`]),
+    ...(free === undefined ? [] : [`${formatBytes(free)} free`]),
+    ...(skew === undefined ? [] : [Math.abs(skew) < toleratedSkew ? 'clock ok' : `clock ${formatSkew(skew)}`]),
+  ]
+}
+
+function isEmulated({ native }: Node, platform: Node['platforms'][number]): boolean {
+  return native.length > 0 && !native.includes(platform)
+}
+
+/** Milliseconds by which the clock of a node is ahead; undefined if unknown. */
+function clockSkew({ engine, machine }: Node): number | undefined {
+  return engine?.ahead ?? machine?.ahead
+}
+
+function formatSkew(ahead: number): string {
+  return `${ahead > 0 ? '+' : '-'}${Math.round(Math.abs(ahead) / 1000)} s`
+}
+
+/** PURE: a line for each node on which other runs build. */
+export function formatBusyNodes(runsPerNode: ReadonlyMap<Node, number>): string[] {
+  return [...runsPerNode].flatMap(([{ spec }, count]) => {
+    const runs = count === 1 ? 'another run' : `${count} other runs`
+    return count > 0 ? [`${spec.name} is busy with ${runs}: scheduling fewer targets there.`] : []
+  })
+}
+
+/** PURE: warnings about available nodes. */
+export function nodeWarnings(nodes: readonly Node[]): string[] {
+  return [...nodes.flatMap(warnOfEmulation), ...nodes.flatMap(warnOfClock), ...nodes.flatMap(warnOfDisk)]
+}
+
+function warnOfEmulation(node: Node): string[] {
+  const { spec, platforms, engine } = node
+  const emulated = platforms.filter((platform) => isEmulated(node, platform))
+  if (emulated.length === 0) return []
+  const builds = `builds ${emulated.join(', ')}`
+  if (engine?.arch === 'arm64' && emulated.every((platform) => platform.startsWith('linux/arm/')))
+    return [`${spec.name} ${builds} ${messages.may32Bit}`]
+  const machine = engine ? `a ${engine.os}/${engine.arch} machine` : messages.otherMachines
+  return [`${spec.name} is ${machine}: it ${builds} ${messages.slow}`]
+}
+
+function warnOfClock(node: Node): string[] {
+  const ahead = clockSkew(node) ?? 0
+  if (Math.abs(ahead) < harmfulSkew) return []
+  const skew = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead' : 'behind'}`
+  return [`The clock of ${node.spec.name} is ${skew}: ${messages.clock}`]
+}
+
+function warnOfDisk({ spec, machine }: Node): string[] {
+  const free = machine?.free ?? Infinity
+  return free >= scarceDisk ? [] : [`${spec.name} has only ${formatBytes(free)} of disk left: ${messages.disk}`]
+}
