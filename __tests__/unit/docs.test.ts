@@ -46,7 +46,7 @@ describe('docs/moving.md', () => {
       const told: unknown = await readInputs(
         Object.fromEntries(inputs),
         { ...event, ref: 'refs/tags/v1.2.3' },
-        (path) => !/Dockerfile[^/]*\/\.$/.test(path),
+        { exists: (path) => !/Dockerfile[^/]*\/\.$/.test(path), read: () => '' },
       ).then(
         ({ variants }) => variants.length > 0,
         (error: unknown) => (error instanceof InputError ? error.issues : error),
@@ -104,11 +104,10 @@ describe('docs/kubernetes.md', () => {
           'INPUT_SSH-KNOWN-HOSTS': evaluate('ssh-known-hosts', ''),
         }
       : {}
-    const told: unknown = await readInputs(
-      { ...Object.fromEntries(inputs), ...more },
-      event,
-      (path) => !path.endsWith('Dockerfile/.'),
-    ).then(
+    const told: unknown = await readInputs({ ...Object.fromEntries(inputs), ...more }, event, {
+      exists: (path) => !path.endsWith('Dockerfile/.'),
+      read: () => '',
+    }).then(
       ({ nodes }) => nodes.length,
       (error: unknown) => (error instanceof InputError ? error.issues : error),
     )

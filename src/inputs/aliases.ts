@@ -1,141 +1,121 @@
-import { posix } from 'node:path'
-import { readBoolean } from '../lib/choice.ts'
-import type { Files } from './context.ts'
+import { isTrue, parseBoolean } from '../lib/choice.ts'
 import { splitList } from '../lib/lists.ts'
-import { shorten, type IssueSink } from '../lib/issues.ts'
-import { readPlatforms } from '../lib/platform.ts'
-import { hidePassword, isBuildkitd, parseEndpoint } from '../nodes/endpoint.ts'
+import { parsePlatforms } from '../lib/platform.ts'
+import { parseYaml } from '../lib/yaml.ts'
+import { endpointDriver } from '../nodes/drivers/table.ts'
+import { hidePassword, parseEndpoint } from '../nodes/endpoint.ts'
+import { failFor, passes, type Diagnostics } from './diagnostics.ts'
+import type { LocalPaths } from './local-paths.ts'
 
-/** An input that was given in another's place: what it is called, and what the other would hold. */
-interface Word {
-  readonly input: string
-  readonly text: string
+/** What docker/setup-buildx-action calls differently: its input, ours, and the text that it means for ours. */
+const aliases: readonly (readonly [alias: string, name: string, parse: (source: AliasSource) => string | undefined])[] =
+  [
+    ['buildkitd-config', 'buildkitd-config-inline', readConfigFile],
+    ['keep-state', 'keep-builder', parseKeepState],
+  ]
+
+interface AliasSource {
+  /** An input's own text, without aliases. */
+  readonly given: (name: string) => string
+  readonly paths: LocalPaths
+  readonly diagnostics: Diagnostics
 }
 
-interface TextFiles extends Files {
-  /** The text of a file, by its absolute path; throws where it cannot be read. */
-  readonly read: (path: string) => string
+interface Aliases {
+  /** Input → text that an alias gives it. */
+  readonly texts: ReadonlyMap<string, string>
+  /** The nodes of `endpoint` and `append`, as entries of the list form of `nodes`. */
+  readonly nodeList?: readonly unknown[]
+}
+
+/** Parses the inputs that are aliases of others; issues of the others are then reported by the alias. */
+export async function parseAliases(source: AliasSource): Promise<Aliases> {
+  const texts = new Map<string, string>()
+  for (const [alias, name, parse] of aliases) {
+    const text = source.given(alias) === '' ? undefined : parse(source)
+    if (text === undefined) continue
+    texts.set(name, text)
+    source.diagnostics.useAlias(name, alias)
+  }
+  const nodeList = await parseNodeList(source)
+  return { texts, ...(nodeList && { nodeList }) }
+}
+
+const lineForm = 'in `nodes`, as in `linux/arm64 = ssh://user@host`, or remove `nodes`'
+const listForm = 'write `- endpoint: ssh://user@host` and below it `platforms: linux/arm64`'
+
+async function parseNodeList(source: AliasSource): Promise<readonly unknown[] | undefined> {
+  const { given, diagnostics } = source
+  const { report } = diagnostics
+  const inputs = ['endpoint', 'append'].filter((name) => given(name) !== '')
+  const isCluster = given('driver') === 'kubernetes'
+  if (given('nodes') !== '') {
+    for (const name of inputs)
+      failFor(
+        report,
+        name,
+        name === 'endpoint' ? hidePassword(given(name)) : undefined,
+      )(`cannot be combined with \`nodes\`: list every node ${lineForm}`)
+    return undefined
+  }
+  if (inputs.length === 0 && !isCluster) return undefined
+  diagnostics.useAlias('nodes', inputs.at(-1) ?? 'driver')
+  const more = await parseAppend(source)
+  const first = firstNode(source, isCluster ? 'kubernetes://' : 'local')
+  // Last, so that issues count the entries of `append` as the author does.
+  return more && first && [...more, ...first]
+}
+
+async function parseAppend({ given, diagnostics: { report } }: AliasSource): Promise<readonly unknown[] | undefined> {
+  const text = given('append')
+  if (text === '') return []
+  const yaml = await parseYaml('append', text, report)
+  const isList = Array.isArray(yaml)
+  passes(failFor(report, 'append'), hidePassword(text), [
+    [yaml !== undefined && !isList, `is not a YAML list of nodes: ${listForm}`],
+  ])
+  return isList ? yaml : undefined
 }
 
 /**
- * Reads what docker/setup-buildx-action can say in two ways: by our own input, the word that was given in its place.
+ * `endpoint` as an entry of the list form of `nodes`, where a socket is an engine's unless the driver is `remote`;
+ * undefined if it is invalid.
  */
-export function readSetupWords(
-  given: (name: string) => string,
-  files: TextFiles,
-  report: IssueSink,
-): ReadonlyMap<string, Word> {
-  const words: readonly (readonly [name: string, input: string, text: string | undefined])[] = [
-    ['buildkitd-config-inline', 'buildkitd-config', readConfigFile(given, files, report)],
-    [
-      'nodes',
-      given('append') !== '' ? 'append' : given('endpoint') !== '' ? 'endpoint' : 'driver',
-      readListedNodes(given, report),
-    ],
-    ['keep-builder', 'keep-state', readKeepState(given, report)],
-  ]
-  return new Map(words.flatMap(([name, input, text]) => (text === undefined ? [] : [[name, { input, text }] as const])))
+function firstNode({ given, diagnostics }: AliasSource, byDefault: string): readonly unknown[] | undefined {
+  const isRemote = given('driver') === 'remote'
+  // With the driver `remote` the first node has no default: a local engine cannot be one of its nodes.
+  if (given('endpoint') === '' && isRemote) return []
+  const endpoint = given('endpoint') === '' ? byDefault : given('endpoint')
+  const parsed = parseEndpoint(endpoint, failFor(diagnostics.report, 'endpoint', hidePassword(endpoint)))
+  if (!parsed) return undefined
+  // An engine reports its native platforms; for buildkitd and clusters `platforms` says what they build.
+  const withDriver = endpointDriver(parsed).withDriver(parsed, isRemote ? 'remote' : '')
+  const isFixed = isRemote || (withDriver && endpointDriver(withDriver).missingPlatforms !== undefined)
+  const platforms = parsePlatforms('platforms', splitList(given('platforms')), () => undefined)
+  return [{ endpoint, ...(isFixed && { platforms }) }]
 }
 
-/** `endpoint` and `append` as the YAML list that `nodes` takes: the first node, then the others. */
-function readListedNodes(given: (name: string) => string, report: IssueSink): string | undefined {
-  const [endpoint, append] = [given('endpoint'), given('append')]
-  const cluster = given('driver') === 'kubernetes'
-  if (endpoint === '' && append === '')
-    return cluster && given('nodes') === '' ? `[${JSON.stringify(describeFirst('kubernetes://', given))}]` : undefined
-  if (given('nodes') !== '') {
-    if (endpoint !== '')
-      report({
-        input: 'endpoint',
-        given: shorten(hidePassword(endpoint)),
-        expected:
-          'is given beside `nodes`: write it there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out',
-      })
-    if (append !== '')
-      report({
-        input: 'append',
-        expected:
-          'is given beside `nodes`: write all nodes there, as in `linux/arm64 = ssh://user@host`, or leave `nodes` out',
-      })
-    return undefined
-  }
-  if (
-    append !== '' &&
-    endpoint !== '' &&
-    !parseEndpoint(endpoint, (expected) =>
-      report({ input: 'endpoint', given: shorten(hidePassword(endpoint)), expected }),
-    )
-  )
-    return undefined
-  // A local engine is no node of the driver `remote`, which needs `endpoint` for the first.
-  const first =
-    endpoint === '' && given('driver') === 'remote'
-      ? undefined
-      : JSON.stringify(describeFirst(endpoint === '' ? (cluster ? 'kubernetes://' : 'local') : endpoint, given))
-  if (append === '') return `[${first ?? ''}]`
-  // Behind the others, so that what is said of their lines and numbers is true.
-  const [last, more] = first === undefined ? ['', ''] : [`\n- ${first}`, `, ${first}`]
-  if (/^(?:(?:#[^\n]*|---)?\s*\n)*-\s/.test(append)) return `${append}${last}`
-  if (/^\[.*\]$/s.test(append)) return `${append.slice(0, -1)}${/^\[\s*\]$/.test(append) ? (first ?? '') : more}]`
-  report({
-    input: 'append',
-    given: shorten(hidePassword(append)),
-    expected: 'is not a YAML list of nodes: write `- endpoint: ssh://user@host` and below it `platforms: linux/arm64`',
-  })
-  return undefined
+function parseKeepState({ given, diagnostics: { report } }: AliasSource): string | undefined {
+  const isKept = parseBoolean('keep-state', given('keep-state'), report)
+  if (/^false$/i.test(given('keep-state')) && isTrue(given('keep-builder')))
+    failFor(
+      report,
+      'keep-state',
+      given('keep-state'),
+    )('contradicts `keep-builder: true`, which has the same meaning: remove one of them')
+  return isKept && /^(false)?$/i.test(given('keep-builder')) ? 'true' : undefined
 }
 
-/** As the list of `nodes` would have it: there too, a socket is an engine's unless the driver is `remote`. */
-function describeFirst(endpoint: string, given: (name: string) => string): Readonly<Record<string, unknown>> {
-  const parsed = parseEndpoint(endpoint)
-  // An engine is asked what is native there; what a buildkitd or a cluster builds is what is asked for.
-  const fixed =
-    given('driver') === 'remote' ||
-    parsed?.kind === 'kubernetes' ||
-    (parsed !== undefined && parsed.kind !== 'unix' && isBuildkitd(parsed))
-  return {
-    endpoint,
-    ...(fixed && { platforms: readPlatforms('platforms', splitList(given('platforms')), () => undefined) }),
-  }
-}
-
-function readKeepState(given: (name: string) => string, report: IssueSink): string | undefined {
-  const text = given('keep-state')
-  if (text === '') return undefined
-  const state = readBoolean('keep-state', text, report)
-  const kept = /^true$/i.test(given('keep-builder'))
-  if (!state && kept && /^false$/i.test(text))
-    report({
-      input: 'keep-state',
-      given: text,
-      expected: 'is contradicted by `keep-builder: true`, which means the same here: leave one of the two out',
-    })
-  return state && /^(false)?$/i.test(given('keep-builder')) ? 'true' : undefined
-}
-
-function readConfigFile(
-  given: (name: string) => string,
-  { workspace, exists, read }: TextFiles,
-  report: IssueSink,
-): string | undefined {
+function readConfigFile({ given, paths, diagnostics: { report } }: AliasSource): string | undefined {
   const name = given('buildkitd-config')
-  if (name === '') return undefined
-  const wrong = (expected: string) => report({ input: 'buildkitd-config', given: shorten(name), expected })
-  const path = posix.resolve(workspace, name)
-  if (given('buildkitd-config-inline') !== '') wrong('is given beside `buildkitd-config-inline`: give one of the two')
-  else if (!exists(path))
-    wrong(
-      /[\r\n=]/.test(name)
-        ? 'is no path: write text into `buildkitd-config-inline`, or the path of a file here'
-        : `does not exist: ${path} was looked for`,
-    )
-  else if (exists(`${path}/.`)) wrong('is a directory: write the path of the file in it, such as `buildkitd.toml`')
-  else {
-    try {
-      return read(path).trim()
-    } catch {
-      wrong(`cannot be read: ${path} must be a file that the job's user may read`)
-    }
-  }
-  return undefined
+  const fail = failFor(report, 'buildkitd-config', name)
+  const path = paths.use(name, { input: 'buildkitd-config' })
+  const isPath = !/[\r\n=]/.test(name)
+  const isUsable = passes(fail, name, [
+    [given('buildkitd-config-inline') !== '', 'cannot be combined with `buildkitd-config-inline`: remove one of them'],
+    [!isPath && !paths.exists(path), 'is not a path: write text in `buildkitd-config-inline`, or a file’s path here'],
+    [!paths.exists(path), `was not found: ${path}`],
+    [paths.isDirectory(path), 'is a directory: write the path of the file in it, such as `buildkitd.toml`'],
+  ])
+  return isUsable ? paths.read(path, fail) : undefined
 }

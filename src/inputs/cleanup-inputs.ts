@@ -1,11 +1,20 @@
-import { readBoolean, readChoice } from '../lib/choice.ts'
+import { splitList, type Env } from '../lib/lists.ts'
 import type { Event } from '../forge/event.ts'
-import { splitLines, splitList } from '../lib/lists.ts'
-import { shorten, type IssueSink } from '../lib/issues.ts'
-import { lowerForgeNames, parseRepository, type Repository } from '../registry/reference.ts'
-import { packagesChoices, type PackagesChoice } from '../packages/select.ts'
+import type { PackagesChoice } from '../packages/select.ts'
+import type { RegistryHosts } from '../registry/hosts.ts'
+import type { Repository } from '../registry/reference.ts'
+import { Diagnostics, failFor } from './diagnostics.ts'
+import { cleanupInputs } from './input-names.ts'
+import { hostFiles, LocalPaths } from './local-paths.ts'
+import { parseLogins } from './logins/logins.ts'
+import { parseRegistries } from './registries.ts'
+import { parseImages, sharedRows } from './shared-inputs.ts'
+import { variableOf, type InputSource } from './source.ts'
+import { boolean, checkedText, duration, parseTable, type Parser } from './table.ts'
+import { checkNames } from './unknown-inputs.ts'
+import type { Login } from '../registry/credentials/login.ts'
 
-export interface SweepInputs {
+export interface CleanupInputs {
   readonly images: readonly Repository[]
   readonly tags: readonly string[]
   /** Milliseconds. */
@@ -14,45 +23,53 @@ export interface SweepInputs {
   readonly untagged: boolean
   readonly dryRun: boolean
   readonly packagesApi: PackagesChoice
+  readonly logins: readonly Login[]
+  readonly registries: RegistryHosts
+  readonly warnings: readonly string[]
 }
 
-/** PURE: the inputs of cleanup/action.yml; `report` hears of every mistake. */
-export function readSweepInputs(input: (name: string) => string, event: Event, report: IssueSink): SweepInputs {
-  const images = splitLines(input('image')).flatMap(
-    ({ text }) =>
-      parseRepository(lowerForgeNames(text, event), (expected) =>
-        report({ input: 'image', given: shorten(text), expected }),
-      ) ?? [],
-  )
-  if (splitLines(input('image')).length === 0)
-    report({ input: 'image', expected: 'is missing: write the repositories to sweep, for example `ghcr.io/acme/app`' })
-  const tags = splitList(input('tags') || 'pr-*,build-*')
-  const runId = input('run-id')
-  if (!/^\d*$/.test(runId))
-    report({ input: 'run-id', given: shorten(runId), expected: 'is no number: write `${{ github.run_id }}`' })
-  return {
-    images,
-    tags,
-    olderThan: readAge(input('older-than') || '3 days', report),
-    runId: runId === '' ? undefined : runId,
-    untagged: readBoolean('untagged', input('untagged') || 'true', report),
-    dryRun: readBoolean('dry-run', input('dry-run') || 'false', report),
-    packagesApi: readChoice<PackagesChoice>('packages-api', input('packages-api'), packagesChoices, report) ?? 'auto',
+const parsePatterns: Parser<readonly string[]> = (text) => splitList(text || 'pr-*,build-*')
+const parseRunId = checkedText((text) => [[!/^\d+$/.test(text), 'is not a valid run id: write `${{ github.run_id }}`']])
+
+/**
+ * Parses the inputs of cleanup/action.yml.
+ *
+ * @throws InputError with every issue
+ */
+export async function readCleanupInputs(env: Env, event: Event, files = hostFiles): Promise<CleanupInputs> {
+  const diagnostics = new Diagnostics()
+  const source: InputSource = {
+    report: diagnostics.report,
+    warn: diagnostics.warn,
+    hasIssue: diagnostics.hasIssue,
+    env,
+    event,
+    paths: new LocalPaths(event.workspace, files),
+    text: (name) => (env[variableOf(name)] ?? '').trim(),
   }
-}
-
-const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
-
-/** `3 days`, `12 hours`, `90m`, `2 weeks` → milliseconds. */
-function readAge(text: string, report: IssueSink): number {
-  const [, count = '', unit = ''] =
-    /^(\d+(?:\.\d+)?)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)$/i.exec(text.trim()) ?? []
-  const length = units[unit.charAt(0).toLowerCase()]
-  if (count !== '' && length !== undefined) return Number(count) * length
-  report({
-    input: 'older-than',
-    given: shorten(text),
-    expected: 'is no length of time: write `3 days`, `12 hours` or `2 weeks`',
-  })
-  return Infinity
+  checkNames(env, cleanupInputs, diagnostics)
+  const images = parseImages(source)
+  if (images.length === 0 && !diagnostics.hasIssue('image'))
+    failFor(source.report, 'image')('is empty: write the repositories to clean up, for example `ghcr.io/acme/app`')
+  const { runId, ...values } = parseTable(
+    {
+      ...sharedRows,
+      tags: ['tags', parsePatterns],
+      olderThan: ['older-than', duration('3 days')],
+      runId: ['run-id', parseRunId],
+      untagged: ['untagged', boolean(true)],
+    },
+    source,
+  )
+  const registries = await parseRegistries(source)
+  const logins = await parseLogins(source, { images, push: true })
+  diagnostics.throwIssues()
+  return {
+    ...values,
+    images,
+    runId: runId === '' ? undefined : runId,
+    logins,
+    registries,
+    warnings: diagnostics.warnings,
+  }
 }

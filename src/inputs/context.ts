@@ -1,144 +1,137 @@
 import { posix } from 'node:path'
 import type { Event } from '../forge/event.ts'
-import { shorten, type IssueSink } from '../lib/issues.ts'
-
-/** What may be asked of the file system. `path/.` exists only where `path` is a directory. */
-export interface Files {
-  /** Absolute. */
-  readonly workspace: string
-  readonly exists: (path: string) => boolean
-}
+import { parseRecordInput } from '../lib/lists.ts'
+import { failFor, passes, type Problem } from './diagnostics.ts'
+import type { LocalPaths } from './local-paths.ts'
+import type { InputSource } from './source.ts'
 
 /** A Git or HTTP URL, which BuildKit fetches: https://docs.docker.com/build/concepts/context/#remote-context */
 export function isRemote(context: string): boolean {
-  return (
-    /^(https?|git|ssh):\/\//i.test(context) || /^[\w.-]+@[\w.-]+:/.test(context) || context.startsWith('github.com/')
-  )
+  return /^((https?|git|ssh):\/\/|github\.com\/)/i.test(context) || /^[\w.-]+@[\w.-]+:/.test(context)
 }
 
-/** This repository as BuildKit fetches it; empty where the forge names none. */
-export function ownRepository({ serverUrl, repository }: Pick<Event, 'serverUrl' | 'repository'>): string {
+/** This repository as BuildKit fetches it; empty if the CI platform names none. */
+export function repositoryUrl({ serverUrl, repository }: Pick<Event, 'serverUrl' | 'repository'>): string {
   return repository === '' ? '' : `${serverUrl}/${repository}.git`
 }
 
-/**
- * This run's sources, as build-push-action's default context: the very commit, since a branch or pull request may move
- * on.
- */
-export function ownContext(event: Event): string {
-  const own = ownRepository(event)
-  const commit = event.sha || event.ref
-  return own === '' || commit === '' ? own : `${own}#${commit}`
+/** This run's sources, as build-push-action's default context: by commit, since branches move on. */
+function defaultContext(event: Event): string {
+  return [repositoryUrl(event), event.sha || event.ref].filter((part) => part !== '').join('#')
 }
 
 /** `{{defaultContext}}`, for which `{{defaultContext}}:dir` is a directory in it. */
-export function expandDefault(text: string, own: string): string {
-  return text.replace(/\{\{ ?defaultContext ?\}\}/g, () => own)
+function expandDefault(text: string, event: Event): string {
+  return text.replace(/\{\{ ?defaultContext ?\}\}/g, () => defaultContext(event))
 }
 
-interface ContextDefaults {
-  /** The input `file`. */
-  readonly file: string
-  /** As `ownContext` makes it. */
-  readonly own: string
-}
+const urlForms = 'a URL that begins with `https://`, `git://` or `ssh://`'
 
 /**
- * Reads `context`: an absolute directory, or a URL as it was given. Without any, the workspace if something was checked
- * out there.
+ * Parses `context`: an absolute directory, or a URL as given; undefined if invalid. The default is the workspace if it
+ * contains a checkout, otherwise this run's sources by URL.
  */
-export function readContext(
-  text: string,
-  files: Files,
-  report: IssueSink,
-  { file, own }: ContextDefaults,
-): string | undefined {
-  if (text === '' && own !== '' && !isCheckedOut(file, files)) return own
-  const context = text === '' ? '.' : expandDefault(text, own)
-  const directory = posix.resolve(files.workspace, context)
-  if (isRemote(context) && !(context.startsWith('github.com/') && isDirectory(directory, files))) return context
-  const wrong = (expected: string) => report({ input: 'context', given: shorten(context), expected })
-  if (context.includes('{{'))
-    wrong(
-      'holds a template, and only `{{defaultContext}}` means something here: write a directory, or a Git URL such as `https://github.com/acme/app.git#main`',
-    )
-  else if (/^[a-z][a-z0-9+.-]*:\/\//i.test(context))
-    wrong('has an unknown scheme: write a directory, or a URL that begins with `https://`, `git://` or `ssh://`')
-  else if (isDirectory(directory, files)) return directory
-  else if (files.exists(directory))
-    wrong(
-      `is a file: write the directory that holds it${/dockerfile/i.test(context) ? ', and the Dockerfile in `file`' : ''}`,
-    )
-  else wrong(`does not exist: ${directory} was looked for${checkoutHint(files)}`)
-  return undefined
+export function parseContext({ text, event, paths, report }: InputSource): string | undefined {
+  const [given, input] = [text('context'), 'context']
+  if (given === '' && event.repository !== '' && !isCheckedOut(text('file'), paths)) return defaultContext(event)
+  const context = given === '' ? '.' : expandDefault(given, event)
+  const directory = paths.absolute(context)
+  if (isRemote(context) && !(context.startsWith('github.com/') && paths.isDirectory(directory))) return context
+  const dockerfileHint = /dockerfile/i.test(context) ? ', and the Dockerfile in `file`' : ''
+  const isValid = passes(failFor(report, input), context, [
+    [
+      context.includes('{{'),
+      'contains a template, and only `{{defaultContext}}` is supported: write a directory, or a Git URL such as ' +
+        '`https://github.com/acme/app.git#main`',
+    ],
+    [hasScheme(context), `has an unknown scheme: write a directory, or ${urlForms}`],
+    [paths.isFile(directory), `is a file: write the directory that contains it${dockerfileHint}`],
+    [!paths.exists(directory), `was not found: ${directory}${paths.checkoutHint}`],
+  ])
+  return isValid ? paths.use(context, { input }) : undefined
 }
 
-/** Where a Dockerfile is named: the input, and the variant within it. */
+function hasScheme(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
+}
+
+/** Files may be there without Git: unpacked, or created by an earlier step. */
+function isCheckedOut(file: string, paths: LocalPaths): boolean {
+  const names = ['.git', 'Dockerfile', 'dockerfile', ...(file === '' ? [] : [file])]
+  return names.some((name) => paths.exists(paths.absolute(name)))
+}
+
 interface DockerfileRequest {
+  /** The input that names the Dockerfile: `file` or `variants`. */
   readonly input: string
   readonly file: string
-  /** As `readContext` made it. */
+  /** As `parseContext` returned it. */
   readonly context: string
 }
 
-/** Reads `file`, relative to the workspace as in build-push-action; undefined: the context's own Dockerfile. */
-export function readDockerfile(
-  { input, file, context }: DockerfileRequest,
-  files: Files,
-  report: IssueSink,
-): string | undefined {
-  if (file === '') return isRemote(context) ? undefined : ownDockerfile(context, files, report)
+/** Parses `file`, relative to the workspace as in build-push-action; undefined: the context's own Dockerfile. */
+export function parseDockerfile(request: DockerfileRequest, source: InputSource): string | undefined {
+  const { input, file, context } = request
+  const { paths, report } = source
+  if (file === '') return isRemote(context) ? undefined : findDockerfile(context, source)
   if (/^https?:\/\//i.test(file) || isRemote(context)) return file
-  const path = posix.resolve(files.workspace, file)
-  const given = shorten(file)
-  if (isDirectory(path, files))
-    report({
-      input,
-      given,
-      expected: `is a directory: write the Dockerfile in it, such as \`${posix.join(file, 'Dockerfile')}\``,
-    })
-  else if (files.exists(path)) return path
-  else {
-    const inContext = posix.resolve(context, file)
-    const hint = files.exists(inContext)
-      ? `, not to the context: write \`${posix.relative(files.workspace, inContext)}\``
-      : `: ${path} was looked for${checkoutHint(files)}`
-    report({ input, given, expected: `does not exist; the path is relative to the workspace${hint}` })
-  }
-  return undefined
+  const path = paths.use(file, { input })
+  const inContext = posix.resolve(context, file)
+  const hint = paths.exists(inContext)
+    ? `relative to the workspace, not to the context: write \`${posix.relative(paths.workspace, inContext)}\``
+    : `relative to the workspace: ${path}${paths.checkoutHint}`
+  const isValid = passes(failFor(report, input), file, [
+    [
+      paths.isDirectory(path),
+      `is a directory: write the path of the Dockerfile in it, such as \`${posix.join(file, 'Dockerfile')}\``,
+    ],
+    [!paths.exists(path), `was not found ${hint}`],
+  ])
+  return isValid ? path : undefined
 }
 
-/** A Dockerfile may be there without Git: unpacked, or made by a step before. */
-function isCheckedOut(file: string, files: Files): boolean {
-  return ['.git', 'Dockerfile', 'dockerfile', ...(file === '' ? [] : [file])].some((name) =>
-    files.exists(posix.resolve(files.workspace, name)),
-  )
-}
-
-function ownDockerfile(context: string, files: Files, report: IssueSink): string | undefined {
-  if (files.exists(posix.join(context, 'Dockerfile'))) return undefined
-  // BuildKit finds this one too, but only where it is asked for by name.
-  const lowerCase = posix.join(context, 'dockerfile')
-  if (files.exists(lowerCase)) return lowerCase
-  const other = ['Containerfile', 'docker/Dockerfile', '.docker/Dockerfile'].find((name) =>
-    files.exists(posix.join(context, name)),
-  )
+function findDockerfile(context: string, { paths, report }: InputSource): string | undefined {
+  const find = (...names: readonly string[]) =>
+    names.map((name) => posix.join(context, name)).find((path) => paths.exists(path))
+  const found = find('Dockerfile', 'dockerfile')
+  // BuildKit finds `dockerfile` too, but only if it is given by name.
+  if (found !== undefined)
+    return posix.basename(paths.use(found, { input: 'file' })) === 'Dockerfile' ? undefined : found
+  const other = find('Containerfile', 'docker/Dockerfile', '.docker/Dockerfile')
   const hint =
     other === undefined
-      ? checkoutHint(files) || '; write its path in `file`'
-      : `; write \`file: ${posix.relative(files.workspace, posix.join(context, other))}\``
-  report({
-    input: 'file',
-    expected: `is empty, and there is no Dockerfile in the context: ${posix.join(context, 'Dockerfile')} was looked for${hint}`,
-  })
+      ? paths.checkoutHint || '; write its path in `file`'
+      : `; write \`file: ${posix.relative(paths.workspace, other)}\``
+  const message = `is empty, and the context has no Dockerfile: ${posix.join(context, 'Dockerfile')} was not found`
+  failFor(report, 'file')(`${message}${hint}`)
   return undefined
 }
 
-function isDirectory(path: string, { exists }: Files): boolean {
-  return exists(`${path}/.`)
+/** `build-contexts`: further directories, images and repositories that FROM and COPY --from may name. */
+export function parseBuildContexts(source: InputSource): Readonly<Record<string, string>> {
+  const { text, event, report } = source
+  const contexts = parseRecordInput({ input: 'build-contexts' }, text('build-contexts'), report)
+  return Object.fromEntries(
+    Object.entries(contexts).map(([name, given]) => [
+      name,
+      resolveBuildContext(name, expandDefault(given, event), source),
+    ]),
+  )
 }
 
-/** The commonest reason by far for missing files. */
-function checkoutHint({ workspace, exists }: Files): string {
-  return exists(`${workspace}/.git`) ? '' : '; is there a step with `actions/checkout` before this one?'
+function resolveBuildContext(name: string, value: string, { paths, report }: InputSource): string {
+  const input = 'build-contexts'
+  const layout = /^oci-layout:\/\/(.+)$/.exec(value)?.[1]
+  if (layout !== undefined) return `oci-layout://${paths.use(layout, { input })}`
+  if (isRemote(value) || value.startsWith('docker-image://')) return value
+  const directory = paths.use(value, { input })
+  const forms = 'a directory, a Git URL or `docker-image://…`'
+  const problems: readonly Problem[] = [
+    [value.startsWith('target:'), `names a bake target, which only bake files have: write ${forms}`],
+    [hasScheme(value), `has an unknown scheme: write ${forms}, or \`oci-layout://…\``],
+    [!paths.exists(directory), `is not a directory: ${directory} was not found`],
+    [!paths.isDirectory(directory), `is not a directory: ${directory} is a file`],
+  ]
+  passes(failFor(report, input), `${name}=${value}`, problems)
+  return directory
 }

@@ -1,36 +1,28 @@
 import { splitList } from '../lib/lists.ts'
-import { didYouMean, shorten, type IssueSink } from '../lib/issues.ts'
+import { didYouMean } from '../lib/issues.ts'
+import { passes } from './diagnostics.ts'
+import type { Parser } from './table.ts'
 
-/** What to do, in the order given, with what a node that cannot be used should have built. */
-export type FallbackWord = 'node' | 'local' | 'emulate' | 'skip' | 'fail'
+const choices = ['node', 'local', 'emulate', 'skip', 'fail'] as const
 
-const words: readonly FallbackWord[] = ['node', 'local', 'emulate', 'skip', 'fail']
-const input = 'fallback'
+/** What to do, in the order given, with the targets of a node that is unavailable. */
+export type FallbackChoice = (typeof choices)[number]
 
-/**
- * Reads `fallback`; without it, `node, local`. What stands behind `skip` or `fail` would never be tried, so it is a
- * mistake.
- */
-export function readFallback(text: string, report: IssueSink): readonly FallbackWord[] {
-  const found: FallbackWord[] = []
+/** Parses `fallback`; the default is `node, local`. What follows `skip` or `fail` would never be tried. */
+export const parseFallback: Parser<readonly FallbackChoice[]> = (text, fail) => {
+  const found: FallbackChoice[] = []
   for (const entry of splitList(text)) {
-    const word = words.find((candidate) => candidate === entry)
+    const choice = choices.find((candidate) => candidate === entry)
     const last = found.find((before) => before === 'skip' || before === 'fail')
-    if (word === undefined)
-      report({
-        input,
-        given: shorten(entry),
-        expected: `is not one of ${words.map((known) => `\`${known}\``).join(', ')}${didYouMean(entry, words)}`,
-      })
-    else if (found.includes(word))
-      report({ input, given: word, expected: 'is listed twice: list each word once, in the order in which to try' })
-    else if (last !== undefined)
-      report({
-        input,
-        given: word,
-        expected: `stands behind \`${last}\`, which ends the list: put it before, or leave it out`,
-      })
-    else found.push(word)
+    const isValid = passes(fail, entry, [
+      [
+        choice === undefined,
+        `is not one of ${choices.map((known) => `\`${known}\``).join(', ')}${didYouMean(entry, choices)}`,
+      ],
+      [choice !== undefined && found.includes(choice), 'is listed twice: list each word once, in the order to try'],
+      [last !== undefined, `follows \`${last ?? ''}\`, which ends the list: move it before that, or remove it`],
+    ])
+    if (isValid && choice !== undefined) found.push(choice)
   }
   return found.length > 0 ? found : ['node', 'local']
 }

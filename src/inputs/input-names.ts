@@ -75,6 +75,8 @@ export const cleanupInputs = [
   'dry-run',
   'username',
   'password',
+  'registry-auth',
+  'registries',
   'github-token',
   'packages-api',
 ]

@@ -1,172 +1,100 @@
-import { createHash } from 'node:crypto'
-import { posix } from 'node:path'
-import { isBuildkitd } from '../nodes/endpoint.ts'
-import type { NodeSpec } from '../nodes/node-spec.ts'
-import type { Files } from './context.ts'
-import { readBoolean } from '../lib/choice.ts'
+import { parseBoolean } from '../lib/choice.ts'
 import { isRecord } from '../lib/json.ts'
 import { splitList } from '../lib/lists.ts'
-import { didYouMean, shorten, type IssueSink } from '../lib/issues.ts'
-import { readYaml } from '../lib/yaml.ts'
-import type { RegistryHosts, RegistryHost } from '../registry/hosts.ts'
+import type { IssueSink } from '../lib/issues.ts'
+import { parseYaml } from '../lib/yaml.ts'
+import type { RegistryHost, RegistryHosts } from '../registry/hosts.ts'
+import { failFor, passes, type Fail } from './diagnostics.ts'
+import type { InputSource } from './source.ts'
+import { fieldOf, parseFields } from './yaml-fields.ts'
 
 const input = 'registries'
 const keys = ['ca', 'http', 'insecure', 'mirrors']
-const form = 'write `registry.example.com: {ca: path/to/ca.pem}`, one registry a line'
+const form = 'write `registry.example.com: {ca: path/to/ca.pem}`, one registry per line'
 const hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/
 
-/** Reads `registries`, YAML by host. */
-export async function readRegistries(text: string, files: Files, report: IssueSink): Promise<RegistryHosts> {
-  if (text === '') return {}
-  const yaml = await readYaml(input, text, report)
-  if (yaml === undefined) return {}
-  if (!isRecord(yaml)) {
-    report({ input, given: shorten(text), expected: `is not a map of registries: ${form}` })
-    return {}
-  }
-  return Object.fromEntries(
-    Object.entries(yaml).flatMap(([host, entry]) =>
-      (readHost(host, entry, files, report) ?? []).map((read) => [host.toLowerCase(), read]),
-    ),
-  )
+type RegistriesSource = Pick<InputSource, 'text' | 'paths' | 'report'>
+
+/** Parses `registries`, YAML by host. */
+export async function parseRegistries(source: RegistriesSource): Promise<RegistryHosts> {
+  const text = source.text(input)
+  const yaml = text === '' ? {} : await parseYaml(input, text, source.report)
+  const isMap = isRecord(yaml)
+  passes(failFor(source.report, input), text, [[yaml !== undefined && !isMap, `is not a map of registries: ${form}`]])
+  const hosts = Object.entries(isMap ? yaml : {}).flatMap(([host, entry]) => {
+    const parsed = parseHost(host, entry, source)
+    return parsed ? [[host.toLowerCase(), parsed] as const] : []
+  })
+  return Object.fromEntries(hosts)
 }
 
-function readHost(host: string, entry: unknown, files: Files, report: IssueSink): readonly RegistryHost[] | undefined {
-  const wrong = (given: string, expected: string) => report({ input, given: shorten(given), expected })
-  if (!hostPattern.test(host))
-    wrong(host, 'is no host: write it as in image names, `registry.example.com:5000`, without a scheme')
-  if (!isRecord(entry)) {
-    wrong(host, `has no settings: ${form}`)
-    return undefined
-  }
-  for (const key of Object.keys(entry))
-    if (!keys.includes(key))
-      wrong(
-        key,
-        `is no setting of a registry (in \`${shorten(host)}\`): ${keys.join(', ')} are${didYouMean(key, keys)}`,
-      )
-  const text = (key: string): string => {
-    const value = entry[key] ?? ''
-    if (typeof value === 'string') return value.trim()
-    wrong(key, `must be one text (in \`${shorten(host)}\`)`)
-    return ''
-  }
+function parseHost(host: string, entry: unknown, source: RegistriesSource): RegistryHost | undefined {
+  const fail = failFor(source.report, input, host)
+  const forms = 'write it as in image names, `registry.example.com:5000`, without a scheme'
+  passes(fail, host, [[!hostPattern.test(host), `is not a valid host: ${forms}`]])
+  passes(fail, host, [[!isRecord(entry), `has no settings: ${form}`]])
+  if (!isRecord(entry)) return undefined
+  const text = parseFields(entry, { what: 'a registry', keys, where: ` in \`${host}\`` }, fail)
   const flag = (key: string) =>
-    readBoolean(input, text(key) || 'false', (mistake) =>
-      report({ ...mistake, given: `${key}: ${mistake.given ?? ''}` }),
+    parseBoolean(input, text(key) ?? 'false', (issue) =>
+      source.report({ ...issue, given: `${key}: ${issue.given ?? ''}` }),
     )
-  const [http, insecure] = [flag('http'), flag('insecure')]
-  const ca = readCa(text('ca'), files, wrong)
-  if (http && ca !== '')
-    wrong(host, 'has both `http` and `ca`, and plain http has no certificate: leave one of the two out')
-  return [{ ca, http, insecure, mirrors: readMirrors(entry['mirrors'], wrong) }]
+  const settings = { ca: parseCa(text('ca') ?? '', source, fail), http: flag('http'), insecure: flag('insecure') }
+  passes(fail, host, [
+    [settings.http && settings.ca !== '', 'has `http` and `ca`, but plain http has no certificate: remove one of them'],
+  ])
+  return { ...settings, mirrors: parseMirrors(fieldOf(entry, 'mirrors') ?? [], fail) }
 }
 
-function readCa(text: string, files: Files, wrong: (given: string, expected: string) => void): string {
+/** PEM text, or the absolute path of a file of it. */
+function parseCa(text: string, { paths }: RegistriesSource, fail: Fail): string {
   if (text === '' || text.includes('-----BEGIN')) return text === '' ? '' : `${text}\n`
-  const path = posix.resolve(files.workspace, text)
-  if (!files.exists(path) || files.exists(`${path}/.`))
-    wrong(`ca: ${text}`, `is neither a certificate in PEM nor a file that holds one: ${path} was looked for`)
+  const path = paths.use(text, { input })
+  const message = `is neither a PEM certificate nor a file that contains one: ${path} was not found`
+  passes(fail, `ca: ${text}`, [[!paths.isFile(path), message]])
   return path
 }
 
-function readMirrors(value: unknown, wrong: (given: string, expected: string) => void): readonly string[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : value === undefined ? [] : [value]
-  return list
-    .flatMap((entry) => {
-      if (typeof entry !== 'string') wrong('mirrors', 'must be a text or a list of texts')
-      return typeof entry === 'string' ? splitList(entry) : []
-    })
-    .filter((mirror) => {
-      const fits = hostPattern.test(mirror.split('/')[0] ?? '') && !mirror.includes('://')
-      if (!fits) wrong(mirror, 'is no mirror: write its host, `mirror.example.com`, without a scheme')
-      return fits
-    })
+function parseMirrors(value: unknown, fail: Fail): readonly string[] {
+  const mirrors: readonly unknown[] = Array.isArray(value) ? value : [value]
+  passes(fail, 'mirrors', [[mirrors.some((mirror) => typeof mirror !== 'string'), 'must be a text or a list of texts']])
+  return mirrors
+    .flatMap((mirror) => (typeof mirror === 'string' ? splitList(mirror) : []))
+    .filter((mirror) =>
+      passes(fail, mirror, [
+        [
+          !hostPattern.test(mirror.split('/')[0] ?? '') || mirror.includes('://'),
+          'is not a valid mirror: write its host, `mirror.example.com`, without a scheme',
+        ],
+      ]),
+    )
 }
 
-/** What a daemon of ours is given: a part of its configuration, and files below /etc/buildkit. */
-interface DaemonFiles {
-  readonly toml: string
-  /** Path → content. */
-  readonly files: Readonly<Record<string, string>>
-}
-
-/** PURE: the registries as buildkitd is told of them; every `ca` is PEM by now. */
-export function renderDaemonFiles(hosts: RegistryHosts): DaemonFiles {
-  const named = Object.entries(hosts).map(([host, settings]) => ({
-    host,
-    ...settings,
-    path: `certs/${host.replace(/[^a-zA-Z0-9.-]+/g, '_')}/ca-${createHash('sha256').update(settings.ca).digest('hex').slice(0, 8)}.pem`,
-  }))
-  const sections = named.map(({ host, ca, http, insecure, mirrors, path }) => [
-    `[registry.${JSON.stringify(host)}]`,
-    ...(http ? ['  http = true'] : []),
-    ...(insecure ? ['  insecure = true'] : []),
-    ...(mirrors.length > 0 ? [`  mirrors = ${JSON.stringify(mirrors)}`] : []),
-    ...(ca === '' ? [] : [`  ca = [${JSON.stringify(`/etc/buildkit/${path}`)}]`]),
-  ])
-  return {
-    toml: sections
-      .flat()
-      .map((line) => `${line}\n`)
-      .join(''),
-    files: Object.fromEntries(named.flatMap(({ ca, path }) => (ca === '' ? [] : [[path, ca]]))),
-  }
-}
-
-/** Where a run builds, and may have to build. */
-interface Places {
-  readonly nodes: readonly NodeSpec[]
-  readonly spare: NodeSpec
-}
-
-/** PURE: nodes whose daemons, where we start them, know the registries. */
-export function tellRegistries({ nodes, spare }: Places, hosts: RegistryHosts): Places {
-  const { toml, files } = renderDaemonFiles(hosts)
-  const tell = (spec: NodeSpec): NodeSpec =>
-    toml === '' || isBuildkitd(spec.endpoint) || spec.daemon !== undefined
-      ? spec
-      : {
-          ...spec,
-          buildkitdConfig: [spec.buildkitdConfig, toml].filter((part) => part !== '').join('\n'),
-          daemonFiles: files,
-        }
-  return { nodes: nodes.map(tell), spare: tell(spare) }
-}
-
-/** A section twice is no TOML: buildkitd would not start. */
+/** TOML does not allow a section twice: buildkitd would not start. */
 export function checkSections(config: string, hosts: RegistryHosts, report: IssueSink): void {
-  for (const host of Object.keys(hosts)) {
-    if (sectionOf(config, host) !== undefined)
-      report({
-        input,
-        given: host,
-        expected: 'has a section in the configuration of buildkitd too: write everything of it in one of the two',
-      })
-  }
+  for (const host of Object.keys(hosts))
+    passes(failFor(report, input), host, [
+      [
+        sectionOf(config, host) !== undefined,
+        'also has a section in the configuration of buildkitd: write all of its settings in one of the two',
+      ],
+    ])
 }
 
-/**
- * What only the daemons know of the registry of `image`, the login and the checks after the push would not: they would
- * fail.
- */
+/** Settings that only the daemons would have for the registry of `image`: the login and the checks would fail. */
 export function checkReach(config: string, images: readonly { readonly registry: string }[], report: IssueSink): void {
   for (const host of new Set(images.map(({ registry }) => registry))) {
-    const key = /^\s*(http|insecure|ca)\s*=/m.exec(sectionOf(config, host) ?? '')?.[1]
-    if (key !== undefined)
-      report({
-        input: 'buildkitd-config-inline',
-        given: `[registry."${host}"] ${key}`,
-        expected: `would be known to the daemons alone: write it as \`registries: {${host}: {${key}: …}}\`, which the login and the checks read too`,
-      })
+    const key = /^\s*(http|insecure|ca)\s*=/m.exec(sectionOf(config, host) ?? '')?.[1] ?? ''
+    const form = `registries: {${host}: {${key}: …}}`
+    passes(failFor(report, 'buildkitd-config-inline'), `[registry."${host}"] ${key}`, [
+      [key !== '', `only reaches the daemons: write \`${form}\`, which the login and the checks use too`],
+    ])
   }
 }
 
 /** The lines below `[registry."host"]`, up to the next section. */
 function sectionOf(config: string, host: string): string | undefined {
   const name = host.replace(/[.[\]]/g, '\\$&')
-  return new RegExp(
-    `^\\s*\\[\\s*registry\\s*\\.\\s*["']${name}["']\\s*\\]([^\\n]*(?:\\n(?!\\s*\\[)[^\\n]*)*)`,
-    'im',
-  ).exec(config)?.[1]
+  const header = `^\\s*\\[\\s*registry\\s*\\.\\s*["']${name}["']\\s*\\]`
+  return new RegExp(`${header}([^\\n]*(?:\\n(?!\\s*\\[)[^\\n]*)*)`, 'im').exec(config)?.[1]
 }

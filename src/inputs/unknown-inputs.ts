@@ -1,45 +1,46 @@
 import type { Env } from '../lib/lists.ts'
-import { didYouMean, type IssueSink } from '../lib/issues.ts'
+import { didYouMean } from '../lib/issues.ts'
+import type { Diagnostics } from './diagnostics.ts'
 
-/** What other actions call otherwise, or need and this one does not. */
-const elsewhere: Readonly<Record<string, string>> = {
+/** What other actions call differently, or need and this one does not. */
+const alternatives: Readonly<Record<string, string>> = {
   // docker/setup-buildx-action
-  config: 'it is called `buildkitd-config` here',
-  'config-inline': 'it is called `buildkitd-config-inline` here',
-  name: 'the step makes one that is unique on every node; the output `name` tells it',
+  config: 'use `buildkitd-config`',
+  'config-inline': 'use `buildkitd-config-inline`',
+  name: 'the builder’s name is unique on every node; read it from the output `name`',
   // docker/login-action
-  logout: 'every login is forgotten when the job ends',
-  scope: 'write it into an entry of `registry-auth`',
+  logout: 'every login is removed when the job ends',
+  scope: 'write it in an entry of `registry-auth`',
   // docker/metadata-action
-  'bake-target': 'there is no bake file; the output `json` has what it would hold',
-  images: 'it is called `image` here',
-  'sep-annotations': 'outputs have one entry a line, and `json` has them as lists',
-  'sep-labels': 'outputs have one entry a line, and `json` has them as lists',
-  'sep-tags': 'outputs have one entry a line, and `json` has them as lists',
-  // What people write for ours.
-  dockerfile: 'it is called `file` here',
-  node: 'it is called `nodes` here',
-  platform: 'it is called `platforms` here',
-  tag: 'it is called `tags` here',
+  'bake-target': 'there is no bake file; the output `json` has its content',
+  images: 'use `image`',
+  'sep-annotations': 'outputs have one entry per line, and `json` has them as lists',
+  'sep-labels': 'outputs have one entry per line, and `json` has them as lists',
+  'sep-tags': 'outputs have one entry per line, and `json` has them as lists',
+  // Common misspellings of ours
+  dockerfile: 'use `file`',
+  node: 'use `nodes`',
+  platform: 'use `platforms`',
+  tag: 'use `tags`',
 }
 
 /**
- * PURE: tells every input that the action does not have: runners warn of it at most, and what was meant by it would be
- * missing. On act and its descendants a composite action's own inputs may shine through; there `note` hears of them.
+ * PURE: reports every input that the action does not have: runners only warn, and its effect would be missing. On act
+ * and its descendants the inputs of an enclosing composite action are visible; there it is only a warning.
  */
-export function checkNames(env: Env, known: readonly string[], report: IssueSink, note: (text: string) => void): void {
-  const inner =
+export function checkNames(env: Env, known: readonly string[], { report, warn }: Pick<Diagnostics, 'report' | 'warn'>) {
+  const isNested =
     Boolean(env['GITHUB_ACTION_PATH']) && [env['ACT'], env['FORGEJO_ACTIONS'], env['GITEA_ACTIONS']].includes('true')
   for (const variable of Object.keys(env)) {
     const name = /^INPUT_(.+)$/.exec(variable)?.[1]?.toLowerCase()
     if (name === undefined || known.includes(name)) continue
-    const expected = `is no input of this action${hint(name, known)}`
-    if (inner) note(`${name} ${expected}`)
+    const expected = `is not an input of this action${hint(name, known)}`
+    if (isNested) warn(`\`${name}\` ${expected}`)
     else report({ input: name, expected })
   }
 }
 
 function hint(name: string, known: readonly string[]): string {
-  const instead = Object.hasOwn(elsewhere, name) ? elsewhere[name] : undefined
-  return instead === undefined ? didYouMean(name, known) || '; the README lists them all' : `: ${instead}`
+  const alternative = Object.hasOwn(alternatives, name) ? alternatives[name] : undefined
+  return alternative === undefined ? didYouMean(name, known) || '; the README lists all inputs' : `: ${alternative}`
 }

@@ -1,12 +1,38 @@
-import { formatTagReference, type TagReference } from '../registry/reference.ts'
 import { isRecord } from '../lib/json.ts'
-import { readRecord, splitList, splitRecords, type Entry, type Env } from '../lib/lists.ts'
-import { didYouMean, shorten, type IssueSink } from '../lib/issues.ts'
-import { readEnabled } from '../metadata/labels.ts'
-import { readPlatforms, type Platform } from '../lib/platform.ts'
-import { readKeys, readYaml } from '../lib/yaml.ts'
+import { parseRecord, splitList, splitRecords, type Env, type ListEntry } from '../lib/lists.ts'
+import type { IssueSink } from '../lib/issues.ts'
+import { parsePlatforms, type Platform } from '../lib/platform.ts'
+import { parseYaml, parseYamlKeys } from '../lib/yaml.ts'
+import { normaliseEntries } from '../metadata/labels.ts'
+import type { Repository, TagReference } from '../registry/reference.ts'
+import type { Annotation } from '../metadata/annotations.ts'
+import { failFor, passes, type Fail } from './diagnostics.ts'
+import { fieldOf, parseFields } from './yaml-fields.ts'
 
-/** What one variant asks for, before its paths and tags are made. */
+/**
+ * One image to build, for each of its platforms: the step's own inputs, overlaid with those of its entry in `variants`.
+ */
+export interface VariantSpec {
+  /** Empty if the step builds one image without a name. */
+  readonly name: string
+  readonly images: readonly Repository[]
+  /** Full references to update at the end; empty with `push: false` and no tags. */
+  readonly tags: readonly TagReference[]
+  /** Empty: the platforms of the nodes. */
+  readonly platforms: readonly Platform[]
+  /** A directory (absolute) or a Git or HTTP URL. */
+  readonly context: string
+  /** Absolute, or relative to a remote context. Undefined: the context's own Dockerfile. */
+  readonly file?: string
+  readonly target?: string
+  readonly buildArgs: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: readonly Annotation[]
+  /** The first tag's name; empty if there is none. */
+  readonly version: string
+}
+
+/** What one variant asks for, before its paths and tags are resolved. */
 export interface VariantDraft {
   readonly name: string
   readonly tagSuffix: string
@@ -20,161 +46,97 @@ export interface VariantDraft {
 const input = 'variants'
 const keys = ['target', 'file', 'build-args', 'labels', 'platforms', 'tag-suffix']
 const namePattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$/
-const mapForm = 'write `slim: {target: slim}`, one variant a line'
+const mapForm = 'write `slim: {target: slim}`, one variant per line'
 
-/** A name is a part of tags, between `buildcache-` and a platform. */
-export function checkVariantName(field: string, name: string, report: IssueSink): boolean {
-  if (namePattern.test(name)) return true
-  report({
-    input: field,
-    given: shorten(name),
-    expected:
-      'is no valid name, since it becomes a part of tags: letters, digits, `.`, `_` and `-`, at most 63, the first a letter, digit or `_`',
-  })
-  return false
+/** Whether a name can be a part of tags, between `buildcache-` and a platform; reports if it cannot. */
+export function isVariantName(name: string, fail: Fail): boolean {
+  return passes(fail, name, [
+    [
+      !namePattern.test(name),
+      'is not a valid name: a name is a part of tags, so it has letters, digits, `.`, `_` and `-`, at most 63, and ' +
+        'begins with a letter, digit or `_`',
+    ],
+  ])
 }
 
-/** Reads `variants`, each laid over the step's own inputs. */
-export async function readVariants(
+/** Parses `variants`; each entry overlays the step's own inputs. */
+export async function parseVariants(
   text: string,
   step: VariantDraft,
   env: Env,
   report: IssueSink,
 ): Promise<readonly VariantDraft[]> {
-  const yaml = await readYaml(input, text, report)
-  if (yaml === undefined) return []
-  if (!isRecord(yaml) || Object.keys(yaml).length === 0) {
-    report({ input, given: shorten(text), expected: `is not a map of variants: ${mapForm}` })
-    return []
-  }
-  const names = await readKeys(text)
-  checkNames(names, report)
-  return names.map((name) => readVariant(name, yaml[name], step, env, report))
+  const fail = failFor(report, input)
+  const yaml = await parseYaml(input, text, report)
+  const isMap = isRecord(yaml) && Object.keys(yaml).length > 0
+  passes(fail, text, [[yaml !== undefined && !isMap, `is not a map of variants: ${mapForm}`]])
+  if (!isMap) return []
+  const names = await parseYamlKeys(text)
+  checkNames(names, fail)
+  return names.map((name) => parseVariant(name, yaml[name], step, { env, report, fail }))
 }
 
-function checkNames(names: readonly string[], report: IssueSink): void {
+function checkNames(names: readonly string[], fail: Fail): void {
   const seen = new Map<string, string>()
-  for (const name of names) {
-    if (!checkVariantName(input, name, report)) continue
-    const other = seen.get(name.toLowerCase())
-    if (other !== undefined)
-      report({
-        input,
-        given: name,
-        expected: `would share its cache tag with \`${other}\` on registries that ignore case: choose another name`,
-      })
+  for (const name of names.filter((one) => isVariantName(one, fail))) {
+    const other = seen.get(name.toLowerCase()) ?? ''
+    const message = `has the same cache tag as \`${other}\` on registries that ignore case: choose another name`
+    passes(fail, name, [[other !== '', message]])
     seen.set(name.toLowerCase(), name)
   }
 }
 
-function readVariant(name: string, entry: unknown, step: VariantDraft, env: Env, report: IssueSink): VariantDraft {
-  const fields = asFields(name, entry, report)
-  const where = ` in \`${shorten(name)}\``
-  const text = (key: string): string | undefined => readText(fields, key, where, report)
-  const record = (key: string, lookUp?: Env) =>
-    readRecord({ input, where, ...(lookUp && { lookUp }) }, readEntries(fields, key, where, report), report)
-  const platforms = readEntries(fields, 'platforms', where, report).flatMap((line) => splitList(line.text))
+interface VariantContext {
+  readonly env: Env
+  readonly report: IssueSink
+  readonly fail: Fail
+}
+
+function parseVariant(name: string, entry: unknown, step: VariantDraft, context: VariantContext): VariantDraft {
+  const { env, report, fail } = context
+  const where = ` in \`${name}\``
+  if (entry !== '' && !isRecord(entry)) fail(`has no map of settings: ${mapForm}`, name)
+  const map = isRecord(entry) ? entry : {}
+  const text = parseFields(map, { what: 'a variant', keys, where }, fail)
+  const lines = (key: string) => parseLines(map, key, where, context)
+  const platforms = lines('platforms').flatMap((line) => splitList(line.text))
   return {
     name,
-    tagSuffix: readSuffix(text('tag-suffix') ?? (namePattern.test(name) ? `-${name}` : ''), report),
+    tagSuffix: parseSuffix(text('tag-suffix') ?? (namePattern.test(name) ? `-${name}` : ''), fail),
     file: text('file') ?? step.file,
     target: text('target') ?? step.target,
-    buildArgs: { ...step.buildArgs, ...record('build-args', env) },
+    buildArgs: { ...step.buildArgs, ...parseRecord({ input, where, lookUp: env }, lines('build-args'), report) },
     labels: {
       ...step.labels,
-      ...readRecord({ input, where }, readEnabled(input, readEntries(fields, 'labels', where, report), report), report),
+      ...parseRecord({ input, where }, normaliseEntries(input, lines('labels'), report), report),
     },
-    platforms: platforms.length > 0 ? readPlatforms(input, platforms, report) : step.platforms,
+    platforms: platforms.length > 0 ? parsePlatforms(input, platforms, report) : step.platforms,
   }
 }
 
-function asFields(name: string, entry: unknown, report: IssueSink): Readonly<Record<string, unknown>> {
-  if (entry === '') return {}
-  if (!isRecord(entry)) {
-    report({ input, given: shorten(name), expected: `has no map of settings: ${mapForm}` })
-    return {}
-  }
-  for (const key of Object.keys(entry)) {
-    if (!keys.includes(key))
-      report({
-        input,
-        given: shorten(key),
-        expected: `is no setting of a variant (in \`${shorten(name)}\`): ${keys.join(', ')} are${didYouMean(key, keys)}`,
-      })
-  }
-  return entry
-}
-
-function readSuffix(suffix: string, report: IssueSink): string {
-  if (/^[A-Za-z0-9._-]{0,127}$/.test(suffix)) return suffix
-  report({
-    input,
-    given: shorten(suffix),
-    expected: 'is no valid tag-suffix: letters, digits, `.`, `_` and `-`, as in `-slim`',
-  })
-  return ''
-}
-
-function readText(
-  fields: Readonly<Record<string, unknown>>,
-  key: string,
-  where: string,
-  report: IssueSink,
-): string | undefined {
-  const value = Object.hasOwn(fields, key) ? fields[key] : undefined
-  if (value === undefined || typeof value === 'string') return value?.trim()
-  report({ input, given: key, expected: `must be one text${where}: write \`${key}: …\`` })
-  return undefined
+function parseSuffix(suffix: string, fail: Fail): string {
+  const message = 'is not a valid tag-suffix: use letters, digits, `.`, `_` and `-`, as in `-slim`'
+  return passes(fail, suffix, [[!/^[A-Za-z0-9._-]{0,127}$/.test(suffix), message]]) ? suffix : ''
 }
 
 /** Lines of text, a list of them, or a map of names and values. */
-function readEntries(
-  fields: Readonly<Record<string, unknown>>,
+function parseLines(
+  map: Readonly<Record<string, unknown>>,
   key: string,
   where: string,
-  report: IssueSink,
-): readonly Entry[] {
-  const value = Object.hasOwn(fields, key) ? fields[key] : ''
+  { report, fail }: VariantContext,
+): readonly ListEntry[] {
+  const value = fieldOf(map, key) ?? ''
   if (typeof value === 'string') return splitRecords(input, value, report)
-  const list: readonly unknown[] = Array.isArray(value)
-    ? value
-    : isRecord(value) && key !== 'platforms'
-      ? Object.entries(value).map(pairText)
-      : [undefined]
-  return list.flatMap((text) => {
-    if (typeof text === 'string') return text.trim() === '' ? [] : [{ text, line: 0 }]
-    report({
-      input,
-      given: key,
-      expected: `must be ${key === 'platforms' ? 'a text or a list' : 'lines of `NAME=value`, a list or a map of them'}${where}`,
-    })
-    return []
+  const pairs = isRecord(value) && key !== 'platforms' ? Object.entries(value).map(formatPair) : [undefined]
+  const entries: readonly unknown[] = Array.isArray(value) ? value : pairs
+  const forms = key === 'platforms' ? 'a text or a list' : 'lines of `NAME=value`, a list or a map of them'
+  return entries.flatMap((text) => {
+    passes(fail, key, [[typeof text !== 'string', `must be ${forms}${where}`]])
+    return typeof text !== 'string' || text.trim() === '' ? [] : [{ text, line: 0 }]
   })
 }
 
-function pairText([name, value]: readonly [string, unknown]): string | undefined {
+function formatPair([name, value]: readonly [string, unknown]): string | undefined {
   return typeof value === 'string' ? `${name}=${value}` : undefined
-}
-
-/** Two variants under one tag: the second would replace the first. */
-export function checkTagsDiffer(
-  variants: readonly { readonly name: string; readonly tags: readonly TagReference[] }[],
-  report: IssueSink,
-): void {
-  const owners = new Map<string, string>()
-  const told = new Set<string>()
-  for (const { name, tags } of variants) {
-    for (const tag of tags.map(formatTagReference)) {
-      const owner = owners.get(tag)
-      if (owner === undefined) owners.set(tag, name)
-      else if (owner !== name && !told.has(`${owner} ${name}`)) {
-        told.add(`${owner} ${name}`)
-        report({
-          input,
-          given: name,
-          expected: `would move the same tag as \`${owner}\`, ${tag}: give each variant its own \`tag-suffix\``,
-        })
-      }
-    }
-  }
 }

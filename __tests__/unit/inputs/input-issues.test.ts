@@ -2,9 +2,17 @@ import { describe, expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { readInputs } from '../../../src/inputs/inputs.ts'
 import { InputError } from '../../../src/lib/issues.ts'
-import { describeMistakes } from '../../../src/report/input-issues.ts'
+import { formatInputIssues } from '../../../src/report/input-issues.ts'
 import { knownHost, publicKey, withPassphrase } from '../fixtures/keys.ts'
 import { world, type Given } from '../fixtures/world.ts'
+
+/** A runner that serves artifacts, and caches only by version 1 of the cache service. */
+const forgejo = {
+  FORGEJO_ACTIONS: 'true',
+  ACTIONS_RUNTIME_TOKEN: 't',
+  ACTIONS_CACHE_URL: 'http://runner:4000/',
+  ACTIONS_RESULTS_URL: 'https://forge.example.com',
+}
 
 const cases: readonly (readonly [title: string, given: Given])[] = [
   ['an unknown input: typo', { platfroms: 'linux/amd64' }],
@@ -349,6 +357,86 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ],
   ['cleanup: unknown', { cleanup: 'Auto' }],
   ['several at once', { platforms: 'linux/arm65', push: 'nope', cleanup: 'sometimes', username: 'bot' }],
+  ['add-hosts', { 'add-hosts': 'a' }],
+  ['add-hosts: no address', { 'add-hosts': 'a:b' }],
+  ['add-hosts: twice', { 'add-hosts': 'a:10.0.0.1,a:10.0.0.2' }],
+  ['allow', { allow: 'network.hots' }],
+  ['attests', { attests: 'type=sbon' }],
+  ['attests: no type', { attests: 'sbom' }],
+  ['attests and provenance', { attests: 'type=provenance', provenance: 'true' }],
+  ['attests and sbom', { attests: 'type=sbom', sbom: 'true' }],
+  ['attests: mode', { attests: 'type=provenance,mode=mix' }],
+  ['sbom', { sbom: 'yes' }],
+  ['build-contexts', { 'build-contexts': 'a=nowhere' }],
+  ['build-contexts: a target', { 'build-contexts': 'a=target:b' }],
+  ['cache-from', { 'cache-from': 'type=regisrty,ref=a' }],
+  ['cache-to: two builds, one reference', { 'cache-to': 'type=registry,ref=acme/app:cache' }],
+  ['cache-to: two builds, one scope', { 'cache-to': 'type=gha,scope=a' }],
+  ['call', { call: 'chekc' }],
+  ['call and push', { call: 'check', push: 'true' }],
+  ['call and load', { call: 'check', load: 'true', platforms: 'linux/amd64' }],
+  ['load of two platforms', { load: 'true' }],
+  ['load', { load: 'yes' }],
+  ['network', { network: 'bridge' }],
+  ['no-cache', { 'no-cache': '1' }],
+  ['pull', { pull: 'always' }],
+  ['outputs', { outputs: 'type=locla,dest=out' }],
+  ['outputs: no dest', { outputs: 'type=local' }],
+  ['outputs: into the log', { outputs: '-' }],
+  ['outputs: two builds, one file', { outputs: 'type=oci,dest=out.tar' }],
+  ['outputs: another repository', { outputs: 'type=registry,name=acme/other' }],
+  ['outputs: by digest', { outputs: 'type=image,push-by-digest=true,name-canonical=true,push=true' }],
+  ['outputs: media types', { outputs: 'type=registry,oci-mediatypes=false' }],
+  ['outputs: an image, and no word of a push', { outputs: 'type=image,compression=zstd' }],
+  ['outputs: annotation of no platform', { outputs: 'type=registry,annotation-index[linux/arm64].a=1' }],
+  ['outputs that push nothing, and push: true', { outputs: 'type=image,push=false', push: 'true' }],
+  ['outputs that push, and push: false', { outputs: 'type=registry', push: 'false' }],
+  ['secret-envs', { 'secret-envs': 'a=NOT_SET' }],
+  ['secret-files', { 'secret-files': 'a=none.txt' }],
+  ['secrets: one id twice', { secrets: 'a=1', 'secret-files': 'a=README.md' }],
+  ['shm-size', { 'shm-size': 'big' }],
+  ['ssh without an agent', { ssh: 'default' }],
+  ['ssh: no key', { ssh: 'a=none' }],
+  ['ulimit', { ulimit: 'nofiles=1' }],
+  ['ulimit: turned round', { ulimit: 'nofile=2:1' }],
+  ['SOURCE_DATE_EPOCH', { SOURCE_DATE_EPOCH: 'now' }],
+  ['cache: a word', { cache: 'gha' }],
+  ['cache: a type', { cache: 'type=regitry,ref=a' }],
+  ['cache: inline', { cache: 'type=inline' }],
+  ['cache: no ref', { cache: 'type=registry' }],
+  ['cache: no service', { cache: 'type=gha' }],
+  ['cache: no service, only artifacts', { ...forgejo, ACTIONS_CACHE_URL: '', cache: 'type=gha' }],
+  ['cache: the other service', { ...forgejo, cache: 'type=gha,version=2' }],
+  ['cache: no region', { cache: 'type=s3', AWS_BUCKET: 'b' }],
+  ['cache: no account', { cache: 'type=azblob,container=c' }],
+  ['cache: no bucket', { cache: 'type=s3,region=r' }],
+  ['cache: no directory', { cache: 'type=local,mode=max' }],
+  ['registry-auth: no list', { 'registry-auth': 'username: S3CRET' }],
+  ['registry-auth: no YAML', { 'registry-auth': '- {password: S3CRET' }],
+  ['registry-auth: a word', { 'registry-auth': '- S3CRET' }],
+  ['registry-auth: key', { 'registry-auth': '- {username: a, password: S3CRET, regsitry: b}' }],
+  ['registry-auth: no password', { 'registry-auth': '- {registry: quay.io, username: a, password: }' }],
+  ['registry-auth: scope', { 'registry-auth': '- {username: a, password: S3CRET, scope: ../../x}' }],
+  [
+    'registry-auth and username',
+    { 'registry-auth': '- {username: a, password: S3CRET}', username: 'a', password: 'b' },
+  ],
+  ['registry alone', { registry: 'quay.io' }],
+  ['ecr', { ecr: 'maybe' }],
+  ['registries: no map', { registries: 'ghcr.io' }],
+  ['registries: a scheme', { registries: '"http://a.example.com": {http: true}' }],
+  ['registries: setting', { registries: 'a.example.com: {mirror: b}' }],
+  ['registries: ca', { registries: 'a.example.com: {ca: none.pem}' }],
+  ['registries: both', { registries: 'a.example.com: {ca: ca.pem, http: true}' }],
+  ['registries: http', { registries: 'a.example.com: {http: yes}' }],
+  ['registries: mirror', { registries: 'a.example.com: {mirrors: https://b}' }],
+  [
+    'registries: twice',
+    {
+      registries: 'a.example.com: {http: true}',
+      'buildkitd-config-inline': '[registry."a.example.com"]\n  http = true',
+    },
+  ],
 ]
 
 /** Title → the lines that are reported for it. */
@@ -362,7 +450,9 @@ const expected = new Map(
 
 describe('an invalid input is reported in one exact line, which input-issues.txt holds', () => {
   test.each(cases)('%s', async (title, given) => {
-    expect(await reportedFor(given)).toEqual(expected.get(title))
+    const reported = await reportedFor(given)
+    expect(reported).toEqual(expected.get(title))
+    expect(reported.join()).not.toContain('S3CRET')
   })
 })
 
@@ -374,7 +464,7 @@ async function reportedFor(given: Given): Promise<readonly string[]> {
   try {
     await readInputs(...world(given))
   } catch (error) {
-    if (error instanceof InputError) return describeMistakes(error.issues).split('\n').slice(1)
+    if (error instanceof InputError) return formatInputIssues(error.issues).split('\n').slice(1)
     throw error
   }
   return []

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { readInputs, secretsOf } from '../../../src/inputs/inputs.ts'
+import { readInputs } from '../../../src/inputs/inputs.ts'
+import { secretsToMask } from '../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { plainSettings } from '../../../src/inputs/settings/settings.ts'
 import { knownHost, otherKey, plainKey } from '../fixtures/keys.ts'
@@ -39,7 +40,7 @@ test('the README example', async () => {
       },
     ],
     fallback: ['node', 'local'],
-    spare: { name: 'local', endpoint: { kind: 'local' }, platforms: [], ...common },
+    localFallback: { name: 'local', endpoint: { kind: 'local' }, platforms: [], ...common },
     sshKeys: [
       expect.stringMatching(/^-----BEGIN OPENSSH PRIVATE KEY-----\n[^]+\n-----END OPENSSH PRIVATE KEY-----\n$/),
     ],
@@ -74,13 +75,13 @@ test('the README example', async () => {
       ...plainSettings,
       provenance: 'mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1',
     },
-    logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1', byDefault: true }],
+    logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1', isPlatformToken: true }],
     registries: {},
     token: 'ghs_1',
     cleanup: 'auto',
     packagesApi: 'auto',
     dryRun: false,
-    notes: [],
+    warnings: [],
   })
 })
 
@@ -106,7 +107,8 @@ test('variants keep their order, also where their names are numbers', async () =
 test('variants are laid over the step', async () => {
   const { variants } = await read({
     variants:
-      'slim: {build-args: EXTRAS=, platforms: linux/amd64, file: app/prod.Dockerfile}\nfull:\n  build-args: {EXTRAS: all, PYTHON: 3.10}\n  labels:\n    - a=2\n  tag-suffix: ""\n  target: full',
+      'slim: {build-args: EXTRAS=, platforms: linux/amd64, file: app/prod.Dockerfile}\n' +
+      'full:\n  build-args: {EXTRAS: all, PYTHON: 3.10}\n  labels:\n    - a=2\n  tag-suffix: ""\n  target: full',
     'build-args': 'BASE=1\nTOKEN\nUNSET',
     labels: 'a=1',
     platforms: 'linux/arm64',
@@ -197,7 +199,7 @@ describe('context and file', () => {
   })
 })
 
-test('names of the forge with capitals are lowered, since expressions cannot do it; others are the author’s', async () => {
+test('capitals in names of the CI platform become lower case, others are refused', async () => {
   const { variants } = await read({
     image: 'ghcr.io/Acme/App\nghcr.io/Acme/other',
     tags: 'ghcr.io/Acme/App-x:1, 2',
@@ -208,7 +210,7 @@ test('names of the forge with capitals are lowered, since expressions cannot do 
 })
 
 describe('logins', () => {
-  const own = { registry: 'ghcr.io', username: 'octo', password: 't', byDefault: true }
+  const own = { registry: 'ghcr.io', username: 'octo', password: 't', isPlatformToken: true }
   const bot = { username: 'bot', password: 'p' }
   test.each<[string, Given, unknown[]]>([
     ["the forge's own", { 'github-token': 't' }, [own]],
@@ -245,7 +247,7 @@ describe('logins', () => {
 
 test.each<[string, Given, object]>([
   ['cleanup true', { cleanup: 'true' }, { cleanup: 'auto' }],
-  ['packages-api gitea', { 'packages-api': 'gitea' }, { packagesApi: 'forgejo' }],
+  ['packages-api gitea', { 'packages-api': 'gitea' }, { packagesApi: 'gitea' }],
   ['cleanup False', { cleanup: 'False' }, { cleanup: 'never' }],
   ['cleanup always', { cleanup: 'always' }, { cleanup: 'always' }],
   ['cache off', { cache: 'off' }, { cache: { kind: 'off' } }],
@@ -293,15 +295,15 @@ test.each<[string, Given, readonly string[]]>([
   [
     'inputs of a composite action on act and its descendants are told, not refused',
     { tag: 'x', GITHUB_ACTION_PATH: '/a', FORGEJO_ACTIONS: 'true' },
-    ['tag is no input of this action: it is called `tags` here'],
+    ['`tag` is not an input of this action: use `tags`'],
   ],
   [
     'rules without a tag',
     { tags: 'type=semver,pattern={{version}}\ntype=sha', event: { ref: 'refs/tags/x' } },
     ['x is not a valid semantic version (https://semver.org): `type=semver,pattern={{version}}` gives no tag'],
   ],
-])('notes: %s', async (_, given, notes) => {
-  expect((await read(given)).notes).toEqual(notes)
+])('warnings: %s', async (_, given, warnings) => {
+  expect((await read(given)).warnings).toEqual(warnings)
 })
 
 test('build arguments may name what docker/metadata-action would have set', async () => {
@@ -332,12 +334,12 @@ test('secrets are masked in any form they were pasted in', () => {
     plainKey.replaceAll('\n', ' '),
     plainKey.replaceAll('\n', '\r\n  '),
   ]) {
-    expect(secretsOf({ 'INPUT_SSH-PRIVATE-KEY': text })).toEqual(
+    expect(secretsToMask({ 'INPUT_SSH-PRIVATE-KEY': text })).toEqual(
       expect.arrayContaining(lines.filter((line) => line.length > 7)),
     )
   }
-  expect(secretsOf({ INPUT_PASSWORD: 'abc', 'INPUT_GITHUB-TOKEN': ' ghs_1\n' })).toEqual(['abc', 'ghs_1'])
-  expect(secretsOf({})).toEqual([])
+  expect(secretsToMask({ INPUT_PASSWORD: 'abc', 'INPUT_GITHUB-TOKEN': ' ghs_1\n' })).toEqual(['abc', 'ghs_1'])
+  expect(secretsToMask({})).toEqual([])
 })
 
 test('buildkitd-config is a file with the text of buildkitd-config-inline', async () => {
@@ -410,18 +412,20 @@ test.each([
   ],
   ['[worker.oci]\nmax-parallelism = 1', '[worker.oci]\ndefaultCgroupParent = "/builds/ci"\nmax-parallelism = 1'],
 ])('cgroup-parent goes into the configuration of every daemon: %j', async (config, expected) => {
-  const { nodes, spare } = await read({ 'cgroup-parent': '/builds/ci', 'buildkitd-config-inline': config })
-  expect([...nodes, spare].map(({ buildkitdConfig }) => buildkitdConfig)).toEqual([...nodes, spare].map(() => expected))
+  const { nodes, localFallback } = await read({ 'cgroup-parent': '/builds/ci', 'buildkitd-config-inline': config })
+  expect([...nodes, localFallback].map(({ buildkitdConfig }) => buildkitdConfig)).toEqual(
+    [...nodes, localFallback].map(() => expected),
+  )
 })
 
 test('driver: docker is the BuildKit inside every engine of the list, not of what stands in for them', async () => {
-  const { nodes, spare } = await read({
+  const { nodes, localFallback } = await read({
     driver: 'docker',
     SSH_AUTH_SOCK: '/agent',
     'ssh-known-hosts': knownHost,
     nodes: '- endpoint: local\n- endpoint: ssh://ci@arm.example.com\n  platforms: linux/arm64',
   })
-  expect([nodes.map(({ embedded }) => embedded), spare.embedded]).toEqual([[true, true], undefined])
+  expect([nodes.map(({ builtIn: embedded }) => embedded), localFallback.builtIn]).toEqual([[true, true], undefined])
 })
 
 test('driver is that of listed nodes without their own', async () => {

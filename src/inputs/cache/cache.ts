@@ -1,123 +1,114 @@
-import { posix } from 'node:path'
 import { formatRepository } from '../../registry/reference.ts'
-import { readCacheSpec } from './specs.ts'
-import { completePlace, serviceVersion } from './complete.ts'
-import { attributeOf, joinAttributes, type Attribute } from '../../lib/csv.ts'
-import type { Env } from '../../lib/lists.ts'
-import { shorten, type IssueSink } from '../../lib/issues.ts'
+import { getAttribute, joinAttributes, type Attribute } from '../../lib/csv.ts'
 import { platformSlug, type Platform } from '../../lib/platform.ts'
-import type { VariantSpec } from '../variant-spec.ts'
+import { failEach, failFor, type Fail } from '../diagnostics.ts'
+import { typeOf } from '../settings/typed-attributes.ts'
+import type { InputSource } from '../source.ts'
+import type { VariantSpec } from '../variants.ts'
+import type { CacheBackend } from './backend.ts'
+import { cacheBackends } from './backends.ts'
+import { parseCacheSpec } from './specs.ts'
 
-/** Where caches are kept. */
-export type CachePolicy = KeptCache | SpecCache
+/** Where caches are stored. */
+export type CachePolicy = ImageCache | SpecCache
 
-interface KeptCache {
+interface ImageCache {
   readonly kind: 'off' | 'registry'
-  /** The code is a proposal: it reads the caches of what was accepted, and writes beside them. */
+  /** The code is a proposal: it reads the caches of accepted code, and writes beside them. */
   readonly proposal?: boolean
 }
 
-interface SpecCache extends Omit<KeptCache, 'kind'> {
+interface SpecCache extends Omit<ImageCache, 'kind'> {
   readonly kind: 'spec'
   readonly attributes: readonly Attribute[]
 }
 
 /** The caches of one target, in buildx' form. */
 export interface TargetCache {
-  /** What it is called, without a secret: a reference, or the back end and the name there. */
+  /** For messages, without a secret: a reference, or the backend and the name there. */
   readonly name: string
   readonly from: readonly string[]
   readonly to: string
 }
 
-interface CacheSource {
-  readonly text: (name: string) => string
-  readonly env: Env
-  readonly workspace: string
-  readonly proposal: boolean
-  readonly report: IssueSink
+/** Parses `cache`: `registry`, `off`, or a specification of BuildKit's, to whose name every target adds its own. */
+export function parseCache(source: InputSource): CachePolicy {
+  const given = source.text('cache')
+  const proposal = source.event.trust === 'trusted' ? {} : { proposal: true }
+  const attributes = given.includes('=') ? parseBackend(given, source) : undefined
+  if (attributes) return { kind: 'spec', attributes, ...proposal }
+  if (/^(|registry|true)$/i.test(given)) return { kind: 'registry', ...proposal }
+  if (!/^(off|false)$/i.test(given) && !given.includes('='))
+    failFor(source.report, 'cache')('is not one of `registry`, `off`, or a specification such as `type=gha`', given)
+  return { kind: 'off', ...proposal }
 }
 
-/** Reads `cache`: `registry`, `off`, or a specification of BuildKit's, whose name every target makes its own. */
-export function readCache({ text, env, workspace, proposal, report }: CacheSource): CachePolicy {
-  const given = text('cache')
-  const policy = (policy: CachePolicy): CachePolicy => (proposal ? { ...policy, proposal } : policy)
-  if (/^(|registry|true)$/i.test(given)) return policy({ kind: 'registry' })
-  if (/^(off|false)$/i.test(given)) return policy({ kind: 'off' })
-  if (!given.includes('=')) {
-    report({
-      input: 'cache',
-      given: shorten(given),
-      expected: 'is not one of `registry`, `off`, or a specification such as `type=gha`',
-    })
-    return policy({ kind: 'off' })
-  }
-  const attributes = readCacheSpec('cache', given, report)
-  if (!attributes) return policy({ kind: 'off' })
-  const wrong = (expected: string) =>
-    report({ input: 'cache', given: `type=${attributeOf(attributes, 'type') ?? ''}`, expected })
-  return policy({ kind: 'spec', attributes: completePlace(attributes, { env, workspace, wrong }) })
+function parseBackend(given: string, source: InputSource): readonly Attribute[] | undefined {
+  const attributes = parseCacheSpec(given, failFor(source.report, 'cache'))
+  const type = typeOf(attributes)
+  const backend = cacheBackends.get(type)
+  return attributes && backend && complete(attributes, backend, source, failFor(source.report, 'cache', `type=${type}`))
 }
 
-/** What the author should know of the cache's place; nothing on most. */
-export function cacheNotes(policy: CachePolicy, env: Env): readonly string[] {
-  const first =
-    policy.kind === 'spec' &&
-    attributeOf(policy.attributes, 'type') === 'gha' &&
-    serviceVersion(policy.attributes, env) === 1
-  if (!first || (env['FORGEJO_ACTIONS'] !== 'true' && env['GITEA_ACTIONS'] !== 'true')) return []
-  return [
-    '`cache: type=gha`: this forge has only the first version of the cache service, on the runner itself; nodes that cannot reach the runner keep no cache there. `cache: registry` works from everywhere.',
-  ]
+/** PURE: a specification with everything that BuildKit must know to find the storage. */
+function complete(
+  given: readonly Attribute[],
+  backend: CacheBackend,
+  { env, paths, warn }: InputSource,
+  fail: Fail,
+): readonly Attribute[] {
+  const fromJob = Object.entries(backend.variables ?? {})
+    .map(([name, variable]): Attribute => [name, env[variable] ?? ''])
+    .filter(([name, value]) => value !== '' && getAttribute(given, name) === undefined)
+  const attributes = [...given, ...fromJob].map(([name, value]): Attribute =>
+    name === 'dest' || name === 'src' ? [name, paths.use(value, { input: 'cache', access: 'write' })] : [name, value],
+  )
+  failEach(fail, backend.problems(attributes, env))
+  backend.warnings?.(attributes, env).forEach(warn)
+  return attributes
 }
 
-/** PURE: what a target reads and writes; undefined where no cache is kept. */
+/** PURE: what a target reads and writes; undefined if no cache is used. */
 export function cacheOf(policy: CachePolicy, variant: VariantSpec, platform: Platform): TargetCache | undefined {
-  if (policy.kind === 'off') return undefined
-  const names = namesOf(variant.name, platformSlug(platform), policy.proposal ?? false)
-  return policy.kind === 'spec' ? specCache(policy.attributes, names) : imageCache(variant, names)
+  const suffixes = suffixesOf(variant.name, platformSlug(platform), policy.proposal ?? false)
+  if (policy.kind === 'spec') return specCache(policy.attributes, suffixes)
+  return policy.kind === 'off' ? undefined : imageCache(variant, suffixes)
 }
 
-/** What tells the caches of one place apart. */
-interface Names {
+/** What distinguishes the caches in one storage. */
+interface Suffixes {
   readonly to: string
-  /** The most telling first. */
+  /** The most specific first. */
   readonly from: readonly string[]
 }
 
 /**
- * `-pr`: shared by all proposals, as the daemons that are kept for them; never read by what was accepted. For a forge's
- * own service too: GitHub's keeps branches apart, but not `pull_request_target`, and those of other forges nothing at
- * all. Last what was kept before there were variants.
+ * `-pr`: shared by all proposals, as their persistent builders; accepted code never reads it. Also on the CI
+ * platform's own cache service: GitHub's separates branches, but not `pull_request_target`, and others nothing at all.
+ * Last: what was written before there were variants.
  */
-function namesOf(variant: string, slug: string, proposal: boolean): Names {
-  const own = variant === '' ? slug : `${variant}-${slug}`
-  const to = proposal ? `${own}-pr` : own
-  return { to, from: [...new Set([to, own, slug])] }
+function suffixesOf(variant: string, slug: string, proposal: boolean): Suffixes {
+  const name = variant === '' ? slug : `${variant}-${slug}`
+  const to = proposal ? `${name}-pr` : name
+  return { to, from: [...new Set([to, name, slug])] }
 }
 
-function imageCache({ images }: VariantSpec, { to, from }: Names): TargetCache | undefined {
-  const [first] = images
+function imageCache({ images: [first] }: VariantSpec, { to, from }: Suffixes): TargetCache | undefined {
   if (!first) return undefined
-  const spec = (tag: string) => `type=registry,ref=${formatRepository(first)}:${tag}`
-  // `buildcache` is what other recipes keep; nothing is lost where there is none.
-  const tags = [...from.map((name) => `buildcache-${name}`), 'buildcache']
-  // Only BuildKit reads our cache, and zstd takes it a third of the time; layers that the image has too stay as they
-  // are.
+  // `buildcache` is the name in other recipes; a missing one costs nothing.
+  const references = [...from.map((name) => `buildcache-${name}`), 'buildcache'].map(
+    (tag) => `${formatRepository(first)}:${tag}`,
+  )
+  // Only BuildKit reads this cache, and zstd needs a third of the time; layers of the image stay as they are.
+  const options = 'mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true'
   return {
-    name: `${formatRepository(first)}:${tags[0] ?? ''}`,
-    from: tags.map(spec),
-    to: `${spec(`buildcache-${to}`)},mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true`,
+    name: references[0] ?? '',
+    from: references.map((reference) => `type=registry,ref=${reference}`),
+    to: `type=registry,ref=${formatRepository(first)}:buildcache-${to},${options}`,
   }
 }
 
-/** What names a cache in each of BuildKit's back ends, and what stands for it unsaid. */
-const named: Readonly<Record<string, readonly [attribute: string, unsaid: string]>> = {
-  gha: ['scope', 'buildkit'],
-  s3: ['name', 'buildkit'],
-  azblob: ['name', 'buildkit'],
-}
-/** Those of an export alone. */
+/** Attributes of exports only. */
 const exportOnly = [
   'mode',
   'ignore-error',
@@ -128,45 +119,26 @@ const exportOnly = [
   'oci-mediatypes',
   'upload_parallelism',
   'tar',
-  'dest',
 ]
 
-function specCache(attributes: readonly Attribute[], { to, from }: Names): TargetCache {
-  const type = attributeOf(attributes, 'type') ?? ''
-  const plain =
-    type === 'local'
-      ? localDir(attributes)
-      : (attributeOf(attributes, named[type]?.[0] ?? 'ref') ?? named[type]?.[1] ?? '')
-  const others = attributes.filter(
-    ([name]) => !['ref', 'src', 'dest', 'mode', 'ignore-error', named[type]?.[0]].includes(name),
-  )
-  const forImport = others.filter(([name]) => !exportOnly.includes(name))
-  const mode = attributeOf(attributes, 'mode') ?? 'max'
-  const [, where] = place(type, plain, from[0] ?? '', 'src')
+function specCache(attributes: readonly Attribute[], { to, from }: Suffixes): TargetCache | undefined {
+  const type = typeOf(attributes)
+  const backend = cacheBackends.get(type)
+  if (!backend) return undefined
+  const { name, withSuffix } = backend
+  const given = getAttribute(attributes, name.to) ?? getAttribute(attributes, name.from) ?? backend.defaultName
+  const nameFor = (suffix: string) => (suffix === '' ? given : withSuffix(given, suffix))
+  const others = attributes.filter(([key]) => ![name.from, name.to, 'mode', 'ignore-error'].includes(key))
+  const forImport = others.filter(([key]) => !exportOnly.includes(key))
+  const first = nameFor(from[0] ?? '')
   return {
-    name: type === 'registry' ? where : `type=${type}, ${where}`,
-    from: [...from, ''].map((name) => joinAttributes([...forImport, place(type, plain, name, 'src')])),
-    to: joinAttributes([...others, place(type, plain, to, 'dest'), ['mode', mode], ['ignore-error', 'true']]),
+    name: type === 'registry' ? first : `type=${type}, ${first}`,
+    from: [...from, ''].map((suffix) => joinAttributes([...forImport, [name.from, nameFor(suffix)]])),
+    to: joinAttributes([
+      ...others,
+      [name.to, nameFor(to)],
+      ['mode', getAttribute(attributes, 'mode') ?? 'max'],
+      ['ignore-error', 'true'],
+    ]),
   }
-}
-
-function place(type: string, plain: string, own: string, direction: 'src' | 'dest'): Attribute {
-  if (type === 'local') return [direction, own === '' ? plain : posix.join(plain, own)]
-  const attribute = named[type]?.[0] ?? 'ref'
-  if (own === '') return [attribute, plain]
-  if (type === 'registry') return [attribute, `${/:[^/]+$/.test(plain) ? plain : `${plain}:buildcache`}-${own}`]
-  // S3's and Azure's take several names at once: `name=a;b`.
-  return [
-    attribute,
-    attribute === 'name'
-      ? plain
-          .split(';')
-          .map((name) => `${name}-${own}`)
-          .join(';')
-      : `${plain}-${own}`,
-  ]
-}
-
-function localDir(attributes: readonly Attribute[]): string {
-  return attributeOf(attributes, 'dest') ?? attributeOf(attributes, 'src') ?? ''
 }

@@ -1,54 +1,32 @@
-import { attributeOf, readAttributes, type Attribute } from '../../lib/csv.ts'
-import { splitRecords, type Env } from '../../lib/lists.ts'
-import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
-
-// https://docs.docker.com/build/cache/backends/
-const cacheTypes = ['registry', 'inline', 'local', 'gha', 's3', 'azblob']
+import type { Attribute } from '../../lib/csv.ts'
+import { splitRecords } from '../../lib/lists.ts'
+import type { Fail } from '../diagnostics.ts'
+import { parseTyped } from '../settings/typed-attributes.ts'
+import type { Parser } from '../table.ts'
+import { cacheBackends, secretAttributes } from './backends.ts'
 
 /** `cache-from` and `cache-to`, which buildx gets as they are: a reference, or `type=…` with its attributes. */
-export function readCacheSpecs(input: string, text: string, report: IssueSink): readonly string[] {
-  return splitRecords(input, text, report).flatMap((entry) =>
-    readCacheSpec(input, entry.text, report) ? [entry.text] : [],
-  )
-}
+export const parseCacheSpecs: Parser<readonly string[]> = (text, fail, { name, report }) =>
+  splitRecords(name, text, report)
+    .map((entry) => entry.text)
+    .filter((entry) => parseCacheSpec(entry, fail))
 
-/** The attributes of one; told and undefined where it is none. */
-export function readCacheSpec(input: string, text: string, report: IssueSink): readonly Attribute[] | undefined {
+/** The attributes of one specification; undefined if it is invalid, which is reported without its credentials. */
+export function parseCacheSpec(text: string, fail: Fail = () => undefined): readonly Attribute[] | undefined {
   if (!/[=,"\s]/.test(text))
     return [
       ['type', 'registry'],
       ['ref', text],
     ]
-  const attributes = readAttributes(text)
-  const type = attributeOf(attributes ?? [], 'type')
-  const wrong = (expected: string) => report({ input, given: hideSecrets(shorten(text)), expected })
-  if (!attributes) wrong('is no cache: write `type=registry,ref=ghcr.io/acme/app:cache`')
-  else if (type === undefined)
-    wrong(`has no type: write \`type=registry,ref=…\`; ${cacheTypes.join(', ')} are the types`)
-  else if (!cacheTypes.includes(type))
-    wrong(`has an unknown type: ${cacheTypes.join(', ')} are known${didYouMean(type, cacheTypes)}`)
-  else return attributes
-  return undefined
+  const form = { what: 'cache', example: 'type=registry,ref=ghcr.io/acme/app:cache', types: [...cacheBackends.keys()] }
+  return parseTyped(text, form, (expected) => fail(expected, text.replace(secretPattern(), '$1=***')))
 }
 
-const secretAttribute =
-  /\b(access_key_id|secret_access_key|session_token|token|ghtoken|sas_token|account_key)=([^,"]+)/gi
-
-function hideSecrets(text: string): string {
-  return text.replace(secretAttribute, '$1=***')
+function secretPattern(): RegExp {
+  return new RegExp(`\\b(${secretAttributes().join('|')})=([^,"]+)`, 'gi')
 }
 
-/** The keys to somebody's storage that a text holds. */
+/** The credentials that the text of a cache input contains. */
 export function cacheSecrets(text: string): readonly string[] {
-  return [...text.matchAll(secretAttribute)].map((match) => match[2] ?? '')
-}
-
-/**
- * The keys that buildx finds in the job's environment; where a forge's runner serves the cache itself, its address is
- * one.
- */
-export function serviceSecrets(env: Env): readonly string[] {
-  const keys = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'ACTIONS_RUNTIME_TOKEN'].map((name) => env[name] ?? '')
-  const paths = (env['ACTIONS_CACHE_URL'] ?? '').replace(/^\w+:\/\/[^/]*/, '').split(/[/?]/)
-  return [...keys, ...paths.filter((part) => part.length > 15)]
+  return [...text.matchAll(secretPattern())].map((match) => match[2] ?? '')
 }

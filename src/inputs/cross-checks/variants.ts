@@ -1,98 +1,102 @@
-import type { NodeSpec } from '../../nodes/node-spec.ts'
-import { formatRepository, type Repository } from '../../registry/reference.ts'
-import { formatAnnotation } from '../../metadata/annotations.ts'
 import type { Event } from '../../forge/event.ts'
 import { splitList } from '../../lib/lists.ts'
-import { shorten, type IssueSink } from '../../lib/issues.ts'
-import { readPlatforms } from '../../lib/platform.ts'
+import { shorten } from '../../lib/issues.ts'
+import { parsePlatforms } from '../../lib/platform.ts'
+import { formatAnnotation } from '../../metadata/annotations.ts'
 import type { TagPlan } from '../../metadata/tags.ts'
-import type { VariantSpec } from '../variant-spec.ts'
+import type { NodeSpec } from '../../nodes/node-spec.ts'
+import { formatRepository, formatTagReference, type Repository } from '../../registry/reference.ts'
+import { failFor, passes } from '../diagnostics.ts'
+import type { InputSource } from '../source.ts'
+import type { VariantSpec } from '../variants.ts'
 
-/** What these checks look at besides: inputs as they were given, and which of them are wrong already. */
-interface Asked {
-  readonly event: Event
-  readonly text: (name: string) => string
-  readonly report: IssueSink
-  readonly isWrong: (...inputs: readonly string[]) => boolean
-}
-
-/** An image that no tag will name cannot be found again. */
-export function checkTagged(
-  { text, event, report, isWrong }: Asked,
-  repositories: readonly Repository[],
-  plan: TagPlan,
-): void {
-  if (isWrong('image', 'tags')) return
-  const names = plan.names.length > 0
-  if (repositories.length === 0)
-    report({
-      input: 'image',
-      expected:
-        'is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or `push: false`',
-    })
-  else if (!names && plan.references.length === 0)
-    report({ input: 'tags', expected: noTags(text('tags'), event, plan) })
-  else if (names && text('image') === '')
-    report({
-      input: 'image',
-      expected: `is empty, and \`tags\` has names of no repository (${shorten(plan.names.join(', '))}): write the repository here, or full references there`,
-    })
-  if (names || plan.references.length === 0) return
+/** An image without a tag cannot be found again. */
+export function checkTagged(source: InputSource, repositories: readonly Repository[], plan: TagPlan): void {
+  const { text, event, report, hasIssue } = source
+  if (hasIssue('image', 'tags')) return
+  const hasNames = plan.names.length > 0
+  const names = shorten(plan.names.join(', '))
+  const fail = failFor(report, 'image')
+  const hasImage = passes(fail, undefined, [
+    [
+      repositories.length === 0,
+      'is empty: write the repository to push to, such as `ghcr.io/acme/app`, or full references in `tags`, or ' +
+        '`push: false`',
+    ],
+    [
+      hasNames && text('image') === '',
+      `is empty, but \`tags\` has names without a repository (${names}): write the repository here, or full ` +
+        'references there',
+    ],
+  ])
+  if (hasImage && !hasNames && plan.references.length === 0) failFor(report, 'tags')(noTags(text('tags'), event, plan))
+  if (hasNames || plan.references.length === 0) return
   const tagged = new Set(plan.references.map(formatRepository))
-  for (const repository of repositories.map(formatRepository)) {
-    if (!tagged.has(repository))
-      report({
-        input: 'image',
-        given: repository,
-        expected:
-          'gets no tag, since `tags` holds full references to other repositories only: add one to `tags`, or leave it out here',
-      })
-  }
+  for (const repository of repositories.map(formatRepository).filter((one) => !tagged.has(one)))
+    fail(
+      'gets no tag, because all full references in `tags` are to other repositories: add one to `tags`, or remove ' +
+        'this repository',
+      repository,
+    )
 }
 
 function noTags(given: string, { name, ref }: Event, { notes }: TagPlan): string {
   if (given === '')
-    return `is empty, and the event \`${name}\` names no branch or tag: write tag names such as \`nightly\``
-  const why = notes.length > 0 ? ` (${notes.join('; ')})` : ''
-  return `has no rule that gives a tag for the event \`${name}\` of \`${ref}\`${why}: add one, such as \`type=ref,event=branch\` or \`type=ref,event=pr\`, or push nothing with \`push: false\``
-}
-
-/** A platform without a node would be built by the wrong one, or by nobody. */
-export function checkOwned(
-  variants: readonly VariantSpec[],
-  nodes: readonly NodeSpec[],
-  { text, report, isWrong }: Asked,
-): void {
-  if (isWrong('nodes') || nodes.some(({ platforms }) => platforms.length === 0)) return
-  const owned = nodes.map(({ name, platforms }) => `${name} builds ${platforms.join(', ')}`).join('; ')
-  const ofStep = new Set<string>(readPlatforms('platforms', splitList(text('platforms')), () => undefined))
-  for (const platform of new Set(variants.flatMap(({ platforms }) => platforms))) {
-    if (nodes.some(({ platforms }) => platforms.includes(platform))) continue
-    report({
-      input: ofStep.has(platform) ? 'platforms' : 'variants',
-      given: platform,
-      expected: `has no node (${owned}): add a line to \`nodes\`, such as \`${platform} = ssh://user@host\``,
-    })
-  }
-}
-
-/** An annotation of a platform that nobody builds would be lost without a word. */
-export function checkAnnotated(
-  variants: readonly VariantSpec[],
-  nodes: readonly NodeSpec[],
-  { report, isWrong }: Asked,
-): void {
-  const built = variants.flatMap(({ platforms }) =>
-    platforms.length > 0 ? platforms : nodes.flatMap((node) => node.platforms),
+    return `is empty, and the event \`${name}\` has no branch or tag: write tag names such as \`nightly\``
+  const reasons = notes.length > 0 ? ` (${notes.join('; ')})` : ''
+  return (
+    `has no rule that gives a tag for the event \`${name}\` of \`${ref}\`${reasons}: add one, such as ` +
+    '`type=ref,event=branch` or `type=ref,event=pr`, or push nothing with `push: false`'
   )
-  if (isWrong('nodes', 'platforms') || nodes.some(({ platforms }) => platforms.length === 0)) return
+}
+
+/** Two variants with one tag: the second would replace the first. */
+export function checkTagsDiffer(variants: readonly VariantSpec[], { report }: Pick<InputSource, 'report'>): void {
+  const owners = new Map<string, string>()
+  const reported = new Set<string>()
+  for (const { name, tags } of variants)
+    for (const tag of tags.map(formatTagReference)) {
+      const owner = owners.get(tag) ?? name
+      owners.set(tag, owner)
+      const message = `has the same tag as \`${owner}\`, ${tag}: give each variant its own \`tag-suffix\``
+      passes(failFor(report, 'variants'), name, [[owner !== name && !reported.has(`${owner} ${name}`), message]])
+      reported.add(`${owner} ${name}`)
+    }
+}
+
+/** Checks what needs the platforms of the nodes: a platform without a node, an annotation that no build would have. */
+export function checkPlatforms(
+  variants: readonly VariantSpec[],
+  nodes: readonly NodeSpec[],
+  source: InputSource,
+): void {
+  // The local engine reports its platforms later.
+  if (source.hasIssue('nodes') || nodes.some(({ platforms }) => platforms.length === 0)) return
+  checkHaveNode(variants, nodes, source)
+  if (source.hasIssue('platforms')) return
+  const native = nodes.flatMap(({ platforms }) => platforms)
+  const built = [...new Set(variants.flatMap(({ platforms }) => (platforms.length > 0 ? platforms : native)))]
   for (const annotation of variants[0]?.annotations ?? []) {
     const { platform } = annotation
-    if (platform !== undefined && !built.includes(platform))
-      report({
-        input: 'annotations',
-        given: shorten(formatAnnotation(annotation)),
-        expected: `is for ${platform}, which is not built here: ${[...new Set(built)].join(', ')} are`,
-      })
+    const message = `is for ${platform ?? ''}, which is not built here: the platforms are ${built.join(', ')}`
+    passes(failFor(source.report, 'annotations'), formatAnnotation(annotation), [
+      [platform !== undefined && !built.includes(platform), message],
+    ])
   }
+}
+
+function checkHaveNode(
+  variants: readonly VariantSpec[],
+  nodes: readonly NodeSpec[],
+  { text, report }: InputSource,
+): void {
+  const capabilities = nodes.map(({ name, platforms }) => `${name} builds ${platforms.join(', ')}`).join('; ')
+  const ofStep = new Set<string>(parsePlatforms('platforms', splitList(text('platforms')), () => undefined))
+  for (const platform of new Set(variants.flatMap(({ platforms }) => platforms)))
+    passes(failFor(report, ofStep.has(platform) ? 'platforms' : 'variants'), platform, [
+      [
+        !nodes.some(({ platforms }) => platforms.includes(platform)),
+        `has no node (${capabilities}): add a line to \`nodes\`, such as \`${platform} = ssh://user@host\``,
+      ],
+    ])
 }

@@ -1,81 +1,99 @@
+import type { Event } from '../../forge/event.ts'
 import { isTrue } from '../../lib/choice.ts'
-import { attributeOf, readAttributes, joinAttributes } from '../../lib/csv.ts'
+import { joinAttributes, parseAttributes } from '../../lib/csv.ts'
 import { splitRecords } from '../../lib/lists.ts'
-import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
-import { readProvenance } from './provenance.ts'
-import type { SettingsSource } from './source.ts'
+import { didYouMean, shorten } from '../../lib/issues.ts'
+import { failFor, passes, type Fail } from '../diagnostics.ts'
+import type { InputSource } from '../source.ts'
+import { parseTyped, typeOf } from './typed-attributes.ts'
 
 export interface Attests {
-  /** `mode=min`, `mode=max,builder-id=…`, or empty for no provenance. */
+  /** `mode=min`, `mode=max,builder-id=…`; empty for no provenance. */
   readonly provenance: string
-  /** What else is attested, in buildx' form: `type=sbom,generator=…`. */
+  /** Further attestations in buildx' form: `type=sbom,generator=…`. */
   readonly attests: readonly string[]
 }
 
-const types = ['provenance', 'sbom']
+const form = { what: 'attestation', example: 'type=sbom', types: ['provenance', 'sbom'] }
 
-/** `provenance`, `sbom` and `attests`, which may say either, but not both ways. */
-export function readAttests({ text, env, event, report }: SettingsSource, loads: boolean): Attests {
-  const entries = splitRecords('attests', text('attests'), report).flatMap(
-    (entry) => readAttest(entry.text, report) ?? [],
-  )
-  const given = (type: string) => entries.find((entry) => entry.type === type)?.attributes
-  for (const type of types) {
-    if (text(type) !== '' && given(type) !== undefined)
-      report({
-        input: type,
-        given: shorten(text(type)),
-        expected: `is given beside \`type=${type}\` in \`attests\`: give one of the two`,
-      })
-    if (entries.filter((entry) => entry.type === type).length > 1)
-      report({
-        input: 'attests',
-        given: `type=${type}`,
-        expected: 'is given twice: write it once, with all its attributes',
-      })
-  }
-  const ofAttests = given('provenance')
-  // Engines that keep images the old way cannot load one that has an attestation: as build-push-action, none unless
-  // asked. https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
+/** `provenance` and `sbom`, each either by its own input or as an entry of `attests`. */
+export function parseAttests(source: InputSource, loads: boolean): Attests {
+  const { text, env, event, report } = source
+  const listed = parseListed(source)
+  // Engines with the classic image store cannot load an image that has an attestation: as build-push-action, none
+  // unless requested. https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
   const byDefault = loads || isTrue(env['BUILDX_NO_DEFAULT_ATTESTATIONS']) ? 'false' : ''
-  const wanted = ofAttests === undefined ? text('provenance') || byDefault : ofAttests || 'true'
-  const provenance = readProvenance(wanted, event, (mistake) =>
-    report(ofAttests === undefined ? mistake : { ...mistake, input: 'attests' }),
-  )
-  const sbom = given('sbom') === undefined ? readSbom(text('sbom'), report) : given('sbom')
-  return {
-    provenance,
-    attests:
-      sbom === undefined || /\bdisabled=true\b/.test(sbom)
-        ? []
-        : [['type=sbom', sbom].filter((part) => part !== '').join(',')],
-  }
+  const given = listed.get('provenance')
+  const provenance = given === undefined ? text('provenance') || byDefault : given || 'true'
+  const fail = failFor(report, given === undefined ? 'provenance' : 'attests', provenance)
+  const sbom = listed.get('sbom') ?? parseSbom(text('sbom'), failFor(report, 'sbom', text('sbom')))
+  const attests = sbom === undefined || isDisabled(sbom) ? [] : [['type=sbom', sbom].filter(Boolean).join(',')]
+  return { provenance: parseProvenance(provenance, event, fail), attests }
 }
 
-function readAttest(
-  text: string,
-  report: IssueSink,
-): { readonly type: string; readonly attributes: string } | undefined {
-  const wrong = (expected: string) => report({ input: 'attests', given: shorten(text), expected })
-  const attributes = readAttributes(text)
-  const type = attributeOf(attributes ?? [], 'type')
-  if (!attributes || type === undefined) wrong('is no attestation: write `type=sbom` or `type=provenance,mode=max`')
-  else if (!types.includes(type))
-    wrong(`has an unknown type: write \`type=sbom\` or \`type=provenance\`${didYouMean(type, types)}`)
-  else return { type, attributes: joinAttributes(attributes.filter(([name]) => name !== 'type')) }
-  return undefined
+function isDisabled(attributes: string): boolean {
+  return /\bdisabled=true\b/.test(attributes)
+}
+
+/** Type → the other attributes. */
+function parseListed({ text, report }: InputSource): ReadonlyMap<string, string> {
+  const fail = failFor(report, 'attests')
+  const listed = new Map<string, string>()
+  for (const entry of splitRecords('attests', text('attests'), report)) {
+    const attributes = parseTyped(entry.text, form, fail)
+    if (!attributes) continue
+    const type = typeOf(attributes)
+    if (listed.has(type)) fail('is given twice: write it once, with all of its attributes', `type=${type}`)
+    listed.set(type, joinAttributes(attributes.filter(([name]) => name !== 'type')))
+  }
+  for (const type of form.types)
+    passes(failFor(report, type), text(type), [
+      [
+        text(type) !== '' && listed.has(type),
+        `cannot be combined with \`type=${type}\` in \`attests\`: remove one of them`,
+      ],
+    ])
+  return listed
 }
 
 /** The attributes; undefined for none. */
-function readSbom(text: string, report: IssueSink): string | undefined {
+function parseSbom(text: string, fail: Fail): string | undefined {
   if (text === '' || /^(false|False|FALSE)$/.test(text)) return undefined
-  if (/^(true|True|TRUE)$/.test(text)) return ''
-  const attributes = readAttributes(text)
-  if (attributes) return joinAttributes(attributes)
-  report({
-    input: 'sbom',
-    given: shorten(text),
-    expected: 'is not understood: write `true`, `false` or `generator=image`',
-  })
-  return undefined
+  const attributes = /^(true|True|TRUE)$/.test(text) ? [] : parseAttributes(text)
+  passes(fail, text, [[!attributes, 'is not valid: write `true`, `false` or `generator=image`']])
+  return attributes && joinAttributes(attributes)
+}
+
+// https://docs.docker.com/build/metadata/attestations/slsa-provenance/
+const names = ['mode', 'builder-id', 'disabled', 'filename', 'inline-only', 'reproducible', 'version']
+const modes = 'write `mode=min` or `mode=max`'
+
+/**
+ * As build-push-action: empty means `max` for a public repository and `min` for others, whose build arguments would be
+ * published otherwise; `true` is `max`; `false` gives an empty text. The builder is this run.
+ */
+function parseProvenance(text: string, event: Event, fail: Fail): string {
+  if (/^(false|False|FALSE)$/.test(text) || isDisabled(text)) return ''
+  const isShort = /^(|true|True|TRUE)$/.test(text)
+  const byDefault = text === '' && event.isPrivate !== false ? 'mode=min' : 'mode=max'
+  const isValid = isShort || text.split(',').every((part) => isProvenanceAttribute(part.trim(), fail))
+  return withBuilder(isShort || !isValid ? byDefault : text, event)
+}
+
+function isProvenanceAttribute(attribute: string, fail: Fail): boolean {
+  const [, name = '', value = ''] = /^([^=]*)=(.*)$/.exec(attribute) ?? []
+  const guess = didYouMean(`mode=${attribute}`, ['mode=min', 'mode=max'])
+  return passes(fail, undefined, [
+    [!attribute.includes('='), `is not valid: write \`true\`, \`false\`, \`mode=min\` or \`mode=max\`${guess}`],
+    [!names.includes(name), `has the unknown attribute \`${shorten(name)}\`: ${modes}${didYouMean(name, names)}`],
+    [name === 'mode' && !['min', 'max'].includes(value), `has an unknown mode: ${modes}`],
+    [value === '', `has no value for \`${name}\`: ${modes}`],
+  ])
+}
+
+function withBuilder(attributes: string, { serverUrl, repository, runId, runAttempt }: Event): string {
+  if (/(^|,)builder-id=/.test(attributes) || repository === '') return attributes
+  // The attributes are CSV, in which quotes and commas of a name would have a meaning.
+  const name = repository.split('/').map(encodeURIComponent).join('/')
+  return `${attributes},builder-id=${serverUrl}/${name}/actions/runs/${runId}/attempts/${runAttempt}`
 }

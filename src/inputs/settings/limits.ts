@@ -1,87 +1,80 @@
 import { splitList } from '../../lib/lists.ts'
-import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
+import { didYouMean } from '../../lib/issues.ts'
+import { passes, type Problem } from '../diagnostics.ts'
+import { checkedText, list, type Parser } from '../table.ts'
 
 /** `add-hosts`: `name:address` or `name=address`. */
-export function readHosts(text: string, report: IssueSink): Readonly<Record<string, string>> {
+export const parseHosts: Parser<Readonly<Record<string, string>>> = (text, fail) => {
   const hosts = new Map<string, string>()
   for (const entry of splitList(text)) {
-    const [, name, address = ''] = /^([^\s:=]+)[:=](\S+)$/.exec(entry) ?? []
-    const wrong = (expected: string) => report({ input: 'add-hosts', given: shorten(entry), expected })
-    if (name === undefined) wrong('is not a host and its address: write `name:10.0.0.1`')
-    else if (!isAddress(address))
-      wrong('has no address after the name: write `name:10.0.0.1`, `name:[fd00::1]` or `name:host-gateway`')
-    else if (hosts.has(name) && hosts.get(name) !== address) wrong(`gives \`${name}\` a second address: write one`)
-    else hosts.set(name, address)
+    const [, name = '', address = ''] = /^([^\s:=]+)[:=](\S+)$/.exec(entry) ?? []
+    const isValid = passes(fail, entry, [
+      [name === '', 'is not a host with its address: write `name:10.0.0.1`'],
+      [
+        !isAddress(address),
+        'has no valid address after the name: write `name:10.0.0.1`, `name:[fd00::1]` or `name:host-gateway`',
+      ],
+      [hosts.has(name) && hosts.get(name) !== address, `gives \`${name}\` a second address: keep one of them`],
+    ])
+    if (isValid) hosts.set(name, address)
   }
   return Object.fromEntries(hosts)
 }
 
 function isAddress(text: string): boolean {
-  if (text === 'host-gateway') return true
   const bare = /^\[(.+)\]$/.exec(text)?.[1] ?? text
-  if (bare.includes(':')) return URL.canParse(`http://[${bare}]/`)
-  const parts = bare.split('.')
-  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)
+  const isIpv4 = /^\d{1,3}(\.\d{1,3}){3}$/.test(bare) && bare.split('.').every((part) => Number(part) < 256)
+  return text === 'host-gateway' || isIpv4 || (bare.includes(':') && URL.canParse(`http://[${bare}]/`))
 }
 
 const entitlements = ['network.host', 'security.insecure', 'device']
 
-export function readEntitlements(text: string, report: IssueSink): readonly string[] {
-  return splitList(text).filter((entry) => {
-    if (entry === 'network.host' || entry === 'security.insecure' || /^device(=.+)?$/.test(entry)) return true
-    report({
-      input: 'allow',
-      given: shorten(entry),
-      expected: `is no entitlement: \`network.host\`, \`security.insecure\` and \`device=…\` are${didYouMean(entry, entitlements)}`,
-    })
-    return false
-  })
-}
+export const parseEntitlements = list((entry): readonly Problem[] => [
+  [
+    !/^(network\.host|security\.insecure|device(=.+)?)$/.test(entry),
+    'is not a valid entitlement: use `network.host`, `security.insecure` or `device=…`' +
+      didYouMean(entry, entitlements),
+  ],
+])
 
-export function readNetwork(text: string, report: IssueSink): string {
-  if (['', 'default', 'none', 'host'].includes(text)) return text
-  report({
-    input: 'network',
-    given: shorten(text),
-    expected: 'is not one of `default`, `none`, `host`; a network of the node is given in `driver-opts` as `network=…`',
-  })
-  return ''
-}
+export const parseNetwork = checkedText((text): readonly Problem[] => [
+  [
+    !['default', 'none', 'host'].includes(text),
+    'is not one of `default`, `none`, `host`; a network of the node is set in `driver-opts`, as `network=…`',
+  ],
+])
 
-export function readShmSize(text: string, report: IssueSink): string {
-  if (text === '' || /^\d+(\.\d+)? ?([kmgt]i?b?|b)?$/i.test(text)) return text
-  report({ input: 'shm-size', given: shorten(text), expected: 'is no size: write bytes or a size such as `128m`' })
-  return ''
-}
+export const parseShmSize = checkedText((text): readonly Problem[] => [
+  [!/^\d+(\.\d+)? ?([kmgt]i?b?|b)?$/i.test(text), 'is not a valid size: write bytes, or a size such as `128m`'],
+])
 
 // https://github.com/docker/go-units/blob/master/ulimit.go
-const limits = [
-  'core',
-  'cpu',
-  'data',
-  'fsize',
-  'locks',
-  'memlock',
-  'msgqueue',
-  'nice',
-  'nofile',
-  'nproc',
-  'rss',
-  'rtprio',
-  'rttime',
-  'sigpending',
-  'stack',
-]
+const limits =
+  'core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack'
 
-export function readUlimits(text: string, report: IssueSink): readonly string[] {
-  return splitList(text).filter((entry) => {
-    const [, name, soft, hard] = /^([^=]+)=(-1|\d+)(?::(-1|\d+))?$/.exec(entry) ?? []
-    const wrong = (expected: string) => report({ input: 'ulimit', given: shorten(entry), expected })
-    if (name === undefined) wrong('is no limit: write `nofile=1024:2048`, the soft and then the hard one')
-    else if (!limits.includes(name)) wrong(`names no limit: ${limits.join(', ')} are${didYouMean(name, limits)}`)
-    else if (hard !== undefined && hard !== '-1' && (soft === '-1' || Number(soft) > Number(hard)))
-      wrong('has a soft limit above the hard one: write `nofile=1024:2048`')
-    else return true
-    return false
-  })
+export const parseUlimits = list((entry): readonly Problem[] => {
+  const [, name = '', soft, hard] = /^([^=]+)=(-1|\d+)(?::(-1|\d+))?$/.exec(entry) ?? []
+  const names = limits.split(', ')
+  const isInverted = hard !== undefined && hard !== '-1' && (soft === '-1' || Number(soft) > Number(hard))
+  return [
+    [name === '', 'is not a valid limit: write `nofile=1024:2048`, the soft limit first'],
+    [!names.includes(name), `has an unknown limit: valid limits are ${limits}${didYouMean(name, names)}`],
+    [isInverted, 'has a soft limit above the hard limit: write `nofile=1024:2048`'],
+  ]
+})
+
+const calls = { build: undefined, check: 'check', lint: 'check', outline: 'outline', targets: 'targets' } as const
+
+/** What the Dockerfile frontend answers instead of building. */
+export type Call = 'check' | 'outline' | 'targets'
+
+export const parseCall: Parser<Call | undefined> = (text, fail) => {
+  if (text === '') return undefined
+  const [given = '', ...attributes] = splitList(text)
+  const name = Object.keys(calls).find((call): call is keyof typeof calls => call === given)
+  const isKnown = name !== undefined && attributes.every((attribute) => /^(format|ignorestatus)=/.test(attribute))
+  passes(fail, text, [
+    [!isKnown, `is not one of \`build\`, \`check\`, \`outline\`, \`targets\`${didYouMean(given, Object.keys(calls))}`],
+  ])
+  return isKnown ? calls[name] : undefined
 }

@@ -1,12 +1,13 @@
-import { posix } from 'node:path'
-import { isRemote } from '../context.ts'
+import type { Event } from '../../forge/event.ts'
 import { joinFields } from '../../lib/csv.ts'
-import { parseRecord, splitList, splitRecords } from '../../lib/lists.ts'
-import { shorten } from '../../lib/issues.ts'
-import type { SettingsSource } from './source.ts'
+import { parseRecord, splitList, splitRecords, type ListEntry } from '../../lib/lists.ts'
+import { shorten, type IssueSink } from '../../lib/issues.ts'
 import type { RunDir } from '../../run/run-dir.ts'
+import { isRemote, repositoryUrl } from '../context.ts'
+import { failFor, passes } from '../diagnostics.ts'
+import type { InputSource } from '../source.ts'
 
-/** A secret of the build, by where its value is until a step asks for it. */
+/** A secret of the build: where its value is until a step needs it. */
 export type Secret =
   | { readonly kind: 'value'; readonly id: string; readonly value: string }
   /** The name of a variable of the job. */
@@ -14,80 +15,62 @@ export type Secret =
   /** Absolute. */
   | { readonly kind: 'file'; readonly id: string; readonly path: string }
 
-/** `secrets`, `secret-envs` and `secret-files`; what a mistake tells of them is never a value. */
-export function readSecrets(source: SettingsSource): readonly Secret[] {
-  const { text, env, files, report, note } = source
-  const entries = (input: string): readonly (readonly [string, string])[] =>
-    Object.entries(
-      parseRecord(
-        { input },
-        splitRecords(input, text(input), (mistake) => report(hidden(mistake))),
-        (mistake) => report(input === 'secrets' ? hidden(mistake) : mistake),
-      ),
-    )
-  const values = entries('secrets').flatMap(([id, value]): readonly Secret[] => {
-    if (value !== '') return [{ kind: 'value', id, value }]
-    note(
-      `The build gets no secret \`${shorten(id)}\`, since its value is empty: a secret of the forge is where its name is wrong, and in runs for forks.`,
-    )
-    return []
-  })
-  // Names of variables hold no comma, so that commas separate them as well.
-  const variables = Object.entries(
-    parseRecord(
-      { input: 'secret-envs' },
-      splitRecords('secret-envs', text('secret-envs'), report).flatMap((entry) =>
-        splitList(entry.text).map((text) => ({ ...entry, text })),
-      ),
-      report,
-    ),
-  ).map(([id, name]): Secret => {
-    if (env[name] === undefined)
-      report({
-        input: 'secret-envs',
-        given: shorten(`${id}=${name}`),
-        expected: `names the variable ${shorten(name)}, which is not set: give it in the step's \`env\``,
-      })
+/** What each input makes of an id and its value; undefined if the build gets no secret of it. */
+const kinds: Readonly<Record<string, (id: string, value: string, source: InputSource) => Secret | undefined>> = {
+  secrets: (id, value, { warn }) => {
+    if (value !== '') return { kind: 'value', id, value }
+    warn(`The secret \`${shorten(id)}\` has no value, so the build does not get it: ${emptySecret}.`)
+    return undefined
+  },
+  'secret-envs': (id, name, { env, report }) => {
+    const message = `names the variable ${shorten(name)}, which is not set: set it in the step's \`env\``
+    passes(failFor(report, 'secret-envs'), `${id}=${name}`, [[env[name] === undefined, message]])
     return { kind: 'env', id, name }
-  })
-  const paths = entries('secret-files').map(([id, path]): Secret => {
-    const full = posix.resolve(files.workspace, path)
-    if (!files.exists(full) || files.exists(`${full}/.`))
-      report({
-        input: 'secret-files',
-        given: shorten(`${id}=${path}`),
-        expected: `names no file: ${full} was looked for`,
-      })
-    return { kind: 'file', id, path: full }
-  })
-  const all = [...values, ...variables, ...paths]
-  for (const id of new Set(all.map((secret) => secret.id))) {
-    if (all.filter((secret) => secret.id === id).length > 1)
-      report({
-        input: 'secrets',
-        given: shorten(id),
-        expected:
-          'is the id of two secrets, in `secrets`, `secret-envs` and `secret-files` together: give each its own',
-      })
-  }
-  return all
+  },
+  'secret-files': (id, given, { paths, report }) => {
+    const path = paths.use(given, { input: 'secret-files' })
+    const message = `does not name a file: ${path} was not found`
+    passes(failFor(report, 'secret-files'), `${id}=${given}`, [[!paths.isFile(path), message]])
+    return { kind: 'file', id, path }
+  },
 }
 
-function hidden<T extends { readonly given?: string }>(mistake: T): T {
-  return mistake.given === undefined ? mistake : { ...mistake, given: '***' }
+/** The most common reason for an empty secret. */
+export const emptySecret = 'secrets are empty if their name is misspelled, and in runs for forks'
+
+/** `secrets`, `secret-envs` and `secret-files`; issues never quote a value. */
+export function parseSecrets(source: InputSource): readonly Secret[] {
+  const secrets = Object.entries(kinds).flatMap(([input, parse]) =>
+    parseEntries(input, source).flatMap(([id, value]) => parse(id, value, source) ?? []),
+  )
+  const ids = secrets.map(({ id }) => id)
+  for (const id of new Set(ids.filter((one, index) => ids.indexOf(one) !== index)))
+    failFor(source.report, 'secrets')(
+      'is the id of two secrets in `secrets`, `secret-envs` and `secret-files`: give each its own id',
+      id,
+    )
+  return secrets
 }
 
-/**
- * The forge's token for a private context of this repository, as build-push-action hands it over: for that host alone.
- */
-export function gitToken(secrets: readonly Secret[], token: string, context: string, own: string): readonly Secret[] {
-  const asked = token !== '' && own !== '' && isRemote(context) && context.startsWith(own)
-  return asked && !secrets.some(({ id }) => /^GIT_AUTH_(TOKEN|HEADER)/.test(id))
-    ? [{ kind: 'value', id: `GIT_AUTH_TOKEN.${new URL(own).host}`, value: token }]
+function parseEntries(input: string, { text, report }: InputSource): readonly (readonly [string, string])[] {
+  const hide: IssueSink = (issue) =>
+    report(input === 'secret-envs' || issue.given === undefined ? issue : { ...issue, given: '***' })
+  const lines = splitRecords(input, text(input), hide)
+  // Names of variables contain no comma, so commas separate them as well.
+  const asList = (entry: ListEntry) => splitList(entry.text).map((one) => ({ ...entry, text: one }))
+  return Object.entries(parseRecord({ input }, input === 'secret-envs' ? lines.flatMap(asList) : lines, hide))
+}
+
+/** The platform's token for a private context of this repository, as in build-push-action: for that host only. */
+export function gitToken(secrets: readonly Secret[], context: string, token: string, event: Event): readonly Secret[] {
+  const url = repositoryUrl(event)
+  const isNeeded = token !== '' && url !== '' && isRemote(context) && context.startsWith(url)
+  return isNeeded && !secrets.some(({ id }) => /^GIT_AUTH_(TOKEN|HEADER)/.test(id))
+    ? [{ kind: 'value', id: `GIT_AUTH_TOKEN.${new URL(url).host}`, value: token }]
     : []
 }
 
-/** How bake gets a secret: never its value. `dir` holds the files that `secretFiles` lists. */
+/** How bake gets a secret: never its value. `dir` contains the files of those with a value. */
 export function secretSpec(secret: Secret, number: number, dir: RunDir): string {
   switch (secret.kind) {
     case 'value':
@@ -99,30 +82,31 @@ export function secretSpec(secret: Secret, number: number, dir: RunDir): string 
   }
 }
 
-/** `ssh`: `default`, or `id=path[,path…]` of a socket or keys, one a line. */
-export function readSsh({ text, env, files, report }: SettingsSource): readonly string[] {
-  return splitRecords('ssh', text('ssh'), report)
-    .flatMap(({ text: line }) => joinPaths(splitList(line)))
-    .map((entry) => {
-      const [, id = '', rest] = /^([^=]*)(?:=(.*))?$/s.exec(entry) ?? []
-      const wrong = (expected: string) => report({ input: 'ssh', given: shorten(entry), expected })
-      if (!/^[A-Za-z0-9_.-]+$/.test(id)) wrong('has no id: write `default`, or `id=/path/to/key`')
-      if (rest === undefined) {
-        if (!env['SSH_AUTH_SOCK'])
-          wrong(
-            'needs an agent, and SSH_AUTH_SOCK names none: start one in a step before, or write `default=/path/to/key`',
-          )
-        return entry
-      }
-      const paths = splitList(rest).map((path) => posix.resolve(files.workspace, path))
-      for (const path of paths) if (!files.exists(path)) wrong(`names no socket or key: ${path} was looked for`)
-      return `${id}=${paths.join(',')}`
-    })
+/** `ssh`: `default`, or `id=path[,path…]` of a socket or keys, one per line. */
+export function parseSsh(source: InputSource): readonly string[] {
+  return splitRecords('ssh', source.text('ssh'), source.report)
+    .flatMap(({ text }) => joinPaths(splitList(text)))
+    .map((entry) => parseSshEntry(entry, source))
+}
+
+function parseSshEntry(entry: string, { env, paths, report }: InputSource): string {
+  const [, id = '', rest] = /^([^=]*)(?:=(.*))?$/s.exec(entry) ?? []
+  const files = splitList(rest ?? '').map((path) => paths.use(path, { input: 'ssh' }))
+  const missing = files.find((path) => !paths.exists(path)) ?? ''
+  passes(failFor(report, 'ssh'), entry, [
+    [!/^[A-Za-z0-9_.-]+$/.test(id), 'has no id: write `default`, or `id=/path/to/key`'],
+    [
+      rest === undefined && !env['SSH_AUTH_SOCK'],
+      'needs an agent, but SSH_AUTH_SOCK is not set: start one in an earlier step, or write `default=/path/to/key`',
+    ],
+    [missing !== '', `does not name a socket or key: ${missing} was not found`],
+  ])
+  return rest === undefined ? entry : `${id}=${files.join(',')}`
 }
 
 /** `a=/x,/y,b` is the entries `a=/x,/y` and `b`. */
-function joinPaths(parts: readonly string[]): string[] {
-  return parts.reduce<string[]>((entries, part) => {
+function joinPaths(parts: readonly string[]): readonly string[] {
+  return parts.reduce<readonly string[]>((entries, part) => {
     const last = entries.at(-1)
     return /^[./]/.test(part) && last?.includes('=') ? [...entries.slice(0, -1), `${last},${part}`] : [...entries, part]
   }, [])

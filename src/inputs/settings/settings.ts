@@ -1,21 +1,27 @@
-import { readBoolean } from '../../lib/choice.ts'
-import { splitList, type Env } from '../../lib/lists.ts'
-import { shorten, type IssueSink } from '../../lib/issues.ts'
-import { readAttests, type Attests } from './attests.ts'
-import { readCacheSpecs } from '../cache/specs.ts'
-import { readCall, type Call } from './call.ts'
-import { readContexts } from './contexts.ts'
-import { readEntitlements, readHosts, readNetwork, readShmSize, readUlimits } from './limits.ts'
-import { readOutputs, type Outputs } from './outputs.ts'
-import { readSecrets, readSsh, type Secret } from './secrets.ts'
-import type { SettingsSource } from './source.ts'
+import { parseCacheSpecs } from '../cache/specs.ts'
+import { parseBuildContexts } from '../context.ts'
+import { failFor, passes } from '../diagnostics.ts'
+import type { InputSource } from '../source.ts'
+import { boolean, list, parseTable } from '../table.ts'
+import { parseAttests, type Attests } from './attests.ts'
+import {
+  parseCall,
+  parseEntitlements,
+  parseHosts,
+  parseNetwork,
+  parseShmSize,
+  parseUlimits,
+  type Call,
+} from './limits.ts'
+import { parseOutputs, type Outputs } from './outputs.ts'
+import { parseSecrets, parseSsh, type Secret } from './secrets.ts'
 
-/** What build-push-action's inputs ask of every build alike, beside what it builds. */
+/** What the inputs of build-push-action set for every build alike, besides what it builds. */
 export interface BuildSettings extends Attests, Outputs {
   /** Name → address. */
   readonly hosts: Readonly<Record<string, string>>
   readonly entitlements: readonly string[]
-  /** Name → absolute directory, or what buildx takes as it is. */
+  /** Name → absolute directory, or a value that buildx takes as it is. */
   readonly contexts: Readonly<Record<string, string>>
   readonly cacheFrom: readonly string[]
   readonly cacheTo: readonly string[]
@@ -29,11 +35,11 @@ export interface BuildSettings extends Attests, Outputs {
   readonly shmSize: string
   readonly ssh: readonly string[]
   readonly ulimits: readonly string[]
-  /** The inputs whose builds change their files' times to those of the sources; from SOURCE_DATE_EPOCH. */
+  /** Whether builds set their files' times to SOURCE_DATE_EPOCH. */
   readonly rewriteTimestamps: boolean
 }
 
-/** Nothing asked for: what every other setting is laid over. */
+/** The settings of a step without inputs. */
 export const plainSettings: BuildSettings = {
   hosts: {},
   entitlements: [],
@@ -57,43 +63,46 @@ export const plainSettings: BuildSettings = {
   imageAnnotations: [],
 }
 
-/** Reads all of them; `report` hears every mistake. */
-export function readSettings(source: SettingsSource): BuildSettings {
-  const { text, env, report } = source
-  const flag = (name: string) => readBoolean(name, text(name) || 'false', report)
-  const call = readCall(text('call'), report)
-  const outputs = readOutputs(source, flag('load'))
+export function parseSettings(source: InputSource): BuildSettings {
+  const { call, load, ...values } = parseTable(
+    {
+      hosts: ['add-hosts', parseHosts],
+      entitlements: ['allow', parseEntitlements],
+      cacheFrom: ['cache-from', parseCacheSpecs],
+      cacheTo: ['cache-to', parseCacheSpecs],
+      call: ['call', parseCall],
+      load: ['load', boolean()],
+      network: ['network', parseNetwork],
+      noCache: ['no-cache', boolean()],
+      noCacheFilters: ['no-cache-filters', list()],
+      pull: ['pull', boolean()],
+      shmSize: ['shm-size', parseShmSize],
+      ulimits: ['ulimit', parseUlimits],
+    },
+    source,
+  )
+  const outputs = parseOutputs(source, load)
   return {
-    ...readAttests(source, outputs.load),
+    ...parseAttests(source, outputs.load),
     ...outputs,
-    hosts: readHosts(text('add-hosts'), report),
-    entitlements: readEntitlements(text('allow'), report),
-    contexts: readContexts(source),
-    cacheFrom: readCacheSpecs('cache-from', text('cache-from'), report),
-    cacheTo: readCacheSpecs('cache-to', text('cache-to'), report),
+    ...values,
     ...(call && { call }),
-    network: readNetwork(text('network'), report),
-    noCache: flag('no-cache'),
-    noCacheFilters: splitList(text('no-cache-filters')),
-    pull: flag('pull'),
-    secrets: readSecrets(source),
-    shmSize: readShmSize(text('shm-size'), report),
-    ssh: readSsh(source),
-    ulimits: readUlimits(text('ulimit'), report),
-    rewriteTimestamps: readEpoch(env, report),
+    contexts: parseBuildContexts(source),
+    secrets: parseSecrets(source),
+    ssh: parseSsh(source),
+    rewriteTimestamps: hasEpoch(source),
   }
 }
 
-/** https://reproducible-builds.org/docs/source-date-epoch/: buildx hands it to the build by itself. */
-function readEpoch(env: Env, report: IssueSink): boolean {
-  const epoch = env['SOURCE_DATE_EPOCH'] ?? ''
-  if (epoch === '') return false
-  // Of others' only `context` means something to buildx, and no time is known before the build then.
-  if (!/^\d+$/.test(epoch) && epoch !== 'context')
-    report({
-      input: 'SOURCE_DATE_EPOCH',
-      given: shorten(epoch),
-      expected: 'is no time: write whole seconds since 1970, as `git log -1 --pretty=%ct` tells them',
-    })
-  return true
+/** https://reproducible-builds.org/docs/source-date-epoch/: buildx passes it to the build by itself. */
+function hasEpoch({ env, report }: InputSource): boolean {
+  const [name, epoch] = ['SOURCE_DATE_EPOCH', env['SOURCE_DATE_EPOCH'] ?? '']
+  // Besides numbers buildx supports only `context`, whose time is not known before the build.
+  passes(failFor(report, name), epoch, [
+    [
+      !/^(\d*|context)$/.test(epoch),
+      'is not a valid time: write whole seconds since 1970, as `git log -1 --pretty=%ct` prints them',
+    ],
+  ])
+  return epoch !== ''
 }

@@ -1,11 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { join } from 'node:path'
 import { readInputs } from '../../../../src/inputs/inputs.ts'
-import { serviceVersion } from '../../../../src/inputs/cache/complete.ts'
+import { serviceVersion } from '../../../../src/inputs/cache/cache-service.ts'
 import { cacheOf } from '../../../../src/inputs/cache/cache.ts'
-import { readAttributes } from '../../../../src/lib/csv.ts'
-import { InputError } from '../../../../src/lib/issues.ts'
-import { describeMistakes } from '../../../../src/report/input-issues.ts'
+import { parseAttributes } from '../../../../src/lib/csv.ts'
 import { world, type Given } from '../../fixtures/world.ts'
 
 const image = 'type=registry,ref=ghcr.io/acme/app'
@@ -126,7 +124,9 @@ describe('each target has its own', () => {
         from: ['n-slim-linux-arm64', 'n-linux-arm64', 'n'].map(
           (name) => `type=s3,region=garage,bucket=b,endpoint_url=http://s3:3900,name=${name}`,
         ),
-        to: 'type=s3,region=garage,bucket=b,endpoint_url=http://s3:3900,upload_parallelism=4,name=n-slim-linux-arm64,mode=max,ignore-error=true',
+        to:
+          'type=s3,region=garage,bucket=b,endpoint_url=http://s3:3900,upload_parallelism=4,' +
+          'name=n-slim-linux-arm64,mode=max,ignore-error=true',
       },
     ],
     [
@@ -247,12 +247,12 @@ function namesWritten(spec: string): string[] {
 }
 
 describe('the cache service of a forge', () => {
-  const notes = async (given: Given) => (await readInputs(...world({ cache: 'type=gha', ...given }))).notes
+  const notes = async (given: Given) => (await readInputs(...world({ cache: 'type=gha', ...given }))).warnings
 
-  test('the first version is what Forgejo’s and Gitea’s runners have: said', async () => {
-    expect(await notes(forgejo)).toEqual([expect.stringContaining('first version of the cache service')])
+  test('a warning if the runner has only version 1, as Forgejo’s and Gitea’s', async () => {
+    expect(await notes(forgejo)).toEqual([expect.stringContaining('only version 1 of the cache service')])
     expect(await notes({ ...forgejo, FORGEJO_ACTIONS: '', GITEA_ACTIONS: 'true' })).toEqual([
-      expect.stringContaining('first version'),
+      expect.stringContaining('only version 1'),
     ])
   })
 
@@ -261,7 +261,7 @@ describe('the cache service of a forge', () => {
     ['a runner that offers the second', { ...forgejo, ACTIONS_CACHE_SERVICE_V2: 'true' }],
     ['a service of the author’s own', { ...forgejo, cache: 'type=gha,url_v2=https://cache.example.com,token=t' }],
     ['another place', { ...forgejo, cache: 'registry' }],
-  ])('nothing is said of %s', async (_, given) => {
+  ])('no warning: %s', async (_, given) => {
     expect(await notes(given)).toEqual([])
   })
 
@@ -281,59 +281,6 @@ describe('the cache service of a forge', () => {
     ['no token', 'type=gha', { ...forgejo, ACTIONS_RUNTIME_TOKEN: '' }, undefined],
     ['all in the specification', 'type=gha,url=http://c,token=t', {}, 1],
   ])('%s: %#', (_, spec, env, version) => {
-    expect(serviceVersion(readAttributes(spec) ?? [], env)).toBe(version)
+    expect(serviceVersion(parseAttributes(spec) ?? [], env)).toBe(version)
   })
-})
-
-test.each<[string, Given, string]>([
-  ['a word', { cache: 'gha' }, 'cache: "gha" is not one of `registry`, `off`, or a specification such as `type=gha`'],
-  [
-    'a type',
-    { cache: 'type=regitry,ref=a' },
-    'cache: "type=regitry,ref=a" has an unknown type: registry, inline, local, gha, s3, azblob are known; did you mean `registry`?',
-  ],
-  [
-    'inline',
-    { cache: 'type=inline' },
-    'cache: "type=inline" keeps the cache in the image itself: write `cache: off` and `cache-to: type=inline`',
-  ],
-  [
-    'no ref',
-    { cache: 'type=registry' },
-    'cache: "type=registry" has no `ref`: write `type=registry,ref=ghcr.io/acme/app:cache`',
-  ],
-  [
-    'no service',
-    { cache: 'type=gha' },
-    'cache: "type=gha" needs the cache service of the forge, and this runner offers none: write `registry`, or let the runner offer one',
-  ],
-  [
-    'no service, only artifacts',
-    { ...forgejo, ACTIONS_CACHE_URL: '', cache: 'type=gha' },
-    'cache: "type=gha" needs the cache service of the forge, and this runner offers none: write `registry`, or let the runner offer one',
-  ],
-  [
-    'the other service',
-    { ...forgejo, cache: 'type=gha,version=2' },
-    'cache: "type=gha" asks for version 2 of the cache service, and this runner offers the other: leave `version` out',
-  ],
-  [
-    'no region',
-    { cache: 'type=s3', AWS_BUCKET: 'b' },
-    'cache: "type=s3" has no `region`: write `type=s3,region=…,bucket=…`',
-  ],
-  [
-    'no account',
-    { cache: 'type=azblob,container=c' },
-    'cache: "type=azblob" has no `account_url`: write `type=azblob,account_url=https://….blob.core.windows.net,…`',
-  ],
-  ['no bucket', { cache: 'type=s3,region=r' }, 'cache: "type=s3" has no `bucket`: write `type=s3,region=…,bucket=…`'],
-  [
-    'no directory',
-    { cache: 'type=local,mode=max' },
-    'cache: "type=local" names no directory: write `type=local,dest=…`',
-  ],
-])('refused: %s', async (_, given, expected) => {
-  const error: unknown = await readInputs(...world(given)).catch((thrown: unknown) => thrown)
-  expect(error instanceof InputError && describeMistakes(error.issues)).toContain(expected)
 })

@@ -5,21 +5,21 @@ import type { AddressInfo } from 'node:net'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readInputs, secretsOf } from '../../../../src/inputs/inputs.ts'
+import { readInputs } from '../../../../src/inputs/inputs.ts'
+import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
-import { renderDaemonFiles } from '../../../../src/inputs/registries.ts'
 import { signAws } from '../../../../src/registry/credentials/aws-sign.ts'
-import { resolveLogins } from '../../../../src/registry/credentials/ecr.ts'
-import { findCredentials, privateDockerConfig, withAuths } from '../../../../src/registry/credentials/login.ts'
-import { preferJobLogins } from '../../../../src/registry/credentials/prefer.ts'
-import { readScopedLogins, writeScopedLogins } from '../../../../src/registry/credentials/scoped.ts'
-import { describeMistakes } from '../../../../src/report/input-issues.ts'
-import { openRegistries } from '../../../../src/job/registries.ts'
-import { loadHosts, readHosts } from '../../../../src/registry/hosts.ts'
+import { exchangeEcrKeys } from '../../../../src/registry/credentials/ecr.ts'
+import { credentialsFor, type Login } from '../../../../src/registry/credentials/login.ts'
+import { dropTokenIfJobHasLogin } from '../../../../src/registry/credentials/platform-token.ts'
+import { loadScopedLogins, writeScopedLogins } from '../../../../src/registry/credentials/scoped.ts'
+import { createRegistryAccess } from '../../../../src/job/registries.ts'
+import { saveRegistryHosts, loadRegistryHosts } from '../../../../src/registry/hosts.ts'
 import { checkout, world, type Given } from '../../fixtures/world.ts'
 import { answer, user, withServer } from '../../registry/server.ts'
-import type { Login } from '../../../../src/registry/credentials/login-type.ts'
 import { RunDir } from '../../../../src/run/run-dir.ts'
+import { formatDaemonFiles } from '../../../../src/nodes/registry-config.ts'
+import { createDockerConfig, withAuths } from '../../../../src/registry/credentials/docker-config.ts'
 
 const read = (given: Given = {}) => readInputs(...world({ files: [...checkout, '/w/ca.pem'], ...given }))
 const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
@@ -27,7 +27,7 @@ const basic = ({ username, password }: { readonly username: string; readonly pas
 const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com'
 
 describe('logins', () => {
-  const byToken = { registry: 'ghcr.io', username: 'octo', password: 't', byDefault: true }
+  const byToken = { registry: 'ghcr.io', username: 'octo', password: 't', isPlatformToken: true }
   test.each<[string, Given, unknown]>([
     [
       'a list',
@@ -112,19 +112,19 @@ describe('logins', () => {
     ['both empty', ' at docker.io', { registry: 'docker.io', image: 'acme/app' }],
     ['a list', ' at docker.io', { 'registry-auth': '- {username: a, password: ""}', image: 'acme/app' }],
   ])('where nothing is pushed, an empty password is no login, as in runs for forks: %s', async (_, where, given) => {
-    const { logins, notes } = await read({ push: 'false', ...given })
-    expect([logins, notes]).toEqual([
+    const { logins, warnings } = await read({ push: 'false', ...given })
+    expect([logins, warnings]).toEqual([
       [],
-      [`The login${where} is not used, since its \`password\` is empty; nothing is pushed.`],
+      [`The login${where} is not used because its \`password\` is empty; nothing is pushed.`],
     ])
     await expect(read(given)).rejects.toThrow(InputError)
   })
 
   test('AWS: an identity that only its own tools would find is told', async () => {
-    expect((await read({ image: `${ecr}/app`, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).notes).toEqual([
+    expect((await read({ image: `${ecr}/app`, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).warnings).toEqual([
       expect.stringContaining('AWS_ACCESS_KEY_ID is not set'),
     ])
-    expect((await read({ image: 'ghcr.io/acme/app', AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).notes).toEqual([])
+    expect((await read({ image: 'ghcr.io/acme/app', AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).warnings).toEqual([])
   })
 
   test('of two for one registry builds use the first, as we do', () => {
@@ -132,7 +132,7 @@ describe('logins', () => {
       { registry: 'ghcr.io', username: 'c', password: 'd' },
       { registry: 'ghcr.io', username: 'a', password: 'b' },
     ]
-    expect(privateDockerConfig({}, two)).toEqual({ auths: { 'ghcr.io': { auth: 'Yzpk' } } })
+    expect(createDockerConfig({}, two)).toEqual({ auths: { 'ghcr.io': { auth: 'Yzpk' } } })
   })
 
   test.each<[string, { readonly auths?: object; readonly credsStore?: string }, boolean, 'token' | 'job']>([
@@ -163,16 +163,16 @@ describe('logins', () => {
           { registry: 'quay.io', username: 'a', password: 'b' },
           { ...byToken, registry: host },
         ]
-        const left = await preferJobLogins(logins, {
+        const left = await dropTokenIfJobHasLogin(logins, {
           images: [{ registry: host, path: 'acme/app' }],
           push,
-          registries: openRegistries([], own),
+          registries: createRegistryAccess([], own),
           log: { info: (text) => said.push(text) },
         })
         expect([left, said]).toEqual(
           expected === 'token'
             ? [logins, []]
-            : [logins.slice(0, 1), [`${host}: the login that the job has there is used, and not the token.`]],
+            : [logins.slice(0, 1), [`${host}: using the existing login instead of the token.`]],
         )
       })
     },
@@ -186,7 +186,7 @@ describe('logins', () => {
     const ask = () => Promise.resolve(JSON.stringify({ Username: 'h', Secret: 's' }))
     expect(
       await Promise.all(
-        ['ghcr.io', 'quay.io'].map((registry) => findCredentials({ registry, path: 'acme/app' }, [], config, ask)),
+        ['ghcr.io', 'quay.io'].map((registry) => credentialsFor({ registry, path: 'acme/app' }, [], config, ask)),
       ),
     ).toEqual([
       { username: 'a', password: 'b' },
@@ -204,11 +204,11 @@ describe('logins', () => {
       expect(withAuths({ a: 1 }, bad)).toEqual({ a: 1 })
   })
 
-  test('one with a scope counts first for its own repository, the more exact one before others, and post finds it', async () => {
+  test('one with a scope comes first for its repository, the more exact one before others, also in post', async () => {
     const scoped = (scope: string) => ({ registry: 'ghcr.io', username: scope, password: 'd', scope })
     const whole = { registry: 'ghcr.io', username: 'whole', password: 'b' }
     const userOf = async (path: string, logins: readonly Login[]) =>
-      (await findCredentials({ registry: 'ghcr.io', path }, logins, {}, () => Promise.resolve(undefined)))?.username
+      (await credentialsFor({ registry: 'ghcr.io', path }, logins, {}, () => Promise.resolve(undefined)))?.username
     for (const scope of ['acme/app@push', 'acme/app', '@push', 'acme/app@pull,push'])
       expect(await userOf('acme/app', [whole, scoped(scope)])).toBe(scope)
     for (const scope of ['acme/app@pull', 'acme/other@push'])
@@ -221,9 +221,9 @@ describe('logins', () => {
     ])
     const dir = mkdtempSync(join(tmpdir(), 'scoped-'))
     try {
-      expect(readScopedLogins(new RunDir(dir).scopedLogins)).toEqual([])
+      expect(loadScopedLogins(new RunDir(dir).scopedLogins)).toEqual([])
       writeScopedLogins(new RunDir(dir), several)
-      expect(readScopedLogins(new RunDir(dir).scopedLogins)).toEqual(several.slice(0, 3))
+      expect(loadScopedLogins(new RunDir(dir).scopedLogins)).toEqual(several.slice(0, 3))
     } finally {
       rmSync(dir, { recursive: true })
     }
@@ -231,7 +231,7 @@ describe('logins', () => {
 
   test('their passwords are masked however they are quoted', () => {
     expect(
-      secretsOf({
+      secretsToMask({
         'INPUT_REGISTRY-AUTH':
           '- registry: a\n  password: plain-one\n- {password: \'quoted two\', username: x}\n- {"password": "three,3"}',
       }),
@@ -249,7 +249,7 @@ describe('logins', () => {
       expect(
         JSON.parse(readFileSync(join(dir, 'buildx/config/registry-1.docker.io/acme/app@push/config.json'), 'utf8')),
       ).toEqual({ auths: { 'https://index.docker.io/v1/': { auth: 'YTpi' } } })
-      expect(privateDockerConfig({}, logins)).toEqual({ auths: { 'quay.io': { auth: 'Yzpk' } } })
+      expect(createDockerConfig({}, logins)).toEqual({ auths: { 'quay.io': { auth: 'Yzpk' } } })
     } finally {
       rmSync(dir, { recursive: true })
     }
@@ -308,21 +308,25 @@ describe('AWS', () => {
         sessionToken: '',
       }),
     ).toBe(
-      `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=${signature}`,
+      'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, ' +
+        `SignedHeaders=host;x-amz-date, Signature=${signature}`,
     )
   })
 
   test('a key becomes a password, other logins stay', async () => {
     answer = { status: 200, body: { authorizationData: [{ authorizationToken: token }] } }
     const other = { registry: 'ghcr.io', username: 'a', password: 'b' }
-    expect(await resolveLogins([login, other], env(), fetch)).toEqual([
+    expect(await exchangeEcrKeys([login, other], { env: env(), fetch })).toEqual([
       { registry: ecr, username: 'AWS', password: 'pass:word', ecr: false },
       other,
     ])
     expect(asked).toEqual({
       target: 'AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken',
       authorization: expect.stringMatching(
-        /^AWS4-HMAC-SHA256 Credential=AKIA\/\d{8}\/eu-west-1\/ecr\/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-target,/,
+        new RegExp(
+          '^AWS4-HMAC-SHA256 Credential=AKIA/\\d{8}/eu-west-1/ecr/aws4_request, ' +
+            'SignedHeaders=content-type;host;x-amz-date;x-amz-target,',
+        ),
       ),
       body: '{"registryIds":["123456789012"]}',
     })
@@ -330,11 +334,10 @@ describe('AWS', () => {
 
   test('the job’s key, for the public registry', async () => {
     answer = { status: 200, body: { authorizationData: { authorizationToken: token } } }
-    const resolved = await resolveLogins(
-      [{ registry: 'public.ecr.aws', username: '', password: '', ecr: true }],
-      { ...env(), AWS_ACCESS_KEY_ID: 'ASIA', AWS_SECRET_ACCESS_KEY: 's', AWS_SESSION_TOKEN: 'session' },
+    const resolved = await exchangeEcrKeys([{ registry: 'public.ecr.aws', username: '', password: '', ecr: true }], {
+      env: { ...env(), AWS_ACCESS_KEY_ID: 'ASIA', AWS_SECRET_ACCESS_KEY: 's', AWS_SESSION_TOKEN: 'session' },
       fetch,
-    )
+    })
     expect(resolved).toMatchObject([{ username: 'AWS', password: 'pass:word' }])
     expect(asked).toMatchObject({
       target: 'SpencerFrontendService.GetAuthorizationToken',
@@ -353,17 +356,17 @@ describe('AWS', () => {
       login,
       `No login at ${ecr}: AWS answers 400 UnrecognizedClientException`,
     ],
-    ['no password', { status: 200, body: {} }, login, `No login at ${ecr}: AWS gave no password`],
+    ['no password', { status: 200, body: {} }, login, `No login at ${ecr}: AWS returned no password`],
     ['no key', { status: 200, body: {} }, { ...login, username: '' }, `No login at ${ecr}: there is no AWS key`],
     [
       'no region',
       { status: 200, body: {} },
       { ...login, registry: 'ecr.example.com' },
-      'No login at ecr.example.com: its name tells no AWS region',
+      'No login at ecr.example.com: its name contains no AWS region',
     ],
   ])('%s', async (_, given, asking, expected) => {
     answer = given
-    await expect(resolveLogins([asking], env(), fetch)).rejects.toThrow(expected)
+    await expect(exchangeEcrKeys([asking], { env: env(), fetch })).rejects.toThrow(expected)
   })
 })
 
@@ -371,19 +374,29 @@ describe('registries', () => {
   test('reach the daemons, and the post step', async () => {
     const pem = '-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----'
     const { registries } = await read({
-      registries: `"10.0.0.1:5000": {http: true}\nreg.example.com:\n  ca: |\n    ${pem.replaceAll('\n', '\n    ')}\ndocker.io: {mirrors: [mirror.example.com, other.example.com/hub]}\nold.example.com: {insecure: "true"}`,
+      registries: [
+        '"10.0.0.1:5000": {http: true}',
+        `reg.example.com:\n  ca: |\n    ${pem.replaceAll('\n', '\n    ')}`,
+        'docker.io: {mirrors: [mirror.example.com, other.example.com/hub]}',
+        'old.example.com: {insecure: "true"}',
+      ].join('\n'),
     })
     const path = `certs/reg.example.com/ca-${createHash('sha256').update(`${pem}\n`).digest('hex').slice(0, 8)}.pem`
-    expect(renderDaemonFiles(registries)).toEqual({
-      toml: `[registry."10.0.0.1:5000"]\n  http = true\n[registry."reg.example.com"]\n  ca = ["/etc/buildkit/${path}"]\n[registry."docker.io"]\n  mirrors = ["mirror.example.com","other.example.com/hub"]\n[registry."old.example.com"]\n  insecure = true\n`,
+    expect(formatDaemonFiles(registries)).toEqual({
+      toml: [
+        '[registry."10.0.0.1:5000"]\n  http = true\n',
+        `[registry."reg.example.com"]\n  ca = ["/etc/buildkit/${path}"]\n`,
+        '[registry."docker.io"]\n  mirrors = ["mirror.example.com","other.example.com/hub"]\n',
+        '[registry."old.example.com"]\n  insecure = true\n',
+      ].join(''),
       files: { [path]: `${pem}\n` },
     })
     const dir = mkdtempSync(join(tmpdir(), 'hosts-'))
     const file = join(dir, 'registries.json')
     try {
-      expect(readHosts(file)).toEqual({})
-      expect(loadHosts(file, registries)).toEqual(registries)
-      expect(readHosts(file)).toEqual(registries)
+      expect(loadRegistryHosts(file)).toEqual({})
+      expect(saveRegistryHosts(file, registries)).toEqual(registries)
+      expect(loadRegistryHosts(file)).toEqual(registries)
     } finally {
       rmSync(dir, { recursive: true })
     }
@@ -391,89 +404,4 @@ describe('registries', () => {
       'a.example.com': { ca: '/w/ca.pem', http: false, insecure: false, mirrors: [] },
     })
   })
-})
-
-test.each<[string, Given, string]>([
-  [
-    'registry-auth: no list',
-    { 'registry-auth': 'username: S3CRET' },
-    'registry-auth: is not a YAML list of logins: write `- registry: ghcr.io` and below it `username` and `password`',
-  ],
-  ['registry-auth: no YAML', { 'registry-auth': '- {password: S3CRET' }, 'registry-auth: is not valid YAML in line 1'],
-  [
-    'registry-auth: a word',
-    { 'registry-auth': '- S3CRET' },
-    'registry-auth: is no login: write `- registry: ghcr.io` and below it `username` and `password` (number 1 of the list)',
-  ],
-  [
-    'registry-auth: key',
-    { 'registry-auth': '- {username: a, password: S3CRET, regsitry: b}' },
-    'registry-auth: "regsitry" is no key of a login: registry, username, password, scope, ecr are; did you mean `registry`? (number 1 of the list)',
-  ],
-  [
-    'registry-auth: no password',
-    { 'registry-auth': '- {registry: quay.io, username: a, password: }' },
-    'registry-auth: "quay.io" has no `password`; a secret is empty where its name is wrong, and in runs for forks (number 1 of the list)',
-  ],
-  [
-    'registry-auth: scope',
-    { 'registry-auth': '- {username: a, password: S3CRET, scope: ../../x}' },
-    'registry-auth: "../../x" is no scope: write `acme/app`, `acme/app@push` or `@push` (number 1 of the list)',
-  ],
-  [
-    'registry-auth and username',
-    { 'registry-auth': '- {username: a, password: S3CRET}', username: 'a', password: 'b' },
-    'registry-auth: is given beside `username` and `password`, which it holds for each registry: give one of the two',
-  ],
-  ['registry alone', { registry: 'quay.io' }, 'registry: "quay.io" needs `username` and `password` beside it'],
-  ['ecr', { ecr: 'maybe' }, 'ecr: "maybe" is not one of `auto`, `true`, `false`'],
-  [
-    'registries: no map',
-    { registries: 'ghcr.io' },
-    'registries: "ghcr.io" is not a map of registries: write `registry.example.com: {ca: path/to/ca.pem}`, one registry a line',
-  ],
-  [
-    'registries: a scheme',
-    { registries: '"http://a.example.com": {http: true}' },
-    'registries: "http://a.example.com" is no host: write it as in image names, `registry.example.com:5000`, without a scheme',
-  ],
-  [
-    'registries: setting',
-    { registries: 'a.example.com: {mirror: b}' },
-    'registries: "mirror" is no setting of a registry (in `a.example.com`): ca, http, insecure, mirrors are; did you mean `mirrors`?',
-  ],
-  [
-    'registries: ca',
-    { registries: 'a.example.com: {ca: none.pem}' },
-    'registries: "ca: none.pem" is neither a certificate in PEM nor a file that holds one: /w/none.pem was looked for',
-  ],
-  [
-    'registries: both',
-    { registries: 'a.example.com: {ca: ca.pem, http: true}' },
-    'registries: "a.example.com" has both `http` and `ca`, and plain http has no certificate: leave one of the two out',
-  ],
-  [
-    'registries: http',
-    { registries: 'a.example.com: {http: yes}' },
-    'registries: "http: yes" is neither `true` nor `false`',
-  ],
-  [
-    'registries: mirror',
-    { registries: 'a.example.com: {mirrors: https://b}' },
-    'registries: "https://b" is no mirror: write its host, `mirror.example.com`, without a scheme',
-  ],
-  [
-    'registries: twice',
-    {
-      registries: 'a.example.com: {http: true}',
-      'buildkitd-config-inline': '[registry."a.example.com"]\n  http = true',
-    },
-    'registries: "a.example.com" has a section in the configuration of buildkitd too: write everything of it in one of the two',
-  ],
-])('refused: %s', async (_, given, expected) => {
-  const error: unknown = await read(given).catch((thrown: unknown) => thrown)
-  const told = error instanceof InputError ? describeMistakes(error.issues) : ''
-  expect(told).toContain(expected)
-  expect(told).not.toContain('S3CRET')
-  expect(error instanceof InputError && error.issues).toHaveLength(1)
 })

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
-import { readInputs, secretsOf } from '../../../../src/inputs/inputs.ts'
+import { readInputs } from '../../../../src/inputs/inputs.ts'
+import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { renderBake } from '../../../../src/buildx/bake-definition.ts'
-import { allowances } from '../../../../src/buildx/bake-fields.ts'
+import { entitlementFlags } from '../../../../src/buildx/bake-fields.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import type { Node } from '../../../../src/nodes/node.ts'
 import { planTargets } from '../../../../src/plan/targets.ts'
-import { describeMistakes } from '../../../../src/report/input-issues.ts'
 import { checkout, world, type Given } from '../../fixtures/world.ts'
 import { RunDir } from '../../../../src/run/run-dir.ts'
 
@@ -113,7 +113,8 @@ describe('on every target', () => {
       'outputs: what others write for the image of `tags`',
       {
         outputs:
-          'type=image,name=target,push=true,oci-mediatypes=true\ntype=image,"name=ghcr.io/acme/app",name-canonical=true,push=true',
+          'type=image,name=target,push=true,oci-mediatypes=true\n' +
+          'type=image,"name=ghcr.io/acme/app",name-canonical=true,push=true',
       },
       { output: [image] },
     ],
@@ -282,12 +283,19 @@ test('bake is allowed what was asked for', async () => {
   const { settings } = await readInputs(
     ...world({ allow: 'security.insecure', network: 'host', ssh: 'default', SSH_AUTH_SOCK: '/agent' }),
   )
-  expect(allowances(settings)).toEqual(['--allow', 'security.insecure', '--allow', 'network.host', '--allow', 'ssh'])
+  expect(entitlementFlags(settings)).toEqual([
+    '--allow',
+    'security.insecure',
+    '--allow',
+    'network.host',
+    '--allow',
+    'ssh',
+  ])
 })
 
 test('secrets are masked, line by line, and told to nobody', async () => {
   expect(
-    secretsOf({
+    secretsToMask({
       INPUT_SECRETS: 'one=first"secret\n"two=line one ""x""\nline two"',
       'INPUT_CACHE-TO': 'type=s3,name=x,secret_access_key=verysecret',
     }),
@@ -298,200 +306,10 @@ test('secrets are masked, line by line, and told to nobody', async () => {
     ACTIONS_RUNTIME_TOKEN: 'a.runtime.token',
     ACTIONS_CACHE_URL: 'http://10.0.0.1:4000/0123456789abcdef0123/_apis/',
   }
-  expect(secretsOf(service)).toEqual(['aws-secret', 'aws-session', 'a.runtime.token', '0123456789abcdef0123'])
+  expect(secretsToMask(service)).toEqual(['a.runtime.token', '0123456789abcdef0123', 'aws-secret', 'aws-session'])
   const told = await readInputs(
     ...world({ secrets: 'S3CRET\n=S3CRET\n"S3CRET', 'cache-to': 'type=s4,secret_access_key=S3CRET' }),
   ).catch((error: unknown) => JSON.stringify(error instanceof InputError && error.issues))
   expect(told).toContain('secrets')
   expect(told).not.toContain('S3CRET')
-})
-
-test.each<[string, Given, string]>([
-  ['add-hosts', { 'add-hosts': 'a' }, 'add-hosts: "a" is not a host and its address: write `name:10.0.0.1`'],
-  [
-    'add-hosts: no address',
-    { 'add-hosts': 'a:b' },
-    'add-hosts: "a:b" has no address after the name: write `name:10.0.0.1`, `name:[fd00::1]` or `name:host-gateway`',
-  ],
-  [
-    'add-hosts: twice',
-    { 'add-hosts': 'a:10.0.0.1,a:10.0.0.2' },
-    'add-hosts: "a:10.0.0.2" gives `a` a second address: write one',
-  ],
-  [
-    'allow',
-    { allow: 'network.hots' },
-    'allow: "network.hots" is no entitlement: `network.host`, `security.insecure` and `device=…` are; did you mean `network.host`?',
-  ],
-  [
-    'attests',
-    { attests: 'type=sbon' },
-    'attests: "type=sbon" has an unknown type: write `type=sbom` or `type=provenance`; did you mean `sbom`?',
-  ],
-  [
-    'attests: no type',
-    { attests: 'sbom' },
-    'attests: "sbom" is no attestation: write `type=sbom` or `type=provenance,mode=max`',
-  ],
-  [
-    'attests and provenance',
-    { attests: 'type=provenance', provenance: 'true' },
-    'provenance: "true" is given beside `type=provenance` in `attests`: give one of the two',
-  ],
-  [
-    'attests and sbom',
-    { attests: 'type=sbom', sbom: 'true' },
-    'sbom: "true" is given beside `type=sbom` in `attests`: give one of the two',
-  ],
-  [
-    'attests: mode',
-    { attests: 'type=provenance,mode=mix' },
-    'attests: "mode=mix" has an unknown mode: write `mode=min` or `mode=max`',
-  ],
-  ['sbom', { sbom: 'yes' }, 'sbom: "yes" is not understood: write `true`, `false` or `generator=image`'],
-  [
-    'build-contexts',
-    { 'build-contexts': 'a=nowhere' },
-    'build-contexts: "a=nowhere" is no directory: /w/nowhere was looked for',
-  ],
-  [
-    'build-contexts: a target',
-    { 'build-contexts': 'a=target:b' },
-    'build-contexts: "a=target:b" names a target of a bake file, and there is none here: write a directory, a Git URL or `docker-image://…`',
-  ],
-  [
-    'cache-from',
-    { 'cache-from': 'type=regisrty,ref=a' },
-    'cache-from: "type=regisrty,ref=a" has an unknown type: registry, inline, local, gha, s3, azblob are known; did you mean `registry`?',
-  ],
-  [
-    'cache-to: two builds, one reference',
-    { 'cache-to': 'type=registry,ref=acme/app:cache' },
-    'cache-to: "type=registry,ref=acme/app:cache" would be written by 2 builds, each over the others\': the default of `cache` keeps one for each beside the image',
-  ],
-  [
-    'cache-to: two builds, one scope',
-    { 'cache-to': 'type=gha,scope=a' },
-    'cache-to: "type=gha" would be written by 2 builds, each over the others\': write it in `cache`, `cache: type=gha,…`, which adds variant and platform to its name',
-  ],
-  [
-    'call',
-    { call: 'chekc' },
-    'call: "chekc" is not one of `build`, `check`, `outline`, `targets`; did you mean `check`?',
-  ],
-  [
-    'call and push',
-    { call: 'check', push: 'true' },
-    'push: "true" has no effect beside `call: check`, which builds nothing: leave it out',
-  ],
-  [
-    'call and load',
-    { call: 'check', load: 'true', platforms: 'linux/amd64' },
-    'call: "check" builds nothing, and `load` or `outputs` ask for a build: leave one of the two out',
-  ],
-  [
-    'load of two platforms',
-    { load: 'true' },
-    'load: "true" loads one platform into the local engine, and this builds linux/amd64, linux/arm64: write `platforms: linux/amd64`, or push and pull',
-  ],
-  ['load', { load: 'yes' }, 'load: "yes" is neither `true` nor `false`'],
-  [
-    'network',
-    { network: 'bridge' },
-    'network: "bridge" is not one of `default`, `none`, `host`; a network of the node is given in `driver-opts` as `network=…`',
-  ],
-  ['no-cache', { 'no-cache': '1' }, 'no-cache: "1" is neither `true` nor `false`'],
-  ['pull', { pull: 'always' }, 'pull: "always" is neither `true` nor `false`'],
-  [
-    'outputs',
-    { outputs: 'type=locla,dest=out' },
-    'outputs: "type=locla,dest=out" has an unknown type: local, tar, oci, docker, image, registry, cacheonly are known; did you mean `local`?',
-  ],
-  ['outputs: no dest', { outputs: 'type=local' }, 'outputs: "type=local" has no `dest`: write `type=local,dest=…`'],
-  [
-    'outputs: into the log',
-    { outputs: '-' },
-    'outputs: "-" would write a build into the log: write `type=tar,dest=image.tar`',
-  ],
-  [
-    'outputs: two builds, one file',
-    { outputs: 'type=oci,dest=out.tar' },
-    'outputs: "type=oci,dest=/w/out.tar" would be written by 2 builds, each over the others\': name one platform and no variants, or write `type=local`, where each gets a directory of its own',
-  ],
-  [
-    'outputs: another repository',
-    { outputs: 'type=registry,name=acme/other' },
-    'outputs: "type=registry,name=acme/other" names acme/other: write the repository in `image` and its tags in `tags`, so that one index of all platforms gets them',
-  ],
-  [
-    'outputs: by digest',
-    { outputs: 'type=image,push-by-digest=true,name-canonical=true,push=true' },
-    'outputs: "type=image,push-by-digest=true,name-canonical=true,push=true" asks for an image without tags, for a later step to join: this step joins the platforms itself, so name all of them in `platforms`, and leave `push-by-digest` out',
-  ],
-  [
-    'outputs: media types',
-    { outputs: 'type=registry,oci-mediatypes=false' },
-    'outputs: "type=registry,oci-mediatypes=false" asks for Docker’s own media types, and what this step pushes is OCI: leave `oci-mediatypes` out',
-  ],
-  [
-    'outputs: an image, and no word of a push',
-    { outputs: 'type=image,compression=zstd' },
-    'outputs: "type=image,compression=zstd" is about an image, and does not say whether to push it: write `push: true` or `push: false` beside it',
-  ],
-  [
-    'outputs: annotation of no platform',
-    { outputs: 'type=registry,annotation-index[linux/arm64].a=1' },
-    'outputs: "index[linux/arm64]:a=1" names a platform for `index`, and an index has all: write `index:key=value`',
-  ],
-  [
-    'outputs that push nothing, and push: true',
-    { outputs: 'type=image,push=false', push: 'true' },
-    'push: "true" is contradicted by `outputs`, which asks for none: leave one of the two out',
-  ],
-  [
-    'outputs that push, and push: false',
-    { outputs: 'type=registry', push: 'false' },
-    'push: "false" is contradicted by `outputs`, which asks for a push: leave one of the two out',
-  ],
-  [
-    'secret-envs',
-    { 'secret-envs': 'a=NOT_SET' },
-    'secret-envs: "a=NOT_SET" names the variable NOT_SET, which is not set: give it in the step\'s `env`',
-  ],
-  [
-    'secret-files',
-    { 'secret-files': 'a=none.txt' },
-    'secret-files: "a=none.txt" names no file: /w/none.txt was looked for',
-  ],
-  [
-    'secrets: one id twice',
-    { secrets: 'a=1', 'secret-files': 'a=README.md' },
-    'secrets: "a" is the id of two secrets, in `secrets`, `secret-envs` and `secret-files` together: give each its own',
-  ],
-  ['shm-size', { 'shm-size': 'big' }, 'shm-size: "big" is no size: write bytes or a size such as `128m`'],
-  [
-    'ssh without an agent',
-    { ssh: 'default' },
-    'ssh: "default" needs an agent, and SSH_AUTH_SOCK names none: start one in a step before, or write `default=/path/to/key`',
-  ],
-  ['ssh: no key', { ssh: 'a=none' }, 'ssh: "a=none" names no socket or key: /w/none was looked for'],
-  [
-    'ulimit',
-    { ulimit: 'nofiles=1' },
-    'ulimit: "nofiles=1" names no limit: core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack are; did you mean `nofile`?',
-  ],
-  [
-    'ulimit: turned round',
-    { ulimit: 'nofile=2:1' },
-    'ulimit: "nofile=2:1" has a soft limit above the hard one: write `nofile=1024:2048`',
-  ],
-  [
-    'SOURCE_DATE_EPOCH',
-    { SOURCE_DATE_EPOCH: 'now' },
-    'SOURCE_DATE_EPOCH: "now" is no time: write whole seconds since 1970, as `git log -1 --pretty=%ct` tells them',
-  ],
-])('refused: %s', async (_, given, expected) => {
-  const error: unknown = await readInputs(...world(given)).catch((thrown: unknown) => thrown)
-  expect(error instanceof InputError && describeMistakes(error.issues)).toContain(expected)
-  expect(error instanceof InputError && error.issues).toHaveLength(1)
 })

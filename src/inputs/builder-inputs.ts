@@ -1,0 +1,103 @@
+import { parseRecord, splitList, splitRecords } from '../lib/lists.ts'
+import { parsePlatforms } from '../lib/platform.ts'
+import { sshTargetOf } from '../nodes/drivers/table.ts'
+import type { NodeSpec } from '../nodes/node-spec.ts'
+import { failFor, passes } from './diagnostics.ts'
+import { parseFallback, type FallbackChoice } from './fallback.ts'
+import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/cgroup-parent.ts'
+import { checkBuildkitdConfig, parseBuildkitdFlags, splitOptions } from './nodes/daemon-options.ts'
+import { checkDriver, checkBuiltIn, checkPods, checkUse, parseDriver } from './nodes/driver.ts'
+import { parseBuilder, type BuilderStore } from './nodes/existing-builder.ts'
+import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
+import { localFallbackNode, parseNodesInput } from './nodes/node-list.ts'
+import { parseSshKeys } from './nodes/ssh-key.ts'
+import { emptySecret } from './settings/secrets.ts'
+import type { InputSource } from './source.ts'
+import { boolean, parseTable } from './table.ts'
+
+/** Where the step builds. */
+export interface BuilderInputs {
+  readonly nodes: readonly NodeSpec[]
+  /** What to do with the targets of a node that is unavailable. */
+  readonly fallback: readonly FallbackChoice[]
+  /** The local engine, as `fallback` would use it. */
+  readonly localFallback: NodeSpec
+  /** Private keys in a form that ssh-add reads from its standard input: LF line ends, final newline. */
+  readonly sshKeys: readonly string[]
+  readonly knownHosts: string
+  /** Whether the builder becomes that of the job's later steps. */
+  readonly use: boolean
+  /** Whether daemons stay on their nodes for the next run. */
+  readonly keepBuilder: boolean
+}
+
+interface BuilderSource extends InputSource {
+  /** The nodes of `endpoint` and `append`. */
+  readonly nodeList: readonly unknown[] | undefined
+}
+
+/** Parses the inputs of setup-buildx-action, the nodes and their SSH access. */
+export async function parseBuilderInputs(source: BuilderSource, store: BuilderStore): Promise<BuilderInputs> {
+  const { text, report } = source
+  const { fallback, use, keepBuilder } = parseTable(
+    { fallback: ['fallback', parseFallback], use: ['use', boolean()], keepBuilder: ['keep-builder', boolean()] },
+    source,
+  )
+  const daemon = parseDaemonOptions(source)
+  const driver = parseDriver(text('driver'), report)
+  const nodes = await parseNodes(source, { ...daemon, driver, list: source.nodeList }, store)
+  checkBuiltIn(driver, nodes, text, report)
+  if (use) checkUse(nodes, report)
+  const cgroupParent = parseCgroupParent(text('cgroup-parent'), report)
+  checkCgroupParent(cgroupParent, nodes, daemon.buildkitdConfig, report)
+  const withCgroup = (spec: NodeSpec) => withCgroupParent(spec, cgroupParent)
+  return {
+    ...parseSsh(nodes, source),
+    nodes: nodes.map((spec) => ({ ...withCgroup(spec), ...(driver === 'docker' && { builtIn: true }) })),
+    fallback,
+    localFallback: withCgroup(localFallbackNode(daemon)),
+    use,
+    keepBuilder,
+  }
+}
+
+function parseDaemonOptions({ text, report }: InputSource) {
+  const entries = splitOptions(splitRecords('driver-opts', text('driver-opts'), report))
+  const driverOpts = parseRecord({ input: 'driver-opts' }, entries, report)
+  const buildkitdConfig = text('buildkitd-config-inline')
+  checkBuildkitdConfig(buildkitdConfig, report)
+  return { driverOpts, buildkitdConfig, buildkitdFlags: parseBuildkitdFlags(text('buildkitd-flags'), report) }
+}
+
+type NodeDefaults = Parameters<typeof parseNodesInput>[1] & { readonly driver: ReturnType<typeof parseDriver> }
+
+async function parseNodes(
+  { text, report, nodeList }: BuilderSource,
+  defaults: NodeDefaults,
+  store: BuilderStore,
+): Promise<readonly NodeSpec[]> {
+  if (text('builder') !== '') {
+    const platforms = parsePlatforms('platforms', splitList(text('platforms')), () => undefined)
+    return parseBuilder(text('builder'), { text, platforms, report }, store)
+  }
+  const nodes = await parseNodesInput(text('nodes'), defaults, report)
+  checkDriver(defaults.driver, nodes, text('nodes') !== '' || nodeList !== undefined, report)
+  checkPods(nodes, text, report)
+  return nodes
+}
+
+function parseSsh(
+  nodes: readonly NodeSpec[],
+  { text, env, report, hasIssue }: InputSource,
+): Pick<BuilderInputs, 'sshKeys' | 'knownHosts'> {
+  const sshKeys = parseSshKeys(text('ssh-private-key'), report)
+  const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
+  const sshNode = nodes.find(sshTargetOf)?.name ?? ''
+  const hasKey = sshKeys.length > 0 || hasIssue('ssh-private-key') || Boolean(env['SSH_AUTH_SOCK'])
+  const form = `write \`\${{ secrets.NAME }}\`; ${emptySecret}`
+  const message = `is empty, but the node ${sshNode} is reached over SSH: ${form}`
+  passes(failFor(report, 'ssh-private-key'), undefined, [[sshNode !== '' && !hasKey, message]])
+  const targets = nodes.flatMap((spec) => sshTargetOf(spec) ?? [])
+  if (!hasIssue('ssh-known-hosts')) checkKnownHosts(hosts, targets, report)
+  return { sshKeys, knownHosts: formatKnownHosts(hosts) }
+}

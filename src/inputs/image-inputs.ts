@@ -1,0 +1,108 @@
+import { parseRecord, parseRecordInput, splitList, splitRecords, type Env } from '../lib/lists.ts'
+import { parseBoolean } from '../lib/choice.ts'
+import { parsePlatforms } from '../lib/platform.ts'
+import { parseImageMetadata } from '../metadata/image-metadata.ts'
+import { normaliseEntries } from '../metadata/labels.ts'
+import { allRepositories } from '../metadata/tags.ts'
+import { parseContext, parseDockerfile } from './context.ts'
+import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
+import { failEach, failFor, passes } from './diagnostics.ts'
+import type { BuildSettings } from './settings/settings.ts'
+import { parseImages } from './shared-inputs.ts'
+import type { InputSource } from './source.ts'
+import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } from './variants.ts'
+
+/** Parses `push`: by default an image is pushed unless other inputs ask for something else. */
+export function parsePush({ text, report }: InputSource, settings: BuildSettings): boolean {
+  const { load, exports, imagePush, call } = settings
+  const given = text('push')
+  const isOther = [load, exports.length > 0, call, /\bcacheonly\b/.test(text('outputs'))].some(Boolean)
+  const byDefault = imagePush === undefined ? !isOther : imagePush === 'yes'
+  const push = parseBoolean('push', given || String(byDefault), report)
+  failEach(failFor(report, 'push', given), [
+    [push && call !== undefined, `has no effect with \`call: ${call ?? ''}\`, which builds nothing: remove it`],
+    [!push && imagePush === 'yes', 'contradicts `outputs`, which pushes: remove one of them'],
+    [push && imagePush === 'no', 'contradicts `outputs`, which does not push: remove one of them'],
+  ])
+  const isUnspecified = given === '' && imagePush === 'unspecified' && !isOther && text('image') !== ''
+  const message = 'has an image, but does not specify whether to push it: write `push: true` or `push: false`'
+  passes(failFor(report, 'outputs'), text('outputs'), [[isUnspecified, message]])
+  return push && !call
+}
+
+interface ImageInputs {
+  readonly variants: readonly VariantSpec[]
+  /** Of rules that gave no tag. */
+  readonly warnings: readonly string[]
+}
+
+/** Parses what the step builds: images, tags and variants. */
+export async function parseImageInputs(
+  source: InputSource,
+  push: boolean,
+  { load, imageAnnotations }: BuildSettings,
+): Promise<ImageInputs> {
+  const { text, report } = source
+  const images = parseImages(source)
+  const named = (input: string) => ({ input, text: text(input) })
+  const metadata = parseImageMetadata({
+    env: source.env,
+    event: source.event,
+    tags: named('tags'),
+    flavor: named('flavor'),
+    annotations: named('annotations'),
+    exporterAnnotations: { input: 'outputs', entries: imageAnnotations },
+    tagged: push || load || text('tags') !== '',
+    report,
+  })
+  const repositories = allRepositories(images, metadata.plan)
+  if (push) checkTagged(source, repositories, metadata.plan)
+  const context = parseContext(source)
+  const drafts = await parseDrafts(source, (labels) => ({ ...metadata.variables(images, labels), ...source.env }))
+  const variants = drafts.map((draft): VariantSpec => ({
+    name: draft.name,
+    images: repositories,
+    tags: metadata.tags(images, draft.tagSuffix),
+    platforms: draft.platforms,
+    context: context ?? '',
+    ...fileOf(draft, context, source),
+    ...(draft.target !== '' && { target: draft.target }),
+    buildArgs: draft.buildArgs,
+    labels: metadata.labels(draft.labels, draft.tagSuffix),
+    annotations: metadata.annotations(draft.tagSuffix),
+    version: metadata.version(draft.tagSuffix),
+  }))
+  checkTagsDiffer(variants, source)
+  return { variants, warnings: metadata.plan.notes }
+}
+
+function fileOf({ file }: VariantDraft, context: string | undefined, source: InputSource): { readonly file?: string } {
+  const input = file === source.text('file') ? 'file' : 'variants'
+  const path = context === undefined ? undefined : parseDockerfile({ input, file, context }, source)
+  return path === undefined ? {} : { file: path }
+}
+
+/** @param variablesOf what build arguments without a value may take, by the step's labels */
+async function parseDrafts(
+  { text, report }: InputSource,
+  variablesOf: (labels: Readonly<Record<string, string>>) => Env,
+): Promise<readonly VariantDraft[]> {
+  const name = text('variant')
+  const labelEntries = normaliseEntries('labels', splitRecords('labels', text('labels'), report), report)
+  const labels = parseRecord({ input: 'labels' }, labelEntries, report)
+  const env = variablesOf(labels)
+  const step: VariantDraft = {
+    name: name !== '' && isVariantName(name, failFor(report, 'variant')) ? name : '',
+    tagSuffix: '',
+    file: text('file'),
+    target: text('target'),
+    buildArgs: parseRecordInput({ input: 'build-args', lookUp: env }, text('build-args'), report),
+    labels,
+    platforms: parsePlatforms('platforms', splitList(text('platforms')), report),
+  }
+  if (text('variants') === '') return [step]
+  passes(failFor(report, 'variant'), name, [
+    [name !== '', 'cannot be combined with `variants`: a step builds one named variant or several; remove one of them'],
+  ])
+  return await parseVariants(text('variants'), step, env, report)
+}

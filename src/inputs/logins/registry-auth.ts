@@ -1,0 +1,67 @@
+import { asRecord, isRecord } from '../../lib/json.ts'
+import { parseYaml } from '../../lib/yaml.ts'
+import { isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
+import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
+import { emptySecret } from '../settings/secrets.ts'
+import { parseFields } from '../yaml-fields.ts'
+import type { InputSource } from '../source.ts'
+import type { Login } from '../../registry/credentials/login.ts'
+
+const input = 'registry-auth'
+const keys = ['registry', 'username', 'password', 'scope', 'ecr']
+const form = 'write `- registry: ghcr.io` and below it `username` and `password`'
+
+/** Whether the build goes on without the login at a registry whose password is empty; warns if so. */
+type CanOmit = (registry: string) => boolean
+
+/** Parses `registry-auth`, the YAML list of docker/login-action; issues never quote its text, which has passwords. */
+export async function registryAuthLogins(
+  { text, report }: Pick<InputSource, 'text' | 'report'>,
+  canOmit: CanOmit,
+): Promise<readonly Login[]> {
+  if (text(input) === '') return []
+  const yaml = await parseYaml(input, text(input), ({ expected }) => report({ input, expected }))
+  const failEntry = failFor(report, input)
+  passes(failEntry, undefined, [[yaml !== undefined && !Array.isArray(yaml), `is not a YAML list of logins: ${form}`]])
+  const entries: readonly unknown[] = Array.isArray(yaml) ? yaml : []
+  return entries.flatMap((entry, index) => {
+    const fail: Fail = (expected, given) => failEntry(`${expected} (number ${index + 1} of the list)`, given)
+    return parseLogin(entry, canOmit, fail) ?? []
+  })
+}
+
+function parseLogin(entry: unknown, canOmit: CanOmit, fail: Fail): Login | undefined {
+  if (!passes(fail, undefined, [[!isRecord(entry), `is not a login: ${form}`]])) return undefined
+  const textOf = parseFields(asRecord(entry), { what: 'a login', keys, where: '' }, fail)
+  const text = (key: string) => textOf(key) ?? ''
+  const [username, password, scope] = [text('username'), text('password'), text('scope')]
+  const registry = text('registry') === '' ? 'docker.io' : hostOf(text('registry'))
+  const isAws = isEcr(registry, parseEcr(text('ecr'), fail))
+  if (password === '' && !isAws && canOmit(registry)) return undefined
+  const problems: readonly Problem[] = [
+    [password === '', `has no \`password\`; ${emptySecret}`],
+    [username === '', 'has no `username`'],
+  ]
+  passes(fail, registry, isAws ? [] : problems)
+  passes(fail, scope, [[!isScope(scope), 'is not a valid scope: write `acme/app`, `acme/app@push` or `@push`']])
+  return { registry, username, password, ...(scope !== '' && { scope }), ...(isAws && { ecr: true }) }
+}
+
+function isScope(text: string): boolean {
+  return /^[A-Za-z0-9._/-]*(@[a-z]+(,[a-z]+)*)?$/.test(text) && !text.split('/').includes('..')
+}
+
+/** A registry as references name it: older workflows write `https://index.docker.io/v1/`. */
+export function hostOf(text: string): string {
+  return text
+    .replace(/^[a-z]+:\/\//i, '')
+    .replace(/\/.*$/s, '')
+    .toLowerCase()
+}
+
+/** `ecr`: whether a login is at an AWS registry. */
+export function parseEcr(text: string, fail: Fail): EcrMode {
+  const mode = (['auto', 'true', 'false'] as const).find((one) => one === (text.toLowerCase() || 'auto'))
+  passes(fail, text, [[mode === undefined, 'is not one of `auto`, `true`, `false`']])
+  return mode ?? 'auto'
+}

@@ -1,0 +1,53 @@
+import type { Env } from '../lib/lists.ts'
+import { cacheEnvSecrets } from './cache/backends.ts'
+import { cacheSecrets } from './cache/specs.ts'
+import { keyLines } from './nodes/ssh-key.ts'
+import { variableOf } from './source.ts'
+
+type Text = (input: string) => string
+
+/** Where secrets are: one row per source. Each returns the values to mask; runners mask line by line. */
+const sources: Readonly<Record<string, (text: Text, env: Env) => readonly string[]>> = {
+  passwords: (text) => [text('password')],
+  'platform tokens': (text) => [text('github-token')],
+  'SSH keys': (text) => sshKeyParts(text('ssh-private-key')),
+  'build secrets, as given': (text) => [text('secrets')],
+  'values of build secrets': (text) => secretValues(text('secrets')),
+  'passwords of registry-auth': (text) => listedPasswords(text('registry-auth')),
+  'inline TLS keys': (text) => keyLines(['driver-opts', 'nodes', 'append'].map(text).join('\n')),
+  'cache credentials': (text) => ['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name))),
+  'cache credentials of the job': (_, env) => cacheEnvSecrets(env),
+}
+
+/** Every value that must not be printed, line by line: to be masked before anything is parsed. */
+export function secretsToMask(env: Env): readonly string[] {
+  const text: Text = (input) => env[variableOf(input)] ?? ''
+  const values = Object.values(sources).flatMap((find) => find(text, env))
+  const lines = values.flatMap((value) => value.split(/[\r\n]+/)).map((line) => line.trim())
+  // Masking a few characters would make the log unreadable, and does not reveal much of a long secret.
+  const short = ['password', 'github-token'].map((input) => text(input).trim())
+  return [...new Set(lines.filter((line) => line.length > 3 || (line !== '' && short.includes(line))))]
+}
+
+/** The lines of private keys, also of keys whose line breaks are spaces or written as `\n`. */
+function sshKeyParts(text: string): readonly string[] {
+  return text
+    .replace(/^\s*#.*$/gm, '')
+    .replace(/-----(BEGIN|END)[^-]*-----/g, '\n')
+    .split(/\s+|\\r\\n|\\n/)
+    .filter((part) => part.length > 7)
+}
+
+/** `id=value`: the value in an entry's first line; the entry's other lines are values as a whole. */
+function secretValues(text: string): readonly string[] {
+  return text
+    .split(/[\r\n]+/)
+    .flatMap((line) => /^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1]?.replaceAll('""', '"') ?? [])
+}
+
+/** The passwords in a YAML list, however they are quoted. */
+function listedPasswords(text: string): readonly string[] {
+  return [...text.matchAll(/\bpassword["']?\s*:\s*("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\r\n]+)/g)].map(
+    ([, value = '']) => value.trim().replace(/^(["'])(.*)\1$/s, '$2'),
+  )
+}

@@ -1,0 +1,18 @@
+import type { Event } from '../forge/event.ts'
+import type { Env } from '../lib/lists.ts'
+import type { Diagnostics } from './diagnostics.ts'
+import type { LocalPaths } from './local-paths.ts'
+
+/** What parsers of inputs read, and where they report issues. */
+export interface InputSource extends Pick<Diagnostics, 'report' | 'warn' | 'hasIssue'> {
+  readonly env: Env
+  readonly event: Event
+  readonly paths: LocalPaths
+  /** An input's text without surrounding space; empty if it was not given. */
+  readonly text: (name: string) => string
+}
+
+/** How runners pass an input to an action. */
+export function variableOf(input: string): string {
+  return `INPUT_${input.replaceAll(' ', '_').toUpperCase()}`
+}
