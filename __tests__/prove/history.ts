@@ -1,8 +1,8 @@
-import type { Own } from '../../src/cleanup/ownership.ts'
-import { removeOwn } from '../../src/cleanup/run-artifacts.ts'
-import type { Place } from '../../src/packages/repository.ts'
-import { openRunBook, openRuns, type AskRun } from '../../src/forge/runs.ts'
-import { sweep } from '../../src/cleanup/sweep.ts'
+import type { RunArtifacts } from '../../src/cleanup/ownership.ts'
+import { deleteRunArtifacts } from '../../src/cleanup/run-image-cleanup.ts'
+import type { PackageRepository } from '../../src/packages/repository.ts'
+import { createRunStatusCache, createRunStatusFetcher, type FetchRunStatus } from '../../src/forge/run-status.ts'
+import { cleanUpRepository } from '../../src/cleanup/registry-cleanup.ts'
 import { days, hours } from '../ghcr/clock.ts'
 import { pushRelease } from '../ghcr/histories.ts'
 import { root } from '../ghcr/permissions.ts'
@@ -70,9 +70,9 @@ export interface History {
 
 /** A wrong algorithm: the right one that is lied to about the world, or whose deeds are not what it asked for. */
 export interface Mutation {
-  readonly place?: (place: Place) => Place
-  readonly ask?: (ask: AskRun) => AskRun
-  readonly own?: (own: Own, place: Place) => Promise<Own>
+  readonly place?: (place: PackageRepository) => PackageRepository
+  readonly ask?: (ask: FetchRunStatus) => FetchRunStatus
+  readonly own?: (own: RunArtifacts, place: PackageRepository) => Promise<RunArtifacts>
 }
 
 export class Violation extends Error {}
@@ -284,7 +284,7 @@ function startPost(playing: Play, made: Attempt): void {
   // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
   start(playing, `post ${playing.tasks.length} of ${made.nonce}`, async (world) => {
     const place = placeOf(playing, world, made.nonce)
-    return await removeOwn(place, (await mutation.own?.(made.own, place)) ?? made.own)
+    return await deleteRunArtifacts(place, (await mutation.own?.(made.own, place)) ?? made.own)
   })
 }
 
@@ -299,24 +299,24 @@ function startSweep(playing: Play, run?: number): void {
 
 function sweepIn(playing: Play, world: World, run?: number) {
   const { model, mutation } = playing
-  const asked = openRuns(requestIn(world, root), repository)
+  const asked = createRunStatusFetcher(requestIn(world, root), repository)
   const ask = mutation.ask?.(asked) ?? asked
   const rules = () => ({
     now: model.clock.now(),
     olderThan: 3 * days,
     ...(run !== undefined && { runId: String(run) }),
   })
-  return sweep(
+  return cleanUpRepository(
     placeOf(playing, world, `${sweepingRun}-1-sweep`),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) },
-    openRunBook(ask, rules),
+    createRunStatusCache(ask, rules),
   )
 }
 
 /** The run that sweeps, which ends like any other. */
 const sweepingRun = firstRun + 800
 
-function placeOf({ model, history, mutation }: Play, world: World, mark: string): Place {
+function placeOf({ model, history, mutation }: Play, world: World, mark: string): PackageRepository {
   const sleep = (ms: number) => {
     model.clock.advance(Math.min(ms, 1000))
     return Promise.resolve()

@@ -1,11 +1,11 @@
 // Sweeps a package of so many versions that exist only when they are asked for, and prints the heap it took, in MiB.
-import type { PackageApi, Version } from '../../src/packages/backend.ts'
-import { openPlace } from '../../src/packages/repository.ts'
-import { openRunBook } from '../../src/forge/runs.ts'
-import { sweep } from '../../src/cleanup/sweep.ts'
-import { nonceAnnotation } from '../../src/run/nonce.ts'
-import { RegistryError } from '../../src/registry/client.ts'
-import { ociIndex, ociManifest } from '../../src/registry/media-type.ts'
+import { RegistryError } from '../../src/registry/error.ts'
+import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
+import { createPackageRepository } from '../../src/packages/repository.ts'
+import { createRunStatusCache } from '../../src/forge/run-status.ts'
+import { cleanUpRepository } from '../../src/cleanup/registry-cleanup.ts'
+import { ownershipAnnotation } from '../../src/run/names.ts'
+import { ociIndex, ociManifest } from '../../src/registry/manifest.ts'
 
 /** An index with its tag, two images and their attestations, and the index of each platform. */
 const each = 7
@@ -22,7 +22,7 @@ const tagOf = (at: number): string =>
 
 function manifestOf(at: number): { readonly mediaType: string; readonly document: object } {
   const [release, part] = [at - (at % each), at % each]
-  const annotations = isDead(at) ? { [nonceAnnotation]: `${17_000_000_000 + release / each}-1-mab` } : {}
+  const annotations = isDead(at) ? { [ownershipAnnotation]: `${17_000_000_000 + release / each}-1-mab` } : {}
   const image = (one: number) => ({ mediaType: ociManifest, digest: digestOf(release + one), size: 500 })
   const attestation = (one: number, of: number) => ({
     ...image(one),
@@ -72,15 +72,23 @@ function manifestOf(at: number): { readonly mediaType: string; readonly document
 const gone = new Set<string>()
 let most = 0
 
-const versionOf = (at: number): Version => ({
+const versionOf = (at: number): PackageVersion => ({
   id: String(at + 1),
   digest: digestOf(at),
   tags: at % each === 0 ? [tagOf(at)] : [],
 })
 const exists = (digest: string): boolean => !gone.has(digest) && numberOf(digest) < versions
 
-const api: PackageApi = {
-  kind: 'github',
+const api: PackageBackend = {
+  title: 'a generated list',
+  capabilities: {
+    listsById: true,
+    listsUntagged: true,
+    resolvesEachTag: false,
+    deletesReferenced: true,
+    deletesConcurrently: false,
+    lowercasesTags: false,
+  },
   list: async function* () {
     for (let end = versions; end > 0; end -= pageSize) {
       most = Math.max(most, process.memoryUsage().heapUsed)
@@ -100,12 +108,12 @@ const api: PackageApi = {
   restore: () => Promise.resolve(false),
 }
 
-const place = openPlace({
-  api,
+const place = createPackageRepository({
+  backend: api,
   repository: 'acme/app',
   name: 'ghcr.io/acme/app',
   clock: { now: () => 0, sleep: () => Promise.resolve() },
-  until: Infinity,
+  deadline: Infinity,
   registry: {
     getManifest: (_, digest) => {
       if (!exists(digest)) return Promise.reject(new RegistryError('gone', { kind: 'not-found', host: 'ghcr.io' }))
@@ -128,11 +136,11 @@ const place = openPlace({
   },
 })
 
-const runs = openRunBook(
+const runs = createRunStatusCache(
   () => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }),
   () => ({ now: 0, olderThan: 1 }),
 )
-const { deleted, kept, audit } = await sweep(place, { tags: ['pr-*'], untagged: true, dryRun: false }, runs)
+const { deleted, kept, audit } = await cleanUpRepository(place, { tags: ['pr-*'], untagged: true, dryRun: false }, runs)
 console.log(
   JSON.stringify({
     versions,

@@ -1,5 +1,4 @@
-import type { Own } from '../../src/cleanup/ownership.ts'
-import { nonceAnnotation } from '../../src/run/nonce.ts'
+import type { RunArtifacts } from '../../src/cleanup/ownership.ts'
 import { missingFrom } from '../ghcr/audit.ts'
 import { days, manualClock } from '../ghcr/clock.ts'
 import { pushIndex, pushManifest, pushRelease, type IndexEntry } from '../ghcr/histories.ts'
@@ -8,6 +7,7 @@ import { putManifest } from '../ghcr/push.ts'
 import { declareRun, endRun, findRun } from '../ghcr/runs.ts'
 import { createPackage, type Package, type Version } from '../ghcr/state.ts'
 import { createWorld, type Rules, type World } from '../ghcr/world.ts'
+import { ownershipAnnotation } from '../../src/run/names.ts'
 
 export const repository = 'acme/shop'
 export const firstRun = 17_000_000_001
@@ -19,7 +19,7 @@ export interface Attempt {
   readonly ephemeral: boolean
   readonly entries: IndexEntry[]
   readonly parts: Version[]
-  own: Own
+  own: RunArtifacts
   /** Which attempt of the run it was. */
   readonly attempt: number
   index?: Version
@@ -84,7 +84,7 @@ export function begin(model: Model, run: number, ephemeral: boolean, provenance:
   const attempt = known?.attempt ?? 1
   if (!known) declareRun(state, { repository, id: run })
   const nonce = markOf(run, attempt, attempts.length)
-  const annotations = { [nonceAnnotation]: nonce }
+  const annotations = { [ownershipAnnotation]: nonce }
   const made: Attempt = {
     attempt,
     run,
@@ -92,7 +92,7 @@ export function begin(model: Model, run: number, ephemeral: boolean, provenance:
     ephemeral,
     entries: [],
     parts: [],
-    own: { nonce, tags: [], manifests: [] },
+    own: { runAnnotation: nonce, tags: [], manifests: [] },
   }
   for (const platform of ['linux/amd64', 'linux/arm64']) {
     const image = pushManifest(state, pkg, { content, platform, ...(ephemeral ? { annotations } : {}) })
@@ -109,7 +109,7 @@ export function begin(model: Model, run: number, ephemeral: boolean, provenance:
     if (provenance || ephemeral) ours.add(part.digest)
     if (ephemeral) entries.forEach(({ version }) => ours.add(version.digest))
   }
-  made.own = { nonce, tags: [], manifests: made.parts.map(({ digest }) => digest) }
+  made.own = { runAnnotation: nonce, tags: [], manifests: made.parts.map(({ digest }) => digest) }
   attempts.push(made)
   return made
 }
@@ -127,7 +127,7 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
     state,
     pkg,
     attempt.entries,
-    attempt.ephemeral ? { [nonceAnnotation]: attempt.nonce } : undefined,
+    attempt.ephemeral ? { [ownershipAnnotation]: attempt.nonce } : undefined,
     tag,
   )
   const { digest } = attempt.index
@@ -231,4 +231,4 @@ export function leftovers({ pkg, ours }: Model): string[] {
 
 /** What was pushed by us, and the copies that taking off a tag makes. */
 const isOurs = (pkg: Package, ours: ReadonlySet<string>, digest: string): boolean =>
-  ours.has(digest) || (pkg.manifests.get(digest)?.body.includes(nonceAnnotation) ?? false)
+  ours.has(digest) || (pkg.manifests.get(digest)?.body.includes(ownershipAnnotation) ?? false)

@@ -1,15 +1,15 @@
-import type { PackageApi, Version } from '../../src/packages/backend.ts'
-import type { ManifestStore, Place } from '../../src/packages/repository.ts'
-import type { RunAnswer } from '../../src/forge/run-of.ts'
+import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
+import type { ManifestStore, PackageRepository } from '../../src/packages/repository.ts'
 import type { Mutation } from './history.ts'
+import type { RunState } from '../../src/forge/run-status.ts'
 
-const api = (change: (api: PackageApi, place: Place) => Partial<PackageApi>): Mutation => ({
-  place: (place) => ({ ...place, api: { ...place.api, ...change(place.api, place) } }),
+const api = (change: (api: PackageBackend, place: PackageRepository) => Partial<PackageBackend>): Mutation => ({
+  place: (place) => ({ ...place, backend: { ...place.backend, ...change(place.backend, place) } }),
 })
 const registry = (change: (registry: ManifestStore) => Partial<ManifestStore>): Mutation => ({
   place: (place) => ({ ...place, registry: { ...place.registry, ...change(place.registry) } }),
 })
-const answers = (change: (answer: RunAnswer) => RunAnswer): Mutation => ({
+const answers = (change: (answer: RunState) => RunState): Mutation => ({
   ask: (ask) => async (run) => change(await ask(run)),
 })
 const both = (one: Mutation, other: Mutation): Mutation => ({
@@ -18,32 +18,37 @@ const both = (one: Mutation, other: Mutation): Mutation => ({
   place: (place) => other.place?.(one.place?.(place) ?? place) ?? place,
 })
 
-const longOver: RunAnswer = { completed: true, createdAt: 0, endedAt: 0 }
+const longOver: RunState = { completed: true, createdAt: 0, endedAt: 0 }
 const isTemporary = (tag: string) => tag.startsWith('pr-') || tag.startsWith('build-')
-const onlyTemporary = (version: Version): Version => ({ ...version, tags: version.tags.filter(isTemporary) })
+const onlyTemporary = (version: PackageVersion): PackageVersion => ({
+  ...version,
+  tags: version.tags.filter(isTemporary),
+})
 
 async function* mapPages(
-  pages: AsyncIterable<readonly Version[]>,
-  change: (page: readonly Version[]) => readonly Version[],
-): AsyncIterable<readonly Version[]> {
+  pages: AsyncIterable<readonly PackageVersion[]>,
+  change: (page: readonly PackageVersion[]) => readonly PackageVersion[],
+): AsyncIterable<readonly PackageVersion[]> {
   for await (const page of pages) yield change(page)
 }
 
-async function* firstOf(pages: AsyncIterable<readonly Version[]>): AsyncIterable<readonly Version[]> {
+async function* firstOf(pages: AsyncIterable<readonly PackageVersion[]>): AsyncIterable<readonly PackageVersion[]> {
   for await (const page of pages) {
     yield page
     return
   }
 }
 
-async function all(packages: PackageApi): Promise<Version[]> {
-  const found: Version[] = []
+async function all(packages: PackageBackend): Promise<PackageVersion[]> {
+  const found: PackageVersion[] = []
   for await (const page of packages.list()) found.push(...page)
   return found
 }
 
 /** Deletes more along with an index that bears a tag. */
-const removingFirst = (more: (place: Place, index: Version, version: Version) => Promise<boolean>): Mutation =>
+const removingFirst = (
+  more: (place: PackageRepository, index: PackageVersion, version: PackageVersion) => Promise<boolean>,
+): Mutation =>
   api((inner, place) => ({
     remove: async (version) => {
       if (version.tags.length > 0)
@@ -85,14 +90,14 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'reads no version again': readsNothingAgain,
   'asks no registry': asksNoRegistry,
   'takes what everybody may need along with the index': removingFirst(
-    async ({ facts }, index, { digest }) => (await facts(index.digest))?.refs.includes(digest) ?? false,
+    async ({ manifest: facts }, index, { digest }) => (await facts(index.digest))?.refs.includes(digest) ?? false,
   ),
   'takes everything untagged for a dead run’s': {
     place: (place) => ({
       ...place,
-      facts: async (digest) => {
-        const found = await place.facts(digest)
-        return found && { ...found, nonce: found.nonce ?? '1-1-nobody' }
+      manifest: async (digest) => {
+        const found = await place.manifest(digest)
+        return found && { ...found, runAnnotation: found.runAnnotation ?? '1-1-nobody' }
       },
     }),
     ask: (ask) => async (run) => (run === '1' ? longOver : await ask(run)),
@@ -104,11 +109,11 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         ...place.registry,
         listTags: async (repository) => (await place.registry.listTags(repository)).filter(isTemporary),
       },
-      api: {
-        ...place.api,
-        list: () => mapPages(place.api.list(), (page) => page.map(onlyTemporary)),
+      backend: {
+        ...place.backend,
+        list: () => mapPages(place.backend.list(), (page) => page.map(onlyTemporary)),
         read: async (version) => {
-          const now = await place.api.read(version)
+          const now = await place.backend.read(version)
           return now && onlyTemporary(now)
         },
       },
@@ -117,9 +122,9 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'ignores that others refer to it by now': {
     place: (place) => ({
       ...place,
-      facts: async (digest) => {
-        const found = await place.facts(digest)
-        return found?.kind === 'index' && found.nonce === undefined ? { ...found, refs: [] } : found
+      manifest: async (digest) => {
+        const found = await place.manifest(digest)
+        return found?.kind === 'index' && found.runAnnotation === undefined ? { ...found, refs: [] } : found
       },
     }),
   },
@@ -132,9 +137,11 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'never asks the registry, nor looks at what is new': both(asksNoRegistry, seesNothingNew),
   'stops at the first page': api((inner) => ({ list: () => firstOf(inner.list()) })),
   'restores nothing': api(() => ({ restore: () => Promise.resolve(false) })),
-  'deletes what tells whose the rest is first': removingFirst(async ({ facts }, index, { digest }) => {
+  'deletes what tells whose the rest is first': removingFirst(async ({ manifest: facts }, index, { digest }) => {
     const [joined, other] = [await facts(index.digest), await facts(digest)]
-    return joined?.nonce !== undefined && other?.kind === 'index' && other.nonce === joined.nonce
+    return (
+      joined?.runAnnotation !== undefined && other?.kind === 'index' && other.runAnnotation === joined.runAnnotation
+    )
   }),
   'deletes whatever its tag names by now': {
     own: async (own, { registry: store, repository }) => {

@@ -1,11 +1,12 @@
-import { GithubError, type GithubRequest } from '../../src/forge/github-errors.ts'
-import { openGithubPackages } from '../../src/packages/github/backend.ts'
-import { openPlace, type Clock, type ManifestStore, type Place } from '../../src/packages/repository.ts'
-import { RegistryError } from '../../src/registry/client.ts'
+import { RegistryError } from '../../src/registry/error.ts'
+import { createGithubBackend } from '../../src/packages/github/backend.ts'
+import { createPackageRepository, type ManifestStore, type PackageRepository } from '../../src/packages/repository.ts'
+import { type Clock } from '../../src/packages/backend.ts'
 import { registryCalls, restCalls } from '../ghcr/calls.ts'
 import { ConnectionLost } from '../ghcr/faults.ts'
 import { root, type Token } from '../ghcr/permissions.ts'
 import type { Answer, World } from '../ghcr/world.ts'
+import { GithubError, type GithubRequest } from '../../src/forge/api-client.ts'
 
 /** A repository of the world as the engine sees it: no sockets, the clock of the world. */
 export interface Simulated {
@@ -20,7 +21,7 @@ export interface Simulated {
   readonly pageSize?: number
 }
 
-export function placeIn(simulated: Simulated): Place {
+export function placeIn(simulated: Simulated): PackageRepository {
   const {
     world,
     clock,
@@ -33,7 +34,7 @@ export function placeIn(simulated: Simulated): Place {
   } = simulated
   const [owner = '', ...name] = repository.split('/')
   const registry = storeIn(world, token)
-  const api = openGithubPackages({
+  const api = createGithubBackend({
     request: patiently(requestIn(world, token, pageSize), clock),
     owner,
     name: name.join('/'),
@@ -42,7 +43,14 @@ export function placeIn(simulated: Simulated): Place {
     clock,
     ...(ownerKind && { ownerKind }),
   })
-  return openPlace({ api, registry, repository, name: `ghcr.io/${repository}`, clock, until })
+  return createPackageRepository({
+    backend: api,
+    registry,
+    repository,
+    name: `ghcr.io/${repository}`,
+    clock,
+    deadline: until,
+  })
 }
 
 /** GitHub's REST API by the routes of octokit. */

@@ -1,41 +1,41 @@
-import type { PackageApi, Version } from '../packages/backend.ts'
+import type { PackageBackend, PackageVersion } from '../packages/backend.ts'
 
-/** What a list showed. */
-interface Survey {
-  /** By digest, what was looked for. */
-  readonly found: ReadonlyMap<string, Version>
-  /** Everything else that was seen and may be newer than what was looked for. */
-  readonly others: readonly Version[]
-  /** Digests that should not be there any more, and were shown. */
-  readonly ghosts: readonly string[]
+/** What a list contained. */
+interface Listing {
+  /** The requested versions, by digest. */
+  readonly found: ReadonlyMap<string, PackageVersion>
+  /** Every other version that may be newer than the requested ones. */
+  readonly others: readonly PackageVersion[]
+  /** Whether the list still contained a version that was deleted. */
+  readonly isStale: boolean
 }
 
 /**
- * Reads the list until it has shown all that is wanted, and everything that is newer. That takes one page where the
- * list is in order, since what a run pushed is near its top; the whole list where it is not.
+ * Reads the list until it has returned every requested version, and every version that is newer. If the list is sorted
+ * that takes one page, since a run's pushes are near the top; otherwise the whole list.
  */
-export async function survey(
-  api: PackageApi,
-  wanted: ReadonlySet<string>,
-  gone: ReadonlyMap<string, Version>,
-): Promise<Survey> {
-  const found = new Map<string, Version>()
-  const others: Version[] = []
-  const ghosts: string[] = []
-  let ordered = true
+export async function listVersions(
+  backend: PackageBackend,
+  requested: ReadonlySet<string>,
+  deleted: ReadonlyMap<string, PackageVersion>,
+): Promise<Listing> {
+  const found = new Map<string, PackageVersion>()
+  const others: PackageVersion[] = []
+  let isStale = false
+  let isSorted = true
   let last = Infinity
-  for await (const page of api.list()) {
+  const oldest = () => Math.min(...[...found.values(), ...deleted.values()].map(({ id }) => Number(id)))
+  for await (const page of backend.list()) {
     for (const version of page) {
       const id = Number(version.id)
-      ordered &&= id < last
+      isSorted &&= id < last
       last = id
-      if (wanted.has(version.digest)) found.set(version.digest, version)
-      else if (gone.get(version.digest)?.id === version.id) ghosts.push(version.digest)
+      if (requested.has(version.digest)) found.set(version.digest, version)
+      else if (deleted.get(version.digest)?.id === version.id) isStale = true
       else others.push(version)
     }
-    const oldest = Math.min(...[...found.values(), ...gone.values()].map(({ id }) => Number(id)))
-    if (ordered && found.size === wanted.size && last < oldest) break
+    if (isSorted && found.size === requested.size && last < oldest()) break
   }
-  const oldest = Math.min(...[...found.values(), ...gone.values()].map(({ id }) => Number(id)))
-  return { found, ghosts, others: ordered ? others.filter(({ id }) => !(Number(id) < oldest)) : others }
+  const limit = oldest()
+  return { found, isStale, others: isSorted ? others.filter(({ id }) => !(Number(id) < limit)) : others }
 }

@@ -1,108 +1,130 @@
-import type { Version } from '../packages/backend.ts'
-import type { Facts } from '../packages/manifest-info.ts'
+/*
+ * What may be deleted. These are the rules; plan.ts, run-image-cleanup.ts and registry-cleanup.ts apply them.
+ *
+ * 1. Content of a run. The ownership annotation `<run_id>-<attempt>-<random>` in a manifest changes its digest, so no
+ *    other image can have the same digest by accident. Every per-platform index of a run has it, and the whole image of
+ *    a pull request. A manifest with the annotation belongs to that run; without it, another run may have pushed the
+ *    same bytes.
+ * 2. Attestations have no annotation. One belongs to a run if an index with the annotation lists it, for an image that
+ *    has the annotation or does not exist any more; or if nothing refers to it, its subject does not exist any more,
+ *    and its provenance names a finished run of this repository as the builder.
+ * 3. So an index with the annotation is the last proof of ownership of the attestations that it lists. It is deleted
+ *    after them (`isLastProof`), unless they belong to an image that is in use.
+ * 4. Nothing is deleted that has a tag other than the ones to delete, or that a remaining manifest refers to. A tag to
+ *    delete on such a manifest is removed alone.
+ * 5. A run counts as finished if the CI platform says so, long enough ago; an unknown run only if a run with a larger
+ *    id is older than any run can be. A temporary tag names its run; small numbers may be pull requests instead, so
+ *    there the annotation has to name the run as well.
+ * 6. Lists of an API may be stale. So a version is read again right before it is deleted, the registry is asked for
+ *    all tags, and what a concurrent push needs nevertheless is restored afterwards.
+ */
+import type { PackageVersion } from '../packages/backend.ts'
+import type { ManifestInfo } from '../packages/manifest-info.ts'
 
-/** What the journal of a run says of one repository. */
-export interface Own {
-  /** Tags to delete, with the index that the run gave them. */
+/** What the journal of a run contains for one repository. */
+export interface RunArtifacts {
+  /** Tags to delete, with the index that the run pushed under them. */
   readonly tags: readonly { readonly tag: string; readonly digest: string }[]
   /** What the nodes pushed by digest. */
   readonly manifests: readonly string[]
-  /** The run's mark. */
-  readonly nonce: string
+  /** The ownership annotation of the run. */
+  readonly runAnnotation: string
 }
 
-/** What of it may be deleted, in this order. */
-export interface Family {
-  readonly indexes: readonly OwnIndex[]
-  /** Images and attestations that only this run's indexes may refer to. */
+/** What of it may be deleted. */
+export interface OwnedManifests {
+  readonly indexes: readonly OwnedIndex[]
+  /** Images and attestations that only indexes of this run may refer to. */
   readonly children: readonly string[]
-  /** Per-platform indexes: nothing needs them, and they tell whose the children are, so they go last. */
-  readonly intermediates: readonly string[]
+  /** Per-platform indexes. Nothing needs them, but they are the proof of ownership of the attestations. */
+  readonly perPlatform: readonly string[]
 }
 
-export interface OwnIndex {
+export interface OwnedIndex {
   readonly digest: string
   readonly tags: readonly string[]
-  /** Whether it bears the run's mark; without it, another run may have pushed the very same. */
-  readonly marked: boolean
+  readonly isAnnotated: boolean
 }
 
-/** PURE: what is provably the run's own, by its mark and its journal. */
-export function claimFamily(own: Own, facts: ReadonlyMap<string, Facts>): Family {
-  const isMarked = (digest: string): boolean => facts.get(digest)?.nonce === own.nonce
-  const tagged = [...new Set(own.tags.map(({ digest }) => digest))]
+type Manifests = ReadonlyMap<string, ManifestInfo>
+
+/** PURE: what belongs to the run, by its annotation and its journal. */
+export function findOwnedManifests(artifacts: RunArtifacts, manifests: Manifests): OwnedManifests {
+  const isAnnotated = (digest: string): boolean => manifests.get(digest)?.runAnnotation === artifacts.runAnnotation
+  const tagged = [...new Set(artifacts.tags.map(({ digest }) => digest))]
   const indexes = tagged
-    .filter((digest) => facts.has(digest))
+    .filter((digest) => manifests.has(digest))
     .map((digest) => ({
       digest,
-      marked: isMarked(digest),
-      tags: own.tags.filter((one) => one.digest === digest).map(({ tag }) => tag),
+      isAnnotated: isAnnotated(digest),
+      tags: artifacts.tags.filter((entry) => entry.digest === digest).map(({ tag }) => tag),
     }))
-  const intermediates = own.manifests.filter(
-    (digest) => facts.get(digest)?.kind === 'index' && isMarked(digest) && !tagged.includes(digest),
+  const perPlatform = artifacts.manifests.filter(
+    (digest) => manifests.get(digest)?.kind === 'index' && isAnnotated(digest) && !tagged.includes(digest),
   )
-  const parents = [...indexes.filter(({ marked }) => marked).map(({ digest }) => digest), ...intermediates]
-  return { indexes, intermediates: [...new Set(intermediates)], children: childrenOf(parents, facts, isMarked) }
+  const parents = [...indexes.filter((index) => index.isAnnotated).map(({ digest }) => digest), ...perPlatform]
+  return {
+    indexes,
+    perPlatform: [...new Set(perPlatform)],
+    children: findOwnedChildren(parents, manifests, isAnnotated),
+  }
 }
 
-/** An attestation bears no mark, but is about one image: ours, or gone by now. */
-function childrenOf(
+/** An attestation has no annotation, but describes one image: one of this run, or one that does not exist any more. */
+function findOwnedChildren(
   parents: readonly string[],
-  facts: ReadonlyMap<string, Facts>,
-  isMarked: (digest: string) => boolean,
+  manifests: Manifests,
+  isAnnotated: (digest: string) => boolean,
 ): string[] {
+  const isOwnedImage = (image: string | undefined) =>
+    image !== undefined && (isAnnotated(image) || !manifests.has(image))
   const children = parents.flatMap((parent) => {
-    const index = facts.get(parent)
-    const isAboutOurs = (image: string | undefined) => image !== undefined && (isMarked(image) || !facts.has(image))
+    const index = manifests.get(parent)
     return (index?.refs ?? []).filter(
-      (child) => facts.has(child) && (isMarked(child) || isAboutOurs(index?.attests.get(child))),
+      (child) => manifests.has(child) && (isAnnotated(child) || isOwnedImage(index?.attests.get(child))),
     )
   })
   return [...new Set(children)].filter((child) => !parents.includes(child))
 }
 
-/** PURE: the digests of all `roots`, and of whatever they need, as far as it is known. */
-export function closure(roots: Iterable<string>, facts: ReadonlyMap<string, Facts>): Set<string> {
-  const needed = new Set<string>()
-  const visit = (digest: string): void => {
-    if (needed.has(digest)) return
-    needed.add(digest)
-    facts.get(digest)?.refs.forEach(visit)
-  }
-  for (const root of roots) visit(root)
-  return needed
+/** PURE: the roots and everything that they refer to, as far as it is known. */
+export function closure(roots: Iterable<string>, manifests: Manifests): Set<string> {
+  const found = new Set(roots)
+  // A set iterates over what is added meanwhile.
+  for (const digest of found) manifests.get(digest)?.refs.forEach((ref) => found.add(ref))
+  return found
 }
 
-type Verdict =
-  | { readonly act: 'remove' }
-  /** It stays for others; the tags that are ours go. */
-  | { readonly act: 'untag'; readonly reason: string }
-  | { readonly act: 'keep'; readonly reason: string }
-  | { readonly act: 'gone' }
+export type Decision =
+  | { readonly action: 'delete' }
+  /** The manifest stays, and loses the tags that may be removed. */
+  | { readonly action: 'untag'; readonly reason: string }
+  | { readonly action: 'skip'; readonly reason: string }
+  /** The manifest does not exist any more. */
+  | { readonly action: 'none' }
 
-interface Evidence {
+interface DecisionInput {
   readonly digest: string
-  /** Tags that may go with it. */
-  readonly ours: readonly string[]
-  /** As just read; undefined where it is gone. */
-  readonly now: Version | undefined
-  /** Tags that the registry says name it. */
-  readonly named: readonly string[]
-  /** Whether something that stays refers to it. */
+  /** Tags that may be deleted with it. */
+  readonly removable: readonly string[]
+  /** As just read; undefined if it does not exist any more. */
+  readonly version: PackageVersion | undefined
+  /** Its tags in the registry. */
+  readonly tags: readonly string[]
+  /** The manifests that something which stays refers to. */
   readonly needed: Pick<ReadonlySet<string>, 'has'>
 }
 
-/** PURE: what becomes of one version. */
-export function judge({ digest, ours, now, named, needed }: Evidence): Verdict {
-  if (!now) return { act: 'gone' }
-  if (now.digest !== digest) return { act: 'keep', reason: 'it is another version by now.' }
-  const others = [...new Set([...now.tags, ...named])].filter((tag) => !ours.includes(tag))
+/** PURE: what to do with one version. */
+export function decide({ digest, removable, version, tags, needed }: DecisionInput): Decision {
+  if (!version) return { action: 'none' }
+  if (version.digest !== digest) return { action: 'skip', reason: 'it is another version by now.' }
+  const others = [...new Set([...version.tags, ...tags])].filter((tag) => !removable.includes(tag))
   if (others.length > 0) {
-    const reason = `it also bears the tag ${others.join(', ')}, so the image stays.`
-    return ours.length > 0 && now.tags.some((tag) => ours.includes(tag))
-      ? { act: 'untag', reason }
-      : { act: 'keep', reason }
+    const reason = `it also has the tag ${others.join(', ')}, so the image stays.`
+    const mayUntag = version.tags.some((tag) => removable.includes(tag))
+    return { action: mayUntag ? 'untag' : 'skip', reason }
   }
-  if (needed.has(digest)) return { act: 'keep', reason: 'another image refers to it by now, so it stays.' }
-  return { act: 'remove' }
+  if (needed.has(digest)) return { action: 'skip', reason: 'another image refers to it by now, so it stays.' }
+  return { action: 'delete' }
 }

@@ -1,138 +1,146 @@
+import type { ManifestInfo } from '../packages/manifest-info.ts'
 import { closure } from './ownership.ts'
-import type { Facts } from '../packages/manifest-info.ts'
 
-/** One manifest with all that is known of it. */
+/** One manifest with its state. */
 export interface Item {
   readonly id: string
   readonly digest: string
-  /** Of the lists and of the registry. */
+  /** In the lists and in the registry. */
   readonly tags: readonly string[]
-  /** Two lists showed it. */
+  /** Enough lists contained it. */
   readonly confirmed: boolean
 }
 
-interface PlanInput {
+export interface PlanInput {
   readonly items: ReadonlyMap<string, Item>
-  readonly facts: ReadonlyMap<string, Facts>
-  readonly isDoomedTag: (tag: string, digest: string) => boolean
-  readonly isDeadMark: (nonce: string | undefined) => boolean
-  /** Children of temporary images that are gone already. */
-  readonly claimed: ReadonlySet<string>
-  /** What was decided to stay. */
-  readonly spared: ReadonlySet<string>
+  readonly manifests: ReadonlyMap<string, ManifestInfo>
+  readonly isExpiredTag: (tag: string, digest: string) => boolean
+  readonly isExpiredAnnotation: (annotation: string | undefined) => boolean
+  /** What temporary images that were deleted referred to. */
+  readonly childrenOfDeleted: ReadonlySet<string>
+  /** Digests that stay, by an earlier decision. */
+  readonly excluded: ReadonlySet<string>
   readonly orphans: ReadonlySet<string>
   readonly untagged: boolean
   readonly caches: boolean
 }
 
 export interface Plan {
-  /** Tags that share their image with others. */
+  /** Temporary tags on images that stay. */
   readonly untag: readonly { readonly digest: string; readonly tag: string }[]
-  /** Images under temporary tags only; then what is under them; then what told whose that was. */
-  readonly first: readonly string[]
-  readonly then: readonly string[]
-  readonly last: readonly string[]
+  /** Images with temporary tags only; then what is below them; then the last proofs of ownership. */
+  readonly tagged: readonly string[]
+  readonly below: readonly string[]
+  readonly proofs: readonly string[]
   readonly needed: ReadonlySet<string>
-  readonly why: ReadonlyMap<string, string>
+  readonly reasons: ReadonlyMap<string, string>
   readonly kept: readonly { readonly subject: string; readonly reason: string }[]
 }
 
-/** PURE: what of a repository is temporary, dead and needed by nothing that stays. */
-export function planSweep(input: PlanInput): Plan {
-  const { items, facts, spared } = input
-  const why = reasons(input)
-  // What only one list showed stays for now, and so does all that it needs.
-  const candidates = [...why.keys()].filter((digest) => !spared.has(digest) && items.get(digest)?.confirmed)
+/** PURE: what in a repository is temporary, of a finished run, and not referred to by anything that stays. */
+export function planCleanup(input: PlanInput): Plan {
+  const { items, manifests, excluded } = input
+  const reasons = findReasons(input)
+  // A manifest that only one list contained stays for now, and so does everything that it needs.
+  const candidates = [...reasons.keys()].filter((digest) => !excluded.has(digest) && items.get(digest)?.confirmed)
   const isCandidate = new Set(candidates)
-  const needed = neededBelow(
-    [...items.keys()].filter((digest) => !isCandidate.has(digest)),
-    facts,
-  )
-  const going = candidates.filter((digest) => !needed.has(digest))
-  const tagged = (digest: string) => (items.get(digest)?.tags.length ?? 0) > 0
-  const below = new Set(going.flatMap((digest) => facts.get(digest)?.refs ?? []))
-  const isLast = (digest: string) => facts.get(digest)?.kind === 'index' && !below.has(digest)
-  const first = going.filter(tagged)
-  const rest = going.filter((digest) => !tagged(digest))
-  const then = rest.filter((digest) => !isLast(digest))
-  const leaving = new Set([...first, ...then])
-  const last = rest.filter((digest) => isLast(digest) && !tellsOfMore(digest, input, leaving))
-  const kept = candidates
-    .filter((digest) => needed.has(digest))
-    .map((subject) => ({ subject, reason: 'an image that stays refers to it.' }))
-  return { untag: mixedTags(input, isCandidate), first, then, last, needed, why, kept }
-}
-
-/** While an attestation of ours stays, only the index of its platform tells whose it is. */
-function tellsOfMore(index: string, { items, facts }: PlanInput, leaving: ReadonlySet<string>): boolean {
-  const attests = facts.get(index)?.attests ?? new Map<string, string>()
-  return [...attests.keys()].some(
-    (child) =>
-      items.has(child) &&
-      !leaving.has(child) &&
-      (facts.get(attests.get(child) ?? '')?.nonce !== undefined || !items.has(attests.get(child) ?? '')),
-  )
-}
-
-function neededBelow(roots: readonly string[], facts: ReadonlyMap<string, Facts>): Set<string> {
-  return closure(
-    roots.flatMap((root) => facts.get(root)?.refs ?? []),
-    facts,
-  )
-}
-
-/** Everything that could go if nothing needed it, and why. */
-function reasons(input: PlanInput): Map<string, string> {
-  const { items, facts, isDoomedTag, claimed, orphans, untagged, caches } = input
-  const why = new Map<string, string>()
-  for (const { digest, tags } of items.values()) {
-    const doomed = tags.filter((tag) => isDoomedTag(tag, digest))
-    const enough = doomed.length === tags.length && !isAnothers(digest, input)
-    if (tags.length > 0 && enough) why.set(digest, `its run is over: ${tags.join(', ')}`)
+  const staying = [...items.keys()].filter((digest) => !isCandidate.has(digest))
+  const needed = closure(refsOf(staying, manifests), manifests)
+  const deletable = candidates.filter((digest) => !needed.has(digest))
+  const isTagged = (digest: string) => (items.get(digest)?.tags.length ?? 0) > 0
+  const children = new Set(refsOf(deletable, manifests))
+  const isTopIndex = (digest: string) => manifests.get(digest)?.kind === 'index' && !children.has(digest)
+  const tagged = deletable.filter(isTagged)
+  const untagged = deletable.filter((digest) => !isTagged(digest))
+  const below = untagged.filter((digest) => !isTopIndex(digest))
+  const leaving = new Set([...tagged, ...below])
+  return {
+    untag: findSharedTags(input, isCandidate),
+    tagged,
+    below,
+    proofs: untagged.filter((digest) => isTopIndex(digest) && !isStillProof(digest, input, leaving)),
+    needed,
+    reasons,
+    kept: candidates
+      .filter((digest) => needed.has(digest))
+      .map((subject) => ({ subject, reason: 'an image that stays refers to it.' })),
   }
-  const under = new Set([...claimed, ...[...why.keys()].flatMap((digest) => facts.get(digest)?.refs ?? [])])
-  const marked = untagged || claimed.size > 0 || why.size > 0 ? ownAttestations(input) : new Set<string>()
+}
+
+const refsOf = (digests: Iterable<string>, manifests: PlanInput['manifests']): string[] =>
+  [...digests].flatMap((digest) => manifests.get(digest)?.refs ?? [])
+
+/** While an attestation of a run stays, only the index of its platform proves whose it is. */
+function isStillProof(index: string, { items, manifests }: PlanInput, leaving: ReadonlySet<string>): boolean {
+  return [...(manifests.get(index)?.attests ?? [])].some(([child, image]) => {
+    const stays = items.has(child) && !leaving.has(child)
+    return stays && (manifests.get(image)?.runAnnotation !== undefined || !items.has(image))
+  })
+}
+
+/** Everything that can be deleted if nothing needs it, with the reason. */
+function findReasons(input: PlanInput): Map<string, string> {
+  const reasons = expiredTagged(input)
+  const { items, manifests, childrenOfDeleted, untagged } = input
+  const children = new Set([...childrenOfDeleted, ...refsOf(reasons.keys(), manifests)])
+  const attestations = untagged || children.size > 0 ? ownedAttestations(input) : new Set<string>()
   for (const { digest, tags } of items.values()) {
-    const kind = facts.get(digest)?.kind
-    if (tags.length > 0 || why.has(digest) || isAnothers(digest, input)) continue
-    if (under.has(digest)) why.set(digest, 'only a temporary image referred to it')
-    else if (!untagged) continue
-    else if (isOurs(digest, input)) why.set(digest, 'its run is over, and nothing refers to it')
-    else if (marked.has(digest) || orphans.has(digest)) why.set(digest, 'the image that it is about is gone, or goes')
-    else if (caches && kind === 'cache') why.set(digest, 'a later push of the cache replaced it')
+    if (tags.length > 0 || isOfActiveRun(digest, input)) continue
+    if (children.has(digest)) reasons.set(digest, 'only a temporary image referred to it')
+    else if (untagged) {
+      const reason = untaggedReason(digest, input, attestations)
+      if (reason !== undefined) reasons.set(digest, reason)
+    }
   }
-  return why
+  return reasons
 }
 
-/** It bears the mark of a run that may be alive. */
-function isAnothers(digest: string, { facts, isDeadMark }: PlanInput): boolean {
-  const nonce = facts.get(digest)?.nonce
-  return nonce !== undefined && !isDeadMark(nonce)
+/** Manifests all of whose tags belong to finished runs. */
+function expiredTagged(input: PlanInput): Map<string, string> {
+  const { items, isExpiredTag } = input
+  const reasons = new Map<string, string>()
+  for (const { digest, tags } of items.values()) {
+    const isExpired = tags.length > 0 && tags.every((tag) => isExpiredTag(tag, digest))
+    if (isExpired && !isOfActiveRun(digest, input)) reasons.set(digest, `its run is finished: ${tags.join(', ')}`)
+  }
+  return reasons
 }
 
-function isOurs(digest: string, { facts, isDeadMark }: PlanInput): boolean {
-  const found = facts.get(digest)
-  return found !== undefined && isDeadMark(found.nonce)
+function untaggedReason(digest: string, input: PlanInput, attestations: ReadonlySet<string>): string | undefined {
+  if (isOfFinishedRun(digest, input)) return 'its run is finished, and nothing refers to it'
+  if (attestations.has(digest) || input.orphans.has(digest)) return 'its subject image is deleted'
+  if (input.caches && input.manifests.get(digest)?.kind === 'cache') return 'a later push replaced this cache'
+  return undefined
 }
 
-/** Named by an index of ours as being about an image of ours, or about one that is gone. */
-function ownAttestations(input: PlanInput): Set<string> {
-  const { items, facts, claimed } = input
+/** It has the annotation of a run that may not be finished. */
+function isOfActiveRun(digest: string, { manifests, isExpiredAnnotation }: PlanInput): boolean {
+  const annotation = manifests.get(digest)?.runAnnotation
+  return annotation !== undefined && !isExpiredAnnotation(annotation)
+}
+
+function isOfFinishedRun(digest: string, { manifests, isExpiredAnnotation }: PlanInput): boolean {
+  return isExpiredAnnotation(manifests.get(digest)?.runAnnotation)
+}
+
+/** Listed by an index of a finished run, for an image of such a run or one that does not exist any more. */
+function ownedAttestations(input: PlanInput): Set<string> {
+  const { items, manifests, childrenOfDeleted } = input
   const found = new Set<string>()
-  for (const { digest } of items.values()) {
-    if (!isOurs(digest, input)) continue
-    for (const [child, image] of facts.get(digest)?.attests ?? [])
-      if (!items.has(image) || claimed.has(image) || isOurs(image, input)) found.add(child)
+  for (const digest of items.keys()) {
+    if (!isOfFinishedRun(digest, input)) continue
+    for (const [child, image] of manifests.get(digest)?.attests ?? [])
+      if (!items.has(image) || childrenOfDeleted.has(image) || isOfFinishedRun(image, input)) found.add(child)
   }
   return found
 }
 
-function mixedTags({ items, isDoomedTag, spared }: PlanInput, candidates: ReadonlySet<string>): Plan['untag'] {
+function findSharedTags({ items, isExpiredTag, excluded }: PlanInput, isCandidate: ReadonlySet<string>): Plan['untag'] {
   return [...items.values()]
-    .filter(({ digest }) => !candidates.has(digest) && !spared.has(digest))
+    .filter(({ digest }) => !isCandidate.has(digest) && !excluded.has(digest))
     .flatMap(({ digest, tags }) =>
       tags
-        .filter((tag) => isDoomedTag(tag, digest) && tags.some((other) => !isDoomedTag(other, digest)))
+        .filter((tag) => isExpiredTag(tag, digest) && tags.some((other) => !isExpiredTag(other, digest)))
         .map((tag) => ({ digest, tag })),
     )
 }

@@ -1,55 +1,78 @@
-import type { Result } from './result.ts'
-import { bytes } from '../lib/format.ts'
+import { formatBytes } from '../lib/format.ts'
+
+interface Line {
+  /** Tags and digest. */
+  readonly subject: string
+  readonly reason: string
+}
+
+/** Whether every tag exists with everything below it. */
+export interface Audit {
+  readonly tags: number
+  /** Tag → digests that do not exist. */
+  readonly broken: readonly { readonly tag: string; readonly missing: readonly string[] }[]
+}
+
+/** What the cleanup of one repository did. */
+export interface CleanupResult {
+  readonly name: string
+  readonly deleted: (Line & { readonly digest: string })[]
+  /** An empty subject: the cleanup stopped. */
+  readonly kept: Line[]
+  readonly restored: Line[]
+  /** Digest → bytes that were stored for what was deleted; other images may use some of it as well. */
+  readonly blobs: Map<string, number>
+  audit: Audit | undefined
+  readonly dryRun: boolean
+  /** How many pages of lists were read. */
+  readonly pages: () => number
+}
+
+export function createResult(name: string, dryRun: boolean, pages: () => number = () => 0): CleanupResult {
+  return { name, deleted: [], kept: [], restored: [], blobs: new Map(), audit: undefined, dryRun, pages }
+}
 
 /** PURE: the outputs `deleted`, `kept` and `report`. */
-export function renderSweep(results: readonly Result[]): {
+export function renderCleanup(results: readonly CleanupResult[]): {
   readonly deleted: string
   readonly kept: string
   readonly report: string
 } {
-  const list = (of: 'deleted' | 'kept') =>
+  const list = (lines: 'deleted' | 'kept') =>
     JSON.stringify(
-      results.flatMap((result) => result[of].map(({ subject, reason }) => ({ image: result.name, subject, reason }))),
+      results.flatMap((result) =>
+        result[lines].map(({ subject, reason }) => ({ image: result.name, subject, reason })),
+      ),
     )
-  return { deleted: list('deleted'), kept: list('kept'), report: results.map(renderOne).join('\n') }
+  return { deleted: list('deleted'), kept: list('kept'), report: results.map(renderRepository).join('\n') }
 }
 
-const mostRows = 100
+const maxRows = 100
 
-function renderOne({ name, deleted, kept, restored, audit, blobs, dryRun }: Result): string {
-  const size = [...blobs.values()].reduce((sum, one) => sum + one, 0)
+function renderRepository({ name, deleted, kept, restored, audit, blobs, dryRun }: CleanupResult): string {
+  const size = [...blobs.values()].reduce((sum, bytes) => sum + bytes, 0)
   const done = dryRun ? 'would be deleted' : 'deleted'
   const rows = [
     ...deleted.map(({ subject, reason }) => [done, subject, reason]),
     ...restored.map(({ subject, reason }) => ['restored', subject, reason]),
     ...kept.map(({ subject, reason }) => ['kept', subject, reason]),
-  ]
-  const table =
-    rows.length === 0
-      ? []
-      : [
-          '',
-          '| | what | why |',
-          '|---|---|---|',
-          ...rows.slice(0, mostRows).map((row) => `| ${row.map(escapeCell).join(' | ')} |`),
-          ...(rows.length > mostRows ? ['', `… and ${rows.length - mostRows} more, in the outputs.`] : []),
-        ]
-  return [
-    `### Cleanup of \`${name}\``,
-    '',
-    `${deleted.length} ${done}${size === 0 ? '' : ` (up to ${bytes(size)})`}, ${kept.length} kept. ${tellAudit(audit)}`,
-    ...table,
-    '',
-  ].join('\n')
+  ].map((row) => `| ${row.map(escapeCell).join(' | ')} |`)
+  const more = rows.length > maxRows ? ['', `… and ${rows.length - maxRows} more, in the outputs.`] : []
+  const table = rows.length === 0 ? [] : ['', '| | what | why |', '|---|---|---|', ...rows.slice(0, maxRows), ...more]
+  const total = `${deleted.length} ${done}${size === 0 ? '' : ` (up to ${formatBytes(size)})`}, ${kept.length} kept.`
+  return [`### Cleanup of \`${name}\``, '', `${total} ${formatAudit(audit)}`, ...table, ''].join('\n')
 }
 
-function tellAudit(audit: Result['audit']): string {
-  if (!audit) return 'Whether all tags are whole could not be checked.'
-  if (audit.broken.length === 0) return `All ${audit.tags} tags resolve with everything under them.`
+function formatAudit(audit: Audit | undefined): string {
+  if (!audit) return 'The tags could not be checked.'
+  if (audit.broken.length === 0) return `All ${audit.tags} tags are complete.`
   const broken = audit.broken.map(
     ({ tag, missing }) => `\`${tag}\` lacks ${missing.map((digest) => `\`${digest}\``).join(', ')}`,
   )
-  return `${audit.broken.length} of ${audit.tags} tags are not whole: ${broken.join('; ')}. GitHub restores deleted versions for 30 days, in the package’s settings.`
+  return (
+    `${audit.broken.length} of ${audit.tags} tags are incomplete: ${broken.join('; ')}. ` +
+    'GitHub restores deleted versions for 30 days, in the package’s settings.'
+  )
 }
 
 function escapeCell(text: string): string {

@@ -1,148 +1,90 @@
-import type { Version } from '../packages/backend.ts'
-import { withoutEvidence } from './evidence.ts'
-import { claimFamily, judge, type Own, type OwnIndex } from './ownership.ts'
-import { lookAround, tagsOn } from './snapshot.ts'
-import { removeAll, restoreNeeded } from './children.ts'
-import { keptBy, locate, mostTags, openWork, spare, type Outcome, type Work } from './run-artifacts-state.ts'
-import { checkTime, notYet, readAll, readVersion, type Place } from '../packages/repository.ts'
-import { keptAsLast } from '../packages/github/skip-reasons.ts'
+import { formatRepository, type Repository } from '../registry/reference.ts'
+import { deadlinePassed } from '../packages/repository.ts'
+import { NotDeletedError } from '../packages/backend.ts'
+import { errorMessage } from '../lib/errors.ts'
+import type { Entry } from '../run/journal.ts'
+import type { RunArtifacts } from './ownership.ts'
 
-export type { Outcome } from './run-artifacts-state.ts'
+export interface RepositoryArtifacts extends RunArtifacts {
+  readonly repository: Repository
+}
 
 /**
- * Deletes what a run pushed for itself: its index, then the images and attestations under it, and the indexes of each
- * platform. On GitHub those go last, since they tell a sweep whose the attestations are if we die in between. Elsewhere
- * nobody ever lists them again, and some registries delete nothing that an index refers to: there they go before the
- * images. Never throws: what stays, stays with a reason.
+ * PURE: what the journal of a run contains for each repository. Tags belong to the run if they contain its id, or all
+ * of them with `cleanup: always`.
  */
-export async function removeOwn(place: Place, journal: Own): Promise<Outcome[]> {
-  const outcomes: Outcome[] = []
-  // Forgejo and Gitea keep tags in lower case only.
-  const own =
-    place.api.kind === 'forgejo'
-      ? { ...journal, tags: journal.tags.map(({ tag, digest }) => ({ tag: tag.toLowerCase(), digest })) }
-      : journal
-  try {
-    // Beside the reading, which takes as long.
-    const refusing = place.api.refusal?.()
-    refusing?.catch(() => undefined)
-    const facts = await readAll(place, [...own.tags.map(({ digest }) => digest), ...own.manifests])
-    const children = await readAll(
-      place,
-      [...facts.values()].flatMap(({ refs }) => refs),
-    )
-    const work = openWork({ place, own, outcomes, family: claimFamily(own, new Map([...facts, ...children])) })
-    const { family } = work
-    for (const { tag, digest } of own.tags) if (!facts.has(digest)) outcomes.push({ subject: tag, deleted: true })
-    if (family.indexes.length + family.children.length + family.intermediates.length > 0) {
-      const refusal = await refusing
-      if (refusal)
-        outcomes.push(
-          ...[...family.indexes.flatMap(({ tags }) => tags), ...family.intermediates].map((subject) =>
-            keptBy(refusal, subject),
-          ),
-        )
-      else await removeFamily(work)
+export function artifactsByRepository(
+  entries: readonly Entry[],
+  cleanup: 'auto' | 'always' | 'never',
+  runAnnotation: string,
+): RepositoryArtifacts[] {
+  if (cleanup === 'never') return []
+  const tags = entries
+    .filter((entry) => entry.kind === 'tag')
+    .filter(({ ephemeral }) => cleanup === 'always' || ephemeral)
+  const manifests = entries.filter((entry) => entry.kind === 'manifest').filter(({ ours }) => ours)
+  const repositories = new Map<string, Repository>()
+  for (const { registry, path } of [...tags, ...manifests])
+    repositories.set(formatRepository({ registry, path }), { registry, path })
+  return [...repositories.values()].map((repository) => {
+    const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
+    return {
+      repository,
+      runAnnotation,
+      tags: tags.filter(isHere).map(({ tag, digest }) => ({ tag, digest })),
+      manifests: [...new Set(manifests.filter(isHere).map(({ digest }) => digest))],
     }
-  } catch (error) {
-    const told = new Set(outcomes.map(({ subject }) => subject))
-    const [first, ...rest] = [...own.tags.map(({ tag }) => tag), ...own.manifests].filter(
-      (subject) => !told.has(subject),
-    )
-    const subjects = [
-      ...(first === undefined ? [] : [first]),
-      ...rest.filter((subject) => own.tags.some(({ tag }) => tag === subject)),
-    ]
-    outcomes.push(...subjects.map((subject) => keptBy(error, subject)))
-  }
-  return outcomes
+  })
 }
 
-async function removeFamily(work: Work): Promise<void> {
-  const { place, family } = work
-  await locate(work, [...family.indexes.map(({ digest }) => digest), ...family.children, ...family.intermediates])
-  // Whoever removes no index looks around just before the rest goes.
-  if (family.indexes.length > 0) work.look = await lookAround(place, mostTags)
-  const onGithub = place.api.kind === 'github'
-  await removeIndexes(work)
-  if (!onGithub) await removeAll(work, family.intermediates)
-  // The second list, which has to show that the indexes are gone.
-  if (family.children.length > 0) await locate(work, [...family.children, ...family.intermediates])
-  await removeAll(work, family.children)
-  await restoreNeeded(work)
-  if (onGithub) await removeAll(work, await withoutEvidence(place, family.intermediates))
+/** What happened to one tag or digest. */
+export interface Outcome {
+  readonly subject: string
+  readonly deleted: boolean
+  /** Why it was not deleted. */
+  readonly reason?: string
+  /** The registry never deletes this, whatever the login. */
+  readonly isUnsupported?: true
 }
 
-async function removeIndexes(work: Work): Promise<void> {
-  const { place, outcomes } = work
-  for (const index of work.family.indexes) {
-    try {
-      checkTime(place)
-      outcomes.push(...(await removeIndex(work, index)))
-    } catch (error) {
-      outcomes.push(...index.tags.map((subject) => keptBy(error, subject)))
-    }
-    if (!work.removed.has(index.digest)) await spare(work, index.digest)
-  }
-}
-
-async function removeIndex(work: Work, { digest, tags, marked }: OwnIndex): Promise<Outcome[]> {
-  const { place, look, needed } = work
-  const listed = work.versions.get(digest)
-  if (!listed) throw new Error(notYet)
-  const now = await readVersion(place, listed)
-  const moved = tags.filter((tag) => now !== undefined && !now.tags.includes(tag))
-  const outcomes = moved.map((subject) => ({
+/** PURE: the outcome of an error. */
+export function toOutcome(error: unknown, subject: string): Outcome {
+  return {
     subject,
     deleted: false,
-    reason: 'it names another image by now, so it is left alone.',
-  }))
-  const names = await namesOf(work, moved)
-  const known = outcomes.map((outcome) =>
-    names.has(outcome.subject) ? outcome : { subject: outcome.subject, deleted: true },
-  )
-  const mayGo = marked || !now || now.tags.length > 0
-  if (!mayGo) return known
-  const rest = tags.filter((tag) => !moved.includes(tag))
-  const verdict = judge({
-    digest,
-    ours: rest,
-    now,
-    named: tagsOn(look, digest).filter((tag) => !moved.includes(tag)),
-    needed,
-  })
-  return [...known, ...(await actOnIndex(work, now ?? listed, rest, verdict))]
-}
-
-/** Which of these tags are there at all. */
-async function namesOf({ place }: Work, tags: readonly string[]): Promise<Set<string>> {
-  const found = await Promise.all(tags.map((tag) => place.registry.headManifest(place.repository, tag)))
-  return new Set(tags.filter((_, at) => found[at] !== undefined))
-}
-
-async function actOnIndex(
-  work: Work,
-  version: Version,
-  tags: readonly string[],
-  verdict: ReturnType<typeof judge>,
-): Promise<Outcome[]> {
-  const { place, look, removed } = work
-  switch (verdict.act) {
-    case 'gone':
-      removed.set(version.digest, version)
-      return tags.map((subject) => ({ subject, deleted: true }))
-    case 'keep':
-      return tags.map((subject) => ({ subject, deleted: false, reason: verdict.reason }))
-    case 'untag':
-      for (const tag of version.tags.filter((one) => tags.includes(one))) await place.api.untag(version, tag)
-      return tags.map((subject) => ({ subject, deleted: true }))
-    case 'remove': {
-      const others = [...look.names].filter((tag) => !version.tags.includes(tag))
-      if (place.api.kind === 'github' && version.tags.length > 0 && look.names.size > 0 && others.length === 0)
-        throw keptAsLast(place.name)
-      await place.api.remove(version)
-      removed.set(version.digest, version)
-      return tags.map((subject) => ({ subject, deleted: true }))
-    }
+    reason: isTimeout(error) ? deadlinePassed : errorMessage(error),
+    ...(error instanceof NotDeletedError && error.isUnsupported && { isUnsupported: true }),
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'TimeoutError' || isTimeout(error.cause))
+}
+
+export interface OutcomeLines {
+  readonly deleted: readonly string[]
+  /** One line for each reason. */
+  readonly kept: readonly string[]
+}
+
+const isDigest = (subject: string): boolean => subject.includes(':')
+
+/**
+ * PURE: the lines of the log; everything that stays for the same reason is one line. Untagged manifests in a registry
+ * that does not delete are left out: every release would warn about them.
+ */
+export function formatOutcomes(name: string, outcomes: readonly Outcome[]): OutcomeLines {
+  const reference = ({ subject }: Outcome) => `${name}${isDigest(subject) ? '@' : ':'}${subject}`
+  const byReason = new Map<string, Outcome[]>()
+  for (const outcome of outcomes) {
+    if (outcome.reason === undefined || (outcome.isUnsupported && isDigest(outcome.subject))) continue
+    const reason = outcome.reason.replace(/@sha256:[0-9a-f]{64}/g, '')
+    byReason.set(reason, [...(byReason.get(reason) ?? []), outcome])
+  }
+  const kept = [...byReason.values()].map(([first, ...rest]) => {
+    const areTags = rest.every(({ subject }) => !isDigest(subject))
+    const others = areTags ? rest.map((outcome) => `, ${reference(outcome)}`).join('') : ` and ${rest.length} more`
+    return `Kept ${first ? reference(first) : name}${others}: ${first?.reason ?? ''}`
+  })
+  return { deleted: outcomes.filter(({ deleted, subject }) => deleted && !isDigest(subject)).map(reference), kept }
 }

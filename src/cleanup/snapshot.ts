@@ -1,44 +1,61 @@
-import { readAll, resolveTags, tagNames, type Place } from '../packages/repository.ts'
+import { NotDeletedError } from '../packages/backend.ts'
+import { listTagNames, readManifests, resolveTags, type PackageRepository } from '../packages/repository.ts'
 
-/** What the registry's tags name. */
-export interface Look {
+/** The tags of a repository at one moment. */
+export interface TagSnapshot {
   readonly names: ReadonlySet<string>
-  /** Of the tags that were asked for. */
+  /** Of the tags that were resolved. */
   readonly digests: ReadonlyMap<string, string>
 }
 
-/** Nobody has looked yet. */
-export const noLook: Look = { names: new Set(), digests: new Map() }
+export const emptySnapshot: TagSnapshot = { names: new Set(), digests: new Map() }
 
 /**
- * Asks the registry for every tag, as it never is stale. Each costs a request, so of more than `most` tags only those
- * are asked for that `before` did not have.
+ * Resolves every tag in the registry, which is never stale. Each one costs a request, so of more than `limit` tags only
+ * those are resolved that `before` did not contain.
  */
-export async function lookAround(place: Place, most: number, before: Look = noLook): Promise<Look> {
-  const names = new Set(await tagNames(place))
-  const few = names.size <= most
-  const asked = few ? names : before === noLook ? [] : [...names].filter((tag) => !before.names.has(tag))
-  return { names, digests: await resolveTags(place, asked) }
+export async function snapshotTags(
+  repository: PackageRepository,
+  limit = Infinity,
+  before = emptySnapshot,
+): Promise<TagSnapshot> {
+  const names = new Set(await listTagNames(repository.registry, repository.repository))
+  const recent = before === emptySnapshot ? [] : [...names].filter((tag) => !before.names.has(tag))
+  return { names, digests: await resolveTags(repository, names.size <= limit ? names : recent) }
 }
 
-export function tagsOn(look: Look, digest: string): string[] {
-  return [...look.digests].filter(([, named]) => named === digest).map(([tag]) => tag)
+/** The tags that point at the digest. */
+export function tagsOn(snapshot: TagSnapshot, digest: string): string[] {
+  return [...snapshot.digests].filter(([, target]) => target === digest).map(([tag]) => tag)
 }
 
-/** Everything that tags other than `ours` need, as far as one level of them is known. */
-export async function neededByTags(place: Place, look: Look, ours: (tag: string) => boolean): Promise<Set<string>> {
-  const roots = [...look.digests].filter(([tag]) => !ours(tag)).map(([, digest]) => digest)
-  return await neededBy(place, roots)
+/** Everything that the tags refer to, except those to `ignore`. */
+export async function neededByTags(
+  repository: PackageRepository,
+  snapshot: TagSnapshot,
+  ignore: (tag: string) => boolean = () => false,
+): Promise<Set<string>> {
+  const roots = [...snapshot.digests].filter(([tag]) => !ignore(tag)).map(([, digest]) => digest)
+  return await neededBy(repository, roots)
 }
 
-/** What these need; an index may name another index, and so on. */
-export async function neededBy(place: Place, roots: readonly string[]): Promise<Set<string>> {
+/** Levels of indexes; real images have two. Each level costs a round trip. */
+const maxDepth = 32
+
+/**
+ * Everything below the roots: an index may refer to another index, and so on. Each manifest is read once, whatever the
+ * number of indexes that refer to it. @throws NotDeletedError if indexes are nested too deep
+ */
+export async function neededBy(repository: PackageRepository, roots: Iterable<string>): Promise<Set<string>> {
   const needed = new Set<string>()
-  let next = [...new Set(roots)]
-  while (next.length > 0) {
-    const facts = await readAll(place, next)
-    next = [...new Set([...facts.values()].flatMap(({ refs }) => refs))].filter((digest) => !needed.has(digest))
-    next.forEach((digest) => needed.add(digest))
+  let level = [...new Set(roots)]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth)
+      throw new NotDeletedError(`indexes are nested more than ${maxDepth} levels deep, down to ${level[0] ?? ''}.`)
+    const manifests = await readManifests(repository, level)
+    const refs = new Set([...manifests.values()].flatMap((manifest) => manifest.refs))
+    level = [...refs].filter((digest) => !needed.has(digest))
+    level.forEach((digest) => needed.add(digest))
   }
   return needed
 }

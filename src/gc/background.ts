@@ -1,30 +1,28 @@
-import { collectNodeGarbage } from './engine.ts'
-import type { Reaped } from './result.ts'
+import { collectNodeGarbage } from './nodes.ts'
+import type { NodeGarbage } from './log.ts'
 
-/** Milliseconds: what a build loads and pulls in its first moments has the nodes to itself. */
-const after = 1000
+/** Milliseconds: the first moments of a build, in which it loads and pulls images, have the nodes to themselves. */
+const startDelay = 1000
 
-interface Reaper {
+interface GarbageCollection {
   /** To be called when builds have begun on all nodes. */
   readonly begin: () => void
-  /** To be called when they are over: begins at once if it has not yet. */
-  readonly end: () => Promise<readonly Reaped[]>
+  /** To be called when they have ended: begins at once if it has not begun yet. */
+  readonly end: () => Promise<readonly NodeGarbage[]>
 }
 
-/**
- * Removes what dead runs left on these nodes, beside a build that waits for it neither at its start nor while it works.
- */
-export function reapBeside(...request: Parameters<typeof collectNodeGarbage>): Reaper {
-  let reaping: Promise<readonly Reaped[]> | undefined
+/** Removes leftovers of finished runs on these nodes, in the background of a build, which never waits for it. */
+export function startGarbageCollection(...request: Parameters<typeof collectNodeGarbage>): GarbageCollection {
+  let collecting: Promise<readonly NodeGarbage[]> | undefined
   let timer: NodeJS.Timeout | undefined
-  const reap = () => (reaping ??= collectNodeGarbage(...request))
+  const collect = () => (collecting ??= collectNodeGarbage(...request))
   return {
     begin: () => {
-      timer = setTimeout(() => void reap(), after)
+      timer = setTimeout(() => void collect(), startDelay)
     },
     end: () => {
       clearTimeout(timer)
-      return reap()
+      return collect()
     },
   }
 }

@@ -1,201 +1,168 @@
-import type { Node } from '../nodes/node.ts'
-import { formatEndpoint } from '../nodes/endpoint.ts'
-import { callEngine, dropVolume, EngineError, removeContainer } from '../nodes/engine/client.ts'
-import { asList, asRecord, asText } from '../lib/json.ts'
-import { reapCluster } from './kubernetes.ts'
-import { idleTtl, staleLockAge } from './classify.ts'
-import type { RunStatus } from './run-status.ts'
+import { errorMessage } from '../lib/errors.ts'
+import { EngineError, type EngineClient } from '../nodes/engine/client.ts'
+import { lockHolder, releaseLock, takeLock } from '../nodes/engine/lock.ts'
 import {
-  lockVolume,
   containerPrefix,
-  resourcePrefix,
+  lockVolume,
   parseResourceName,
+  reservationVolume,
+  resourcePrefix,
+  stateVolume,
   usageVolume,
   type ResourceOwner,
-  reservationVolume,
-  stateVolume,
 } from '../run/names.ts'
-import { holderOf, releaseLock, takeLock } from '../nodes/engine/lock.ts'
-import { removeProbes } from './probes.ts'
-import { errorMessage } from '../lib/errors.ts'
-import type { Reaped } from './result.ts'
-import type { RunDir } from '../run/run-dir.ts'
+import { removeProbes, type Outcome } from './probes.ts'
+import { idleTtl, staleLockAge, type RunChecker } from './run-status.ts'
 
-/** One daemon of ours on a node: its container, its volume, or what is left of the two. */
-interface Found {
+/** A container or a volume of a builder of this action. */
+interface Resource {
   readonly owner: ResourceOwner
-  /** Of its youngest part, by the node's clock. */
+  /** Milliseconds by the engine's clock. */
   readonly age: number
-  /** Of a lock: who holds it. */
+  /** The builder name of the run that holds a lock. */
   readonly holder: string
 }
 
-const deadline = 15_000
+/** Between creating and starting a probe there are only moments. Milliseconds. */
+const minProbeAge = 10 * 60_000
 
-/**
- * Removes what runs of ours left on these nodes and ended without their post step. Never throws.
- *
- * @param self this run, as it is named to others
- * @param dir our private directory
- */
-export async function collectNodeGarbage(
-  nodes: readonly Pick<Node, 'driver' | 'socket' | 'spec'>[],
-  liveness: RunStatus,
-  { self, dir }: { readonly self: string; readonly dir: RunDir },
-): Promise<Reaped[]> {
-  // Two lines of `nodes` may name one engine, and many one cluster.
-  const placeOf = ({ driver, socket, spec }: (typeof nodes)[number]) =>
-    driver === 'kubernetes' ? `${formatEndpoint(spec.endpoint)} ${spec.driverOpts['namespace'] ?? ''}` : socket
-  const places = new Map(nodes.filter(({ driver }) => driver !== 'remote').map((node) => [placeOf(node), node]))
-  return await Promise.all(
-    [...places.values()].map(async ({ driver, socket, spec }) =>
-      driver === 'kubernetes'
-        ? await reapCluster(spec, liveness, dir)
-        : await reapEngine(socket, spec, { liveness, self }),
-    ),
-  )
-}
+/** Removes builders of finished runs, and unused persistent builders, from one engine. */
+export class EngineGarbage {
+  readonly #engine: EngineClient
+  readonly #runs: RunChecker
+  readonly #self: string
 
-async function reapEngine(
-  socket: string,
-  { name: node, driverOpts }: Node['spec'],
-  { liveness, self }: { readonly liveness: RunStatus; readonly self: string },
-): Promise<Reaped> {
-  try {
-    const found = await findOurs(socket)
-    // Before the daemons whose image tells them.
-    const probes = await removeProbes(socket, driverOpts['image'], deadline)
-    const runs = await removeRuns(socket, found, liveness)
-    const kept = await removeKept(socket, found, { liveness, self })
-    const outcomes = [...runs, ...kept, ...probes]
-    return {
-      node,
-      removed: outcomes.flatMap(({ name, error }) => (error === undefined ? [name] : [])),
-      failed: outcomes.flatMap(({ name, error }) => (error === undefined ? [] : [`${name}: ${error}`])),
-    }
-  } catch (error) {
-    return { node, removed: [], failed: [errorMessage(error)] }
+  /** @param self the builder name of this run */
+  constructor(engine: EngineClient, runs: RunChecker, self: string) {
+    this.#engine = engine
+    this.#runs = runs
+    this.#self = self
   }
-}
 
-/** Everything on the engine that bears a name of ours. The engine's filter looks for a part of a name only. */
-async function findOurs(socket: string): Promise<Found[]> {
-  const filters = encodeURIComponent(JSON.stringify({ name: [resourcePrefix] }))
-  const [containers, volumes, info] = await Promise.all([
-    callEngine(socket, 'GET', `/containers/json?all=1&filters=${filters}`, deadline),
-    callEngine(socket, 'GET', `/volumes?filters=${filters}`, deadline),
-    callEngine(socket, 'GET', '/info', deadline),
-  ])
-  const now = Date.parse(asText(asRecord(info)['SystemTime']))
-  const named = [
-    ...asList(containers)
-      .map(asRecord)
-      .map((one) => ({ name: asText(asList(one['Names'])[0]), made: Number(one['Created']) * 1000, holder: '' })),
-    ...asList(asRecord(volumes)['Volumes'])
-      .map(asRecord)
-      .map((one) => ({
-        name: asText(one['Name']),
-        made: Date.parse(asText(one['CreatedAt'])),
-        holder: holderOf(one['Labels']),
+  /**
+   * @param image the image of daemons on this node, if it is not BuildKit's own
+   * @throws EngineError
+   */
+  async collect(image: string | undefined): Promise<readonly Outcome[]> {
+    const resources = await this.#findResources()
+    // Before the daemons, whose images identify probes.
+    const probes = await this.#removeProbes(image)
+    const runs = await this.#removeFinished(resources)
+    const persistent = await this.#removeUnused(resources)
+    return [...runs, ...persistent, ...probes]
+  }
+
+  async #findResources(): Promise<Resource[]> {
+    const [containers, volumes, now] = await Promise.all([
+      this.#engine.listContainers(resourcePrefix),
+      this.#engine.listVolumes(resourcePrefix),
+      this.#engine.time(),
+    ])
+    const named = [
+      ...containers.map(({ names, createdAt }) => ({ name: names[0] ?? '', createdAt, holder: '' })),
+      ...volumes.map(({ name, createdAt, labels }) => ({
+        name,
+        createdAt: Date.parse(createdAt),
+        holder: lockHolder(labels),
       })),
-  ]
-  return named.flatMap(({ name, made, holder }) => {
-    const owner = parseResourceName(name)
-    const age = now - made
-    // What has no readable time is as good as made just now.
-    return owner ? [{ owner, holder, age: Number.isFinite(age) ? age : 0 }] : []
-  })
-}
-
-interface Outcome {
-  readonly name: string
-  readonly error?: string
-}
-
-async function removeRuns(socket: string, found: readonly Found[], liveness: RunStatus): Promise<Outcome[]> {
-  const youngest = new Map<string, { readonly owner: Extract<ResourceOwner, { kind: 'run' }>; readonly age: number }>()
-  for (const { owner, age } of found) {
-    if (owner.kind === 'run')
-      youngest.set(owner.name, { owner, age: Math.min(age, youngest.get(owner.name)?.age ?? Infinity) })
+    ]
+    return named.flatMap(({ name, createdAt, holder }) => {
+      const owner = parseResourceName(name)
+      const age = now - createdAt
+      // Without a readable time it counts as new.
+      return owner ? [{ owner, holder, age: Number.isFinite(age) ? age : 0 }] : []
+    })
   }
-  const outcomes = await Promise.all(
-    [...youngest.values()].map(async ({ owner, age }): Promise<Outcome[]> => {
-      const dead = await liveness.isFinished({
-        scope: owner.scope,
-        runId: owner.runId,
-        runAttempt: owner.runAttempt,
-        age,
-      })
-      return dead ? [await removeDaemon(socket, owner.name)] : []
-    }),
-  )
-  return outcomes.flat()
+
+  async #removeProbes(image: string | undefined): Promise<Outcome[]> {
+    try {
+      return await removeProbes(this.#engine, image, minProbeAge)
+    } catch (error) {
+      return [{ name: 'containers that buildx left', error: errorMessage(error) }]
+    }
+  }
+
+  async #removeFinished(resources: readonly Resource[]): Promise<Outcome[]> {
+    const youngest = new Map<string, Resource & { readonly owner: { readonly kind: 'run' } }>()
+    for (const { owner, age, holder } of resources) {
+      if (owner.kind !== 'run') continue
+      youngest.set(owner.name, { owner, holder, age: Math.min(age, youngest.get(owner.name)?.age ?? Infinity) })
+    }
+    const outcomes = await Promise.all(
+      [...youngest.values()].map(async ({ owner, age }) =>
+        (await this.#isFinished(owner, age)) ? [await this.#removeBuilder(owner.name)] : [],
+      ),
+    )
+    return outcomes.flat()
+  }
+
+  async #removeUnused(resources: readonly Resource[]): Promise<Outcome[]> {
+    const names = new Set(resources.flatMap(({ owner }) => (owner.kind === 'persistent' ? [owner.name] : [])))
+    const outcomes = await Promise.all(
+      [...names].map(async (name) => {
+        const parts = partsOf(name, resources)
+        for (const part of parts) if (await this.#isStaleLock(part)) await this.#tryRemoveVolume(lockVolume(name))
+        return isUnused(parts) ? await this.#removePersistent(name) : []
+      }),
+    )
+    return outcomes.flat()
+  }
+
+  /** With the lock: a run that uses the builder records that before it checks the lock. */
+  async #removePersistent(name: string): Promise<Outcome[]> {
+    if (!(await takeLock(this.#engine, name, this.#self))) return []
+    try {
+      const parts = partsOf(name, await this.#findResources())
+      if (!isUnused(parts)) return []
+      const outcome = await this.#removeBuilder(name)
+      for (const day of usageDays(parts)) await this.#tryRemoveVolume(usageVolume(name, day))
+      return [outcome]
+    } finally {
+      await releaseLock(this.#engine, name, this.#self)
+    }
+  }
+
+  /** Whether the holder of the lock will never release it. */
+  async #isStaleLock({ owner, age, holder }: Resource): Promise<boolean> {
+    if (owner.kind !== 'persistent' || owner.part !== 'lock') return false
+    const run = parseResourceName(`${containerPrefix}${holder}-0`)
+    return age > staleLockAge || (run !== undefined && (await this.#isFinished(run, age)))
+  }
+
+  async #isFinished(owner: ResourceOwner, age: number): Promise<boolean> {
+    return owner.kind === 'run' && (await this.#runs.isFinished({ ...owner, age }))
+  }
+
+  async #removeBuilder(name: string): Promise<Outcome> {
+    const container = `${containerPrefix}${name}`
+    try {
+      await this.#engine.removeBuilder(container, stateVolume(container))
+      await this.#engine.removeVolume(reservationVolume(name))
+      return { name }
+    } catch (error) {
+      // Another run is removing it.
+      if (error instanceof EngineError && error.status === 409) return { name }
+      return { name, error: errorMessage(error) }
+    }
+  }
+
+  async #tryRemoveVolume(volume: string): Promise<void> {
+    await this.#engine.removeVolume(volume).catch(() => undefined)
+  }
 }
 
-async function removeKept(
-  socket: string,
-  found: readonly Found[],
-  { liveness, self }: { readonly liveness: RunStatus; readonly self: string },
-): Promise<Outcome[]> {
-  const names = new Set(found.flatMap(({ owner }) => (owner.kind === 'persistent' ? [owner.name] : [])))
-  const partsOf = (name: string, all: readonly Found[]) =>
-    all.filter(({ owner }) => owner.kind === 'persistent' && owner.name === name)
-  const outcomes = await Promise.all(
-    [...names].map(async (name): Promise<Outcome[]> => {
-      const parts = partsOf(name, found)
-      for (const part of parts) if (await isLost(part, liveness)) await removeVolume(socket, lockVolume(name))
-      if (!isUnused(parts) || !(await takeLock(socket, name, self))) return []
-      try {
-        // Somebody may have come to use it in between: a mark is set before the lock is looked for.
-        const now = partsOf(name, await findOurs(socket))
-        if (!isUnused(now)) return []
-        const outcome = await removeDaemon(socket, name)
-        for (const on of marksOf(now)) await removeVolume(socket, usageVolume(name, on))
-        return [outcome]
-      } finally {
-        await releaseLock(socket, name, self)
-      }
-    }),
-  )
-  return outcomes.flat()
+function partsOf(name: string, resources: readonly Resource[]): Resource[] {
+  return resources.filter(({ owner }) => owner.kind === 'persistent' && owner.name === name)
 }
 
-/** A lock whose holder will not come back. */
-async function isLost({ owner, age, holder }: Found, liveness: RunStatus): Promise<boolean> {
-  if (owner.kind !== 'persistent' || owner.part !== 'lock') return false
-  const run = parseResourceName(`${containerPrefix}${holder}-0`)
-  return (
-    age > staleLockAge ||
-    (run?.kind === 'run' &&
-      (await liveness.isFinished({ scope: run.scope, runId: run.runId, runAttempt: run.runAttempt, age })))
-  )
+/** By its last recorded use; without any, by its own age. */
+function isUnused(parts: readonly Resource[]): boolean {
+  const days = usageDays(parts)
+  if (days.length > 0) return days.every((day) => Date.now() - day > idleTtl)
+  const ages = parts.flatMap(({ owner, age }) => (owner.kind === 'persistent' && owner.part !== 'lock' ? [age] : []))
+  return ages.length > 0 && ages.every((age) => age > idleTtl)
 }
 
-/** By its last mark of use; without any, by its own age. */
-function isUnused(parts: readonly Found[]): boolean {
-  const marks = marksOf(parts)
-  const told = parts.filter(({ owner }) => owner.kind === 'persistent' && owner.part !== 'lock')
-  if (marks.length > 0) return marks.every((on) => Date.now() - on > idleTtl)
-  return told.length > 0 && told.every(({ age }) => age > idleTtl)
-}
-
-function marksOf(parts: readonly Found[]): number[] {
+function usageDays(parts: readonly Resource[]): number[] {
   return parts.flatMap(({ owner }) => (owner.kind === 'persistent' && owner.part === 'usage' ? [owner.on] : []))
-}
-
-async function removeDaemon(socket: string, name: string): Promise<Outcome> {
-  const container = `${containerPrefix}${name}`
-  try {
-    await removeContainer(socket, container, stateVolume(container), deadline)
-    await dropVolume(socket, reservationVolume(name), deadline)
-    return { name }
-  } catch (error) {
-    // Another run's reaper is at it.
-    if (error instanceof EngineError && error.status === 409) return { name }
-    return { name, error: errorMessage(error) }
-  }
-}
-
-async function removeVolume(socket: string, volume: string): Promise<void> {
-  await dropVolume(socket, volume, deadline).catch(() => undefined)
 }

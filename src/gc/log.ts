@@ -1,24 +1,45 @@
+import { errorMessage } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { withTimeout } from '../lib/time.ts'
-import type { RunnerGarbage } from './host.ts'
-import type { Reaped } from './result.ts'
 
-/** What a build waits for a reaper that is still at work when it ends: only where there is something to remove. */
+/** What garbage collection did on a node. */
+export interface NodeGarbage {
+  readonly node: string
+  /** Names of builders, each with its volume, and of containers that buildx left when it created one. */
+  readonly removed: readonly string[]
+  readonly failed: readonly string[]
+}
+
+/** What garbage collection did on the runner. */
+export interface RunnerGarbage {
+  readonly removed: readonly string[]
+  readonly failed: readonly string[]
+  /** The number of deleted run directories that processes still used. */
+  readonly strays: number
+}
+
+/** Milliseconds that a finished build waits for garbage collection. */
 const patience = 2000
 
-/** Says what was found on the nodes. Whatever is not done by then is for the next run. */
-export async function tellReaped(reaping: Promise<readonly Reaped[]>, log: Pick<Log, 'info' | 'debug'>): Promise<void> {
-  const reaped = await withTimeout(patience, reaping, () => new Error('the reaper is still at work')).catch(() => [])
-  for (const { node, removed, failed } of reaped) {
-    if (removed.length > 0)
-      log.info(`Removed from ${node} what runs that are over had left there: ${removed.join(', ')}.`)
-    failed.forEach((text) => log.info(`Left for the next run on ${node}: ${text}`))
+/** Logs what was removed from the nodes. What is not finished in time is left to the next run. */
+export async function logNodeGarbage(
+  collecting: Promise<readonly NodeGarbage[]>,
+  log: Pick<Log, 'info' | 'debug'>,
+): Promise<void> {
+  const late = () => new Error('it has not finished yet')
+  const collected = await withTimeout(patience, collecting, late).catch((error: unknown) => {
+    log.debug(`Garbage collection on the nodes: ${errorMessage(error)}`)
+    return []
+  })
+  for (const { node, removed, failed } of collected) {
+    if (removed.length > 0) log.info(`Removed leftovers of finished runs on ${node}: ${removed.join(', ')}.`)
+    failed.forEach((reason) => log.info(`Left on ${node} for the next run: ${reason}`))
   }
 }
 
-export function tellHost({ removed, failed, strays }: RunnerGarbage, log: Pick<Log, 'info' | 'debug'>): void {
-  if (removed.length > 0) log.info(`Removed what runs that are over had left on this runner: ${removed.join(', ')}.`)
-  if (strays > 0)
-    log.info(`Ended processes of ${strays} ${strays === 1 ? 'run that is' : 'runs that are'} over on this runner.`)
-  failed.forEach((text) => log.info(`Left on this runner for the next run: ${text}`))
+export function logRunnerGarbage({ removed, failed, strays }: RunnerGarbage, log: Pick<Log, 'info' | 'debug'>): void {
+  if (removed.length > 0) log.info(`Removed leftovers of finished runs on this runner: ${removed.join(', ')}.`)
+  const runs = strays === 1 ? '1 finished run' : `${strays} finished runs`
+  if (strays > 0) log.info(`Killed stray processes of ${runs} on this runner.`)
+  failed.forEach((reason) => log.info(`Left on this runner for the next run: ${reason}`))
 }

@@ -1,29 +1,72 @@
-import type { RunStatus } from '../forge/run-of.ts'
-import { hasEnded, classifyRun, type CurrentRun, type RunRef } from './classify.ts'
+import type { RunState } from '../forge/run-status.ts'
 
-export interface RunStatus {
-  /** Whether what bears this trace was left by a run that is over, for certain. */
-  readonly isFinished: (trace: RunRef) => Promise<boolean>
+const minute = 60_000
+const day = 24 * 60 * minute
+
+/** A job on a self-hosted runner ends after five days; one more for differing clocks, and for the post step. */
+export const maxJobAge = 6 * day
+/** A runner that lost its connection continues for a while after the CI platform has ended the run. */
+const endGrace = 10 * minute
+/** A persistent builder that is unused for this long is not worth its disk space. */
+export const idleTtl = 14 * day
+/** A daemon boots within seconds, or a minute if its image has to be pulled; an older lock has lost its holder. */
+export const staleLockAge = 10 * minute
+
+/** The run that a resource belongs to, as far as its name and its age tell. */
+export interface RunRef {
+  readonly scope: string
+  readonly runId: string
+  readonly runAttempt: number
+  /** Milliseconds since the resource was created, by the clock of its machine. */
+  readonly age: number
+}
+
+export interface CurrentRun {
+  readonly scope: string
+  readonly runId: string
+  readonly runAttempt: number
+  /** Whether a run can be started again only as a whole and after its end, as on GitHub: so earlier attempts ended. */
+  readonly attemptsEnd: boolean
 }
 
 /**
- * Asks the forge once for each run, and only for those of which it may know. A forge that does not answer kills nobody.
+ * PURE: what the name and the age alone tell. Runs of another repository are finished if they are older than any job.
+ * For runs of this repository the CI platform decides, since the clock of a node may jump forward after its start,
+ * which makes everything look old.
  */
-export function createRunStatus(
-  self: CurrentRun,
-  ask: (runId: string) => Promise<RunStatus>,
+export function classifyRunRef(ref: RunRef, current: CurrentRun): 'finished' | 'running' | 'unknown' {
+  if (ref.scope !== current.scope) return ref.age > maxJobAge ? 'finished' : 'running'
+  if (ref.runId !== current.runId) return 'unknown'
+  return current.attemptsEnd && ref.runAttempt < current.runAttempt ? 'finished' : 'running'
+}
+
+/** PURE: a run that the CI platform knows has ended, or began too long ago; for others the age alone decides. */
+function hasEnded(status: RunState, age: number, now: number): boolean {
+  if (typeof status === 'string') return age > maxJobAge
+  return status.completed ? now - status.endedAt > endGrace : Math.min(age, now - status.createdAt) > maxJobAge
+}
+
+export interface RunChecker {
+  /** Whether the run of this resource is certainly finished. */
+  readonly isFinished: (ref: RunRef) => Promise<boolean>
+}
+
+/** Fetches the status of each run once, and only of runs that are not decided otherwise. A failure means `unknown`. */
+export function createRunChecker(
+  current: CurrentRun,
+  fetchStatus: (runId: string) => Promise<RunState>,
   now: () => number = Date.now,
-): RunStatus {
-  const asked = new Map<string, Promise<RunStatus>>()
-  const learn = (runId: string): Promise<RunStatus> => {
-    const known = asked.get(runId) ?? ask(runId).catch((): RunStatus => 'unknown')
-    asked.set(runId, known)
-    return known
+): RunChecker {
+  const cache = new Map<string, Promise<RunState>>()
+  const status = (runId: string): Promise<RunState> => {
+    const answer = cache.get(runId) ?? fetchStatus(runId).catch((): RunState => 'unknown')
+    cache.set(runId, answer)
+    return answer
   }
   return {
-    isDead: async (trace) => {
-      const verdict = classifyRun(trace, self)
-      return verdict === 'ask' ? hasEnded(await learn(trace.runId), trace.age, now()) : verdict === 'dead'
+    isFinished: async (ref) => {
+      const verdict = classifyRunRef(ref, current)
+      return verdict === 'unknown' ? hasEnded(await status(ref.runId), ref.age, now()) : verdict === 'finished'
     },
   }
 }

@@ -1,43 +1,139 @@
-/** One manifest of a repository, as the API of its packages shows it. */
-export interface Version {
-  /** The API's own name for it: a number on GitHub, the digest elsewhere. */
+import type { RegistryClient } from '../registry/client.ts'
+import type { RegistryAccess } from '../registry/client-factory.ts'
+import type { Repository } from '../registry/reference.ts'
+import type { GithubRequest } from '../forge/api-client.ts'
+
+/** One manifest of a repository, as its packages API returns it. */
+export interface PackageVersion {
+  /** The id in the API: a number on GitHub, the digest elsewhere. */
   readonly id: string
   readonly digest: string
   readonly tags: readonly string[]
 }
 
-/**
- * What cleanup may ask of the place where a repository's packages live: GitHub's packages API, Forgejo's, or the
- * registry's own DELETE. Every call honours the API's limits by itself; none decides anything.
- */
-export interface PackageApi {
-  readonly kind: 'github' | 'forgejo' | 'oci'
-  /** All versions, a page at a time, newest first where the API can; may be stale, and a caller may stop early. */
-  list(): AsyncIterable<readonly Version[]>
-  /** The version as it is now; undefined where it is gone. */
-  read(version: Version): Promise<Version | undefined>
-  /** Deletes the manifest and every tag on it. @throws Kept where the API does not let us */
-  remove(version: Version): Promise<void>
-  /** Takes one tag off its manifest, which stays under its other tags. @throws Kept */
-  untag(version: Version, tag: string): Promise<void>
+/** How a backend differs from the others, as far as cleanup depends on it. */
+export interface BackendCapabilities {
   /**
-   * Why nothing can be deleted here at all, where a question that costs little tells; to be asked before anything that
-   * costs much.
+   * The API has ids of its own, which only its list reveals. The list is sorted by id, newest first, and may lag behind
+   * the registry, so only a version that two lists contain is deleted. Otherwise the id is the digest.
    */
-  refusal?(): Promise<Kept | undefined>
-  /** Undoes a `remove`; false where that cannot be done. */
-  restore(version: Version): Promise<boolean>
-  /** What was deleted and can still be restored, where the API tells. */
-  deleted?(): AsyncIterable<readonly Version[]>
+  readonly listsById: boolean
+  /** The list also contains every manifest without a tag. */
+  readonly listsUntagged: boolean
+  /** To find the tags of one digest costs one request per tag of the repository. */
+  readonly resolvesEachTag: boolean
+  /** Deletes a manifest to which an index still refers. */
+  readonly deletesReferenced: boolean
+  /** Several deletions may run at the same time. */
+  readonly deletesConcurrently: boolean
+  /** Stores tags in lower case only. */
+  readonly lowercasesTags: boolean
 }
 
-/** Why something was left where it is, and what would help; for the user to read. */
-export class Kept extends Error {
-  /** The registry deletes no such thing, whoever asks: to say so of every run would be noise. */
+/**
+ * What deletes packages in a repository: GitHub's packages API, Forgejo's, or the DELETE of the registry itself. Every
+ * call respects the limits of the API. A backend makes no decisions.
+ */
+export interface PackageBackend {
+  /** For messages: `GitHub's packages API`. */
+  readonly title: string
+  readonly capabilities: BackendCapabilities
+  /** All versions, page by page, newest first if the API can; may be stale, and a caller may stop early. */
+  list(): AsyncIterable<readonly PackageVersion[]>
+  /** The current state of the version; undefined if it does not exist. */
+  read(version: PackageVersion): Promise<PackageVersion | undefined>
+  /** Deletes the manifest and every tag on it. @throws NotDeletedError if the API refuses */
+  remove(version: PackageVersion): Promise<void>
+  /** Removes one tag from its manifest, which stays. @throws NotDeletedError */
+  untag(version: PackageVersion, tag: string): Promise<void>
+  /**
+   * The reason if nothing can be deleted in this repository; undefined if deletion may work. A cheap request, to be
+   * made before expensive ones.
+   */
+  probeDeletion?(): Promise<NotDeletedError | undefined>
+  /** The reason why the last version that has a tag stays; absent if the API deletes it. */
+  lastTaggedError?(): NotDeletedError
+  /** Reverts a `remove`; false if that is not possible. */
+  restore(version: PackageVersion): Promise<boolean>
+  /** The deleted versions that can still be restored. */
+  listDeleted?(): AsyncIterable<readonly PackageVersion[]>
+}
+
+/** Why something was not deleted, and what would help; for the user. */
+export class NotDeletedError extends Error {
+  /** The registry never deletes this, whatever the login: a warning in every run would be noise. */
   readonly isUnsupported: boolean
   constructor(reason: string, cause?: unknown, isUnsupported = false) {
     super(reason, { cause })
-    this.name = 'Kept'
+    this.name = 'NotDeletedError'
     this.isUnsupported = isUnsupported
   }
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly sleep: (ms: number) => Promise<unknown>
+}
+
+/** The CI platform that runs this job: the addresses of its web interface and of its API. */
+export interface CiPlatform {
+  readonly serverUrl: string
+  readonly apiUrl: string
+}
+
+export type OwnerKind = 'orgs' | 'users'
+
+/** What the job knows about packages, whatever the backend. */
+export interface PackageAccess {
+  /** The value of the input `packages-api`. */
+  readonly choice: string
+  readonly platform: CiPlatform
+  readonly token: string
+  /** The kind of owner that this repository has, which is usually the owner of the image as well. */
+  readonly ownerKind: OwnerKind | undefined
+  readonly registries: RegistryAccess
+  readonly githubClient: (apiUrl: string, until: number) => GithubRequest
+  readonly clock: Clock
+}
+
+export interface RepositoryOptions {
+  readonly repository: Repository
+  readonly client: RegistryClient
+  /** When to give up, by the clock. */
+  readonly until: number
+  /** The ownership annotation of this run. */
+  readonly mark: string
+  /** Everything to be deleted, and everything that refers to it, is younger. */
+  readonly since?: Date
+  readonly signal?: AbortSignal
+}
+
+/** One delete API. To add one, write a file that exports its definition, and add it to the table in select.ts. */
+export interface BackendDefinition {
+  /**
+   * The address of the API for a registry; undefined if the API does not serve it. `explicit`: the user chose this API,
+   * so there is always an address.
+   */
+  readonly endpoint: (registry: string, platform: CiPlatform, explicit?: 'explicit') => string | undefined
+  readonly create: (
+    endpoint: string,
+    access: PackageAccess,
+    options: RepositoryOptions,
+  ) => PackageBackend | Promise<PackageBackend>
+}
+
+/** PURE: `acme/shop/api` → owner `acme`, name `shop/api`. */
+export function splitOwner(path: string): { readonly owner: string; readonly name: string } {
+  const slash = path.indexOf('/')
+  return { owner: path.slice(0, Math.max(0, slash)), name: path.slice(slash + 1) }
+}
+
+export function trimSlashes(url: string): string {
+  return url.replace(/\/+$/, '')
+}
+
+/** The host and port of a URL in lower case; empty if it is not a URL. */
+export function urlHost(url: string): string {
+  return URL.canParse(url) ? new URL(url).host.toLowerCase() : ''
 }

@@ -1,23 +1,18 @@
-import { RegistryError, type RegistryClient } from '../registry/client.ts'
-import { Kept, type PackageApi, type Version } from './backend.ts'
-import { readFacts, type Facts } from './manifest-info.ts'
-import { severalAtOnce } from '../lib/concurrency.ts'
+import { isNotFound } from '../lib/errors.ts'
+import { type RegistryClient } from '../registry/client.ts'
+import { mapConcurrent } from '../lib/concurrency.ts'
+import { NotDeletedError, type Clock, type PackageBackend, type PackageVersion } from './backend.ts'
+import { parseManifestInfo, type ManifestInfo } from './manifest-info.ts'
 
-/** What cleanup needs of a registry: the truth about tags and manifests. */
+/** What cleanup needs from a registry: the current tags and manifests. */
 export type ManifestStore = Pick<
   RegistryClient,
   'getManifest' | 'headManifest' | 'putManifest' | 'listTags' | 'getBlob'
 >
 
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  readonly sleep: (ms: number) => Promise<unknown>
-}
-
-/** One repository that is to be cleaned up, from both sides. */
-export interface Place {
-  readonly api: PackageApi
+/** One repository to clean up: its registry, and the API that deletes in it. */
+export interface PackageRepository {
+  readonly backend: PackageBackend
   readonly registry: ManifestStore
   /** `acme/app` */
   readonly repository: string
@@ -25,78 +20,82 @@ export interface Place {
   readonly name: string
   readonly clock: Clock
   /** When to give up, by the clock. */
-  readonly until: number
-  readonly facts: (digest: string) => Promise<Facts | undefined>
+  readonly deadline: number
+  /** Reads each manifest once, since the content of a digest never changes; undefined if it does not exist. */
+  readonly manifest: (digest: string) => Promise<ManifestInfo | undefined>
 }
 
-export function openPlace(place: Omit<Place, 'facts'>): Place {
-  return { ...place, facts: openFacts(place) }
-}
-
-/** Reads each manifest once, since a digest never means anything else; undefined where it is not there. */
-function openFacts({ registry, repository }: Pick<Place, 'registry' | 'repository'>): Place['facts'] {
-  const known = new Map<string, Facts>()
-  return async (digest) => {
-    const kept = known.get(digest)
-    if (kept) return kept
-    try {
-      const { bytes, mediaType } = await registry.getManifest(repository, digest)
-      const facts = readFacts(digest, bytes, mediaType)
-      known.set(digest, facts)
-      return facts
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
+export function createPackageRepository(options: Omit<PackageRepository, 'manifest'>): PackageRepository {
+  const { registry, repository } = options
+  const cache = new Map<string, ManifestInfo>()
+  const read = async (digest: string): Promise<ManifestInfo> => {
+    const { bytes, mediaType } = await registry.getManifest(repository, digest)
+    const info = parseManifestInfo(digest, bytes, mediaType)
+    cache.set(digest, info)
+    return info
   }
+  return { ...options, manifest: async (digest) => cache.get(digest) ?? (await unlessNotFound(read(digest))) }
 }
 
-/** What there is of these manifests. */
-export async function readAll({ facts }: Pick<Place, 'facts'>, digests: Iterable<string>): Promise<Map<string, Facts>> {
-  const found = await severalAtOnce([...new Set(digests)], facts)
-  return new Map(found.flatMap((one) => (one ? [[one.digest, one]] : [])))
+/** The manifests that exist, by digest. */
+export async function readManifests(
+  { manifest }: Pick<PackageRepository, 'manifest'>,
+  digests: Iterable<string>,
+): Promise<Map<string, ManifestInfo>> {
+  const found = await mapConcurrent([...new Set(digests)], manifest)
+  return new Map(found.flatMap((info) => (info ? [[info.digest, info]] : [])))
 }
 
-/** Every tag's digest as the registry has it now: lists of the API may be stale, this is not. */
+/** The digest of every tag in the registry at this moment: a list of the API may be stale, this is not. */
 export async function resolveTags(
-  { registry, repository }: Place,
+  { registry, repository }: PackageRepository,
   tags: Iterable<string>,
 ): Promise<Map<string, string>> {
-  const found = await severalAtOnce([...tags], async (tag) => ({
+  const found = await mapConcurrent([...tags], async (tag) => ({
     tag,
     digest: await registry.headManifest(repository, tag),
   }))
   return new Map(found.flatMap(({ tag, digest }) => (digest === undefined ? [] : [[tag, digest]])))
 }
 
-/** A repository without tags is unknown to some registries. */
-export async function tagNames({ registry, repository }: Place): Promise<readonly string[]> {
-  try {
-    return await registry.listTags(repository)
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
+/** All tags. Some registries answer 404 for a repository without tags. */
+export async function listTagNames(
+  { listTags }: Pick<RegistryClient, 'listTags'>,
+  repository: string,
+): Promise<readonly string[]> {
+  return (await unlessNotFound(listTags(repository))) ?? []
 }
 
-/** The version as the API has it now. @throws where the API says that it is gone and the registry still has it */
-export async function readVersion(
-  { api, registry, repository }: Place,
-  version: Version,
-): Promise<Version | undefined> {
-  const now = await api.read(version)
-  if (!now && (await registry.headManifest(repository, version.digest)) !== undefined) throw new Kept(notYet)
+export const exists = async ({ registry, repository }: PackageRepository, reference: string): Promise<boolean> =>
+  (await registry.headManifest(repository, reference)) !== undefined
+
+/** The version as the API returns it now. @throws NotDeletedError if only the registry still has it */
+export async function refreshVersion(
+  repository: PackageRepository,
+  version: PackageVersion,
+): Promise<PackageVersion | undefined> {
+  const now = await repository.backend.read(version)
+  if (!now && (await exists(repository, version.digest))) throw new NotDeletedError(notListedYet)
   return now
 }
 
-export const notYet = 'the API does not show it yet. A later sweep deletes it.'
+export const notListedYet = 'the API does not list it yet. A later cleanup deletes it.'
 
-export const timeOver = 'the time for it was over. A later sweep deletes it.'
+export const deadlinePassed = 'the deadline has passed. A later cleanup deletes it.'
 
-export function checkTime({ clock, until }: Place): void {
-  if (clock.now() > until) throw new Kept(timeOver)
+export const movedTag = 'the tag was moved to another image, so it stays.'
+
+/** @throws NotDeletedError after the deadline */
+export function requireTime({ clock, deadline }: PackageRepository): void {
+  if (clock.now() > deadline) throw new NotDeletedError(deadlinePassed)
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof RegistryError && error.kind === 'not-found'
+/** Undefined instead of a registry's 404. */
+export async function unlessNotFound<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
 }

@@ -1,76 +1,69 @@
-import type { Event } from '../forge/event.ts'
-
-/** Whose API deletes what a registry holds, and where it is. */
-type PackagesOwner =
-  /** GitHub's REST API: of github.com, of GitHub Enterprise Server, of a `ghe.com` tenant. */
-  | { readonly kind: 'github'; readonly apiUrl: string }
-  /** Forgejo and Gitea. */
-  | { readonly kind: 'forgejo'; readonly serverUrl: string }
-  /** The registry itself. */
-  | { readonly kind: 'oci' }
-
-export type PackagesChoice = 'auto' | PackagesOwner['kind']
-
-/** The words of the input `packages-api`. */
-export const packagesChoices = {
-  auto: 'auto',
-  github: 'github',
-  forgejo: 'forgejo',
-  gitea: 'forgejo',
-  oci: 'oci',
-} as const satisfies Record<string, PackagesChoice>
-
-type Forge = Pick<Event, 'serverUrl' | 'apiUrl'>
+import { formatRepository } from '../registry/reference.ts'
+import type { BackendDefinition, CiPlatform, PackageAccess, RepositoryOptions } from './backend.ts'
+import { forgejoBackend } from './forgejo/backend.ts'
+import { githubBackend } from './github/backend.ts'
+import { ociBackend } from './oci/backend.ts'
+import { createPackageRepository, type PackageRepository } from './repository.ts'
 
 /**
- * By `packages-api` where it says; else by the registry: GitHub's registries refuse every DELETE of their own, so only
- * its API helps there; Forgejo and Gitea keep packages under the host of the forge itself, and what they can do is told
- * by the address of the API that they give their jobs. Anything else has no API but the registry's.
+ * Every delete API by its name in the input `packages-api`. With `auto` the first one that serves the registry is used:
+ * GitHub's registries refuse every DELETE request, so only GitHub's API deletes there; Forgejo and Gitea serve packages
+ * on their own host; every other registry has no API but its own.
  */
-export function choosePackagesApi(choice: PackagesChoice, registry: string, forge: Forge): PackagesOwner {
+const backends = {
+  github: githubBackend,
+  forgejo: forgejoBackend,
+  gitea: forgejoBackend,
+  oci: ociBackend,
+} as const satisfies Record<string, BackendDefinition>
+
+type BackendTable = Readonly<Record<string, BackendDefinition>>
+
+export type PackagesChoice = 'auto' | keyof typeof backends
+
+const choices = ['auto', ...Object.keys(backends)] as PackagesChoice[]
+
+/** The values of the input `packages-api`. */
+export const packagesChoices: Readonly<Record<string, PackagesChoice>> = Object.fromEntries(
+  choices.map((name) => [name, name]),
+)
+
+export interface SelectedBackend {
+  readonly definition: BackendDefinition
+  /** The address of its API. */
+  readonly endpoint: string
+}
+
+/** PURE: the delete API for a registry. @throws Error if `choice` is not in the table */
+export function selectBackend(
+  choice: string,
+  registry: string,
+  platform: CiPlatform,
+  table: BackendTable = backends,
+): SelectedBackend {
   const host = registry.toLowerCase()
-  switch (choice) {
-    case 'github':
-      return { kind: 'github', apiUrl: githubApi(host, forge) ?? trim(forge.apiUrl) }
-    case 'forgejo':
-      return {
-        kind: 'forgejo',
-        serverUrl: hostOf(forge.serverUrl) === host ? trim(forge.serverUrl) : `${schemeFor(host)}://${host}`,
-      }
-    case 'oci':
-      return { kind: 'oci' }
-    case 'auto': {
-      const apiUrl = githubApi(host, forge)
-      if (apiUrl !== undefined) return { kind: 'github', apiUrl }
-      return isForgejo(forge) && hostOf(forge.serverUrl) === host
-        ? { kind: 'forgejo', serverUrl: trim(forge.serverUrl) }
-        : { kind: 'oci' }
-    }
+  const [candidates, explicit] = choice === 'auto' ? [Object.values(table)] : [[table[choice]], 'explicit' as const]
+  for (const definition of candidates) {
+    const endpoint = definition?.endpoint(host, platform, explicit)
+    if (definition && endpoint !== undefined) return { definition, endpoint }
   }
+  throw new Error(`No packages API \`${choice}\` for ${registry}`)
 }
 
-/** Undefined where the registry is none of GitHub's. */
-function githubApi(host: string, { serverUrl, apiUrl }: Forge): string | undefined {
-  if (host === 'ghcr.io') return 'https://api.github.com'
-  const tenant = /^containers\.([a-z0-9-]+\.ghe\.com)$/.exec(host)?.[1]
-  if (tenant !== undefined) return `https://api.${tenant}`
-  // With subdomain isolation, without which GitHub Enterprise Server has no container registry.
-  return /\/api\/v3\/*$/.test(apiUrl) && host === `containers.${hostOf(serverUrl)}` ? trim(apiUrl) : undefined
-}
-
-function isForgejo({ apiUrl }: Forge): boolean {
-  return /\/api\/v1\/*$/.test(apiUrl)
-}
-
-function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host.toLowerCase() : ''
-}
-
-/** As for registries: plain http is for this machine only. */
-function schemeFor(host: string): 'http' | 'https' {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host) ? 'http' : 'https'
-}
-
-function trim(url: string): string {
-  return url.replace(/\/+$/, '')
+/** The repository together with the API that deletes in it. */
+export async function openPackageRepository(
+  access: PackageAccess,
+  options: RepositoryOptions,
+  table: BackendTable = backends,
+): Promise<PackageRepository> {
+  const { repository, client, until } = options
+  const { definition, endpoint } = selectBackend(access.choice, repository.registry, access.platform, table)
+  return createPackageRepository({
+    backend: await definition.create(endpoint, access, options),
+    registry: client,
+    repository: repository.path,
+    name: formatRepository(repository),
+    clock: access.clock,
+    deadline: until,
+  })
 }

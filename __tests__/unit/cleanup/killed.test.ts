@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
-import { removeOwn } from '../../../src/cleanup/run-artifacts.ts'
-import { openRunBook, openRuns } from '../../../src/forge/runs.ts'
-import { sweep } from '../../../src/cleanup/sweep.ts'
+import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
+import { createRunStatusCache, createRunStatusFetcher } from '../../../src/forge/run-status.ts'
+import { cleanUpRepository } from '../../../src/cleanup/registry-cleanup.ts'
 import { brokenTags, holdings } from '../../ghcr/audit.ts'
 import { days } from '../../ghcr/clock.ts'
 import { fillHistory, pushRelease } from '../../ghcr/histories.ts'
@@ -10,7 +10,7 @@ import { endRun } from '../../ghcr/runs.ts'
 import type { World } from '../../ghcr/world.ts'
 import { placeIn, requestIn } from '../../prove/place.ts'
 import { pushOwn, scene, type Scene } from './world.ts'
-import { nonceAnnotation } from '../../../src/run/nonce.ts'
+import { ownershipAnnotation } from '../../../src/run/names.ts'
 
 /** A release, a pull request's image, and one more whose tag a person has given another name. */
 function begin() {
@@ -21,7 +21,7 @@ function begin() {
   pushRelease(here.world.state, here.pkg, {
     tag: 'stable',
     content: 'shared',
-    nonce: { [nonceAnnotation]: shared.own.nonce },
+    nonce: { [ownershipAnnotation]: shared.own.runAnnotation },
   })
   for (const run of [17000000001, 17000000002, 999]) endRun(here.world.state, 'acme/shop', run)
   here.clock.advance(4 * days)
@@ -30,10 +30,10 @@ function begin() {
 
 async function sweepOnce(here: Scene, world: World = here.world) {
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days })
-  await sweep(
+  await cleanUpRepository(
     placeIn({ ...here, world }),
     { tags: ['pr-*'], untagged: true, dryRun: false },
-    openRunBook(openRuns(requestIn(world, root), 'acme/shop'), rules),
+    createRunStatusCache(createRunStatusFetcher(requestIn(world, root), 'acme/shop'), rules),
   )
 }
 
@@ -61,7 +61,9 @@ test.each(['post', 'sweep'] as const)(
       const { here, own } = begin()
       const dying = dyingAt(here.world, at)
       await (
-        kind === 'sweep' ? sweepOnce(here, dying.view) : removeOwn(placeIn({ ...here, world: dying.view }), own)
+        kind === 'sweep'
+          ? sweepOnce(here, dying.view)
+          : deleteRunArtifacts(placeIn({ ...here, world: dying.view }), own)
       ).catch(() => undefined)
       died = dying.died()
       expect(brokenTags(here.world.state)).toEqual([])

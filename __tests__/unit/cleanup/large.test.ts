@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
-import { openRunBook, openRuns } from '../../../src/forge/runs.ts'
-import { sweep } from '../../../src/cleanup/sweep.ts'
+import { createRunStatusCache, createRunStatusFetcher } from '../../../src/forge/run-status.ts'
+import { cleanUpRepository } from '../../../src/cleanup/registry-cleanup.ts'
 import { brokenTags } from '../../ghcr/audit.ts'
 import { count, forgetCalls } from '../../ghcr/call-log.ts'
 import { days } from '../../ghcr/clock.ts'
@@ -14,11 +14,11 @@ import { patiently, placeIn, requestIn } from '../../prove/place.ts'
 import { allOf, pushOwn, scene, type Scene } from './world.ts'
 
 async function run(here: Scene) {
-  const ask = openRuns(patiently(requestIn(here.world, root), here.clock), 'acme/shop')
-  return await sweep(
+  const ask = createRunStatusFetcher(patiently(requestIn(here.world, root), here.clock), 'acme/shop')
+  return await cleanUpRepository(
     placeIn(here),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false },
-    openRunBook(ask, () => ({ now: here.clock.now(), olderThan: 3 * days })),
+    createRunStatusCache(ask, () => ({ now: here.clock.now(), olderThan: 3 * days })),
   )
 }
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
-import { removeOwn } from '../../../src/cleanup/run-artifacts.ts'
+import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
 import { brokenTags, holdings, unneeded } from '../../ghcr/audit.ts'
 import { count, forgetCalls } from '../../ghcr/call-log.ts'
 import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/histories.ts'
 import { hostile, calm } from '../../ghcr/world.ts'
 import { placeIn } from '../../prove/place.ts'
 import { allOf, pushOwn, scene, type Scene } from './world.ts'
-import { nonceAnnotation } from '../../../src/run/nonce.ts'
+import { ownershipAnnotation } from '../../../src/run/names.ts'
 
-const kept = (outcomes: Awaited<ReturnType<typeof removeOwn>>) => outcomes.filter(({ deleted }) => !deleted)
+const kept = (outcomes: Awaited<ReturnType<typeof deleteRunArtifacts>>) => outcomes.filter(({ deleted }) => !deleted)
 const remains = ({ pkg }: Scene, digests: readonly string[]) => digests.filter((digest) => pkg.active.has(digest))
 
 describe('after a pull request', () => {
@@ -18,7 +18,7 @@ describe('after a pull request', () => {
     const before = holdings(here.pkg)
     const { own, pushed } = pushOwn(here, '17000000001')
     forgetCalls(here.world.log)
-    const outcomes = await removeOwn(placeIn({ ...here, ownerKind: kind === 'org' ? 'orgs' : 'users' }), own)
+    const outcomes = await deleteRunArtifacts(placeIn({ ...here, ownerKind: kind === 'org' ? 'orgs' : 'users' }), own)
     expect(outcomes).toEqual([{ subject: 'pr-17000000001', deleted: true }])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect({ ...holdings(here.pkg), deleted: [] }).toEqual({ ...before, deleted: [] })
@@ -35,7 +35,7 @@ describe('after a pull request', () => {
       tags: [...slim.own.tags, ...full.own.tags],
       manifests: [...slim.own.manifests, ...full.own.manifests],
     }
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, [...allOf(slim.pushed), ...allOf(full.pushed)])).toEqual([])
     expect(brokenTags(here.world.state)).toEqual([])
   })
@@ -44,13 +44,13 @@ describe('after a pull request', () => {
     const here = scene()
     pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
     const nonce = '17000000001-1-mab'
-    const pushed = pushRelease(here.world.state, here.pkg, { content: 'app', nonce: { [nonceAnnotation]: nonce } })
+    const pushed = pushRelease(here.world.state, here.pkg, { content: 'app', nonce: { [ownershipAnnotation]: nonce } })
     const own = {
-      nonce,
+      runAnnotation: nonce,
       tags: [{ tag: 'pr-17000000001', digest: pushed.index.digest }],
       manifests: pushed.perPlatform.map(({ digest }) => digest),
     }
-    expect(await removeOwn(placeIn(here), own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
+    expect(await deleteRunArtifacts(placeIn(here), own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
     expect(remains(here, allOf(pushed))).toEqual([])
   })
 })
@@ -67,17 +67,21 @@ test('after a release only what nothing needs is deleted', async () => {
         { version: image, platform: 'linux/amd64' },
         { version: pushed.attestations[at]!, platform: 'linux/amd64', attests: image.digest },
       ],
-      { [nonceAnnotation]: nonce },
+      { [ownershipAnnotation]: nonce },
     ),
   )
-  const own = { nonce, tags: [], manifests: parts.map(({ digest }) => digest) }
-  expect(await removeOwn(placeIn(here), own)).toEqual([])
+  const own = { runAnnotation: nonce, tags: [], manifests: parts.map(({ digest }) => digest) }
+  expect(await deleteRunArtifacts(placeIn(here), own)).toEqual([])
   expect(remains(here, own.manifests)).toEqual([])
   expect(brokenTags(here.world.state)).toEqual([])
   expect(count(here.world.log, 'rest')).toBe(5)
   // Without provenance the platform's digest is the image itself.
   expect(
-    await removeOwn(placeIn(here), { nonce, tags: [], manifests: pushed.images.map(({ digest }) => digest) }),
+    await deleteRunArtifacts(placeIn(here), {
+      runAnnotation: nonce,
+      tags: [],
+      manifests: pushed.images.map(({ digest }) => digest),
+    }),
   ).toEqual([])
   expect(brokenTags(here.world.state)).toEqual([])
 })
@@ -86,8 +90,12 @@ describe('what others have', () => {
   test('under another tag stays, and only our tag goes', async () => {
     const here = scene()
     const { own, pushed } = pushOwn(here, '17000000001')
-    pushRelease(here.world.state, here.pkg, { tag: 'stable', content: 'app', nonce: { [nonceAnnotation]: own.nonce } })
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([])
+    pushRelease(here.world.state, here.pkg, {
+      tag: 'stable',
+      content: 'app',
+      nonce: { [ownershipAnnotation]: own.runAnnotation },
+    })
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect([...here.pkg.tags]).toEqual([['stable', pushed.index.digest]])
     expect(brokenTags(here.world.state)).toEqual([])
     // The indexes of each platform tell whose the rest is, for as long as it is needed.
@@ -98,7 +106,7 @@ describe('what others have', () => {
     const here = scene()
     const { own, pushed } = pushOwn(here, '17000000001')
     pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {}, 'promoted')
-    const outcomes = await removeOwn(placeIn(here), own)
+    const outcomes = await deleteRunArtifacts(placeIn(here), own)
     expect(kept(outcomes)).toEqual([
       { subject: pushed.images[0]!.digest, deleted: false, reason: 'another image refers to it by now, so it stays.' },
     ])
@@ -115,7 +123,7 @@ describe('what others have', () => {
       if (call.endpoint === 'delete version' && ++deletions === 2)
         pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {}, 'promoted')
     }
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
       expect.objectContaining({ reason: 'another image refers to it by now, so it was restored.' }),
     ])
     expect(brokenTags(here.world.state)).toEqual([])
@@ -125,9 +133,9 @@ describe('what others have', () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
     pushRelease(here.world.state, here.pkg, { tag: 'pr-17000000001', content: 'other' })
-    const outcomes = await removeOwn(placeIn(here), own)
+    const outcomes = await deleteRunArtifacts(placeIn(here), own)
     expect(kept(outcomes)).toEqual([
-      { subject: 'pr-17000000001', deleted: false, reason: 'it names another image by now, so it is left alone.' },
+      { subject: 'pr-17000000001', deleted: false, reason: 'the tag was moved to another image, so it stays.' },
     ])
     expect(brokenTags(here.world.state)).toEqual([])
     expect(here.pkg.tags.has('pr-17000000001')).toBe(true)
@@ -139,7 +147,7 @@ describe('what GitHub does not let go', () => {
   test('the last tagged version is not even asked for', async () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
       expect.objectContaining({ subject: 'pr-17000000001', reason: expect.stringMatching(/last tagged version/) }),
     ])
     expect([count(here.world.log, 'delete version'), count(here.world.log, 'delete package')]).toEqual([0, 0])
@@ -152,7 +160,7 @@ describe('what GitHub does not let go', () => {
     const { own, pushed } = pushOwn(here, '17000000001')
     Object.assign(pushed.index, { downloads: 5001 })
     here.pkg.visibility = 'public'
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
       expect.objectContaining({ subject: 'pr-17000000001', reason: expect.stringMatching(/5,000 downloads/) }),
     ])
     expect(brokenTags(here.world.state)).toEqual([])
@@ -166,7 +174,9 @@ describe('what GitHub does not let go', () => {
     here.pkg.visibility = 'public'
     pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
     const { own } = pushOwn(here, '17000000001')
-    const reasons = new Set(kept(await removeOwn(placeIn({ ...here, token }), own)).map(({ reason }) => reason))
+    const reasons = new Set(
+      kept(await deleteRunArtifacts(placeIn({ ...here, token }), own)).map(({ reason }) => reason),
+    )
     expect([...reasons]).toEqual([expect.stringMatching(/packages: write.*Admin role/)])
     expect(brokenTags(here.world.state)).toEqual([])
   })
@@ -178,7 +188,7 @@ describe('bad days', () => {
     pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
     const { own, pushed } = pushOwn(here, '17000000001')
     here.clock.advance(10_000)
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect(count(here.world.log, 'get version')).toBeGreaterThan(1)
   })
@@ -190,7 +200,7 @@ describe('bad days', () => {
     for (let n = 0; n < 12; n++)
       here.world.faults.push({ side: 'rest', skip: n, answer: n % 2 ? 429 : 403, retryAfter: 9 })
     const began = here.clock.now()
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect(here.clock.now() - began).toBeGreaterThan(100_000)
   })
@@ -199,9 +209,9 @@ describe('bad days', () => {
     const here = scene()
     pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
     const { own } = pushOwn(here, '17000000001')
-    const outcomes = await removeOwn(placeIn({ ...here, until: here.clock.now() + 3500 }), own)
+    const outcomes = await deleteRunArtifacts(placeIn({ ...here, until: here.clock.now() + 3500 }), own)
     expect(new Set(kept(outcomes).map(({ reason }) => reason))).toEqual(
-      new Set(['the time for it was over. A later sweep deletes it.']),
+      new Set(['the deadline has passed. A later cleanup deletes it.']),
     )
     expect(brokenTags(here.world.state)).toEqual([])
   })
@@ -210,7 +220,7 @@ describe('bad days', () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
     here.world.faults.push({ side: 'registry', answer: 503, times: 99 })
-    expect(kept(await removeOwn(placeIn(here), own))).toHaveLength(1)
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toHaveLength(1)
     expect(count(here.world.log, 'delete version')).toBe(0)
   })
 
@@ -223,7 +233,7 @@ describe('bad days', () => {
     })
     fillHistory(here.world.state, here.pkg, 60)
     const { own, pushed } = pushOwn(here, '17000000001')
-    expect(kept(await removeOwn(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect(brokenTags(here.world.state)).toEqual([])
   })

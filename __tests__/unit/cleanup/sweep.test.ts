@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { openRunBook, openRuns } from '../../../src/forge/runs.ts'
-import { sweep } from '../../../src/cleanup/sweep.ts'
-import { nonceAnnotation } from '../../../src/run/nonce.ts'
+import { createRunStatusCache, createRunStatusFetcher } from '../../../src/forge/run-status.ts'
+import { cleanUpRepository } from '../../../src/cleanup/registry-cleanup.ts'
 import { brokenTags, holdings, unneeded } from '../../ghcr/audit.ts'
 import { count, forgetCalls } from '../../ghcr/call-log.ts'
 import { days, hours } from '../../ghcr/clock.ts'
@@ -10,14 +9,19 @@ import { root, type Token } from '../../ghcr/permissions.ts'
 import { declareRun, endRun, forgetRun } from '../../ghcr/runs.ts'
 import { placeIn, requestIn } from '../../prove/place.ts'
 import { allOf, pushOwn, scene, type Scene } from './world.ts'
-import type { SweepRequest } from '../../../src/cleanup/state.ts'
+import type { RegistryCleanupRequest } from '../../../src/cleanup/registry-cleanup.ts'
+import { ownershipAnnotation } from '../../../src/run/names.ts'
 
-const defaults: SweepRequest = { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false }
+const defaults: RegistryCleanupRequest = { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false }
 
-async function run(here: Scene, request: Partial<SweepRequest> = {}, token: Token = root) {
-  const ask = openRuns(requestIn(here.world, token), 'acme/shop')
+async function run(here: Scene, request: Partial<RegistryCleanupRequest> = {}, token: Token = root) {
+  const ask = createRunStatusFetcher(requestIn(here.world, token), 'acme/shop')
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days, runId: request.runId })
-  return await sweep(placeIn({ ...here, token }), { ...defaults, ...request }, openRunBook(ask, rules))
+  return await cleanUpRepository(
+    placeIn({ ...here, token }),
+    { ...defaults, ...request },
+    createRunStatusCache(ask, rules),
+  )
 }
 
 /** A run that pushed, and died `ago` without post. */
@@ -119,13 +123,13 @@ describe('stays', () => {
           status: 'in_progress',
           conclusion: null,
         }),
-      /goes on/,
+      /still running/,
     ],
     [
       'a run that was started again',
       (here) =>
         void declareRun(here.world.state, { repository: 'acme/shop', id: 17000000001, status: 'queued', attempt: 2 }),
-      /goes on/,
+      /still running/,
     ],
     [
       'a run that ended lately',
@@ -135,7 +139,7 @@ describe('stays', () => {
     [
       'a run that nobody knows',
       (here) => void forgetRun(here.world.state, 'acme/shop', 17000000001),
-      /no run 17000000001 is known/,
+      /run 17000000001 not found/,
     ],
   ])('what is of %s', async (_, change, reason) => {
     const here = used()
@@ -168,7 +172,7 @@ describe('stays', () => {
     here.clock.advance(100 * days)
     expect(await run(here)).toMatchObject({
       deleted: [],
-      kept: [{ subject: 'pr-17', reason: expect.stringMatching(/pull request’s number/) }],
+      kept: [{ subject: 'pr-17', reason: expect.stringMatching(/number of a pull request/) }],
     })
   })
 
@@ -178,7 +182,7 @@ describe('stays', () => {
     pushRelease(here.world.state, here.pkg, {
       tag: 'stable',
       content: '17000000001',
-      nonce: { [nonceAnnotation]: '17000000001-1-mab' },
+      nonce: { [ownershipAnnotation]: '17000000001-1-mab' },
     })
     const result = await run(here)
     expect([...here.pkg.tags.keys()]).toEqual(['v1', 'v2', 'v3', 'stable'])

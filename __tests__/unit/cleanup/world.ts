@@ -1,10 +1,10 @@
-import { nonceAnnotation } from '../../../src/run/nonce.ts'
-import type { Own } from '../../../src/cleanup/ownership.ts'
+import type { RunArtifacts } from '../../../src/cleanup/ownership.ts'
 import { manualClock } from '../../ghcr/clock.ts'
 import { pushRelease, type Pushed, type Release } from '../../ghcr/histories.ts'
 import { createPackage, type Package } from '../../ghcr/state.ts'
 import { createWorld, type Rules, type World, calm } from '../../ghcr/world.ts'
-import type { Clock } from '../../../src/packages/repository.ts'
+import type { Clock } from '../../../src/packages/backend.ts'
+import { ownershipAnnotation } from '../../../src/run/names.ts'
 
 export interface Scene {
   readonly world: World
@@ -34,13 +34,22 @@ export function pushOwn(
   run: string,
   release: Partial<Release> = {},
   tag = `pr-${run}`,
-): { readonly own: Own; readonly pushed: Pushed } {
+): { readonly own: RunArtifacts; readonly pushed: Pushed } {
   const nonce = markOf(run)
-  const pushed = pushRelease(world.state, pkg, { tag, content: 'app', nonce: { [nonceAnnotation]: nonce }, ...release })
+  const pushed = pushRelease(world.state, pkg, {
+    tag,
+    content: 'app',
+    nonce: { [ownershipAnnotation]: nonce },
+    ...release,
+  })
   const parts = pushed.perPlatform.length > 0 ? pushed.perPlatform : pushed.images
   return {
     pushed,
-    own: { nonce, tags: [{ tag, digest: pushed.index.digest }], manifests: parts.map(({ digest }) => digest) },
+    own: {
+      runAnnotation: nonce,
+      tags: [{ tag, digest: pushed.index.digest }],
+      manifests: parts.map(({ digest }) => digest),
+    },
   }
 }
 

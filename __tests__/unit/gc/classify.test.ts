@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import type { RunStatus } from '../../../src/forge/run-of.ts'
-import { classifyRun, maxJobAge, type CurrentRun, type RunRef } from '../../../src/gc/classify.ts'
-import { createRunStatus } from '../../../src/gc/run-status.ts'
+import { classifyRunRef, maxJobAge, type CurrentRun, type RunRef } from '../../../src/gc/run-status.ts'
+import { createRunChecker } from '../../../src/gc/run-status.ts'
 import {
   persistentBuilderName,
   parseResourceName,
@@ -10,8 +9,8 @@ import {
   reservationVolume,
   usageVolume,
 } from '../../../src/run/names.ts'
-import { classifyTrust } from '../../../src/forge/trust.ts'
 import { event } from '../fixtures/world.ts'
+import type { RunState } from '../../../src/forge/run-status.ts'
 
 const scope = repositoryScope(event)
 const self: CurrentRun = { scope, runId: '100', runAttempt: 2, attemptsEnd: true }
@@ -61,21 +60,21 @@ describe('names', () => {
   ])('%s is nobody of ours', (name) => expect(parseResourceName(name)).toBeUndefined())
 })
 
-describe('judgeTrace', () => {
-  test.each<[string, Partial<RunRef>, Partial<CurrentRun>, ReturnType<typeof classifyRun>]>([
-    ['of another repository, young', { scope: 'ffffffff' }, {}, 'live'],
-    ['of another repository, older than any job', { scope: 'ffffffff', age: maxJobAge + 1 }, {}, 'dead'],
-    ['of this very run', { runId: '100', runAttempt: 2 }, {}, 'live'],
-    ['of an earlier attempt', { runId: '100' }, {}, 'dead'],
-    ['of an earlier attempt, where jobs are started again alone', { runId: '100' }, { attemptsEnd: false }, 'live'],
-    ['of a later attempt', { runId: '100', runAttempt: 3 }, {}, 'live'],
-    ['of another run', {}, {}, 'ask'],
-    ['of another run, older than any job, by a clock that may have been wrong', { age: maxJobAge + 1 }, {}, 'ask'],
-    ['of this very run, by a clock that was wrong', { runId: '100', runAttempt: 2, age: maxJobAge + 1 }, {}, 'live'],
-  ])('%s', (_, given, other, expected) => expect(classifyRun(trace(given), { ...self, ...other })).toBe(expected))
+describe('classifyRunRef', () => {
+  test.each<[string, Partial<RunRef>, Partial<CurrentRun>, ReturnType<typeof classifyRunRef>]>([
+    ['of another repository, young', { scope: 'ffffffff' }, {}, 'running'],
+    ['of another repository, older than any job', { scope: 'ffffffff', age: maxJobAge + 1 }, {}, 'finished'],
+    ['of this very run', { runId: '100', runAttempt: 2 }, {}, 'running'],
+    ['of an earlier attempt', { runId: '100' }, {}, 'finished'],
+    ['of an earlier attempt, where jobs are started again alone', { runId: '100' }, { attemptsEnd: false }, 'running'],
+    ['of a later attempt', { runId: '100', runAttempt: 3 }, {}, 'running'],
+    ['of another run', {}, {}, 'unknown'],
+    ['of another run, older than any job, by a clock that may have been wrong', { age: maxJobAge + 1 }, {}, 'unknown'],
+    ['of this very run, by a clock that was wrong', { runId: '100', runAttempt: 2, age: maxJobAge + 1 }, {}, 'running'],
+  ])('%s', (_, given, other, expected) => expect(classifyRunRef(trace(given), { ...self, ...other })).toBe(expected))
 })
 
-test.each<[string, RunStatus | Error, boolean]>([
+test.each<[string, RunState | Error, boolean]>([
   ['ended an hour ago', { completed: true, createdAt: 0, endedAt: 1e12 - 3_600_000 }, true],
   ['ended just now', { completed: true, createdAt: 0, endedAt: 1e12 - 1000 }, false],
   ['going on', { completed: false, createdAt: 0, endedAt: Infinity }, false],
@@ -85,60 +84,21 @@ test.each<[string, RunStatus | Error, boolean]>([
 ])('a run that is %s', async (_, answer, dead) => {
   let asked = 0
   const ask = () => (asked++, answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer))
-  const liveness = createRunStatus(self, ask, () => 1e12)
-  expect(await Promise.all([liveness.isDead(trace()), liveness.isDead(trace())])).toEqual([dead, dead])
+  const liveness = createRunChecker(self, ask, () => 1e12)
+  expect(await Promise.all([liveness.isFinished(trace()), liveness.isFinished(trace())])).toEqual([dead, dead])
   expect(asked).toBe(1)
 })
 
-test.each<[string, RunStatus, boolean]>([
+test.each<[string, RunState, boolean]>([
   ['unknown', 'unknown', true],
   ['not to be asked about', 'denied', true],
   ['known to go on since just now', { completed: false, createdAt: 1e12 - 1000, endedAt: Infinity }, false],
   ['said to go on, and begun long ago', { completed: false, createdAt: 1e12 - maxJobAge - 1, endedAt: Infinity }, true],
 ])('older than any job, of a run that is %s', async (_, answer, dead) => {
-  const liveness = createRunStatus(
+  const liveness = createRunChecker(
     self,
     () => Promise.resolve(answer),
     () => 1e12,
   )
-  expect(await liveness.isDead(trace({ age: maxJobAge + 1 }))).toBe(dead)
-})
-
-describe('readTrust', () => {
-  const head = (full_name: unknown) => ({ pull_request: { head: { repo: { full_name } } } })
-  const base = { repository: 'acme/app', ref: '' }
-  test.each<[string, string, Record<string, unknown>, string]>([
-    ['a push', 'push', {}, 'trusted'],
-    ['a schedule', 'schedule', {}, 'trusted'],
-    ['a pull request of this repository', 'pull_request', head('Acme/App'), 'pr'],
-    ['a pull request from a fork', 'pull_request', head('mallory/app'), 'fork'],
-    ['a pull request whose fork was deleted', 'pull_request', { pull_request: { head: { repo: null } } }, 'fork'],
-    ['a pull request that says nothing', 'pull_request', {}, 'fork'],
-    ['pull_request_target from a fork', 'pull_request_target', head('mallory/app'), 'fork'],
-    ['a review of a fork', 'pull_request_review', head('mallory/app'), 'fork'],
-    ['a comment on a pull request', 'issue_comment', { issue: { pull_request: {} } }, 'fork'],
-    ['a comment on an issue', 'issue_comment', { issue: {} }, 'trusted'],
-    [
-      'what follows a push',
-      'workflow_run',
-      { workflow_run: { event: 'push', head_repository: { full_name: 'acme/app' } } },
-      'trusted',
-    ],
-    [
-      'what follows a pull request',
-      'workflow_run',
-      { workflow_run: { event: 'pull_request', head_repository: { full_name: 'acme/app' } } },
-      'pr',
-    ],
-    [
-      'what follows a fork',
-      'workflow_run',
-      { workflow_run: { event: 'push', head_repository: { full_name: 'mallory/app' } } },
-      'fork',
-    ],
-    ['a merge queue', 'merge_group', {}, 'pr'],
-  ])('%s', (_, name, payload, expected) => expect(classifyTrust({ ...base, name, payload })).toBe(expected))
-
-  test('a ref of a pull request, under any event', () =>
-    expect(classifyTrust({ ...base, ref: 'refs/pull/7/merge', name: 'push', payload: {} })).toBe('fork'))
+  expect(await liveness.isFinished(trace({ age: maxJobAge + 1 }))).toBe(dead)
 })

@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { surelyOver } from '../../../src/gc/classify.ts'
-import { openLiveness } from '../../../src/gc/run-status.ts'
-import { reapNodes } from '../../../src/gc/engine.ts'
+import { maxJobAge } from '../../../src/gc/run-status.ts'
+import { createRunChecker } from '../../../src/gc/run-status.ts'
+import { collectNodeGarbage } from '../../../src/gc/nodes.ts'
+import { localEngine } from '../../../src/nodes/drivers/local.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 
 /** An engine that has been set back by a day, so that only its own clock tells ages. */
@@ -73,7 +74,7 @@ function put(name: string, age: number): void {
 }
 
 const reap = async () => {
-  const liveness = openLiveness({ scope, runId: '9', runAttempt: 1, attemptsEnd: true }, (run) =>
+  const liveness = createRunChecker({ scope, runId: '9', runAttempt: 1, attemptsEnd: true }, (run) =>
     Promise.resolve(
       run === '5'
         ? { completed: true, createdAt: 0, endedAt: 0 }
@@ -88,7 +89,7 @@ const reap = async () => {
     buildkitdFlags: [],
     buildkitdConfig: '',
   }
-  return await reapNodes([{ driver: 'docker-container', socket: join(dir, 'sock'), spec }], liveness, {
+  return await collectNodeGarbage([{ driver: localEngine, socket: join(dir, 'sock'), spec }], liveness, {
     self: `mab-0000000000-${scope}-9-1`,
     dir: new RunDir(dir),
   })
@@ -99,9 +100,9 @@ test('of runs: the dead go with their volumes, the live and the unknown stay, an
   put(`mab-0000000001-${scope}-5-1-0`, 60_000)
   put(`mab-0000000002-${scope}-6-1-0`, 60_000)
   put(`mab-0000000003-${other}-5-1-0`, 60_000)
-  put(`mab-0000000004-${other}-5-1-0`, surelyOver + 60_000)
+  put(`mab-0000000004-${other}-5-1-0`, maxJobAge + 60_000)
   put(`mab-0000000005-${scope}-9-1-0`, 60_000)
-  put('somebody-elses', surelyOver + 60_000)
+  put('somebody-elses', maxJobAge + 60_000)
   volumes.set(`buildx_buildkit_mab-0000000006-${scope}-5-1-1_state`, 60_000)
   // Seats: of one with a daemon, of one that had none yet, of one that builds.
   for (const [key, run] of [

@@ -1,10 +1,11 @@
+import type { Fetch } from '../../lib/http.ts'
 import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { refusalError, protocolError, type Purpose } from '../../registry/error.ts'
-import { isDigest } from '../../registry/digest.ts'
-import { patient, retry, type Pacing } from '../../registry/retry.ts'
-import { openTransport, type Answer, type Fetch } from '../../registry/transport.ts'
+import { responseError, protocolError, type RequestInfo } from '../../registry/error.ts'
+import { isDigest } from '../../registry/manifest.ts'
+import { retry, systemClock, type Clock } from '../../lib/retry.ts'
+import { createHttpClient, registryRetryPolicy, type HttpResponse } from '../../registry/http-client.ts'
 
-export interface ForgeOptions {
+export interface ForgejoApiOptions {
   /** `https://codeberg.org`; may have a path. */
   readonly serverUrl: string
   readonly token: string
@@ -14,14 +15,14 @@ export interface ForgeOptions {
   readonly name: string
   readonly fetch: Fetch
   readonly signal?: AbortSignal | undefined
-  /** Hears of every repeated request. */
+  /** Receives a line for every repeated request. */
   readonly log?: ((text: string) => void) | undefined
-  readonly pacing?: Partial<Pacing> | undefined
+  readonly clock?: Clock | undefined
 }
 
-/** A version as the packages API has it: a tag, in lower case, or a digest that was pushed. */
+/** A version in the packages API: a tag in lower case, or a digest that was pushed. */
 export interface Row {
-  /** Another one each time that the version is pushed. */
+  /** Changes each time that the version is pushed. */
   readonly id: number
   readonly version: string
   readonly createdAt: number
@@ -29,38 +30,38 @@ export interface Row {
 
 interface Page {
   readonly rows: readonly Row[]
-  /** How many rows the whole list has, of all packages it holds. */
+  /** The number of rows in the whole list, of all packages in it. */
   readonly total: number | undefined
-  /** The ids of all rows of this page, whatever package they are of. */
+  /** The ids of all rows of this page, of every package. */
   readonly ids: readonly number[]
 }
 
 /** https://codeberg.org/api/swagger#/package and https://docs.gitea.com/api/#tag/package */
-export interface ForgeApi {
+export interface ForgejoApi {
   /** Newest first. */
   pages(): AsyncIterable<Page>
   has(version: string): Promise<boolean>
-  /** The row alone; one that is gone is deleted. */
+  /** Deletes this row only; succeeds if it does not exist. */
   delete(version: string): Promise<void>
 }
 
 const pageSize = 50
 const mostPages = 10_000
 
-export function openForgeApi(options: ForgeOptions): ForgeApi {
+export function createForgejoApi(options: ForgejoApiOptions): ForgejoApi {
   const { serverUrl, owner, name } = options
   const base = `${serverUrl.replace(/\/+$/, '')}/api/v1/packages/${encodeURIComponent(owner)}`
-  const ask = openAsk(options)
-  const one = (version: string): string =>
+  const request = createRequest(options)
+  const rowUrl = (version: string): string =>
     `${base}/container/${encodeURIComponent(name)}/${encodeURIComponent(version)}`
   return {
     pages: async function* () {
       let seen = 0
       for (let page = 1; page <= mostPages; page++) {
         const query = new URLSearchParams({ type: 'container', q: name, limit: String(pageSize), page: String(page) })
-        const answer = await ask('GET', `${base}?${query.toString()}`, [200])
+        const answer = await request('GET', `${base}?${query.toString()}`, [200])
         const list = readPage(answer, name)
-        if (!list) throw protocolError('the list of packages cannot be read', purposeOf(options, 'read'))
+        if (!list) throw protocolError('the list of packages cannot be parsed', purposeOf(options, 'read'))
         yield list
         seen += list.ids.length
         const more = /rel="?next"?/i.test(answer.headers.get('link') ?? '') || seen < (list.total ?? 0)
@@ -68,23 +69,22 @@ export function openForgeApi(options: ForgeOptions): ForgeApi {
       }
       throw protocolError('the list of packages has no end', purposeOf(options, 'read'))
     },
-    has: async (version) => (await ask('GET', one(version), [200, 404])).status === 200,
+    has: async (version) => (await request('GET', rowUrl(version), [200, 404])).status === 200,
     delete: async (version) => {
-      await ask('DELETE', one(version), [204, 404])
+      await request('DELETE', rowUrl(version), [204, 404])
     },
   }
 }
 
-export function hostOfForge(serverUrl: string): string {
+export function forgejoHost(serverUrl: string): string {
   return new URL(serverUrl).host
 }
 
-type Ask = (method: 'GET' | 'DELETE', url: string, good: readonly number[]) => Promise<Answer>
+type Request = (method: 'GET' | 'DELETE', url: string, good: readonly number[]) => Promise<HttpResponse>
 
-function openAsk(options: ForgeOptions): Ask {
-  const { token, fetch, signal, log = () => undefined } = options
-  const exchange = openTransport(fetch, signal)
-  const pacing = { ...patient, ...options.pacing }
+function createRequest(options: ForgejoApiOptions): Request {
+  const { token, fetch, signal, clock = systemClock, log = () => undefined } = options
+  const exchange = createHttpClient(fetch, signal)
   return (method, url, good) =>
     retry(
       async () => {
@@ -92,14 +92,14 @@ function openAsk(options: ForgeOptions): Ask {
         const headers = { accept: 'application/json', ...(token !== '' && { authorization: `token ${token}` }) }
         const answer = await exchange({ method, url, headers, redirect: 'error', limit: 4 * 1024 * 1024 }, purpose)
         if (good.includes(answer.status)) return answer
-        throw refusalError(answer, purpose, pacing.now())
+        throw responseError(answer, purpose, clock.now())
       },
-      { pacing, signal, log },
+      { policy: registryRetryPolicy, clock, signal, log },
     )
 }
 
-function purposeOf({ serverUrl, owner, name, token }: ForgeOptions, verb: 'read' | 'delete'): Purpose {
-  const host = hostOfForge(serverUrl)
+function purposeOf({ serverUrl, owner, name, token }: ForgejoApiOptions, verb: 'read' | 'delete'): RequestInfo {
+  const host = forgejoHost(serverUrl)
   return {
     host,
     repository: `${owner}/${name}`,
@@ -109,7 +109,7 @@ function purposeOf({ serverUrl, owner, name, token }: ForgeOptions, verb: 'read'
   }
 }
 
-function readPage({ bytes, headers }: Answer, name: string): Page | undefined {
+function readPage({ bytes, headers }: HttpResponse, name: string): Page | undefined {
   const list = tryParseJson(new TextDecoder().decode(bytes))
   if (!Array.isArray(list)) return undefined
   const all = list.map(asRecord).map((row) => ({
@@ -120,10 +120,10 @@ function readPage({ bytes, headers }: Answer, name: string): Page | undefined {
   }))
   if (all.some(({ id, version }) => !Number.isInteger(id) || version === '')) return undefined
   const total = /^\d+$/.exec(headers.get('x-total-count') ?? '')?.[0]
-  // `q` finds every name that holds it.
-  const own = all.filter((row) => row.name.toLowerCase() === name.toLowerCase())
+  // `q` matches every name that contains it.
+  const rows = all.filter((row) => row.name.toLowerCase() === name.toLowerCase())
   return {
-    rows: own.map(({ id, version, createdAt }) => ({ id, version, createdAt })),
+    rows: rows.map(({ id, version, createdAt }) => ({ id, version, createdAt })),
     total: total === undefined ? undefined : Number(total),
     ids: all.map(({ id }) => id),
   }

@@ -1,117 +1,171 @@
-import { RegistryError, openRegistry, type RegistryClient } from '../../registry/client.ts'
-import { isDigest } from '../../registry/digest.ts'
-import { Kept, type PackageApi, type Version } from '../backend.ts'
-import { hostOfForge, openForgeApi, type ForgeApi, type ForgeOptions } from './api.ts'
-import { openForgeTags, type ForgeTags } from './tags.ts'
-import { openUndo, type Undo } from '../oci/restore.ts'
+import { RegistryError } from '../../registry/error.ts'
+import { createRegistryClient, type RegistryClient } from '../../registry/client.ts'
+import { isDigest } from '../../registry/manifest.ts'
+import {
+  NotDeletedError,
+  splitOwner,
+  trimSlashes,
+  urlHost,
+  type BackendCapabilities,
+  type BackendDefinition,
+  type CiPlatform,
+  type PackageBackend,
+  type PackageVersion,
+} from '../backend.ts'
+import { createRestoreCache, type RestoreCache } from '../oci/restore.ts'
+import { movedTag, unlessNotFound } from '../repository.ts'
+import { createForgejoApi, forgejoHost, type ForgejoApi, type ForgejoApiOptions } from './api.ts'
+import { createForgejoTags, type ForgejoTags } from './tags.ts'
 
-export interface ForgejoOptions extends ForgeOptions {
+/** Forgejo and Gitea: the address of the API that they give their jobs identifies them. */
+export const forgejoBackend: BackendDefinition = {
+  endpoint: (registry, platform, explicit) => {
+    if (!explicit && !/\/api\/v1\/*$/.test(platform.apiUrl)) return undefined
+    return serverUrl(registry, platform) ?? (explicit && `${schemeFor(registry)}://${registry}`)
+  },
+  create: async (server, { registries, token }, { repository, client, since, signal }) =>
+    createForgejoBackend({
+      ...splitOwner(repository.path),
+      serverUrl: server,
+      token: (await registries.credentials(repository))?.password ?? token,
+      client,
+      fetch: registries.fetch,
+      log: registries.log,
+      signal,
+      since,
+    }),
+}
+
+/** Packages are served on the host of the CI platform itself. */
+function serverUrl(registry: string, platform: CiPlatform): string | undefined {
+  return urlHost(platform.serverUrl) === registry ? trimSlashes(platform.serverUrl) : undefined
+}
+
+/** As for registries, plain http is used on this machine only. */
+function schemeFor(host: string): 'http' | 'https' {
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host) ? 'http' : 'https'
+}
+
+export interface ForgejoOptions extends ForgejoApiOptions {
   /**
-   * Nothing that is looked for, nor anything that names it, is older: the start of the run that made it, less what
-   * clocks may differ. Spares a request for each older tag.
+   * Everything to be deleted, and everything that refers to it, is younger: the start of the run that pushed it, less
+   * the possible difference between clocks. Saves a request for each older tag.
    */
   readonly since?: Date | undefined
-  /** Speaks to the forge's registry; with the token unless given. */
+  /** For the registry of the same server; by default one that uses the token. */
   readonly client?: RegistryClient | undefined
 }
 
-interface Place {
-  readonly api: ForgeApi
+interface Context {
+  readonly api: ForgejoApi
   readonly client: RegistryClient
   /** `acme/app`, lower case. */
   readonly repository: string
-  readonly tags: ForgeTags
-  readonly undo: Undo
+  readonly tags: ForgejoTags
+  readonly restoreCache: RestoreCache
+}
+
+const capabilities: BackendCapabilities = {
+  listsById: false,
+  listsUntagged: true,
+  resolvesEachTag: false,
+  deletesReferenced: false,
+  deletesConcurrently: true,
+  lowercasesTags: true,
 }
 
 /**
- * Forgejo and Gitea keep a row for each tag, and one for each manifest pushed by its digest; a manifest is there as
- * long as one row has it. Nothing keeps a row from being deleted that an index needs, so that is looked up before.
+ * Forgejo and Gitea store a row for each tag, and one for each manifest that was pushed by its digest; a manifest
+ * exists as long as one row has it. The API deletes a row even if an index needs it, so that is checked first.
  */
-export function openForgejoPackages(options: ForgejoOptions): PackageApi {
-  const { owner, name, client = openClient(options), since } = options
+export function createForgejoBackend(options: ForgejoOptions): PackageBackend {
+  const { owner, name, client = createClient(options), since } = options
   const repository = `${owner}/${name}`.toLowerCase()
-  const api = openForgeApi(options)
-  const place: Place = {
+  const api = createForgejoApi(options)
+  const context: Context = {
     api,
     client,
     repository,
-    tags: openForgeTags(api, client, repository, since?.getTime() ?? 0),
-    undo: openUndo(client, repository),
+    tags: createForgejoTags(api, client, repository, since?.getTime() ?? 0),
+    restoreCache: createRestoreCache(client, repository),
   }
   return {
-    kind: 'forgejo',
-    list: () => list(place),
-    read: (version) => told(read(place, version)),
-    remove: (version) => told(remove(place, version)),
-    untag: (version, tag) => told(untag(place, version, tag)),
-    restore: ({ digest }) => place.undo.restore(digest),
+    title: "Forgejo's packages API",
+    capabilities,
+    list: () => list(context),
+    read: (version) => withSkipReason(read(context, version)),
+    remove: (version) => withSkipReason(remove(context, version)),
+    untag: (version, tag) => withSkipReason(untag(context, version, tag)),
+    restore: ({ digest }) => context.restoreCache.restore(digest),
   }
 }
 
-/** The registry takes a token in place of the password, whatever the name beside it. */
-function openClient({ serverUrl, token, owner, fetch, signal, log, pacing }: ForgejoOptions): RegistryClient {
-  return openRegistry({
-    registry: hostOfForge(serverUrl),
+/** The registry accepts a token as the password of any user. */
+function createClient({ serverUrl, token, owner, fetch, signal, log, clock }: ForgejoOptions): RegistryClient {
+  return createRegistryClient({
+    registry: forgejoHost(serverUrl),
     fetch,
     willPush: true,
     ...(token !== '' && { credentials: { username: owner, password: token } }),
     ...(signal && { signal }),
     ...(log && { log }),
-    ...(pacing && { pacing }),
+    ...(clock && { clock }),
   })
 }
 
-/** A digest comes again, with all its tags so far, where a later page brings another row of it. */
-async function* list({ api, tags }: Place): AsyncIterable<readonly Version[]> {
-  const known = new Map<string, ReadonlySet<string>>()
+/** If a later page has another row of a digest, the digest is repeated with all its tags so far. */
+async function* list({ api, tags }: Context): AsyncIterable<readonly PackageVersion[]> {
+  const tagsByDigest = new Map<string, ReadonlySet<string>>()
+  const add = (digest: string, more: readonly string[]) =>
+    tagsByDigest.set(digest, new Set([...(tagsByDigest.get(digest) ?? []), ...more]))
   try {
     for await (const { rows } of api.pages()) {
       const untagged = rows.flatMap(({ version }) => (isDigest(version) ? [version] : []))
       const tagged = await tags.of(rows)
-      untagged.forEach((digest) => known.set(digest, known.get(digest) ?? new Set()))
-      tagged.forEach(({ tag, digest }) => known.set(digest, new Set([...(known.get(digest) ?? []), tag])))
+      untagged.forEach((digest) => add(digest, []))
+      tagged.forEach(({ tag, digest }) => add(digest, [tag]))
       yield [...new Set([...tagged.map(({ digest }) => digest), ...untagged])].map((digest) => ({
         id: digest,
         digest,
-        tags: [...(known.get(digest) ?? [])],
+        tags: [...(tagsByDigest.get(digest) ?? [])],
       }))
     }
   } catch (error) {
-    throw keptBecause(error)
+    throw toSkipReason(error)
   }
 }
 
-async function read({ api, tags }: Place, { digest }: Version): Promise<Version | undefined> {
-  const bearing = (await tags.all()).filter((content) => content.digest === digest).map(({ tag }) => tag)
-  if (bearing.length === 0 && !(await api.has(digest))) return undefined
-  return { id: digest, digest, tags: bearing }
+async function read({ api, tags }: Context, { digest }: PackageVersion): Promise<PackageVersion | undefined> {
+  const current = (await tags.all()).filter((content) => content.digest === digest).map(({ tag }) => tag)
+  if (current.length === 0 && !(await api.has(digest))) return undefined
+  return { id: digest, digest, tags: current }
 }
 
-async function remove({ api, client, repository, tags, undo }: Place, version: Version): Promise<void> {
+async function remove(context: Context, version: PackageVersion): Promise<void> {
+  const { api, client, repository, tags, restoreCache } = context
   const { digest } = version
-  const ours = new Set(version.tags.map(rowOf))
+  const expected = new Set(version.tags.map(rowName))
   const contents = await tags.all()
-  const bearing = contents.filter((content) => content.digest === digest).map(({ tag }) => tag)
-  const others = bearing.filter((tag) => !ours.has(tag))
-  if (others.length > 0) throw new Kept(`it also bears the tag ${others.join(', ')}, so it is left alone.`)
+  const current = contents.filter((content) => content.digest === digest).map(({ tag }) => tag)
+  const others = current.filter((tag) => !expected.has(tag))
+  if (others.length > 0) throw new NotDeletedError(`it also has the tag ${others.join(', ')}, so it stays.`)
   const users = contents.filter(({ children }) => children.includes(digest)).map(({ tag }) => tag)
-  if (users.length > 0) throw new Kept(`the image under the tag ${users.join(', ')} needs it, so it is left alone.`)
-  const manifest = await unlessMissing(client.getManifest(repository, digest))
-  if (manifest) undo.remember(manifest, bearing)
-  for (const tag of bearing) await api.delete(tag)
+  if (users.length > 0) throw new NotDeletedError(`the image with the tag ${users.join(', ')} needs it, so it stays.`)
+  const manifest = await unlessNotFound(client.getManifest(repository, digest))
+  if (manifest) restoreCache.record(manifest, current)
+  for (const tag of current) await api.delete(tag)
   await api.delete(digest)
 }
 
-async function untag({ api, client, repository }: Place, version: Version, tag: string): Promise<void> {
+async function untag({ api, client, repository }: Context, version: PackageVersion, tag: string): Promise<void> {
   const { digest } = version
-  const row = rowOf(tag)
-  const found = await client.headManifest(repository, row)
-  if (found === undefined) return
-  if (found !== digest) throw new Kept('it names another image by now, so it is left alone.')
-  const others = version.tags.map(rowOf).filter((other) => other !== row)
+  const row = rowName(tag)
+  const current = await client.headManifest(repository, row)
+  if (current === undefined) return
+  if (current !== digest) throw new NotDeletedError(movedTag)
+  const others = version.tags.map(rowName).filter((other) => other !== row)
   const digests = await Promise.all(others.map((other) => client.headManifest(repository, other)))
-  // With its last row, the manifest would go, and any index that refers to it would break.
+  // Without any row the manifest would be deleted, which breaks every index that refers to it.
   if (!digests.includes(digest) && !(await api.has(digest))) {
     const { bytes, mediaType } = await client.getManifest(repository, digest)
     await client.putManifest(repository, digest, bytes, mediaType)
@@ -119,33 +173,25 @@ async function untag({ api, client, repository }: Place, version: Version, tag: 
   await api.delete(row)
 }
 
-/** Forgejo and Gitea keep tags in lower case only. */
-function rowOf(tag: string): string {
+/** Forgejo and Gitea store tags in lower case only. */
+function rowName(tag: string): string {
   return tag.toLowerCase()
 }
 
-async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+async function withSkipReason<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof RegistryError && error.kind === 'not-found') return undefined
-    throw error
+    throw toSkipReason(error)
   }
 }
 
-async function told<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    throw keptBecause(error)
-  }
-}
+const permissionHint =
+  'Provide a personal access token with the scope `write:package`, of a user who may write the owner’s packages; ' +
+  'the token that jobs get by default often may not delete any.'
 
-function keptBecause(error: unknown): unknown {
+function toSkipReason(error: unknown): unknown {
   if (!(error instanceof RegistryError)) return error
-  if (error.kind !== 'denied' && error.kind !== 'unauthorized') return new Kept(error.message, error)
-  return new Kept(
-    `${error.message}. Give a personal access token with the scope \`write:package\` of somebody who may write the owner’s packages; the token that jobs get by themselves often may not delete any.`,
-    error,
-  )
+  const needsPermission = error.kind === 'denied' || error.kind === 'unauthorized'
+  return new NotDeletedError(needsPermission ? `${error.message}. ${permissionHint}` : error.message, error)
 }

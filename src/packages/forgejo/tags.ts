@@ -1,72 +1,74 @@
-import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { RegistryError, type RegistryClient } from '../../registry/client.ts'
-import { Kept } from '../backend.ts'
-import { isTagRow, type ForgeApi, type Row } from './api.ts'
-import { severalAtOnce } from '../../lib/concurrency.ts'
+import type { RegistryClient } from '../../registry/client.ts'
+import { NotDeletedError } from '../backend.ts'
+import { parseChildren } from '../manifest-info.ts'
+import { unlessNotFound } from '../repository.ts'
+import { isTagRow, type ForgejoApi, type Row } from './api.ts'
+import { mapConcurrent } from '../../lib/concurrency.ts'
 
-/** What a tag names, and what that refers to if it is an index. */
+/** The manifest of a tag, and its children if it is an index. */
 interface TagContent {
   readonly tag: string
   readonly digest: string
   readonly children: readonly string[]
 }
 
-export interface ForgeTags {
+export interface ForgejoTags {
   /** The tags among these rows. */
   of(rows: readonly Row[]): Promise<readonly TagContent[]>
-  /** Every tag as it is now. */
+  /** Every tag with its current manifest. */
   all(): Promise<readonly TagContent[]>
 }
 
 const attempts = 3
 
 /**
- * The packages API does not say which manifest a tag names, so each is asked of the registry, once: a tag that is
+ * The packages API does not return the manifest of a tag, so each tag is read from the registry, once: a tag that is
  * pushed again is another row. Rows older than `since` are left out.
  */
-export function openForgeTags(api: ForgeApi, client: RegistryClient, repository: string, since: number): ForgeTags {
-  const known = new Map<number, TagContent>()
+export function createForgejoTags(
+  api: ForgejoApi,
+  client: RegistryClient,
+  repository: string,
+  since: number,
+): ForgejoTags {
+  const cache = new Map<number, TagContent>()
   const read = async ({ id, version }: Row): Promise<TagContent | undefined> => {
-    const found = known.get(id) ?? (await readTag(client, repository, version))
-    if (found) known.set(id, found)
-    return found
+    const content = cache.get(id) ?? (await readTag(client, repository, version))
+    if (content) cache.set(id, content)
+    return content
   }
   const of = async (rows: readonly Row[]): Promise<readonly TagContent[]> => {
-    // A date that cannot be read is no reason to leave a row out.
+    // A row whose date cannot be parsed stays in.
     const tags = rows.filter((row) => isTagRow(row) && !(row.createdAt < since))
-    return (await severalAtOnce(tags, read)).flatMap((content) => content ?? [])
+    return (await mapConcurrent(tags, read)).flatMap((content) => content ?? [])
   }
   return { of, all: async () => await of(await allRows(api)) }
 }
 
 async function readTag(client: RegistryClient, repository: string, tag: string): Promise<TagContent | undefined> {
-  try {
-    const { digest, bytes } = await client.getManifest(repository, tag)
-    const document = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
-    return { tag, digest, children: asList(document['manifests']).map((entry) => asText(asRecord(entry)['digest'])) }
-  } catch (error) {
-    if (error instanceof RegistryError && error.kind === 'not-found') return undefined
-    throw error
-  }
+  const manifest = await unlessNotFound(client.getManifest(repository, tag))
+  return manifest && { tag, digest: manifest.digest, children: parseChildren(manifest.bytes) }
 }
 
+const changedTooFast =
+  'the list of packages changes faster than it can be read, so it is not certain that nothing needs this. ' +
+  'Try again when fewer jobs run.'
+
 /**
- * A row that somebody deletes while we turn pages lets another one slip through between two of them; a new one only
- * shows one twice. So there must be as many different ones as the first page promised.
+ * When another client deletes a row while the pages are read, a row may move from a later page to one that was already
+ * read; a new row only repeats one. So there must be as many different rows as the first page announced.
  */
-async function allRows(api: ForgeApi): Promise<readonly Row[]> {
+async function allRows(api: ForgejoApi): Promise<readonly Row[]> {
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const rows = new Map<number, Row>()
     const seen = new Set<number>()
-    let promised: number | undefined
+    let total: number | undefined
     for await (const page of api.pages()) {
-      promised ??= page.total
+      total ??= page.total
       page.ids.forEach((id) => seen.add(id))
       page.rows.forEach((row) => rows.set(row.id, row))
     }
-    if (seen.size >= (promised ?? 0)) return [...rows.values()]
+    if (seen.size >= (total ?? 0)) return [...rows.values()]
   }
-  throw new Kept(
-    'the list of packages changes faster than it can be read, so what still needs it is not certain. Try again when fewer jobs run.',
-  )
+  throw new NotDeletedError(changedTooFast)
 }

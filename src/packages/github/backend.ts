@@ -1,99 +1,147 @@
 import { asList, asRecord, asText } from '../../lib/json.ts'
-import { isDigest } from '../../registry/digest.ts'
-import type { PackageApi, Version } from '../backend.ts'
-import { GithubError, isGone, type GithubRequest } from '../../forge/github-errors.ts'
+import { isDigest } from '../../registry/manifest.ts'
+import { isVersionNotFound } from '../../forge/api-client.ts'
+import {
+  splitOwner,
+  trimSlashes,
+  urlHost,
+  type BackendCapabilities,
+  type BackendDefinition,
+  type CiPlatform,
+  type Clock,
+  type OwnerKind,
+  type PackageBackend,
+  type PackageVersion,
+} from '../backend.ts'
+import type { ManifestStore } from '../repository.ts'
+import { lastTaggedError, toSkipReason } from './skip-reasons.ts'
 import { untagByCopy } from './untag.ts'
-import type { Clock, ManifestStore } from '../repository.ts'
-import { keptByGithub } from './skip-reasons.ts'
+import { GithubError, type GithubRequest } from '../../forge/api-client.ts'
+
+/** GitHub Container Registry: of github.com, of GitHub Enterprise Server, of a `ghe.com` tenant. */
+export const githubBackend: BackendDefinition = {
+  endpoint: (registry, platform, explicit) =>
+    githubApi(registry, platform) ?? (explicit && trimSlashes(platform.apiUrl)),
+  create: (apiUrl, { githubClient, ownerKind, clock }, { repository, client, until, mark }) =>
+    createGithubBackend({
+      ...splitOwner(repository.path),
+      request: githubClient(apiUrl, until),
+      registry: client,
+      mark,
+      clock,
+      ...(ownerKind && { ownerKind }),
+    }),
+}
+
+/** Undefined if the registry is not one of GitHub's. */
+function githubApi(registry: string, { serverUrl, apiUrl }: CiPlatform): string | undefined {
+  if (registry === 'ghcr.io') return 'https://api.github.com'
+  const tenant = /^containers\.([a-z0-9-]+\.ghe\.com)$/.exec(registry)?.[1]
+  if (tenant !== undefined) return `https://api.${tenant}`
+  // With subdomain isolation, without which GitHub Enterprise Server has no container registry.
+  const isEnterprise = /\/api\/v3\/*$/.test(apiUrl) && registry === `containers.${urlHost(serverUrl)}`
+  return isEnterprise ? trimSlashes(apiUrl) : undefined
+}
 
 interface GithubOptions {
   readonly request: GithubRequest
   /** Of the image: `acme`, `shop/api`. */
   readonly owner: string
   readonly name: string
-  /** Which kind of owner to ask for first; the other one is tried, too. */
+  /** The kind of owner to try first; the other one is tried as well. */
   readonly ownerKind?: OwnerKind
-  /** The registry's side, for taking off tags; and the mark for what is pushed for that. */
+  /** To remove single tags, which needs a push. */
   readonly registry: ManifestStore
+  /** The ownership annotation of what is pushed for that. */
   readonly mark: string
   readonly clock: Clock
 }
 
-export type OwnerKind = 'orgs' | 'users'
-
-/** A call below the package, whoever owns it. */
+/** A call below the package, whatever the kind of its owner. */
 type Call = (verb: string, path: string, parameters?: Readonly<Record<string, unknown>>) => ReturnType<GithubRequest>
 
-/** GitHub's packages: a version is a manifest, and has no look-up by tag or digest. */
-export function openGithubPackages(options: GithubOptions): PackageApi {
-  const call = openCalls(options)
+/**
+ * Deletions run one after the other, as GitHub asks:
+ * https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+ */
+const capabilities: BackendCapabilities = {
+  listsById: true,
+  listsUntagged: true,
+  resolvesEachTag: false,
+  deletesReferenced: true,
+  deletesConcurrently: false,
+  lowercasesTags: false,
+}
+
+/** In GitHub's packages a version is a manifest; versions cannot be looked up by tag or digest. */
+export function createGithubBackend(options: GithubOptions): PackageBackend {
+  const call = createCalls(options)
   const list = (state: string) => listVersions(call, state)
-  const read = ({ id }: Pick<Version, 'id'>) =>
-    orGone(call('GET', '/versions/{id}', { id }).then(({ data }) => parseVersion(data)))
-  const remove = async ({ id }: Pick<Version, 'id'>) => {
-    await orGone(call('DELETE', '/versions/{id}', { id }))
+  const read = ({ id }: Pick<PackageVersion, 'id'>) =>
+    undefinedIfGone(call('GET', '/versions/{id}', { id }).then(({ data }) => parseVersion(data)))
+  const remove = async ({ id }: Pick<PackageVersion, 'id'>) => {
+    await undefinedIfGone(call('DELETE', '/versions/{id}', { id }))
   }
   return {
-    kind: 'github',
+    title: "GitHub's packages API",
+    capabilities,
     list: () => list('active'),
-    deleted: () => list('deleted'),
+    listDeleted: () => list('deleted'),
     read,
     remove,
     untag: (version, tag) => untagByCopy({ ...options, list: () => list('active'), read, remove }, version, tag),
-    restore: async ({ id }) => (await orGone(call('POST', '/versions/{id}/restore', { id }))) !== undefined,
+    lastTaggedError: () => lastTaggedError(`${options.owner}/${options.name}`),
+    restore: async ({ id }) => (await undefinedIfGone(call('POST', '/versions/{id}/restore', { id }))) !== undefined,
   }
 }
 
-function openCalls({ request, owner, name, ownerKind = 'orgs' }: GithubOptions): Call {
+function createCalls({ request, owner, name, ownerKind = 'orgs' }: GithubOptions): Call {
   let scopes: readonly OwnerKind[] = ownerKind === 'orgs' ? ['orgs', 'users'] : ['users', 'orgs']
   return async (verb, path, parameters = {}) => {
-    let refused: unknown
+    let firstError: unknown
     for (const scope of scopes) {
       try {
-        const answer = await request(`${verb} /${scope}/{owner}/packages/container/{name}${path}`, {
-          owner,
-          name,
-          ...parameters,
-        })
+        const route = `${verb} /${scope}/{owner}/packages/container/{name}${path}`
+        const answer = await request(route, { owner, name, ...parameters })
         scopes = [scope]
         return answer
       } catch (error) {
-        if (error instanceof GithubError && isGone(error)) scopes = [scope]
-        refused ??= error
-        const mayBeOther = error instanceof GithubError && error.status === 404 && !isGone(error)
-        if (!mayBeOther) break
+        if (error instanceof GithubError && isVersionNotFound(error)) scopes = [scope]
+        firstError ??= error
+        const mayBeOtherKind = error instanceof GithubError && error.status === 404 && !isVersionNotFound(error)
+        if (!mayBeOtherKind) break
       }
     }
-    throw keptByGithub(refused, `${owner}/${name}`)
+    throw toSkipReason(firstError, `${owner}/${name}`)
   }
 }
 
 const pageSize = 100
 
-async function* listVersions(call: Call, state: string): AsyncIterable<readonly Version[]> {
+async function* listVersions(call: Call, state: string): AsyncIterable<readonly PackageVersion[]> {
   for (let page = 1; ; page++) {
     const { data, link } = await call('GET', '/versions', { state, per_page: pageSize, page })
-    if (!Array.isArray(data)) throw new Error('GitHub’s list of versions cannot be read')
+    if (!Array.isArray(data)) throw new Error('GitHub returned a list of versions that cannot be parsed')
     yield data.map(parseVersion)
     if (!link.includes('rel="next"')) return
   }
 }
 
-function parseVersion(data: unknown): Version {
+function parseVersion(data: unknown): PackageVersion {
   const { id, name, metadata } = asRecord(data)
   const tags = asRecord(asRecord(metadata)['container'])['tags']
-  // A version whose tags are not known must not pass for one that has none.
+  // A version with unknown tags must not be treated as untagged.
   if (typeof id !== 'number' || !isDigest(name) || !Array.isArray(tags))
-    throw new Error(`GitHub describes a version in a way that cannot be read: ${JSON.stringify(data).slice(0, 200)}`)
+    throw new Error(`GitHub returned a version that cannot be parsed: ${JSON.stringify(data).slice(0, 200)}`)
   return { id: String(id), digest: name, tags: asList(tags).map(asText) }
 }
 
-/** What is gone already is as good as deleted. */
-async function orGone<T>(work: Promise<T>): Promise<T | undefined> {
+/** A version that does not exist any more counts as deleted. */
+async function undefinedIfGone<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof GithubError && isGone(error)) return undefined
+    if (error instanceof GithubError && isVersionNotFound(error)) return undefined
     throw error
   }
 }

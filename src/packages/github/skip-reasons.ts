@@ -1,33 +1,48 @@
-import { Kept } from '../backend.ts'
-import { GithubError, isGone } from '../../forge/github-errors.ts'
+import { isVersionNotFound } from '../../forge/api-client.ts'
+import { NotDeletedError } from '../backend.ts'
+import { GithubError } from '../../forge/api-client.ts'
 
-/** PURE: why something was left, and what would help; anything unknown is passed on. */
-export function keptByGithub(error: unknown, name: string): unknown {
-  if (!(error instanceof GithubError) || isGone(error)) return error
-  const { status, message } = error
-  if (/last tagged version/i.test(message)) return keptAsLast(name, error)
-  if (/more than 5000 downloads/i.test(message)) {
-    return new Kept(
-      `GitHub does not delete a public version with more than 5,000 downloads. Only GitHub’s support can: https://support.github.com; or take its tag off by pushing another image under it.`,
-      error,
-    )
-  }
-  if (/rate limit/i.test(message) || status === 429)
-    return new Kept('GitHub asks for fewer requests, and there was no time to wait. A later sweep deletes it.', error)
-  if (status === 401)
-    return new Kept(`GitHub does not accept the token (${message}). Give \`github-token\` one that is valid.`, error)
-  if (status === 403 || status === 404) {
-    return new Kept(
-      `GitHub does not let this token see or delete the package ${name} (${status} ${message}). The job needs \`permissions: packages: write\`, and the package’s settings must give this repository the Admin role under “Manage Actions access”.`,
-      error,
-    )
-  }
-  return error
+/** What GitHub refuses: the condition, and the reason with the remedy. The first row that matches counts. */
+const reasons: readonly {
+  readonly matches: (error: GithubError) => boolean
+  readonly reason: (error: GithubError, name: string) => string
+}[] = [
+  {
+    matches: ({ message }) => /last tagged version/i.test(message),
+    reason: (_, name) => lastTagged(name),
+  },
+  {
+    matches: ({ message }) => /more than 5000 downloads/i.test(message),
+    reason: () =>
+      'GitHub does not delete a public version with more than 5,000 downloads. Only GitHub Support can ' +
+      '(https://support.github.com); or remove its tag by pushing another image under it.',
+  },
+  {
+    matches: ({ status, message }) => /rate limit/i.test(message) || status === 429,
+    reason: () => 'GitHub’s rate limit was exceeded, with no time left to wait. A later cleanup deletes it.',
+  },
+  {
+    matches: ({ status }) => status === 401,
+    reason: ({ message }) => `GitHub rejected the token (${message}). Provide a valid token in \`github-token\`.`,
+  },
+  {
+    matches: ({ status }) => status === 403 || status === 404,
+    reason: ({ status, message }, name) =>
+      `GitHub does not allow this token to read or delete the package ${name} (${status} ${message}). ` +
+      'The job needs `permissions: packages: write`, and the package’s settings must give this repository ' +
+      'the Admin role under “Manage Actions access”.',
+  },
+]
+
+/** PURE: the reason why something was not deleted, with the remedy; an unknown error is returned unchanged. */
+export function toSkipReason(error: unknown, name: string): unknown {
+  if (!(error instanceof GithubError) || isVersionNotFound(error)) return error
+  const row = reasons.find(({ matches }) => matches(error))
+  return row ? new NotDeletedError(row.reason(error, name), error) : error
 }
 
-export function keptAsLast(name: string, cause?: unknown): Kept {
-  return new Kept(
-    `it is the last tagged version of ${name}, which GitHub does not delete. It goes with a later sweep, once another tag was pushed; or delete the whole package by hand.`,
-    cause,
-  )
-}
+export const lastTaggedError = (name: string): NotDeletedError => new NotDeletedError(lastTagged(name))
+
+const lastTagged = (name: string): string =>
+  `it is the last tagged version of ${name}, which GitHub does not delete. ` +
+  'A later cleanup deletes it after another tag was pushed; or delete the whole package by hand.'

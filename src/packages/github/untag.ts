@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { nonceAnnotation } from '../../run/nonce.ts'
 import { asRecord, tryParseJson } from '../../lib/json.ts'
-import { digestOf } from '../../registry/digest.ts'
-import { dockerList, dockerManifest, ociIndex, ociManifest } from '../../registry/media-type.ts'
-import { Kept, type PackageApi, type Version } from '../backend.ts'
-import type { Clock, ManifestStore } from '../repository.ts'
+import { computeDigest, dockerList, dockerManifest, ociIndex, ociManifest } from '../../registry/manifest.ts'
+import { NotDeletedError, type Clock, type PackageBackend, type PackageVersion } from '../backend.ts'
+import { movedTag, type ManifestStore } from '../repository.ts'
+import { ownershipAnnotation } from '../../run/names.ts'
 
 interface UntagOptions {
   readonly owner: string
@@ -12,44 +11,42 @@ interface UntagOptions {
   readonly registry: ManifestStore
   readonly mark: string
   readonly clock: Clock
-  readonly list: PackageApi['list']
-  readonly read: PackageApi['read']
-  readonly remove: (version: Version) => Promise<void>
+  readonly list: PackageBackend['list']
+  readonly read: PackageBackend['read']
+  readonly remove: (version: PackageVersion) => Promise<void>
 }
 
-/** Lists may not show at once what was pushed. */
+/** Milliseconds: a list may not contain at once what was just pushed. */
 const waits = [0, 1000, 3000, 6000]
 
 /**
- * GHCR has no way to take a tag off but to move it. So it is moved to a copy of the manifest that differs by our mark
- * alone, and the copy is deleted. A run that dies in between leaves a marked version under a temporary tag: a sweep
- * knows both.
+ * GHCR cannot remove a tag, only move it. So the tag is moved to a copy of the manifest that differs by our ownership
+ * annotation alone, and the copy is deleted. A run that is killed in between leaves an annotated version under a
+ * temporary tag, which a later cleanup recognises.
  */
-export async function untagByCopy(options: UntagOptions, { digest }: Version, tag: string): Promise<void> {
+export async function untagByCopy(options: UntagOptions, { digest }: PackageVersion, tag: string): Promise<void> {
   const { registry, owner, name, mark, clock } = options
   const repository = `${owner}/${name}`.toLowerCase()
-  const found = await registry.headManifest(repository, tag)
-  if (found === undefined) return
-  if (found !== digest) throw new Kept('it names another image by now, so it is left alone.')
+  const current = await registry.headManifest(repository, tag)
+  if (current === undefined) return
+  if (current !== digest) throw new NotDeletedError(movedTag)
   const original = await registry.getManifest(repository, digest)
-  const copy = markedCopy(original.bytes, original.mediaType, `${mark}-${randomUUID()}`)
+  const copy = annotatedCopy(original.bytes, original.mediaType, `${mark}-${randomUUID()}`)
   const pushed = await registry.putManifest(repository, tag, copy.bytes, copy.mediaType)
   for (const wait of waits) {
     await clock.sleep(wait)
     const version = await find(options, pushed)
     const now = version && (await options.read(version))
     if (!now) continue
-    if (now.tags.some((other) => other !== tag))
-      throw new Kept(
-        `its copy also bears ${now.tags.filter((other) => other !== tag).join(', ')}, so it is left alone.`,
-      )
+    const others = now.tags.filter((other) => other !== tag)
+    if (others.length > 0) throw new NotDeletedError(`its copy also has the tag ${others.join(', ')}, so it stays.`)
     await options.remove(now)
     return
   }
-  throw new Kept('it was moved to an empty copy, which GitHub does not list yet. A later sweep deletes it.')
+  throw new NotDeletedError('it was moved to a copy, which GitHub does not list yet. A later cleanup deletes it.')
 }
 
-async function find({ list }: UntagOptions, digest: string): Promise<Version | undefined> {
+async function find({ list }: UntagOptions, digest: string): Promise<PackageVersion | undefined> {
   for await (const page of list()) {
     const version = page.find((one) => one.digest === digest)
     if (version) return version
@@ -57,15 +54,15 @@ async function find({ list }: UntagOptions, digest: string): Promise<Version | u
   return undefined
 }
 
-/** PURE: the same image under another digest. Only OCI's manifests have annotations, so Docker's become such. */
-function markedCopy(
+/** PURE: the same image with another digest. Only OCI manifests have annotations, so Docker manifests are converted. */
+function annotatedCopy(
   bytes: Uint8Array,
   mediaType: string,
   mark: string,
 ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly mediaType: string; readonly digest: string } {
   const document = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
   const type = { [dockerList]: ociIndex, [dockerManifest]: ociManifest }[mediaType] ?? mediaType
-  const annotations = { ...asRecord(document['annotations']), [nonceAnnotation]: mark }
+  const annotations = { ...asRecord(document['annotations']), [ownershipAnnotation]: mark }
   const copy = new TextEncoder().encode(JSON.stringify({ ...document, mediaType: type, annotations }))
-  return { bytes: copy, mediaType: type, digest: digestOf(copy) }
+  return { bytes: copy, mediaType: type, digest: computeDigest(copy) }
 }

@@ -1,61 +1,66 @@
+import { RegistryError } from '../../registry/error.ts'
+import { isNotFound } from '../../lib/errors.ts'
 import { randomUUID } from 'node:crypto'
 import { asRecord, tryParseJson } from '../../lib/json.ts'
-import { RegistryError, type RegistryClient } from '../../registry/client.ts'
+import { type RegistryClient } from '../../registry/client.ts'
 
-/**
- * What a registry's own DELETE does, found out as it is used. A refusal is a value; what it means is for the caller.
- */
+/** What a registry's own DELETE does, learned from its answers. Refusals are values, for the caller to interpret. */
 export interface Deletion {
-  /** The manifest, which on most registries takes all its tags along; undefined: it is gone. */
+  /** Deletes the manifest, on most registries with all its tags; undefined: it does not exist any more. */
   manifest(digest: string): Promise<RegistryError | undefined>
-  /** The tag alone; undefined: it is gone. */
+  /** Deletes the tag only; undefined: it does not exist any more. */
   tag(tag: string): Promise<RegistryError | undefined>
-  /** Whether it deletes neither, asked of what nobody has; undefined: it may. */
-  nothing(): Promise<RegistryError | undefined>
-  /** Takes a tag off where a DELETE of it is not understood: it is moved to a copy of its own, which is deleted. */
+  /** Why the registry deletes neither, tried on names that do not exist; undefined: it may delete. */
+  probe(): Promise<RegistryError | undefined>
+  /** For registries that cannot DELETE a tag: moves it to a copy of its own, and deletes the copy. */
   tagByCopy(tag: string, digest: string): Promise<RegistryError | undefined>
 }
 
-export function openDeletion(client: RegistryClient, repository: string): Deletion {
-  /** Why this registry takes no tags off, once it has said so. */
+export function createDeletion(client: RegistryClient, repository: string): Deletion {
+  /** Why this registry does not delete tags, once it has answered that. */
   let tagsRefused: RegistryError | undefined
   const manifest = (digest: string): Promise<RegistryError | undefined> => tryDelete(client, repository, digest)
-  const askManifest = () => manifest(`sha256:${randomUUID().replaceAll('-', '').padStart(64, '0')}`)
+  const probeManifest = () => manifest(`sha256:${randomUUID().replaceAll('-', '').padStart(64, '0')}`)
   return {
     manifest,
-    nothing: async () => {
-      const [refused, tag] = await Promise.all([
-        askManifest(),
-        tryDelete(client, repository, `nobody-has-${randomUUID()}`),
-      ])
+    probe: async () => {
+      const unknownTag = `does-not-exist-${randomUUID()}`
+      const [refused, tag] = await Promise.all([probeManifest(), tryDelete(client, repository, unknownTag)])
       return refused && tag && [refused, tag].every(isFinal) ? refused : undefined
     },
     tag: async (tag) => {
       if (tagsRefused) return tagsRefused
       const refused = await tryDelete(client, repository, tag, 'even 404')
-      // Where a tag is looked for among the digests, this does not say that it is gone.
-      if (refused?.kind === 'not-found' && (await client.headManifest(repository, tag)) === undefined) return undefined
-      // Distribution 2 takes the tag for a digest that is wrong.
-      if (refused && (refused.status === 405 || /^(UNSUPPORTED|DIGEST_INVALID)$/.test(refused.code ?? '')))
-        tagsRefused = refused
+      // Some registries search for the tag among the digests: their 404 does not mean that the tag is deleted.
+      if (isNotFound(refused) && (await client.headManifest(repository, tag)) === undefined) return undefined
+      if (refused && isTagUnsupported(refused)) tagsRefused = refused
       return refused
     },
     tagByCopy: async (tag, digest) => {
-      // Asked of nothing, so that no copy is made where it could not be deleted.
-      const refused = await askManifest()
-      return refused ?? (await moveAside(client, repository, tag, digest))
+      // Tried on a digest that does not exist, so that no copy is pushed that could not be deleted.
+      const refused = await probeManifest()
+      return refused ?? (await retagToCopy(client, repository, tag, digest))
     },
   }
 }
 
-/** The request is understood by no such registry, whoever asks. */
+/** Distribution 2 rejects the tag as an invalid digest. */
+function isTagUnsupported({ status, code = '' }: RegistryError): boolean {
+  return status === 405 || /^(UNSUPPORTED|DIGEST_INVALID)$/.test(code)
+}
+
+/** The registry does not support the request, whatever the login. */
 export function isUnsupported({ kind, status }: RegistryError): boolean {
   return kind === 'not-found' || (kind === 'protocol' && status !== undefined)
 }
 
-/** Whoever may not delete this may delete nothing. */
+export function isForbidden({ kind }: RegistryError): boolean {
+  return kind === 'denied' || kind === 'unauthorized'
+}
+
+/** A login with this answer cannot delete anything else either. */
 function isFinal(refused: RegistryError): boolean {
-  return isUnsupported(refused) || refused.kind === 'denied' || refused.kind === 'unauthorized'
+  return isUnsupported(refused) || isForbidden(refused)
 }
 
 async function tryDelete(
@@ -69,12 +74,12 @@ async function tryDelete(
     return undefined
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error
-    return error.kind === 'not-found' && !strict ? undefined : error
+    return isNotFound(error) && !strict ? undefined : error
   }
 }
 
-/** The copy says the same with one annotation more: everything it names is there, and no other tag can be on it. */
-async function moveAside(
+/** The copy differs by one annotation: everything it refers to exists, and it cannot have any other tag. */
+async function retagToCopy(
   client: RegistryClient,
   repository: string,
   tag: string,

@@ -1,50 +1,52 @@
-import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { RegistryError, type Manifest, type RegistryClient } from '../../registry/client.ts'
+import type { Manifest } from '../../registry/manifest.ts'
+import { RegistryError } from '../../registry/error.ts'
+import { type RegistryClient } from '../../registry/client.ts'
+import { parseChildren } from '../manifest-info.ts'
 
-/** What was deleted a while ago, so that it can be put back as long as the registry still has its layers. */
-export interface Undo {
-  remember(manifest: Manifest, tags: readonly string[]): void
-  /** False where it was not remembered, or where the registry does not take it any more. */
+/** What was deleted a short while ago, to be pushed again as long as the registry still has its layers. */
+export interface RestoreCache {
+  record(manifest: Manifest, tags: readonly string[]): void
+  /** False if it was not recorded, or if the registry rejects it. */
   restore(digest: string): Promise<boolean>
 }
 
-interface Removed {
+interface Deleted {
   readonly manifest: Manifest
   readonly tags: readonly string[]
 }
 
-/** In bytes: thousands of manifests, so that a sweep of any length stays small. */
-const mostKept = 16 * 1024 * 1024
+/** In bytes: thousands of manifests, so that a cleanup of any length stays small. */
+const maxSize = 16 * 1024 * 1024
 
-export function openUndo(client: RegistryClient, repository: string, most = mostKept): Undo {
-  const removed = new Map<string, Removed>()
+export function createRestoreCache(client: RegistryClient, repository: string, limit = maxSize): RestoreCache {
+  const deleted = new Map<string, Deleted>()
   let size = 0
-  const forget = (digest: string): void => {
-    size -= removed.get(digest)?.manifest.bytes.length ?? 0
-    removed.delete(digest)
+  const evict = (digest: string): void => {
+    size -= deleted.get(digest)?.manifest.bytes.length ?? 0
+    deleted.delete(digest)
   }
-  const putBack = async (digest: string): Promise<boolean> => {
-    const found = removed.get(digest)
-    if (!found) return false
-    // No registry takes an index before what it refers to.
-    for (const child of childrenOf(found.manifest)) await putBack(child)
-    await put(client, repository, found)
-    forget(digest)
+  const pushAgain = async (digest: string): Promise<boolean> => {
+    const entry = deleted.get(digest)
+    if (!entry) return false
+    // A registry rejects an index whose children do not exist.
+    for (const child of parseChildren(entry.manifest.bytes)) await pushAgain(child)
+    await push(client, repository, entry)
+    evict(digest)
     return true
   }
   return {
-    remember: (manifest, tags) => {
-      forget(manifest.digest)
-      removed.set(manifest.digest, { manifest, tags })
+    record: (manifest, tags) => {
+      evict(manifest.digest)
+      deleted.set(manifest.digest, { manifest, tags })
       size += manifest.bytes.length
-      for (const [oldest] of removed) {
-        if (size <= most) break
-        forget(oldest)
+      for (const [oldest] of deleted) {
+        if (size <= limit) break
+        evict(oldest)
       }
     },
     restore: async (digest) => {
       try {
-        return await putBack(digest)
+        return await pushAgain(digest)
       } catch (error) {
         if (error instanceof RegistryError) return false
         throw error
@@ -53,17 +55,12 @@ export function openUndo(client: RegistryClient, repository: string, most = most
   }
 }
 
-async function put(client: RegistryClient, repository: string, { manifest, tags }: Removed): Promise<void> {
+async function push(client: RegistryClient, repository: string, { manifest, tags }: Deleted): Promise<void> {
   const { digest, bytes, mediaType } = manifest
   await client.putManifest(repository, digest, bytes, mediaType)
   for (const tag of tags) {
-    // Somebody may have moved it to something else by now.
+    // Another client may have moved the tag to something else.
     if ((await client.headManifest(repository, tag)) === undefined)
       await client.putManifest(repository, tag, bytes, mediaType)
   }
-}
-
-function childrenOf({ bytes }: Manifest): string[] {
-  const document = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
-  return asList(document['manifests']).map((entry) => asText(asRecord(entry)['digest']))
 }

@@ -1,23 +1,19 @@
-import { RegistryError } from '../../registry/client.ts'
-import { Kept } from '../backend.ts'
+import { RegistryError } from '../../registry/error.ts'
+import { NotDeletedError } from '../backend.ts'
 
-/** What refused, told with what would help; any other error as it is. */
-export function keptBecause(error: unknown, registry: string): unknown {
+/** What the registry refused, with the remedy; any other error is returned unchanged. */
+export function toSkipReason(error: unknown, registry: string): unknown {
   if (!(error instanceof RegistryError)) return error
-  if (error.kind === 'denied' || error.kind === 'unauthorized')
-    return new Kept(`${error.message}. ${permissionFor(registry)}`, error)
-  return new Kept(error.message, error)
+  const needsPermission = error.kind === 'denied' || error.kind === 'unauthorized'
+  return new NotDeletedError(needsPermission ? `${error.message}. ${permissionHint(registry)}` : error.message, error)
 }
 
-/** For a registry that deletes nothing at all, or nothing in the way asked. */
-export function keptUndeletable(what: string, error: RegistryError, registry: string): Kept {
-  // Zot's and GitLab's refusals to take a part out of an image have codes of their own.
-  const referred = error.code !== undefined && error.code !== 'UNSUPPORTED' && /DENIED|REFERENCED/.test(error.code)
-  return new Kept(
-    `${what} (${error.message}). ${referred ? 'An index still refers to it: it can go after that one.' : wayOutOf(registry)}`,
-    error,
-    !referred,
-  )
+/** For a registry that does not support deletion, or not in the form requested. */
+export function toUnsupportedReason(what: string, error: RegistryError, registry: string): NotDeletedError {
+  // Zot and GitLab have error codes of their own for a manifest that an index refers to.
+  const isReferenced = error.code !== undefined && error.code !== 'UNSUPPORTED' && /DENIED|REFERENCED/.test(error.code)
+  const remedy = isReferenced ? 'An index still refers to it: it can be deleted after that index.' : wayOut(registry)
+  return new NotDeletedError(`${what} (${error.message}). ${remedy}`, error, !isReferenced)
 }
 
 interface Hint {
@@ -26,7 +22,7 @@ interface Hint {
   readonly wayOut?: string
 }
 
-/** Names only choose words here; what is done is found out from the registry's answers. */
+/** Host names only select texts here; what is done depends on the answers of the registry. */
 const hints: readonly Hint[] = [
   {
     hosts: /^docker\.io$/,
@@ -40,7 +36,8 @@ const hints: readonly Hint[] = [
   {
     hosts: /-docker\.pkg\.dev$|(^|\.)gcr\.io$/,
     permission:
-      'Give the login’s service account the role Artifact Registry Repository Administrator (`artifactregistry.tags.delete`, `artifactregistry.versions.delete`)',
+      'Give the login’s service account the role Artifact Registry Repository Administrator ' +
+      '(`artifactregistry.tags.delete`, `artifactregistry.versions.delete`)',
     wayOut: 'A cleanup policy of Artifact Registry can delete it; a repository with immutable tags deletes none',
   },
   { hosts: /^quay\.io$/, permission: 'Give the robot account the permission `Write` on the repository' },
@@ -48,19 +45,26 @@ const hints: readonly Hint[] = [
     hosts: /\.azurecr\.io$/,
     permission:
       'Give the login `Microsoft.ContainerRegistry/registries/artifacts/delete`, for example with the role AcrDelete',
-    wayOut: '`az acr repository untag` takes one tag off, `az acr repository delete` deletes an image',
+    wayOut: '`az acr repository untag` removes one tag, `az acr repository delete` deletes an image',
   },
   {
     hosts: /^ghcr\.io$/,
-    wayOut: 'ghcr.io deletes through GitHub’s API only: write `packages-api: github`, or leave it out',
+    wayOut: 'ghcr.io deletes through GitHub’s API only: set `packages-api: github`, or omit it',
   },
 ]
 
-function permissionFor(registry: string): string {
-  return `${hints.find(({ hosts }) => hosts.test(registry))?.permission ?? 'Give the login the right to delete: the action `delete` of a token server, `Delete Artifact` and `Delete Tag` of a Harbor robot account, `write:package` of a Forgejo or Gitea token'}.`
+const defaultPermission =
+  'Give the login the right to delete: the action `delete` of a token server, `Delete Artifact` and `Delete Tag` ' +
+  'of a Harbor robot account, `write:package` of a Forgejo or Gitea token'
+
+const defaultWayOut =
+  'Enable deletion in the registry (for distribution `REGISTRY_STORAGE_DELETE_ENABLED=true`), ' +
+  'delete it there by hand, or let a retention rule delete it'
+
+function permissionHint(registry: string): string {
+  return `${hints.find(({ hosts }) => hosts.test(registry))?.permission ?? defaultPermission}.`
 }
 
-function wayOutOf(registry: string): string {
-  const known = hints.find(({ hosts }) => hosts.test(registry))?.wayOut
-  return `${known ?? 'Switch deletion on where the registry runs (for distribution `REGISTRY_STORAGE_DELETE_ENABLED=true`), delete it by hand there, or let a retention rule do it'}.`
+function wayOut(registry: string): string {
+  return `${hints.find(({ hosts }) => hosts.test(registry))?.wayOut ?? defaultWayOut}.`
 }

@@ -1,11 +1,12 @@
-import { RegistryError, type RegistryClient } from '../../registry/client.ts'
-import { severalAtOnce } from '../../lib/concurrency.ts'
+import { mapConcurrent } from '../../lib/concurrency.ts'
+import type { RegistryClient } from '../../registry/client.ts'
+import { listTagNames } from '../repository.ts'
 
-/** Which tags name what, asked of a registry that has no look-up from a digest to its tags. */
-export interface TagBook {
-  /** All tags on the digest as it is now. */
+/** Which tags point at which digest, for registries that cannot look up the tags of a digest. */
+export interface TagIndex {
+  /** All current tags of the digest. */
   tagsOf(digest: string): Promise<readonly string[]>
-  /** Every tag with its digest, some at a time. */
+  /** Every tag with its digest, in pages. */
   entries(): AsyncIterable<readonly TagEntry[]>
 }
 
@@ -14,74 +15,64 @@ interface TagEntry {
   readonly digest: string
 }
 
-interface Look {
+interface TagSnapshot {
   readonly digests: ReadonlyMap<string, string>
-  readonly goodUntil: number
+  readonly validUntil: number
 }
 
 /**
- * How long one look at all tags serves at least: an index, its children and its intermediates go right after each
- * other.
+ * Milliseconds that a snapshot is valid at least: an index, its children and its per-platform indexes are deleted right
+ * after each other.
  */
-const shortest = 2000
-const chunk = 100
+const minValidity = 2000
+const pageSize = 100
 
 /**
- * The only exact way is to ask for every tag's digest, one request each. So one look serves the deletions right after
- * it, for as long as it took itself: it could not have been fresher for the last tag than it was for the first. In
- * between, the list is read again, tags that are new are asked for, and those that bear the digest once more.
+ * The only exact way is to resolve every tag, one request each. So a snapshot is reused for as long as it took to make
+ * (at least 2 s): for its first tags it cannot be fresher than that. In between, the list of tags is read again, and
+ * tags that are new or that point at the digest are resolved once more.
  */
-export function openTagBook(client: RegistryClient, repository: string, now: () => number = Date.now): TagBook {
-  let look: Promise<Look> | undefined
+export function createTagIndex(client: RegistryClient, repository: string, now: () => number = Date.now): TagIndex {
+  let snapshot: Promise<TagSnapshot> | undefined
 
-  const digestsOf = (tags: readonly string[]): Promise<TagEntry[]> => askDigests(client, repository, tags)
-  const lookAtAll = async (tags: readonly string[]): Promise<Look> => {
+  const resolve = (tags: readonly string[]): Promise<TagEntry[]> => resolveTags(client, repository, tags)
+  const snapshotTags = async (tags: readonly string[]): Promise<TagSnapshot> => {
     const began = now()
-    const digests = new Map((await digestsOf(tags)).map(({ tag, digest }) => [tag, digest]))
+    const digests = new Map((await resolve(tags)).map(({ tag, digest }) => [tag, digest]))
     const ended = now()
-    return { digests, goodUntil: ended + Math.max(shortest, ended - began) }
+    return { digests, validUntil: ended + Math.max(minValidity, ended - began) }
   }
-  const recentLook = async (tags: readonly string[]): Promise<Look> => {
-    const kept = look
-    const known = kept && (await kept)
-    if (known && now() < known.goodUntil) return known
-    if (look && look !== kept) return look
-    const fresh = lookAtAll(tags)
-    look = fresh
+  const currentSnapshot = async (tags: readonly string[]): Promise<TagSnapshot> => {
+    const before = snapshot
+    const last = before && (await before)
+    if (last && now() < last.validUntil) return last
+    if (snapshot && snapshot !== before) return snapshot
+    const fresh = snapshotTags(tags)
+    snapshot = fresh
     fresh.catch(() => {
-      if (look === fresh) look = undefined
+      if (snapshot === fresh) snapshot = undefined
     })
     return fresh
   }
 
   return {
     tagsOf: async (digest) => {
-      const tags = await listTags(client, repository)
-      const { digests } = await recentLook(tags)
-      const asked = await digestsOf(tags.filter((tag) => !digests.has(tag) || digests.get(tag) === digest))
-      return asked.filter((entry) => entry.digest === digest).map(({ tag }) => tag)
+      const tags = await listTagNames(client, repository)
+      const { digests } = await currentSnapshot(tags)
+      const candidates = tags.filter((tag) => !digests.has(tag) || digests.get(tag) === digest)
+      return (await resolve(candidates)).filter((entry) => entry.digest === digest).map(({ tag }) => tag)
     },
     entries: async function* () {
-      const tags = await listTags(client, repository)
-      for (let at = 0; at < tags.length; at += chunk) yield await digestsOf(tags.slice(at, at + chunk))
+      const tags = await listTagNames(client, repository)
+      for (let at = 0; at < tags.length; at += pageSize) yield await resolve(tags.slice(at, at + pageSize))
     },
   }
 }
 
-async function askDigests(client: RegistryClient, repository: string, tags: readonly string[]): Promise<TagEntry[]> {
-  const digests = await severalAtOnce(tags, (tag) => client.headManifest(repository, tag))
+async function resolveTags(client: RegistryClient, repository: string, tags: readonly string[]): Promise<TagEntry[]> {
+  const digests = await mapConcurrent(tags, (tag) => client.headManifest(repository, tag))
   return tags.flatMap((tag, at) => {
     const digest = digests[at]
     return digest === undefined ? [] : [{ tag, digest }]
   })
-}
-
-/** A repository without any tag is unknown to some registries. */
-async function listTags(client: RegistryClient, repository: string): Promise<readonly string[]> {
-  try {
-    return await client.listTags(repository)
-  } catch (error) {
-    if (error instanceof RegistryError && error.kind === 'not-found') return []
-    throw error
-  }
 }

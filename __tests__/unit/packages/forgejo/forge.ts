@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { openForgejoPackages, type ForgejoOptions } from '../../../../src/packages/forgejo/backend.ts'
-import type { PackageApi } from '../../../../src/packages/backend.ts'
-import { answer, fakePacing, refusal, sha256, withServer } from '../../registry/server.ts'
+import { createForgejoBackend, type ForgejoOptions } from '../../../../src/packages/forgejo/backend.ts'
+import type { PackageBackend } from '../../../../src/packages/backend.ts'
+import { answer, fakeClock, refusal, sha256, withServer } from '../../registry/server.ts'
 import { openHands, type Content, type Hands } from '../oci/images.ts'
 
 /** Forgejo's packages: a row for each tag and for each digest that was pushed, each with the manifest. */
@@ -17,7 +17,7 @@ export interface Forge {
   hasLinks: boolean
   hasTotals: boolean
   readonly hands: (name: string) => Hands
-  readonly open: (name: string, more?: Partial<ForgejoOptions>) => PackageApi
+  readonly open: (name: string, more?: Partial<ForgejoOptions>) => PackageBackend
 }
 
 export interface Row {
@@ -60,13 +60,13 @@ export async function withForge(use: (forge: Forge) => Promise<void>): Promise<v
     forge.host = host
     forge.hands = (name) => openHands(host, `acme/${name}`)
     forge.open = (name, more = {}) =>
-      openForgejoPackages({
+      createForgejoBackend({
         serverUrl: `http://${host}/`,
         token,
         owner: 'acme',
         name,
         fetch,
-        pacing: fakePacing(),
+        clock: fakeClock(),
         ...more,
       })
     await use(forge)

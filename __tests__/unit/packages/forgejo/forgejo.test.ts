@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals'
-import { Kept, type PackageApi, type Version } from '../../../../src/packages/backend.ts'
+import { NotDeletedError, type PackageBackend, type PackageVersion } from '../../../../src/packages/backend.ts'
 import { answer } from '../../registry/server.ts'
 import { content, makeImage, type Content } from '../oci/images.ts'
-import { ociIndex } from '../../../../src/registry/media-type.ts'
 import { push, withForge, type Forge } from './forge.ts'
+import { ociIndex } from '../../../../src/registry/manifest.ts'
 
-const versionOf = ({ digest }: Content, ...tags: readonly string[]): Version => ({ id: digest, digest, tags })
+const versionOf = ({ digest }: Content, ...tags: readonly string[]): PackageVersion => ({ id: digest, digest, tags })
 const rowsOf = ({ rows }: Forge): string[] => rows.map(({ name, version }) => `${name} ${version}`).sort()
 
 async function reasonOf(work: Promise<unknown>): Promise<string> {
@@ -13,12 +13,12 @@ async function reasonOf(work: Promise<unknown>): Promise<string> {
     () => undefined,
     (reason: unknown) => reason,
   )
-  if (!(error instanceof Kept)) throw new Error(`not kept: ${String(error)}`)
+  if (!(error instanceof NotDeletedError)) throw new Error(`not kept: ${String(error)}`)
   return error.message
 }
 
-async function collect(api: PackageApi): Promise<Version[]> {
-  const versions = new Map<string, Version>()
+async function collect(api: PackageBackend): Promise<PackageVersion[]> {
+  const versions = new Map<string, PackageVersion>()
   for await (const page of api.list()) for (const version of page) versions.set(version.id, version)
   return [...versions.values()]
 }
@@ -51,14 +51,12 @@ test('keeps what a tag or a tagged index needs', async () => {
     await forge.hands('app').push(image, ['pr-1', 'v1'])
     const before = rowsOf(forge)
     const api = forge.open('app')
-    expect(await reasonOf(api.remove(versionOf(image.index, 'pr-1')))).toBe(
-      'it also bears the tag v1, so it is left alone.',
-    )
+    expect(await reasonOf(api.remove(versionOf(image.index, 'pr-1')))).toBe('it also has the tag v1, so it stays.')
     expect(await reasonOf(api.remove(versionOf(image.children[0]!)))).toBe(
-      'the image under the tag v1, pr-1 needs it, so it is left alone.',
+      'the image with the tag v1, pr-1 needs it, so it stays.',
     )
     expect(await reasonOf(api.untag(versionOf(image.children[0]!), 'v1'))).toBe(
-      'it names another image by now, so it is left alone.',
+      'the tag was moved to another image, so it stays.',
     )
     expect(rowsOf(forge)).toEqual(before)
     await api.untag(versionOf(image.index, 'pr-1', 'v1'), 'PR-1')
@@ -207,7 +205,7 @@ describe('trouble', () => {
         )
       const reason = await reasonOf(forge.open('app').remove(versionOf(image.index, 'pr-1')))
       expect(reason).toContain('write:package')
-      expect(reason).toContain('the token that jobs get by themselves often may not')
+      expect(reason).toContain('the token that jobs get by default often may not')
       expect(reason).not.toContain('forge-token')
       expect(rowsOf(forge)).toEqual(before)
     })
@@ -248,7 +246,7 @@ describe('trouble', () => {
   test.each(['<html>', '{"message":"ok"}', '[{"name":"app"}]'])('a list that is none: %s', async (body) => {
     await withForge(async (forge) => {
       forge.fault = (line, response) => line.includes('/api/v1/') && answer(response, 200, {}, body)
-      expect(await reasonOf(collect(forge.open('app')))).toContain('the list of packages cannot be read')
+      expect(await reasonOf(collect(forge.open('app')))).toContain('the list of packages cannot be parsed')
     })
   })
 

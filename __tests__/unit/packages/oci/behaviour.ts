@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { openRegistry } from '../../../../src/registry/client.ts'
-import { openOciPackages } from '../../../../src/packages/oci/backend.ts'
-import type { PackageApi } from '../../../../src/packages/backend.ts'
-import { answer, basic, fakePacing, refusal, sha256, user, withServer } from '../../registry/server.ts'
+import { createRegistryClient } from '../../../../src/registry/client.ts'
+import { createOciBackend } from '../../../../src/packages/oci/backend.ts'
+import type { PackageBackend } from '../../../../src/packages/backend.ts'
+import { answer, basic, fakeClock, refusal, sha256, user, withServer } from '../../registry/server.ts'
 import { openHands, type Content, type Hands, type TestImage } from './images.ts'
 
 /** How a registry takes a DELETE: the table in facts.md, one product a row. */
@@ -54,7 +54,7 @@ export interface World {
   /** Runs before a request of the client is answered. */
   before: (line: string) => unknown
   readonly hands: Hands
-  readonly api: PackageApi
+  readonly api: PackageBackend
   readonly clock: { now: number }
 }
 
@@ -94,11 +94,11 @@ export async function withBehaviour(behaviour: Behaviour, use: (world: World) =>
   await withServer(handle, async (host) => {
     world.host = host
     world.hands = openHands(host, repository)
-    const client = openRegistry({ registry: host, credentials: user, pacing: fakePacing() })
-    world.api = openOciPackages({
+    const client = createRegistryClient({ registry: host, credentials: user, clock: fakeClock() })
+    world.api = createOciBackend({
       client,
       repository,
-      harbor: { credentials: user, fetch, pacing: fakePacing() },
+      harbor: { credentials: user, fetch, clock: fakeClock() },
       now: () => world.clock.now,
     })
     await use(world)

@@ -1,6 +1,6 @@
-import { nonceAnnotation } from '../../../../src/run/nonce.ts'
-import { ociIndex, ociManifest } from '../../../../src/registry/media-type.ts'
 import { sha256 } from '../../registry/server.ts'
+import { ownershipAnnotation } from '../../../../src/run/names.ts'
+import { ociIndex, ociManifest } from '../../../../src/registry/manifest.ts'
 
 export interface Login {
   readonly username: string
@@ -30,7 +30,7 @@ const configType = 'application/vnd.oci.image.config.v1+json'
 
 /** Without a nonce it is as other tools push theirs. */
 export function makeImage(nonce?: string): TestImage {
-  const annotations = nonce === undefined ? undefined : { [nonceAnnotation]: nonce }
+  const annotations = nonce === undefined ? undefined : { [ownershipAnnotation]: nonce }
   const made = platforms.map((architecture) => {
     const layer = content(`layer for ${architecture}`, layerType)
     const config = content(

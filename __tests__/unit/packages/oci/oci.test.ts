@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
-import { Kept, type Version } from '../../../../src/packages/backend.ts'
+import { NotDeletedError, type PackageVersion } from '../../../../src/packages/backend.ts'
 import { behaviours, partsOf, tagsOn, withBehaviour, type Behaviour, type World } from './behaviour.ts'
 import { makeImage, type Content } from './images.ts'
 
-function versionOf({ digest }: Content, ...tags: readonly string[]): Version {
+function versionOf({ digest }: Content, ...tags: readonly string[]): PackageVersion {
   return { id: digest, digest, tags }
 }
 
@@ -17,7 +17,7 @@ async function reasonOf(work: Promise<unknown>): Promise<string> {
     () => undefined,
     (reason: unknown) => reason,
   )
-  if (!(error instanceof Kept)) throw new Error(`not kept: ${String(error)}`)
+  if (!(error instanceof NotDeletedError)) throw new Error(`not kept: ${String(error)}`)
   return error.message
 }
 
@@ -49,7 +49,7 @@ describe.each(working)('%s', (_, behaviour: Behaviour) => {
       await world.hands.push(image, ['pr-1', 'v1'])
       const before = stateOf(world)
       expect(await reasonOf(world.api.remove(versionOf(image.index, 'pr-1')))).toBe(
-        'it also bears the tag v1, so it is left alone.',
+        'it also has the tag v1, so it stays.',
       )
       expect(stateOf(world)).toEqual(before)
     })
@@ -86,7 +86,7 @@ describe.each(working)('%s', (_, behaviour: Behaviour) => {
       await world.hands.push(other, ['pr-1'])
       const before = stateOf(world)
       expect(await reasonOf(world.api.untag(versionOf(image.index, 'pr-1'), 'pr-1'))).toBe(
-        'it names another image by now, so it is left alone.',
+        'the tag was moved to another image, so it stays.',
       )
       expect(stateOf(world)).toEqual(before)
     })
@@ -128,7 +128,7 @@ describe('what cannot be deleted is kept as it was, and the reason says what hel
       const image = makeImage('release')
       await world.hands.push(image, ['v1'])
       expect(await reasonOf(world.api.remove(versionOf(image.children[0]!)))).toContain(
-        'An index still refers to it: it can go after that one.',
+        'An index still refers to it: it can be deleted after that index.',
       )
       expect(await world.hands.missing('v1')).toEqual([])
     })
@@ -163,7 +163,7 @@ describe('what cannot be deleted is kept as it was, and the reason says what hel
       const image = makeImage('run')
       await world.hands.push(image, ['pr-1', 'v1', 'v1.0'])
       expect(await reasonOf(world.api.untag(versionOf(image.index, 'pr-1', 'v1', 'v1.0'), 'pr-1'))).toBe(
-        'the registry took the image, v1, v1.0 along with this tag; that was put back.',
+        'the registry deleted the image, v1, v1.0 together with this tag; they were restored.',
       )
       expect(await world.hands.tags()).toEqual(['v1', 'v1.0'])
       expect(await world.hands.missing('v1')).toEqual([])
@@ -262,7 +262,7 @@ describe('requests', () => {
         break
       }
       expect(heads(world)).toBe(100)
-      const last = new Map<string, Version>()
+      const last = new Map<string, PackageVersion>()
       for await (const page of world.api.list()) for (const version of page) last.set(version.id, version)
       expect([...last.values()]).toEqual([versionOf(one.index, ...tagged(150)), versionOf(two.index, 'w1')])
     })

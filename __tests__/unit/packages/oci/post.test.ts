@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import { removeOwn, type Outcome } from '../../../../src/cleanup/run-artifacts.ts'
-import { tellOutcomes } from '../../../../src/cleanup/run-artifacts-report.ts'
-import { openPlace, type Place } from '../../../../src/packages/repository.ts'
-import type { PackageApi } from '../../../../src/packages/backend.ts'
-import { openRegistry } from '../../../../src/registry/client.ts'
+import { deleteRunArtifacts } from '../../../../src/cleanup/run-image-cleanup.ts'
+import { type Outcome } from '../../../../src/cleanup/run-artifacts.ts'
+import { formatOutcomes } from '../../../../src/cleanup/run-artifacts.ts'
+import { createPackageRepository, type PackageRepository } from '../../../../src/packages/repository.ts'
+import type { PackageBackend } from '../../../../src/packages/backend.ts'
+import { createRegistryClient } from '../../../../src/registry/client.ts'
 import { withForge } from '../forgejo/forge.ts'
-import { fakePacing, user } from '../../registry/server.ts'
+import { fakeClock, user } from '../../registry/server.ts'
 import { behaviours, repository, withBehaviour, type Behaviour } from './behaviour.ts'
 import { content, makeImage, type TestImage } from './images.ts'
 
@@ -15,20 +16,27 @@ const nonce = '4711-1-x'
 async function post(
   host: string,
   path: string,
-  api: PackageApi,
+  api: PackageBackend,
   { index, intermediates }: TestImage,
 ): Promise<Outcome[]> {
-  return await removeOwn(placeAt(host, path, api), {
+  return await deleteRunArtifacts(placeAt(host, path, api), {
     tags: [{ tag: 'pr-4711', digest: index.digest }],
     manifests: intermediates.map(({ digest }) => digest),
-    nonce,
+    runAnnotation: nonce,
   })
 }
 
-function placeAt(host: string, path: string, api: PackageApi): Place {
-  const registry = openRegistry({ registry: host, credentials: user, pacing: fakePacing() })
+function placeAt(host: string, path: string, api: PackageBackend): PackageRepository {
+  const registry = createRegistryClient({ registry: host, credentials: user, clock: fakeClock() })
   const clock = { now: Date.now, sleep: () => Promise.resolve() }
-  return openPlace({ api, registry, repository: path, name: `${host}/${path}`, clock, until: Date.now() + 60_000 })
+  return createPackageRepository({
+    backend: api,
+    registry,
+    repository: path,
+    name: `${host}/${path}`,
+    clock,
+    deadline: Date.now() + 60_000,
+  })
 }
 
 const helpless = ['Docker Hub', 'deletion switched off', 'no right to delete']
@@ -82,9 +90,9 @@ test('Forgejo: a tag in capitals is the one in small letters', async () => {
     const own = {
       tags: [{ tag: 'PR-4711-Slim', digest: image.index.digest }],
       manifests: image.intermediates.map(({ digest }) => digest),
-      nonce,
+      runAnnotation: nonce,
     }
-    expect(await removeOwn(placeAt(forge.host, 'acme/app', forge.open('app')), own)).toEqual([
+    expect(await deleteRunArtifacts(placeAt(forge.host, 'acme/app', forge.open('app')), own)).toEqual([
       { subject: 'pr-4711-slim', deleted: true },
     ])
     expect(forge.rows.filter(({ content }) => content.bytes.includes(nonce))).toEqual([])
@@ -108,9 +116,9 @@ describe('what is said where the registry does not delete', () => {
       const own = {
         tags: released ? [] : [{ tag: 'pr-4711', digest: image.index.digest }],
         manifests: marked.map(({ digest }) => digest),
-        nonce,
+        runAnnotation: nonce,
       }
-      kept = tellOutcomes('here/app', await removeOwn(placeAt(world.host, repository, world.api), own)).kept
+      kept = formatOutcomes('here/app', await deleteRunArtifacts(placeAt(world.host, repository, world.api), own)).kept
       expect(await world.hands.missing(released ? 'v1' : 'pr-4711')).toEqual([])
     })
     return kept
@@ -148,9 +156,9 @@ describe('what is said where the registry does not delete', () => {
       const own = {
         tags: [{ tag: 'pr-4711', digest: `sha256:${'1'.repeat(64)}` }],
         manifests: image.children.map(({ digest }) => digest),
-        nonce,
+        runAnnotation: nonce,
       }
-      expect(await removeOwn(placeAt(world.host, repository, world.api), own)).toEqual([
+      expect(await deleteRunArtifacts(placeAt(world.host, repository, world.api), own)).toEqual([
         { subject: 'pr-4711', deleted: true },
       ])
     })
@@ -164,9 +172,13 @@ describe('what is said where the registry does not delete', () => {
       const manifests = image.intermediates.map(({ digest }) => digest)
       const asked = () => world.seen.filter((line) => /^HEAD \S+\/manifests\/v\d+$/.test(line)).length
       expect(
-        tellOutcomes(
+        formatOutcomes(
           'here/app',
-          await removeOwn(placeAt(world.host, repository, world.api), { tags: [], manifests, nonce }),
+          await deleteRunArtifacts(placeAt(world.host, repository, world.api), {
+            tags: [],
+            manifests,
+            runAnnotation: nonce,
+          }),
         ),
       ).toEqual({ deleted: [], kept: [] })
       expect([asked(), manifests.filter((digest) => !world.manifests.has(digest))]).toEqual([0, []])

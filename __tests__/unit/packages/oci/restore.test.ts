@@ -1,7 +1,8 @@
+import type { Manifest } from '../../../../src/registry/manifest.ts'
 import { expect, test } from '@jest/globals'
-import { openUndo } from '../../../../src/packages/oci/restore.ts'
-import { openRegistry, type Manifest } from '../../../../src/registry/client.ts'
-import { fakePacing } from '../../registry/server.ts'
+import { createRestoreCache } from '../../../../src/packages/oci/restore.ts'
+import { createRegistryClient } from '../../../../src/registry/client.ts'
+import { fakeClock } from '../../registry/server.ts'
 import { behaviours, repository, withBehaviour, type World } from './behaviour.ts'
 import { makeImage, type Content } from './images.ts'
 
@@ -11,14 +12,14 @@ const manifestOf = ({ digest, bytes, mediaType }: Content): Manifest => ({
   mediaType,
 })
 const open = ({ host }: World, most?: number) =>
-  openUndo(openRegistry({ registry: host, pacing: fakePacing() }), repository, most)
+  createRestoreCache(createRegistryClient({ registry: host, clock: fakeClock() }), repository, most)
 
 test('an index comes back after its children, its tags where nobody has them', async () => {
   await withBehaviour(behaviours['distribution 3'], async (world) => {
     const [image, other] = [makeImage('run'), makeImage('other')]
     const undo = open(world)
-    undo.remember(manifestOf(image.index), ['pr-1', 'pr-2'])
-    image.children.forEach((child) => undo.remember(manifestOf(child), []))
+    undo.record(manifestOf(image.index), ['pr-1', 'pr-2'])
+    image.children.forEach((child) => undo.record(manifestOf(child), []))
     await world.hands.push(other, ['pr-2'])
     expect(await undo.restore(image.index.digest)).toBe(true)
     expect(Object.fromEntries(world.tags)).toEqual({ 'pr-1': image.index.digest, 'pr-2': other.index.digest })
@@ -31,7 +32,7 @@ test('what the registry does not take stays away, and can be tried again', async
   await withBehaviour(behaviours['distribution 3'], async (world) => {
     const image = makeImage('run')
     const undo = open(world)
-    undo.remember(manifestOf(image.index), [])
+    undo.record(manifestOf(image.index), [])
     expect(await undo.restore(image.index.digest)).toBe(false)
     for (const child of image.children) await world.hands.put(child.digest, child)
     expect(await undo.restore(image.index.digest)).toBe(true)
@@ -42,8 +43,8 @@ test('the oldest is forgotten first', async () => {
   await withBehaviour(behaviours['distribution 3'], async (world) => {
     const children = ['one', 'two', 'three'].map((nonce) => makeImage(nonce).children[0]!)
     const undo = open(world, children[1]!.bytes.length + children[2]!.bytes.length)
-    children.forEach((child) => undo.remember(manifestOf(child), []))
-    undo.remember(manifestOf(children[1]!), [])
+    children.forEach((child) => undo.record(manifestOf(child), []))
+    undo.record(manifestOf(children[1]!), [])
     const back: boolean[] = []
     for (const { digest } of children) back.push(await undo.restore(digest))
     expect(back).toEqual([false, true, true])

@@ -1,8 +1,8 @@
+import { RegistryError } from '../../../../src/registry/error.ts'
 import { expect, test } from '@jest/globals'
-import { Kept } from '../../../../src/packages/backend.ts'
-import { keptBecause, keptUndeletable } from '../../../../src/packages/oci/skip-reasons.ts'
-import { severalAtOnce } from '../../../../src/lib/concurrency.ts'
-import { RegistryError } from '../../../../src/registry/client.ts'
+import { NotDeletedError } from '../../../../src/packages/backend.ts'
+import { toSkipReason, toUnsupportedReason } from '../../../../src/packages/oci/skip-reasons.ts'
+import { mapConcurrent } from '../../../../src/lib/concurrency.ts'
 
 const refused = (host: string, kind: 'denied' | 'protocol', code?: string): RegistryError =>
   new RegistryError(`${host}: no`, { kind, host, status: kind === 'denied' ? 403 : 405, code })
@@ -15,10 +15,10 @@ test.each([
   ['acme.azurecr.io', 'AcrDelete'],
   ['registry.example.com', '`Delete Artifact`'],
 ])('%s names the permission', (host, words) => {
-  const kept = keptBecause(refused(host, 'denied'), host)
-  expect(kept).toBeInstanceOf(Kept)
-  expect((kept as Kept).message).toContain(`${host}: no. `)
-  expect((kept as Kept).message).toContain(words)
+  const kept = toSkipReason(refused(host, 'denied'), host)
+  expect(kept).toBeInstanceOf(NotDeletedError)
+  expect((kept as NotDeletedError).message).toContain(`${host}: no. `)
+  expect((kept as NotDeletedError).message).toContain(words)
 })
 
 test.each([
@@ -29,12 +29,12 @@ test.each([
   // A name that only ends like one of theirs is somebody else's.
   ['notghcr.io', 'REGISTRY_STORAGE_DELETE_ENABLED=true'],
 ])('%s names the way out', (host, words) => {
-  expect(keptUndeletable('it stays', refused(host, 'protocol', 'UNSUPPORTED'), host).message).toContain(words)
+  expect(toUnsupportedReason('it stays', refused(host, 'protocol', 'UNSUPPORTED'), host).message).toContain(words)
 })
 
 test('other errors stay what they are', () => {
   const error = new TypeError('a mistake of ours')
-  expect(keptBecause(error, 'ghcr.io')).toBe(error)
+  expect(toSkipReason(error, 'ghcr.io')).toBe(error)
 })
 
 test('some work at once, in order, until the first failure', async () => {
@@ -46,10 +46,10 @@ test('some work at once, in order, until the first failure', async () => {
     active--
     return value * 2
   }
-  expect(await severalAtOnce([1, 2, 3, 4, 5], double, 2)).toEqual([2, 4, 6, 8, 10])
+  expect(await mapConcurrent([1, 2, 3, 4, 5], double, 2)).toEqual([2, 4, 6, 8, 10])
   expect(most).toBe(2)
   const begun: number[] = []
-  const failing = severalAtOnce(
+  const failing = mapConcurrent(
     [0, 1, 2, 3, 4, 5],
     async (value) => {
       begun.push(value)
@@ -62,5 +62,5 @@ test('some work at once, in order, until the first failure', async () => {
   await expect(failing).rejects.toThrow('no')
   await new Promise((resolve) => setTimeout(resolve, 20))
   expect(begun.length).toBeLessThan(5)
-  expect(await severalAtOnce([], double)).toEqual([])
+  expect(await mapConcurrent([], double)).toEqual([])
 })

@@ -1,29 +1,29 @@
 import { expect, test } from '@jest/globals'
-import { openPlace } from '../../../../src/packages/repository.ts'
-import { openRunBook } from '../../../../src/forge/runs.ts'
-import { sweep } from '../../../../src/cleanup/sweep.ts'
-import { openRegistry } from '../../../../src/registry/client.ts'
-import { fakePacing, user } from '../../registry/server.ts'
+import { createPackageRepository } from '../../../../src/packages/repository.ts'
+import { createRunStatusCache } from '../../../../src/forge/run-status.ts'
+import { cleanUpRepository } from '../../../../src/cleanup/registry-cleanup.ts'
+import { createRegistryClient } from '../../../../src/registry/client.ts'
+import { fakeClock, user } from '../../registry/server.ts'
 import { behaviours, repository, withBehaviour, type World } from './behaviour.ts'
 import { makeImage } from './images.ts'
 
 const run = '17000000001'
 
 async function sweepIn({ host, api }: World, dryRun = false) {
-  const registry = openRegistry({ registry: host, credentials: user, pacing: fakePacing() })
-  const place = openPlace({
-    api,
+  const registry = createRegistryClient({ registry: host, credentials: user, clock: fakeClock() })
+  const place = createPackageRepository({
+    backend: api,
     registry,
     repository,
     name: `${host}/${repository}`,
     clock: { now: () => 0, sleep: () => Promise.resolve() },
-    until: Infinity,
+    deadline: Infinity,
   })
-  const runs = openRunBook(
+  const runs = createRunStatusCache(
     () => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }),
     () => ({ now: 0, olderThan: 1 }),
   )
-  return await sweep(place, { tags: ['pr-*'], untagged: true, dryRun }, runs)
+  return await cleanUpRepository(place, { tags: ['pr-*'], untagged: true, dryRun }, runs)
 }
 
 const helpless = ['Docker Hub', 'deletion switched off', 'no right to delete', 'Zot']

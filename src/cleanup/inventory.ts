@@ -1,0 +1,140 @@
+import { isCertainlyRunId, matchesPattern, parseRunId, type RunStatusCache } from '../forge/run-status.ts'
+import type { PackageVersion } from '../packages/backend.ts'
+import { annotatedRun, type ManifestInfo } from '../packages/manifest-info.ts'
+import { readManifests, type PackageRepository } from '../packages/repository.ts'
+import type { Item } from './plan.ts'
+import { emptySnapshot, neededBy, snapshotTags, type TagSnapshot } from './snapshot.ts'
+
+/** The state of a repository as it was read: digests and numbers only, as there may be a hundred thousand versions. */
+export class Inventory {
+  readonly manifests = new Map<string, ManifestInfo>()
+  /** Deleted by this cleanup. */
+  readonly deleted = new Map<string, PackageVersion>()
+  /** What the deleted images referred to. */
+  readonly childrenOfDeleted = new Set<string>()
+  /** What versions refer to that were pushed since the lists were read. */
+  readonly needed = new Set<string>()
+  snapshot: TagSnapshot = emptySnapshot
+  /** How many pages of lists were read. */
+  pages = 0
+  /** By digest: the last version that a list contained, and how many lists did. */
+  readonly #listed = new Map<string, { version: PackageVersion; times: number }>()
+  readonly #repository: PackageRepository
+  readonly #runs: RunStatusCache
+  /** Of temporary tags. */
+  readonly #patterns: readonly string[]
+
+  constructor(repository: PackageRepository, runs: RunStatusCache, patterns: readonly string[]) {
+    this.#repository = repository
+    this.#runs = runs
+    this.#patterns = patterns
+  }
+
+  /** Reads the whole list, all tags of the registry, and every manifest that is new. */
+  async read(): Promise<void> {
+    const inThisList = new Set<string>()
+    for await (const page of this.#repository.backend.list()) {
+      this.pages++
+      for (const version of page) {
+        const before = this.#listed.get(version.digest)
+        const times = before?.version.id === version.id ? before.times : 0
+        this.#listed.set(version.digest, { version, times: times + (inThisList.has(version.digest) ? 0 : 1) })
+        inThisList.add(version.digest)
+      }
+      await this.#readManifests(page.map(({ digest }) => digest))
+    }
+    this.snapshot = await snapshotTags(this.#repository)
+    await this.#readManifests(this.snapshot.digests.values())
+  }
+
+  /** Reads manifests, and the status of the runs that pushed them. */
+  async #readManifests(digests: Iterable<string>): Promise<void> {
+    const unknown = [...digests].filter((digest) => !this.manifests.has(digest))
+    const found = await readManifests(this.#repository, unknown)
+    for (const [digest, manifest] of found) this.manifests.set(digest, manifest)
+    await this.#runs.load([...found.values()].flatMap(({ runAnnotation }) => annotatedRun(runAnnotation) ?? []))
+  }
+
+  /** Reads the newest page, for versions that were pushed or tagged since the lists were read. */
+  async readNewestPage(): Promise<void> {
+    if (!this.#repository.backend.capabilities.listsById) return
+    for await (const page of this.#repository.backend.list()) {
+      const changed = page.filter(
+        ({ digest, id, tags }) =>
+          this.#listed.get(digest)?.version.id !== id || tags.some((tag) => this.snapshot.digests.get(tag) !== digest),
+      )
+      const digests = changed.map(({ digest }) => digest)
+      for (const digest of await neededBy(this.#repository, digests)) this.needed.add(digest)
+      return
+    }
+  }
+
+  /** The id of a version in the API. */
+  versionId(digest: string): string {
+    return this.#listed.get(digest)?.version.id ?? digest
+  }
+
+  /** Every manifest that may be deleted, or that may need others, with the status of the runs of its tags. */
+  async items(): Promise<ReadonlyMap<string, Item>> {
+    const items = this.#listedItems()
+    const tags = [...items.values()].flatMap((item) => item.tags).filter((tag) => matchesPattern(tag, this.#patterns))
+    await this.#runs.load(tags.flatMap((tag) => parseRunId(tag) ?? []))
+    if (!this.#repository.backend.capabilities.listsUntagged) await this.#addChildren(items)
+    return items
+  }
+
+  #listedItems(): Map<string, Item> {
+    const items = new Map<string, Item>()
+    const registryTags = new Map<string, string[]>()
+    for (const [tag, digest] of this.snapshot.digests)
+      registryTags.set(digest, [...(registryTags.get(digest) ?? []), tag])
+    for (const [digest, { version, times }] of this.#listed) {
+      const isDeleted = this.deleted.get(digest)?.id === version.id
+      if (isDeleted || !this.manifests.has(digest)) continue
+      const isCurrent = (tag: string) => (this.snapshot.digests.get(tag) ?? digest) === digest
+      const tags = [...new Set([...version.tags.filter(isCurrent), ...(registryTags.get(digest) ?? [])])]
+      const confirmed = times > 1 || !this.#repository.backend.capabilities.listsById
+      items.set(digest, { id: version.id, digest, tags, confirmed })
+    }
+    for (const [digest, tags] of registryTags)
+      if (!items.has(digest) && this.manifests.has(digest))
+        items.set(digest, { id: '', digest, tags, confirmed: false })
+    return items
+  }
+
+  /**
+   * If lists contain tagged manifests only, the children of temporary ones have to be read. Of these, only the ones are
+   * added that belong to a run by their annotation: an index without a tag, used by its digest, might need the others.
+   */
+  async #addChildren(items: Map<string, Item>): Promise<void> {
+    const temporary = [...items.values()].filter(({ digest, tags }) =>
+      tags.some((tag) => this.isExpiredTag(tag, digest)),
+    )
+    await this.#readManifests(temporary.flatMap(({ digest }) => this.manifests.get(digest)?.refs ?? []))
+    const attestations = [...this.manifests.values()].flatMap(({ attests }) => [...attests])
+    const owned = new Set(attestations.flatMap(([child, image]) => (this.isAnnotated(image) ? [child] : [])))
+    const below = [...items.keys()].flatMap((digest) => this.manifests.get(digest)?.refs ?? [])
+    for (const digest of [...below, ...this.childrenOfDeleted]) {
+      if (items.has(digest) || this.deleted.has(digest) || !this.manifests.has(digest)) continue
+      if (this.isAnnotated(digest) || owned.has(digest))
+        items.set(digest, { id: digest, digest, tags: [], confirmed: true })
+    }
+  }
+
+  /** Whether the manifest has the annotation of any run. */
+  isAnnotated(digest: string): boolean {
+    return annotatedRun(this.manifests.get(digest)?.runAnnotation) !== undefined
+  }
+
+  /** Whether the run with this id is finished. */
+  isFinished(run: string | undefined): boolean {
+    return run !== undefined && this.#runs.classify(run).expired
+  }
+
+  /** Whether the tag names a finished run. If the number may be a pull request, the annotation has to name it too. */
+  isExpiredTag(tag: string, digest: string): boolean {
+    const run = matchesPattern(tag, this.#patterns) ? parseRunId(tag) : undefined
+    if (run === undefined || !this.isFinished(run)) return false
+    return isCertainlyRunId(run) || annotatedRun(this.manifests.get(digest)?.runAnnotation) === run
+  }
+}

@@ -1,0 +1,256 @@
+import { annotatedRun, parseBlobSizes } from '../packages/manifest-info.ts'
+import { NotDeletedError, type PackageVersion } from '../packages/backend.ts'
+import { refreshVersion, requireTime, unlessNotFound, type PackageRepository } from '../packages/repository.ts'
+import { parseRunId, type RunStatusCache } from '../forge/run-status.ts'
+import { errorMessage } from '../lib/errors.ts'
+import { findOrphans, isLastProof } from './attestations.ts'
+import { auditTags, findRestorable } from './audit.ts'
+import { Inventory } from './inventory.ts'
+import { decide } from './ownership.ts'
+import { planCleanup, type Item, type Plan } from './plan.ts'
+import { createResult, type CleanupResult } from './report.ts'
+import { tagsOn } from './snapshot.ts'
+
+export interface RegistryCleanupRequest {
+  /** Patterns of temporary tags: `pr-*`. */
+  readonly tags: readonly string[]
+  readonly runId?: string | undefined
+  readonly untagged: boolean
+  readonly dryRun: boolean
+}
+
+/**
+ * Deletes leftovers of finished runs in one repository. Lists it twice before deleting anything, and again after the
+ * images with temporary tags are deleted; reads each version right before it is deleted; restores what a concurrent
+ * push turns out to need. If it is killed at any moment, the next cleanup continues.
+ */
+export async function cleanUpRepository(
+  repository: PackageRepository,
+  request: RegistryCleanupRequest,
+  runs: RunStatusCache,
+): Promise<CleanupResult> {
+  return await new RegistryCleanup(repository, request, runs).run()
+}
+
+/** A plan, with the items that it was made of. */
+interface CleanupPlan extends Plan {
+  readonly items: ReadonlyMap<string, Item>
+}
+
+class RegistryCleanup {
+  readonly #repository: PackageRepository
+  readonly #request: RegistryCleanupRequest
+  readonly #runs: RunStatusCache
+  readonly #inventory: Inventory
+  readonly #result: CleanupResult
+  /** Digests that stay, by an earlier decision. */
+  readonly #excluded = new Set<string>()
+  readonly #orphans = new Set<string>()
+
+  constructor(repository: PackageRepository, request: RegistryCleanupRequest, runs: RunStatusCache) {
+    this.#repository = repository
+    this.#request = request
+    this.#runs = runs
+    this.#inventory = new Inventory(repository, runs, request.tags)
+    this.#result = createResult(repository.name, request.dryRun, () => this.#inventory.pages)
+  }
+
+  async run(): Promise<CleanupResult> {
+    try {
+      await this.#inventory.read()
+      await this.#inventory.read()
+      const plan = await this.#plan()
+      this.#reportActiveTags()
+      if (this.#request.dryRun) await this.#reportPlan(plan)
+      else await this.#execute(plan)
+      this.#result.audit = await auditTags(this.#repository)
+    } catch (error) {
+      this.#keep('', `${errorMessage(error)} Nothing more was deleted.`)
+    }
+    return this.#result
+  }
+
+  async #plan(): Promise<CleanupPlan> {
+    const { manifests, childrenOfDeleted, needed } = this.#inventory
+    const { untagged, runId } = this.#request
+    const items = await this.#inventory.items()
+    if (untagged) await this.#findOrphans(items)
+    const plan = planCleanup({
+      items,
+      manifests,
+      childrenOfDeleted,
+      excluded: new Set([...this.#excluded, ...needed]),
+      orphans: this.#orphans,
+      isExpiredAnnotation: (annotation) => this.#inventory.isFinished(annotatedRun(annotation)),
+      isExpiredTag: (tag, digest) => this.#inventory.isExpiredTag(tag, digest),
+      untagged,
+      caches: runId === undefined,
+    })
+    return { ...plan, items }
+  }
+
+  async #findOrphans(items: ReadonlyMap<string, Item>): Promise<void> {
+    const { manifests } = this.#inventory
+    const referenced = new Set([...items.keys()].flatMap((digest) => manifests.get(digest)?.refs ?? []))
+    const candidates = [...items.values()].flatMap(({ digest, tags }) => {
+      const manifest = manifests.get(digest)
+      const isAlone = tags.length === 0 && !referenced.has(digest)
+      return isAlone && manifest?.kind === 'attestation' ? [manifest] : []
+    })
+    const isFinished = (run: string | undefined) => this.#inventory.isFinished(run)
+    for (const digest of await findOrphans(this.#repository, candidates, isFinished)) this.#orphans.add(digest)
+  }
+
+  async #execute(first: CleanupPlan): Promise<void> {
+    const { deleted } = this.#inventory
+    for (const { digest, tag } of first.untag) await this.#attempt(tag, () => this.#untag(digest, tag))
+    await this.#deleteAll(first.tagged, first)
+    if (first.tagged.length + first.untag.length > 0) await this.#inventory.read()
+    const second = await this.#plan()
+    await this.#deleteAll(second.below, second)
+    if (deleted.size + second.proofs.length > 0) await this.#restoreNeeded()
+    const third = await this.#plan()
+    await this.#deleteAll(third.proofs, third)
+    if (third.proofs.length > 0) await this.#restoreNeeded()
+    this.#result.kept.push(...third.kept)
+  }
+
+  async #deleteAll(digests: readonly string[], plan: CleanupPlan): Promise<void> {
+    for (const digest of digests) await this.#attempt(digest, () => this.#delete(digest, plan))
+  }
+
+  async #delete(digest: string, plan: CleanupPlan): Promise<void> {
+    const version = await this.#confirm(digest, plan)
+    this.#inventory.deleted.set(digest, version ?? this.#listed(digest))
+    if (!version) return
+    const sizes = await this.#blobSizes(digest)
+    await this.#repository.backend.remove(version)
+    for (const ref of this.#inventory.manifests.get(digest)?.refs ?? []) this.#inventory.childrenOfDeleted.add(ref)
+    this.#reportDeleted([...version.tags, digest].join(' '), plan.reasons.get(digest), digest)
+    sizes.forEach((size, blob) => this.#result.blobs.set(blob, size))
+  }
+
+  /** The version as it may be deleted; undefined if it does not exist any more. @throws NotDeletedError if it stays */
+  async #confirm(digest: string, { items, needed }: CleanupPlan): Promise<PackageVersion | undefined> {
+    const tags = items.get(digest)?.tags ?? []
+    const removable = tags.filter((tag) => this.#inventory.isExpiredTag(tag, digest))
+    if (removable.length > 0) await this.#requireFinished(removable)
+    else await this.#requireUnneeded(digest)
+    const version = await refreshVersion(this.#repository, { ...this.#listed(digest), tags })
+    const decision = decide({
+      digest,
+      removable,
+      version,
+      tags: tagsOn(this.#inventory.snapshot, digest),
+      needed: { has: (other) => needed.has(other) || this.#inventory.needed.has(other) },
+    })
+    if (decision.action === 'skip' || decision.action === 'untag') throw new NotDeletedError(decision.reason)
+    const error = version && this.#isLastTagged(version.tags) ? this.#repository.backend.lastTaggedError?.() : undefined
+    if (error) throw error
+    return version
+  }
+
+  /** A run may have been started again. */
+  async #requireFinished(tags: readonly string[]): Promise<void> {
+    for (const run of new Set(tags.flatMap((tag) => parseRunId(tag) ?? []))) {
+      const verdict = await this.#runs.refresh(run)
+      if (!verdict.expired) throw new NotDeletedError(verdict.reason)
+    }
+  }
+
+  async #requireUnneeded(digest: string): Promise<void> {
+    const isIndex = this.#inventory.manifests.get(digest)?.kind === 'index'
+    if (!isIndex) await this.#inventory.readNewestPage()
+    else if (await isLastProof(this.#repository, digest))
+      throw new NotDeletedError('it is the last record that links an attestation to its run.')
+  }
+
+  #isLastTagged(tags: readonly string[]): boolean {
+    const { snapshot, deleted } = this.#inventory
+    const isLeaving = ([tag, digest]: readonly [string, string]) => tags.includes(tag) || deleted.has(digest)
+    return tags.length > 0 && snapshot.digests.size > 0 && [...snapshot.digests].every(isLeaving)
+  }
+
+  async #untag(digest: string, tag: string): Promise<void> {
+    const { backend } = this.#repository
+    await this.#requireFinished([tag])
+    const version = await backend.read({ ...this.#listed(digest), tags: [] })
+    const others = version?.tags.filter((other) => other !== tag) ?? []
+    if (!version?.tags.includes(tag) || others.length === 0) return
+    await backend.untag(version, tag)
+    this.#reportDeleted(tag, untagReason(others), '')
+  }
+
+  /** What a tag needs, and was deleted by this cleanup or by one that was killed. */
+  async #restoreNeeded(): Promise<void> {
+    for (let round = 0; round < 3; round++) {
+      const { broken } = await auditTags(this.#repository)
+      if (broken.length === 0) return
+      const missing = new Set(broken.flatMap((tag) => tag.missing))
+      let isAnyRestored = false
+      for (const [digest, version] of await findRestorable(this.#repository, this.#inventory, missing)) {
+        if (!(await this.#repository.backend.restore(version))) continue
+        isAnyRestored = true
+        this.#inventory.deleted.delete(digest)
+        this.#excluded.add(digest)
+        const { deleted } = this.#result
+        deleted.splice(0, Infinity, ...deleted.filter((line) => line.digest !== digest))
+        this.#result.restored.push({ subject: digest, reason: 'an image that stays refers to it by now' })
+      }
+      if (!isAnyRestored) return
+    }
+  }
+
+  async #attempt(subject: string, work: () => Promise<void>): Promise<void> {
+    try {
+      requireTime(this.#repository)
+      await work()
+    } catch (error) {
+      this.#excluded.add(subject)
+      this.#keep(subject, errorMessage(error))
+    }
+  }
+
+  /** Tags that look temporary and stay. */
+  #reportActiveTags(): void {
+    if (this.#request.runId !== undefined) return
+    for (const [tag, digest] of this.#inventory.snapshot.digests) {
+      const run = parseRunId(tag)
+      if (run === undefined || this.#inventory.isExpiredTag(tag, digest)) continue
+      const verdict = this.#runs.classify(run)
+      const unproven = `${run} may be the number of a pull request, and the image does not have that run’s annotation.`
+      this.#keep(tag, verdict.expired ? unproven : verdict.reason)
+    }
+  }
+
+  async #reportPlan({ tagged, below, proofs, untag, reasons, kept, items }: CleanupPlan): Promise<void> {
+    const tagsOf = (digest: string) => items.get(digest)?.tags ?? []
+    for (const { tag, digest } of untag)
+      this.#reportDeleted(tag, untagReason(tagsOf(digest).filter((other) => other !== tag)), '')
+    for (const digest of [...tagged, ...below, ...proofs]) {
+      this.#reportDeleted([...tagsOf(digest), digest].join(' '), reasons.get(digest), digest)
+      ;(await this.#blobSizes(digest)).forEach((size, blob) => this.#result.blobs.set(blob, size))
+    }
+    this.#result.kept.push(...kept)
+  }
+
+  #reportDeleted(subject: string, reason: string | undefined, digest: string): void {
+    this.#result.deleted.push({ subject, reason: reason ?? '', digest })
+  }
+
+  #keep(subject: string, reason: string): void {
+    this.#result.kept.push({ subject, reason })
+  }
+
+  #listed(digest: string): PackageVersion {
+    return { id: this.#inventory.versionId(digest), digest, tags: [] }
+  }
+
+  async #blobSizes(digest: string): Promise<ReadonlyMap<string, number>> {
+    const manifest = await unlessNotFound(this.#repository.registry.getManifest(this.#repository.repository, digest))
+    return manifest ? parseBlobSizes(digest, manifest.bytes) : new Map()
+  }
+}
+
+const untagReason = (others: readonly string[]): string =>
+  `its run is finished; the image stays under ${others.join(', ')}`
