@@ -176,7 +176,7 @@ describe('GitHub', () => {
     expect(read(done).kept).toContainEqual({
       image: `${here.ghcr.registry}/acme/shop/api`,
       subject: `pr-${unknown}`,
-      reason: expect.stringContaining(`no run ${unknown} is known here`),
+      reason: expect.stringContaining(`run ${unknown} not found`),
     })
   })
 
@@ -187,7 +187,7 @@ describe('GitHub', () => {
       new RegExp(
         [
           '^### Cleanup of `127\\.0\\.0\\.1:\\d+/acme/shop/api`\n\n',
-          '5 deleted \\(up to [\\d.]+ k?B\\), 3 kept\\. All 4 tags resolve with everything under them\\.\n\n',
+          '5 deleted \\(up to [\\d.]+ k?B\\), 3 kept\\. All 4 tags are complete\\.\n\n',
           '\\| \\| what \\| why \\|\n',
         ].join(''),
       ),
@@ -257,12 +257,12 @@ describe('a registry with its own DELETE', () => {
     expect(await hands.tags()).toEqual([`build-0123456789ab-${live}`, `pr-${unknown}`, 'stable', 'v1'])
     for (const tag of await hands.tags()) expect(await hands.missing(tag)).toEqual([])
     expect(read(done).kept.map(({ reason }) => reason)).toEqual([
-      expect.stringContaining(`run ${live} goes on`),
-      expect.stringContaining(`no run ${unknown} is known here`),
+      expect.stringContaining(`run ${live} is still running`),
+      expect.stringContaining(`run ${unknown} not found`),
       'an image that stays refers to it.',
       'an image that stays refers to it.',
     ])
-    expect(done.outputs['report']).toContain('All 4 tags resolve with everything under them.')
+    expect(done.outputs['report']).toContain('All 4 tags are complete.')
     // The last job of a run deletes everything of that run, although it is still active.
     const last = await job.cleanup({ ...inputs, 'run-id': live })
     expect([last.code, last.warnings, await hands.tags()]).toEqual([0, [], [`pr-${unknown}`, 'stable', 'v1']])
@@ -276,9 +276,9 @@ describe('a registry with its own DELETE', () => {
     const { code, warnings, outputs } = await job.cleanup(inputs)
     expect([code, warnings]).toEqual([
       0,
-      [`${inputs['image'] ?? ''}: not whole: v1. The report tells what is missing.`],
+      [`${inputs['image'] ?? ''}: incomplete tags: v1. The report lists what is missing.`],
     ])
-    expect(outputs['report']).toContain(`1 of 1 tags are not whole: \`v1\` lacks \`${release.children[1]!.digest}\``)
+    expect(outputs['report']).toContain(`1 of 1 tags are incomplete: \`v1\` lacks \`${release.children[1]!.digest}\``)
     expect(await hands.missing('v1')).toEqual([release.children[1]!.digest])
   })
 })

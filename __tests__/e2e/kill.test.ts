@@ -241,7 +241,7 @@ describe('post', () => {
   test('does nothing if main saved nothing', async () => {
     const job = open()
     const post = await job.post()
-    expect([post.code, post.log]).toEqual([0, 'Nothing was made, so nothing is to be cleaned up.\n'])
+    expect([post.code, post.log]).toEqual([0, 'Nothing to clean up.\n'])
     await expectNothingLeft()
   })
 

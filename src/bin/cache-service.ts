@@ -1,25 +1,25 @@
 import { isFeatureAvailable, restoreCache, saveCache } from '@actions/cache'
-import { setPrivateUmask } from '../lib/umask.ts'
+import { setPrivateUmask } from '../lib/files.ts'
 
 /*
- * Asks the job's cache service for the file `buildx` in the working directory, or gives it that file; a process of its
- * own, for the reasons in sys/binary-cache.ts. Says with its exit code whether it was done.
+ * Restores the file `buildx` of the working directory from the job's cache service, or saves it there. A process of its
+ * own, for the reasons in buildx/install/binary-cache.ts. Exit code 0: done.
  *
- *   <the run's directory> restore|save <key>
+ *   <the run directory> restore|save <key>
  */
 
 setPrivateUmask()
-const [, verb = '', key = ''] = process.argv.slice(2)
-// Relative, since the service tells caches apart by their paths as well.
+const [, operation = '', key = ''] = process.argv.slice(2)
+// Relative, since the service distinguishes caches by their paths too.
 const paths = ['buildx']
 
-async function work(): Promise<boolean> {
+async function transfer(): Promise<boolean> {
   if (!isFeatureAvailable()) return false
-  return verb === 'save' ? (await saveCache(paths, key)) > 0 : (await restoreCache(paths, key)) === key
+  return operation === 'save' ? (await saveCache(paths, key)) > 0 : (await restoreCache(paths, key)) === key
 }
 
 process.exit(
-  await work().then(
+  await transfer().then(
     (done) => (done ? 0 : 1),
     (error: unknown) => (console.error(String(error)), 1),
   ),

@@ -1,24 +1,24 @@
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer, type Socket } from 'node:net'
-import { start } from '../lib/exec.ts'
-import { setPrivateUmask } from '../lib/umask.ts'
+import { startProcess } from '../lib/exec.ts'
+import { setPrivateUmask } from '../lib/files.ts'
 
 /*
- * Runs beside the job where something that builds cannot be reached by a plain socket: listens on a Unix socket here,
- * and leads each connection on. Ends with the run's directory, which `guard` is a file of.
+ * A process of its own that listens on a Unix socket and forwards each connection, for nodes whose socket SSH cannot
+ * forward. It ends when the run directory is removed, of which `guard` is a file.
  *
- *   ssh <guard> <local> <command>     guard is the ssh_config of a connection that is there already and forwards no sockets:
- *                                     each gets a session of its own, in which the command leads on
+ *   ssh <guard> <local> <command>     guard is the ssh_config of an open connection whose server forbids forwarding;
+ *                                     each connection gets an exec session that runs the command
  *   engine <guard> <local> <socket>   to the BuildKit inside a Docker Engine
  */
 
 setPrivateUmask()
-const [way = '', guard = '', local = '', target = ''] = process.argv.slice(2)
+const [mode = '', guard = '', local = '', target = ''] = process.argv.slice(2)
 
-function throughSession(socket: Socket): void {
-  // Without the connection that is there, ssh shall fail rather than open another.
-  const session = start('ssh', ['-F', guard, '-o', 'ProxyCommand=false', 'node', target], {
+function forwardOverSession(socket: Socket): void {
+  // Without the open connection, ssh fails instead of opening another one.
+  const session = startProcess('ssh', ['-F', guard, '-o', 'ProxyCommand=false', 'node', target], {
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   const end = () => {
@@ -31,35 +31,33 @@ function throughSession(socket: Socket): void {
   session.stdout?.pipe(socket)
 }
 
-/**
- * https://docs.docker.com/reference/api/engine/: POST /grpc, upgraded to h2c, is BuildKit's own protocol from there on.
- */
-function intoEngine(socket: Socket): void {
-  const asked = request({
+/** POST /grpc, upgraded to h2c, speaks BuildKit's own protocol: https://docs.docker.com/reference/api/engine/ */
+function forwardToEngine(socket: Socket): void {
+  const upgrade = request({
     socketPath: target,
     method: 'POST',
     path: '/grpc',
     agent: false,
     headers: { Host: 'docker', Connection: 'Upgrade', Upgrade: 'h2c' },
   })
-  asked.on('upgrade', (_, onward, head) => {
+  upgrade.on('upgrade', (_, buildkit, head) => {
     const end = () => {
-      onward.destroy()
+      buildkit.destroy()
       socket.destroy()
     }
-    for (const side of [socket, onward]) side.on('error', end).on('close', end)
+    for (const side of [socket, buildkit]) side.on('error', end).on('close', end)
     if (head.length > 0) socket.write(head)
-    socket.pipe(onward)
-    onward.pipe(socket)
+    socket.pipe(buildkit)
+    buildkit.pipe(socket)
   })
-  // An engine that answers anything else has no BuildKit to lead to.
-  asked.on('response', () => socket.destroy())
-  asked.on('error', () => socket.destroy())
-  for (const end of ['error', 'close']) socket.on(end, () => asked.destroy())
-  asked.end()
+  // Any other response: this engine has no BuildKit.
+  upgrade.on('response', () => socket.destroy())
+  upgrade.on('error', () => socket.destroy())
+  for (const event of ['error', 'close']) socket.on(event, () => upgrade.destroy())
+  upgrade.end()
 }
 
-createServer({ allowHalfOpen: way === 'ssh' }, way === 'ssh' ? throughSession : intoEngine).listen(local)
+createServer({ allowHalfOpen: mode === 'ssh' }, mode === 'ssh' ? forwardOverSession : forwardToEngine).listen(local)
 setInterval(() => {
   if (!existsSync(guard)) process.exit()
 }, 5000)

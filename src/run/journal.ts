@@ -1,88 +1,54 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
+import { errorMessage } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
 import type { RunDir } from './run-dir.ts'
 
-/** Something done outside our own process, noted before it is done, so that a later step can undo it. */
+interface OnNode {
+  readonly node: string
+}
+
+interface OnEngine extends OnNode {
+  /** The engine's socket on this machine. */
+  readonly socket: string
+}
+
+/** A socket of the node, `remote`, that is reachable at `local` through the connection of the ssh_config `config`. */
+interface Connection extends OnNode {
+  readonly config: string
+  readonly local: string
+  readonly remote: string
+}
+
+interface InRepository {
+  readonly registry: string
+  readonly path: string
+  readonly digest: string
+}
+
+/** An effect outside this process, recorded before it happens so that the post step can undo it. */
 export type Entry =
-  /** A BuildKit container and its state volume, on the engine behind `socket`. */
-  | {
-      readonly kind: 'container'
-      readonly node: string
-      readonly socket: string
-      readonly container: string
-      readonly volume: string
-    }
-  /**
-   * A Deployment and its ConfigMaps in a cluster, of this name: buildx, with the instance of this name in our
-   * directory, removes them.
-   */
-  | {
-      readonly kind: 'pod'
-      readonly node: string
-      readonly name: string
-      readonly buildx: string
-      readonly kubeconfig: string
-    }
-  /**
-   * buildx begins to boot the daemon of this image on the engine behind `socket`; `booted` follows unless that was cut
-   * off, and once a post step has looked.
-   */
-  | {
-      readonly kind: 'boots'
-      readonly node: string
-      readonly socket: string
-      readonly container: string
-      readonly image: string
-    }
+  /** A BuildKit container and its state volume. */
+  | (OnEngine & { readonly kind: 'container'; readonly container: string; readonly volume: string })
+  /** A Deployment and its ConfigMaps of this name in a cluster. buildx removes them by its instance of this name. */
+  | (OnNode & { readonly kind: 'pod'; readonly name: string; readonly buildx: string; readonly kubeconfig: string })
+  /** buildx starts to boot a daemon of this image; `booted` follows, unless buildx is ended before. */
+  | (OnEngine & { readonly kind: 'boots'; readonly container: string; readonly image: string })
   | { readonly kind: 'booted'; readonly container: string }
-  /**
-   * Such a container or pod is gone: a post step that is killed later, and run again, need not ask for it without its
-   * keys.
-   */
+  /** A container or pod was removed: a post step that is run again does not need its connection. */
   | { readonly kind: 'removed'; readonly container: string }
-  /** The lock of a kept daemon, held while this run boots it: a volume that bears the holder's label. */
-  | {
-      readonly kind: 'lock'
-      readonly node: string
-      readonly socket: string
-      readonly daemon: string
-      readonly holder: string
-    }
-  /** A volume that tells other runs that this one builds there. */
-  | { readonly kind: 'seat'; readonly node: string; readonly socket: string; readonly volume: string }
-  /** An SSH connection that forwards `remote` to `local`; made from `config`, so that it can be made again. */
-  | {
-      readonly kind: 'tunnel'
-      readonly node: string
-      readonly config: string
-      readonly local: string
-      readonly remote: string
-    }
-  /** A process that leads `local` to `remote` through sessions of the connection of `config`. */
-  | {
-      readonly kind: 'relay'
-      readonly node: string
-      readonly config: string
-      readonly local: string
-      readonly remote: string
-    }
-  /** A manifest pushed by digest, which no tag of ours names. */
-  | {
-      readonly kind: 'manifest'
-      readonly registry: string
-      readonly path: string
-      readonly digest: string
-      readonly ours: boolean
-    }
-  /** A tag this run moved; `ephemeral` if it bears the run's id and so can be nobody else's. */
-  | {
-      readonly kind: 'tag'
-      readonly registry: string
-      readonly path: string
-      readonly tag: string
-      readonly digest: string
-      readonly ephemeral: boolean
-    }
+  /** The lock of a persistent builder, held while this run boots it: a volume with the holder's label. */
+  | (OnEngine & { readonly kind: 'lock'; readonly daemon: string; readonly holder: string })
+  /** A volume that shows other runs that this one builds there. */
+  | (OnEngine & { readonly kind: 'reservation'; readonly volume: string })
+  /** An SSH connection with a forwarded socket, or another socket forwarded by it. */
+  | (Connection & { readonly kind: 'tunnel' })
+  /** A process that connects the sockets through exec sessions. */
+  | (Connection & { readonly kind: 'forwarder' })
+  /** A manifest pushed by digest, without a tag. */
+  | (InRepository & { readonly kind: 'manifest'; readonly ours: boolean })
+  /** A tag that this run updated; `ephemeral` if it contains the run's id, so that no other run uses it. */
+  | (InRepository & { readonly kind: 'tag'; readonly tag: string; readonly ephemeral: boolean })
 
 const fields: Record<Entry['kind'], readonly string[]> = {
   container: ['node', 'socket', 'container', 'volume'],
@@ -91,9 +57,9 @@ const fields: Record<Entry['kind'], readonly string[]> = {
   booted: ['container'],
   removed: ['container'],
   lock: ['node', 'socket', 'daemon', 'holder'],
-  seat: ['node', 'socket', 'volume'],
+  reservation: ['node', 'socket', 'volume'],
   tunnel: ['node', 'config', 'local', 'remote'],
-  relay: ['node', 'config', 'local', 'remote'],
+  forwarder: ['node', 'config', 'local', 'remote'],
   manifest: ['registry', 'path', 'digest', 'ours'],
   tag: ['registry', 'path', 'tag', 'digest', 'ephemeral'],
 }
@@ -102,20 +68,26 @@ export interface Journal {
   readonly note: (entry: Entry) => void
 }
 
-/** One JSON line an entry, appended with a single write: a run killed in between leaves whole lines. */
+/** One JSON line per entry, appended in a single write, so that a killed run leaves whole lines. */
 export function openJournal({ journal: path }: RunDir): Journal {
   return { note: (entry) => appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 }) }
 }
 
-/** The entries in the order they were noted; lines that cannot be read are passed over, so that the rest is undone. */
-export function readJournal({ journal }: RunDir): Entry[] {
-  let text: string
+/**
+ * The entries in the order in which they were recorded. Lines that cannot be parsed are skipped, so that the rest is
+ * undone. A journal that does not exist is empty; one that cannot be read is a warning.
+ */
+export function readJournal({ journal: path }: RunDir, log: Pick<Log, 'warn'>): Entry[] {
   try {
-    text = readFileSync(journal, 'utf8')
-  } catch {
+    return readFileSync(path, 'utf8').split('\n').map(tryParseJson).filter(isEntry)
+  } catch (error) {
+    if (asRecord(error)['code'] !== 'ENOENT')
+      log.warn(
+        `The journal of this run could not be read: ${errorMessage(error)}. What the run created is not removed: ` +
+          'the next run on these nodes removes its builders, and the `cleanup` action its images.',
+      )
     return []
   }
-  return text.split('\n').map(tryParseJson).filter(isEntry)
 }
 
 function isEntry(value: unknown): value is Entry {

@@ -59,7 +59,7 @@ export function usageVolume(builder: string, now: number): string {
   return `${usageVolumePrefix(builder)}${new Date(now).toISOString().slice(0, 10).replaceAll('-', '')}`
 }
 
-export function usageVolumePrefix(builder: string): string {
+function usageVolumePrefix(builder: string): string {
   return `${containerPrefix}${builder}_used_`
 }
 

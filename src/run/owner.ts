@@ -1,92 +1,88 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { removeDir, tryRead, writePrivate } from '../lib/files.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { removeDir, writePrivate } from '../lib/fs.ts'
-import { killProcessesIn, findStrayProcesses, processIdentity } from '../lib/processes.ts'
+import { findStrayProcesses, killProcessesIn, processIdentity } from '../lib/processes.ts'
 import { RunDir } from './run-dir.ts'
-import { tryRead } from '../lib/files.ts';
 
-/** What a run's directory tells of the run, so that a later run on this machine can see whether it still needs it. */
-export interface DirOwner {
+/** The run that owns a run directory, so that a later run on this machine can see whether it still needs it. */
+export interface RunDirOwner {
   readonly scope: string
   readonly runId: string
   readonly runAttempt: number
-  /** This boot of this machine; empty where nobody tells. */
+  /** Host name and boot id of this machine; empty if unknown. */
   readonly boot: string
-  /** Where process ids mean the same. */
+  /** The process namespace: in another one, process ids mean other processes. Empty if unknown. */
   readonly pids: string
-  /** The step's process. Empty where nobody tells. */
+  /** The step's process; empty if unknown. */
   readonly main: string
-  /** What runs the job and does not end before it; empty where that is not known for certain. */
+  /** The runner's process, which does not end before the job; empty if unknown. */
   readonly runner: string
 }
 
-type RunOf = Pick<DirOwner, 'scope' | 'runId' | 'runAttempt'>
+type OwningRun = Pick<RunDirOwner, 'scope' | 'runId' | 'runAttempt'>
 
-interface OwnedDir {
+interface FoundRunDir {
   readonly path: string
-  /** Milliseconds since it was made. */
+  /** Milliseconds since it was created. */
   readonly age: number
-  /** Undefined where a run was killed before it could write it. */
-  readonly owner: DirOwner | undefined
-  /**
-   * `working` while its step runs; `gone` if what ran the job certainly is; `unknown` in another container, or where
-   * nobody tells.
-   */
-  readonly runner: 'working' | 'gone' | 'alive' | 'unknown'
+  /** Undefined if the run was killed before it wrote it. */
+  readonly owner: RunDirOwner | undefined
+  readonly runner: RunnerState
 }
 
-export async function describeOwner(run: RunOf): Promise<DirOwner> {
+/** `working`: the step still runs; `gone`: the runner has certainly ended; `unknown`, for example in a container. */
+type RunnerState = 'working' | 'running' | 'gone' | 'unknown'
+
+/** Processes that last as long as the job or longer: of GitHub, act, Gitea and Forgejo. */
+const runners = ['Runner.Worker', 'act', 'act_runner', 'gitea-runner', 'forgejo-runner']
+
+export async function describeOwner({ scope, runId, runAttempt }: OwningRun): Promise<RunDirOwner> {
   const [main, runner] = await Promise.all([
     processIdentity(process.pid),
     isRunner(process.ppid) ? processIdentity(process.ppid) : '',
   ])
-  const { scope, runId, runAttempt } = run
-  return { scope, runId, runAttempt, boot: readBoot(), pids: readPids(), main, runner }
+  return { scope, runId, runAttempt, boot: bootId(), pids: pidNamespace(), main, runner }
 }
 
-/**
- * A wrapper around `node` ends with the step; these last as long as the job, or longer: of GitHub, act, Gitea and
- * Forgejo.
- */
+/** Any other parent may be a wrapper around `node`, which ends with the step. */
 function isRunner(pid: number): boolean {
-  return ['Runner.Worker', 'act', 'act_runner', 'gitea-runner', 'forgejo-runner'].includes(
-    tryRead(`/proc/${pid}/comm`).trim(),
-  )
+  return runners.includes(tryRead(`/proc/${pid}/comm`).trim())
 }
 
-export function writeOwner(dir: RunDir, owner: DirOwner): void {
+export function writeOwner(dir: RunDir, owner: RunDirOwner): void {
   writePrivate(dir.owner, JSON.stringify(owner))
 }
 
 /** The run directories of this user in `parents`, without `self`. */
-export async function findRunDirs(self: RunDir, parents: readonly string[]): Promise<OwnedDir[]> {
+export async function findRunDirs(self: RunDir, parents: readonly string[]): Promise<FoundRunDir[]> {
   const paths = parents.flatMap((parent) =>
     tryList(parent)
-      .filter(RunDir.isName)
+      .filter((name) => RunDir.isName(name))
       .map((name) => join(parent, name)),
   )
-  const found = await Promise.all(paths.filter((path) => path !== self.path).map(readDir))
-  return found.flatMap((one) => one ?? [])
+  const found = await Promise.all(paths.filter((path) => path !== self.path).map(inspectRunDir))
+  return found.flatMap((dir) => dir ?? [])
 }
 
-async function readDir(path: string): Promise<OwnedDir | undefined> {
+async function inspectRunDir(path: string): Promise<FoundRunDir | undefined> {
   try {
     const stats = lstatSync(path)
     if (stats.uid !== process.getuid?.() || !stats.isDirectory()) return undefined
-    const owner = readOwnerFile(new RunDir(path))
-    const runner = owner ? await judgeRunner(owner) : 'unknown'
+    const owner = readOwner(new RunDir(path))
+    const runner = owner ? await findRunnerState(owner) : 'unknown'
     return { path, owner, runner, age: Date.now() - Math.max(stats.mtimeMs, stats.birthtimeMs) }
   } catch {
+    // Another run removed it in the meantime.
     return undefined
   }
 }
 
-function readOwnerFile(dir: RunDir): DirOwner | undefined {
-  const read = asRecord(tryParseJson(tryRead(dir.owner)))
-  const text = (name: string) => asText(read[name])
-  const runAttempt = Number(read['runAttempt'])
+function readOwner(dir: RunDir): RunDirOwner | undefined {
+  const parsed = asRecord(tryParseJson(tryRead(dir.owner)))
+  const text = (name: string) => asText(parsed[name])
+  const runAttempt = Number(parsed['runAttempt'])
   if (text('scope') === '' || text('runId') === '' || !Number.isInteger(runAttempt)) return undefined
   return {
     scope: text('scope'),
@@ -99,37 +95,39 @@ function readOwnerFile(dir: RunDir): DirOwner | undefined {
   }
 }
 
-async function judgeRunner({ boot, pids, main, runner }: DirOwner): Promise<OwnedDir['runner']> {
+async function findRunnerState({ boot, pids, main, runner }: RunDirOwner): Promise<RunnerState> {
   const [host] = boot.split(' ')
   if (boot === '' || host !== hostname()) return 'unknown'
-  if (boot !== readBoot()) return 'gone'
-  if (pids === '' || pids !== readPids() || runner === '' || main === '') return 'unknown'
-  if (await isStill(main)) return 'working'
-  return (await isStill(runner)) ? 'alive' : 'gone'
+  if (boot !== bootId()) return 'gone'
+  if (pids === '' || pids !== pidNamespace() || runner === '' || main === '') return 'unknown'
+  if (await isRunning(main)) return 'working'
+  return (await isRunning(runner)) ? 'running' : 'gone'
 }
 
-async function isStill(identity: string): Promise<boolean> {
+async function isRunning(identity: string): Promise<boolean> {
   return (await processIdentity(Number.parseInt(identity, 10))) === identity
 }
 
-/** Ends what a dead run left running here, and removes its directory with its keys and logins. */
-export async function removePrivateDir(path: string): Promise<void> {
+/** Ends the processes of a finished run on this machine, and removes its directory with keys and logins. */
+export async function removeRunDir(path: string): Promise<void> {
   await killProcessesIn(path)
   removeDir(path)
 }
 
 /**
- * Ends agents and connections of ours whose directory is gone: a runner that empties its directories leaves them
- * behind.
+ * Ends agents and connections whose run directory does not exist any more, as after a runner has emptied its
+ * directories.
+ *
+ * @returns of how many directories
  */
-export async function endStrays({ path: own }: RunDir): Promise<number> {
-  const strays = findStrayProcesses()
-  const dirs = new Set(strays.map(({ dir }) => dir).filter((dir) => dir !== own && isMissing(dir)))
-  for (const dir of dirs) await killProcessesIn(dir)
-  return dirs.size
+export async function endStrays(self: RunDir): Promise<number> {
+  const dirs = new Set(findStrayProcesses().map(({ dir }) => dir))
+  const missing = [...dirs].filter((dir) => dir !== self.path && isMissing(dir))
+  for (const dir of missing) await killProcessesIn(dir)
+  return missing.length
 }
 
-/** Missing here, and not merely out of sight: its parent is a directory of this machine that we can read. */
+/** Whether the directory was removed, and is not only invisible: its parent can be listed. */
 function isMissing(dir: string): boolean {
   try {
     return !readdirSync(dirname(dir)).includes(basename(dir))
@@ -138,12 +136,12 @@ function isMissing(dir: string): boolean {
   }
 }
 
-function readBoot(): string {
+function bootId(): string {
   const id = tryRead('/proc/sys/kernel/random/boot_id').trim()
   return id === '' ? '' : `${hostname()} ${id}`
 }
 
-function readPids(): string {
+function pidNamespace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid')
   } catch {

@@ -1,143 +1,206 @@
-import { callTargets } from '../buildx/call.ts'
-import type { GroupResult } from '../buildx/run.ts'
-import { formatLostCaches, formatTargets, Scheduler } from '../buildx/scheduler.ts'
-import { prepareBuild } from './prepare.ts'
-import { withoutRepeats } from '../buildx/checks.ts'
-import { openNodePool, type OpenedNodes } from '../nodes/ready.ts'
-import { planSeated, type Seated } from '../nodes/seats.ts'
-import { describeFork } from '../plan/fork-policy.ts'
-import { isEphemeral } from '../metadata/default-tags.ts'
-import { checkNoneEmpty, planTargets } from '../plan/targets.ts'
-import { openAdmission, type Admission } from '../publish/push-access.ts'
-import { publish } from '../publish/variants.ts'
-import { runBuilderName } from '../run/names.ts'
-import { reapBeside } from '../gc/background.ts'
-import { tellReaped } from '../gc/log.ts'
-import { UserErrors } from '../lib/errors.ts'
-import { describeOthers, describeOutcome, warnOfNodes } from '../report/nodes.ts'
+import type { BuildxRequest, GroupResult } from '../buildx/run.ts'
+import { formatLostCaches, formatTargets } from '../buildx/scheduler.ts'
 import { removeSecrets } from '../buildx/build-env.ts'
+import { withoutRepeats } from '../buildx/checks.ts'
+import { startGarbageCollection } from '../gc/background.ts'
+import { logNodeGarbage } from '../gc/log.ts'
+import { UserErrors } from '../lib/errors.ts'
 import { withAbort } from '../lib/time.ts'
+import { isEphemeral } from '../metadata/default-tags.ts'
+import { createNodePool, type OpenedNodes } from '../nodes/pool.ts'
+import { planWithReservations, type ReservedPlan } from '../nodes/reservations.ts'
+import { describeFork } from '../plan/fork-policy.ts'
+import { requirePlatforms, planTargets } from '../plan/targets.ts'
 import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
-import type { RunResult } from '../report/run-result.ts'
-import type { RunRequest } from './request.ts'
+import { PushAccessCheck } from '../publish/push-access.ts'
+import { publish, type Published } from '../publish/publish.ts'
+import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
+import type { RunResult } from '../report/run-report.ts'
+import { runBuilderName } from '../run/names.ts'
+import { prepareBuild, type PreparedBuild } from './prepare.ts'
+import type { BuildPorts, Run } from './ports.ts'
 
 /**
- * The whole story: open the nodes, plan, build every target on its node, join and verify, and only then move the tags.
+ * The main action: opens the nodes, plans, builds every target on its node, assembles and verifies the image indexes,
+ * and updates the tags last.
+ *
+ * @throws UserError or UserErrors
  */
-export async function run(request: RunRequest): Promise<RunResult> {
-  const admission = openAdmission(request)
+export async function buildImage(run: Run, ports: BuildPorts): Promise<RunResult> {
+  const { inputs, signal } = run
+  const access = new PushAccessCheck({ inputs, signal, registries: ports.registries })
   try {
-    return await buildAndPublish({ ...request, signal: admission.signal }, admission)
+    return await buildAndPublish({ ...run, signal: access.signal }, ports, access)
   } finally {
-    admission.end()
+    access.stop()
   }
 }
 
-async function buildAndPublish(request: RunRequest, admission: Admission): Promise<RunResult> {
-  const { inputs, event, dir, journal, log, signal } = request
-  const holder = runBuilderName(dir.key, event)
+async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCheck): Promise<RunResult> {
+  const { inputs, log, signal } = run
+  const [opened, buildx] = await withAbort(signal, Promise.all([openNodes(run, ports), ports.provideBuildx(signal)]))
+  const planned = await withAbort(signal, planRun(run, opened))
+  const prepared = await withAbort(signal, prepareBuild(run, opened, planned.plan, buildx))
+  const garbage = startGarbageCollection(opened.nodes, ports.runs, { self: builderName(run), dir: run.dir })
+  const base = { builder: prepared.builder.name, nodes: opened.nodes, buildxConfig: run.dir.buildxConfig }
+  if (inputs.settings.call) {
+    await callDockerfiles(run, ports, planned.plan, prepared)
+    await Promise.all([logNodeGarbage(garbage.end(), log), planned.release()])
+    return {
+      ...base,
+      plan: { ...planned.plan, targets: [], groups: [] },
+      groups: [],
+      published: [],
+      notes: planned.notes,
+    }
+  }
 
-  const [ready, buildx] = await withAbort(signal, Promise.all([openNodePool(request), request.provideBuildx(signal)]))
-  ready.outcomes.forEach((outcome) => log.line(describeOutcome(outcome)))
-  const { plan, notes, leave } = await withAbort(signal, planRun(request, ready, holder))
+  log.info(`Building ${formatTargets(planned.plan.groups)} with buildx ${buildx.version}`)
+  access.start()
+  const onBegun = () => {
+    access.enforce()
+    garbage.begin()
+  }
+  const build = await buildPlan(run, ports, { opened, planned, prepared, onBegun })
+  const collected = logNodeGarbage(garbage.end(), log)
+  // Leftovers of other runs may be the reason why a node is full: remove them before this run fails.
+  if (build.results.some(({ failure }) => failure)) await collected
+  throwFailures(build.results, signal)
+  // Nothing else is built there, so the nodes get their memory back at once.
+  if (!inputs.use) prepared.builder.release()
+  const lost = reportGroups(run, build.results)
+  const plan = withoutSkipped(planned.plan, build.results)
+  requirePlatforms(inputs.variants, plan.targets, opened.outcomes)
+  const published = inputs.push ? await publishTargets(run, ports, plan, { ...prepared, groups: build.results }) : []
+  await Promise.all([collected, build.released])
+  return { ...base, plan, groups: build.results, published, notes: [...planned.notes, ...build.notes, ...lost] }
+}
 
-  const { builder, calls, onPush } = await withAbort(signal, prepareBuild({ ...request, holder }, ready, plan, buildx))
-  const reaper = reapBeside(ready.nodes, request.liveness, { self: holder, dir })
-  const kept = { builder: builder.name, nodes: ready.nodes, buildxConfig: dir.buildxConfig }
-  const { call } = inputs.settings
-  if (call) {
-    await callTargets({
+async function openNodes({ inputs, event, log }: Run, ports: BuildPorts): Promise<OpenedNodes> {
+  const opened = await createNodePool(await ports.openNodes(), { inputs, event })
+  opened.outcomes.forEach((outcome) => log.line(formatNode(outcome)))
+  return opened
+}
+
+interface PlannedRun extends Pick<ReservedPlan<Plan>, 'plan' | 'release'> {
+  readonly notes: readonly string[]
+}
+
+/** Decides what is built where, and logs what the user should know before it starts. */
+async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promise<PlannedRun> {
+  const { inputs, event, journal, log } = run
+  const fork = describeFork(event.trust, inputs, nodes)
+  fork.notes.forEach((note) => log.info(note))
+  const { plan, runsPerNode, release } = await planWithReservations({
+    nodes,
+    holder: builderName(run),
+    journal,
+    plan: (runs) => planTargets(inputs, outcomes, local, runs),
+  })
+  formatBusyNodes(runsPerNode).forEach((note) => log.info(note))
+  const warnings = [...inputs.warnings, ...nodeWarnings(nodes), ...plan.notes, ...fork.warnings]
+  warnings.forEach((note) => log.warn(note))
+  return { plan, notes: [...warnings, ...fork.notes], release }
+}
+
+async function callDockerfiles(
+  { inputs, log, dir }: Run,
+  ports: BuildPorts,
+  { targets }: Plan,
+  { calls, builder }: PreparedBuild,
+): Promise<void> {
+  const { call = 'check' } = inputs.settings
+  await ports
+    .callTargets({
       ...calls,
       call,
       log,
-      targets: plan.targets,
+      targets,
       builder: ({ node, platform }) => builder.forPlatforms(node, [platform]),
-    }).finally(() => removeSecrets(dir))
-    await Promise.all([tellReaped(reaper.end(), log), leave()])
-    return { ...kept, plan: { ...plan, targets: [], groups: [] }, groups: [], published: [], notes }
-  }
+    })
+    .finally(() => removeSecrets(dir))
+}
 
-  log.info(`Building ${formatTargets(plan.groups)} with buildx ${buildx.version}`)
-  admission.ask()
-  const onBegun = () => {
-    admission.heed()
-    reaper.begin()
-  }
-  const { results: lanes, notes: moves } = await new Scheduler({
-    ...calls,
-    groups: plan.groups,
-    pool: ready.pool,
-    instances: builder,
+interface BuildSteps {
+  readonly opened: OpenedNodes
+  readonly planned: PlannedRun
+  readonly prepared: PreparedBuild
+  /** Called once, when a build has started or ended on every node. */
+  readonly onBegun: () => void
+}
+
+interface BuildResult {
+  readonly results: readonly GroupResult[]
+  readonly notes: readonly string[]
+  /** Resolves when other runs see the nodes as free. */
+  readonly released: Promise<void>
+}
+
+/** Builds all groups. When it returns, no build is running and no build secret is left. */
+async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promise<BuildResult> {
+  const { inputs, journal, log, dir, signal } = run
+  const { opened, planned, prepared, onBegun } = steps
+  const { results, notes } = await ports.buildGroups({
+    ...prepared.calls,
+    groups: planned.plan.groups,
+    pool: opened.pool,
+    instances: prepared.builder,
     journal,
     fallback: inputs.fallback,
     emit: log.lines,
     log,
-    onPush,
+    onPush: prepared.onPush,
     onBegun,
-  }).run()
-  const leaving = leave()
+  })
+  const released = planned.release()
   removeSecrets(dir)
   signal.throwIfAborted()
-  const reaping = tellReaped(reaper.end(), log)
-  // It may be what dead runs left that has filled a node.
-  if (lanes.some(({ failure }) => failure)) await reaping
-  failIfAny(lanes, signal)
-  // Nobody builds there any more, and the node has its memory back at once.
-  if (!inputs.use) builder.release()
-  const lost = lanes.flatMap(formatLostCaches)
+  return { results, notes, released }
+}
+
+function throwFailures(groups: readonly GroupResult[], signal: AbortSignal): void {
+  signal.throwIfAborted()
+  const failures = groups.flatMap(({ failure }) => failure ?? [])
+  if (failures.length > 0) throw new UserErrors(failures)
+}
+
+/** Logs what was found while building. @returns the warnings for the summary */
+function reportGroups({ inputs, log }: Run, groups: readonly GroupResult[]): readonly string[] {
+  const lost = groups.flatMap(formatLostCaches)
   lost.forEach((note) => log.warn(note))
   if (inputs.checkAnnotations)
-    withoutRepeats(lanes.flatMap(({ warnings }) => warnings)).forEach((warning) => log.annotate(warning))
-
-  const built = lanes.flatMap((lane) => lane.built)
-  const targets = inDraftOrder(
-    plan.targets,
-    built.map(({ target }) => target),
-  )
-  checkNoneEmpty(inputs.variants, targets, ready.outcomes)
-  const published = inputs.push
-    ? await publish({
-        ...request,
-        ...calls,
-        journal,
-        variants: inputs.variants,
-        targets,
-        built,
-        isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
-      })
-    : []
-  await Promise.all([reaping, leaving])
-  return {
-    ...kept,
-    plan: { ...plan, targets, groups: groupByNode(targets) },
-    groups: lanes,
-    published,
-    notes: [...notes, ...moves, ...lost],
-  }
+    withoutRepeats(groups.flatMap(({ warnings }) => warnings)).forEach((warning) => log.annotate(warning))
+  return lost
 }
 
-/** What is built where; says aloud what its reader should know before it starts. */
-async function planRun(
-  { inputs, event, journal, log }: RunRequest,
-  { outcomes, nodes, local }: OpenedNodes,
-  holder: string,
-): Promise<Pick<Seated<Plan>, 'plan' | 'leave'> & { readonly notes: readonly string[] }> {
-  const fork = describeFork(event.trust, inputs, nodes)
-  fork.notes.forEach((note) => log.info(note))
-  const { plan, others, leave } = await planSeated({
-    nodes,
-    holder,
+/** The plan as it was carried out: on other nodes, and without platforms that `fallback: skip` left out. */
+function withoutSkipped(plan: Plan, groups: readonly GroupResult[]): Plan {
+  const built = groups.flatMap((group) => group.built.map(({ target }) => target))
+  const targets = inDraftOrder(plan.targets, built)
+  return { ...plan, targets, groups: groupByNode(targets) }
+}
+
+async function publishTargets(
+  run: Run,
+  { registries }: BuildPorts,
+  { targets }: Plan,
+  { calls, groups }: { readonly calls: BuildxRequest; readonly groups: readonly GroupResult[] },
+): Promise<Published[]> {
+  const { inputs, event, journal, log, signal } = run
+  return await publish({
+    ...calls,
+    variants: inputs.variants,
+    targets,
+    built: groups.flatMap((group) => group.built),
     journal,
-    plan: (others) => planTargets(inputs, outcomes, local, others),
+    log,
+    signal,
+    registries,
+    isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
   })
-  describeOthers(others).forEach((note) => log.info(note))
-  const warnings = [...inputs.notes, ...warnOfNodes(nodes), ...plan.notes, ...fork.warnings]
-  warnings.forEach((note) => log.warn(note))
-  return { plan, notes: [...warnings, ...fork.notes], leave }
 }
 
-function failIfAny(lanes: readonly GroupResult[], signal: AbortSignal): void {
-  signal.throwIfAborted()
-  const failures = lanes.flatMap(({ failure }) => failure ?? [])
-  if (failures.length > 0) throw new UserErrors(failures)
+/** Names the builder and the containers of this run. */
+function builderName({ dir, event }: Run): string {
+  return runBuilderName(dir.key, event)
 }

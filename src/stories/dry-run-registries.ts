@@ -1,126 +1,121 @@
+import { RegistryError } from '../registry/error.ts'
 import type { Inputs } from '../inputs/inputs.ts'
-import { openPackageRepository, type PackageAccess } from '../packages/open.ts'
+import { errorMessage, type UserError } from '../lib/errors.ts'
+import type { PackageAccess } from '../packages/backend.ts'
+import { openPackageRepository } from '../packages/select.ts'
+import type { Target } from '../plan/target.ts'
+import { checkPushAccess, distinctRepositories } from '../publish/push-access.ts'
 import { createClientFactory, type ClientFactory } from '../registry/client-factory.ts'
-import { RegistryError } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import type { TagReport } from '../report/dry-run.ts'
-import { type UserError, errorMessage } from '../lib/errors.ts'
-import { askPush, repositoriesOf } from '../publish/push-access.ts'
-import type { Target } from '../plan/target.ts'
 
-export interface RegistriesLook {
+export interface RegistryChecks {
+  /** What the logins and the token may do, one line each. */
   readonly permissions: readonly string[]
   readonly tags: readonly TagReport[]
-  /** For each cache reference, whether something is there. */
-  readonly caches: ReadonlyMap<string, 'filled' | 'empty' | 'unknown'>
-  readonly doubts: readonly string[]
+  /** For each cache reference, whether it exists. */
+  readonly caches: ReadonlyMap<string, CacheState>
+  readonly warnings: readonly string[]
   readonly problems: readonly UserError[]
 }
 
-const deadline = 30_000
+type CacheState = 'filled' | 'empty' | 'unknown'
 
-/** Asks the registries what they have and what they would allow, and leaves nothing there. */
-export async function lookAtRegistries(
-  inputs: Pick<Inputs, 'variants' | 'push' | 'cleanup'>,
+/** A permission, and what it means for the run. */
+interface Permission {
+  readonly line: string
+  readonly problem?: UserError | undefined
+  readonly warning?: string
+}
+
+const deadline = 30_000
+const shownOnUse = 'whether it allows the deletion shows only when something is deleted'
+
+/** Queries what the registries contain and what they would allow. Leaves nothing there. */
+export async function checkRegistries(
+  { variants, push, cleanup }: Pick<Inputs, 'variants' | 'push' | 'cleanup'>,
   targets: readonly Pick<Target, 'cache' | 'variant'>[],
   packages: PackageAccess,
-): Promise<RegistriesLook> {
+): Promise<RegistryChecks> {
   const signal = AbortSignal.timeout(deadline)
-  const clientOf = createClientFactory(packages.registries, signal)
-  const repositories = repositoriesOf(inputs.variants)
-  const [pushes, apis, tags, caches] = await Promise.all([
-    inputs.push ? Promise.all(repositories.map((repository) => lookAtPush(repository, clientOf))) : [],
-    inputs.push && inputs.cleanup !== 'never'
-      ? Promise.all(repositories.map((repository) => askPackages(repository, clientOf, packages, signal)))
-      : [],
-    inputs.push
-      ? Promise.all(
-          inputs.variants
-            .flatMap((variant) => variant.tags)
-            .map(async (tag): Promise<TagReport> => ({
-              tag: formatTagReference(tag),
-              now: await headOf(tag, tag.tag, clientOf),
-            })),
-        )
-      : [],
+  const createClient = createClientFactory(packages.registries, signal)
+  const repositories = push ? distinctRepositories(variants) : []
+  const checkTag = async (tag: Repository & { readonly tag: string }): Promise<TagReport> => ({
+    tag: formatTagReference(tag),
+    now: await findDigest(tag, tag.tag, createClient),
+  })
+  const [pushes, deletions, tags, caches] = await Promise.all([
+    Promise.all(repositories.map((repository) => checkPush(repository, createClient))),
     Promise.all(
-      targets.map(
-        async ({ cache, variant }) =>
-          [cache?.name ?? '', await stateOf(cache?.name, variant.images[0], clientOf)] as const,
-      ),
+      cleanup === 'never' ? [] : repositories.map((repository) => checkDeletion(repository, packages, signal)),
     ),
+    Promise.all(push ? variants.flatMap((variant) => variant.tags).map(checkTag) : []),
+    Promise.all(targets.map((target) => checkCache(target, createClient))),
   ])
+  const permissions = [...pushes, ...deletions]
   return {
-    permissions: [...pushes.map(({ line }) => line), ...apis.map(({ line }) => line)],
+    permissions: permissions.map(({ line }) => line),
     tags,
     caches: new Map(caches),
-    doubts: apis.flatMap(({ doubt }) => doubt ?? []),
-    problems: pushes.flatMap(({ problem }) => problem ?? []),
+    warnings: permissions.flatMap(({ warning }) => warning ?? []),
+    problems: permissions.flatMap(({ problem }) => problem ?? []),
   }
 }
 
-async function lookAtPush(
-  repository: Repository,
-  clientOf: ClientFactory,
-): Promise<{ readonly line: string; readonly problem?: UserError }> {
-  const { failure: problem } = await askPush(repository, clientOf)
-  return {
-    line: `push to ${formatRepository(repository)}: ${problem ? 'refused' : 'allowed'}`,
-    ...(problem && { problem }),
-  }
+async function checkPush(repository: Repository, createClient: ClientFactory): Promise<Permission> {
+  const { failure: problem } = await checkPushAccess(repository, createClient)
+  return { line: `push to ${formatRepository(repository)}: ${problem ? 'refused' : 'allowed'}`, problem }
 }
 
-/** Whether deleting is allowed shows only when something is deleted; whether the API answers at all can be asked. */
-async function askPackages(
+/** Only a deletion shows whether it is allowed; but the API can be queried. */
+async function checkDeletion(
   repository: Repository,
-  clientOf: ClientFactory,
   packages: PackageAccess,
   signal: AbortSignal,
-): Promise<{ readonly line: string; readonly doubt?: string }> {
+): Promise<Permission> {
   const name = formatRepository(repository)
-  const title = {
-    github: "GitHub's packages API",
-    forgejo: "the forge's packages API",
-    oci: "the registry's own DELETE",
-  }
   try {
-    const client = await clientOf(repository)
-    const { backend: api } = await openPackageRepository(packages, {
+    const { backend } = await openPackageRepository(packages, {
       repository,
-      client,
+      client: await createClientFactory(packages.registries, signal)(repository),
       until: packages.clock.now() + deadline,
       mark: 'dry-run',
       signal,
     })
-    if (api.kind === 'oci')
-      return { line: `delete from ${name}: by ${title.oci}; whether it allows that shows only when it is used` }
-    for await (const page of api.list())
-      return {
-        line: `delete from ${name}: by ${title[api.kind]}, which answers (${page.length === 0 ? 'no version yet' : 'versions are listed'}); whether it lets this token delete shows only when it is used`,
-      }
-    return { line: `delete from ${name}: by ${title[api.kind]}, which answers (no version yet)` }
+    const line = `delete from ${name}: by ${backend.title}`
+    if (!backend.capabilities.listsUntagged) return { line: `${line}; ${shownOnUse}` }
+    for await (const page of backend.list())
+      if (page.length > 0) return { line: `${line}, which lists versions; ${shownOnUse}` }
+    return { line: `${line}, which has no version yet; ${shownOnUse}` }
   } catch (error) {
     return {
-      line: `delete from ${name}: not to be asked`,
-      doubt: `The post step may not be able to delete from ${name}: ${errorMessage(error)}`,
+      line: `delete from ${name}: unknown`,
+      warning: `The post step may not be able to delete from ${name}: ${errorMessage(error)}`,
     }
   }
 }
 
-async function headOf(repository: Repository, reference: string, clientOf: ClientFactory): Promise<string | undefined> {
+/** The digest that the reference names; empty if it does not exist, undefined if the registry did not answer. */
+async function findDigest(
+  repository: Repository,
+  reference: string,
+  createClient: ClientFactory,
+): Promise<string | undefined> {
   try {
-    return (await (await clientOf(repository)).headManifest(repository.path, reference)) ?? ''
+    return (await (await createClient(repository)).headManifest(repository.path, reference)) ?? ''
   } catch (error) {
     return error instanceof RegistryError && error.kind === 'not-found' ? '' : undefined
   }
 }
 
-async function stateOf(
-  cache: string | undefined,
-  image: Repository | undefined,
-  clientOf: ClientFactory,
-): Promise<'filled' | 'empty' | 'unknown'> {
-  if (image === undefined || cache?.startsWith(`${formatRepository(image)}:`) !== true) return 'unknown'
-  const found = await headOf(image, cache.slice(formatRepository(image).length + 1), clientOf)
-  return found === undefined ? 'unknown' : found === '' ? 'empty' : 'filled'
+/** The name of a target's cache and whether it exists; only caches in the image's own repository are checked. */
+async function checkCache(
+  { cache, variant }: Pick<Target, 'cache' | 'variant'>,
+  createClient: ClientFactory,
+): Promise<readonly [string, CacheState]> {
+  const { name = '' } = cache ?? {}
+  const [image] = variant.images
+  if (image === undefined || !name.startsWith(`${formatRepository(image)}:`)) return [name, 'unknown']
+  const digest = await findDigest(image, name.slice(formatRepository(image).length + 1), createClient)
+  return [name, digest === undefined ? 'unknown' : digest === '' ? 'empty' : 'filled']
 }

@@ -1,146 +1,149 @@
 import { mkdirSync } from 'node:fs'
-import { bakeOptions } from './prepare.ts'
-import { formatEndpoint } from '../nodes/endpoint.ts'
-import { openNodes, type NodeOutcome } from '../nodes/open.ts'
-import type { Node } from '../nodes/node.ts'
-import { createNodePool } from '../nodes/ready.ts'
-import type { PackageAccess } from '../packages/open.ts'
-import type { FetchRunStatus } from '../forge/run-status.ts'
+import type { Buildx } from '../buildx/find.ts'
 import { renderBake } from '../buildx/bake-definition.ts'
-import { describeFork } from '../plan/fork-policy.ts'
-import { isEphemeral } from '../metadata/default-tags.ts'
-import { planTargets } from '../plan/targets.ts'
-import { containerPrefix, runBuilderName } from '../run/names.ts'
-import { formatTagReference } from '../registry/reference.ts'
-import type { ExaminationReport, TargetReport } from '../report/dry-run.ts'
-import { formatError, UserError, UserErrors } from '../lib/errors.ts'
-import { describeOutcome, warnOfNodes } from '../report/nodes.ts'
-import { runEnv, type Buildx } from '../buildx/find.ts'
-import { writePrivate } from '../lib/fs.ts'
+import { runEnv } from '../buildx/find.ts'
 import { exec } from '../lib/exec.ts'
+import { formatError, UserError, UserErrors } from '../lib/errors.ts'
+import { writePrivate } from '../lib/files.ts'
 import { withAbort } from '../lib/time.ts'
-import { lookAtRegistries, type RegistriesLook } from './dry-run-registries.ts'
+import { isEphemeral } from '../metadata/default-tags.ts'
+import { formatEndpoint } from '../nodes/endpoint.ts'
+import type { Node } from '../nodes/node.ts'
+import type { NodeOutcome } from '../nodes/open.ts'
+import { createNodePool, type OpenedNodes } from '../nodes/pool.ts'
+import { describeFork } from '../plan/fork-policy.ts'
 import type { Plan } from '../plan/target.ts'
-import type { RunRequest } from './request.ts'
+import { planTargets } from '../plan/targets.ts'
+import { formatTagReference } from '../registry/reference.ts'
+import type { DryRunReport, TargetReport } from '../report/dry-run.ts'
+import { formatNode, nodeWarnings } from '../report/log-lines.ts'
+import { runBuilderName } from '../run/names.ts'
+import { checkRegistries, type RegistryChecks } from './dry-run-registries.ts'
+import { bakeOptions } from './prepare.ts'
+import type { DryRunPorts, Run } from './ports.ts'
 
-export interface Examination {
-  readonly report: ExaminationReport
-  /** Why the plan would not work; empty if it would. */
+export interface DryRunResult {
+  readonly report: DryRunReport
+  /** Why the plan would fail; empty if it would work. */
   readonly problems: readonly UserError[]
 }
 
-interface ExaminationWorld {
-  readonly packages: PackageAccess
-  readonly askRun: FetchRunStatus
-  /** The buildx that a run would use; undefined where it would be downloaded. */
-  readonly findBuildx: () => Promise<Buildx | undefined>
-}
+const buildxNotInstalled =
+  'The buildx that `version` asks for is not installed on this runner; a run downloads it, so the bake definition ' +
+  'was not validated.'
+const runStatusUnreadable =
+  'Without `permissions: actions: read`, leftovers of killed runs on the nodes are removed only after six days, and ' +
+  '`cleanup` cannot tell which runs are finished.'
+const platformIndexes = 'the index of each platform, which is not needed after the image index is assembled'
+const runDirContent = "on this runner the run's private directory, with agent, connections and logins"
 
 /**
- * Does everything up to the build, and tells what it would be: nodes are opened and asked, the registries are asked
- * what they have and would allow. Makes nothing on a node and nothing in a registry.
+ * The dry run: does everything up to the build and reports the plan. Nodes are probed and registries are queried;
+ * nothing is created on a node or in a registry.
  */
-export async function examine(request: RunRequest, world: ExaminationWorld): Promise<Examination> {
-  const { inputs, event, dir, journal } = request
+export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult> {
   const problems: UserError[] = []
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> =>
-    await withAbort(request.signal, work).catch((error: unknown) => note(error, problems))
+    await withAbort(run.signal, work).catch((error: unknown) => collectProblem(error, problems))
   const [opened = [], buildx] = await Promise.all([
-    collect(openNodes({ ...inputs, dir, agent: request.agent, workspace: event.workspace }, journal)),
-    collect(world.findBuildx().then((found) => ({ found }))),
+    collect(ports.openNodes()),
+    collect(ports.findBuildx().then((found) => ({ found }))),
   ])
-  const { outcomes, nodes, persistent: kept, local } = await createNodePool(opened, request)
-  // Where the nodes could not even be asked, there is nothing to plan with.
-  const plan = outcomes.length === 0 ? undefined : await collect(planOn(request, outcomes, local))
-  const registries = await lookAtRegistries(inputs, plan?.targets ?? [], world.packages)
+  const nodes = await createNodePool(opened, run)
+  // Without probed nodes there is nothing to plan with.
+  const plan = opened.length === 0 ? undefined : await collect(planOn(run, nodes))
+  const registries = await checkRegistries(run.inputs, plan?.targets ?? [], ports.packages)
   problems.push(...registries.problems)
-  if (plan && buildx?.found) await collect(checkDefinition(plan, request, buildx.found))
-  const runs = await world.askRun(event.runId).catch(() => 'unknown' as const)
-  const fork = describeFork(event.trust, inputs, nodes)
-  const report: ExaminationReport = {
-    nodes: outcomes.map((outcome) => `${describeOutcome(outcome)}; ${describeRoute(outcome, kept)}`),
-    targets: plan?.targets.map((target) => describeTarget(target, registries)) ?? [],
-    tags: registries.tags,
-    permissions: [
-      ...registries.permissions,
-      typeof runs === 'string' ? 'runs of this repository: not to be asked' : 'runs of this repository: may be asked',
-    ],
-    post: describePost(request, nodes, kept),
-    doubts: [
-      ...inputs.notes,
-      ...(buildx && !buildx.found
-        ? [
-            'This runner has not the buildx that `version` asks for: a run downloads it. So whether it takes the definition was not seen.',
-          ]
-        : []),
-      ...warnOfNodes(nodes),
-      ...(plan?.notes ?? []),
-      ...fork.notes,
-      ...fork.warnings,
-      ...registries.doubts,
-      ...(typeof runs === 'string'
-        ? [
-            'Without `permissions: actions: read`, what a dead run left on the nodes is removed after six days only, and `cleanup` cannot tell which runs are over.',
-          ]
-        : []),
-    ],
-    problems: problems.map((problem) => formatError(problem).headline),
+  if (plan && buildx?.found) await collect(validateDefinition(plan, run, buildx.found))
+  const status = await ports.fetchRunStatus(run.event.runId).catch(() => 'unknown' as const)
+  const found = {
+    nodes,
+    plan,
+    registries,
+    isInstalled: !buildx || !!buildx.found,
+    canReadRuns: typeof status !== 'string',
   }
-  return { report, problems }
+  return { report: describeDryRun(run, found, problems), problems }
 }
 
-/** Known failures are what this is for; anything else is a bug. */
-function note(error: unknown, problems: UserError[]): undefined {
+/** A dry run reports known failures; any other error is a bug. */
+function collectProblem(error: unknown, problems: UserError[]): undefined {
   if (error instanceof UserErrors) problems.push(...error.errors)
   else if (error instanceof UserError) problems.push(error)
   else throw error
   return undefined
 }
 
-async function planOn({ inputs }: RunRequest, outcomes: readonly NodeOutcome[], local: Node | string): Promise<Plan> {
+async function planOn({ inputs }: Run, { outcomes, local }: OpenedNodes): Promise<Plan> {
   return await Promise.resolve().then(() => planTargets(inputs, outcomes, local))
 }
 
-/** buildx reads the definition, and says if it finds fault with it; no daemon is asked. */
-async function checkDefinition({ targets }: Plan, request: RunRequest, buildx: Buildx): Promise<void> {
-  const { event, dir, signal } = request
+/** Lets buildx parse and validate the bake definition, without a daemon. */
+async function validateDefinition({ targets }: Plan, run: Run, buildx: Buildx): Promise<void> {
+  const { event, dir, signal } = run
   signal.throwIfAborted()
-  const file = dir.dryRun
   mkdirSync(dir.buildxConfig, { recursive: true, mode: 0o700 })
-  writePrivate(file, renderBake(targets, bakeOptions(request, targets)))
-  const env = runEnv(dir)
-  const { code, stderr } = await exec(buildx.command, ['bake', '--file', file, '--print'], {
-    env,
+  writePrivate(dir.dryRun, renderBake(targets, bakeOptions(run, targets)))
+  const { code, stderr } = await exec(buildx.command, ['bake', '--file', dir.dryRun, '--print'], {
+    env: runEnv(dir),
     cwd: event.workspace,
     deadline: 30_000,
   })
   if (code !== 0)
     throw new UserError({
       code: 'build',
-      message: 'buildx does not take the definition of this build',
-      hint: 'Its own words are above.',
+      message: 'buildx rejects the bake definition of this build',
+      hint: 'See the output of buildx above.',
       details: stderr.trim().split('\n').slice(-12),
     })
 }
 
-function describeRoute({ spec, node }: NodeOutcome, kept: ReadonlyMap<Node, string>): string {
-  const name = node && kept.get(node)
-  const daemon =
-    spec.builtIn === true
-      ? 'the BuildKit inside it'
-      : node?.driver === 'remote'
-        ? 'its own buildkitd'
-        : spec.endpoint.kind === 'kubernetes'
-          ? 'a BuildKit pod for this run'
-          : name === undefined
-            ? 'a BuildKit container for this run'
-            : `the kept daemon ${name}`
-  return `by ${formatEndpoint(spec.endpoint)}, ${daemon}`
+interface Findings {
+  readonly nodes: OpenedNodes
+  readonly plan: Plan | undefined
+  readonly registries: RegistryChecks
+  /** Whether the requested buildx is installed. */
+  readonly isInstalled: boolean
+  /** Whether the token may read the status of other runs. */
+  readonly canReadRuns: boolean
+}
+
+function describeDryRun(run: Run, findings: Findings, problems: readonly UserError[]): DryRunReport {
+  const { inputs, event } = run
+  const { nodes, plan, registries, isInstalled, canReadRuns } = findings
+  const fork = describeFork(event.trust, inputs, nodes.nodes)
+  return {
+    nodes: nodes.outcomes.map((outcome) => `${formatNode(outcome)}; ${describeRoute(outcome, nodes)}`),
+    targets: plan?.targets.map((target) => describeTarget(target, registries)) ?? [],
+    tags: registries.tags,
+    permissions: [
+      ...registries.permissions,
+      `status of this repository’s runs: ${canReadRuns ? 'readable' : 'not readable'}`,
+    ],
+    post: describePost(run, nodes),
+    warnings: [
+      ...inputs.warnings,
+      ...(isInstalled ? [] : [buildxNotInstalled]),
+      ...nodeWarnings(nodes.nodes),
+      ...(plan?.notes ?? []),
+      ...fork.notes,
+      ...fork.warnings,
+      ...registries.warnings,
+      ...(canReadRuns ? [] : [runStatusUnreadable]),
+    ],
+    problems: problems.map((problem) => formatError(problem).headline),
+  }
+}
+
+function describeRoute({ spec, node }: NodeOutcome, { persistent }: OpenedNodes): string {
+  const name = node && persistent.get(node)
+  const builder = name === undefined ? node?.driver.builder : `the persistent builder ${name}`
+  return `by ${[formatEndpoint(spec.endpoint), builder ?? 'not available'].join(', ')}`
 }
 
 function describeTarget(
   { platform, variant, node, cache }: Plan['targets'][number],
-  { caches }: RegistriesLook,
+  { caches }: RegistryChecks,
 ): TargetReport {
   const { spec, native } = node
   return {
@@ -153,28 +156,19 @@ function describeTarget(
   }
 }
 
-function describePost(
-  { inputs, event, dir }: RunRequest,
-  nodes: readonly Node[],
-  kept: ReadonlyMap<Node, string>,
-): string[] {
-  const tags = inputs.push ? inputs.variants.flatMap((variant) => variant.tags) : []
-  const doomed =
-    inputs.cleanup === 'never'
-      ? []
-      : tags.filter(({ tag }) => inputs.cleanup === 'always' || isEphemeral(tag, event, inputs.tagsGiven))
-  const name = runBuilderName(dir.key, event).replace(dir.key.toLowerCase(), 'mab-…')
-  const own = nodes.filter((node) => node.driver !== 'remote' && !kept.has(node))
+/** What the post step of such a run deletes. */
+function describePost({ inputs, event, dir }: Run, { nodes, persistent }: OpenedNodes): string[] {
+  const { push, cleanup, settings, variants, tagsGiven } = inputs
+  const deletes = push && cleanup !== 'never'
+  const tags = deletes ? variants.flatMap((variant) => variant.tags) : []
+  const deleted = tags.filter(({ tag }) => cleanup === 'always' || isEphemeral(tag, event, tagsGiven))
+  const builder = `${runBuilderName(dir.key, event).replace(dir.key.toLowerCase(), 'mab-…')}-…`
   return [
-    ...doomed.map((tag) => `${formatTagReference(tag)}, with its platforms`),
-    ...(inputs.push && inputs.cleanup !== 'never' && inputs.settings.provenance !== ''
-      ? ['the index of each platform, which nothing needs once they are joined']
-      : []),
-    ...own.map(({ spec, driver }) =>
-      driver === 'kubernetes'
-        ? `in the cluster of ${spec.name} the deployment ${name}-… and its configmaps`
-        : `on ${spec.name} the container ${containerPrefix}${name}-… and its volume`,
-    ),
-    "on this runner the run's private directory, with agent, connections and logins",
+    ...deleted.map((tag) => `${formatTagReference(tag)}, with its platforms`),
+    ...(deletes && settings.provenance !== '' ? [platformIndexes] : []),
+    ...nodes
+      .filter((node: Node) => !persistent.has(node))
+      .flatMap(({ spec, driver }) => driver.describeLeftovers?.(spec.name, builder) ?? []),
+    runDirContent,
   ]
 }

@@ -1,79 +1,87 @@
+import { dirname } from 'node:path'
 import { mkdirSync } from 'node:fs'
-import { runAnnotation } from '../run/names.ts'
-import type { Journal } from '../run/journal.ts'
-import { BuilderInstances } from '../buildx/instances.ts'
-import { ensureDaemon } from '../buildx/persistent.ts'
-import type { OpenedNodes } from '../nodes/ready.ts'
 import type { BakeOptions } from '../buildx/bake-definition.ts'
-import { isEphemeral } from '../metadata/default-tags.ts'
-import { createDockerConfig } from '../registry/credentials/login.ts'
-import { writeScopedLogins } from '../registry/credentials/scoped.ts'
 import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
-import { writePrivate } from '../lib/fs.ts'
-import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
-import { createCertificateEnv } from '../registry/hosts.ts'
+import { BuilderInstances } from '../buildx/instances.ts'
+import { ensureDaemon } from '../buildx/persistent.ts'
 import type { BuildxRequest } from '../buildx/run.ts'
+import { writePrivate } from '../lib/files.ts'
+import { isEphemeral } from '../metadata/default-tags.ts'
+import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
+import type { OpenedNodes } from '../nodes/pool.ts'
 import type { Plan, Target } from '../plan/target.ts'
-import type { RunRequest } from './request.ts'
+import { createDockerConfig } from '../registry/credentials/docker-config.ts'
+import { writeScopedLogins } from '../registry/credentials/scoped.ts'
+import { createCertificateEnv } from '../registry/hosts.ts'
+import type { Journal } from '../run/journal.ts'
+import { runAnnotation, runBuilderName } from '../run/names.ts'
+import type { Run } from './ports.ts'
 
-interface PrepareRequest extends Pick<
-  RunRequest,
-  'inputs' | 'event' | 'dir' | 'journal' | 'log' | 'signal' | 'dockerConfig'
-> {
-  /** Names this run's builder and containers. */
-  readonly holder: string
-}
-
-interface Prepared {
+export interface PreparedBuild {
   readonly builder: BuilderInstances
   /** What every call of buildx gets. */
   readonly calls: BuildxRequest
-  /** Notes a digest in the journal when its push begins. */
+  /** Records a digest in the journal when its push starts. */
   readonly onPush: (target: Target, digest: string) => void
 }
 
 /**
- * Writes what buildx reads, all of it in our own directory: logins, builders, secrets; and boots the daemons that stay.
+ * Writes what buildx reads, all of it in the run directory: logins, builder instances and secrets; and boots persistent
+ * builders.
  */
 export async function prepareBuild(
-  request: PrepareRequest,
-  { nodes, persistent: kept }: OpenedNodes,
+  run: Run,
+  opened: OpenedNodes,
   { targets }: Plan,
   buildx: Buildx,
-): Promise<Prepared> {
-  const { inputs, event, dir, journal, log, holder, signal } = request
+): Promise<PreparedBuild> {
+  const { inputs, event, dir, journal, signal } = run
   const { settings, push } = inputs
-  mkdirSync(dir.env.DOCKER_CONFIG, { mode: 0o700 })
-  writePrivate(dir.dockerConfig, JSON.stringify(createDockerConfig(request.dockerConfig, inputs.logins)))
-  writeScopedLogins(dir, inputs.logins)
+  writeLogins(run)
   writeSecrets(dir, settings.secrets)
   const builder = new BuilderInstances({
     dir,
-    name: holder,
-    nodes,
+    name: runBuilderName(dir.key, event),
+    nodes: opened.nodes,
     journal,
-    persistent: kept,
+    persistent: opened.persistent,
     undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) },
   })
-  // One that was made elsewhere is booted by the build, as it would be for anybody.
-  const ours = [...kept].filter(([{ spec }]) => spec.existingNodeName === undefined)
-  await Promise.all(
-    ours.map(([node, name]) =>
-      ensureDaemon({ node, name }, builder.forPlatforms(node, []), { buildx, dir, journal, holder, log }),
-    ),
-  )
+  await bootPersistent(run, opened, builder, buildx)
   const env = { ...settingsEnv(settings, inputs.cache), ...createCertificateEnv(dir.certificates, inputs.registries) }
   return {
     builder,
-    calls: { ...bakeOptions(request, targets), env, buildx, workspace: event.workspace, signal },
-    onPush: noteOnce(push ? journal : undefined),
+    calls: { ...bakeOptions(run, targets), env, buildx, workspace: event.workspace, signal },
+    onPush: recordOnce(push ? journal : undefined),
   }
 }
 
-/** What holds for every target of a run. */
+function writeLogins({ inputs, dir, dockerConfig }: Run): void {
+  mkdirSync(dirname(dir.dockerConfig), { mode: 0o700 })
+  writePrivate(dir.dockerConfig, JSON.stringify(createDockerConfig(dockerConfig, inputs.logins)))
+  writeScopedLogins(dir, inputs.logins)
+}
+
+/** A daemon of an existing builder is booted by the build, as buildx does it for every builder. */
+async function bootPersistent(
+  { event, dir, journal, log }: Run,
+  { persistent }: OpenedNodes,
+  builder: BuilderInstances,
+  buildx: Buildx,
+): Promise<void> {
+  const holder = runBuilderName(dir.key, event)
+  const created = [...persistent].filter(([{ spec }]) => spec.existingNodeName === undefined)
+  await Promise.all(
+    created.map(([node, name]) =>
+      ensureDaemon({ node, name }, builder.forPlatforms(node, []), { buildx, dir, journal, holder, log }),
+    ),
+  )
+}
+
+/** The options that all targets of a run share. */
 export function bakeOptions(
-  { inputs, event, dir }: Pick<RunRequest, 'inputs' | 'event' | 'dir'>,
+  { inputs, event, dir }: Pick<Run, 'inputs' | 'event' | 'dir'>,
   targets: readonly Target[],
 ): BakeOptions {
   const { push, settings, variants, tagsGiven } = inputs
@@ -91,12 +99,13 @@ export function bakeOptions(
   }
 }
 
-/** A digest is told when its push begins, and again when the call is over. */
-function noteOnce(journal: Journal | undefined): Prepared['onPush'] {
-  const noted = new Set<string>()
+/** buildx reports a digest when its push starts, and again when the call ends. */
+function recordOnce(journal: Journal | undefined): PreparedBuild['onPush'] {
+  const recorded = new Set<string>()
   return ({ id, variant }, digest) => {
-    if (!noted.has(`${id} ${digest}`))
+    const key = `${id} ${digest}`
+    if (!recorded.has(key))
       variant.images.forEach((repository) => journal?.note({ kind: 'manifest', ...repository, digest, ours: true }))
-    noted.add(`${id} ${digest}`)
+    recorded.add(key)
   }
 }

@@ -1,67 +1,133 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { existsSync, mkdtempSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import { tmpdir } from 'node:os'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { join } from 'node:path'
-import { cleanUp, type CleanupRequest } from '../../../src/stories/undo.ts'
-import { openJournal, readJournal } from '../../../src/run/journal.ts'
-import { RunDir } from '../../../src/run/run-dir.ts'
+import { openJournal, readJournal, type Entry } from '../../../src/run/journal.ts'
+import type { RunDir } from '../../../src/run/run-dir.ts'
+import { undoRun, type UndoPorts, type UndoRequest } from '../../../src/stories/undo.ts'
+import { withRegistry } from '../registry/server.ts'
+import { collectingLog, fakeEngine, newRunDir, registries, testPackages } from './fixtures.ts'
 
-let dir = new RunDir('')
-let asked: string[] = []
+let dir: RunDir
+let requests: string[]
 let engine: Server
 beforeEach(async () => {
-  dir = new RunDir(mkdtempSync(join(tmpdir(), 'mab-cleanup-')))
-  asked = []
-  engine = createServer(({ method = '', url = '' }, answer) => {
-    asked.push(`${method} ${url}`)
-    answer.writeHead(204).end()
-  })
-  await new Promise<void>((resolve) => engine.listen(join(dir.path, 's'), resolve))
+  dir = newRunDir()
+  ;({ requests, server: engine } = await fakeEngine(join(dir.path, 's')))
 })
 afterEach(() => {
   engine.closeAllConnections()
   engine.close()
 })
 
-async function clean(): Promise<readonly string[]> {
-  const told: string[] = []
-  const never = () => Promise.reject(new Error('nobody is to be asked'))
-  const packages: CleanupRequest['packages'] = {
-    choice: 'auto',
-    platform: { serverUrl: '', apiUrl: '' },
-    token: '',
-    ownerKind: undefined,
-    registries: { credentials: never, fetch: never, log: () => undefined },
-    githubClient: () => never,
-    clock: { now: () => Date.now(), sleep: never },
-  }
-  const log = {
-    info: (text: string) => told.push(text),
-    warn: (text: string) => told.push(`warning: ${text}`),
-    line: () => undefined,
-    debug: () => undefined,
-    annotate: () => undefined,
-    lines: () => undefined,
-  }
-  await cleanUp({ dir, main: '', tags: 'auto', began: 0, packages, run: { runId: '1', runAttempt: 1 }, log })
-  return told
+const event = { runId: '1', runAttempt: 1 }
+const noRegistry = () => Promise.reject(new Error('no registry may be queried'))
+
+async function undo(request: Partial<UndoRequest> = {}, ports: Partial<UndoPorts> = {}): Promise<readonly string[]> {
+  const { log, lines } = collectingLog()
+  await undoRun(
+    { dir, main: '', tags: 'auto', began: 0, event, ...request },
+    {
+      packages: testPackages({ credentials: noRegistry, fetch: noRegistry, log: () => undefined }),
+      collectRunnerGarbage: () => Promise.resolve({ removed: [], failed: [], strays: 0 }),
+      log,
+      signal: new AbortController().signal,
+      ...ports,
+    },
+  )
+  return lines
 }
 
+const note = (...entries: readonly Entry[]) => {
+  const journal = openJournal(dir)
+  entries.forEach((entry) => journal.note(entry))
+}
+const socket = () => join(dir.path, 's')
 const container = { kind: 'container', node: 'arm', container: 'c', volume: 'c_state' } as const
 
-test('removes what was made, and the directory', async () => {
-  openJournal(dir).note({ ...container, socket: join(dir.path, 's') })
-  expect(await clean()).toEqual(['Removed the builder on arm.'])
-  expect(asked).toEqual(['DELETE /containers/c?force=1&v=1', 'DELETE /volumes/c_state?force=1'])
-  expect(existsSync(dir.path)).toBe(false)
-})
+describe('the undo story', () => {
+  test('removes what was created, and the run directory', async () => {
+    note({ ...container, socket: socket() })
+    expect(await undo()).toEqual(['Removed the builder on arm.'])
+    expect(requests).toEqual(['DELETE /containers/c?force=1&v=1', 'DELETE /volumes/c_state?force=1'])
+    expect(existsSync(dir.path)).toBe(false)
+  })
 
-test('a post step that was killed once its containers were gone, keys and connection after them, finishes without a word', async () => {
-  const journal = openJournal(dir)
-  journal.note({ ...container, socket: join(dir.path, 'nobody') })
-  journal.note({ kind: 'removed', container: 'c' })
-  expect(readJournal(dir)).toHaveLength(2)
-  expect(await clean()).toEqual([])
-  expect([asked, existsSync(dir.path)]).toEqual([[], false])
+  test('every kind of entry on an engine is undone, whatever becomes of the others', async () => {
+    note(
+      { kind: 'lock', node: 'arm', socket: socket(), daemon: 'mab-keep-x', holder: 'me' },
+      { kind: 'reservation', node: 'arm', socket: socket(), volume: 'mab_seat' },
+      { ...container, node: 'lost', socket: join(dir.path, 'closed'), container: 'd' },
+      { ...container, socket: socket() },
+    )
+    const lines = await undo()
+    expect(lines).toContain('Removed the builder on arm.')
+    const warning = lines.find((line) => line.startsWith('warning'))
+    expect(warning).toMatch(/^warning: The builder on lost could not be removed: /)
+    expect(warning).toMatch(/\. On that node, `docker rm -f d && docker volume rm c_state` removes it\.$/)
+    expect(requests).toContain('DELETE /volumes/mab_seat?force=1')
+    expect(requests.some((request) => request.startsWith('GET /volumes/buildx_buildkit_mab-keep-x_boot'))).toBe(true)
+    expect(existsSync(dir.path)).toBe(false)
+  })
+
+  test('a post step that is run again after it was killed needs neither keys nor connections', async () => {
+    note({ ...container, socket: join(dir.path, 'closed') }, { kind: 'removed', container: 'c' })
+    expect(await undo()).toEqual([])
+    expect([requests, existsSync(dir.path)]).toEqual([[], false])
+  })
+
+  test('records what it has removed before it deletes images', async () => {
+    note({ ...container, socket: socket() })
+    let recorded: readonly Entry[] = []
+    const collectRunnerGarbage = () => Promise.resolve({ removed: [], failed: [], strays: 0 })
+    engine.on('request', () => (recorded = readJournal(dir, { warn: () => undefined })))
+    await undo({}, { collectRunnerGarbage })
+    // The journal still exists while the engine is asked: it goes last, with the directory.
+    expect(recorded.map(({ kind }) => kind)).toContain('container')
+  })
+
+  test('a registry that is down is a warning with the reason, and everything else is undone', async () => {
+    note(
+      { kind: 'tag', registry: 'registry.example.com', path: 'a/b', tag: 'pr-1', digest: 'sha256:0', ephemeral: true },
+      { ...container, socket: socket() },
+    )
+    const lines = await undo()
+    expect(lines).toContain('Removed the builder on arm.')
+    expect(lines.filter((line) => line.startsWith('warning'))).toEqual([
+      'warning: Kept registry.example.com/a/b: no registry may be queried',
+    ])
+  })
+
+  test('tags of other runs stay with `cleanup: auto`, and every tag with `never`', async () => {
+    await withRegistry('none', async ({ host, seen }) => {
+      const tag = { kind: 'tag', registry: host, path: 'a/b', digest: `sha256:${'0'.repeat(64)}` } as const
+      const packages = testPackages(registries)
+      note({ ...tag, tag: 'latest', ephemeral: false })
+      await undo({}, { packages })
+      dir = newRunDir()
+      note({ ...tag, tag: 'pr-1', ephemeral: true })
+      await undo({ tags: 'never' }, { packages })
+      expect(seen).toEqual([])
+    })
+  })
+
+  test('a journal that cannot be read is a warning, and the directory is removed', async () => {
+    mkdirSync(dir.journal)
+    writeFileSync(join(dir.journal, 'x'), '')
+    expect((await undo()).map((line) => line.slice(0, 51))).toEqual([
+      'warning: The journal of this run could not be read:',
+    ])
+    expect(existsSync(dir.path)).toBe(false)
+  })
+
+  test('garbage of other runs is collected last, unless the post step is cancelled', async () => {
+    let existed: boolean | undefined
+    const collectRunnerGarbage = () => {
+      existed = existsSync(dir.path)
+      return Promise.resolve({ removed: ['/tmp/mab-1'], failed: [], strays: 0 })
+    }
+    expect(await undo({}, { collectRunnerGarbage })).toHaveLength(1)
+    expect(existed).toBe(false)
+    expect(await undo({ dir: newRunDir() }, { collectRunnerGarbage, signal: AbortSignal.abort() })).toEqual([])
+  })
 })

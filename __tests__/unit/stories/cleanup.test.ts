@@ -1,0 +1,36 @@
+import { describe, expect, test } from '@jest/globals'
+import { cleanUpRegistries, type CleanupPorts } from '../../../src/stories/cleanup.ts'
+import { withRegistry } from '../registry/server.ts'
+import { collectingLog, registries, testPackages } from './fixtures.ts'
+
+const inputs = { tags: ['pr-*'], olderThan: 0, runId: undefined, untagged: false, dryRun: false }
+
+function ports(access = registries): CleanupPorts & { readonly lines: string[] } {
+  const { log, lines } = collectingLog()
+  return {
+    packages: testPackages(access),
+    fetchRunStatus: () => Promise.resolve({ completed: true, endedAt: 0, createdAt: 0 }),
+    event: { runId: '2', runAttempt: 1 },
+    until: Date.now() + 60_000,
+    log,
+    lines,
+  }
+}
+
+describe('the cleanup story', () => {
+  test('a repository that cannot be opened is a warning, and the next one is cleaned up', async () => {
+    await withRegistry('none', async ({ host }) => {
+      const access = {
+        ...registries,
+        credentials: (repository: { readonly path: string }) =>
+          repository.path === 'acme/broken' ? Promise.reject(new Error('no login')) : Promise.resolve(undefined),
+      }
+      const given = ports(access)
+      const images = ['acme/broken', 'acme/app'].map((path) => ({ registry: host, path }))
+      const results = await cleanUpRegistries({ ...inputs, images }, given)
+      expect(results.map(({ name }) => name)).toEqual([`${host}/acme/broken`, `${host}/acme/app`])
+      expect(given.lines).toContain(`warning: ${host}/acme/broken: no login`)
+      expect(results[0]?.kept).toEqual([{ subject: '', reason: 'no login' }])
+    })
+  })
+})

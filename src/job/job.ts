@@ -1,0 +1,104 @@
+import * as core from '@actions/core'
+import { createGithubRequest } from '../forge/api-client.ts'
+import { readEvent } from '../forge/event.ts'
+import { createRunStatusFetcher, type FetchRunStatus } from '../forge/run-status.ts'
+import { createRunChecker, type RunChecker } from '../gc/run-status.ts'
+import { UserError } from '../lib/errors.ts'
+import { setPrivateUmask } from '../lib/files.ts'
+import type { Fetch } from '../lib/http.ts'
+import { exit, runnerLog } from '../lib/log.ts'
+import { sleep } from '../lib/time.ts'
+import type { PackageAccess } from '../packages/backend.ts'
+import type { RegistryAccess } from '../registry/client-factory.ts'
+import { repositoryScope } from '../run/names.ts'
+import { reportFailure } from './report.ts'
+import '../lib/listeners.ts'
+
+/** The longest time that garbage collection waits for the CI platform's API, in milliseconds. */
+const runStatusTimeout = 10_000
+
+/** The job whose step runs in this process, and how that step reaches registries and the CI platform. */
+export class Job {
+  readonly env = process.env
+  readonly log = runnerLog
+  readonly event = readEvent(process.env, runnerLog.warn)
+  readonly #token = core.getInput('github-token')
+  readonly #masked = new Set<string>()
+  #cancel: AbortController | undefined
+
+  constructor() {
+    setPrivateUmask()
+  }
+
+  /** Aborts when the step is cancelled. A step that does not use it ends at once. */
+  get signal(): AbortSignal {
+    if (!this.#cancel) {
+      const cancel = new AbortController()
+      for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => cancel.abort())
+      this.#cancel = cancel
+    }
+    return this.#cancel.signal
+  }
+
+  /** Hides texts from the log. */
+  mask(secrets: Iterable<string>): void {
+    for (const secret of secrets) {
+      if (!this.#masked.has(secret)) core.setSecret(secret)
+      this.#masked.add(secret)
+    }
+  }
+
+  /** @param choice the input `packages-api` */
+  packages(registries: RegistryAccess, choice: string): PackageAccess {
+    const { fetch } = registries
+    return {
+      choice,
+      platform: this.event,
+      token: this.#token,
+      ownerKind: this.event.ownerKind,
+      registries,
+      githubClient: (apiUrl, until) => this.#githubRequest(fetch, until, apiUrl),
+      clock: { now: Date.now, sleep },
+    }
+  }
+
+  /** Fetches the status of runs of this repository, if the token may read it. */
+  fetchRunStatus(fetch: Fetch, timeout = runStatusTimeout): FetchRunStatus {
+    if (this.#token === '') return () => Promise.resolve('denied')
+    let fetcher: FetchRunStatus | undefined
+    return (run) => {
+      fetcher ??= createRunStatusFetcher(this.#githubRequest(fetch, Date.now() + timeout), this.event.repository)
+      return fetcher(run)
+    }
+  }
+
+  /** Which runs are finished. */
+  runs(fetch: Fetch): RunChecker {
+    const { apiUrl, runId, runAttempt } = this.event
+    // Forgejo and Gitea can restart a single job while others of its run continue.
+    const attemptsEnd = !/\/api\/v1\/*$/.test(apiUrl)
+    const self = { scope: repositoryScope(this.event), runId, runAttempt, attemptsEnd }
+    return createRunChecker(self, this.fetchRunStatus(fetch))
+  }
+
+  /** Runs the step and ends this process, even if connections are open that later steps use. */
+  async run(step: () => Promise<void>): Promise<never> {
+    await step().catch((error: unknown) => reportFailure(this.#cancel?.signal.aborted ? cancelled(error) : error))
+    return await exit()
+  }
+
+  #githubRequest(fetch: Fetch, until: number, apiUrl = this.event.apiUrl) {
+    return createGithubRequest({ apiUrl, token: this.#token, fetch, until, log: this.log.debug })
+  }
+}
+
+/** Whatever fails after a cancellation fails because of it. */
+function cancelled(cause: unknown): UserError {
+  return new UserError({
+    code: 'cancelled',
+    message: 'Cancelled',
+    hint: 'The post step removes what this run created.',
+    details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
+    cause,
+  })
+}

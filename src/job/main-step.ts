@@ -1,0 +1,102 @@
+import { requireBuildAlias, findRequested, provideBuildx } from '../buildx/install/provide.ts'
+import { callTargets } from '../buildx/call.ts'
+import type { Buildx } from '../buildx/find.ts'
+import { Scheduler } from '../buildx/scheduler.ts'
+import { withCommitDate, type Event } from '../forge/event.ts'
+import { readInputs, type Inputs } from '../inputs/inputs.ts'
+import { secretsToMask } from '../inputs/secrets-to-mask.ts'
+import { openNodes } from '../nodes/open.ts'
+import { withRegistryConfig } from '../nodes/registry-config.ts'
+import type { RegistryAccess } from '../registry/client-factory.ts'
+import { loadJobDockerConfig } from '../registry/credentials/docker-config.ts'
+import { exchangeEcrKeys } from '../registry/credentials/ecr.ts'
+import { dropTokenIfJobHasLogin } from '../registry/credentials/platform-token.ts'
+import { saveRegistryHosts } from '../registry/hosts.ts'
+import { openJournal } from '../run/journal.ts'
+import { repositoryScope } from '../run/names.ts'
+import { describeOwner, writeOwner } from '../run/owner.ts'
+import { RunDir } from '../run/run-dir.ts'
+import type { BuildPorts, DryRunPorts, Run } from '../stories/ports.ts'
+import type { Job } from './job.ts'
+import { createRegistryAccess } from './registries.ts'
+import { saveDownload, saveMainState } from './state.ts'
+
+interface MainStep {
+  readonly run: Run
+  readonly ports: BuildPorts & DryRunPorts
+}
+
+/** Reads the inputs, creates the run directory, and connects the stories of the main action with this job. */
+export async function prepareMain(job: Job): Promise<MainStep> {
+  job.mask(secretsToMask(job.env))
+  const event = await withCommitDate(job.event)
+  const inputs = await readInputs(job.env, event)
+  const dir = await createRunDir(job, inputs, event)
+  const dockerConfig = loadJobDockerConfig(job.env, job.log.warn)
+  const hosts = saveRegistryHosts(dir.registries, inputs.registries)
+  const logins = await resolveLogins(job, inputs, createRegistryAccess([], dockerConfig, hosts))
+  const registries = createRegistryAccess(logins, dockerConfig, hosts)
+  const run = {
+    inputs: { ...inputs, logins, registries: hosts, ...withRegistryConfig(inputs, hosts) },
+    event,
+    dir,
+    journal: openJournal(dir),
+    log: job.log,
+    signal: job.signal,
+    dockerConfig,
+  }
+  return { run, ports: mainPorts(job, run, registries) }
+}
+
+async function createRunDir(job: Job, { cleanup, packagesApi }: Inputs, event: Event): Promise<RunDir> {
+  const dir = RunDir.choose(job.env['RUNNER_TEMP'])
+  const owner = await describeOwner({ ...event, scope: repositoryScope(event) })
+  saveMainState({ dir, main: owner.main, cleanup, packagesApi, began: Date.now() })
+  dir.create()
+  writeOwner(dir, owner)
+  return dir
+}
+
+/** The logins that count, with those that AWS issues for its keys. */
+async function resolveLogins(job: Job, { logins, variants, push }: Inputs, registries: RegistryAccess) {
+  const images = variants.flatMap((variant) => variant.images)
+  const exchanged = await exchangeEcrKeys(logins, { env: job.env, fetch: registries.fetch })
+  const resolved = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log: job.log })
+  // Those of AWS are new; others are masked already, unless they were quoted in YAML.
+  const lines = resolved.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim())
+  job.mask(lines.filter((line) => line.length > 3))
+  return resolved
+}
+
+function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['ports'] {
+  const { inputs, event, dir, journal } = run
+  const { fetch } = registries
+  const agent = job.env['SSH_AUTH_SOCK']
+  return {
+    openNodes: () => openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal),
+    provideBuildx: (signal) => provideRequested(job, { ...run, signal }, registries),
+    findBuildx: () => findRequested(inputs),
+    buildGroups: (request) => new Scheduler(request).run(),
+    callTargets,
+    registries,
+    packages: job.packages(registries, inputs.packagesApi),
+    runs: job.runs(fetch),
+    fetchRunStatus: job.fetchRunStatus(fetch),
+  }
+}
+
+async function provideRequested(job: Job, run: Run, { fetch }: RegistryAccess): Promise<Buildx> {
+  const { inputs, event, dir, log, signal } = run
+  if (inputs.install) await requireBuildAlias()
+  const { buildx, save } = await provideBuildx(inputs.buildx, {
+    fetch,
+    signal,
+    dir,
+    log,
+    token: event.serverUrl === 'https://github.com' ? inputs.token : '',
+    toolCache: job.env['RUNNER_TOOL_CACHE'] ?? '',
+    useCache: inputs.cacheBinary,
+  })
+  if (save) saveDownload(save)
+  return buildx
+}
