@@ -1,31 +1,31 @@
 import { annotationsAt } from '../metadata/annotations.ts'
-import { readCacheSpec } from '../inputs/cache/specs.ts'
+import { parseCacheSpec } from '../inputs/cache/specs.ts'
 import { outputSpecs, settingFields } from './bake-fields.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import { getAttribute } from '../lib/csv.ts'
-import { goesOn } from '../plan/fork-policy.ts'
-import { nonceAnnotation } from '../run/nonce.ts'
+import { isShared } from '../plan/fork-policy.ts'
 import type { Target } from '../plan/target.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import { ownershipAnnotation } from '../run/names.ts'
 
 export interface BakeOptions {
   readonly push: boolean
   readonly settings: BuildSettings
-  /** Its `secrets` hold the values of build secrets. */
+  /** Has the values of build secrets. */
   readonly dir: RunDir
   /** Whether the run has more than one target. */
   readonly several: boolean
-  /** Unique to this run; see `nonceAnnotation`. */
+  /** Unique to this run; see `ownershipAnnotation`. */
   readonly nonce: string
-  /** Whether the image itself is for this run only, as a pull request's is. */
+  /** Whether the image is for this run only, as that of a pull request. */
   readonly ephemeral: boolean
-  /** The code is a fork's: it writes no cache, and on a daemon that goes on it has cache mounts of its own. */
+  /** The code is a fork's: it writes no cache, and has separate cache mounts on a shared daemon. */
   readonly fork?: boolean
 }
 
 /**
- * PURE: the bake definition of some targets. Every target is pushed by digest under no tag: tags move later and at
- * once. Bake reads its JSON as a template, so `${` and `%{` in any text are escaped.
+ * PURE: the bake definition of some targets. Every target is pushed by digest, without a tag: all tags are updated
+ * together later. Bake evaluates templates in JSON too, so `${` and `%{` are escaped in every text.
  */
 export function renderBake(targets: readonly Target[], options: BakeOptions): string {
   const definition = {
@@ -46,7 +46,7 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
     // https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args
     args: {
       ...variant.buildArgs,
-      ...(options.fork === true && goesOn(target.node) && { BUILDKIT_CACHE_MOUNT_NS: options.nonce }),
+      ...(options.fork === true && isShared(target.node) && { BUILDKIT_CACHE_MOUNT_NS: options.nonce }),
     },
     labels: variant.labels,
     ...settingFields(settings, dir),
@@ -55,44 +55,47 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
       ...settings.attests,
     ],
     output: outputSpecs(target, options),
-    ...(push && { annotations: annotations(target, options) }),
+    ...(push && { annotations: manifestAnnotations(target, options) }),
     'cache-from': [...(cache?.from ?? []), ...settings.cacheFrom],
-    'cache-to': cacheTo(target, options),
+    'cache-to': cacheExports(target, options),
   }
 }
 
-function cacheTo({ cache, writesCache = true }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
+function cacheExports({ cache, writesCache = true }: Target, { push, fork, settings }: BakeOptions): readonly string[] {
   if (!writesCache) return []
-  if (fork === true) return settings.cacheTo.filter(staysHere)
+  if (fork === true) return settings.cacheTo.filter(isPrivateCache)
   return [...(cache && push ? [cache.to] : []), ...settings.cacheTo]
 }
 
-/** A cache within the image, or on the runner: no release reads it by itself. */
-function staysHere(specification: string): boolean {
-  return ['inline', 'local'].includes(typeOf(specification))
+/** A cache in the image or on the runner: no release reads it on its own. */
+function isPrivateCache(specification: string): boolean {
+  return ['inline', 'local'].includes(cacheType(specification))
 }
 
-function typeOf(specification: string): string {
-  return getAttribute(readCacheSpec('cache-to', specification, () => undefined) ?? [], 'type') ?? ''
+function cacheType(specification: string): string {
+  return getAttribute(parseCacheSpec(specification) ?? [], 'type') ?? ''
 }
 
-/** PURE: whether their build writes files on the runner that are for the job, and not for us. */
+/** PURE: whether a build writes files on the runner that the job uses. */
 export function writesForJob(targets: readonly Target[], options: BakeOptions): boolean {
   return (
     options.settings.exports.length > 0 ||
-    targets.some((target) => cacheTo(target, options).some((specification) => typeOf(specification) === 'local'))
+    targets.some((target) =>
+      cacheExports(target, options).some((specification) => cacheType(specification) === 'local'),
+    )
   )
 }
 
-function annotations({ variant, platform }: Target, { nonce, ephemeral, settings }: BakeOptions): string[] {
+function manifestAnnotations({ variant, platform }: Target, { nonce, ephemeral, settings }: BakeOptions): string[] {
   // Without an attestation there is no per-platform index, and BuildKit refuses annotations for one.
-  const index = settings.provenance === '' && settings.attests.length === 0 ? [] : [`index:${nonceAnnotation}=${nonce}`]
-  const manifest = ephemeral ? [`manifest:${nonceAnnotation}=${nonce}`] : []
-  // Those of the index and of descriptors are for the joined index, which is made when all platforms are there.
-  const asked = Object.entries(annotationsAt(variant.annotations, 'manifest', platform)).map(
+  const index =
+    settings.provenance === '' && settings.attests.length === 0 ? [] : [`index:${ownershipAnnotation}=${nonce}`]
+  const manifest = ephemeral ? [`manifest:${ownershipAnnotation}=${nonce}`] : []
+  // Annotations of the index and of descriptors are set when the image index is assembled.
+  const requested = Object.entries(annotationsAt(variant.annotations, 'manifest', platform)).map(
     ([key, value]) => `manifest:${key}=${value}`,
   )
-  return [...index, ...manifest, ...asked]
+  return [...index, ...manifest, ...requested]
 }
 
 function escapeTemplates(value: unknown): unknown {

@@ -1,4 +1,5 @@
 import { joinAttributes, joinFields, type Attribute } from '../lib/csv.ts'
+import { unlessEmpty } from '../lib/json.ts'
 import { formatRepository, formatTagReference } from '../registry/reference.ts'
 import { exportSpec } from '../inputs/settings/outputs.ts'
 import { secretSpec } from '../inputs/settings/secrets.ts'
@@ -6,7 +7,7 @@ import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { Target } from '../plan/target.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
-/** PURE: what the settings say in one bake target; nothing where nothing was asked. */
+/** PURE: the fields of a bake target that come from the settings; only those that are set. */
 export function settingFields(settings: BuildSettings, dir: RunDir): Record<string, unknown> {
   const { hosts, entitlements, contexts, network, noCache, noCacheFilters, pull, secrets, shmSize, ssh, ulimits } =
     settings
@@ -28,21 +29,14 @@ export function settingFields(settings: BuildSettings, dir: RunDir): Record<stri
   }
 }
 
-function unlessEmpty(
-  name: string,
-  value: Readonly<Record<string, string>> | readonly string[],
-): Record<string, unknown> {
-  return Object.keys(value).length === 0 ? {} : { [name]: value }
-}
-
 interface OutputRequest {
   readonly push: boolean
   readonly settings: BuildSettings
-  /** Whether the run has more targets, whose files go beside this one's. */
+  /** Whether the run has several targets: each gets its own directory. */
   readonly several: boolean
 }
 
-/** PURE: where a target goes: pushed by digest, loaded, written to files, or kept in the cache alone. */
+/** PURE: the outputs of a target: pushed by digest, loaded, written to files, or only cached. */
 export function outputSpecs(target: Target, { push, settings, several }: OutputRequest): string[] {
   const part = [target.variant.name, target.platform.replaceAll('/', '_')].filter((name) => name !== '').join('/')
   const outputs = [
@@ -55,11 +49,11 @@ export function outputSpecs(target: Target, { push, settings, several }: OutputR
 
 function imageOutput({ variant }: Target, { image, rewriteTimestamps }: BuildSettings): string {
   const names = variant.images.map(formatRepository).join(',')
-  const dated = rewriteTimestamps || (variant.buildArgs['SOURCE_DATE_EPOCH'] ?? '') !== ''
+  const hasEpoch = rewriteTimestamps || (variant.buildArgs['SOURCE_DATE_EPOCH'] ?? '') !== ''
   const rewrite: readonly Attribute[] =
-    dated && !image.some(([name]) => name === 'rewrite-timestamp') ? [['rewrite-timestamp', 'true']] : []
+    hasEpoch && !image.some(([name]) => name === 'rewrite-timestamp') ? [['rewrite-timestamp', 'true']] : []
   const more = [...image, ...rewrite].map(([name, value]) => `${name}=${value}`)
-  // The list is CSV, so a field that holds commas itself stands in quotes.
+  // The list is CSV: a field that contains commas is quoted.
   return [
     `type=image,"name=${names}",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true`,
     ...(more.length > 0 ? [joinFields(more)] : []),
@@ -71,8 +65,12 @@ function loadOutput({ variant }: Target): string {
   return joinAttributes([['type', 'docker'], ...(name === '' ? [] : [['name', name] as const])])
 }
 
-/** What bake must be allowed on its command line, since the author asked for it. */
-export function allowances({ entitlements, network, ssh }: BuildSettings): string[] {
-  const asked = [...entitlements, ...(network === 'host' ? ['network.host'] : []), ...(ssh.length > 0 ? ['ssh'] : [])]
-  return [...new Set(asked)].flatMap((entitlement) => ['--allow', entitlement])
+/** PURE: the entitlements that the workflow requests, as arguments of bake. */
+export function entitlementFlags({ entitlements, network, ssh }: BuildSettings): string[] {
+  const requested = [
+    ...entitlements,
+    ...(network === 'host' ? ['network.host'] : []),
+    ...(ssh.length > 0 ? ['ssh'] : []),
+  ]
+  return [...new Set(requested)].flatMap((entitlement) => ['--allow', entitlement])
 }

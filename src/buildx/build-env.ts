@@ -1,24 +1,22 @@
 import { mkdirSync } from 'node:fs'
-import { readCacheSpec } from '../inputs/cache/specs.ts'
+import { buildxVariables } from '../inputs/cache/backends.ts'
+import { parseCacheSpec } from '../inputs/cache/specs.ts'
+import { typeOf } from '../inputs/settings/typed-attributes.ts'
 import type { CachePolicy } from '../inputs/cache/cache.ts'
-import { getAttribute } from '../lib/csv.ts'
 import type { Secret } from '../inputs/settings/secrets.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import { localEngineSocket } from '../nodes/engine/local.ts'
-import { removeDir, writePrivate } from '../lib/fs.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import { removeDir, writePrivate } from '../lib/files.ts'
 
-/**
- * Puts the values where the bake definition says they are; `removeSecrets` takes them away once nothing is built any
- * more.
- */
+/** Writes the values of build secrets to the paths in the bake definition, until `removeSecrets`. */
 export function writeSecrets(dir: RunDir, secrets: readonly Secret[]): void {
   mkdirSync(dir.secrets, { mode: 0o700 })
   for (const [number, secret] of secrets.entries())
     if (secret.kind === 'value') writePrivate(dir.secret(number), secret.value)
 }
 
-/** Writes a bake definition, which may hold the keys to a cache, and goes with the secrets. Returns its path. */
+/** Writes a bake definition and returns its path. It may have keys of a cache, so it is removed with the secrets. */
 export function writeDefinition(dir: RunDir, name: string, definition: string): string {
   const path = dir.definition(name)
   writePrivate(path, definition)
@@ -29,17 +27,9 @@ export function removeSecrets(dir: RunDir): void {
   removeDir(dir.secrets)
 }
 
-const cacheService = [
-  'ACTIONS_RUNTIME_TOKEN',
-  'ACTIONS_CACHE_URL',
-  'ACTIONS_RESULTS_URL',
-  'ACTIONS_CACHE_SERVICE_V2',
-  'ACTIONS_CACHE_MODE',
-]
-
-/** What the runner tells of the cache service: for those alone who speak to it. */
+/** The variables of the runner's cache service, for the processes that use it. */
 export function cacheServiceEnv(): Record<string, string> {
-  return pick(cacheService)
+  return pick(buildxVariables(['gha']))
 }
 
 function pick(names: readonly string[]): Record<string, string> {
@@ -48,20 +38,19 @@ function pick(names: readonly string[]): Record<string, string> {
   )
 }
 
-/** The variables of the job that these builds need, and that nothing else of ours may see. */
+/** The variables of the job that the builds need; no other process gets them. */
 export function settingsEnv(
   { secrets, load, cacheFrom, cacheTo }: BuildSettings,
   cache: CachePolicy,
 ): Record<string, string> {
   const specs = [
-    ...[...cacheFrom, ...cacheTo].map((spec) => readCacheSpec('cache', spec, () => undefined) ?? []),
+    ...[...cacheFrom, ...cacheTo].map((spec) => parseCacheSpec(spec) ?? []),
     ...(cache.kind === 'spec' ? [cache.attributes] : []),
   ]
-  const usesCacheService = specs.some((spec) => getAttribute(spec, 'type') === 'gha')
-  const named = pick(secrets.flatMap((secret) => (secret.kind === 'env' ? [secret.name] : [])))
+  const secretVariables = pick(secrets.flatMap((secret) => (secret.kind === 'env' ? [secret.name] : [])))
   return {
-    ...named,
-    ...(usesCacheService && cacheServiceEnv()),
+    ...secretVariables,
+    ...pick(buildxVariables(specs.map(typeOf))),
     ...(load && { DOCKER_HOST: `unix://${localEngineSocket()}` }),
   }
 }

@@ -1,100 +1,111 @@
-import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { renderBake } from './bake-definition.ts'
-import type { Call } from '../inputs/settings/call.ts'
+import type { Call } from '../inputs/settings/limits.ts'
 import { UserError } from '../lib/errors.ts'
-import { writeDefinition } from './build-env.ts'
+import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Annotation, Log } from '../lib/log.ts'
-import { explainLane } from './errors.ts'
-import { runBuildx, type BuildxRequest } from './run.ts'
-import { followProgress } from './progress.ts'
-import { annotate, withoutRepeats } from './checks.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
+import { renderBake } from './bake-definition.ts'
+import { writeDefinition } from './build-env.ts'
+import { annotate, withoutRepeats } from './checks.ts'
+import { explainFailure } from './errors.ts'
+import { Progress } from './progress.ts'
+import { runBuildx, type BuildxRequest } from './run.ts'
 
 interface CallRequest extends BuildxRequest {
   readonly call: Call
   readonly targets: readonly Target[]
-  /** The builder that holds just a target's node. */
+  /** The builder instance that has only the node of a target. */
   readonly builder: (target: Target) => string
   readonly log: Log
 }
 
 /**
- * Asks about each variant's Dockerfile instead of building it; what it says is the same on every platform.
+ * Runs a subrequest on each variant's Dockerfile instead of building it: `check`, `outline` or `targets`. Its result is
+ * the same on every platform.
  *
- * @throws UserError of kind `build` where the Dockerfile cannot be read, or a check has found something
+ * @throws UserError with code `build` if the Dockerfile cannot be read, or if a check found a problem
  */
 export async function callTargets(request: CallRequest): Promise<void> {
   const { targets, log, call } = request
-  const firsts = targets.filter(
-    (target, index) => targets.findIndex(({ variant }) => variant === target.variant) === index,
-  )
+  const isFirst = (target: Target, index: number) =>
+    targets.findIndex(({ variant }) => variant === target.variant) === index
   const found: Annotation[] = []
-  for (const target of firsts) {
-    const said = await callTarget(target, request)
-    if (call === 'check') found.push(...readWarnings(said, target, request.workspace))
-    else said.split('\n').forEach((line) => log.line(line))
+  for (const target of targets.filter(isFirst)) {
+    const output = await callTarget(target, request)
+    if (call === 'check') found.push(...parseCheck(output, target, request.workspace))
+    else output.split('\n').forEach((line) => log.line(line))
   }
-  const differing = withoutRepeats(found)
-  differing.forEach((warning) => log.annotate(warning))
-  if (call !== 'check') return
-  if (differing.length === 0) log.info('The check found nothing to warn of.')
-  else
-    throw new UserError({
-      code: 'build',
-      message: `The check of the Dockerfile found ${differing.length === 1 ? 'one thing' : `${differing.length} things`} to mend`,
-      hint: 'Each is told in a warning above, with its line.',
-      details: differing.map(({ file, line, message }) =>
-        file === undefined ? message : `${file}:${line ?? 0} ${message}`,
-      ),
-    })
+  if (call === 'check') reportCheck(withoutRepeats(found), log)
 }
 
+function reportCheck(problems: readonly Annotation[], log: Log): void {
+  problems.forEach((problem) => log.annotate(problem))
+  if (problems.length === 0) {
+    log.info('Dockerfile check passed.')
+    return
+  }
+  throw new UserError({
+    code: 'build',
+    message: `Dockerfile check found ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,
+    hint: 'See the warnings above; each names its line.',
+    details: problems.map(({ file, line, message }) =>
+      file === undefined ? message : `${file}:${line ?? 0} ${message}`,
+    ),
+  })
+}
+
+/** Resolves with the standard output of the subrequest. */
 async function callTarget(target: Target, request: CallRequest): Promise<string> {
   const { call, dir } = request
   const builder = request.builder(target)
-  const bake = writeDefinition(dir, `${builder}.call`, renderBake([target], request))
-  let said = ''
-  const progress = followProgress([{ id: target.id, label: targetLabel(target) }], () => undefined)
-  const read = (lines: readonly string[]) => {
-    lines.forEach(progress.read)
-    return undefined
-  }
-  const args = ['bake', '--file', bake, '--builder', builder, '--call', call === 'check' ? 'check,format=json' : call]
-  const code = await runBuildx(request, args, read, (text) => (said += text))
+  const definition = writeDefinition(dir, `${builder}.call`, renderBake([target], request))
+  const progress = new Progress([{ id: target.id, label: targetLabel(target) }], () => undefined)
+  const method = call === 'check' ? 'check,format=json' : call
+  let output = ''
+  const exitCode = await runBuildx(
+    request,
+    ['bake', '--file', definition, '--builder', builder, '--call', method],
+    (lines) => {
+      lines.forEach((line) => progress.read(line))
+      return undefined
+    },
+    (text) => (output += text),
+  )
   request.signal.throwIfAborted()
-  // A check ends with an exit code of its own where it has found something.
-  if (code === 0 || (call === 'check' && asRecord(asRecord(tryParseJson(said))['target'])[target.id] !== undefined))
-    return said
-  throw explainLane({
-    what: targetLabel(target),
+  // A check that found problems exits with a code of its own.
+  const isResult = call === 'check' && isRecordOf(target, output)
+  if (exitCode === 0 || isResult) return output
+  throw explainFailure({
+    target: targetLabel(target),
     node: target.node.spec.name,
-    code,
+    exitCode,
     failed: progress.failed(),
-    words: progress.words(),
+    output: progress.output(),
     lost: undefined,
   })
 }
 
-/** The warnings in what `bake --call check,format=json` printed (moby/buildkit, frontend/subrequests/lint). */
-function readWarnings(text: string, { id, variant }: Pick<Target, 'id' | 'variant'>, workspace: string): Annotation[] {
+function isRecordOf({ id }: Target, output: string): boolean {
+  return asRecord(asRecord(tryParseJson(output))['target'])[id] !== undefined
+}
+
+/** Parses what `bake --call check,format=json` printed (moby/buildkit, frontend/subrequests/lint). */
+function parseCheck(text: string, { id, variant }: Pick<Target, 'id' | 'variant'>, workspace: string): Annotation[] {
   const check = asRecord(asRecord(asRecord(asRecord(tryParseJson(text))['target'])[id])['check'])
-  const failed = asText(check['error'])
-  if (failed !== '')
+  const error = asText(check['error'])
+  if (error !== '')
     throw new UserError({
       code: 'build',
-      message: `The check of ${variant.file ?? 'the Dockerfile'} could not be made`,
-      hint: 'The lines above say what in it cannot be read.',
-      details: failed.trim().split('\n'),
+      message: `${variant.file ?? 'The Dockerfile'} could not be checked`,
+      hint: 'See the lines above for the part that cannot be parsed.',
+      details: error.trim().split('\n'),
     })
-  return asList(check['warnings']).map((entry): Annotation => {
+  return asList(check['warnings']).map((entry) => {
     const warning = asRecord(entry)
-    const start = asRecord(asRecord(asList(asRecord(warning['location'])['ranges'])[0])['start'])
-    const line = start['line']
-    const message = asText(warning['detail']) || asText(warning['description'])
+    const { line } = asRecord(asRecord(asList(asRecord(warning['location'])['ranges'])[0])['start'])
     return annotate(
       {
         rule: asText(warning['ruleName']),
-        message,
+        message: asText(warning['detail']) || asText(warning['description']),
         url: asText(warning['url']),
         ...(typeof line === 'number' && { line }),
       },

@@ -1,91 +1,118 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { UserError } from '../lib/errors.ts'
-import { dockerHome } from '../registry/credentials/docker-home.ts'
-import { inheritedEnv, run } from '../lib/exec.ts'
+import { fileDigest } from '../lib/files.ts'
+import { inheritedEnv, exec } from '../lib/exec.ts'
+import { dockerConfigDir } from '../registry/credentials/docker-config.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
 export interface Buildx {
-  /** The binary, called by itself: no Docker client in between. */
+  /** The binary, executed directly: without the Docker client. */
   readonly command: string
   readonly version: string
 }
 
-/** The host's own buildx. @throws UserError where it has none, or none that is new enough */
+/** The first version whose bake has `--allow fs`. */
+export const oldest = '0.19.0'
+/** The version with which all of this was tested. */
+export const newest = '0.38.2'
+
+const installHint =
+  `Write \`version: v${newest}\`, which downloads it, or install it in the job image (Debian and Ubuntu: ` +
+  '`docker-buildx`; Docker: `docker-buildx-plugin`).'
+const upgradeHint =
+  `Write \`version: v${newest}\`, which downloads that version, or install a newer \`docker-buildx-plugin\` from ` +
+  'Docker’s packages.'
+const executableHint = `Make it executable (\`chmod +x\`), or write \`version: v${newest}\`, which downloads buildx.`
+const noexecHint = 'Check that this runner can execute programs there (no `noexec`), or install that buildx on it.'
+
+/** The runner's buildx. @throws UserError if it has none, or none that is new enough */
 export async function findBuildx(): Promise<Buildx> {
-  const { found, old } = await searchBuildx('')
+  const { found, tooOld, notExecutable } = await searchBuildx('')
   if (found) return found
-  if (old !== '')
-    throw new UserError({
-      code: 'node',
-      message: `buildx ${old} is too old: ${oldest} or newer is needed`,
-      hint: `Write \`version: v${newest}\`, which downloads that one, or install a newer \`docker-buildx-plugin\` from Docker’s packages.`,
-    })
-  throw new UserError({
-    code: 'node',
-    message: 'This runner has no buildx',
-    hint: `Write \`version: v${newest}\`, which downloads it, or install it in the job image (Debian and Ubuntu: \`docker-buildx\`; Docker: \`docker-buildx-plugin\`).`,
-  })
+  if (tooOld !== undefined) throw nodeError(`buildx ${tooOld} is too old: ${oldest} or newer is needed`, upgradeHint)
+  if (notExecutable !== undefined)
+    throw nodeError(`The buildx of this runner is not executable: ${notExecutable}`, executableHint)
+  throw nodeError('This runner has no buildx', installHint)
 }
 
-/** The host's buildx of exactly this version; undefined where it has none. */
-export async function findVersion(version: string): Promise<Buildx | undefined> {
-  return (await searchBuildx(version)).found
+/**
+ * The runner's buildx of exactly this version, if it has one.
+ *
+ * @param digest the SHA-256 that its binary must have, in hexadecimal: no other binary is executed
+ */
+export async function findVersion(version: string, digest?: string): Promise<Buildx | undefined> {
+  return (await searchBuildx(version, digest)).found
 }
 
-/** A binary that was installed as this version. @throws UserError where it is none that runs here */
+/** Checks a binary that was installed as this version. @throws UserError if it does not run here, or is another one */
 export async function checkBuildx(command: string, version: string): Promise<Buildx> {
-  const told = await askVersion(command)
-  if (told === version) return { command, version }
-  throw new UserError({
-    code: 'node',
-    message: `The buildx ${version} in ${command} does not run here${told === undefined ? '' : `: it says that it is ${told}`}`,
-    hint: 'Check that this runner may run programs there (no `noexec`), or install that buildx on it.',
-  })
+  const actual = await queryVersion(command)
+  if (actual === version) return { command, version }
+  const reported = actual === undefined ? '' : `: it reports version ${actual}`
+  throw nodeError(`The buildx ${version} in ${command} does not run here${reported}`, noexecHint)
 }
 
-interface Search {
+function nodeError(message: string, hint: string): UserError {
+  return new UserError({ code: 'node', message, hint })
+}
+
+interface SearchResult {
   readonly found?: Buildx
-  /** The first that is too old, with its place. */
-  readonly old: string
+  /** Version and path of the first one that is too old. */
+  readonly tooOld?: string | undefined
+  /** Path of the first file that this user may not execute. */
+  readonly notExecutable?: string | undefined
 }
 
-/** On the PATH, or where Docker's client looks for plugins. `wanted`: this version and no other; empty: any. */
-async function searchBuildx(wanted: string): Promise<Search> {
+/** On the PATH, and where Docker's client looks for plugins. `wanted`: exactly this version; empty: any. */
+async function searchBuildx(wanted: string, digest?: string): Promise<SearchResult> {
+  const files = buildxPaths().filter(isFile)
+  const notExecutable = files.find((path) => !isExecutable(path))
+  let tooOld: string | undefined
+  for (const command of files.filter(isExecutable)) {
+    if (digest !== undefined && (await fileDigest(command)) !== digest) continue
+    const version = await queryVersion(command)
+    if (version === undefined || (wanted !== '' && version !== wanted)) continue
+    if (!isOlder(version, oldest)) return { found: { command, version } }
+    tooOld ??= `${version} (${command})`
+  }
+  return { tooOld, notExecutable }
+}
+
+function buildxPaths(): string[] {
   const { PATH: path = '' } = process.env
   const plugins = [
-    join(dockerHome(), 'cli-plugins'),
+    join(dockerConfigDir(), 'cli-plugins'),
     ...['/usr/local/lib', '/usr/local/libexec', '/usr/lib', '/usr/libexec'].map((dir) => `${dir}/docker/cli-plugins`),
   ]
-  // An empty entry of PATH means the workspace, where a directory may well be called `buildx`.
+  // An empty entry of PATH means the workspace, which may have a directory called `buildx`.
   const dirs = path.split(delimiter).filter((dir) => dir !== '')
-  const places = [
-    ...dirs.map((dir) => join(dir, 'buildx')),
-    ...[...plugins, ...dirs].map((dir) => join(dir, 'docker-buildx')),
-  ]
-  let old = ''
-  for (const command of places.filter((place) => existsSync(place))) {
-    const version = await askVersion(command)
-    if (version === undefined || (wanted !== '' && version !== wanted)) continue
-    if (!isOlder(version, oldest)) return { found: { command, version }, old }
-    old ||= `${version} (${command})`
-  }
-  return { old }
+  return [...dirs.map((dir) => join(dir, 'buildx')), ...[...plugins, ...dirs].map((dir) => join(dir, 'docker-buildx'))]
 }
-/** Undefined for what is no buildx, or none for this machine. */
-async function askVersion(command: string): Promise<string | undefined> {
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+function isExecutable(path: string): boolean {
   try {
-    const { code, stdout } = await run(command, ['version'], { env: buildxEnv({}), deadline: 10_000 })
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Undefined if it is not buildx, or not for this machine. */
+async function queryVersion(command: string): Promise<string | undefined> {
+  try {
+    const { code, stdout } = await exec(command, ['version'], { env: buildxEnv({}), deadline: 10_000 })
     return code === 0 ? /\bv?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] : undefined
   } catch {
     return undefined
   }
 }
-
-/** Its bake was the first to take `--allow fs`. */
-export const oldest = '0.19.0'
-/** With which all of this was tried. */
-const newest = '0.38.2'
 
 /** PURE: whether a version is older than another. */
 export function isOlder(version: string, than: string): boolean {
@@ -94,16 +121,16 @@ export function isOlder(version: string, than: string): boolean {
   return differing >= 0 && (a?.[differing] ?? 0) < (b?.[differing] ?? 0)
 }
 
-/**
- * The environment of buildx for a run: `buildx/` and `docker/` in its private directory are buildx's configuration and
- * login.
- */
+/** The environment of buildx for a run: its configuration and logins are those in the run directory. */
 export function runEnv(dir: RunDir, more: Readonly<Record<string, string>> = {}): Record<string, string | undefined> {
   return buildxEnv({ ...dir.env, ...more })
 }
 
-/** Every endpoint is written out, and so is every login; certificates of the job's are not in a directory of ours. */
-const misleading = new Set([
+/**
+ * Variables of the job that would redirect buildx: every endpoint and login is written out, and the job's certificates
+ * are not in the run directory.
+ */
+const redirecting = new Set([
   'BUILDX_BUILDER',
   'BUILDKIT_HOST',
   'BUILDX_BAKE_FILE',
@@ -116,12 +143,9 @@ const misleading = new Set([
   'DOCKER_AUTH_CONFIG',
 ])
 
-/**
- * The environment of buildx: its configuration and login in our own directory, and nothing of the job's that would
- * send it elsewhere.
- */
-function buildxEnv(ours: Readonly<Record<string, string>>): Record<string, string | undefined> {
-  const rest = Object.fromEntries(Object.entries(inheritedEnv()).filter(([name]) => !misleading.has(name)))
-  // Later steps ask the builder about their own builds; a round trip for each of our targets would serve nobody.
-  return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', ...ours }
+/** The job's environment without variables that redirect buildx, and with `more`. */
+function buildxEnv(more: Readonly<Record<string, string>>): Record<string, string | undefined> {
+  const rest = Object.fromEntries(Object.entries(inheritedEnv()).filter(([name]) => !redirecting.has(name)))
+  // The action does not read the provenance in the metadata, which costs a round trip per target.
+  return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', ...more }
 }

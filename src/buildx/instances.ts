@@ -1,12 +1,11 @@
 import { mkdirSync } from 'node:fs'
-import { writePrivate } from '../lib/fs.ts'
 import { platformSlug, type Platform } from '../lib/platform.ts'
-import { removeContainer } from '../nodes/engine/client.ts'
-import type { Node } from '../nodes/node.ts'
-import type { Entry, Journal } from '../run/journal.ts'
-import { containerPrefix, stateVolume } from '../run/names.ts'
+import { EngineClient } from '../nodes/engine/client.ts'
+import type { BuilderEntry, Node } from '../nodes/node.ts'
+import type { Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { removePod } from './pods.ts'
+import { writePrivate } from '../lib/files.ts'
 
 interface InstancesRequest {
   readonly dir: RunDir
@@ -19,9 +18,6 @@ interface InstancesRequest {
   /** What a later step needs to remove pods: the command of buildx, and the job's KUBECONFIG. */
   readonly undo: { readonly buildx: string; readonly kubeconfig: string }
 }
-
-/** What buildx creates on a node for this run alone. */
-type OwnedBuilder = Extract<Entry, { readonly kind: 'container' | 'pod' }>
 
 const removalDeadline = 15_000
 
@@ -36,14 +32,14 @@ export class BuilderInstances {
   readonly #request: InstancesRequest
   readonly #instances = new Map<Node, string>()
   readonly #views = new Set<string>()
-  readonly #owned: OwnedBuilder[] = []
+  readonly #owned: BuilderEntry[] = []
 
   constructor(request: InstancesRequest) {
     const { dir, name, nodes } = request
     this.#request = request
     mkdirSync(dir.instances, { recursive: true, mode: 0o700 })
     nodes.forEach((node) => this.#add(node))
-    const hasOneDriver = new Set(nodes.map(({ driver }) => driver)).size === 1
+    const hasOneDriver = new Set(nodes.map(({ driver }) => driver.name)).size === 1
     this.name = hasOneDriver ? name : ''
     if (hasOneDriver) this.#write(name, nodes)
   }
@@ -62,9 +58,8 @@ export class BuilderInstances {
 
   /** The container of the node's daemon, if an engine runs it. */
   container(node: Node): string | undefined {
-    const isContainer =
-      node.driver === 'docker-container' && (this.#request.persistent.has(node) || this.#instances.has(node))
-    return isContainer ? `${containerPrefix}${this.#daemon(node)}` : undefined
+    const daemon = this.#daemon(node)
+    return daemon === undefined ? undefined : node.driver.containerName?.(daemon)
   }
 
   /**
@@ -76,7 +71,7 @@ export class BuilderInstances {
       const removal =
         entry.kind === 'pod'
           ? removePod(entry, this.#request.dir, removalDeadline)
-          : removeContainer(entry.socket, entry.container, entry.volume, removalDeadline)
+          : new EngineClient(entry.socket, removalDeadline).removeBuilder(entry.container, entry.volume)
       void removal.catch(() => undefined)
     }
   }
@@ -85,7 +80,7 @@ export class BuilderInstances {
     const { name, journal, persistent, undo } = this.#request
     const instance = `${name}-${this.#instances.size}`
     this.#instances.set(node, instance)
-    const entry = persistent.has(node) ? undefined : ownedBuilder(node, instance, undo)
+    const entry = persistent.has(node) ? undefined : node.driver.builderEntry(node, instance, undo)
     if (entry) {
       journal.note(entry)
       this.#owned.push(entry)
@@ -95,33 +90,21 @@ export class BuilderInstances {
   }
 
   /** The name of the node's daemon. */
-  #daemon(node: Node): string {
-    return this.#request.persistent.get(node) ?? this.#instances.get(node) ?? ''
+  #daemon(node: Node): string | undefined {
+    return this.#request.persistent.get(node) ?? this.#instances.get(node)
   }
 
   #write(name: string, nodes: readonly Node[], more: readonly Platform[] = []): void {
     const instance = {
       Name: name,
-      Driver: nodes[0]?.driver ?? 'docker-container',
+      Driver: nodes[0]?.driver.name ?? 'docker-container',
       Nodes: nodes.map((node) =>
-        instanceNode({ ...node, platforms: [...node.platforms, ...more] }, this.#daemon(node)),
+        instanceNode({ ...node, platforms: [...node.platforms, ...more] }, this.#daemon(node) ?? name),
       ),
       Dynamic: false,
     }
     writePrivate(this.#request.dir.instance(name), JSON.stringify(instance))
   }
-}
-
-/** Undefined for a buildkitd that is already running. */
-function ownedBuilder(
-  { driver, socket, spec: { name: node } }: Node,
-  instance: string,
-  undo: InstancesRequest['undo'],
-): OwnedBuilder | undefined {
-  const container = `${containerPrefix}${instance}`
-  if (driver === 'docker-container')
-    return { kind: 'container', node, socket, container, volume: stateVolume(container) }
-  return driver === 'kubernetes' ? { kind: 'pod', node, name: instance, ...undo } : undefined
 }
 
 /** What setup-buildx-action lets its daemons permit; a build gets it only with `allow`. */
@@ -130,7 +113,7 @@ const entitlementFlags = ['--allow-insecure-entitlement=security.insecure', '--a
 /** The format of buildx' store (docker/buildx, store/nodegroup.go); undocumented, the same in v0.29 to v0.38. */
 function instanceNode(node: Node, daemon: string): Record<string, unknown> {
   const { spec } = node
-  const isCreated = node.driver !== 'remote'
+  const isCreated = node.driver.startsDaemon
   const createdFlags = isCreated ? [...entitlementFlags, ...spec.buildkitdFlags] : []
   return {
     Name: daemon,

@@ -1,16 +1,15 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { exec } from '../lib/exec.ts'
 import type { Entry } from '../run/journal.ts'
-import { runEnv } from './find.ts'
-import { run } from '../lib/exec.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import { runEnv } from './find.ts'
 
 /**
- * Removes what buildx made in a cluster: the Deployment first, then the ConfigMaps. What is not there counts as
+ * Removes what buildx created in a cluster: the Deployment first, then the ConfigMaps. What does not exist counts as
  * removed.
  *
- * @param dir the run's private directory, which has the instance
- * @throws with buildx's words where the cluster does not let us
+ * @throws Error with buildx' message if the cluster refuses it
  */
 export async function removePod(
   { name, buildx, kubeconfig }: Extract<Entry, { kind: 'pod' }>,
@@ -18,19 +17,19 @@ export async function removePod(
   deadline: number,
 ): Promise<void> {
   const instance = dir.instance(name)
-  // Noted before it was written: nobody can have used it.
+  // The journal entry precedes the instance: without it no pod was created.
   if (!existsSync(instance)) return
-  // Buildx forgets an instance that it could not remove, and whoever comes again needs it: it gets a copy.
+  // buildx deletes an instance whose pod it could not remove, and a later attempt needs it: buildx gets a copy.
   const config = dir.removalConfig(name)
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
   copyFileSync(instance, join(config, 'instances', name))
   const env = runEnv(dir, { BUILDX_CONFIG: config, ...(kubeconfig !== '' && { KUBECONFIG: kubeconfig }) })
-  const { code, stderr } = await run(buildx, ['rm', '--force', name], { env, deadline })
-  if (code !== 0) throw new Error(lastWords(stderr) ?? `buildx ended with code ${code}`)
+  const { code, stderr } = await exec(buildx, ['rm', '--force', name], { env, deadline })
+  if (code !== 0) throw new Error(removalError(stderr) ?? `buildx exited with code ${code}`)
 }
 
-/** `failed to remove NAME: failed to remove node NAME: …`, and a line that says less below it. */
-function lastWords(text: string): string | undefined {
+/** buildx prints `failed to remove NAME: failed to remove node NAME: …`, and a less specific line below it. */
+function removalError(text: string): string | undefined {
   return (
     /^failed to remove \S+: (?:failed to (?:remove|load) node \S+: )?(.+)$/m.exec(text)?.[1] ??
     text.trim().split('\n').at(-1)

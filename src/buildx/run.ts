@@ -1,22 +1,24 @@
 import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { renderBake, writesForJob, type BakeOptions } from './bake-definition.ts'
-import { allowances } from './bake-fields.ts'
 import type { UserError } from '../lib/errors.ts'
-import { writeDefinition } from './build-env.ts'
-import { runEnv, type Buildx } from './find.ts'
-import { ended, start } from '../lib/exec.ts'
-import { sleep } from '../lib/time.ts'
-import { explainLane } from './errors.ts'
+import { startProcess, waitForExit } from '../lib/exec.ts'
+import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Annotation } from '../lib/log.ts'
-import { followProgress, type Failed, type Steps } from './progress.ts'
+import { sleep } from '../lib/time.ts'
+import { targetLabel, type Target, type TargetGroup } from '../plan/target.ts'
+import { renderBake, writesForJob, type BakeOptions } from './bake-definition.ts'
+import { entitlementFlags } from './bake-fields.ts'
+import { writeDefinition } from './build-env.ts'
 import { annotateWarnings } from './checks.ts'
-import { targetLabel, type TargetGroup, type Target } from '../plan/target.ts'
+import { explainFailure, findCause } from './errors.ts'
+import { runEnv, type Buildx } from './find.ts'
+import { Progress, type FailedVertex } from './progress.ts'
+import type { Steps } from './steps.ts'
 
-type Read = (lines: readonly string[]) => Promise<unknown> | undefined
+/** Receives lines; returns what to wait for before more lines are read. */
+type ReadLines = (lines: readonly string[]) => Promise<unknown> | undefined
 
-/** What every call of buildx needs; `buildx/` and `docker/` in `dir` are its configuration and login. */
+/** What every call of buildx needs. */
 export interface BuildxRequest extends BakeOptions {
   readonly buildx: Buildx
   /** Variables that only buildx gets. */
@@ -26,24 +28,24 @@ export interface BuildxRequest extends BakeOptions {
 }
 
 export interface GroupRequest extends BuildxRequest {
-  readonly lane: TargetGroup
-  /** Names the files of this call; no other call of the run has it. */
+  readonly group: TargetGroup
+  /** Names the files of this call; unique in the run. */
   readonly name: string
-  /** The builder that holds just this lane's node. */
+  /** The builder instance that has only the node of the group. */
   readonly builder: string
-  /** Settles when the node can no longer be counted on, with the reason. */
+  /** Resolves with the reason when the node is lost. */
   readonly lost: Promise<string>
-  /** Called whenever the daemon has said something. */
+  /** Called whenever buildx prints anything. */
   readonly onProgress: () => void
-  /** Hears of every digest as its push begins, whatever becomes of the call; more than once. */
+  /** Receives every digest when its push starts, also if the call fails; more than once. */
   readonly onPush: (target: Target, digest: string) => void
-  /** Tells lines; undefined, or what to wait for before more is told. */
-  readonly emit: Read
+  /** Receives the log lines. */
+  readonly emit: ReadLines
 }
 
 export interface BuiltTarget {
   readonly target: Target
-  /** What was pushed: an index with an attestation, or a manifest; empty where nothing was pushed. */
+  /** What was pushed: an index with an attestation, or a manifest; empty if nothing was pushed. */
   readonly digest: string
   readonly steps: Steps
   /** Bake's metadata of this target. */
@@ -51,125 +53,136 @@ export interface BuiltTarget {
 }
 
 export interface GroupResult {
-  readonly lane: TargetGroup
+  readonly group: TargetGroup
   /** Milliseconds. */
   readonly took: number
   readonly built: readonly BuiltTarget[]
-  readonly lostCaches: readonly Failed[]
-  /** What checks of the Dockerfiles found. */
+  readonly lostCaches: readonly FailedVertex[]
+  /** Results of the Dockerfile checks. */
   readonly warnings: readonly Annotation[]
   readonly failure?: UserError
 }
 
-/**
- * Builds the targets of one node with one call of buildx. A lane that fails says why in `failure`; it does not throw.
- */
+/** Builds the targets of one node with one call of buildx. Does not throw if that fails: `failure` has the reason. */
 export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
-  const { lane, dir } = request
-  const began = performance.now()
-  const metadata = dir.metadata(request.name)
-  const bake = writeDefinition(dir, request.name, renderBake(lane.targets, request))
-  const told: string[] = []
-  const tell = () => (told.length > 0 ? request.emit(told.splice(0)) : undefined)
-  const progress = followProgress(
-    lane.targets.map((target) => ({ id: target.id, label: targetLabel(target) })),
-    (line) => told.push(line),
-    (id, digest) =>
-      lane.targets.filter((target) => target.id === id).forEach((target) => request.onPush(target, digest)),
-  )
-  const read = (lines: readonly string[]) => {
-    request.onProgress()
-    lines.forEach(progress.read)
-    return tell()
-  }
+  const { group, dir, name } = request
+  const started = performance.now()
+  const definition = writeDefinition(dir, name, renderBake(group.targets, request))
+  const lines: string[] = []
+  const flush = () => (lines.length > 0 ? request.emit(lines.splice(0)) : undefined)
+  const progress = trackProgress(request, (line) => lines.push(line))
   let lost: string | undefined
-  void request.lost.then((words) => (lost = words))
-  const code = await runBuildx(
-    { ...request, writesForJob: writesForJob(lane.targets, request) },
-    ['bake', '--file', bake, '--builder', request.builder, '--metadata-file', metadata],
-    read,
+  void request.lost.then((reason) => (lost = reason))
+  const exitCode = await runBuildx(
+    { ...request, writesForJob: writesForJob(group.targets, request) },
+    ['bake', '--file', definition, '--builder', request.builder, '--metadata-file', dir.metadata(name)],
+    (read) => {
+      request.onProgress()
+      read.forEach((line) => progress.read(line))
+      return flush()
+    },
   )
-  const took = performance.now() - began
+  const took = performance.now() - started
   progress.end()
-  await tell()
-  const lostCaches = progress.lostCaches()
-  if (code === 0) {
-    const results = asRecord(tryParseJson(readFileSync(metadata, 'utf8')))
-    const built = lane.targets.map((target) =>
-      builtTarget(target, asRecord(results[target.id]), progress.steps(target.id)),
-    )
-    return {
-      lane,
-      took,
-      built,
-      lostCaches,
-      warnings: annotateWarnings(progress.warnings(), lane.targets, request.workspace),
-    }
-  }
-  // buildx may notice a cut connection a moment before ssh has ended.
-  if (lane.node.lost) await Promise.race([request.lost, sleep(500)])
+  await flush()
+  const result = { group, took, built: [], lostCaches: progress.lostCaches(), warnings: [] }
+  if (exitCode === 0) return { ...result, ...readResult(request, progress) }
+  // buildx may notice that a connection was cut shortly before ssh has ended.
+  if (group.node.lost) await Promise.race([request.lost, sleep(500)])
+  return { ...result, failure: groupFailure(group, progress, exitCode, lost) }
+}
+
+function trackProgress({ group, onPush }: GroupRequest, emit: (line: string) => void): Progress {
+  return new Progress(
+    group.targets.map((target) => ({ id: target.id, label: targetLabel(target) })),
+    emit,
+    (id, digest) => group.targets.filter((target) => target.id === id).forEach((target) => onPush(target, digest)),
+  )
+}
+
+function readResult(
+  { group: { targets }, name, dir, workspace }: GroupRequest,
+  progress: Progress,
+): Pick<GroupResult, 'built' | 'warnings'> {
+  const results = asRecord(tryParseJson(readFileSync(dir.metadata(name), 'utf8')))
+  const built = targets.map((target): BuiltTarget => {
+    const metadata = asRecord(results[target.id])
+    const digest = asText(metadata['containerimage.digest'])
+    return { target, digest, steps: progress.steps(target.id), metadata }
+  })
+  return { built, warnings: annotateWarnings(progress.warnings(), targets, workspace) }
+}
+
+function groupFailure(
+  { node, targets }: TargetGroup,
+  progress: Progress,
+  exitCode: number,
+  lost: string | undefined,
+): UserError {
   const failed = progress.failed()
-  const named =
-    lane.targets.find(({ id }) => failed.some(({ target }) => target === id)) ??
-    (lane.targets.length === 1 ? lane.targets[0] : undefined)
-  const what = named ? targetLabel(named) : lane.targets.map(targetLabel).join(', ')
-  const failure = explainLane({ what, node: lane.node.spec.name, code, failed, words: progress.words(), lost })
-  return { lane, took, built: [], lostCaches, warnings: [], failure }
+  const cause = findCause(failed)
+  const failing = targets.find(({ id }) => id === cause?.target) ?? (targets.length === 1 ? targets[0] : undefined)
+  return explainFailure({
+    target: failing ? targetLabel(failing) : targets.map(targetLabel).join(', '),
+    node: node.spec.name,
+    exitCode,
+    failed,
+    output: progress.output(),
+    lost,
+  })
+}
+
+interface BuildxCall extends Omit<BuildxRequest, keyof BakeOptions>, Pick<BakeOptions, 'dir' | 'settings'> {
+  /** Ends buildx once it resolves. */
+  readonly lost?: Promise<string>
+  readonly writesForJob?: boolean
 }
 
 /**
- * Runs buildx with the environment and the allowances of the run; resolves with its exit code. `hear` gets its standard
- * output.
+ * Runs buildx with the environment and the entitlements of the run. Resolves with its exit code.
+ *
+ * @param read receives its standard error
+ * @param onOutput receives its standard output
  */
 export async function runBuildx(
-  {
-    buildx,
-    dir,
-    workspace,
-    signal,
-    env: more,
-    settings,
-    lost,
-    writesForJob = false,
-  }: BuildxRequest & { readonly lost?: Promise<string>; readonly writesForJob?: boolean },
+  { buildx, dir, workspace, signal, env, settings, lost, writesForJob = false }: BuildxCall,
   args: readonly string[],
-  read: Read,
-  hear?: (text: string) => void,
+  read: ReadLines,
+  onOutput?: (text: string) => void,
 ): Promise<number> {
-  const env = runEnv(dir, more)
-  // Every path in the definition is one the author gave us, so bake need not ask about each.
-  const child = start(buildx.command, [...args, '--progress', 'rawjson', '--allow', 'fs=*', ...allowances(settings)], {
+  // Every path in the definition comes from the workflow, so bake does not have to check each.
+  const flags = ['--progress', 'rawjson', '--allow', 'fs=*', ...entitlementFlags(settings)]
+  const child = startProcess(buildx.command, [...args, ...flags], {
     cwd: workspace,
-    env,
-    stdio: ['ignore', hear ? 'pipe' : 'ignore', 'pipe'],
+    env: runEnv(dir, env),
+    stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe'],
     writesForJob,
   })
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => hear?.(text))
-  let grace: NodeJS.Timeout | undefined
-  const end = (patience: number) => {
-    // Asked politely, buildx cancels the build on the daemon too.
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text))
+  let kill: NodeJS.Timeout | undefined
+  const end = (grace: number) => {
+    // On SIGINT buildx also cancels the build in the daemon.
     child.kill('SIGINT')
-    grace ??= setTimeout(() => child.kill('SIGKILL'), patience)
+    kill ??= setTimeout(() => child.kill('SIGKILL'), grace)
   }
   const stop = () => end(4000)
   void lost?.then(() => end(1000))
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
-  const reading = readLines(child.stderr, read)
   try {
-    const [code] = await Promise.all([ended(child), reading])
+    const [code] = await Promise.all([waitForExit(child), readLines(child.stderr, read)])
     return code
   } finally {
-    clearTimeout(grace)
+    clearTimeout(kill)
     signal.removeEventListener('abort', stop)
   }
 }
 
 /**
- * Lines as they come, and no faster than they can be told: buildx waits, and nothing piles up here. Node's readline
- * would hold up to a thousand lines, and one of these can be as long as what a step prints in a moment.
+ * Reads lines no faster than they are logged: buildx waits, and nothing accumulates here. Node's readline would hold up
+ * to a thousand lines, each as long as a chunk of step output.
  */
-async function readLines(stream: Readable | null, read: Read): Promise<void> {
+async function readLines(stream: Readable | null, read: ReadLines): Promise<void> {
   let rest = ''
   for await (const chunk of stream?.setEncoding('utf8') ?? []) {
     const [first = '', ...lines] = String(chunk).split('\n')
@@ -178,8 +191,4 @@ async function readLines(stream: Readable | null, read: Read): Promise<void> {
     await read(lines)
   }
   if (rest !== '') await read([rest])
-}
-
-function builtTarget(target: Target, metadata: Record<string, unknown>, steps: Steps): BuiltTarget {
-  return { target, digest: asText(metadata['containerimage.digest']), steps, metadata }
 }

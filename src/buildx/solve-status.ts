@@ -1,6 +1,6 @@
 import { asList, asRecord, asText, isRecord, tryParseJson } from '../lib/json.ts'
 
-/** One message of `--progress=rawjson` (moby/buildkit, client/graph.go), as far as we read it. */
+/** One message of `--progress=rawjson` (moby/buildkit, client/graph.go), as far as it is used. */
 interface SolveStatus {
   readonly vertexes: readonly Vertex[]
   readonly statuses: readonly VertexStatus[]
@@ -11,14 +11,14 @@ interface SolveStatus {
 export interface Vertex {
   readonly digest: string
   readonly name: string
-  /** Milliseconds since the epoch; undefined while it has not happened. */
+  /** Milliseconds since the epoch; undefined if it has not happened yet. */
   readonly started?: number
   readonly completed?: number
   readonly cached: boolean
   readonly error: string
 }
 
-/** Work within a vertex, named by what it does: `pushing manifest for …`. */
+/** A part of the work of a vertex, such as `pushing manifest for …`. */
 interface VertexStatus {
   readonly vertex: string
   readonly id: string
@@ -29,11 +29,11 @@ interface VertexLog {
   readonly data: Buffer
 }
 
-/** What a check of the Dockerfile has found, as every build makes it (moby/buildkit, frontend/dockerfile/linter). */
+/** A result of the Dockerfile checks that run with every build (moby/buildkit, frontend/dockerfile/linter). */
 export interface Warning {
   readonly rule: string
   readonly message: string
-  /** Empty where there is none. */
+  /** Empty if there is none. */
   readonly url: string
   readonly line?: number
 }
@@ -42,7 +42,7 @@ export interface VertexWarning extends Warning {
   readonly vertex: string
 }
 
-/** Undefined where the line is no such message: buildx prints its last words as plain text between them. */
+/** Undefined if the line is not a status message: buildx also prints plain text, such as its final error. */
 export function parseSolveStatus(line: string): SolveStatus | undefined {
   const message = line.startsWith('{') ? tryParseJson(line) : undefined
   if (!isRecord(message)) return undefined
@@ -58,15 +58,15 @@ export function parseSolveStatus(line: string): SolveStatus | undefined {
   }
 }
 
-/** Its first words are `Rule: what is wrong (line 3)`. */
+/** `short` has the form `Rule: message (line 3)`. */
 function parseWarning(warning: Record<string, unknown>): VertexWarning {
   const short = Buffer.from(asText(warning['short']), 'base64').toString('utf8')
-  const [, rule = '', said = short] = /^([A-Za-z]+): (.*?)(?: \(line \d+\))?$/s.exec(short) ?? []
+  const [, rule = '', message = short] = /^([A-Za-z]+): (.*?)(?: \(line \d+\))?$/s.exec(short) ?? []
   const line = asRecord(asRecord(asList(warning['range'])[0])['start'])['line']
   return {
     vertex: asText(warning['vertex']),
     rule,
-    message: said,
+    message,
     url: asText(warning['url']),
     ...(typeof line === 'number' && { line }),
   }

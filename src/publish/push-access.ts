@@ -1,84 +1,90 @@
-import { pushHint } from '../buildx/errors.ts'
-import { RegistryError } from '../registry/client.ts'
-import { openClients, type ClientOf, type RegistryWorld } from '../registry/clients.ts'
+import { RegistryError } from '../registry/error.ts'
+import { pushHint } from '../buildx/failure-table.ts'
+import type { VariantSpec } from '../inputs/variants.ts'
+import { errorMessage, UserError } from '../lib/errors.ts'
+import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
-import { UserError, errorMessage } from '../lib/errors.ts'
-import type { VariantSpec } from '../inputs/variant-spec.ts'
 
-export interface AdmissionRequest {
+export interface PushAccessRequest {
   readonly inputs: { readonly push: boolean; readonly variants: readonly Pick<VariantSpec, 'images'>[] }
-  readonly registries: RegistryWorld
+  readonly registries: RegistryAccess
   readonly signal: AbortSignal
-}
-
-export interface Admission {
-  /** That of the request; and aborts, with a `UserError` as its reason, once a registry has refused. */
-  readonly signal: AbortSignal
-  /** Begins to ask. */
-  readonly ask: () => void
-  /** From now on a refusal counts. */
-  readonly heed: () => void
-  /** Stops asking. */
-  readonly end: () => void
 }
 
 /**
- * Asks the registries, beside everything else, whether this login may push: who may not should hear of it soon, and not
- * when hours of building are done. Only a clear refusal counts; any other trouble is left to the push itself. Two
- * moments are the caller's: to ask when there is nothing else to do, and to heed a refusal where an end leaves nothing
- * behind.
+ * Checks in the background whether this login may push, so that a refusal is reported early and not after hours of
+ * building. Only a clear refusal counts; any other problem is left to the push itself. The caller decides when to
+ * `start`, while nothing else has to be done, and when to `enforce`, once an abort leaves nothing behind.
  */
-export function openAdmission({ inputs, registries, signal }: AdmissionRequest): Admission {
-  const refused = new AbortController()
-  const heeding = new AbortController()
-  const over = new AbortController()
-  const clientOf = openClients({ ...registries, log: () => undefined }, over.signal)
-  const ask = () => {
-    for (const repository of inputs.push ? repositoriesOf(inputs.variants) : []) {
-      void askPush(repository, clientOf).then(({ denied, failure }) => {
-        const refuse = () => over.signal.aborted || refused.abort(failure)
-        if (denied && heeding.signal.aborted) refuse()
-        else if (denied) heeding.signal.addEventListener('abort', refuse)
-      })
-    }
+export class PushAccessCheck {
+  /** Aborts with the signal of the request, and once a registry has refused, with a `UserError` as its reason. */
+  readonly signal: AbortSignal
+  readonly #request: PushAccessRequest
+  readonly #refused = new AbortController()
+  readonly #stopped = new AbortController()
+  #refusal: UserError | undefined
+  #isEnforced = false
+
+  constructor(request: PushAccessRequest) {
+    this.#request = request
+    this.signal = AbortSignal.any([request.signal, this.#refused.signal])
   }
-  return {
-    signal: AbortSignal.any([signal, refused.signal]),
-    ask,
-    heed: () => heeding.abort(),
-    end: () => over.abort(),
+
+  start(): void {
+    const { inputs, registries } = this.#request
+    if (!inputs.push) return
+    const createClient = createClientFactory({ ...registries, log: () => undefined }, this.#stopped.signal)
+    for (const repository of distinctRepositories(inputs.variants))
+      void checkPushAccess(repository, createClient).then(({ denied, failure }) => {
+        if (denied) this.#refusal ??= failure
+        this.#abortIfRefused()
+      })
+  }
+
+  /** From now on a refusal aborts the run. */
+  enforce(): void {
+    this.#isEnforced = true
+    this.#abortIfRefused()
+  }
+
+  stop(): void {
+    this.#stopped.abort()
+  }
+
+  #abortIfRefused(): void {
+    if (this.#refusal && this.#isEnforced && !this.#stopped.signal.aborted) this.#refused.abort(this.#refusal)
   }
 }
 
 /** Each repository once. */
-export function repositoriesOf(variants: AdmissionRequest['inputs']['variants']): readonly Repository[] {
-  return [
-    ...new Map(variants.flatMap(({ images }) => images).map((image) => [formatRepository(image), image])).values(),
-  ]
+export function distinctRepositories(variants: PushAccessRequest['inputs']['variants']): readonly Repository[] {
+  const images = variants.flatMap(({ images }) => images)
+  return [...new Map(images.map((image) => [formatRepository(image), image])).values()]
 }
 
-/** `failure`: why nothing can be pushed there. `denied`: the registry itself says that this login may not. */
-export async function askPush(
-  repository: Repository,
-  clientOf: ClientOf,
-): Promise<{ readonly denied: boolean; readonly failure?: UserError }> {
+interface PushAccess {
+  /** Whether the registry itself refuses this login. */
+  readonly denied: boolean
+  /** Why nothing can be pushed to the repository. */
+  readonly failure?: UserError
+}
+
+const otherHint = 'Check the name in `image`; if it is correct, check the registry’s status.'
+
+/** Checks whether a login may push to a repository. Does not throw, and leaves nothing there. */
+export async function checkPushAccess(repository: Repository, createClient: ClientFactory): Promise<PushAccess> {
   try {
-    await (await clientOf(repository)).checkPush(repository.path)
+    await (await createClient(repository)).checkPush(repository.path)
     return { denied: false }
   } catch (error) {
     const denied = error instanceof RegistryError && (error.kind === 'denied' || error.kind === 'unauthorized')
-    const hint = denied
-      ? pushHint
-      : 'Check the name in `image`; if it is right, the registry’s own log or status page says more.'
-    return {
-      denied,
-      failure: new UserError({
-        code: 'registry',
-        message: `Nothing can be pushed to ${formatRepository(repository)}`,
-        hint,
-        details: [errorMessage(error)],
-        cause: error,
-      }),
-    }
+    const failure = new UserError({
+      code: 'registry',
+      message: `Nothing can be pushed to ${formatRepository(repository)}`,
+      hint: denied ? pushHint : otherHint,
+      details: [errorMessage(error)],
+      cause: error,
+    })
+    return { denied, failure }
   }
 }

@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import { renderBake, writesForJob, type BakeOptions } from '../../../src/buildx/bake-definition.ts'
 import { plainSettings, type BuildSettings } from '../../../src/inputs/settings/settings.ts'
 import { parsePlatform } from '../../../src/lib/platform.ts'
-import type { VariantSpec } from '../../../src/inputs/variant-spec.ts'
+import type { VariantSpec } from '../../../src/inputs/variants.ts'
 import type { Target } from '../../../src/plan/target.ts'
+import { nodeSpec, testNode } from '../fixtures/nodes.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 
 const settings: BuildSettings = { ...plainSettings, provenance: 'mode=max' }
@@ -33,21 +34,7 @@ const variant: VariantSpec = {
   annotations: [],
   version: '',
 }
-const node = {
-  spec: {
-    name: 'n',
-    endpoint: { kind: 'local' as const },
-    platforms: [],
-    driverOpts: {},
-    buildkitdFlags: [],
-    buildkitdConfig: '',
-  },
-  driver: 'remote' as const,
-  socket: '/s',
-  platforms: [platform],
-  native: [],
-  took: 0,
-}
+const node = testNode('n', ['linux/arm64'], { spec: nodeSpec('n', [], 'unix:///s') })
 const target = (fields: Partial<VariantSpec> = {}): Target => ({
   id: 'slim-linux-arm64',
   variant: { ...variant, ...fields },
@@ -62,7 +49,7 @@ const bake = (given: Partial<BakeOptions> = {}, fields: Partial<VariantSpec> = {
 }
 
 describe('renderBake', () => {
-  test('a fork reads caches and writes none, and has cache mounts of its own on a daemon that goes on', () => {
+  test('a fork build reads caches, writes none, and has separate cache mounts on a shared daemon', () => {
     const cacheTo = [
       'type=gha,scope=x',
       'type=registry,ref=ghcr.io/acme/app:cache',
@@ -80,9 +67,9 @@ describe('renderBake', () => {
   test.each<[string, string, Partial<BakeOptions>, boolean]>([
     ['a cache in the registry', 'type=registry,ref=a', {}, false],
     ['a cache in a directory', 'type=local,dest=/w/cache', {}, true],
-    ['the same, for a fork, which writes none', 'type=local,dest=/w/cache', { fork: true }, false],
+    ['the same in a fork build', 'type=local,dest=/w/cache', { fork: true }, false],
     [
-      'another in a directory',
+      'a cache-to in a directory',
       'type=gha',
       { settings: { ...settings, cacheTo: ['"type=local",dest=/w/cache'] } },
       true,
@@ -110,7 +97,8 @@ describe('renderBake', () => {
           labels: { l: 'x' },
           attest: ['type=provenance,mode=max'],
           output: [
-            'type=image,"name=ghcr.io/acme/app,docker.io/acme/app",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true',
+            'type=image,"name=ghcr.io/acme/app,docker.io/acme/app",' +
+              'push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true',
           ],
           annotations: ['index:io.github.multiarch-build.run=1-1-x'],
           'cache-from': ['type=registry,ref=a'],
@@ -120,7 +108,7 @@ describe('renderBake', () => {
     })
   })
 
-  test('annotations of the platform’s manifest; those of other places come later', () => {
+  test('annotations of the platform’s manifest; those of other levels are added later', () => {
     const annotations: VariantSpec['annotations'] = [
       { level: 'manifest', key: 'a', value: '1' },
       { level: 'manifest', platform, key: 'a', value: '${2}' },
@@ -134,39 +122,36 @@ describe('renderBake', () => {
     ])
   })
 
-  test('a temporary image: its manifest too can be nobody else’s', () => {
+  test('an ephemeral image: its manifest has the ownership annotation too', () => {
     expect(bake({ ephemeral: true }).target['slim-linux-arm64']?.['annotations']).toEqual([
       'index:io.github.multiarch-build.run=1-1-x',
       'manifest:io.github.multiarch-build.run=1-1-x',
     ])
   })
 
-  test('without provenance there is no index to mark', () => {
+  test('without provenance there is no index to annotate', () => {
     expect(bake({ settings: plainSettings }).target['slim-linux-arm64']).toMatchObject({
       attest: ['type=provenance,disabled=true'],
       annotations: [],
     })
   })
 
-  test('push: false reads the cache, and writes nothing anywhere', () => {
+  test('push: false reads the cache and writes nothing', () => {
     const built = bake({ push: false }).target['slim-linux-arm64']
     expect(built).toMatchObject({ output: ['type=cacheonly'], 'cache-from': [expect.any(String)], 'cache-to': [] })
     expect(built).not.toHaveProperty('annotations')
   })
 
-  test('no text becomes a template, and none is lost', () => {
-    // What HCL does with the escapes when it reads the file: `$$${` is `$` and the escape of `${` (e2e/special-characters.test.ts
-    // asks it).
+  test('no text becomes a template, and no text is lost', () => {
+    // How HCL reads the escapes (proved in e2e/special-characters.test.ts): `$$${` is `$` and the escape of `${`.
     const unescape = (text: string) => text.replace(/([$%])\1\{/g, '$1{')
     const texts = fc
       .array(fc.constantFrom('$', '%', '{', '}', 'a', '"', '\n'), { maxLength: 10 })
       .map((parts) => parts.join(''))
     fc.assert(
       fc.property(texts, texts, (name, value) => {
-        const args = bake({}, { buildArgs: { [name]: value } }).target['slim-linux-arm64']?.['args'] as Record<
-          string,
-          string
-        >
+        const built = bake({}, { buildArgs: { [name]: value } }).target['slim-linux-arm64']
+        const args = built?.['args'] as Record<string, string>
         const [[escapedName, escaped] = ['', '']] = Object.entries(args)
         expect(`${escapedName} ${escaped}`.replace(/([$%])\1\{/g, ' ')).not.toMatch(/[$%]\{/)
         expect([unescape(escapedName), unescape(escaped)]).toEqual([name, value])

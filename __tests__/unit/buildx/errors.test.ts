@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import { explainLane, explainLostCache, type LaneEnd } from '../../../src/buildx/errors.ts'
+import { explainFailure, explainLostCache, type GroupFailure } from '../../../src/buildx/errors.ts'
 
-const end = (fields: Partial<LaneEnd>): LaneEnd => ({
-  what: 'linux/arm64 slim',
+const end = (fields: Partial<GroupFailure>): GroupFailure => ({
+  target: 'linux/arm64 slim',
   node: 'arm',
-  code: 1,
+  exitCode: 1,
   failed: [],
-  words: [],
+  output: [],
   lost: undefined,
   ...fields,
 })
@@ -17,7 +17,7 @@ const step = (error: string, name = '[2/3] RUN make', output: readonly string[] 
   output,
 })
 
-describe('explainLane', () => {
+describe('explainFailure', () => {
   test.each([
     [
       'a step of the Dockerfile',
@@ -27,7 +27,7 @@ describe('explainLane', () => {
         ],
       }),
       'build',
-      /linux\/arm64 slim: \[2\/3\] RUN make failed: process .* exit code: 2/,
+      /^linux\/arm64 slim: \[2\/3\] RUN make failed: exit code: 2$/,
     ],
     [
       'a connection that ended',
@@ -63,7 +63,7 @@ describe('explainLane', () => {
     [
       'a cache that cannot be tried',
       end({
-        words: [
+        output: [
           'ERROR: failed to solve: failed to configure gha cache exporter: invalid token without expiration time',
         ],
       }),
@@ -73,7 +73,7 @@ describe('explainLane', () => {
     [
       'a cache of several words',
       end({
-        words: [
+        output: [
           'ERROR: failed to solve: failed to configure azblob cache exporter: failed to create container client: failed to get properties of cache container caches: HEAD https://a.example/caches',
           '----',
           'RESPONSE 403: 403 Server failed to authenticate the request.',
@@ -87,7 +87,7 @@ describe('explainLane', () => {
     [
       'a cache that two nodes make at once',
       end({
-        words: [
+        output: [
           'ERROR: failed to solve: failed to configure azblob cache exporter: failed to create container client: failed to create cache container caches: PUT https://a.example/caches',
           '----',
           'RESPONSE 409: 409 The specified container already exists.',
@@ -96,11 +96,11 @@ describe('explainLane', () => {
         ],
       }),
       'busy',
-      /^The cache of .* is being made by another node$/,
+      /^The cache container for .* is being created by another node$/,
     ],
     [
       'a cache that this BuildKit does not know',
-      end({ words: ['ERROR: failed to solve: rpc error: code = Unknown desc = unknown cache exporter: "s3"'] }),
+      end({ output: ['ERROR: failed to solve: rpc error: code = Unknown desc = unknown cache exporter: "s3"'] }),
       'cache',
       /^The cache of .* cannot be written$/,
     ],
@@ -154,7 +154,7 @@ describe('explainLane', () => {
         ],
       }),
       'busy',
-      /allows no more pulls/,
+      /pull rate limit exceeded$/,
     ],
     [
       'a base image that is not there',
@@ -177,7 +177,7 @@ describe('explainLane', () => {
     ],
     [
       'a BuildKit that cannot start',
-      end({ words: ['ERROR: failed to initialize builder n (n): Error response from daemon: pull access denied'] }),
+      end({ output: ['ERROR: failed to initialize builder n (n): Error response from daemon: pull access denied'] }),
       'node',
       /does not start on node arm/,
     ],
@@ -185,7 +185,7 @@ describe('explainLane', () => {
       'a cluster that lets nobody in',
       end({ failed: [step('error for bootstrap "mab-1": Unauthorized', '[internal] booting buildkit')] }),
       'node',
-      /do not accept each other$/,
+      /^Authentication to the cluster of arm failed$/,
     ],
     [
       'a cluster that is not there',
@@ -211,7 +211,7 @@ describe('explainLane', () => {
         ],
       }),
       'node',
-      /do not accept each other$/,
+      /^Authentication to the cluster of arm failed$/,
     ],
     [
       'a cluster that allows no deployments',
@@ -229,7 +229,7 @@ describe('explainLane', () => {
     [
       'a cluster that allows no lists of pods',
       end({
-        words: [
+        output: [
           'ERROR: pods is forbidden: User "ci" cannot list resource "pods" in API group "" in the namespace "default"',
         ],
       }),
@@ -239,7 +239,7 @@ describe('explainLane', () => {
     [
       'a cluster that allows no commands in pods',
       end({
-        words: [
+        output: [
           'ERROR: pods "mab-1-5d4f8" is forbidden: User "ci" cannot create resource "pods/exec" in API group "" in the namespace "default"',
         ],
       }),
@@ -263,26 +263,26 @@ describe('explainLane', () => {
         ],
       }),
       'node',
-      /does not take the pod of linux\/arm64 slim/,
+      /^The cluster of arm rejected the BuildKit pod for linux\/arm64 slim$/,
     ],
     [
       'a Dockerfile that cannot be read',
       end({
-        words: ['ERROR: target arm: failed to solve: dockerfile parse error on line 3: unknown instruction: RUNN'],
+        output: ['ERROR: target arm: failed to solve: dockerfile parse error on line 3: unknown instruction: RUNN'],
       }),
       'build',
       /linux\/arm64 slim: dockerfile parse error on line 3/,
     ],
-    ['nothing said at all', end({ code: 137 }), 'build', /buildx ended with code 137/],
+    ['nothing said at all', end({ exitCode: 137 }), 'build', /buildx exited with code 137/],
   ])('%s', (_, given, kind, headline) => {
-    const failure = explainLane(given)
+    const failure = explainFailure(given)
     expect(failure.code).toBe(kind)
     expect(failure.message).toMatch(headline)
     expect(failure.hint).not.toBe('')
   })
 
   test('a sibling that was cancelled is not the cause', () => {
-    const failure = explainLane(
+    const failure = explainFailure(
       end({
         failed: [
           step('process "/bin/sh -c make" did not complete successfully: exit code: 2'),
@@ -294,7 +294,7 @@ describe('explainLane', () => {
   })
 
   test('the last lines of the step are kept', () => {
-    const failure = explainLane(
+    const failure = explainFailure(
       end({
         failed: [
           step(
@@ -313,7 +313,7 @@ describe('explainLane', () => {
 test('a cache without keys is told as that; anything else in BuildKit’s own words', () => {
   const error =
     'operation error S3: HeadObject, exceeded maximum number of attempts, 3, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found'
-  expect(explainLostCache(error)).toMatch(/^there are no keys to it, .*: operation error S3/)
+  expect(explainLostCache(error)).toMatch(/^no credentials found in .*: operation error S3/)
   expect(explainLostCache('operation error S3: HeadObject, https response error StatusCode: 403')).toBe(
     'operation error S3: HeadObject, https response error StatusCode: 403',
   )

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findBuildx, findVersion } from '../../../src/buildx/find.ts'
@@ -22,7 +23,7 @@ describe('findBuildx', () => {
     chmodSync(join(dir, path), mode)
   }
 
-  test('passes over what cannot be run: a directory, a file without the right, a binary of another machine', async () => {
+  test('skips directories, files that are not executable, and binaries of another machine', async () => {
     mkdirSync(join(dir, 'a/buildx'), { recursive: true })
     put('b/buildx', '#!/bin/sh\n', 0o644)
     put('docker/cli-plugins/docker-buildx', '\x7fELF of another machine')
@@ -32,7 +33,7 @@ describe('findBuildx', () => {
     expect(await findBuildx()).toEqual({ command: join(dir, 'c/docker-buildx'), version: '0.30.1' })
   })
 
-  test('passes over one that is too old, and names it where there is no other', async () => {
+  test('skips one that is too old, and names it if there is no other', async () => {
     put('a/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.11.2 abc\n')
     put('b/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')
     process.env['DOCKER_CONFIG'] = join(dir, 'docker')
@@ -42,7 +43,15 @@ describe('findBuildx', () => {
     await expect(findBuildx()).rejects.toThrow(`buildx 0.11.2 (${join(dir, 'a/buildx')}) is too old`)
   })
 
-  test('takes the version that is asked for, and no other', async () => {
+  test('names a buildx that is not executable if there is no other', async () => {
+    put('a/buildx', '#!/bin/sh\n', 0o644)
+    process.env['DOCKER_CONFIG'] = join(dir, 'docker')
+    process.env['PATH'] = join(dir, 'a')
+    const error: unknown = await findBuildx().catch((error: unknown) => error)
+    expect(error).toMatchObject({ message: `The buildx of this runner is not executable: ${join(dir, 'a/buildx')}` })
+  })
+
+  test('finds exactly the requested version', async () => {
     put('a/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.31.0 abc\n')
     put('docker/cli-plugins/docker-buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')
     process.env['DOCKER_CONFIG'] = join(dir, 'docker')
@@ -52,5 +61,18 @@ describe('findBuildx', () => {
       version: '0.30.1',
     })
     expect(await findVersion('0.30.2')).toBeUndefined()
+  })
+
+  test('executes only the binary with the pinned digest', async () => {
+    const marker = join(dir, 'executed')
+    put('a/buildx', `#!/bin/sh\ntouch ${marker}\necho github.com/docker/buildx v0.30.1 abc\n`)
+    const pinned = '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n'
+    put('b/buildx', pinned)
+    process.env['DOCKER_CONFIG'] = join(dir, 'docker')
+    process.env['PATH'] = ['a', 'b'].map((name) => join(dir, name)).join(':')
+    const digest = createHash('sha256').update(pinned).digest('hex')
+    expect(await findVersion('0.30.1', digest)).toEqual({ command: join(dir, 'b/buildx'), version: '0.30.1' })
+    expect(await findVersion('0.30.1', '0b'.repeat(32))).toBeUndefined()
+    expect(existsSync(marker)).toBe(false)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { followProgress } from '../../../src/buildx/progress.ts'
+import { Progress } from '../../../src/buildx/progress.ts'
 
 const t = (seconds: number) => new Date(1_700_000_000_000 + seconds * 1000).toISOString()
 const vertex = (fields: Record<string, unknown>) => JSON.stringify({ vertexes: [{ digest: 'sha256:a', ...fields }] })
@@ -8,7 +8,7 @@ const output = (text: string, digest = 'sha256:a') =>
 
 function follow(ids: readonly string[], lines: readonly string[]) {
   const told: string[] = []
-  const progress = followProgress(
+  const progress = new Progress(
     ids.map((id) => ({ id, label: id })),
     (line) => told.push(line),
   )
@@ -16,7 +16,7 @@ function follow(ids: readonly string[], lines: readonly string[]) {
   return { told, progress }
 }
 
-describe('followProgress', () => {
+describe('Progress', () => {
   test('tells a step, its output and its end under the label of its target', () => {
     const name = '[arm 2/3] RUN make'
     const { told } = follow(
@@ -160,7 +160,7 @@ describe('followProgress', () => {
 
   test('work for the whole call bears the platform', () => {
     const told: string[] = []
-    const progress = followProgress(
+    const progress = new Progress(
       [
         { id: 'a', label: 'linux/arm64 slim' },
         { id: 'b', label: 'linux/arm64 full' },
@@ -200,7 +200,7 @@ describe('followProgress', () => {
 
   test('a push is heard of when it begins, for the target whose it is', () => {
     const heard: string[] = []
-    const progress = followProgress(
+    const progress = new Progress(
       [
         { id: 'amd', label: 'amd' },
         { id: 'arm', label: 'arm' },
@@ -252,7 +252,7 @@ describe('followProgress', () => {
     )
     expect(progress.failed()[0]?.output).toHaveLength(20)
     expect(progress.failed()[0]?.output.at(-1)).toBe('499')
-    expect(progress.words()).toHaveLength(30)
+    expect(progress.output()).toHaveLength(30)
   })
 
   test('anything else on the stream is kept as words and breaks nothing', () => {
@@ -261,7 +261,7 @@ describe('followProgress', () => {
       ['', '{', '{"vertexes":[null,{"name":3}],"logs":[{"vertex":"x"},7]}', '[]', 'ERROR: no builder'],
     )
     expect(told).toEqual([])
-    expect(progress.words()).toEqual(['{', '[]', 'ERROR: no builder'])
+    expect(progress.output()).toEqual(['{', '[]', 'ERROR: no builder'])
   })
 
   test('what the checks of a Dockerfile found, for its target', () => {

@@ -1,7 +1,8 @@
 import { parsePlatform, type Platform } from '../../../src/lib/platform.ts'
-import type { Part } from '../../../src/publish/index-manifest.ts'
-import { ociIndex, ociManifest } from '../../../src/registry/media-type.ts'
-import { sha256 } from '../registry/server.ts'
+import type { Part } from '../../../src/publish/index.ts'
+import { createRegistryClient, type RegistryClient } from '../../../src/registry/client.ts'
+import { fakeClock, sha256, user, withRegistry, type FakeRegistry } from '../registry/server.ts'
+import { ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
 
 export interface Content {
   readonly digest: string
@@ -44,20 +45,10 @@ export function push(name: string, shape: Shape = {}): Pushed {
   const wanted = platform(name)
   const [os, architecture, variant] = wanted.split('/')
   const own = { architecture, os, ...(variant !== undefined && { variant }) }
-  const { attestations: count = shape.plain ? 0 : 1, manifestType = ociManifest, indexType = ociIndex } = shape
-  const config = Buffer.from(JSON.stringify(shape.config ?? { ...own, rootfs: {} }))
-  const layers = [
-    { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(`layer of ${name}`), size: 1000 },
-  ]
-  const image = content(
-    {
-      schemaVersion: 2,
-      mediaType: manifestType,
-      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(config), size: config.length },
-      layers,
-    },
-    manifestType,
-  )
+  const { config: configuration = { ...own, rootfs: {} }, manifestType = ociManifest } = shape
+  const config = Buffer.from(JSON.stringify(configuration))
+  const image = imageOf(name, config, manifestType)
+  const { plain = false, attestations: count = plain ? 0 : 1, indexType = ociIndex } = shape
   const attestations = Array.from({ length: count }, (_, number) =>
     content({ schemaVersion: 2, mediaType: ociManifest, about: image.digest, number }, ociManifest),
   )
@@ -65,22 +56,75 @@ export function push(name: string, shape: Shape = {}): Pushed {
     schemaVersion: 2,
     mediaType: indexType,
     manifests: [
-      ...attestations.map((one) => ({
-        ...describe(one),
-        annotations: {
-          'vnd.docker.reference.digest': image.digest,
-          'vnd.docker.reference.type': 'attestation-manifest',
-        },
-        platform: { architecture: 'unknown', os: 'unknown' },
-      })),
-      { ...describe(image), ...('label' in shape ? shape.label && { platform: shape.label } : { platform: own }) },
+      ...attestations.map((attestation) => attestationEntry(attestation, image)),
+      { ...describe(image), ...labelOf(shape, own) },
     ],
     annotations: { 'org.example.nonce': name },
   }
-  const pushed = shape.plain ? image : content(shape.change?.(index) ?? index, indexType)
+  const pushed = plain ? image : content(shape.change?.(index) ?? index, indexType)
   return { part: { platform: wanted, ...pushed }, image, attestations, config, size: config.length + 1000 }
+}
+
+function labelOf(shape: Shape, own: Record<string, unknown>) {
+  return 'label' in shape ? shape.label && { platform: shape.label } : { platform: own }
+}
+
+function imageOf(name: string, config: Buffer, mediaType: string): Content {
+  const layers = [
+    { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(`layer of ${name}`), size: 1000 },
+  ]
+  return content(
+    {
+      schemaVersion: 2,
+      mediaType,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(config), size: config.length },
+      layers,
+    },
+    mediaType,
+  )
+}
+
+function attestationEntry(attestation: Content, image: Content) {
+  return {
+    ...describe(attestation),
+    annotations: {
+      'vnd.docker.reference.digest': image.digest,
+      'vnd.docker.reference.type': 'attestation-manifest',
+    },
+    platform: { architecture: 'unknown', os: 'unknown' },
+  }
 }
 
 function describe({ digest, bytes, mediaType }: Content) {
   return { mediaType, digest, size: bytes.length }
 }
+
+/** The repository of `withPushed`. */
+export const repository = 'acme/app'
+
+/** Runs `use` with a registry that has what was pushed, in each of the repositories. */
+export async function withPushed(
+  pushed: readonly Pushed[],
+  use: (client: RegistryClient, registry: FakeRegistry) => Promise<void>,
+  repositories: readonly string[] = [repository],
+): Promise<void> {
+  await withRegistry('bearer', async (registry) => {
+    for (const name of repositories) pushed.forEach((target) => store(registry, name, target))
+    const client = createRegistryClient({
+      registry: registry.host,
+      credentials: user,
+      willPush: true,
+      clock: fakeClock(),
+    })
+    await use(client, registry)
+  })
+}
+
+function store(registry: FakeRegistry, name: string, { part, image, attestations, config }: Pushed): void {
+  for (const { digest, bytes, mediaType } of [image, ...attestations, { ...part, bytes: Buffer.from(part.bytes) }])
+    registry.manifests.set(`${name}@${digest}`, { bytes, type: mediaType })
+  registry.blobs.set(`${name}@${sha256(config)}`, config)
+}
+
+export const targets = (pushed: readonly Pushed[]) =>
+  pushed.map(({ part }) => ({ platform: part.platform, digest: part.digest }))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { openAdmission, type AdmissionRequest } from '../../../src/publish/push-access.ts'
+import { PushAccessCheck, type PushAccessRequest } from '../../../src/publish/push-access.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 
 const variants = [
@@ -12,11 +12,11 @@ const variants = [
   },
 ]
 
-/** A registry that answers as told; `asked` has the requests it saw. */
-function registry(answer: (path: string) => number, asked: string[] = []) {
+/** A registry that answers with these statuses; `requests` has those it received. */
+function registry(answer: (path: string) => number, requests: string[] = []) {
   const fetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const { pathname } = new URL(input instanceof Request ? input.url : input)
-    asked.push(`${init?.method ?? 'GET'} ${pathname}`)
+    requests.push(`${init?.method ?? 'GET'} ${pathname}`)
     const status = pathname === '/v2/' ? 200 : answer(pathname)
     return Promise.resolve(
       new Response(status === 202 ? null : '{}', {
@@ -28,46 +28,46 @@ function registry(answer: (path: string) => number, asked: string[] = []) {
   return { fetch, credentials: () => Promise.resolve(undefined), log: () => expect('a line').toBe('none') }
 }
 
-/** One that asks, and heeds what it hears. */
-function begin(request: AdmissionRequest) {
-  const admission = openAdmission(request)
-  admission.ask()
-  admission.heed()
-  return admission
+/** A check that has started and is enforced. */
+function enforced(request: PushAccessRequest) {
+  const access = new PushAccessCheck(request)
+  access.start()
+  access.enforce()
+  return access
 }
 
 const settle = () => new Promise((resolve) => setTimeout(resolve, 50))
 
-describe('whether a login may push', () => {
-  test('is asked once a repository, and leaves nothing', async () => {
-    const asked: string[] = []
-    const { signal, end } = begin({
+describe('PushAccessCheck', () => {
+  test('checks each repository once, and leaves nothing there', async () => {
+    const requests: string[] = []
+    const access = enforced({
       inputs: { push: true, variants },
-      registries: registry(() => 202, asked),
+      registries: registry(() => 202, requests),
       signal: new AbortController().signal,
     })
     await settle()
-    end()
-    expect(signal.aborted).toBe(false)
+    access.stop()
+    expect(access.signal.aborted).toBe(false)
     for (const path of ['/v2/acme/app/blobs/uploads/', '/v2/acme/other/blobs/uploads/']) {
-      expect(asked.filter((one) => one === `POST ${path}`)).toHaveLength(1)
-      expect(asked.filter((one) => one === `DELETE ${path}1`)).toHaveLength(1)
+      expect(requests.filter((one) => one === `POST ${path}`)).toHaveLength(1)
+      expect(requests.filter((one) => one === `DELETE ${path}1`)).toHaveLength(1)
     }
   })
 
-  test('is not asked where nothing is pushed', async () => {
-    const asked: string[] = []
-    begin({
+  test('checks nothing if nothing is pushed', async () => {
+    const requests: string[] = []
+    enforced({
       inputs: { push: false, variants },
-      registries: registry(() => 401, asked),
+      registries: registry(() => 401, requests),
       signal: new AbortController().signal,
     })
     await settle()
-    expect(asked).toEqual([])
+    expect(requests).toEqual([])
   })
 
-  test.each([401, 403])('a clear refusal (%i) ends the run, and says which repository', async (status) => {
-    const { signal } = begin({
+  test.each([401, 403])('a clear refusal (%i) aborts the run, and names the repository', async (status) => {
+    const { signal } = enforced({
       inputs: { push: true, variants },
       registries: registry((path) => (path.includes('other') ? status : 202)),
       signal: new AbortController().signal,
@@ -77,55 +77,55 @@ describe('whether a login may push', () => {
     expect(signal.reason).toMatchObject({ code: 'registry', message: 'Nothing can be pushed to r.example/acme/other' })
   })
 
-  test.each([404, 405, 400])('other answers (%i) are left to the push', async (status) => {
-    const { signal, end } = begin({
+  test.each([404, 405, 400])('other responses (%i) are left to the push', async (status) => {
+    const access = enforced({
       inputs: { push: true, variants },
       registries: registry(() => status),
       signal: new AbortController().signal,
     })
     await settle()
-    end()
-    expect(signal.aborted).toBe(false)
+    access.stop()
+    expect(access.signal.aborted).toBe(false)
   })
 
-  test('a refusal that comes when the run is over is of no interest', async () => {
-    const { signal, end } = begin({
+  test('a refusal after the check was stopped has no effect', async () => {
+    const access = enforced({
       inputs: { push: true, variants },
       registries: registry(() => 403),
       signal: new AbortController().signal,
     })
-    end()
+    access.stop()
     await settle()
-    expect(signal.aborted).toBe(false)
+    expect(access.signal.aborted).toBe(false)
   })
 
-  test('a refusal counts from the moment on when it is heeded', async () => {
-    const { signal, ask, heed } = openAdmission({
+  test('a refusal has an effect only once it is enforced', async () => {
+    const access = new PushAccessCheck({
       inputs: { push: true, variants },
       registries: registry(() => 403),
       signal: new AbortController().signal,
     })
-    heed()
+    access.enforce()
     await settle()
-    expect(signal.aborted).toBe(false)
-    ask()
+    expect(access.signal.aborted).toBe(false)
+    access.start()
     await settle()
-    expect(signal.aborted).toBe(true)
-    const early = openAdmission({
+    expect(access.signal.aborted).toBe(true)
+    const early = new PushAccessCheck({
       inputs: { push: true, variants },
       registries: registry(() => 403),
       signal: new AbortController().signal,
     })
-    early.ask()
+    early.start()
     await settle()
     expect(early.signal.aborted).toBe(false)
-    early.heed()
+    early.enforce()
     expect(early.signal.reason).toMatchObject({ message: 'Nothing can be pushed to r.example/acme/app' })
   })
 
-  test('whoever cancels the run is heard as before', () => {
+  test('the signal also aborts with that of the request', () => {
     const cancel = new AbortController()
-    const { signal } = begin({
+    const { signal } = enforced({
       inputs: { push: false, variants },
       registries: registry(() => 202),
       signal: cancel.signal,

@@ -1,62 +1,59 @@
-import { linkSync, lstatSync, copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, linkSync, lstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { asRecord, tryParseJson } from '../../lib/json.ts'
 import { errorMessage } from '../../lib/errors.ts'
-import { cacheServiceEnv } from '../build-env.ts'
-import { entryOf } from '../../lib/entry.ts'
+import { entryPath, exec, inheritedEnv } from '../../lib/exec.ts'
+import { removeDir } from '../../lib/files.ts'
+import { asRecord, tryParseJson } from '../../lib/json.ts'
 import type { Log } from '../../lib/log.ts'
-import { removeDir } from '../../lib/fs.ts'
-import { inheritedEnv, run } from '../../lib/exec.ts'
+import { cacheServiceEnv } from '../build-env.ts'
 
-/** A file for the job's cache service; the key names exactly what is in it. */
+/** A file for the job's cache service; the key contains its digest. */
 export interface CachedFile {
   readonly file: string
   readonly key: string
 }
 
 /**
- * @actions/cache has tar unpack whatever an archive holds, under names that may lead anywhere (`-P`), and whoever can
- * write a cache of the repository's default branch chooses them. GNU tar reads this variable: only plain names are
- * left.
+ * With @actions/cache tar unpacks everything in an archive, under any path (`-P`), and other jobs can write archives.
+ * GNU tar reads options from this variable: it excludes everything but plain file names.
  */
 const onlyPlainNames = '--exclude=*/* --exclude=.. --exclude=.'
 const deadline = 90_000
 
-/** PURE: what main left for the post step; undefined where that was nothing. */
-export function readCachedFile(state: string): CachedFile | undefined {
+/** PURE: what main saved for the post step; undefined if it saved nothing. */
+export function parseCachedFile(state: string): CachedFile | undefined {
   const { file, key } = asRecord(tryParseJson(state))
   return typeof file === 'string' && typeof key === 'string' ? { file, key } : undefined
 }
 
 /**
- * The file that the cache service has under the key, in `dir`, which is made; undefined where it has none, or does not
- * answer. What is in it may be anybody's who could write there. Never throws.
+ * Restores the file with this key into `dir`, which it creates; undefined if the cache service has no such file or does
+ * not respond. The content is not trusted. Never throws.
  */
 export async function restoreFile(key: string, dir: string, log: Pick<Log, 'debug'>): Promise<string | undefined> {
   const file = join(dir, 'buildx')
-  return (await ask('restore', key, dir, log)) && (lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? false)
-    ? file
-    : undefined
+  const isRestored = await runCacheService('restore', key, dir, log)
+  return isRestored && lstatSync(file, { throwIfNoEntry: false })?.isFile() === true ? file : undefined
 }
 
 /**
- * Gives the file to the cache service, by way of `dir`, which is made, and gone afterwards. Never throws: without the
- * cache, the next job downloads again.
+ * Saves the file in the cache service, through `dir`, which it creates and removes. Never throws: without the cache the
+ * next job downloads the file again.
  */
 export async function saveFile({ file, key }: CachedFile, dir: string, log: Pick<Log, 'debug'>): Promise<void> {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
-    put(file, join(dir, 'buildx'))
-    await ask('save', key, dir, log)
+    linkOrCopy(file, join(dir, 'buildx'))
+    await runCacheService('save', key, dir, log)
   } catch (error) {
-    log.debug(`The cache service was given nothing: ${errorMessage(error)}`)
+    log.debug(`Nothing was saved in the cache service: ${errorMessage(error)}`)
   } finally {
     removeDir(dir)
   }
 }
 
-/** A link costs nothing, and two file systems have none between them. */
-function put(from: string, to: string): void {
+/** A link is free, but does not work between two file systems. */
+function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to)
   } catch {
@@ -64,15 +61,18 @@ function put(from: string, to: string): void {
   }
 }
 
-/**
- * By a process of its own: its tar and its archives stay in `dir`, it can be ended, and its code is read only where it
- * is wanted.
- */
-async function ask(verb: 'restore' | 'save', key: string, dir: string, log: Pick<Log, 'debug'>): Promise<boolean> {
+/** In a process of its own: its files stay in `dir`, it can be ended, and its code is loaded only if needed. */
+async function runCacheService(
+  verb: 'restore' | 'save',
+  key: string,
+  dir: string,
+  log: Pick<Log, 'debug'>,
+): Promise<boolean> {
   try {
     const temp = join(dir, 'archives')
     mkdirSync(temp, { recursive: true, mode: 0o700 })
-    if (!(await run('tar', ['--version'], { deadline: 10_000 })).stdout.includes('GNU tar')) return false
+    const tar = await exec('tar', ['--version'], { deadline: 10_000 })
+    if (!tar.stdout.includes('GNU tar')) return false
     const env = {
       ...inheritedEnv(),
       ...cacheServiceEnv(),
@@ -80,20 +80,17 @@ async function ask(verb: 'restore' | 'save', key: string, dir: string, log: Pick
       RUNNER_TEMP: temp,
       ...(verb === 'restore' && { TAR_OPTIONS: onlyPlainNames }),
     }
-    const { code, stdout, stderr } = await run(process.execPath, [entryOf('cache-service'), `${dir}/`, verb, key], {
-      env,
-      cwd: dir,
-      deadline,
-    })
-    log.debug(`The cache service, ${verb}: code ${code}\n${withoutMasked(stdout + stderr)}`)
+    const args = [entryPath('cache-service'), `${dir}/`, verb, key]
+    const { code, stdout, stderr } = await exec(process.execPath, args, { env, cwd: dir, deadline })
+    log.debug(`Cache service, ${verb}: exit code ${code}\n${withoutMasked(stdout + stderr)}`)
     return code === 0
   } catch (error) {
-    log.debug(`The cache service was not asked: ${errorMessage(error)}`)
+    log.debug(`The cache service could not be used: ${errorMessage(error)}`)
     return false
   }
 }
 
-/** PURE: what a process wanted masked, masked: nobody reads its workflow commands. */
+/** PURE: replaces the values that a process asked to mask: its workflow commands do not reach the runner. */
 export function withoutMasked(text: string): string {
   const masking = /^::add-mask::(.*)\n?/gm
   const secrets = [...text.matchAll(masking)].map(([, value = '']) =>

@@ -1,83 +1,84 @@
-import type { BuildxWish } from '../../inputs/buildx-version.ts'
-import { UserError } from '../../lib/errors.ts'
-import { checkBuildx, findBuildx, findVersion, isOlder, oldest, type Buildx } from '../find.ts'
+import type { BuildxRequest } from '../../inputs/buildx-version.ts'
+import { errorMessage, UserError } from '../../lib/errors.ts'
+import { exec } from '../../lib/exec.ts'
+import { checkBuildx, findBuildx, findVersion, isOlder, newest, oldest, type Buildx } from '../find.ts'
 import type { CachedFile } from './binary-cache.ts'
-import { installBuildx, resolveVersion, type InstallWorld } from './install.ts'
-import { run } from '../../lib/exec.ts'
+import { installBuildx, type InstallDeps } from './install.ts'
+import { fetchLatestVersion } from './release.ts'
 
 interface Provided {
   readonly buildx: Buildx
-  /** What the post step should give the cache service. */
+  /** What the post step saves in the cache service. */
   readonly save?: CachedFile
 }
 
-/**
- * The buildx that the author wants: the host's own if it is that one, else one that is installed for it. @throws
- * UserError
- */
-export async function provideBuildx(wish: BuildxWish, world: InstallWorld): Promise<Provided> {
-  if (wish.kind === 'any') return { buildx: await findBuildx() }
-  const version = await resolveVersion(wish, world)
+/** The requested buildx: the runner's own if it is that one, else one that is installed for it. @throws UserError */
+export async function provideBuildx(request: BuildxRequest, deps: InstallDeps): Promise<Provided> {
+  if (request.kind === 'any') return { buildx: await findBuildx() }
+  const version = request.kind === 'exact' ? request.version : await latestVersion(deps)
+  const digest = request.kind === 'exact' ? request.digest : undefined
   if (isOlder(version, oldest))
     throw new UserError({
       code: 'inputs',
       message: `version: buildx ${version} is too old: ${oldest} or newer is needed`,
-      hint: 'Write a newer one, or leave `version` out where the runner has one.',
+      hint: 'Use a newer version, or remove `version` if the runner has buildx.',
     })
-  // A pin is about what is downloaded: the host's own is the host's affair.
-  const own = await findVersion(version)
-  if (own) return { buildx: own }
-  const { command, save } = await installBuildx(
-    { version, digest: wish.kind === 'exact' ? wish.digest : undefined },
-    world,
-  )
+  const found = await findVersion(version, digest)
+  if (found) return { buildx: found }
+  const { command, save } = await installBuildx({ version, digest }, deps)
   return { buildx: await checkBuildx(command, version), ...(save && { save }) }
 }
 
-/** The buildx that a run would use; undefined where it would install one. Makes nothing. @throws UserError */
-export async function lookForBuildx({
+/** The version of the newest release; if that cannot be determined, the newest that this action was tested with. */
+export async function latestVersion(deps: InstallDeps): Promise<string> {
+  try {
+    return await fetchLatestVersion(deps)
+  } catch (error) {
+    deps.signal.throwIfAborted()
+    deps.log.warn(
+      `Could not determine the latest buildx version, so ${newest} is used: ${errorMessage(error)}. ` +
+        `Write \`version: v${newest}\` to avoid this request to api.github.com.`,
+    )
+    return newest
+  }
+}
+
+/** The buildx that a run would use; undefined if the run would install one. Changes nothing. @throws UserError */
+export async function findRequested({
   buildx,
   install,
 }: {
-  readonly buildx: BuildxWish
+  readonly buildx: BuildxRequest
   readonly install: boolean
 }): Promise<Buildx | undefined> {
-  if (install) await checkAlias()
-  return buildx.kind === 'any'
-    ? await findBuildx()
-    : buildx.kind === 'exact'
-      ? await findVersion(buildx.version)
-      : undefined
+  if (install) await requireBuildAlias()
+  if (buildx.kind === 'any') return await findBuildx()
+  return buildx.kind === 'exact' ? await findVersion(buildx.version, buildx.digest) : undefined
 }
 
+const aliasHint =
+  'Remove `install`; this action does not change Docker’s configuration. If later steps build with docker, install ' +
+  'Docker 23 or newer on the runner, where `docker build` uses buildx.'
+const pluginHint =
+  'Install its plugin (Docker: `docker-buildx-plugin`; Debian and Ubuntu: `docker-buildx`), or remove `install`.'
+
 /**
- * `install`, which makes `docker build` another word for `docker buildx build`, is true already where the client is new
- * enough. @throws UserError where it is not
+ * The input `install` makes `docker build` an alias of `docker buildx build`; since Docker 23 it is one.
+ *
+ * @throws UserError if it is not
  */
-export async function checkAlias(): Promise<void> {
-  const version = await run('docker', ['version', '--format', '{{.Client.Version}}'], { deadline: 10_000 }).then(
+export async function requireBuildAlias(): Promise<void> {
+  const version = await exec('docker', ['version', '--format', '{{.Client.Version}}'], { deadline: 10_000 }).then(
     ({ stdout }) => stdout.trim(),
     () => '',
   )
-  const hint =
-    'Leave `install` out; where later steps build with docker, give the runner Docker 23 or newer, whose `docker build` is buildx.'
-  if (version === '')
-    throw new UserError({
-      code: 'inputs',
-      message: 'install: this runner has no `docker`, whose `docker build` could be buildx',
-      hint,
-    })
+  if (version === '') throw inputError('install: this runner has no `docker`', aliasHint)
   if (isOlder(version, '23.0.0'))
-    throw new UserError({
-      code: 'inputs',
-      message: `install: \`docker build\` of Docker ${version} is not buildx, and this action writes nothing into the configuration of docker`,
-      hint,
-    })
-  const { code } = await run('docker', ['buildx', 'version'], { deadline: 10_000 })
-  if (code !== 0)
-    throw new UserError({
-      code: 'inputs',
-      message: 'install: the `docker` of this runner has no buildx, so its `docker build` is none',
-      hint: 'Install its plugin (Docker: `docker-buildx-plugin`; Debian and Ubuntu: `docker-buildx`), or leave `install` out.',
-    })
+    throw inputError(`install: \`docker build\` of Docker ${version} does not use buildx`, aliasHint)
+  const { code } = await exec('docker', ['buildx', 'version'], { deadline: 10_000 })
+  if (code !== 0) throw inputError('install: the buildx plugin of `docker` is not installed on this runner', pluginHint)
+}
+
+function inputError(message: string, hint: string): UserError {
+  return new UserError({ code: 'inputs', message, hint })
 }

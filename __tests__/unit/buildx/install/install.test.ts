@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { binaryName } from '../../../../src/buildx/install/release.ts'
 import { UserError } from '../../../../src/lib/errors.ts'
-import { jobUmask } from '../../../../src/lib/umask.ts'
-import { installBuildx, resolveVersion, type InstallWorld } from '../../../../src/buildx/install/install.ts'
+import { installBuildx, type InstallDeps } from '../../../../src/buildx/install/install.ts'
+import { latestVersion } from '../../../../src/buildx/install/provide.ts'
+import { newest } from '../../../../src/buildx/find.ts'
 import { RunDir } from '../../../../src/run/run-dir.ts'
+import { jobUmask } from '../../../../src/lib/files.ts'
 
 const version = '0.38.2'
 const name = binaryName(version, process) ?? ''
@@ -31,12 +33,12 @@ let dir = ''
 let server: Server
 let base = ''
 let answers: Map<string, readonly Answer[]>
-let asked: string[]
+let requests: string[]
 
 /** A server in the place of github.com and api.github.com: each path has its answers, the last one for good. */
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'install-'))
-  asked = []
+  requests = []
   const assets = `/releases/download/v${version}`
   answers = new Map([
     [`${assets}/checksums.txt`, [text(`${digest} *${name}\n`)]],
@@ -45,7 +47,7 @@ beforeEach(async () => {
     [`${assets}/${name}`, [(answer) => answer.end(binary)]],
   ])
   server = createServer(({ url = '', headers }, answer) => {
-    asked.push(url)
+    requests.push(url)
     const [first = status(404), ...rest] = answers.get(url) ?? []
     if (rest.length > 0) answers.set(url, rest)
     first(answer, headers.authorization)
@@ -59,14 +61,14 @@ afterEach(() => {
   rmSync(dir, { recursive: true })
 })
 
-const told: string[] = []
-function world(more: Partial<InstallWorld> = {}): InstallWorld {
-  const log = (line: string) => told.push(line)
+const logged: string[] = []
+function deps(more: Partial<InstallDeps> = {}): InstallDeps {
+  const log = (line: string) => logged.push(line)
   const toHere = (url: string) =>
     url
       .replace(/^https:\/\/github\.com\/docker\/buildx/, base)
       .replace(/^https:\/\/api\.github\.com\/repos\/docker\/buildx\/releases/, `${base}/api`)
-  const fetch: InstallWorld['fetch'] = (url, init) =>
+  const fetch: InstallDeps['fetch'] = (url, init) =>
     globalThis.fetch(toHere(url instanceof Request ? url.url : String(url)), init)
   return {
     fetch,
@@ -96,40 +98,40 @@ const halves = () =>
     )
 
 describe('installBuildx', () => {
-  test('downloads into the tool cache, where the next job finds it without a word to anybody', async () => {
-    const { command } = await installBuildx({ version }, world())
+  test('downloads into the tool cache, where the next job finds it without any request', async () => {
+    const { command } = await installBuildx({ version }, deps())
     expect(command).toBe(join(dir, 'hosted/buildx', version, process.arch, 'buildx'))
     expect([readFileSync(command).equals(binary), statSync(command).mode & 0o777]).toEqual([true, 0o777 & ~jobUmask])
-    const before = asked.length
-    expect(await installBuildx({ version }, world())).toEqual({ command })
-    expect(asked).toHaveLength(before)
+    const before = requests.length
+    expect(await installBuildx({ version }, deps())).toEqual({ command })
+    expect(requests).toHaveLength(before)
     expect(halves()).toEqual([])
   })
 
-  test('without a tool cache, or one that cannot be written, into the private directory', async () => {
+  test('without a writable tool cache it downloads into the run directory', async () => {
     writeFileSync(join(dir, 'file'), '')
     for (const toolCache of ['', join(dir, 'file')]) {
       rmSync(join(dir, 'tools'), { recursive: true, force: true })
-      expect((await installBuildx({ version }, world({ toolCache }))).command).toBe(join(dir, 'tools/buildx'))
+      expect((await installBuildx({ version }, deps({ toolCache }))).command).toBe(join(dir, 'tools/buildx'))
     }
   })
 
-  test('a pin needs nobody to tell the digest', async () => {
+  test('a pinned digest needs no request for the digest', async () => {
     put(asset('checksums.txt'), status(404))
     put(`/api/tags/v${version}`, status(403))
-    await installBuildx({ version, digest }, world())
-    expect(asked).toEqual([asset(name)])
+    await installBuildx({ version, digest }, deps())
+    expect(requests).toEqual([asset(name)])
   })
 
   test.each([
     ['checksums.txt', () => put(`/api/tags/v${version}`, status(403))],
     ['the API', () => put(asset('checksums.txt'), status(404))],
-  ])('%s alone is enough', async (_, less) => {
+  ])('%s alone is sufficient', async (_, less) => {
     less()
-    expect(existsSync((await installBuildx({ version }, world())).command)).toBe(true)
+    expect(existsSync((await installBuildx({ version }, deps())).command)).toBe(true)
   })
 
-  test('a server in trouble is asked again, and a cut answer', async () => {
+  test('retries after 5xx and after an incomplete response', async () => {
     put(asset('checksums.txt'), status(503), status(502), text(`${digest} *${name}`))
     put(
       asset(name),
@@ -139,11 +141,11 @@ describe('installBuildx', () => {
       ),
       (answer) => answer.end(binary),
     )
-    expect(readFileSync((await installBuildx({ version }, world())).command).equals(binary)).toBe(true)
+    expect(readFileSync((await installBuildx({ version }, deps())).command).equals(binary)).toBe(true)
     expect(halves()).toEqual([])
   })
 
-  test('the token goes to the API, and nowhere else', async () => {
+  test('sends the token only to the API', async () => {
     const tokens: (string | undefined)[] = []
     const spy = (path: string) => {
       const [then] = answers.get(path) ?? []
@@ -156,100 +158,99 @@ describe('installBuildx', () => {
       )
     }
     for (const path of answers.keys()) spy(path)
-    await installBuildx({ version }, world({ token: 'ghs_1' }))
+    await installBuildx({ version }, deps({ token: 'ghs_1' }))
     expect(tokens.sort()).toEqual([`${name} none`, 'checksums.txt none', `v${version} Bearer ghs_1`].sort())
   })
 
   test.each<[string, () => unknown, RegExp, string | undefined]>([
     [
-      'a binary that is another',
+      'a binary with another checksum',
       () => put(asset(name), text('something else')),
-      /that was downloaded is not the one of the release; it was not run/,
+      /^The downloaded buildx 0\.38\.2 does not match the checksum of the release; it was not executed$/,
       undefined,
     ],
     [
       'a binary that is not the pinned one',
       () => undefined,
-      /that was downloaded is not the one that `version` pins; it was not run/,
+      /^The downloaded buildx 0\.38\.2 does not match the digest in `version`; it was not executed$/,
       other,
     ],
     [
-      'a release that contradicts itself',
+      'a release with two different checksums',
       () => put(asset('checksums.txt'), text(`${other} *${name}`)),
-      /contradicts itself about buildx-v/,
+      /^Checksums for buildx-v\S+ in the buildx 0\.38\.2 release do not match each other/,
       undefined,
     ],
     [
-      'no digest anywhere',
+      'no checksum anywhere',
       () => (put(asset('checksums.txt'), text('')), put(`/api/tags/v${version}`, text('{}'))),
-      /Nobody tells the digest/,
+      /^No checksum found for buildx 0\.38\.2/,
       undefined,
     ],
     [
-      'a release that is not there',
+      'a release that does not exist',
       () => put(asset(name), status(404)),
       /There is no buildx 0\.38\.2 for this runner/,
       digest,
     ],
-    ['a server in trouble for good', () => put(asset(name), status(503)), /could not be downloaded/, digest],
+    ['a server that keeps failing', () => put(asset(name), status(503)), /could not be downloaded/, digest],
     ['a server that refuses', () => put(asset(name), status(403)), /could not be downloaded/, digest],
-  ])('%s: refused, and nothing is left', async (_, fault, headline, pin) => {
+  ])('%s: fails and leaves nothing', async (_, fault, headline, pin) => {
     fault()
-    const refused = await failure(installBuildx({ version, digest: pin }, world()))
+    const refused = await failure(installBuildx({ version, digest: pin }, deps()))
     expect(refused.message).toMatch(headline)
     expect(refused.hint).not.toBe('')
     expect(halves()).toEqual([])
     expect(existsSync(join(dir, 'hosted/buildx', version, process.arch))).toBe(false)
   })
 
-  test('a tool cache that holds another binary than the pinned one is passed over, and left as it is', async () => {
+  test('a tool cache with another binary than the pinned one is not used and not changed', async () => {
     const place = join(dir, 'hosted/buildx', version, process.arch)
     mkdirSync(place, { recursive: true })
     writeFileSync(join(place, 'buildx'), 'planted')
     writeFileSync(`${place}.complete`, '')
-    const { command } = await installBuildx({ version, digest }, world())
+    const { command } = await installBuildx({ version, digest }, deps())
     expect(command).toBe(join(dir, 'tools/buildx'))
     expect(readFileSync(command).equals(binary)).toBe(true)
     expect(readFileSync(join(place, 'buildx'), 'utf8')).toBe('planted')
-    expect(told.at(-2)).toMatch(/is not the one that `version` pins: it is not used/)
+    expect(logged.at(-2)).toMatch(/does not have the digest in `version`: it is not used/)
   })
 
-  test('what a killed job left half-way in the tool cache is taken only if it is right', async () => {
+  test('an incomplete entry of the tool cache is used only if its digest matches', async () => {
     const place = join(dir, 'hosted/buildx', version, process.arch)
     mkdirSync(place, { recursive: true })
     writeFileSync(join(place, 'buildx'), binary.subarray(0, 10))
-    expect((await installBuildx({ version }, world())).command).toBe(join(dir, 'tools/buildx'))
+    expect((await installBuildx({ version }, deps())).command).toBe(join(dir, 'tools/buildx'))
     writeFileSync(join(place, 'buildx'), binary)
-    expect((await installBuildx({ version }, world())).command).toBe(join(place, 'buildx'))
+    expect((await installBuildx({ version }, deps())).command).toBe(join(place, 'buildx'))
     expect(existsSync(`${place}.complete`)).toBe(true)
   })
 
-  test('ten jobs at once: all have it whole', async () => {
+  test('ten jobs at once: all get the complete file', async () => {
     const installed = await Promise.all(
-      Array.from({ length: 10 }, async () => await installBuildx({ version }, world())),
+      Array.from({ length: 10 }, async () => await installBuildx({ version }, deps())),
     )
     for (const { command } of installed) expect(readFileSync(command).equals(binary)).toBe(true)
     expect(halves()).toEqual([])
   })
 
-  test('a cancel ends it', async () => {
+  test('an abort ends it', async () => {
     const cancel = new AbortController()
     put(asset(name), () => cancel.abort(new Error('cancelled')))
-    await expect(installBuildx({ version }, world({ signal: cancel.signal }))).rejects.toThrow('cancelled')
+    await expect(installBuildx({ version }, deps({ signal: cancel.signal }))).rejects.toThrow('cancelled')
     expect(halves()).toEqual([])
   })
 })
 
-describe('resolveVersion', () => {
-  test('the latest release', async () => expect(await resolveVersion({ kind: 'latest' }, world())).toBe(version))
+describe('latestVersion', () => {
+  test('is that of the latest release', async () => expect(await latestVersion(deps())).toBe(version))
 
   test.each([[status(403)], [text('{"tag_name":"v0.39.0-rc1"}')], [text('<html>')]])(
-    'is not guessed',
+    'is a known version, with a warning, if the API does not name it',
     async (answer) => {
       put('/api/latest', answer)
-      expect((await failure(resolveVersion({ kind: 'latest' }, world()))).message).toMatch(
-        /^Nobody says which buildx is the latest: /,
-      )
+      expect(await latestVersion(deps())).toBe(newest)
+      expect(logged.at(-1)).toMatch(/^Could not determine the latest buildx version, so \S+ is used: /)
     },
   )
 })

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkAlias } from '../../../../src/buildx/install/provide.ts'
+import { requireBuildAlias } from '../../../../src/buildx/install/provide.ts'
 
 const { PATH: path } = process.env
 let dir: string
@@ -26,26 +26,22 @@ function docker(version: string, plugin: boolean): void {
   chmodSync(file, 0o755)
 }
 
-describe('install', () => {
-  test('is true already where `docker build` is buildx', async () => {
+describe('requireBuildAlias', () => {
+  test('passes if `docker build` uses buildx', async () => {
     docker('23.0.0', true)
-    await expect(checkAlias()).resolves.toBeUndefined()
+    await expect(requireBuildAlias()).resolves.toBeUndefined()
   })
 
   test.each<[string, () => void, string]>([
-    ['no docker', () => undefined, 'install: this runner has no `docker`, whose `docker build` could be buildx'],
-    [
-      'an old one',
-      () => docker('20.10.24', true),
-      'install: `docker build` of Docker 20.10.24 is not buildx, and this action writes nothing into the configuration of docker',
-    ],
+    ['no docker', () => undefined, 'install: this runner has no `docker`'],
+    ['an old one', () => docker('20.10.24', true), 'install: `docker build` of Docker 20.10.24 does not use buildx'],
     [
       'one without the plugin',
       () => docker('28.5.2', false),
-      'install: the `docker` of this runner has no buildx, so its `docker build` is none',
+      'install: the buildx plugin of `docker` is not installed on this runner',
     ],
-  ])('refused: %s', async (_, prepare, message) => {
+  ])('fails with %s', async (_, prepare, message) => {
     prepare()
-    await expect(checkAlias()).rejects.toMatchObject({ code: 'inputs', message })
+    await expect(requireBuildAlias()).rejects.toMatchObject({ code: 'inputs', message })
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { binaryName, readAssetDigest, readChecksums, readTagName } from '../../../../src/buildx/install/release.ts'
+import { binaryName, parseAssetDigest, parseChecksums, parseTagName } from '../../../../src/buildx/install/release.ts'
 
 const [a, b] = ['0a'.repeat(32), '0b'.repeat(32)]
 const name = 'buildx-v0.38.2.linux-amd64'
@@ -39,22 +39,22 @@ describe('a release of buildx', () => {
     ['of binaries', `${b} *${name}.sbom.json\n${a} *${name}\n`],
     ['of texts', `${a}  ${name}\n`],
     ['with the line ends of another system', `${a} *${name}\r\n`],
-  ])('checksums %s', (_, text) => expect(readChecksums(text, name)).toBe(a))
+  ])('checksums %s', (_, text) => expect(parseChecksums(text, name)).toBe(a))
 
   test.each([
     ['of others only', `${a} *${name}.sbom.json`],
     ['cut off', `${a.slice(1)} *${name}`],
     ['that are a page of HTML', `<html>${a} *${name}</html>`],
     ['that are empty', ''],
-  ])('no checksum in those %s', (_, text) => expect(readChecksums(text, name)).toBeUndefined())
+  ])('no checksum in those %s', (_, text) => expect(parseChecksums(text, name)).toBeUndefined())
 
   test('what GitHub tells of an asset', () => {
     const assets = [
       { name: 'checksums.txt', digest: `sha256:${b}` },
       { name, digest: `sha256:${a}` },
     ]
-    expect(readAssetDigest({ tag_name: 'v0.38.2', assets }, name)).toBe(a)
-    expect(readTagName({ tag_name: 'v0.38.2', assets })).toBe('0.38.2')
+    expect(parseAssetDigest({ tag_name: 'v0.38.2', assets }, name)).toBe(a)
+    expect(parseTagName({ tag_name: 'v0.38.2', assets })).toBe('0.38.2')
   })
 
   test.each([
@@ -65,11 +65,11 @@ describe('a release of buildx', () => {
     [{ assets: [{ name: 'x', digest: `sha256:${a}` }] }],
     [{ assets: 'none' }],
   ])('and what it does not: %j', (release) => {
-    expect(readAssetDigest(release, name)).toBeUndefined()
+    expect(parseAssetDigest(release, name)).toBeUndefined()
   })
 
   test.each([[undefined], [{ tag_name: 'v0.39.0-rc1' }], [{ tag_name: 'latest' }], [{ tag_name: 'v1.2.3/../../x' }]])(
     'no release in %j',
-    (release) => expect(readTagName(release)).toBeUndefined(),
+    (release) => expect(parseTagName(release)).toBeUndefined(),
   )
 })

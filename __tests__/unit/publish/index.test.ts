@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { IndexError, joinIndex } from '../../../src/publish/index-manifest.ts'
-import { dockerList, dockerManifest, ociIndex, ociManifest } from '../../../src/registry/media-type.ts'
+import { IndexError, assembleIndex } from '../../../src/publish/index.ts'
 import { sha256 } from '../registry/server.ts'
 import { content, platform, push, type Pushed, type Shape } from './parts.ts'
+import { dockerList, dockerManifest, ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
 
 interface Written {
   readonly schemaVersion: number
@@ -19,7 +19,7 @@ interface Written {
 }
 
 const join = (pushed: readonly Pushed[], annotations: Record<string, string> = {}, order?: readonly string[]) =>
-  joinIndex(
+  assembleIndex(
     pushed.map(({ part }) => part),
     annotations,
     order?.map(platform),
@@ -27,8 +27,8 @@ const join = (pushed: readonly Pushed[], annotations: Record<string, string> = {
 const read = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString()) as Written
 const joined = (...pushed: readonly Pushed[]) => read(join(pushed).bytes)
 
-describe('what is joined', () => {
-  test('images in the order asked for, each followed by its attestations', () => {
+describe('assembleIndex', () => {
+  test('images in the requested order, each followed by its attestations', () => {
     const amd64 = push('linux/amd64')
     const arm64 = push('linux/arm64', { attestations: 2 })
     const index = join([amd64, arm64], { b: '2', a: '1' }, ['linux/arm64', 'linux/amd64'])
@@ -115,7 +115,7 @@ describe('what is joined', () => {
   })
 })
 
-describe('what is refused', () => {
+describe('assembleIndex rejects', () => {
   const refused = (pushed: readonly Pushed[], order?: readonly string[]) => {
     try {
       join(pushed, {}, order)
@@ -134,26 +134,26 @@ describe('what is refused', () => {
     [
       'another platform',
       push('linux/arm64', { label: { os: 'linux', architecture: 'amd64' } }),
-      'linux/arm64: sha256:.* holds an image for linux/amd64: the last stage',
+      'linux/arm64: sha256:.* has an image for linux/amd64: the last stage',
     ],
     [
       'another variant',
       push('linux/arm/v7', { label: { os: 'linux', architecture: 'arm', variant: 'v6' } }),
-      'holds an image for linux/arm/v6',
+      'has an image for linux/arm/v6',
     ],
     [
       'an unknown platform',
       push('linux/amd64', { label: { os: 'unknown', architecture: 'unknown' } }),
-      'holds an image for unknown/unknown',
+      'has an image for unknown/unknown',
     ],
     [
       'a deeper index',
       changed(([, image]) => [{ ...image, mediaType: ociIndex }]),
-      'only image manifests can be joined',
+      'only image manifests are supported',
     ],
-    ['two images', changed(([, image]) => [image, { ...image, digest: sha256('x') }]), 'holds 2 images'],
-    ['no image', changed(([attestation]) => [attestation]), 'holds 0 images'],
-    ['no list', changed(() => 'x'), 'holds 0 images'],
+    ['two images', changed(([, image]) => [image, { ...image, digest: sha256('x') }]), 'has 2 images'],
+    ['no image', changed(([attestation]) => [attestation]), 'has 0 images'],
+    ['no list', changed(() => 'x'), 'has 0 images'],
     [
       'an attestation of another image',
       changed(([attestation, image]) => [
@@ -166,51 +166,51 @@ describe('what is refused', () => {
           },
         },
       ]),
-      'is not about the image',
+      'does not refer to the image',
     ],
     [
       'the same attestation twice',
       changed(([attestation, image]) => [image, attestation, attestation]),
       'has the same attestation',
     ],
-    ['a wrong digest', changed(([, image]) => [{ ...image, digest: 'sha256:../..' }]), 'cannot be read'],
-    ['a wrong size', changed(([, image]) => [{ ...image, size: -1 }]), 'cannot be read'],
-    ['wrong annotations', changed(([, image]) => [{ ...image, annotations: { a: 1 } }]), 'cannot be read'],
-    ['an entry that is none', changed(() => [null]), 'cannot be read'],
+    ['a wrong digest', changed(([, image]) => [{ ...image, digest: 'sha256:../..' }]), 'cannot be parsed'],
+    ['a wrong size', changed(([, image]) => [{ ...image, size: -1 }]), 'cannot be parsed'],
+    ['wrong annotations', changed(([, image]) => [{ ...image, annotations: { a: 1 } }]), 'cannot be parsed'],
+    ['an entry that is not an object', changed(() => [null]), 'cannot be parsed'],
     [
       'another schema',
       push('linux/amd64', { change: (index) => ({ ...index, schemaVersion: 1 }) }),
-      'is no image manifest or index',
+      'is not a valid image manifest or index',
     ],
     [
       'a media type of its own',
       push('linux/amd64', { change: (index) => ({ ...index, mediaType: dockerList }) }),
-      'calls itself',
+      'and has the media type',
     ],
   ])('%s', (_, pushed, message) => {
     expect(refused([pushed])).toMatch(new RegExp(message))
   })
 
-  test('content that is not what its digest says, and what is no manifest', () => {
+  test('content that does not match its digest, and content that is not a manifest', () => {
     const { part } = push('linux/amd64')
     const refusedPart = (change: Partial<typeof part>) =>
       refused([{ ...push('linux/amd64'), part: { ...part, ...change } }])
     expect(refusedPart({ digest: sha256('x') })).toContain('has the digest')
     expect(refusedPart(content({ schemaVersion: 2 }, 'text/plain'))).toContain('text/plain')
-    expect(refusedPart(content('text', ociIndex))).toContain('is no image manifest or index')
+    expect(refusedPart(content('text', ociIndex))).toContain('is not a valid image manifest or index')
   })
 
   test('platforms that are missing, too many or named twice', () => {
     const [amd64, arm64] = [push('linux/amd64'), push('linux/arm64')]
-    expect(refused([amd64], ['linux/amd64', 'linux/arm64'])).toBe('linux/arm64: was asked for and not built')
-    expect(refused([amd64, arm64], ['linux/amd64'])).toBe('linux/arm64: was built and not asked for')
+    expect(refused([amd64], ['linux/amd64', 'linux/arm64'])).toBe('linux/arm64: was requested and not built')
+    expect(refused([amd64, arm64], ['linux/amd64'])).toBe('linux/arm64: was built and not requested')
     expect(refused([amd64, amd64], ['linux/amd64'])).toBe('linux/amd64: was built twice')
-    expect(refused([amd64], ['linux/amd64', 'linux/amd64'])).toContain('asked for twice')
-    expect(refused([])).toContain('nothing to join')
+    expect(refused([amd64], ['linux/amd64', 'linux/amd64'])).toContain('requested twice')
+    expect(refused([])).toBe('no platform was built')
   })
 })
 
-describe('whatever is joined', () => {
+describe('any index', () => {
   const names = [
     'linux/amd64',
     'linux/amd64/v2',
@@ -246,7 +246,7 @@ describe('whatever is joined', () => {
     )
   })
 
-  test('the order of the parts and of the annotations does not matter where an order is asked for', () => {
+  test('the order of the parts and of the annotations does not matter if an order is requested', () => {
     const shuffled = parts.chain((pushed) =>
       fc.tuple(fc.constant(pushed), fc.shuffledSubarray(pushed, { minLength: pushed.length })),
     )

@@ -1,8 +1,17 @@
 import { asRecord, asText, isRecord, tryParseJson } from '../lib/json.ts'
 import { parsePlatform, type Platform } from '../lib/platform.ts'
-import { digestOf } from '../registry/digest.ts'
-import { dockerList, dockerManifest, isIndexType, isManifestType, ociIndex } from '../registry/media-type.ts'
-import { describe, isAttestation, readDescriptor, type Descriptor } from '../registry/descriptor.ts'
+import {
+  computeDigest,
+  dockerList,
+  dockerManifest,
+  isIndexType,
+  isManifestType,
+  ociIndex,
+  normalizeDescriptor,
+  isAttestation,
+  parseDescriptor,
+  type Descriptor,
+} from '../registry/manifest.ts'
 
 /** What was pushed for one platform: an image manifest, or an index of one image and its attestations. */
 export interface Part {
@@ -10,25 +19,25 @@ export interface Part {
   readonly bytes: Uint8Array
   readonly mediaType: string
   readonly digest: string
-  /** For the image's descriptor in the joined index. */
+  /** For the image's descriptor in the image index. */
   readonly annotations?: Readonly<Record<string, string>>
 }
 
 export interface Child {
   readonly kind: 'image' | 'attestation'
-  /** The platform asked for; of an attestation that of its image. */
+  /** The requested platform; of an attestation that of its image. */
   readonly platform: Platform
   readonly descriptor: Descriptor
 }
 
-export interface JoinedIndex {
+export interface ImageIndex {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly mediaType: string
   readonly digest: string
   readonly children: readonly Child[]
 }
 
-/** What was built is not what was asked for; nothing that a second try would change. */
+/** What was built does not match the request; a second attempt would not change that. */
 export class IndexError extends Error {
   readonly platform: Platform | undefined
 
@@ -39,21 +48,23 @@ export class IndexError extends Error {
   }
 }
 
-/** The usual reasons for an image of another platform than was asked for. */
-export const whyOther = 'the last stage may begin with `FROM --platform=…`, or the node is not what `nodes` says'
+/** The usual reasons for an image of another platform than the requested one. */
+export const mismatchReasons =
+  'the last stage may start with `FROM --platform=…`, or `nodes` may name another platform than the node has'
 
 /**
- * Joins what was built for each platform into one index: flat, in the order asked for, each image followed by its
- * attestations. The same parts make the same bytes. Throws an `IndexError` unless it holds exactly the platforms of
- * `order`.
+ * Assembles what was pushed for each platform into one image index: flat, in the requested order, each image followed
+ * by its attestations. The same parts give the same bytes.
+ *
+ * @throws IndexError unless it has exactly the platforms of `order`
  */
-export function joinIndex(
+export function assembleIndex(
   parts: readonly Part[],
   annotations: Readonly<Record<string, string>>,
   order: readonly Platform[] = parts.map(({ platform }) => platform),
-): JoinedIndex {
+): ImageIndex {
   const children = inOrder(parts, order).flatMap((part) =>
-    childrenOf(part).map((child) => annotate(child, part.annotations ?? {})),
+    parseChildren(part).map((child) => annotate(child, part.annotations ?? {})),
   )
   checkDistinct(children)
   const mediaType = indexType(parts, children, annotations)
@@ -61,14 +72,14 @@ export function joinIndex(
     schemaVersion: 2,
     mediaType,
     manifests: children.map(({ descriptor }) => descriptor),
-    ...(Object.keys(annotations).length > 0 && { annotations: inKeyOrder(annotations) }),
+    ...(Object.keys(annotations).length > 0 && { annotations: sortKeys(annotations) }),
   }
   const bytes = Buffer.from(JSON.stringify(index, undefined, 2))
-  return { bytes, mediaType, digest: digestOf(bytes), children }
+  return { bytes, mediaType, digest: computeDigest(bytes), children }
 }
 
 /** Compared as containerd does, so that `linux/arm64/v8` is `linux/arm64` and `linux/arm` is `linux/arm/v7`. */
-export function platformOf(platform: unknown): Platform | undefined {
+export function parsePlatformRecord(platform: unknown): Platform | undefined {
   const { os, architecture, variant } = asRecord(platform)
   return parsePlatform(
     [asText(os), asText(architecture), ...(asText(variant) === '' ? [] : [asText(variant)])].join('/'),
@@ -76,29 +87,29 @@ export function platformOf(platform: unknown): Platform | undefined {
 }
 
 function inOrder(parts: readonly Part[], order: readonly Platform[]): readonly Part[] {
-  if (order.length === 0) throw new IndexError('there is nothing to join: no platform was built')
-  const wanted = new Set(order)
-  const extra = parts.find(({ platform }) => !wanted.has(platform))
-  if (extra) throw new IndexError('was built and not asked for', extra.platform)
-  if (wanted.size < order.length) throw new IndexError(`a platform is asked for twice: ${order.join(', ')}`)
+  if (order.length === 0) throw new IndexError('no platform was built')
+  const requested = new Set(order)
+  const extra = parts.find(({ platform }) => !requested.has(platform))
+  if (extra) throw new IndexError('was built and not requested', extra.platform)
+  if (requested.size < order.length) throw new IndexError(`a platform is requested twice: ${order.join(', ')}`)
   return order.map((platform) => {
     const [part, second] = parts.filter((candidate) => candidate.platform === platform)
-    if (!part) throw new IndexError('was asked for and not built', platform)
+    if (!part) throw new IndexError('was requested and not built', platform)
     if (second) throw new IndexError('was built twice', platform)
     return part
   })
 }
 
-function childrenOf(part: Part): readonly Child[] {
+function parseChildren(part: Part): readonly Child[] {
   const { platform, bytes, mediaType, digest } = part
-  const actual = digestOf(bytes, digest)
+  const actual = computeDigest(bytes, digest)
   if (actual !== digest) throw new IndexError(`the content of ${digest} has the digest ${actual}`, platform)
   const document = tryParseJson(new TextDecoder().decode(bytes))
   if (!isRecord(document) || document['schemaVersion'] !== 2)
-    throw new IndexError(`${digest} is no image manifest or index`, platform)
+    throw new IndexError(`${digest} is not a valid image manifest or index`, platform)
   if (document['mediaType'] !== undefined && document['mediaType'] !== mediaType) {
     throw new IndexError(
-      `${digest} was delivered as ${mediaType} and calls itself ${asText(document['mediaType'])}`,
+      `${digest} was delivered as ${mediaType} and has the media type ${asText(document['mediaType'])}`,
       platform,
     )
   }
@@ -107,7 +118,7 @@ function childrenOf(part: Part): readonly Child[] {
       {
         kind: 'image',
         platform,
-        descriptor: describe({ mediaType, digest, size: bytes.length, platform: toRecord(platform) }),
+        descriptor: normalizeDescriptor({ mediaType, digest, size: bytes.length, platform: platformRecord(platform) }),
       },
     ]
   if (!isIndexType(mediaType))
@@ -115,32 +126,34 @@ function childrenOf(part: Part): readonly Child[] {
       `${digest} has the media type ${mediaType}, and an image manifest or index was expected`,
       platform,
     )
-  return childrenOfIndex(part, document['manifests'])
+  return childrenFromIndex(part, document['manifests'])
 }
 
-function childrenOfIndex({ platform, digest }: Part, manifests: unknown): readonly Child[] {
+function childrenFromIndex({ platform, digest }: Part, manifests: unknown): readonly Child[] {
   const descriptors = (Array.isArray(manifests) ? manifests : []).map((entry: unknown) => {
-    const descriptor = readDescriptor(entry)
-    if (!descriptor) throw new IndexError(`${digest} holds an entry that cannot be read`, platform)
+    const descriptor = parseDescriptor(entry)
+    if (!descriptor) throw new IndexError(`${digest} has an entry that cannot be parsed`, platform)
     if (!isManifestType(descriptor.mediaType))
-      throw new IndexError(
-        `${digest} holds a ${descriptor.mediaType}, and only image manifests can be joined`,
-        platform,
-      )
+      throw new IndexError(`${digest} has a ${descriptor.mediaType}, and only image manifests are supported`, platform)
     return descriptor
   })
   const images = descriptors.filter((descriptor) => !isAttestation(descriptor))
   const [image] = images
   if (!image || images.length > 1)
-    throw new IndexError(`${digest} holds ${images.length} images, and one was expected`, platform)
-  const held = image.platform === undefined ? platform : platformOf(image.platform)
-  if (held !== platform)
-    throw new IndexError(`${digest} holds an image for ${showPlatform(image.platform)}: ${whyOther}`, platform)
+    throw new IndexError(`${digest} has ${images.length} images, and one was expected`, platform)
+  const actual = image.platform === undefined ? platform : parsePlatformRecord(image.platform)
+  if (actual !== platform)
+    throw new IndexError(`${digest} has an image for ${formatPlatform(image.platform)}: ${mismatchReasons}`, platform)
   const attestations = descriptors.filter(isAttestation)
   const stray = attestations.find(({ annotations }) => annotations?.['vnd.docker.reference.digest'] !== image.digest)
-  if (stray) throw new IndexError(`the attestation ${stray.digest} is not about the image ${image.digest}`, platform)
+  if (stray)
+    throw new IndexError(`the attestation ${stray.digest} does not refer to the image ${image.digest}`, platform)
   return [
-    { kind: 'image', platform, descriptor: describe({ ...image, platform: image.platform ?? toRecord(platform) }) },
+    {
+      kind: 'image',
+      platform,
+      descriptor: normalizeDescriptor({ ...image, platform: image.platform ?? platformRecord(platform) }),
+    },
     ...attestations.map((descriptor): Child => ({ kind: 'attestation', platform, descriptor })),
   ]
 }
@@ -149,14 +162,14 @@ function annotate(child: Child, annotations: Readonly<Record<string, string>>): 
   if (child.kind === 'attestation' || Object.keys(annotations).length === 0) return child
   return {
     ...child,
-    descriptor: describe({
+    descriptor: normalizeDescriptor({
       ...child.descriptor,
-      annotations: inKeyOrder({ ...child.descriptor.annotations, ...annotations }),
+      annotations: sortKeys({ ...child.descriptor.annotations, ...annotations }),
     }),
   }
 }
 
-function inKeyOrder(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function sortKeys(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
@@ -171,9 +184,9 @@ function checkDistinct(children: readonly Child[]): void {
 }
 
 /**
- * An OCI index may refer to Docker's image manifests, and only it may bear annotations. So the joined index is OCI's;
- * Docker's manifest list only where all parts are Docker's own and nothing is annotated, for clients that know no
- * other.
+ * An OCI index may refer to Docker's image manifests, and only it may have annotations: the image index is an OCI
+ * index. It is Docker's manifest list only if all parts have Docker's media types and nothing is annotated, for clients
+ * that support nothing else.
  */
 function indexType(
   parts: readonly Part[],
@@ -188,15 +201,15 @@ function indexType(
   return docker && !annotated ? dockerList : ociIndex
 }
 
-function toRecord(platform: Platform): Record<string, unknown> {
+function platformRecord(platform: Platform): Record<string, unknown> {
   const [os = '', architecture = '', variant] = platform.split('/')
   return { architecture, os, ...(variant !== undefined && { variant }) }
 }
 
-function showPlatform(platform: unknown): string {
+function formatPlatform(platform: unknown): string {
   const { os, architecture, variant } = asRecord(platform)
   return (
-    platformOf(platform) ??
+    parsePlatformRecord(platform) ??
     [asText(os) || '?', asText(architecture) || '?', ...(asText(variant) === '' ? [] : [asText(variant)])].join('/')
   )
 }

@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BuilderInstances } from '../../../src/buildx/instances.ts'
+import type { Node } from '../../../src/nodes/node.ts'
+import type { Entry } from '../../../src/run/journal.ts'
+import { RunDir } from '../../../src/run/run-dir.ts'
+import { nodeSpec, platform, testNode } from '../fixtures/nodes.ts'
+
+describe('BuilderInstances', () => {
+  let path = ''
+  let entries: Entry[]
+  beforeEach(() => {
+    path = mkdtempSync(join(tmpdir(), 'instances-'))
+    entries = []
+  })
+  afterEach(() => rmSync(path, { recursive: true }))
+
+  const create = (nodes: readonly Node[], persistent: ReadonlyMap<Node, string> = new Map<Node, string>()) =>
+    new BuilderInstances({
+      dir: new RunDir(path),
+      name: 'run-1',
+      nodes,
+      persistent,
+      // The journal entry precedes the instance file.
+      journal: { note: (entry) => entries.push({ ...entry, seen: names().length } as unknown as Entry) },
+      undo: { buildx: '/usr/bin/buildx', kubeconfig: '' },
+    })
+  const names = () => readdirSync(join(path, 'buildx', 'instances')).sort()
+  const read = (name: string): unknown => JSON.parse(readFileSync(join(path, 'buildx', 'instances', name), 'utf8'))
+
+  test('writes the format of buildx’ store: one instance for each node, one for all', () => {
+    const spec = {
+      ...nodeSpec('a', ['linux/amd64', 'linux/arm/v7']),
+      driverOpts: { image: 'moby/buildkit' },
+      buildkitdFlags: ['--debug'],
+      buildkitdConfig: 'debug = true',
+    }
+    const instances = create([testNode('a', [], { spec }), testNode('b', ['linux/arm64'])])
+    expect(instances.name).toBe('run-1')
+    expect(names()).toEqual(['run-1', 'run-1-0', 'run-1-1'])
+    const node = {
+      Name: 'run-1-0',
+      Endpoint: 'unix:///a.sock',
+      Platforms: [],
+      DriverOpts: { image: 'moby/buildkit' },
+      Flags: ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', '--debug'],
+      Files: { 'buildkitd.toml': Buffer.from('debug = true').toString('base64') },
+    }
+    const platforms = [
+      { os: 'linux', architecture: 'amd64' },
+      { os: 'linux', architecture: 'arm', variant: 'v7' },
+    ]
+    expect(read('run-1-0')).toEqual({
+      Name: 'run-1-0',
+      Driver: 'docker-container',
+      Nodes: [{ ...node, Platforms: platforms }],
+      Dynamic: false,
+    })
+    expect(read('run-1')).toMatchObject({ Nodes: [{ Name: 'run-1-0' }, { Name: 'run-1-1' }] })
+    expect(statSync(join(path, 'buildx', 'instances', 'run-1')).mode & 0o777).toBe(0o600)
+  })
+
+  test('a running buildkitd: no options, no flags, no files, and nothing to remove', () => {
+    const node = testNode('k', ['linux/amd64'], { spec: nodeSpec('k', ['linux/amd64'], 'unix:///run/k.sock') })
+    const instances = create([node])
+    expect(read('run-1-0')).toMatchObject({
+      Driver: 'remote',
+      Nodes: [{ Endpoint: 'unix:///k.sock', DriverOpts: {}, Flags: [] }],
+    })
+    expect(entries).toEqual([])
+    expect(instances.container(node)).toBeUndefined()
+  })
+
+  test('every container is in the journal before its instance exists', () => {
+    const node = testNode('a', ['linux/amd64'])
+    const instances = create([node])
+    const container = instances.container(node)
+    expect(entries).toEqual([
+      {
+        kind: 'container',
+        node: 'a',
+        socket: '/a.sock',
+        container,
+        volume: `${container}_state`,
+        seen: 0,
+      },
+    ])
+    expect(container).toMatch(/run-1-0$/)
+  })
+
+  test('a persistent builder keeps its daemon’s name, and is not in the journal', () => {
+    const node = testNode('a', ['linux/amd64'])
+    const instances = create([node], new Map([[node, 'kept-1']]))
+    expect(read('run-1-0')).toMatchObject({ Name: 'run-1-0', Nodes: [{ Name: 'kept-1' }] })
+    expect(instances.container(node)).toMatch(/kept-1$/)
+    expect(entries).toEqual([])
+  })
+
+  test('nodes of several drivers have no common instance', () => {
+    const remote = testNode('k', ['linux/arm64'], { spec: nodeSpec('k', ['linux/arm64'], 'unix:///run/k.sock') })
+    expect(create([testNode('a', ['linux/amd64']), remote]).name).toBe('')
+    expect(names()).toEqual(['run-1-0', 'run-1-1'])
+  })
+
+  test('a platform that a node was not listed for: another instance of the same daemon, written once', () => {
+    const node = testNode('a', ['linux/amd64'])
+    const instances = create([node])
+    expect(instances.forPlatforms(node, [platform('linux/amd64')])).toBe('run-1-0')
+    const view = instances.forPlatforms(node, [platform('linux/riscv64')])
+    expect(view).toBe('run-1-0-linux-riscv64')
+    expect(read(view)).toMatchObject({
+      Name: view,
+      Nodes: [{ Name: 'run-1-0', Platforms: [{ architecture: 'amd64' }, { architecture: 'riscv64' }] }],
+    })
+    expect(instances.forPlatforms(node, [platform('linux/riscv64')])).toBe(view)
+  })
+
+  test('a node that joins later gets its instance and its journal entry then', () => {
+    const instances = create([testNode('a', ['linux/amd64'])])
+    expect(existsSync(join(path, 'buildx', 'instances', 'run-1-1'))).toBe(false)
+    expect(instances.forPlatforms(testNode('local', ['linux/amd64']), [])).toBe('run-1-1')
+    expect(entries).toHaveLength(2)
+  })
+})

@@ -1,0 +1,186 @@
+import type { FallbackChoice } from '../inputs/fallback.ts'
+import type { Log } from '../lib/log.ts'
+import { sleep, withAbort } from '../lib/time.ts'
+import { EngineClient } from '../nodes/engine/client.ts'
+import type { NodePool } from '../nodes/pool.ts'
+import { watchNode } from '../nodes/watch.ts'
+import { rescheduleTargets } from '../plan/reschedule.ts'
+import { targetLabel, type TargetGroup } from '../plan/target.ts'
+import type { Journal } from '../run/journal.ts'
+import { explainLostCache } from './errors.ts'
+import type { BuilderInstances } from './instances.ts'
+import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
+import { next, type GroupAction, type GroupEvent, type GroupState } from './schedule.ts'
+
+type SharedRequest = Omit<GroupRequest, 'group' | 'builder' | 'lost' | 'name' | 'onProgress'>
+
+export interface ScheduleRequest extends SharedRequest {
+  readonly groups: readonly TargetGroup[]
+  readonly pool: NodePool
+  readonly instances: BuilderInstances
+  readonly journal: Journal
+  readonly fallback: readonly FallbackChoice[]
+  readonly log: Log
+  /** Called once, when a build has started or ended on every node: no daemon is booting any more. */
+  readonly onBegun: () => void
+}
+
+export interface ScheduleResult {
+  /** The groups that were built, and those that failed for good. */
+  readonly results: readonly GroupResult[]
+  /** Warnings about nodes that were lost and caches that were not written. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * Builds all groups, each in its own buildx call: carries out what `next` decides. The targets of a lost node are
+ * rescheduled as `fallback` says, and a group whose registry was busy is built again; the other groups keep building.
+ */
+export class Scheduler {
+  readonly #request: ScheduleRequest
+  readonly #results: GroupResult[] = []
+  readonly #notes: string[] = []
+  readonly #starting: Set<TargetGroup>
+  #calls = 0
+
+  constructor(request: ScheduleRequest) {
+    this.#request = request
+    this.#starting = new Set(request.groups)
+  }
+
+  /** Builds all groups. Failures are in the results. */
+  async run(): Promise<ScheduleResult> {
+    const { groups } = this.#request
+    await Promise.all(groups.map((group) => this.#build({ group, retries: 0, trail: [] })))
+    return { results: this.#results, notes: this.#notes }
+  }
+
+  async #build(state: GroupState): Promise<void> {
+    const { group } = state
+    const { emit, onPush } = this.#request
+    const result = await buildWatched(this.#request, group, {
+      name: `call-${this.#calls++}`,
+      emit: (lines) => {
+        this.#started(group)
+        return emit(lines)
+      },
+    })
+    this.#started(group)
+    for (const { target, digest } of result.built) if (digest !== '') onPush(target, digest)
+    await this.#handle(state, { kind: 'ended', failure: result.failure }, result)
+  }
+
+  async #handle(state: GroupState, event: GroupEvent, result: GroupResult): Promise<void> {
+    const isOver = this.#request.signal.aborted || this.#results.some(({ failure }) => failure)
+    const actions = next(state, event, isOver)
+    await Promise.all(actions.map((action) => this.#perform(action, state, result)))
+  }
+
+  async #perform(action: GroupAction, state: GroupState, result: GroupResult): Promise<void> {
+    switch (action.kind) {
+      case 'build':
+        await this.#build(action.state)
+        break
+      case 'warn':
+        this.#notes.push(action.note)
+        this.#request.log.warn(action.note)
+        break
+      case 'finish':
+        this.#results.push({ ...result, ...(action.failure && { failure: action.failure }) })
+        break
+      case 'wait':
+        await this.#wait(action, state, result)
+        break
+      case 'reschedule':
+        await this.#reschedule(action, state, result)
+    }
+  }
+
+  async #wait(
+    { ms, failure }: Extract<GroupAction, { kind: 'wait' }>,
+    state: GroupState,
+    result: GroupResult,
+  ): Promise<void> {
+    const { log, signal } = this.#request
+    log.info(`${failure.message}; trying again in ${ms / 1000} s`)
+    await withAbort(signal, sleep(ms)).catch(() => undefined)
+    await this.#handle(state, { kind: 'waited', failure }, result)
+  }
+
+  async #reschedule(
+    { failure }: Extract<GroupAction, { kind: 'reschedule' }>,
+    state: GroupState,
+    result: GroupResult,
+  ): Promise<void> {
+    const { pool, fallback } = this.#request
+    const { node, targets } = state.group
+    pool.markLost(node, failure)
+    const local = await pool.local()
+    const moved = rescheduleTargets({ drafts: targets, failure, choices: fallback, available: pool.available(), local })
+    await this.#handle(state, { kind: 'rescheduled', failure, moved }, result)
+  }
+
+  #started(group: TargetGroup): void {
+    if (this.#starting.delete(group) && this.#starting.size === 0) this.#request.onBegun()
+  }
+}
+
+/** Builds a group on its node while the node is watched; notes in the journal that its daemon is booting. */
+async function buildWatched(
+  request: ScheduleRequest,
+  group: TargetGroup,
+  call: Pick<GroupRequest, 'name' | 'emit'>,
+): Promise<GroupResult> {
+  const stop = new AbortController()
+  const { node, targets } = group
+  const { instances, signal } = request
+  const builder = instances.forPlatforms(
+    node,
+    targets.map(({ platform }) => platform),
+  )
+  const container = instances.container(node)
+  const booted = noteBoot(request.journal, group, container)
+  let progressAt = performance.now()
+  const daemon = container !== undefined && {
+    ping: (deadline: number) => new EngineClient(node.socket, deadline).pingBuildkitd(container),
+    heard: () => progressAt,
+  }
+  const emit: GroupRequest['emit'] = (lines) => {
+    // buildx also prints lines about a boot that was cut off.
+    if (!signal.aborted) booted()
+    return call.emit(lines)
+  }
+  try {
+    const lost = watchNode({ node, stop: stop.signal, ...(daemon && { daemon }) })
+    const onProgress = () => (progressAt = performance.now())
+    return await buildGroup({ ...request, ...call, emit, group, builder, lost, onProgress })
+  } finally {
+    stop.abort()
+  }
+}
+
+/** Notes that buildx boots a daemon; returns what notes, once, that it has booted. */
+function noteBoot(journal: Journal, { node }: TargetGroup, container: string | undefined): () => void {
+  if (container === undefined) return () => undefined
+  const image = node.spec.driverOpts['image'] ?? ''
+  journal.note({ kind: 'boots', node: node.spec.name, socket: node.socket, container, image })
+  let isBooting = true
+  return () => {
+    if (isBooting) journal.note({ kind: 'booted', container })
+    isBooting = false
+  }
+}
+
+/** One warning for each cache that could not be exported. */
+export function formatLostCaches({ group, lostCaches }: GroupResult): string[] {
+  const { targets } = group
+  return lostCaches.map((lost) => {
+    const target = targets.find(({ id }) => id === lost.target) ?? (targets.length === 1 ? targets[0] : undefined)
+    return `Cache export failed for ${target ? targetLabel(target) : 'a target'}: ${explainLostCache(lost.error)}`
+  })
+}
+
+/** The labels of all targets: `linux/arm64 slim, linux/amd64 slim`. */
+export function formatTargets(groups: readonly TargetGroup[]): string {
+  return groups.flatMap(({ targets }) => targets.map(targetLabel)).join(', ')
+}

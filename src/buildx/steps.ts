@@ -1,0 +1,86 @@
+import type { Vertex } from './solve-status.ts'
+
+export interface Steps {
+  /** Steps of the Dockerfile that a cache can serve: all but FROM. */
+  readonly total: number
+  readonly cached: number
+}
+
+const step = /^\[(?:.* )?\d+\/\d+\] /
+/** As the cache backends name themselves (moby/buildkit, cache/remotecache). */
+const exportingCache = /exporting (?:cache to|to GitHub Actions Cache|inline cache)/
+/** Work inside BuildKit is logged only if it took longer than this, in milliseconds. */
+const shortestLogged = 1000
+
+/** PURE: whether a vertex is a step of the Dockerfile. */
+export function isStep(name: string): boolean {
+  return step.test(name)
+}
+
+/** PURE: `[build 2/3]` of `[build 2/3] RUN make`. */
+export function stepPrefix(name: string): string {
+  return /^\[.*?\]/.exec(name)?.[0] ?? ''
+}
+
+/** PURE: whether a vertex exports a cache. */
+export function isCacheExport(name: string): boolean {
+  return exportingCache.test(name)
+}
+
+/** PURE: whether a vertex may fail without harm: a cache that does not exist yet, or cannot be written. */
+export function isOptional(name: string): boolean {
+  return name.includes('importing cache') || isCacheExport(name)
+}
+
+/** PURE: whether an error says that the vertex ended only because something else had failed. */
+export function isCancel(error: string): boolean {
+  return /context canceled|CANCELED/i.test(error)
+}
+
+/** PURE: whether a vertex was executed, and not served by a cache. */
+export function hasRun({ started, cached }: Vertex): boolean {
+  return started !== undefined && !cached
+}
+
+/**
+ * PURE: the target and the rest of a vertex name: bake writes `[<target> 2/3] RUN …` if a call has several targets,
+ * `[2/3] RUN …` if it has one.
+ */
+export function splitName(name: string, targets: readonly string[]): { target?: string; name: string } {
+  const [, target = '', step, rest = ''] = /^\[(\S+?)(?: (.*?))?\] ?(.*)$/s.exec(name) ?? []
+  if (targets.includes(target)) return { target, name: step === undefined ? rest : `[${step}] ${rest}` }
+  const [only] = targets
+  return targets.length === 1 && only !== undefined ? { target: only, name } : { name }
+}
+
+/** PURE: the log line for a step that starts; undefined if there is none. */
+export function formatStart(vertex: Vertex): string | undefined {
+  return isStep(vertex.name) && hasRun(vertex) ? firstLine(vertex.name) : undefined
+}
+
+/** PURE: the log line for a vertex that has completed; undefined if there is none. */
+export function formatEnd({ name, error, cached, started, completed = 0 }: Vertex): string | undefined {
+  const took = completed - (started ?? completed)
+  if (error !== '') {
+    const what = isStep(name) ? stepPrefix(name) : firstLine(name)
+    return isOptional(name) ? undefined : `${what} FAILED: ${firstLine(error)}`
+  }
+  if (isStep(name)) return cached ? `${firstLine(name)} CACHED` : `${stepPrefix(name)} done ${seconds(took)}`
+  return took >= shortestLogged ? `${firstLine(name)} ${seconds(took)}` : undefined
+}
+
+/** PURE: of the same step of several targets one runs, and the others only wait for it. */
+export function countSteps(vertexes: readonly Vertex[]): Steps {
+  const cacheable = vertexes.filter(({ name }) => isStep(name) && !/^\[[^\]]*\] FROM /.test(name))
+  const all = new Set(cacheable.map(({ name }) => name))
+  const ran = new Set(cacheable.filter(hasRun).map(({ name }) => name))
+  return { total: all.size, cached: all.size - ran.size }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? ''
+}
+
+function seconds(ms: number): string {
+  return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`
+}

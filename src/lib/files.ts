@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { createReadStream, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import { homedir } from 'node:os'
+
+const initialUmask = process.umask(0o077)
+process.umask(initialUmask)
+
+/** The umask that the job gave this process. */
+export const jobUmask = initialUmask
+
+/**
+ * Makes the files that this process writes from now on readable by its own user only. Entry points call it: importing
+ * a module must not change anything.
+ */
+export function setPrivateUmask(): void {
+  process.umask(0o077)
+}
+
+/** HOME, or `/` for a user without an entry in passwd, as on some container platforms. */
+export function homeDir(): string {
+  try {
+    return homedir()
+  } catch {
+    return '/'
+  }
+}
+
+/** @returns the text of a file; empty if the file cannot be read */
+export function tryRead(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Writes a file that only this user can read. */
+export function writePrivate(path: string, content: string): void {
+  writeFileSync(path, content, { mode: 0o600 })
+}
+
+/** Removes a directory with everything in it, if it exists. */
+export function removeDir(path: string): void {
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+}
+
+/** The SHA-256 of a file, in hexadecimal. */
+export async function fileDigest(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}

@@ -1,0 +1,208 @@
+import { RegistryError } from '../registry/error.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { BuiltTarget } from '../buildx/run.ts'
+import type { VariantSpec } from '../inputs/variants.ts'
+import { UserError } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { annotationsAt } from '../metadata/annotations.ts'
+import type { Target } from '../plan/target.ts'
+import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
+import { type RegistryClient } from '../registry/client.ts'
+import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
+import type { Journal } from '../run/journal.ts'
+import { ownershipAnnotation } from '../run/names.ts'
+import { assembleIndex, IndexError, type ImageIndex } from './index.ts'
+import { updateTags } from './tags.ts'
+import { fetchParts, verifyChildren, verifyStored, withReplicas } from './verify.ts'
+import type { PublishedPlatform, PushedPart } from './verify.ts'
+
+/** A variant whose verified index is in its repositories, under all its tags. */
+export interface Published {
+  readonly variant: VariantSpec
+  readonly digest: string
+  readonly mediaType: string
+  readonly size: number
+  /** `ghcr.io/acme/app@sha256:…`, one for each repository. */
+  readonly images: readonly string[]
+  readonly tags: readonly TagReference[]
+  readonly platforms: readonly PublishedPlatform[]
+}
+
+interface PublishRequest {
+  readonly variants: readonly VariantSpec[]
+  /** Everything that was planned; the index must have exactly these platforms. */
+  readonly targets: readonly Target[]
+  readonly built: readonly BuiltTarget[]
+  readonly nonce: string
+  /** The images belong to this run alone. */
+  readonly ephemeral: boolean
+  readonly journal: Journal
+  readonly log: Log
+  readonly signal: AbortSignal
+  readonly registries: RegistryAccess
+  readonly isEphemeral: (tag: string) => boolean
+}
+
+interface Destination {
+  readonly variant: VariantSpec
+  readonly repository: Repository
+  readonly client: RegistryClient
+}
+
+interface StoredIndex extends Destination {
+  readonly index: ImageIndex
+  readonly platforms: readonly PublishedPlatform[]
+}
+
+/**
+ * Publishes what the builds pushed by digest, in this order: for each variant and in each of its repositories the
+ * platforms are assembled into one index, which is put by its digest and verified. Only when all of them are stored and
+ * verified are the tags updated.
+ *
+ * @throws UserError with code `registry`; its details list what was and what was not updated
+ */
+export async function publish(request: PublishRequest): Promise<Published[]> {
+  const { signal, variants } = request
+  const stop = new AbortController()
+  const cancel = () => stop.abort(signal.reason)
+  signal.addEventListener('abort', cancel, { once: true })
+  const createClient = createClientFactory(request.registries, stop.signal)
+  const pairs = variants.flatMap((variant) => variant.images.map((repository) => ({ variant, repository })))
+  const stored = await Promise.all(
+    pairs.map(async ({ variant, repository }) =>
+      storeIndex({ variant, repository, client: await createClient(repository) }, request),
+    ),
+  )
+  signal.throwIfAborted()
+  // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
+  signal.removeEventListener('abort', cancel)
+  await updateAllTags(stored, request)
+  return variants.flatMap((variant) => describePublished(stored.filter((index) => index.variant === variant)))
+}
+
+/** Assembles the index of a variant in a repository, puts it by its digest and verifies it. */
+async function storeIndex(destination: Destination, request: PublishRequest): Promise<StoredIndex> {
+  const { variant, repository } = destination
+  const platforms = request.targets.filter((target) => target.variant === variant).map(({ platform }) => platform)
+  const ownership = request.ephemeral && { [ownershipAnnotation]: request.nonce }
+  try {
+    const stored = await putIndex(destination.client, repository.path, {
+      parts: pushedParts(variant, request),
+      annotations: { ...annotationsAt(variant.annotations, 'index'), ...ownership },
+      platforms,
+      // No tag names it until every repository has its index.
+      onIndex: (digest) => request.journal.note({ kind: 'manifest', ...repository, digest, ours: true }),
+    })
+    return { ...destination, ...stored }
+  } catch (error) {
+    throw explainStoreError(error, repository)
+  }
+}
+
+function pushedParts(variant: VariantSpec, { built }: PublishRequest): readonly PushedPart[] {
+  return built
+    .filter(({ target }) => target.variant === variant)
+    .map(({ target: { platform }, digest }) => ({
+      platform,
+      digest,
+      annotations: annotationsAt(variant.annotations, 'manifest-descriptor', platform),
+    }))
+}
+
+interface IndexRequest {
+  readonly parts: readonly PushedPart[]
+  readonly annotations: Readonly<Record<string, string>>
+  /** The platforms that the index must have, in its order. */
+  readonly platforms?: readonly PushedPart['platform'][]
+  /** Receives the digest before the index is put. */
+  readonly onIndex?: (digest: string) => void
+  readonly sleep?: (ms: number) => Promise<unknown>
+}
+
+/**
+ * Assembles an index of what the targets pushed, verifies its content, puts it by its digest and reads it back.
+ *
+ * @throws IndexError, RegistryError
+ */
+export async function putIndex(
+  registry: RegistryClient,
+  repository: string,
+  { parts, annotations, platforms, onIndex, sleep = delay }: IndexRequest,
+): Promise<Pick<StoredIndex, 'index' | 'platforms'>> {
+  const client = withReplicas(registry, sleep)
+  const fetched = await fetchParts(client, repository, parts)
+  const index = assembleIndex(fetched, annotations, platforms)
+  const verified = await verifyChildren(client, repository, index, fetched)
+  onIndex?.(index.digest)
+  await client.putManifest(repository, index.digest, index.bytes, index.mediaType)
+  await verifyStored(client, repository, index)
+  return { index, platforms: verified }
+}
+
+async function updateAllTags(stored: readonly StoredIndex[], request: PublishRequest): Promise<void> {
+  const outcomes = await Promise.all(stored.map((index) => updateTagsOf(index, request)))
+  const updated = outcomes.flatMap((outcome) => outcome.updated)
+  const failed = outcomes.flatMap((outcome) => outcome.failed)
+  updated.forEach((tag) => request.log.debug(`Updated ${tag}`))
+  const [first] = failed
+  if (!first) return
+  throw new UserError({
+    code: 'registry',
+    message: `${failed.length} of ${updated.length + failed.length} tags could not be updated`,
+    hint: 'The image itself is in the registry, complete and verified: run the job again to update the other tags.',
+    details: [
+      ...updated.map((tag) => `updated:     ${tag}`),
+      ...failed.map(({ tag, reason }) => `not updated: ${tag} (${reason})`),
+    ],
+    cause: first.error,
+  })
+}
+
+async function updateTagsOf(
+  { variant, repository, client, index }: StoredIndex,
+  { journal, isEphemeral }: PublishRequest,
+): ReturnType<typeof updateTags> {
+  const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
+  const tags = variant.tags.filter(isHere).map(({ tag }) => tag)
+  for (const tag of tags)
+    journal.note({ kind: 'tag', ...repository, tag, digest: index.digest, ephemeral: isEphemeral(tag) })
+  const { updated, failed } = await updateTags(client, { repository: repository.path, tags, index })
+  const reference = (tag: string) => formatTagReference({ ...repository, tag })
+  return {
+    updated: updated.map(reference),
+    failed: failed.map((failure) => ({ ...failure, tag: reference(failure.tag) })),
+  }
+}
+
+function describePublished(stored: readonly StoredIndex[]): Published[] {
+  const [first] = stored
+  if (!first) return []
+  const { variant, platforms, index } = first
+  const { digest, mediaType, bytes } = index
+  const images = stored.map(({ repository }) => `${formatRepository(repository)}@${digest}`)
+  return [{ variant, digest, mediaType, size: bytes.length, platforms, tags: variant.tags, images }]
+}
+
+const noTag = 'No tag was updated.'
+const storeHints = {
+  mismatch: `${noTag} What the nodes pushed does not match the inputs; see the lines above.`,
+  denied: `${noTag} Check \`username\` and \`password\`, and that this login may push there.`,
+  failed: `${noTag} Run the job again; if the error persists, check the registry’s status.`,
+}
+
+/** Errors of other kinds are returned as they are. */
+function explainStoreError(error: unknown, repository: Repository): unknown {
+  if (!(error instanceof IndexError) && !(error instanceof RegistryError)) return error
+  return new UserError({
+    code: 'registry',
+    message: `The image index of ${formatRepository(repository)} could not be created`,
+    hint: storeHints[reasonOf(error)],
+    details: [error.message],
+    cause: error,
+  })
+}
+
+function reasonOf(error: IndexError | RegistryError): keyof typeof storeHints {
+  if (error instanceof IndexError) return 'mismatch'
+  return error.kind === 'denied' || error.kind === 'unauthorized' ? 'denied' : 'failed'
+}

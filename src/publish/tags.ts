@@ -1,0 +1,63 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { errorMessage } from '../lib/errors.ts'
+import type { RegistryClient } from '../registry/client.ts'
+import { IndexError, type ImageIndex } from './index.ts'
+import { replicaLag } from './verify.ts'
+
+interface TagUpdates {
+  readonly updated: readonly string[]
+  readonly failed: readonly { readonly tag: string; readonly reason: string; readonly error: unknown }[]
+}
+
+interface UpdateOptions {
+  readonly onUpdated?: (tag: string) => void
+  readonly sleep?: (ms: number) => Promise<unknown>
+}
+
+/** Points tags at an index that is in the repository. Every tag is tried, also if others fail. */
+export async function updateTags(
+  client: RegistryClient,
+  {
+    repository,
+    tags,
+    index,
+  }: { readonly repository: string; readonly tags: readonly string[]; readonly index: ImageIndex },
+  { onUpdated, sleep = delay }: UpdateOptions = {},
+): Promise<TagUpdates> {
+  const updated: string[] = []
+  const failed: { tag: string; reason: string; error: unknown }[] = []
+  const update = async (tag: string): Promise<void> => {
+    try {
+      await client.putManifest(repository, tag, index.bytes, index.mediaType)
+      await verifyTag(client, repository, { tag, digest: index.digest }, sleep)
+    } catch (error) {
+      failed.push({ tag, reason: errorMessage(error), error })
+      return
+    }
+    updated.push(tag)
+    onUpdated?.(tag)
+  }
+  await Promise.all(tags.map(update))
+  const inOrder = (a: string, b: string): number => tags.indexOf(a) - tags.indexOf(b)
+  return { updated: updated.sort(inOrder), failed: failed.sort((a, b) => inOrder(a.tag, b.tag)) }
+}
+
+async function verifyTag(
+  client: RegistryClient,
+  repository: string,
+  { tag, digest }: { readonly tag: string; readonly digest: string },
+  sleep: (ms: number) => Promise<unknown>,
+): Promise<void> {
+  let found = await client.headManifest(repository, tag)
+  for (const wait of replicaLag) {
+    if (found === digest) return
+    await sleep(wait)
+    found = await client.headManifest(repository, tag)
+  }
+  if (found === digest) return
+  const name = `${client.registry}/${repository}:${tag}`
+  throw new IndexError(
+    `${name} was updated to ${digest} and has ${found ?? 'no manifest'} a few seconds later: ` +
+      'another run may push the same tag',
+  )
+}

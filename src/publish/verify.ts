@@ -1,0 +1,143 @@
+import { isNotFound } from '../lib/errors.ts'
+import { asRecord, tryParseJson } from '../lib/json.ts'
+import type { Platform } from '../lib/platform.ts'
+import { type RegistryClient } from '../registry/client.ts'
+import { parseDescriptor, type Descriptor } from '../registry/manifest.ts'
+import { IndexError, mismatchReasons, parsePlatformRecord, type Child, type ImageIndex, type Part } from './index.ts'
+
+/** What one target pushed by digest. */
+export interface PushedPart {
+  readonly platform: Platform
+  readonly digest: string
+  /** For the image's descriptor in the image index. */
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+export interface PublishedPlatform {
+  readonly platform: Platform
+  /** Of the image manifest, not of the index in which it was pushed. */
+  readonly digest: string
+  /** What a pull transfers: the configuration and the layers, compressed. */
+  readonly size: number
+}
+
+type Sleep = (ms: number) => Promise<unknown>
+
+/** Milliseconds between reads while the replicas of a registry may lag behind. */
+export const replicaLag: readonly number[] = [250, 1000, 3000]
+
+/** A client for content that was pushed moments ago: "not found" counts only if it persists. */
+export function withReplicas(client: RegistryClient, sleep: Sleep): RegistryClient {
+  const retryMissing = async <T>(read: () => Promise<T>): Promise<T> => {
+    for (const wait of replicaLag) {
+      const found = await read().catch((error: unknown) => {
+        if (isNotFound(error)) return undefined
+        throw error
+      })
+      if (found !== undefined) return found
+      await sleep(wait)
+    }
+    return await read()
+  }
+  return {
+    ...client,
+    getManifest: (repository, reference) => retryMissing(() => client.getManifest(repository, reference)),
+    headManifest: (repository, reference) => retryMissing(() => client.headManifest(repository, reference)),
+    getBlob: (repository, digest) => retryMissing(() => client.getBlob(repository, digest)),
+  }
+}
+
+/** Reads what the targets pushed. */
+export async function fetchParts(
+  client: RegistryClient,
+  repository: string,
+  parts: readonly PushedPart[],
+): Promise<readonly Part[]> {
+  return await Promise.all(
+    parts.map(async ({ digest, ...part }) => ({ ...part, ...(await client.getManifest(repository, digest)) })),
+  )
+}
+
+/**
+ * Checks that everything in an index exists, and that each image was built for its platform.
+ *
+ * @throws IndexError
+ */
+export async function verifyChildren(
+  client: RegistryClient,
+  repository: string,
+  { children }: ImageIndex,
+  parts: readonly Part[],
+): Promise<readonly PublishedPlatform[]> {
+  const fetched = new Map(parts.map(({ digest, bytes }) => [digest, bytes]))
+  const verified = await Promise.all(
+    children.map(({ kind, platform, descriptor }) => {
+      const known = fetched.get(descriptor.digest)
+      return kind === 'image'
+        ? verifyImage(client, repository, { platform, descriptor }, known)
+        : verifyAttestation(client, repository, { platform, descriptor })
+    }),
+  )
+  return verified.flatMap((platform) => platform ?? [])
+}
+
+/** Reads an index back. @throws IndexError if the registry returns anything else than what was put */
+export async function verifyStored(client: RegistryClient, repository: string, index: ImageIndex): Promise<void> {
+  const stored = await client.getManifest(repository, index.digest)
+  if (Buffer.compare(index.bytes, stored.bytes) === 0 && stored.mediaType === index.mediaType) return
+  const name = `${client.registry}/${repository}@${index.digest}`
+  throw new IndexError(`${name}: the registry returned another index than the one that was put`)
+}
+
+async function verifyAttestation(
+  client: RegistryClient,
+  repository: string,
+  { platform, descriptor: { digest } }: Omit<Child, 'kind'>,
+): Promise<undefined> {
+  if ((await client.headManifest(repository, digest)) === undefined)
+    throw new IndexError(`the attestation ${digest} is not in ${client.registry}/${repository}`, platform)
+}
+
+async function verifyImage(
+  client: RegistryClient,
+  repository: string,
+  { platform, descriptor }: Omit<Child, 'kind'>,
+  known: Uint8Array | undefined,
+): Promise<PublishedPlatform> {
+  const { digest } = descriptor
+  const bytes = known ?? (await client.getManifest(repository, digest)).bytes
+  const { config, layers } = parseImage(bytes, digest, platform)
+  if (bytes.length !== descriptor.size) {
+    const sizes = `${descriptor.size} bytes in the index, and ${bytes.length} in the registry`
+    throw new IndexError(`${digest} has ${sizes}`, platform)
+  }
+  verifyConfig(await client.getBlob(repository, config.digest), descriptor, platform)
+  return { platform, digest, size: [config, ...layers].reduce((sum, { size }) => sum + size, 0) }
+}
+
+function parseImage(
+  bytes: Uint8Array,
+  digest: string,
+  platform: Platform,
+): { readonly config: Descriptor; readonly layers: readonly Descriptor[] } {
+  const manifest = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
+  const config = parseDescriptor(manifest['config'])
+  const entries: readonly unknown[] = Array.isArray(manifest['layers']) ? manifest['layers'] : [undefined]
+  const layers = entries.flatMap((layer) => parseDescriptor(layer) ?? [])
+  if (!config || layers.length < entries.length)
+    throw new IndexError(`${digest} is not a valid image manifest`, platform)
+  return { config, layers }
+}
+
+/** The platform in the index is only declared; the configuration has the one that the image was built for. */
+function verifyConfig(bytes: Uint8Array, { digest, platform: declared }: Descriptor, platform: Platform): void {
+  const config = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
+  // Not every builder writes the variant into the configuration.
+  const { variant = asRecord(declared)['variant'] } = config
+  const actual = parsePlatformRecord({ ...config, variant })
+  if (actual === platform) return
+  throw new IndexError(
+    `the configuration of ${digest} has ${actual ?? 'no known platform'}: ${mismatchReasons}`,
+    platform,
+  )
+}
