@@ -1,3 +1,4 @@
+import type { CiPlatform } from '../forge/platform.ts'
 import type { RegistryClient } from '../registry/client.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import type { Repository } from '../registry/reference.ts'
@@ -74,12 +75,6 @@ export interface Clock {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly sleep: (ms: number) => Promise<unknown>
-}
-
-/** The CI platform that runs this job: the addresses of its web interface and of its API. */
-export interface CiPlatform {
-  readonly serverUrl: string
-  readonly apiUrl: string
 }
 
 export type OwnerKind = 'orgs' | 'users'

@@ -1,5 +1,6 @@
+import type { CiPlatform } from '../forge/platform.ts'
 import { formatRepository } from '../registry/reference.ts'
-import type { BackendDefinition, CiPlatform, PackageAccess, RepositoryOptions } from './backend.ts'
+import type { BackendDefinition, PackageAccess, RepositoryOptions } from './backend.ts'
 import { forgejoBackend } from './forgejo/backend.ts'
 import { githubBackend } from './github/backend.ts'
 import { ociBackend } from './oci/backend.ts'

@@ -1,3 +1,5 @@
+import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
+import { isLoopback } from '../../lib/proxy.ts'
 import { RegistryError } from '../../registry/error.ts'
 import { createRegistryClient, type RegistryClient } from '../../registry/client.ts'
 import { isDigest } from '../../registry/manifest.ts'
@@ -8,7 +10,6 @@ import {
   urlHost,
   type BackendCapabilities,
   type BackendDefinition,
-  type CiPlatform,
   type PackageBackend,
   type PackageVersion,
 } from '../backend.ts'
@@ -20,7 +21,7 @@ import { createForgejoTags, type ForgejoTags } from './tags.ts'
 /** Forgejo and Gitea: the address of the API that they give their jobs identifies them. */
 export const forgejoBackend: BackendDefinition = {
   endpoint: (registry, platform, explicit) => {
-    if (!explicit && !/\/api\/v1\/*$/.test(platform.apiUrl)) return undefined
+    if (!explicit && detectPlatform(platform) !== 'forgejo') return undefined
     return serverUrl(registry, platform) ?? (explicit && `${schemeFor(registry)}://${registry}`)
   },
   create: async (server, { registries, token }, { repository, client, since, signal }) =>
@@ -43,7 +44,7 @@ function serverUrl(registry: string, platform: CiPlatform): string | undefined {
 
 /** As for registries, plain http is used on this machine only. */
 function schemeFor(host: string): 'http' | 'https' {
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(host) ? 'http' : 'https'
+  return isLoopback(host) ? 'http' : 'https'
 }
 
 export interface ForgejoOptions extends ForgejoApiOptions {

@@ -1,3 +1,4 @@
+import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { asList, asRecord, asText } from '../../lib/json.ts'
 import { isDigest } from '../../registry/manifest.ts'
 import { isVersionNotFound } from '../../forge/api-client.ts'
@@ -7,7 +8,6 @@ import {
   urlHost,
   type BackendCapabilities,
   type BackendDefinition,
-  type CiPlatform,
   type Clock,
   type OwnerKind,
   type PackageBackend,
@@ -34,13 +34,14 @@ export const githubBackend: BackendDefinition = {
 }
 
 /** Undefined if the registry is not one of GitHub's. */
-function githubApi(registry: string, { serverUrl, apiUrl }: CiPlatform): string | undefined {
+function githubApi(registry: string, platform: CiPlatform): string | undefined {
   if (registry === 'ghcr.io') return 'https://api.github.com'
   const tenant = /^containers\.([a-z0-9-]+\.ghe\.com)$/.exec(registry)?.[1]
   if (tenant !== undefined) return `https://api.${tenant}`
   // With subdomain isolation, without which GitHub Enterprise Server has no container registry.
-  const isEnterprise = /\/api\/v3\/*$/.test(apiUrl) && registry === `containers.${urlHost(serverUrl)}`
-  return isEnterprise ? trimSlashes(apiUrl) : undefined
+  const isEnterprise =
+    detectPlatform(platform) === 'enterprise-server' && registry === `containers.${urlHost(platform.serverUrl)}`
+  return isEnterprise ? trimSlashes(platform.apiUrl) : undefined
 }
 
 interface GithubOptions {

@@ -1,4 +1,6 @@
-import type { RegistryClient, RegistryError } from '../../registry/client.ts'
+import type { RegistryClient } from '../../registry/client.ts'
+import type { RegistryError } from '../../registry/error.ts'
+import type { RegistryClient } from '../../registry/client.ts'
 import {
   NotDeletedError,
   type BackendCapabilities,
