@@ -1,3 +1,4 @@
+import { cacheErrorPattern } from '../inputs/cache/backends.ts'
 import { UserError } from '../lib/errors.ts'
 import { silence } from '../nodes/watch.ts'
 import { failureTable, type FailureRow, type Phase } from './failure-table.ts'

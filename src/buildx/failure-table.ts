@@ -1,3 +1,4 @@
+import { cacheErrorPattern } from '../inputs/cache/backends.ts'
 import type { UserError } from '../lib/errors.ts'
 import { silence } from '../nodes/watch.ts'
 

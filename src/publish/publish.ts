@@ -66,18 +66,28 @@ export async function publish(request: PublishRequest): Promise<Published[]> {
   const stop = new AbortController()
   const cancel = () => stop.abort(signal.reason)
   signal.addEventListener('abort', cancel, { once: true })
-  const createClient = createClientFactory(request.registries, stop.signal)
-  const pairs = variants.flatMap((variant) => variant.images.map((repository) => ({ variant, repository })))
-  const stored = await Promise.all(
+  try {
+    const stored = await storeIndexes(request, stop.signal)
+    signal.throwIfAborted()
+    // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
+    signal.removeEventListener('abort', cancel)
+    await updateAllTags(stored, request)
+    return variants.flatMap((variant) => describePublished(stored.filter((index) => index.variant === variant)))
+  } finally {
+    // After a failure, ends the requests for the other repositories.
+    stop.abort()
+  }
+}
+
+/** Stores the index of each variant in each of its repositories. */
+async function storeIndexes(request: PublishRequest, signal: AbortSignal): Promise<StoredIndex[]> {
+  const createClient = createClientFactory(request.registries, signal)
+  const pairs = request.variants.flatMap((variant) => variant.images.map((repository) => ({ variant, repository })))
+  return await Promise.all(
     pairs.map(async ({ variant, repository }) =>
       storeIndex({ variant, repository, client: await createClient(repository) }, request),
     ),
   )
-  signal.throwIfAborted()
-  // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
-  signal.removeEventListener('abort', cancel)
-  await updateAllTags(stored, request)
-  return variants.flatMap((variant) => describePublished(stored.filter((index) => index.variant === variant)))
 }
 
 /** Assembles the index of a variant in a repository, puts it by its digest and verifies it. */
