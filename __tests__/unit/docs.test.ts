@@ -11,8 +11,27 @@ import { knownHost, plainKey } from './fixtures/keys.ts'
 import { event } from './fixtures/world.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const moving = readFileSync(join(root, 'docs/moving.md'), 'utf8')
-const after = [...moving.matchAll(/^After:\n\n```yaml\n([\s\S]*?)```$/gm)].map((match) => match[1] ?? '')
+const migrating = readFileSync(join(root, 'docs/migrating.md'), 'utf8')
+const after = [...migrating.matchAll(/^After:\n\n```yaml\n([\s\S]*?)```$/gm)].map((match) => match[1] ?? '')
+
+/** The inputs of the four Docker actions that docs/migrating.md covers. */
+const dockerActions = {
+  'docker/build-push-action': [
+    ...['add-hosts', 'allow', 'annotations', 'attests', 'build-args', 'build-contexts', 'builder', 'cache-from'],
+    ...['cache-to', 'call', 'cgroup-parent', 'context', 'file', 'github-token', 'labels', 'load', 'network'],
+    ...['no-cache', 'no-cache-filters', 'outputs', 'platforms', 'provenance', 'pull', 'push', 'sbom', 'secret-envs'],
+    ...['secret-files', 'secrets', 'shm-size', 'ssh', 'tags', 'target', 'ulimit'],
+  ],
+  'docker/setup-buildx-action': [
+    ...['append', 'buildkitd-config', 'buildkitd-config-inline', 'buildkitd-flags', 'cache-binary', 'cleanup'],
+    ...['driver', 'driver-opts', 'endpoint', 'install', 'keep-state', 'name', 'platforms', 'use', 'version'],
+  ],
+  'docker/login-action': ['ecr', 'logout', 'password', 'registry', 'registry-auth', 'scope', 'username'],
+  'docker/metadata-action': [
+    ...['annotations', 'bake-target', 'context', 'flavor', 'github-token', 'images', 'labels', 'sep-annotations'],
+    ...['sep-labels', 'sep-tags', 'tags'],
+  ],
+}
 
 /** The inputs of our step in a workflow, or in a list of steps. */
 function inputsOf(yaml: string): Readonly<Record<string, unknown>> {
@@ -35,9 +54,9 @@ function evaluate(name: string, text: string): string {
     .replace(/\$\{\{.*?\}\}/g, 'value')
 }
 
-describe('docs/moving.md', () => {
+describe('docs/migrating.md', () => {
   test.each(after.map((yaml, index) => [index + 1, yaml] as const))(
-    'workflow %i afterwards is understood',
+    'the migrated workflow %i is valid',
     async (_, yaml) => {
       const inputs = Object.entries(inputsOf(yaml)).map(
         ([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const,
@@ -55,12 +74,19 @@ describe('docs/moving.md', () => {
     },
   )
 
-  test('holds five workflows', () => {
+  test('has five workflows', () => {
     expect(after).toHaveLength(5)
   })
 
-  test('says “same” only of inputs that there are', () => {
-    const same = [...moving.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| same\b/gm)].flatMap((match) =>
+  test.each(Object.entries(dockerActions))('has a row for every input of %s', (action, inputs) => {
+    const section = migrating.slice(migrating.indexOf(`\n## ${action}\n`)).split(/\n## |\n\| output /)[1] ?? ''
+    const rows = [...section.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| (same|different:|not supported:)/gm)]
+    const documented = rows.flatMap(([, names = '']) => [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => name))
+    expect(documented.sort()).toEqual([...inputs].sort())
+  })
+
+  test('calls only existing inputs and outputs the same', () => {
+    const same = [...migrating.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| same\b/gm)].flatMap((match) =>
       [...(match[1] ?? '').matchAll(/`([\w-]+)`/g)].map((name) => name[1] ?? ''),
     )
     const outputs = Object.keys(asRecord(asRecord(load(readFileSync(join(root, 'action.yml'), 'utf8')))['outputs']))
