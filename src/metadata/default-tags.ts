@@ -11,6 +11,8 @@ interface DefaultTags {
 
 export const longestTag = 128
 const pullRequestEvents = new Set(['pull_request', 'pull_request_target', 'merge_group'])
+/** Events that run the code of the ref that they name: it may be tagged with the name of that ref. */
+const refEvents = new Set(['push', 'create', 'workflow_dispatch', 'repository_dispatch'])
 // https://semver.org, with an optional `v`
 const version = new RegExp(
   [
@@ -19,9 +21,10 @@ const version = new RegExp(
   ].join(''),
 )
 
-/** The tag of a run whose image is temporary. */
-export function ephemeralTag(event: Pick<Event, 'runId'>): string {
-  return `pr-${event.runId}`
+/** The tag of a run whose image is temporary, with what distinguishes the jobs of a matrix: `pr-17-slim`. */
+export function ephemeralTag(event: Pick<Event, 'runId'>, parts: readonly string[] = []): string {
+  const names = parts.map((part) => part.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[._-]+|[._-]+$/g, ''))
+  return [`pr-${event.runId}`, ...names.filter((name) => name !== '')].join('-').slice(0, longestTag)
 }
 
 /**
@@ -33,23 +36,44 @@ export function isEphemeral(tag: string, event: Pick<Event, 'runId' | 'number'>,
   return !(byName && event.number === event.runId) && (tag === ephemeral || tag.startsWith(`${ephemeral}-`))
 }
 
-/**
- * PURE: the tags of an event. A proposal (trust level other than `trusted`) never updates the tag of a branch, whatever
- * ref its run is for.
- */
-export function defaultTags(event: Pick<Event, 'name' | 'ref' | 'runId' | 'trust'>): DefaultTags {
-  if (event.trust !== 'trusted' || pullRequestEvents.has(event.name) || event.ref.startsWith('refs/pull/'))
-    return { names: [ephemeralTag(event)], latest: false }
+/** What the default tags depend on. */
+type TagEvent = Pick<Event, 'name' | 'ref' | 'runId' | 'trust' | 'defaultBranch'>
+
+/** PURE: the tags of an event. Code that is not yet in the branch or tag that the run names never updates its tag. */
+export function defaultTags(event: TagEvent): DefaultTags {
+  if (isProposal(event)) return { names: [ephemeralTag(event)], latest: false }
   const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/s.exec(event.ref) ?? []
   if (name === undefined) return { names: [], latest: false }
-  return kind === 'tags' ? releaseTags(name) : { names: [sanitiseTag(name)], latest: false }
+  return (kind === 'tags' ? releaseTags(name) : undefined) ?? { names: [refTag(name, event)], latest: false }
 }
 
-/** `v1.2.3` → `1.2.3`, `1.2` and `latest`; a pre-release updates only its own tag; any other tag keeps its name. */
-function releaseTags(name: string): DefaultTags {
+function isProposal({ name, ref, trust }: TagEvent): boolean {
+  if (pullRequestEvents.has(name) || ref.startsWith('refs/pull/')) return true
+  return trust === 'fork' || (trust === 'pr' && !refEvents.has(name))
+}
+
+/**
+ * The name of a branch, or of a Git tag that is not a version, as a tag. If it had to be changed, it must not become a
+ * tag of the default branch, `latest` or a version: protection of these does not cover a branch `+main`. It then
+ * gets a hash.
+ */
+function refTag(name: string, { defaultBranch }: TagEvent): string {
+  const tag = sanitiseTag(name)
+  if (tag === name || name === defaultBranch) return tag
+  const defaultBranches = defaultBranch === undefined ? ['main', 'master'] : [defaultBranch]
+  const reserved = ['latest', ...defaultBranches.map(sanitiseTag)].map((each) => each.toLowerCase())
+  if (!reserved.includes(tag.toLowerCase()) && !looksLikeVersion(tag)) return tag
+  return `${tag.slice(0, longestTag - 8)}-${shortHash(name).slice(0, 7)}`
+}
+
+function looksLikeVersion(tag: string): boolean {
+  return /^v?\d+(\.\d+)*$/i.test(tag) || version.test(tag)
+}
+
+/** `v1.2.3` → `1.2.3`, `1.2` and `latest`; a pre-release updates only its own tag; undefined if it is not a version. */
+function releaseTags(name: string): DefaultTags | undefined {
   const [, core, major, minor, , preRelease, build] = version.exec(name) ?? []
-  if (core === undefined || major === undefined || minor === undefined)
-    return { names: [sanitiseTag(name)], latest: false }
+  if (core === undefined || major === undefined || minor === undefined) return undefined
   const full = sanitiseTag(`${core}${preRelease ?? ''}${build?.replace('+', '-') ?? ''}`)
   return preRelease === undefined
     ? { names: [full, `${major}.${minor}`], latest: true }

@@ -23,6 +23,8 @@ interface MetadataOptions {
   readonly annotations: NamedText
   /** Annotations of exporters; those of `annotations` win. */
   readonly exporterAnnotations: { readonly input: string; readonly entries: readonly string[] }
+  /** The name of the variant that the step builds; empty if it has none, or builds several. */
+  readonly variant: string
   /** Whether the image needs tags: they are updated, or were requested. */
   readonly tagged: boolean
   readonly report: IssueSink
@@ -44,10 +46,10 @@ interface ImageMetadata {
 
 /** PURE: parses tags, flavor and annotations. */
 export function parseImageMetadata(options: MetadataOptions): ImageMetadata {
-  const { env, event, tags, tagged, report } = options
+  const { env, event, tags, variant, tagged, report } = options
   const context = metadataContext(event, env, (expected) => report({ input: tags.input, expected }))
   const flavor = parseFlavor(options.flavor, report)
-  const plan = parseTags(tags, { event, context, flavor }, tagged ? report : () => undefined)
+  const plan = parseTags(tags, { event, context, flavor, variant }, tagged ? report : () => undefined)
   const applied = tagged ? plan : { ...plan, names: [], references: [], notes: [] }
   const generated = (suffix: string) => generateLabels(event, context, imageVersion(plan, suffix), env)
   const annotations = requestedAnnotations(options, context)

@@ -11,9 +11,10 @@ import type { Flavor } from './flavor.ts'
 import { splitLines, unquote } from '../lib/lists.ts'
 import { shorten, type IssueSink, type Reject } from '../lib/issues.ts'
 import type { MetadataContext, NamedText } from './context.ts'
-import { defaultTags, isEphemeral, longestTag, sanitiseTag } from './default-tags.ts'
+import { defaultTags, ephemeralTag, isEphemeral, longestTag, sanitiseTag } from './default-tags.ts'
 import { isRule, parseRule, toRawRule, type TagRule } from './rules/parse.ts'
 import { evaluateRules, type RuleContext } from './rules/evaluate.ts'
+import { expand } from './template.ts'
 
 /** The tags of a step, before the suffix of a variant. */
 export interface TagPlan {
@@ -32,6 +33,8 @@ interface TagOptions {
   readonly event: Event
   readonly context: MetadataContext
   readonly flavor: Flavor
+  /** The name of the variant that the step builds; empty if it has none, or builds several. */
+  readonly variant: string
   /** The name under which problems are reported. */
   readonly input: string
   readonly report: IssueSink
@@ -59,14 +62,19 @@ export function parseTags(
 function planByEvent(options: TagOptions): TagPlan {
   const { event, flavor } = options
   const { names, latest } = defaultTags(event)
-  // A temporary tag keeps the name by which it is found and deleted.
-  const isTemporary = names.some((tag) => isEphemeral(tag, event, false))
-  const tags =
-    flavor.given && !isTemporary
-      ? evaluateRules(names.map(toRawRule), ruleContext({ ...options, flavor: withLatest(flavor, latest) }, []))
-      : [...names, ...(latest ? ['latest'] : [])]
+  if (names.some((tag) => isEphemeral(tag, event, false)))
+    return { names: [ephemeralTag(event, matrixParts(options))], references: [], byEvent: true, notes: [] }
+  const tags = flavor.given
+    ? evaluateRules(names.map(toRawRule), ruleContext({ ...options, flavor: withLatest(flavor, latest) }, []))
+    : [...names, ...(latest ? ['latest'] : [])]
   refuseCacheTags(tags, options)
   return { names: tags, references: [], byEvent: true, notes: [] }
+}
+
+/** What distinguishes the jobs of a matrix. A temporary tag has it behind the run id, by which the tag is deleted. */
+function matrixParts({ flavor, variant, context, ...options }: TagOptions): readonly string[] {
+  const expandPart = (template: string) => expand(template, context.expressions, rejecter(template, options))
+  return [expandPart(flavor.prefix), variant, expandPart(flavor.suffix)]
 }
 
 function withLatest(flavor: Flavor, latest: boolean): Flavor {

@@ -29,7 +29,7 @@ export interface TargetReport {
 export interface TagReport {
   /** `ghcr.io/acme/app:1.2` */
   readonly tag: string
-  /** The digest of the tag; empty: it is new; undefined: the registry did not tell. */
+  /** The digest of the tag; empty: it is new; undefined: the registry did not report. */
   readonly now: string | undefined
 }
 
@@ -37,13 +37,13 @@ const messages = {
   title: 'Plan (dry run: nothing was built or pushed)',
   works: 'This would work. Nothing was built or pushed.',
   fails: 'This would **not** work.',
-  unknownTag: 'the registry did not tell whether it exists',
+  unknownTag: 'the registry did not report whether it exists',
 }
 
 const cacheStates: Readonly<Record<TargetReport['cacheState'], string>> = {
   filled: '',
   empty: ' (does not exist yet)',
-  unknown: ' (the registry did not tell whether it exists)',
+  unknown: ' (the registry did not report whether it exists)',
 }
 
 /** The sections of the report; empty ones are omitted. */

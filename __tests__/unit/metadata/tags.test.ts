@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { defaultTags, ephemeralTag, isEphemeral, sanitiseTag } from '../../../src/metadata/default-tags.ts'
 import { applyTags } from '../../../src/metadata/tags.ts'
 import { isTag } from '../../../src/registry/reference.ts'
+import { parseRunId } from '../../../src/forge/run-status.ts'
 
 test.each([
   ['push', 'refs/heads/main', ['main']],
@@ -36,6 +37,92 @@ test.each(['pr', 'fork'] as const)(
       expect(defaultTags({ name: 'workflow_run', ref, runId: '4711', trust }).names).toEqual(['pr-4711'])
   },
 )
+
+test.each([
+  ['+main', 'main-'],
+  ['#main', 'main-'],
+  ['@main', 'main-'],
+  ['+latest', 'latest-'],
+  ['.latest', 'latest-'],
+  ['+1.2.3', '1.2.3-'],
+  ['-v1', 'v1-'],
+  ['1.2.3+build', '1.2.3-build-'],
+  ['+1.2.3-rc.1', '1.2.3-rc.1-'],
+])('the changed name of the branch %s gets a hash, so that it is not a tag of releases', (branch, expected) => {
+  const push = { name: 'push', ref: `refs/heads/${branch}`, runId: '1', defaultBranch: 'main' }
+  for (const trust of ['trusted', 'pr'] as const) {
+    const [tag = ''] = defaultTags({ ...push, trust }).names
+    expect(tag.startsWith(expected)).toBe(true)
+    expect(tag).toMatch(/-[0-9a-f]{7}$/)
+  }
+})
+
+test.each([
+  ['main', 'main', 'main'],
+  ['release/main', 'release/main', 'release-main'],
+  ['release+main', 'release/main', 'release-main-'],
+  ['+main', undefined, 'main-'],
+  ['+master', undefined, 'master-'],
+  ['latest', 'main', 'latest'],
+  ['1.2.3', 'main', '1.2.3'],
+  ['feature/main', 'main', 'feature-main'],
+  ['+dev', 'main', 'dev'],
+])('branch %s with default branch %s: %s', (branch, defaultBranch, expected) => {
+  const event = { name: 'push', ref: `refs/heads/${branch}`, runId: '1', trust: 'trusted' } as const
+  const { names } = defaultTags({ ...event, ...(defaultBranch !== undefined && { defaultBranch }) })
+  expect(names[0]?.replace(/[0-9a-f]{7}$/, '')).toBe(expected)
+})
+
+test.each([
+  ['+main', 'main-'],
+  ['+latest', 'latest-'],
+  ['#1.2.3', '1.2.3-'],
+  ['latest', 'latest'],
+  ['stable', 'stable'],
+  ['v1.2.3+k3s1', '1.2.3-k3s1'],
+])('Git tag %s: %s', (name, expected) => {
+  const event = { name: 'push', ref: `refs/tags/${name}`, runId: '1', trust: 'trusted', defaultBranch: 'main' } as const
+  expect(defaultTags(event).names[0]?.replace(/[0-9a-f]{7}$/, '')).toBe(expected)
+})
+
+test('branches whose changed names are equal get different hashes', () => {
+  const tags = ['+main', '#main', '@main', '++main'].map((branch) => {
+    const event = { name: 'push', ref: `refs/heads/${branch}`, runId: '1', trust: 'pr', defaultBranch: 'main' } as const
+    return defaultTags(event).names[0]
+  })
+  expect(new Set(tags).size).toBe(tags.length)
+})
+
+test.each([
+  ['push', 'pr', 'dev'],
+  ['workflow_dispatch', 'pr', 'dev'],
+  ['create', 'pr', 'dev'],
+  ['workflow_run', 'pr', 'pr-1'],
+  ['check_suite', 'pr', 'pr-1'],
+  ['issue_comment', 'fork', 'pr-1'],
+  ['push', 'fork', 'pr-1'],
+  ['something_new', 'fork', 'pr-1'],
+] as const)('%s at the trust level %s gives %s', (name, trust, expected) => {
+  expect(defaultTags({ name, ref: 'refs/heads/dev', runId: '1', trust }).names).toEqual([expected])
+})
+
+test('the hash keeps a long tag valid', () => {
+  const ref = `refs/heads/+1.2.3-${'b'.repeat(200)}`
+  const [tag = ''] = defaultTags({ name: 'push', ref, runId: '1', trust: 'trusted', defaultBranch: 'main' }).names
+  expect(isTag(tag)).toBe(true)
+})
+
+test.each([
+  [[], 'pr-4711'],
+  [['', 'py311', ''], 'pr-4711-py311'],
+  [['py-', 'slim', '-arm'], 'pr-4711-py-slim-arm'],
+  [['a/b', '', '-feature/x-'], 'pr-4711-a-b-feature-x'],
+  [['', 'x'.repeat(200), ''], `pr-4711-${'x'.repeat(120)}`],
+])('the temporary tag with %j is %s', (parts, expected) => {
+  const tag = ephemeralTag({ runId: '4711' }, parts)
+  expect(tag).toBe(expected)
+  expect([isTag(tag), isEphemeral(tag, { runId: '4711' }, false), parseRunId(tag)]).toEqual([true, true, '4711'])
+})
 
 test('any name becomes a valid tag, and a valid tag stays as it is', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => isTag(sanitiseTag(text))))

@@ -32,7 +32,7 @@ test('the log has the sections that are not empty', () => {
     'Tags:',
     '  app:1: new',
     '  app:2: replaces sha256:abc',
-    '  app:3: the registry did not tell whether it exists',
+    '  app:3: the registry did not report whether it exists',
     'Permissions:',
     '  ghcr.io: push',
     'Warnings:',

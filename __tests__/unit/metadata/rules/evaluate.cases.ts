@@ -73,6 +73,7 @@ export function metadataInputs(inputs: Readonly<Record<string, string>>) {
     tags: named('tags'),
     flavor: named('flavor'),
     annotations: named('annotations'),
+    variant: inputs['variant'] ?? '',
     exporterAnnotations: { input: 'outputs', entries: [] },
     tagged: true,
   }
@@ -397,5 +398,7 @@ export const different: readonly Case[] = [
   ['tag v1.2.3', '', 'suffix=-x,onlatest=true', '1.2.3-x 1.2-x latest-x'],
   ['tag v1.2.3', '', 'latest=false', '1.2.3 1.2'],
   ['tag v2.0.8-beta.67', '', 'prefix=v', 'v2.0.8-beta.67'],
-  ['pull request', '', 'prefix=x-', 'pr-4711'],
+  ['pull request', '', 'prefix=x-', 'pr-4711-x'],
+  ['pull request', '', 'suffix=-py311', 'pr-4711-py311'],
+  ['pull request', '', 'prefix=x-\nsuffix=-{{base_ref}}\nlatest=true', 'pr-4711-x-main'],
 ]

@@ -193,3 +193,25 @@ test('tags are valid for any name of a branch or tag, and any prefix', () => {
     ),
   )
 })
+
+test.each([
+  ['pull request', '', 'pr-4711-slim'],
+  ['pull request', 'prefix=a-\nsuffix=-b', 'pr-4711-a-slim-b'],
+  ['merge group', 'latest=false', 'pr-4711-slim'],
+  ['push main', '', 'main'],
+  ['push main', 'suffix=-b', 'main-b'],
+  ['tag v1.2.3', '', '1.2.3 1.2 latest'],
+])('the variant is part of the temporary tag only: %s %j', (event, flavor, expected) => {
+  const inputs = metadataInputs({ flavor, variant: 'slim' })
+  const { plan } = parseImageMetadata({ ...inputs, env: {}, event: eventOf(event), report: () => undefined })
+  expect(plan.names.join(' ')).toBe(expected)
+})
+
+test('matrix jobs of one pull request have tags of their own', () => {
+  const tags = ['suffix=-py311', 'suffix=-py312', 'prefix=py311-', ''].map((flavor) => {
+    const inputs = metadataInputs({ flavor })
+    return parseImageMetadata({ ...inputs, env: {}, event: eventOf('pull request'), report: () => undefined }).plan
+      .names
+  })
+  expect(tags.flat()).toEqual(['pr-4711-py311', 'pr-4711-py312', 'pr-4711-py311', 'pr-4711'])
+})
