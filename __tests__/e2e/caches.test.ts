@@ -235,7 +235,7 @@ test.each(['s3 refused', 'gha gone'])('a cache service that stores nothing does 
   const { main } = run(name)
   expect(main.code === 0 ? '' : main.log).toBe('')
   expect(
-    main.warnings.filter((text) => /^The cache of linux\/(?:amd64|arm64) slim could not be kept: ./.test(text)),
+    main.warnings.filter((text) => /^Cache export failed for linux\/(?:amd64|arm64) slim: ./.test(text)),
   ).toHaveLength(2)
 })
 
@@ -244,7 +244,7 @@ test.each(['gha unfit', 'azblob refused'])('nor does one that BuildKit cannot us
   expect(main.code === 0 ? '' : main.log).toBe('')
   expect(
     main.warnings.filter((text) =>
-      /^The cache of linux\/(?:amd64|arm64) slim cannot be written: it is built without\./.test(text),
+      /^The cache of linux\/(?:amd64|arm64) slim cannot be written: building without cache\./.test(text),
     ),
   ).toHaveLength(2)
 })

@@ -162,8 +162,8 @@ describe('an unavailable node', () => {
         await play({
           name: 'changed',
           inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail' }),
-          headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
-          hint: 'If the machine was set up anew, replace its line in ssh-known-hosts.',
+          headline: `The host key of ci@${host} does not match ssh-known-hosts`,
+          hint: 'If the host was reinstalled, replace its line in ssh-known-hosts',
         }),
       )
     } finally {
@@ -178,8 +178,8 @@ describe('an unavailable node', () => {
             fallback: 'fail',
             'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host),
           }),
-        headline: `ci@${host} shows another host key than the one in ssh-known-hosts`,
-        hint: 'to compare with. If not, somebody may stand in between: do not go on.',
+        headline: `The host key of ci@${host} does not match ssh-known-hosts`,
+        hint: 'to compare with. If not, the connection may be intercepted: do not continue.',
         detail: /\| SHA256:/,
       }),
     )
@@ -249,11 +249,8 @@ describe('a failing build or push', () => {
       name: 'a step that fails on one platform',
       files: dockerfile('RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64'),
       inputs: (image) => farmInputs(farm, { image }),
-      headline:
-        'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: ' +
-        String.raw`process "/bin/sh -c echo \"on $(uname -m)\" && test \"$(uname -m)\" = x86_64" ` +
-        'did not complete successfully: exit code: 1',
-      hint: 'The lines above are the last that the step printed; the whole log has the rest.',
+      headline: 'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: exit code: 1',
+      hint: 'See the full log for the complete output.',
       detail: '  | on aarch64',
     },
     {
@@ -261,14 +258,14 @@ describe('a failing build or push', () => {
       files: dockerfile('RUNN true'),
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'linux/amd64: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)',
-      hint: 'The lines above are what BuildKit said.',
+      hint: 'The lines above are BuildKit’s own output.',
     },
     {
       name: 'a file that is not in the context',
       files: dockerfile('COPY missing.txt /'),
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'linux/amd64: "/missing.txt": not found',
-      hint: 'The lines above are what BuildKit said.',
+      hint: 'The lines above are BuildKit’s own output.',
       detail: '>>> COPY missing.txt /',
     },
     ...[401, 403].map((status): Scenario => ({
@@ -286,7 +283,7 @@ describe('a failing build or push', () => {
       before: refusing(405, ''),
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'The registry failed during the push of linux/amd64',
-      hint: 'Run the job again; if it stays, the registry’s own log or status page says more.',
+      hint: 'Run the job again; if the error persists, check the registry’s status.',
       detail: '405',
     },
     {
@@ -313,8 +310,8 @@ describe('a failing build or push', () => {
       files: dockerfile('RUN echo 503'),
       before: refusing(503, 'manifests/', { from: 'host' }),
       inputs: (image) => oneNodeInputs(farm, { image }),
-      headline: (image) => `The index of ${image} could not be made`,
-      hint: 'No tag was moved. Run the job again; if it stays, the registry’s own log or status page says more.',
+      headline: (image) => `The image index of ${image} could not be created`,
+      hint: 'No tag was updated. Run the job again; if the error persists, check the registry’s status.',
       detail: /\| .*@sha256:\w+: \S+ failed \(503 UNAVAILABLE: fault 503 set by the farm\)/,
     },
     {
@@ -322,8 +319,8 @@ describe('a failing build or push', () => {
       files: dockerfile('RUN echo 403 for us'),
       before: refusing(403, 'manifests/', { from: 'host' }),
       inputs: (image) => oneNodeInputs(farm, { image }),
-      headline: (image) => `The index of ${image} could not be made`,
-      hint: 'No tag was moved. Check `username` and `password`, and that this login may push there.',
+      headline: (image) => `The image index of ${image} could not be created`,
+      hint: 'No tag was updated. Check `username` and `password`, and that this login may push there.',
     },
   ]
 
@@ -384,11 +381,11 @@ describe('a failing registry', () => {
     const main = await job.main(oneNodeInputs(farm, { image, tags: 'one\ntwo\nthree' }))
     const post = await job.post()
     await farm.registry.clearFaults()
-    expect([main.code, main.errors]).toEqual([1, ['1 of 3 tags did not move']])
-    for (const tag of ['one', 'three']) expect(main.log).toContain(`  | moved:     ${image}:${tag}\n`)
-    expect(main.log).toContain(`  | not moved: ${image}:two (`)
+    expect([main.code, main.errors]).toEqual([1, ['1 of 3 tags could not be updated']])
+    for (const tag of ['one', 'three']) expect(main.log).toContain(`  | updated:     ${image}:${tag}\n`)
+    expect(main.log).toContain(`  | not updated: ${image}:two (`)
     expect(main.log).toContain(
-      'The image itself is in the registry, whole and checked: run the job again to move the rest.',
+      'The image itself is in the registry, complete and verified: run the job again to update the other tags.',
     )
     expect((await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))).toEqual(['one', 'three'])
     expect([post.code, await leftovers(farm, job)]).toEqual([0, []])

@@ -314,19 +314,19 @@ const ofRegistry: readonly Case[] = [
     phase: 'cache',
     name: 'a cache that may not be written',
     before: from('local', { status: 403, what: 'manifests/buildcache', method: 'PUT' }),
-    logs: /::warning::The cache of linux.amd64 could not be kept/,
+    logs: /::warning::Cache export failed for linux.amd64: /,
   },
   {
     phase: 'cache',
     name: '503 while the cache is written',
     before: from('local', { status: 503, what: 'manifests/buildcache', method: 'PUT' }),
-    logs: /::warning::The cache of linux.amd64 could not be kept/,
+    logs: /::warning::Cache export failed for linux.amd64: /,
   },
   {
     phase: 'cache',
     name: 'connections cut while the cache is written',
     before: from('local', { cut: true, what: 'manifests/buildcache', method: 'PUT' }),
-    logs: /::warning::The cache of linux.amd64 could not be kept/,
+    logs: /::warning::Cache export failed for linux.amd64: /,
   },
   {
     phase: 'cache',
@@ -357,13 +357,13 @@ const ofRegistry: readonly Case[] = [
     phase: 'merge',
     name: 'a part that is gone',
     before: from('host', { status: 404, what: 'manifests/sha256', method: 'GET' }),
-    headline: /^The index of \S+ could not be made$/,
+    headline: /^The image index of \S+ could not be created$/,
   },
   {
     phase: 'merge',
     name: 'a configuration that is gone',
     before: from('host', { status: 404, what: 'blobs/sha256', method: 'GET' }),
-    headline: /^The index of \S+ could not be made$/,
+    headline: /^The image index of \S+ could not be created$/,
   },
   {
     phase: 'tags',
@@ -377,16 +377,16 @@ const ofRegistry: readonly Case[] = [
   },
   {
     phase: 'tags',
-    name: 'a tag that may not be moved',
+    name: 'a tag that may not be updated',
     before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }),
-    headline: /^1 of 1 tags did not move$/,
+    headline: /^1 of 1 tags could not be updated$/,
   },
   {
     phase: 'tags',
     name: 'one of two repositories that may not be written',
     inputs: ({ image }) => ({ image: `${image}\n${image}-too` }),
     before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }),
-    headline: /^1 of 2 tags did not move$/,
+    headline: /^1 of 2 tags could not be updated$/,
   },
   {
     phase: 'post',

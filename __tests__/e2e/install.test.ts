@@ -176,7 +176,7 @@ describe('version, on a runner without buildx', () => {
   test.each([
     ['download', /^Downloaded buildx 99\.9\.9 \(\d+ MB\), sha256:[0-9a-f]{64}$/m],
     ['tool cache', /^Building linux\/amd64 with buildx 99\.9\.9$/m],
-    ['cache service', /^buildx 99\.9\.9 came from the cache service, and is the one of the release$/m],
+    ['cache service', /^Restored buildx 99\.9\.9 from cache \(checksum of the release verified\)$/m],
   ])('%s: builds and leaves nothing behind', async (title, pattern) => {
     const { job, main, post, image } = run(title)
     expect(main.code === 0 ? '' : main.log).toBe('')
@@ -202,10 +202,10 @@ describe('version, on a runner without buildx', () => {
   test.each([
     [
       'pin of another binary',
-      `The buildx ${version} that was downloaded is not the one that \`version\` pins; it was not run`,
+      `The downloaded buildx ${version} does not match the digest in \`version\`; it was not executed`,
     ],
-    ['no plugin', 'install: the `docker` of this runner has no buildx, so its `docker build` is none'],
-    ['no access', `Nobody tells the digest of buildx ${version} (${name}), so it is not downloaded`],
+    ['no plugin', 'install: the buildx plugin of `docker` is not installed on this runner'],
+    ['no access', `No checksum found for buildx ${version} (${name}); it was not downloaded`],
   ])('%s: one headline, and nothing is left', async (title, headline) => {
     const { job, main, post } = run(title)
     expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])

@@ -264,7 +264,7 @@ describe('errors', () => {
           }),
         ),
       {},
-      'The cluster of kubernetes-amd64 and the kubeconfig do not accept each other',
+      'Authentication to the cluster of kubernetes-amd64 failed',
       /Unauthorized|provide credentials/,
     ],
     [
@@ -291,7 +291,7 @@ describe('errors', () => {
       'a namespace that is not there',
       async (job) => await job.main(inputs({ platforms: 'linux/amd64', 'driver-opts': 'namespace=elsewhere' })),
       {},
-      'The cluster of kubernetes-amd64 does not take the pod of linux/amd64',
+      'The cluster of kubernetes-amd64 rejected the BuildKit pod for linux/amd64',
       /namespaces \\?"elsewhere\\?" not found/,
     ],
     [
@@ -396,10 +396,10 @@ describe('errors', () => {
         [
           'builder',
           'Left for the next run on kubernetes-amd64: ' +
-            'the account of the kubeconfig may not `list` deployments, so nothing was looked for',
+            'the account of the kubeconfig may not `list` deployments, so leftovers cannot be found',
           left,
         ],
-        ['reaper', 'Removed from kubernetes-amd64 what runs that are over had left there: ', []],
+        ['reaper', 'Removed leftovers of finished runs on kubernetes-amd64: ', []],
       ] as const) {
         // A build waits only a short time for garbage collection.
         const next = open({ user, files: appFiles(farm, ['RUN sleep 8']), env: { ...env, PATH: path } })

@@ -127,9 +127,7 @@ describe('other outputs of a build, on one node', () => {
       const checked = await local.main(oneNodeInputs(farm, { image: name, call: 'check', push: '' }))
       expect([checked.code, checked.log]).toEqual([1, checked.log])
       expect(checked.raw).toMatch(/^::warning title=ConsistentInstructionCasing,file=Dockerfile,line=4::/m)
-      expect(checked.errors).toEqual([
-        expect.stringMatching(/^The check of the Dockerfile found (one thing|\d things) to mend$/),
-      ])
+      expect(checked.errors).toEqual([expect.stringMatching(/^Dockerfile check found \d problems?$/)])
       await local.post()
       expect((await leftovers(farm, local)).filter((line) => !line.includes(' on local'))).toEqual([])
     } finally {

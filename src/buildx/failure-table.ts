@@ -79,7 +79,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       pattern: any,
       code: 'build',
       message: '{target}: {step} failed: {cause}',
-      hint: 'The lines above are the end of the output of the step; see the full log for the complete output.',
+      hint: 'The lines above are from the output of the step. See the full log for the complete output.',
     },
   ],
   cache: [
