@@ -95,7 +95,7 @@ export function closure(roots: Iterable<string>, manifests: Manifests): Set<stri
   return found
 }
 
-export type Decision =
+type Decision =
   | { readonly action: 'delete' }
   /** The manifest stays, and loses the tags that may be removed. */
   | { readonly action: 'untag'; readonly reason: string }

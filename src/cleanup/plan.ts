@@ -11,7 +11,7 @@ export interface Item {
   readonly confirmed: boolean
 }
 
-export interface PlanInput {
+interface PlanInput {
   readonly items: ReadonlyMap<string, Item>
   readonly manifests: ReadonlyMap<string, ManifestInfo>
   readonly isExpiredTag: (tag: string, digest: string) => boolean

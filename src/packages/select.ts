@@ -29,7 +29,7 @@ export const packagesChoices: Readonly<Record<string, PackagesChoice>> = Object.
   choices.map((name) => [name, name]),
 )
 
-export interface SelectedBackend {
+interface SelectedBackend {
   readonly definition: BackendDefinition
   /** The address of its API. */
   readonly endpoint: string

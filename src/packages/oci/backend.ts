@@ -1,6 +1,5 @@
 import type { RegistryClient } from '../../registry/client.ts'
 import type { RegistryError } from '../../registry/error.ts'
-import type { RegistryClient } from '../../registry/client.ts'
 import {
   NotDeletedError,
   type BackendCapabilities,
