@@ -11,7 +11,6 @@ import { errorMessage, formatError } from '../lib/errors.ts'
 import { removeDir } from '../lib/files.ts'
 import type { Log } from '../lib/log.ts'
 import { killProcess, killProcessesIn } from '../lib/processes.ts'
-import { sleep } from '../lib/time.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import { openPackageRepository } from '../packages/select.ts'
 import { createClientFactory } from '../registry/client-factory.ts'
@@ -93,12 +92,13 @@ async function undo(request: UndoRequest, ports: UndoPorts): Promise<void> {
 
 /** Whether the work did not end in the time that a cancelled step has. */
 async function isCutShort(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
   const late = new Promise<true>((resolve) => {
-    const start = () => void sleep(cancelledFor).then(() => resolve(true))
+    const start = () => (timer = setTimeout(() => resolve(true), cancelledFor))
     if (signal.aborted) start()
     else signal.addEventListener('abort', start, { once: true })
   })
-  return await Promise.race([work.then(() => false), late])
+  return await Promise.race([work.then(() => false), late]).finally(() => clearTimeout(timer))
 }
 
 /** Ends agents and connections, and removes keys and logins with the directory. */
