@@ -51,6 +51,7 @@ export async function parseImageInputs(
     tags: named('tags'),
     flavor: named('flavor'),
     annotations: named('annotations'),
+    variant: text('variant'),
     exporterAnnotations: { input: 'outputs', entries: imageAnnotations },
     tagged: push || load || text('tags') !== '',
     report,

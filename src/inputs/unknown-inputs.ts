@@ -1,3 +1,4 @@
+import { isForgejoRunner } from '../forge/platform.ts'
 import type { Env } from '../lib/lists.ts'
 import { didYouMean } from '../lib/issues.ts'
 import type { Diagnostics } from './diagnostics.ts'
@@ -29,8 +30,7 @@ const alternatives: Readonly<Record<string, string>> = {
  * and its descendants the inputs of an enclosing composite action are visible; there it is only a warning.
  */
 export function checkNames(env: Env, known: readonly string[], { report, warn }: Pick<Diagnostics, 'report' | 'warn'>) {
-  const isNested =
-    Boolean(env['GITHUB_ACTION_PATH']) && [env['ACT'], env['FORGEJO_ACTIONS'], env['GITEA_ACTIONS']].includes('true')
+  const isNested = Boolean(env['GITHUB_ACTION_PATH']) && (env['ACT'] === 'true' || isForgejoRunner(env))
   for (const variable of Object.keys(env)) {
     const name = /^INPUT_(.+)$/.exec(variable)?.[1]?.toLowerCase()
     if (name === undefined || known.includes(name)) continue

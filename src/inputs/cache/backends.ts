@@ -107,12 +107,13 @@ export function cacheEnvSecrets(env: Env): readonly string[] {
   )
 }
 
-/** Whether a line of BuildKit's means that it found no credentials for a cache. */
-export function lacksCredentials(line: string): boolean {
-  return [...cacheBackends.values()].some(({ errors }) => errors?.noCredentials?.test(line))
+/** What BuildKit reports about caches, by its meaning. */
+export function cacheErrorPattern(meaning: keyof NonNullable<CacheBackend['errors']>): RegExp {
+  const patterns = [...cacheBackends.values()].flatMap(({ errors }) => errors?.[meaning]?.source ?? [])
+  return new RegExp(patterns.join('|'), 'i')
 }
 
-/** Whether a line of BuildKit's means that another node is creating the cache at the same time. */
-export function isCreatedMeanwhile(line: string): boolean {
-  return [...cacheBackends.values()].some(({ errors }) => errors?.createdMeanwhile?.test(line))
+/** The variables of the job that buildx needs for caches of these types; no other process gets them. */
+export function buildxVariables(types: readonly string[]): readonly string[] {
+  return [...new Set(types.flatMap((type) => cacheBackends.get(type)?.buildxVariables ?? []))]
 }

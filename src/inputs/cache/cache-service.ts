@@ -1,3 +1,4 @@
+import { isForgejoRunner } from '../../forge/platform.ts'
 import { isTrue } from '../../lib/choice.ts'
 import { getAttribute, type Attribute } from '../../lib/csv.ts'
 import type { Env } from '../../lib/lists.ts'
@@ -56,7 +57,7 @@ export const cacheService = {
     ]
   },
   warnings: (attributes, env) =>
-    serviceVersion(attributes, env) === 1 && [env['FORGEJO_ACTIONS'], env['GITEA_ACTIONS']].includes('true')
+    serviceVersion(attributes, env) === 1 && isForgejoRunner(env)
       ? [
           '`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself ' +
             'serves; nodes that cannot reach the runner do not cache there. `cache: registry` works from every node.',

@@ -1,7 +1,7 @@
-import type { Event } from '../../forge/event.ts'
+import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { shorten } from '../../lib/issues.ts'
 import { ecrRegion, isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
-import { type Login } from '../../registry/credentials/login.ts'
+import type { Login } from '../../registry/credentials/login.ts'
 import type { Repository } from '../../registry/reference.ts'
 import { failFor, passes } from '../diagnostics.ts'
 import { emptySecret } from '../settings/secrets.ts'
@@ -118,11 +118,11 @@ function platformTokenLogin(
 }
 
 /** The registry that accepts the CI platform's own token. */
-function platformRegistry({ serverUrl, apiUrl }: Pick<Event, 'serverUrl' | 'apiUrl'>): string {
-  const host = hostOf(serverUrl)
-  if (host === 'github.com') return 'ghcr.io'
-  // GitHub Enterprise Server has `/api/v3`, Forgejo and Gitea `/api/v1`; GitHub Enterprise Cloud has its own hosts.
-  return /\/api\/v3\/*$/.test(apiUrl) || host.endsWith('.ghe.com') ? `containers.${host}` : host
+function platformRegistry(platform: CiPlatform): string {
+  const host = hostOf(platform.serverUrl)
+  const kind = detectPlatform(platform)
+  if (kind === 'github.com') return 'ghcr.io'
+  return kind === 'enterprise-server' || kind === 'ghe.com' ? `containers.${host}` : host
 }
 
 /** Where AWS' own tools would find credentials. */

@@ -4,6 +4,7 @@ import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { renderBake } from '../../../../src/buildx/bake-definition.ts'
 import { entitlementFlags } from '../../../../src/buildx/bake-fields.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
+import { driverOf } from '../../../../src/nodes/drivers/table.ts'
 import type { Node } from '../../../../src/nodes/node.ts'
 import { planTargets } from '../../../../src/plan/targets.ts'
 import { checkout, world, type Given } from '../../fixtures/world.ts'
@@ -18,7 +19,7 @@ async function targets(given: Given): Promise<Record<string, Record<string, unkn
   )
   const nodes = inputs.nodes.map((spec): Node => ({
     spec,
-    driver: 'remote',
+    driver: driverOf(spec),
     socket: '/s',
     platforms: spec.platforms,
     native: [],

@@ -1,0 +1,72 @@
+import { expect, test } from '@jest/globals'
+import { readCleanupInputs } from '../../../src/inputs/cleanup-inputs.ts'
+import { InputError } from '../../../src/lib/issues.ts'
+import { formatInputIssues } from '../../../src/report/input-issues.ts'
+import { event, world, type Given } from '../fixtures/world.ts'
+
+const read = (given: Given) => {
+  const [env, , files] = world({ nodes: undefined, ...given })
+  return readCleanupInputs(env, event, files)
+}
+const day = 86_400_000
+
+test('defaults', async () => {
+  expect(await read({ 'github-token': 't' })).toEqual({
+    images: [{ registry: 'ghcr.io', path: 'acme/app' }],
+    tags: ['pr-*', 'build-*'],
+    olderThan: 3 * day,
+    runId: undefined,
+    untagged: true,
+    dryRun: false,
+    packagesApi: 'auto',
+    logins: [{ registry: 'ghcr.io', username: 'octo', password: 't', isPlatformToken: true }],
+    registries: {},
+    warnings: [],
+  })
+})
+
+test('as in the main action: lists with commas, several logins, registries', async () => {
+  const inputs = await read({
+    image: 'ghcr.io/acme/app, quay.io/acme/app\n# none',
+    tags: 'pr-*, nightly-*',
+    'registry-auth': '- {registry: quay.io, username: a, password: b}',
+    registries: 'quay.io: {ca: ca.pem}',
+    'packages-api': 'oci',
+    'dry-run': 'true',
+    'run-id': '17',
+    'older-than': '12 hours',
+  })
+  expect(inputs).toMatchObject({
+    images: [
+      { registry: 'ghcr.io', path: 'acme/app' },
+      { registry: 'quay.io', path: 'acme/app' },
+    ],
+    tags: ['pr-*', 'nightly-*'],
+    logins: [{ registry: 'quay.io', username: 'a', password: 'b' }],
+    registries: { 'quay.io': { ca: '/w/ca.pem' } },
+    packagesApi: 'oci',
+    dryRun: true,
+    runId: '17',
+    olderThan: day / 2,
+  })
+})
+
+test('all issues at once', async () => {
+  const error: unknown = await read({
+    image: '',
+    'run-id': 'x',
+    'older-than': 'long',
+    untagged: 'no',
+    imgae: 'a',
+    username: 'bot',
+  }).catch((thrown: unknown) => thrown)
+  expect(error instanceof InputError && formatInputIssues(error.issues).split('\n').slice(1)).toEqual([
+    'imgae: is not an input of this action; did you mean `image`?',
+    'image: is empty: write the repositories to clean up, for example `ghcr.io/acme/app`',
+    'older-than: "long" is not a valid duration: write `3 days`, `12 hours` or `2 weeks`',
+    'run-id: "x" is not a valid run id: write `${{ github.run_id }}`',
+    'untagged: "no" is neither `true` nor `false`',
+    'password: is missing, but `username` is set: set both or neither; ' +
+      'secrets are empty if their name is misspelled, and in runs for forks',
+  ])
+})
