@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { callEngine } from '../../src/nodes/engine/client.ts'
+import { EngineClient } from '../../src/nodes/engine/client.ts'
 import { startPlatformApi, type PlatformApi } from './platform-api.ts'
 import type { Job } from './runner.ts'
 import {
@@ -69,7 +69,7 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
     'buildx_buildkit_mab-keep-01234567-pr-01234567_state',
     'buildx_buildkit_mab-keep-01234567-pr-01234567_used_20200101',
   ]
-  for (const Name of [...foreign, ...unused]) await callEngine(engine, 'POST', '/volumes/create', 10_000, { Name })
+  for (const name of [...foreign, ...unused]) await new EngineClient(engine, 10_000).createVolume(name)
   const [deadDir, elsewhereDir, main] = await Promise.all([
     killMain(finished),
     killMain(elsewhere),
@@ -83,9 +83,7 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
   const healthy = await next.main(inputs())
   expect([healthy.code, healthy.log]).toEqual([0, healthy.log])
   expect(healthy.log).toMatch(
-    new RegExp(
-      `Removed from \\S+ what runs that are over had left there: .*mab-[0-9a-f]{10}-[0-9a-f]{8}-${finished.runId}-1-0`,
-    ),
+    new RegExp(`Removed leftovers of finished runs on \\S+: .*mab-[0-9a-f]{10}-[0-9a-f]{8}-${finished.runId}-1-0`),
   )
   const names = await onNode()
   expect([finished, elsewhere, waiting].map((job) => of(names, job).length)).toEqual([0, 1, 1])
@@ -99,7 +97,7 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
 
   const post = await next.post()
   expect([post.code, post.warnings, post.log]).toEqual([0, [], post.log])
-  expect(post.log).toContain(`Removed what runs that are over had left on this runner: ${deadDir}.`)
+  expect(post.log).toContain(`Removed leftovers of finished runs on this runner: ${deadDir}.`)
   expect(
     [deadDir, elsewhereDir, main.state['dir'] ?? ''].map((dir) => [
       existsSync(dir),
@@ -117,9 +115,9 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
   expect((await waiting.post()).code).toBe(0)
   expect(processesMentioning(temp)).toEqual([])
 
-  await callEngine(engine, 'DELETE', `/containers/${of(names, elsewhere)[0] ?? ''}?force=1&v=1`, 10_000)
+  await new EngineClient(engine, 10_000).removeContainer(of(names, elsewhere)[0] ?? '')
   for (const name of [...foreign, `${of(names, elsewhere)[0] ?? ''}_state`])
-    await callEngine(engine, 'DELETE', `/volumes/${name}`, 10_000)
+    await new EngineClient(engine, 10_000).removeVolume(name)
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
 }, 90_000)
 
@@ -135,9 +133,7 @@ test('a run that fails at once waits for the removal, because leftovers may fill
   jobs.push(failing)
   const main = await failing.main(inputs())
   expect([main.code, main.errors]).toEqual([1, [expect.stringContaining('RUN false failed')]])
-  expect(main.log).toMatch(
-    new RegExp(`Removed from \\S+ what runs that are over had left there: .*-${finished.runId}-1-0`),
-  )
+  expect(main.log).toMatch(new RegExp(`Removed leftovers of finished runs on \\S+: .*-${finished.runId}-1-0`))
   await failing.post()
   for (const job of [finished, failing]) expect(await leftovers(farm, job)).toEqual([])
 })

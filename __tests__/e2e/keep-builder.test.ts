@@ -4,7 +4,7 @@ import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { callEngine } from '../../src/nodes/engine/client.ts'
+import { EngineClient } from '../../src/nodes/engine/client.ts'
 import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmJob, freshImage, leftovers, oneNodeInputs, storedTags, type Farm } from './harness.ts'
 
@@ -98,9 +98,9 @@ beforeAll(async () => {
 afterAll(async () => {
   const { dockerSocket } = farm.nodes.amd
   for (const { name } of await farm.nodes.amd.containers())
-    if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
+    if (name.includes('mab-keep-')) await new EngineClient(dockerSocket, 20_000).removeContainer(name)
   for (const name of await farm.nodes.amd.volumes())
-    if (name.includes('mab-keep-')) await callEngine(dockerSocket, 'DELETE', `/volumes/${name}?force=1`, 20_000)
+    if (name.includes('mab-keep-')) await new EngineClient(dockerSocket, 20_000).removeVolume(name)
   for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
   jobs.forEach((job) => job.end())
   rmSync(files, { recursive: true })

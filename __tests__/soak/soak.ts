@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { callEngine } from '../../src/nodes/engine/client.ts'
+import { EngineClient } from '../../src/nodes/engine/client.ts'
 import { startPlatformApi, type PlatformApi } from '../e2e/platform-api.ts'
 import type { Job } from '../e2e/runner.ts'
 import {
@@ -157,9 +157,8 @@ async function measure(setup: Setup): Promise<Usual> {
 async function removePersistentBuilders({ farm }: Setup): Promise<void> {
   for (const engine of Object.values(farm.nodes)) {
     for (const { name } of await engine.containers())
-      await callEngine(engine.dockerSocket, 'DELETE', `/containers/${name}?force=1&v=1`, 20_000)
-    for (const name of await engine.volumes())
-      await callEngine(engine.dockerSocket, 'DELETE', `/volumes/${name}?force=1`, 20_000)
+      await new EngineClient(engine.dockerSocket, 20_000).removeContainer(name)
+    for (const name of await engine.volumes()) await new EngineClient(engine.dockerSocket, 20_000).removeVolume(name)
   }
 }
 

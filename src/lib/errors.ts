@@ -1,9 +1,9 @@
 /**
- * What kind of problem it is, and so who can solve it: `inputs` the workflow author, `node` the owner of a node,
- * `build` the Dockerfile author, `registry` the registry (`busy`: a retry may help), `cache` the cache backend,
- * `cancelled` nobody.
+ * The kind of problem, and so who can solve it: `inputs` the workflow author, `runner` the owner of the machine that runs
+ * the job, `node` the owner of a node, `build` the Dockerfile author, `registry` the registry (`busy`: a retry may help),
+ * `cache` the cache backend; `cancelled` is not a problem.
  */
-type ErrorCode = 'inputs' | 'node' | 'build' | 'registry' | 'busy' | 'cache' | 'cancelled'
+type ErrorCode = 'inputs' | 'runner' | 'node' | 'build' | 'registry' | 'busy' | 'cache' | 'cancelled'
 
 interface UserErrorOptions {
   readonly code: ErrorCode
@@ -80,4 +80,9 @@ export function formatError(error: unknown): ErrorReport {
 /** The message of whatever was thrown. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Whether a server answered that the resource does not exist; the error of every API client has the HTTP `status`. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'status' in error && error.status === 404
 }

@@ -1,19 +1,21 @@
+import { readdirSync, statfsSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { parsePlatform, type Platform } from '../lib/platform.ts'
 
-/** What a machine's shell says of it; each undefined where it does not. */
-export interface Facts {
-  /** Of the last minute, in processes. */
+/** Load, disk and clock of a machine; each undefined if the machine does not report it. */
+export interface MachineInfo {
+  /** Average of the last minute, in processes. */
   readonly load?: number
   /** Bytes free where the engine keeps its data. */
   readonly free?: number
-  /** Milliseconds its clock is ahead of ours; negative, behind. */
+  /** Milliseconds by which its clock is ahead of this machine's; negative if it is behind. */
   readonly ahead?: number
-  /** What its kernel has emulators for. */
+  /** Platforms for which its kernel has emulators. */
   readonly emulated: readonly Platform[]
 }
 
-/** Asks for all of it at once; POSIX sh, and nothing that takes time. */
-export const factsScript = `
+/** Prints all of it: POSIX sh, and no command that takes long. */
+export const machineInfoScript = `
 echo "clock $(date +%s)"
 read -r load rest < /proc/loadavg && echo "load $load"
 root=$(sed -n 's/.*"data-root"[^"]*"\\([^"]*\\)".*/\\1/p' /etc/docker/daemon.json 2>/dev/null)
@@ -23,7 +25,7 @@ done
 for f in /proc/sys/fs/binfmt_misc/qemu-*; do echo "emulates \${f##*/qemu-}"; done
 `
 
-/** Names of qemu's emulators, where they are not Docker's names. */
+/** The names of QEMU's emulators that are not Docker's names. */
 const processors: Readonly<Record<string, string>> = {
   aarch64: 'arm64',
   arm: 'arm/v7',
@@ -33,31 +35,77 @@ const processors: Readonly<Record<string, string>> = {
   x86_64: 'amd64',
 }
 
+/** Platforms that a processor also runs natively. Not every 64-bit Arm machine still runs 32-bit code. */
+const compatible: Readonly<Record<string, readonly string[]>> = {
+  amd64: ['amd64/v2', 'amd64/v3', '386'],
+  arm: ['arm/v7', 'arm/v6', 'arm/v5'],
+}
+
 /**
- * PURE: reads what `factsScript` printed; `now` in milliseconds since the epoch. Lines of a login banner are passed
- * over.
+ * PURE: parses what `machineInfoScript` printed; `now` in milliseconds since the epoch. Lines of a login banner are
+ * ignored.
  */
-export function readFacts(output: string, now: number): Facts {
+export function parseMachineInfo(output: string, now: number): MachineInfo {
   const lines = output.split('\n').map((line) => line.trim())
-  const number = (word: string): number | undefined => {
-    const text = lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1)
-    return text === undefined || !/^\d+(\.\d+)?$/.test(text) ? undefined : Number(text)
+  const values = (key: string) =>
+    lines.flatMap((line) => (line.startsWith(`${key} `) ? [line.slice(key.length + 1)] : []))
+  const number = (key: string): number | undefined => {
+    const [value = ''] = values(key)
+    return /^\d+(\.\d+)?$/.test(value) ? Number(value) : undefined
   }
   const [clock, load, free] = [number('clock'), number('load'), number('free')]
   return {
-    // The clock comes in whole seconds, cut off.
+    // The clock is in whole seconds, rounded down.
     ...(clock !== undefined && { ahead: clock * 1000 + 500 - now }),
     ...(load !== undefined && { load }),
     ...(free !== undefined && { free: free * 1024 }),
-    emulated: emulatedBy(
-      lines.flatMap((line) => (line.startsWith('emulates ') ? [line.slice('emulates '.length)] : [])),
-    ),
+    emulated: emulatedPlatforms(values('emulates')),
   }
 }
 
-/** PURE: the platforms of qemu's emulators, by the names under which a kernel has them. */
-export function emulatedBy(emulators: readonly string[]): Platform[] {
+/** PURE: the platforms of QEMU's emulators, by the names under which a kernel has them. */
+export function emulatedPlatforms(emulators: readonly string[]): Platform[] {
   return emulators.flatMap((name) =>
     /^[a-z0-9_]+$/.test(name) ? (parsePlatform(`linux/${processors[name] ?? name}`) ?? []) : [],
   )
+}
+
+/** PURE: the platforms that an engine built for `os/arch` runs without emulation, its own first. */
+export function nativePlatforms(os: string, arch: string): Platform[] {
+  return [arch, ...(compatible[arch] ?? [])].flatMap((name) => parsePlatform(`${os}/${name}`) ?? [])
+}
+
+const binfmt = '/proc/sys/fs/binfmt_misc'
+
+/**
+ * The same of this machine.
+ *
+ * @param root the engine's data directory
+ * @param emulators where the kernel lists its emulators
+ */
+export function readMachineInfo(root: string, emulators = binfmt): MachineInfo {
+  const free = freeBytes(root)
+  return {
+    load: loadavg()[0] ?? 0,
+    ...(free !== undefined && { free }),
+    emulated: emulatedPlatforms(listEmulators(emulators)),
+  }
+}
+
+/** Undefined if the path is not on this machine. */
+function freeBytes(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path)
+    return bavail * bsize
+  } catch {
+    return undefined
+  }
+}
+
+function listEmulators(directory: string): string[] {
+  try {
+    return readdirSync(directory).flatMap((name) => (name.startsWith('qemu-') ? [name.slice('qemu-'.length)] : []))
+  } catch {
+    return []
+  }
 }

@@ -1,52 +1,42 @@
 import type { Platform } from '../lib/platform.ts'
 
-/** How a node is reached, and what answers there. */
-export type Endpoint =
-  /** The engine of the machine we run on (`DOCKER_HOST`, else the default socket). */
-  | { readonly kind: 'local' }
-  /** Another engine of the machine we run on, by its socket. */
-  | { readonly kind: 'engine'; readonly path: string }
-  /** A Docker Engine behind SSH, or a buildkitd where `socket` names one. */
-  | {
-      readonly kind: 'ssh'
-      readonly user?: string
-      readonly host: string
-      readonly port: number
-      readonly socket?: string
-    }
-  /** A buildkitd on this machine. */
-  | { readonly kind: 'unix'; readonly path: string }
-  /** A buildkitd behind mutual TLS. */
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  /** A pod of our own in the cluster of this kubeconfig; without a path, of the job's. */
-  | { readonly kind: 'kubernetes'; readonly kubeconfig?: string }
+/** The address of a node: `kind` is its driver's key in the table of drivers, the driver defines the other parts. */
+export interface Endpoint {
+  readonly kind: string
+  readonly [part: string]: string | number | undefined
+}
 
 export interface NodeSpec {
   /**
-   * Short and unique in the run; made from the endpoint (`arm.example.com`, `local`, `local-2`) unless the user named
-   * it.
+   * Short and unique in the run; derived from the endpoint (`arm.example.com`, `local`, `local-2`) unless the user
+   * named it.
    */
   readonly name: string
   readonly endpoint: Endpoint
-  /** Empty: whatever is native there (only where `nodes` is not given, or an `append` entry names none). */
+  /** Empty: the platform of the node itself (only if `nodes` is not given, or an `append` entry lists no platforms). */
   readonly platforms: readonly Platform[]
   readonly driverOpts: Readonly<Record<string, string>>
   readonly buildkitdFlags: readonly string[]
   /** Text of buildkitd.toml; empty for the daemon's defaults. */
   readonly buildkitdConfig: string
-  /** Path below /etc/buildkit → content: what `buildkitdConfig` refers to. */
+  /** Path below /etc/buildkit → content: the files to which `buildkitdConfig` refers. */
   readonly daemonFiles?: Readonly<Record<string, string>>
-  /** Build with the BuildKit inside the engine, rather than with a container of our own. */
-  readonly embedded?: boolean
-  /** The node's name in a builder that exists already: its daemon is used as it is, and stays. */
-  readonly daemon?: string
+  /** Use the built-in BuildKit of the engine (`driver: docker`) instead of a BuildKit container. */
+  readonly builtIn?: boolean
+  /** The node's name in an existing builder: its daemon is used as it is and is left running. */
+  readonly existingNodeName?: string
 }
 
-/** A node as it was written, before it has a name and the defaults. */
+/** A node as the user wrote it, before it has a name and the defaults. */
 export interface NodeDraft {
   readonly name?: string
   readonly endpoint: Endpoint
   readonly platforms: readonly Platform[]
   readonly driverOpts: Readonly<Record<string, string>>
   readonly buildkitdFlags: readonly string[]
+}
+
+export interface NamedDraft extends NodeDraft {
+  /** The base of its name, if `name` is not given. */
+  readonly base: string
 }

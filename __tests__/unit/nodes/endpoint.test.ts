@@ -15,9 +15,12 @@ describe('every spelling', () => {
     ['ssh://ci@10.0.0.1', { kind: 'ssh', user: 'ci', host: '10.0.0.1', port: 22 }],
     [
       'ssh://ci@host/run/buildkit/buildkitd.sock',
-      { kind: 'ssh', user: 'ci', host: 'host', port: 22, socket: '/run/buildkit/buildkitd.sock' },
+      { kind: 'ssh-buildkitd', user: 'ci', host: 'host', port: 22, socket: '/run/buildkit/buildkitd.sock' },
     ],
-    ['ssh://ci@[::1]:22/run/b.sock', { kind: 'ssh', user: 'ci', host: '::1', port: 22, socket: '/run/b.sock' }],
+    [
+      'ssh://ci@[::1]:22/run/b.sock',
+      { kind: 'ssh-buildkitd', user: 'ci', host: '::1', port: 22, socket: '/run/b.sock' },
+    ],
     ['unix:///run/buildkit/buildkitd.sock', { kind: 'unix', path: '/run/buildkit/buildkitd.sock' }],
     ['unix:///var/run/docker.sock', { kind: 'engine', path: '/var/run/docker.sock' }],
     ['tcp://arm:1234', { kind: 'tcp', host: 'arm', port: 1234 }],
@@ -29,7 +32,7 @@ describe('every spelling', () => {
   })
 })
 
-test('no text throws, and what is accepted holds nothing that ssh or a shell would take for something else', () => {
+test('no text throws, and what is accepted has no character that ssh or a shell would interpret', () => {
   const piece = fc.constantFrom(
     'ssh://',
     'tcp://',
@@ -61,9 +64,9 @@ test('no text throws, and what is accepted holds nothing that ssh or a shell wou
         fc.array(piece, { maxLength: 8 }).map((parts) => parts.join('')),
       ),
       (text) => {
-        const told: string[] = []
-        const endpoint = parseEndpoint(text, (expected) => told.push(expected))
-        expect(told).toHaveLength(endpoint ? 0 : 1)
+        const issues: string[] = []
+        const endpoint = parseEndpoint(text, (expected) => issues.push(expected))
+        expect(issues).toHaveLength(endpoint ? 0 : 1)
         if (!endpoint) return
         expect(parseEndpoint(formatEndpoint(endpoint))).toEqual(endpoint)
         for (const value of Object.values(endpoint))
@@ -80,6 +83,6 @@ test.each([
   ['- endpoint: ssh://ci:pw@arm', '- endpoint: ssh://ci:***@arm'],
   ['{endpoint: "ssh://ci:pw@arm"}', '{endpoint: "ssh://ci:***@arm"}'],
   ['ssh://ci@[fd00::1]:22', 'ssh://ci@[fd00::1]:22'],
-])('%s is told as %s', (text, expected) => {
+])('%s is printed as %s', (text, expected) => {
   expect(hidePassword(text)).toBe(expected)
 })

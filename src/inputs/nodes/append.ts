@@ -1,38 +1,39 @@
 import { isRecord } from '../../lib/json.ts'
-import { readRecord, splitList, splitRecords, type Entry } from '../../lib/lists.ts'
+import { parseRecord, splitList, splitRecords, type ListEntry } from '../../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
-import { readPlatforms } from '../../lib/platform.ts'
-import { readYaml } from '../../lib/yaml.ts'
-import { checkDriverOpts, splitOptions } from './daemon-options.ts'
-import { hidePassword, isBuildkitd, parseEndpoint } from '../../nodes/endpoint.ts'
-import { pickTls } from './tls-options.ts'
+import { parsePlatforms } from '../../lib/platform.ts'
+import { parseYaml } from '../../lib/yaml.ts'
+import { drivers, endpointDriver } from '../../nodes/drivers/table.ts'
+import { hidePassword, parseEndpoint } from '../../nodes/endpoint.ts'
 import type { Endpoint, NodeDraft } from '../../nodes/node-spec.ts'
+import type { BuildxDriver, Driver } from '../../nodes/node.ts'
+import { checkDriverOpts, isTlsOption, splitOptions } from './daemon-options.ts'
 
 const keys = ['endpoint', 'name', 'platforms', 'driver', 'driver-opts', 'buildkitd-flags']
-const drivers = ['docker-container', 'remote', 'kubernetes']
+const driverNames = ['docker-container', 'remote', 'kubernetes'] as const
 const input = 'nodes'
 const listForm = '`- endpoint: ssh://user@host` and below it `platforms: linux/arm64`'
 
 /**
- * Reads the YAML list of setup-buildx-action's `append`, `driver` that of nodes without their own:
+ * Parses the YAML list of setup-buildx-action's `append`; `driver` applies to nodes without their own:
  * https://docs.docker.com/build/ci/github-actions/configure-builder/
  */
-export async function readAppend(text: string, driver: string, report: IssueSink): Promise<readonly NodeDraft[]> {
-  const yaml = await readYaml(input, text, report)
+export async function parseAppend(text: string, driver: string, report: IssueSink): Promise<readonly NodeDraft[]> {
+  const yaml = await parseYaml(input, text, report)
   if (yaml === undefined) return []
-  if (!Array.isArray(yaml)) {
-    report({ input, expected: `is not a YAML list of nodes: write ${listForm}` })
-    return []
-  }
-  const list: readonly unknown[] = yaml
-  const drafts = list
-    .map((node, index) => readNode(node, index + 1, driver, report))
-    .filter((draft) => draft !== undefined)
+  if (Array.isArray(yaml)) return parseNodeList(yaml, driver, report)
+  report({ input, expected: `is not a YAML list of nodes: write ${listForm}` })
+  return []
+}
+
+/** Parses the nodes of a list in that form. */
+export function parseNodeList(list: readonly unknown[], driver: string, report: IssueSink): readonly NodeDraft[] {
+  const drafts = list.flatMap((node, index) => parseNode(node, index + 1, driver, report) ?? [])
   checkNames(drafts, report)
   return drafts
 }
 
-function readNode(node: unknown, number: number, defaultDriver: string, report: IssueSink): NodeDraft | undefined {
+function parseNode(node: unknown, number: number, defaultDriver: string, report: IssueSink): NodeDraft | undefined {
   if (!isRecord(node)) {
     report({
       input,
@@ -41,70 +42,81 @@ function readNode(node: unknown, number: number, defaultDriver: string, report: 
     })
     return undefined
   }
-  for (const key of Object.keys(node)) {
-    if (!keys.includes(key))
-      report({
-        input,
-        given: shorten(key),
-        expected: `is no key of a node: ${keys.join(', ')} are${didYouMean(key, keys)}`,
-      })
-  }
-  const text = (key: string): string | undefined => readText(node, key, report)
-  const own = text('driver') ?? ''
-  if (own === 'docker-container' && defaultDriver === 'docker') {
-    report({
-      input,
-      given: `driver: ${own}`,
-      expected:
-        'is a BuildKit beside the engine, and the step says `driver: docker`, the one inside it, for all: leave one of the two out',
-    })
-  }
-  const driver = own !== '' ? own : defaultDriver === 'docker' ? 'docker-container' : defaultDriver
-  if (driver !== '' && !drivers.includes(driver)) {
-    report({
-      input,
-      given: shorten(`driver: ${driver}`),
-      expected: `is not understood: a Docker Engine is \`docker-container\`, a buildkitd \`remote\`, a cluster \`kubernetes\`${didYouMean(driver, drivers)}`,
-    })
-  }
-  const name = readName(text('name') ?? '', report)
-  const platforms = readPlatforms(input, splitList(readLines(node, 'platforms', report).join('\n')), report)
-  const options = readLines(node, 'driver-opts', report)
-  const driverOpts = readRecord(
-    { input },
-    splitOptions(
-      options.flatMap((option): readonly Entry[] =>
-        option.includes('-----BEGIN') && !option.trim().startsWith('"')
-          ? [{ text: option.trim(), line: 0 }]
-          : splitRecords(input, option, report),
-      ),
-    ),
-    report,
-  )
-  const buildkitdFlags = readLines(node, 'buildkitd-flags', report).flatMap((flags) =>
+  checkKeys(node, report)
+  const text = (key: string): string | undefined => parseText(node, key, report)
+  const driver = parseDriverOf(text('driver') ?? '', defaultDriver, report)
+  const name = parseName(text('name') ?? '', report)
+  const platforms = parsePlatforms(input, splitList(parseLines(node, 'platforms', report).join('\n')), report)
+  const driverOpts = parseOptions(parseLines(node, 'driver-opts', report), report)
+  const buildkitdFlags = parseLines(node, 'buildkitd-flags', report).flatMap((flags) =>
     flags.split(/\s+/).filter((flag) => flag !== ''),
   )
-  const endpoint = readEndpoint(text('endpoint'), driver, number, report)
-  checkDriverOpts(
-    input,
-    driverOpts,
-    [driver === 'kubernetes' || endpoint?.kind === 'kubernetes' ? 'kubernetes' : 'docker-container'],
-    report,
-  )
+  const endpoint = parseNodeEndpoint(text('endpoint'), driver, number, report)
+  checkDriverOpts(input, driverOpts, [optionsDriver(endpoint, driver)], report)
   if (!endpoint) return undefined
-  checkBuildkitd({ endpoint, platforms, driverOpts, buildkitdFlags }, report)
-  if (endpoint.kind === 'kubernetes' && platforms.length === 0)
-    report({
-      input,
-      given: 'platforms',
-      expected: 'must be given for a cluster: write `platforms: linux/arm64` beside its driver',
-    })
-  return { ...(name !== '' && { name }), endpoint, platforms, driverOpts, buildkitdFlags }
+  const draft = { ...(name !== '' && { name }), endpoint, platforms, driverOpts, buildkitdFlags }
+  checkNode(draft, report)
+  return draft
 }
 
-function readEndpoint(
+function checkKeys(node: Readonly<Record<string, unknown>>, report: IssueSink): void {
+  for (const key of Object.keys(node).filter((name) => !keys.includes(name))) {
+    const expected = `is not a key of a node: valid keys are ${keys.join(', ')}${didYouMean(key, keys)}`
+    report({ input, given: shorten(key), expected })
+  }
+}
+
+const engineInside =
+  'is a BuildKit beside the engine and conflicts with `driver: docker`, the one inside it, for all: ' +
+  'remove one of them'
+const unknownDriver =
+  'is not a valid driver: a Docker Engine is `docker-container`, a buildkitd `remote`, a cluster `kubernetes`'
+
+/** The driver of a node; empty if it follows from its endpoint. */
+function parseDriverOf(given: string, defaultDriver: string, report: IssueSink): BuildxDriver | '' {
+  if (given === 'docker-container' && defaultDriver === 'docker')
+    report({ input, given: `driver: ${given}`, expected: engineInside })
+  const name = given !== '' ? given : defaultDriver === 'docker' ? 'docker-container' : defaultDriver
+  const driver = driverNames.find((known) => known === name)
+  if (driver === undefined && name !== '')
+    report({
+      input,
+      given: shorten(`driver: ${name}`),
+      expected: `${unknownDriver}${didYouMean(name, driverNames)}`,
+    })
+  return driver ?? ''
+}
+
+/** Options in any of the forms of setup-buildx-action; PEM text may be a value without quotes. */
+function parseOptions(lines: readonly string[], report: IssueSink): NodeDraft['driverOpts'] {
+  const entries = lines.flatMap((line): readonly ListEntry[] =>
+    line.includes('-----BEGIN') && !line.trim().startsWith('"')
+      ? [{ text: line.trim(), line: 0 }]
+      : splitRecords(input, line, report),
+  )
+  return parseRecord({ input }, splitOptions(entries), report)
+}
+
+/** The driver by whose options a node is checked; those of a buildkitd are checked by `checkNode`. */
+function optionsDriver(endpoint: Endpoint | undefined, name: BuildxDriver | ''): Driver {
+  const driver = endpoint ? endpointDriver(endpoint) : driverNamed(name)
+  return driver?.startsDaemon ? driver : endpointDriver({ kind: 'local' })
+}
+
+function driverNamed(name: BuildxDriver | ''): Driver | undefined {
+  return [...drivers.values()].find((driver) => driver.name === name)
+}
+
+/** How to solve a contradiction between the endpoint and the driver of a node. */
+const advice: Readonly<Record<BuildxDriver, string>> = {
+  'docker-container': 'write `driver: remote`, or reach the engine as `ssh://user@host`',
+  remote: 'leave `driver` out, or write `unix:///run/buildkit/buildkitd.sock`',
+  kubernetes: 'omit `endpoint`, or write `kubernetes:///path/to/kubeconfig`',
+}
+
+function parseNodeEndpoint(
   text: string | undefined,
-  driver: string,
+  driver: BuildxDriver | '',
   number: number,
   report: IssueSink,
 ): Endpoint | undefined {
@@ -116,67 +128,38 @@ function readEndpoint(
   }
   const endpoint = parseEndpoint(text, (expected) => report({ input, given: shorten(hidePassword(text)), expected }))
   if (!endpoint) return undefined
-  if ((driver === 'kubernetes') !== (endpoint.kind === 'kubernetes') && driver !== '') {
-    report({
-      input,
-      given: shorten(text),
-      expected:
-        driver === 'kubernetes'
-          ? 'is no cluster, and the driver `kubernetes` needs none to be named: leave `endpoint` out, or write `kubernetes:///path/to/kubeconfig`'
-          : `is a cluster, and the driver is \`${driver}\`: write \`driver: kubernetes\``,
-    })
-    return undefined
-  }
-  if (driver === 'remote') return asBuildkitd(endpoint, text, report)
-  // setup-buildx-action takes a socket for an engine's unless the driver is `remote`.
-  if (endpoint.kind === 'unix') return { kind: 'engine', path: endpoint.path }
-  if (driver === 'docker-container' && isBuildkitd(endpoint)) {
-    report({
-      input,
-      given: shorten(text),
-      expected:
-        'is a buildkitd, and the driver `docker-container` needs a Docker Engine: write `driver: remote`, or reach the engine as `ssh://user@host`',
-    })
-    return undefined
-  }
-  return endpoint
-}
-
-/** With the driver `remote` an endpoint is a buildkitd, behind SSH at its usual socket. */
-function asBuildkitd(endpoint: Endpoint, text: string, report: IssueSink): Endpoint | undefined {
-  if (endpoint.kind === 'ssh') return { ...endpoint, socket: endpoint.socket ?? '/run/buildkit/buildkitd.sock' }
-  if (endpoint.kind !== 'local' && endpoint.kind !== 'engine') return endpoint
+  const { target, ...found } = endpointDriver(endpoint)
+  const meant = found.withDriver(endpoint, driver)
+  if (meant || driver === '') return meant
+  const needed = driverNamed(driver)?.target ?? ''
+  const remedy = target === 'cluster' ? 'write `driver: kubernetes`' : advice[driver]
   report({
     input,
     given: shorten(text),
-    expected:
-      'is a Docker Engine, and the driver `remote` needs a buildkitd: leave `driver` out, or write `unix:///run/buildkit/buildkitd.sock`',
+    expected: `is a ${target}, and the driver \`${driver}\` needs a ${needed}: ${remedy}`,
   })
   return undefined
 }
 
-function checkBuildkitd(node: NodeDraft, report: IssueSink): void {
-  if (!isBuildkitd(node.endpoint)) return
-  const wrong = (key: string, expected: string) => report({ input, given: key, expected })
-  if (node.platforms.length === 0)
-    wrong('platforms', 'must be given for a buildkitd: write `platforms: linux/arm64` below its endpoint')
-  for (const [key, given] of [
-    ['driver-opts', Object.keys(node.endpoint.kind === 'tcp' ? pickTls(node.driverOpts, false) : node.driverOpts)],
-    ['buildkitd-flags', node.buildkitdFlags],
-  ] as const) {
-    if (given.length > 0)
-      wrong(key, 'has no effect on a buildkitd that runs already: set it where that buildkitd is started')
-  }
+const runsAlready = 'has no effect on a buildkitd that runs already: set it where that buildkitd is started'
+
+/** Reports platforms that are missing, and settings of a daemon that runs already. */
+function checkNode({ endpoint, platforms, driverOpts, buildkitdFlags }: NodeDraft, report: IssueSink): void {
+  const driver = endpointDriver(endpoint)
+  if (platforms.length === 0 && driver.missingPlatforms !== undefined)
+    report({ input, given: 'platforms', expected: driver.missingPlatforms })
+  if (driver.startsDaemon) return
+  const ignored = Object.keys(driverOpts).filter((name) => !(isTlsOption(name) && Object.hasOwn(driver.options, name)))
+  if (ignored.length > 0) report({ input, given: 'driver-opts', expected: runsAlready })
+  if (buildkitdFlags.length > 0) report({ input, given: 'buildkitd-flags', expected: runsAlready })
 }
 
-function readName(name: string, report: IssueSink): string {
+const nameForm =
+  'is not a valid name for a node: letters, digits, `.`, `_` and `-`, at most 63, the first a letter or digit'
+
+function parseName(name: string, report: IssueSink): string {
   if (name === '' || /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) return name
-  report({
-    input,
-    given: shorten(name),
-    expected:
-      'is not a valid name for a node: letters, digits, `.`, `_` and `-`, at most 63, the first a letter or digit',
-  })
+  report({ input, given: shorten(name), expected: nameForm })
   return ''
 }
 
@@ -190,7 +173,7 @@ function checkNames(drafts: readonly NodeDraft[], report: IssueSink): void {
   }
 }
 
-function readText(node: Readonly<Record<string, unknown>>, key: string, report: IssueSink): string | undefined {
+function parseText(node: Readonly<Record<string, unknown>>, key: string, report: IssueSink): string | undefined {
   const value = node[key] ?? ''
   if (typeof value === 'string') return value.trim()
   report({ input, given: key, expected: `must be one text: write \`${key}: …\` in one line` })
@@ -198,7 +181,7 @@ function readText(node: Readonly<Record<string, unknown>>, key: string, report: 
 }
 
 /** A text, or a list of texts. */
-function readLines(node: Readonly<Record<string, unknown>>, key: string, report: IssueSink): readonly string[] {
+function parseLines(node: Readonly<Record<string, unknown>>, key: string, report: IssueSink): readonly string[] {
   const value = node[key] ?? ''
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   return list.flatMap((entry) => {

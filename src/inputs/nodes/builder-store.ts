@@ -3,19 +3,19 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BuilderStore } from './existing-builder.ts'
 import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { dockerHome } from '../../registry/credentials/docker-home.ts'
-import { tryRead } from '../../lib/fs.ts'
+import { dockerConfigDir } from '../../registry/credentials/docker-config.ts'
+import { tryRead } from '../../lib/files.ts'
 
 /** The job's own builders and docker contexts; nothing there is ever written. */
 export function openBuilderStore(): BuilderStore {
   const { BUILDX_CONFIG: given = '' } = process.env
-  const instances = join(given === '' ? join(dockerHome(), 'buildx') : given, 'instances')
+  const instances = join(given === '' ? join(dockerConfigDir(), 'buildx') : given, 'instances')
   return {
     list: () => tryList(instances),
     read: (name) => tryRead(join(instances, name)) || undefined,
     contextHost: (name) => {
       const meta = tryParseJson(
-        tryRead(join(dockerHome(), 'contexts/meta', createHash('sha256').update(name).digest('hex'), 'meta.json')),
+        tryRead(join(dockerConfigDir(), 'contexts/meta', createHash('sha256').update(name).digest('hex'), 'meta.json')),
       )
       return asText(asRecord(asRecord(asRecord(meta)['Endpoints'])['docker'])['Host']) || undefined
     },

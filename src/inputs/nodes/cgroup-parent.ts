@@ -1,52 +1,52 @@
 import { shorten, type IssueSink } from '../../lib/issues.ts'
-import { isBuildkitd } from '../../nodes/endpoint.ts'
+import { canAddWorkerKeys, withWorkerKeys } from '../../nodes/buildkitd-config.ts'
+import { endpointDriver } from '../../nodes/drivers/table.ts'
 import type { NodeSpec } from '../../nodes/node-spec.ts'
-import { takesWorkerKeys, withWorkerKeys } from '../../nodes/buildkitd-config.ts'
 
 const input = 'cgroup-parent'
 
-/** Reads `cgroup-parent` of build-push-action: a path, or `name.slice:prefix:` where systemd has the control groups. */
-export function readCgroupParent(text: string, report: IssueSink): string {
-  if (
-    /^$|^\/?[\w.@-]+(?:\/[\w.@-]+)*\/?$|^[\w.@-]+\.slice(?::[\w.@-]*:)?$/.test(text) &&
-    !/(?:^|\/)\.\.?(?:\/|$)/.test(text)
-  )
-    return text
-  report({
-    input,
-    given: shorten(text),
-    expected: 'is no control group: write its path, such as `/builds`, or `builds.slice:run:` where systemd has them',
-  })
+const pathOrSlice = /^$|^\/?[\w.@-]+(?:\/[\w.@-]+)*\/?$|^[\w.@-]+\.slice(?::[\w.@-]*:)?$/
+const parentDirectory = /(?:^|\/)\.\.?(?:\/|$)/
+const configKey = /^\s*"?(?:worker\s*\.\s*oci\s*\.\s*)?defaultCgroupParent"?\s*=/im
+
+/** Parses `cgroup-parent` of build-push-action: a path, or `name.slice:prefix:` if systemd manages them. */
+export function parseCgroupParent(text: string, report: IssueSink): string {
+  if (pathOrSlice.test(text) && !parentDirectory.test(text)) return text
+  report({ input, given: shorten(text), expected: notAGroup })
   return ''
 }
 
-/** Only daemons that we start can be told; and not twice. */
+const notAGroup =
+  'is not a valid control group: write its path, such as `/builds`, or `builds.slice:run:` if systemd manages them'
+const contradiction =
+  'is contradicted by `defaultCgroupParent` in the configuration of buildkitd: leave one of the two out'
+const inlineTable =
+  'cannot be added to the configuration of buildkitd as it is written: write its worker’s keys below `[worker.oci]`'
+
+/** Reports nodes and configurations to which the control group cannot be added. */
 export function checkCgroupParent(parent: string, nodes: readonly NodeSpec[], config: string, report: IssueSink): void {
   if (parent === '') return
-  const wrong = (expected: string) => report({ input, given: parent, expected })
-  const remote = nodes.find(({ endpoint }) => isBuildkitd(endpoint))
-  if (remote)
-    wrong(
-      `has no effect on ${remote.name}, a buildkitd that runs already: write \`defaultCgroupParent\` into its own configuration, below \`[worker.oci]\``,
-    )
-  if (/^\s*"?(?:worker\s*\.\s*oci\s*\.\s*)?defaultCgroupParent"?\s*=/im.test(config))
-    wrong('is contradicted by `defaultCgroupParent` in the configuration of buildkitd: leave one of the two out')
-  else if (!takesWorkerKeys(config))
-    wrong(
-      'cannot be added to the configuration of buildkitd as it is written: write its worker’s keys below `[worker.oci]`',
-    )
+  const reject = (expected: string) => report({ input, given: parent, expected })
+  const remote = nodes.find(({ endpoint }) => !endpointDriver(endpoint).startsDaemon)
+  if (remote) reject(runsAlready(remote.name))
+  if (configKey.test(config)) reject(contradiction)
+  else if (!canAddWorkerKeys(config)) reject(inlineTable)
+}
+
+function runsAlready(node: string): string {
+  return (
+    `has no effect on ${node}, a buildkitd that runs already: ` +
+    'write `defaultCgroupParent` into its own configuration, below `[worker.oci]`'
+  )
 }
 
 /**
- * PURE: a node whose daemon, if we start it, puts every step below this control group. Bake has no word for the
- * Dockerfile's `cgroup-parent`; the worker's default is what holds where no step has one, and so means the same:
+ * PURE: a node whose daemon, if buildx starts it, runs every step below this control group. Bake has no field for the
+ * Dockerfile's `cgroup-parent`; the worker's default applies to steps that have none, and so means the same:
  * https://github.com/moby/buildkit/blob/v0.34.2/executor/oci/spec.go
  */
-export function tellCgroupParent(spec: NodeSpec, parent: string): NodeSpec {
-  return parent === '' || isBuildkitd(spec.endpoint)
-    ? spec
-    : {
-        ...spec,
-        buildkitdConfig: withWorkerKeys(spec.buildkitdConfig, [`defaultCgroupParent = ${JSON.stringify(parent)}`]),
-      }
+export function withCgroupParent(spec: NodeSpec, parent: string): NodeSpec {
+  if (parent === '' || !endpointDriver(spec.endpoint).startsDaemon) return spec
+  const key = `defaultCgroupParent = ${JSON.stringify(parent)}`
+  return { ...spec, buildkitdConfig: withWorkerKeys(spec.buildkitdConfig, [key]) }
 }

@@ -1,167 +1,100 @@
 import { splitFields } from '../../lib/csv.ts'
-import { splitLines, type Entry } from '../../lib/lists.ts'
+import { splitLines, type ListEntry } from '../../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
-import { tlsNames } from './tls-options.ts'
+import { acceptsOption } from '../../nodes/drivers/options.ts'
+import { drivers } from '../../nodes/drivers/table.ts'
+import type { Driver } from '../../nodes/node.ts'
 
 type Options = Readonly<Record<string, string>>
 
-/** Who starts a daemon of ours: buildx's drivers by their names. */
-export type Starter = 'docker-container' | 'kubernetes'
+/** The options of drivers that start no daemon: the TLS options of buildx's remote driver. */
+export const tlsNames = [
+  ...new Set([...drivers.values()].flatMap((driver) => (driver.startsDaemon ? [] : Object.keys(driver.options)))),
+]
 
-interface Form {
-  readonly pattern: RegExp
-  readonly expected: string
-  readonly example: string
-}
-
-const boolean: Form = {
-  pattern: /^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/,
-  expected: '`true` or `false`',
-  example: 'true',
-}
-const number: Form = { pattern: /^-?\d+$/, expected: 'a whole number', example: '1000' }
-const pairs: Form = {
-  pattern: /^"?[^=,\s]+=[^=,]*(,[^=,\s]+=[^=,]*)*"?$/,
-  expected: 'pairs',
-  example: 'name=value,name=value',
-}
-const quantity: Form = {
-  pattern: /^\d+(\.\d+)?(m|k|[MGTPE]|[KMGTPE]i)?$/,
-  expected: 'an amount such as `500m` or `4Gi`',
-  example: '4Gi',
-}
-const size: Form = {
-  pattern: /^(-1|\d+(\.\d+)? ?([kKmMgGtTpP]?i?[bB]?))$/,
-  expected: 'a size such as `4g`',
-  example: '4g',
-}
-const text: Form = { pattern: /\S/, expected: 'a value', example: '…' }
-
-const starters: Readonly<Record<Starter, Readonly<Record<string, Form>>>> = {
-  // https://github.com/docker/buildx/blob/v0.38.2/driver/docker-container/factory.go
-  'docker-container': {
-    'allow-untrusted-image': boolean,
-    'cgroup-parent': text,
-    'cpu-period': number,
-    'cpu-quota': number,
-    'cpu-shares': number,
-    'cpuset-cpus': text,
-    'cpuset-mems': text,
-    'default-load': boolean,
-    image: text,
-    memory: size,
-    'memory-swap': size,
-    network: text,
-    'provenance-add-gha': boolean,
-    'restart-policy': text,
-  },
-  // https://github.com/docker/buildx/blob/v0.38.2/driver/kubernetes/factory.go
-  kubernetes: {
-    annotations: pairs,
-    'buildkit-root-volume-memory': quantity,
-    'default-load': boolean,
-    image: text,
-    labels: pairs,
-    'limits.cpu': quantity,
-    'limits.ephemeral-storage': quantity,
-    'limits.memory': quantity,
-    loadbalance: { pattern: /^(sticky|random)$/, expected: '`sticky` or `random`', example: 'sticky' },
-    namespace: {
-      pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-      expected: 'the name of a namespace',
-      example: 'buildkit',
-    },
-    nodeselector: pairs,
-    'qemu.image': text,
-    'qemu.install': boolean,
-    replicas: { pattern: /^([1-9]|1\d|20)$/, expected: 'a number from 1 to 20', example: '2' },
-    'requests.cpu': quantity,
-    'requests.ephemeral-storage': quantity,
-    'requests.memory': quantity,
-    rootless: boolean,
-    schedulername: text,
-    serviceaccount: text,
-    timeout: { pattern: /^(\d+(\.\d+)?(ms|s|m|h))+$/, expected: 'a time', example: '5m' },
-    tolerations: {
-      pattern:
-        /^"?(key|operator|value|effect|tolerationSeconds)=[^=,;]*([,;](key|operator|value|effect|tolerationSeconds)=[^=,;]*)*"?$/,
-      expected: 'tolerations',
-      example: 'key=build,operator=Exists,effect=NoSchedule',
-    },
-  },
+/** Whether an option belongs to a node that is reached by TLS. */
+export function isTlsOption(name: string): boolean {
+  return tlsNames.includes(name)
 }
 
-/** Each option must be one that one of these drivers takes. */
-export function checkDriverOpts(input: string, options: Options, drivers: readonly Starter[], report: IssueSink): void {
+/** Reports each option that none of these drivers accepts. TLS options are checked where the endpoint is known. */
+export function checkDriverOpts(
+  input: string,
+  options: Options,
+  accepting: readonly Driver[],
+  report: IssueSink,
+): void {
   for (const [name, value] of Object.entries(options)) {
-    const problem = tlsNames.includes(name) ? undefined : optionProblem(name, value, drivers)
+    const problem = isTlsOption(name) ? undefined : optionProblem(name, value, accepting)
     if (problem !== undefined) report({ input, given: shorten(`${name}=${value}`), expected: problem })
   }
 }
 
-/** Of options for all nodes, those that this one's driver takes. */
-export function optionsFor(starter: Starter, options: Options): Options {
-  const own = starters[starter]
-  return Object.fromEntries(
-    Object.entries(options).filter(([name]) => name.startsWith('env.') || Object.hasOwn(own, name)),
-  )
+/** The options for all nodes that this driver accepts. */
+export function optionsFor(driver: Driver, options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => acceptsOption(driver, name)))
 }
 
-function optionProblem(name: string, value: string, drivers: readonly Starter[]): string | undefined {
+function optionProblem(name: string, value: string, accepting: readonly Driver[]): string | undefined {
   if (name.startsWith('env.')) return name.length > 4 ? undefined : 'names no variable: write `env.NAME=value`'
-  if (name === 'persistent-volume-claim.requests.storage' && drivers.includes('kubernetes'))
-    return 'would leave its volume claims in the cluster after the run: leave it out; the cache in the registry outlives the pods'
-  const known = drivers.map((driver) => starters[driver])
-  const form = known.flatMap((forms) => (Object.hasOwn(forms, name) ? (forms[name] ?? []) : []))[0]
-  const names = [...new Set(known.flatMap(Object.keys))]
-  if (form === undefined)
-    return `is no option of the ${drivers.join(' or ')} driver: ${names.join(', ')} and \`env.NAME\` are${didYouMean(name, names)}`
-  return form.pattern.test(value) ? undefined : `needs ${form.expected}: write \`${name}=${form.example}\``
+  const forms: Driver['options'] = Object.fromEntries(accepting.flatMap(({ options }) => Object.entries(options)))
+  const refused = accepting
+    .map(({ refusedOptions = {} }) => refusedOptions[name])
+    .find((reason) => reason !== undefined)
+  if (refused !== undefined) return refused
+  const form = Object.hasOwn(forms, name) ? forms[name] : undefined
+  if (form) return form.pattern.test(value) ? undefined : `needs ${form.expected}: write \`${name}=${form.example}\``
+  const names = Object.keys(forms)
+  const known = [...new Set(accepting.map((driver) => driver.name))].join(' or ')
+  return `is not an option of the ${known} driver: ${names.join(', ')} and \`env.NAME\` are${didYouMean(name, names)}`
 }
 
-/** Flags of buildkitd, as setup-buildx-action takes them: `--debug --allow-insecure-entitlement security.insecure`. */
-export function readBuildkitdFlags(text: string, report: IssueSink): readonly string[] {
+/** Parses flags of buildkitd, as in setup-buildx-action: `--debug --allow-insecure-entitlement security.insecure`. */
+export function parseBuildkitdFlags(text: string, report: IssueSink): readonly string[] {
   const flags = text.split(/\s+/).filter((flag) => flag !== '')
   const [first] = flags
   if (first !== undefined && !first.startsWith('--'))
-    report({ input: 'buildkitd-flags', given: shorten(first), expected: 'is no flag: write `--debug`, for example' })
+    report({
+      input: 'buildkitd-flags',
+      given: shorten(first),
+      expected: 'is not a flag: write `--debug`, for example',
+    })
   return flags
 }
 
 const input = 'buildkitd-config-inline'
 
 /**
- * Refuses what buildkitd dies of, and what it ignores although the author relies on it; the rest is buildkitd's to
- * judge.
+ * Reports settings with which buildkitd does not start, and settings that it ignores although the user relies on them.
+ * Everything else is left to buildkitd.
  */
 export function checkBuildkitdConfig(text: string, report: IssueSink): void {
   let section = ''
   for (const { text: line, line: number } of splitLines(text)) {
     const header = /^(\[\[?)\s*([^\]]+?)\s*\]/.exec(line)
-    const problem = header ? headerProblem(header[1] === '[[', plainKey(header[2] ?? '')) : keyProblem(section, line)
-    if (header) section = plainKey(header[2] ?? '')
+    const name = plainKey(header?.[2] ?? '')
+    const problem = header ? headerProblem(header[1] === '[[', name) : keyProblem(section, line)
+    if (header) section = name
     if (problem !== undefined) report({ input, given: shorten(line), expected: `in line ${number} ${problem}` })
   }
 }
 
 const routing = 'list other machines in `nodes` instead'
+const ignored = `is ignored by buildkitd, which would silently build under emulation: ${routing}`
 
 function headerProblem(isList: boolean, section: string): string | undefined {
   if (isList && /^worker(\.|$)/.test(section))
     return `keeps buildkitd from starting: a worker is written \`[${section}]\`, once; ${routing}`
-  if (/^worker\.[^.]+\.ssh$/.test(section))
-    return `means nothing to buildkitd, which would build under emulation without a word: ${routing}`
-  return undefined
+  return /^worker\.[^.]+\.ssh$/.test(section) ? ignored : undefined
 }
+
+const topLevelKey = /^(?:address|identity|worker\.[^.]+\.(?:ssh|address|identity)(?:\..*)?)$/
+const workerKey = /^(?:address|identity|ssh(?:\..*)?)$/
 
 function keyProblem(section: string, line: string): string | undefined {
   const key = plainKey(/^([^=]+)=/.exec(line)?.[1] ?? '')
-  const fits =
-    section === ''
-      ? /^(?:address|identity|worker\.[^.]+\.(?:ssh|address|identity)(?:\..*)?)$/
-      : /^(?:address|identity|ssh(?:\..*)?)$/
-  if (!fits.test(key) || !(section === '' || section.startsWith('worker.'))) return undefined
-  return `means nothing to buildkitd, which would build under emulation without a word: ${routing}`
+  if (section === '') return topLevelKey.test(key) ? ignored : undefined
+  return section.startsWith('worker.') && workerKey.test(key) ? ignored : undefined
 }
 
 /** `worker."oci"` and `worker . oci` are the same key. */
@@ -170,27 +103,27 @@ function plainKey(text: string): string {
 }
 
 /**
- * PURE: `image=…,network=host` in one line is two options, as buildx reads it. A comma before anything but another
- * option is part of the value, which buildx would want quoted: `env.no_proxy=localhost,127.0.0.1`.
+ * PURE: `image=…,network=host` in one line is two options, as in buildx. A comma that is not before another option is
+ * part of the value, which buildx would want quoted: `env.no_proxy=localhost,127.0.0.1`.
  */
-export function splitOptions(entries: readonly Entry[]): readonly Entry[] {
+export function splitOptions(entries: readonly ListEntry[]): readonly ListEntry[] {
   return entries.flatMap((entry) => {
     const fields = entry.quoted || entry.text.includes('-----BEGIN') ? undefined : splitFields(entry.text)
-    const options = fields?.reduce<string[]>((options, field) => {
-      const before = options.at(-1)
-      return before === undefined || isOption(field)
-        ? [...options, field]
-        : [...options.slice(0, -1), `${before},${field}`]
-    }, [])
-    return options?.map((text) => ({ ...entry, text })) ?? [entry]
+    return fields === undefined ? [entry] : joinValues(fields).map((text) => ({ ...entry, text }))
   })
+}
+
+function joinValues(fields: readonly string[]): readonly string[] {
+  const options: string[] = []
+  for (const field of fields) {
+    const previous = options.at(-1)
+    if (previous === undefined || isOption(field)) options.push(field)
+    else options.splice(-1, 1, `${previous},${field}`)
+  }
+  return options
 }
 
 function isOption(field: string): boolean {
   const name = /^([^=\s]+)=/.exec(field)?.[1] ?? ''
-  return (
-    name.startsWith('env.') ||
-    tlsNames.includes(name) ||
-    Object.values(starters).some((known) => Object.hasOwn(known, name))
-  )
+  return [...drivers.values()].some((driver) => acceptsOption(driver, name))
 }

@@ -1,83 +1,83 @@
 import { splitLines } from '../../lib/lists.ts'
 import { shorten, type IssueSink } from '../../lib/issues.ts'
-import { parsePlatform, readPlatforms } from '../../lib/platform.ts'
-import { readAppend } from './append.ts'
-import { checkDriverOpts, optionsFor, type Starter } from './daemon-options.ts'
-import { formatEndpoint, hidePassword, isBuildkitd, parseEndpoint } from '../../nodes/endpoint.ts'
-import { arrangePods } from '../../nodes/drivers/kubernetes.ts'
-import type { Endpoint, NodeSpec, NodeDraft } from '../../nodes/node-spec.ts'
-import { checkTls, pickTls, tlsNames } from './tls-options.ts'
+import { parsePlatform, parsePlatforms } from '../../lib/platform.ts'
+import { endpointDriver } from '../../nodes/drivers/table.ts'
+import { formatEndpoint, hidePassword, parseEndpoint } from '../../nodes/endpoint.ts'
+import type { NamedDraft, NodeDraft, NodeSpec } from '../../nodes/node-spec.ts'
+import type { Driver } from '../../nodes/node.ts'
+import { parseAppend, parseNodeList } from './append.ts'
+import { checkDriverOpts, isTlsOption, optionsFor, tlsNames } from './daemon-options.ts'
 
-/** What holds for every node that starts a daemon of its own. */
+/** Settings of every node whose daemon buildx starts. */
 interface NodeDefaults {
   readonly driverOpts: Readonly<Record<string, string>>
   readonly buildkitdConfig: string
-  /** What every daemon that we start is allowed and told besides. */
+  /** Flags of every daemon that buildx starts, before those of the node. */
   readonly buildkitdFlags?: readonly string[]
   /** The driver of listed nodes that name none; empty: by their endpoint. */
   readonly driver?: string
+  /** The nodes of `endpoint` and `append`, in place of `nodes`. */
+  readonly list?: readonly unknown[] | undefined
 }
 
-/** The local engine, for what no node of the list can build. */
-export function spareNode({ driverOpts, buildkitdConfig, buildkitdFlags = [] }: NodeDefaults): NodeSpec {
-  return {
-    name: 'local',
-    endpoint: { kind: 'local' },
-    platforms: [],
-    driverOpts: optionsFor('docker-container', driverOpts),
-    buildkitdFlags,
-    buildkitdConfig,
-  }
-}
-
+const input = 'nodes'
+const localDraft: NodeDraft = { endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [] }
 const lineForm = '`platform = endpoint`, for example `linux/arm64 = ssh://user@host`'
 
-/** Reads `nodes` in either form; without any, the local engine. */
-export async function readNodes(text: string, defaults: NodeDefaults, report: IssueSink): Promise<readonly NodeSpec[]> {
-  const told: IssueSink = (mistake) =>
-    report({ ...mistake, ...(mistake.given !== undefined && { given: hidePassword(mistake.given) }) })
-  const lines = splitLines(text)
-  if (lines.length === 0)
-    return nameNodes([{ endpoint: { kind: 'local' }, platforms: [], driverOpts: {}, buildkitdFlags: [] }], defaults)
-  const isYaml = /^(-(\s|$)|---|\[)/.test(lines[0]?.text ?? '')
-  const drafts = isYaml
-    ? await readAppend(text, defaults.driver ?? '', told)
-    : lines.flatMap(({ text: line }) => readLine(line, told))
-  const merged = mergeNodes(drafts, told)
+/** The local engine, for platforms that no node of the list can build. */
+export function localFallbackNode({ driverOpts, buildkitdConfig, buildkitdFlags = [] }: NodeDefaults): NodeSpec {
+  const options = optionsFor(endpointDriver(localDraft.endpoint), driverOpts)
+  return { ...localDraft, name: 'local', driverOpts: options, buildkitdFlags, buildkitdConfig }
+}
+
+/** Parses `nodes` in either form; without any node, the local engine. */
+export async function parseNodesInput(
+  text: string,
+  defaults: NodeDefaults,
+  sink: IssueSink,
+): Promise<readonly NodeSpec[]> {
+  const report: IssueSink = ({ given, ...issue }) =>
+    sink({ ...issue, ...(given !== undefined && { given: hidePassword(given) }) })
+  const drafts = await parseDrafts(text, defaults, report)
+  if (drafts === undefined) return nameNodes([localDraft], defaults)
+  const merged = mergeNodes(drafts, report)
   checkDefaults(merged, defaults, report)
   const nodes = nameNodes(merged, defaults)
-  for (const { endpoint, driverOpts } of nodes) {
-    checkTls(endpoint, driverOpts, report)
-    if (!isBuildkitd(endpoint) && tlsNames.some((name) => driverOpts[name] !== undefined))
-      report({
-        input: 'nodes',
-        given: shorten(formatEndpoint(endpoint)),
-        expected: `is a ${endpoint.kind === 'kubernetes' ? 'cluster' : 'Docker Engine'}, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: leave them out`,
-      })
-  }
+  for (const node of nodes) checkOptions(node, report)
   return nodes
 }
 
-function readLine(line: string, report: IssueSink): readonly NodeDraft[] {
+/** Undefined if no node is given. */
+async function parseDrafts(
+  text: string,
+  { driver = '', list }: NodeDefaults,
+  report: IssueSink,
+): Promise<readonly NodeDraft[] | undefined> {
+  if (list !== undefined) return parseNodeList(list, driver, report)
+  const lines = splitLines(text)
+  if (lines.length === 0) return undefined
+  const isYaml = /^(-(\s|$)|---|\[)/.test(lines[0]?.text ?? '')
+  return isYaml ? await parseAppend(text, driver, report) : lines.flatMap((line) => parseLine(line.text, report) ?? [])
+}
+
+function parseLine(line: string, report: IssueSink): NodeDraft | undefined {
   const given = shorten(hidePassword(line))
-  const wrong = (expected: string) => report({ input: 'nodes', given, expected })
+  const reject = (expected: string) => report({ input, given, expected })
   const equals = line.indexOf('=')
   if (equals < 0) {
-    wrong(withoutEquals(line))
-    return []
+    reject(withoutEquals(line))
+    return undefined
   }
-  const entries = line
-    .slice(0, equals)
-    .split(/[,\s]+/)
-    .filter((entry) => entry !== '')
-  const platforms = readPlatforms('nodes', entries, ({ given: entry = '', expected }) =>
-    wrong(`holds \`${entry}\`, which ${expected}`),
+  const entries = line.slice(0, equals).split(/[,\s]+/)
+  const names = entries.filter((entry) => entry !== '')
+  const platforms = parsePlatforms(input, names, ({ given: entry = '', expected }) =>
+    reject(`holds \`${entry}\`, which ${expected}`),
   )
-  if (entries.length === 0) wrong(`names no platform: write ${lineForm}`)
+  if (names.length === 0) reject(`names no platform: write ${lineForm}`)
   const target = line.slice(equals + 1).trim()
-  if (target === '') wrong('names no endpoint after `=`: write `local` or `ssh://user@host`')
-  const endpoint = target === '' ? undefined : parseEndpoint(target, wrong)
-  return endpoint && platforms.length > 0 ? [{ endpoint, platforms, driverOpts: {}, buildkitdFlags: [] }] : []
+  if (target === '') reject('names no endpoint after `=`: write `local` or `ssh://user@host`')
+  const endpoint = target === '' ? undefined : parseEndpoint(target, reject)
+  return endpoint && platforms.length > 0 ? { ...localDraft, endpoint, platforms } : undefined
 }
 
 function withoutEquals(line: string): string {
@@ -87,109 +87,75 @@ function withoutEquals(line: string): string {
   return `is not a node: write ${lineForm}`
 }
 
-/**
- * One endpoint is one node: its platforms come together, but two sets of options would contradict each other. A cluster
- * has room for many.
- */
+const listedTwice =
+  'is listed more than once with different names or options, or once without platforms: ' +
+  'merge the entries into one with all of its platforms'
+
+/** Merges the platforms of entries that are one node, whose options must not contradict each other. */
 function mergeNodes(drafts: readonly NodeDraft[], report: IssueSink): readonly NodeDraft[] {
   const merged = new Map<string, NodeDraft>()
   for (const draft of drafts) {
-    const key =
-      draft.endpoint.kind === 'kubernetes'
-        ? JSON.stringify([draft.endpoint.kubeconfig, optionsKey(draft)])
-        : formatEndpoint(draft.endpoint)
-    const before = merged.get(key)
-    if (!before) merged.set(key, draft)
-    else if (sameOptions(before, draft))
-      merged.set(key, { ...before, platforms: [...new Set([...before.platforms, ...draft.platforms])] })
-    else
-      report({
-        input: 'nodes',
-        given: shorten(formatEndpoint(draft.endpoint)),
-        expected:
-          'is listed twice with different names or options, or once without platforms: list it once, with all of its platforms',
-      })
+    const { endpoint } = draft
+    const key = endpointDriver(endpoint).mergeKey?.(endpoint, optionsKey(draft)) ?? formatEndpoint(endpoint)
+    const previous = merged.get(key)
+    if (!previous) merged.set(key, draft)
+    else if (optionsKey(previous) === optionsKey(draft))
+      merged.set(key, { ...previous, platforms: [...new Set([...previous.platforms, ...draft.platforms])] })
+    else report({ input, given: shorten(formatEndpoint(endpoint)), expected: listedTwice })
   }
   return [...merged.values()]
-}
-
-function sameOptions(a: NodeDraft, b: NodeDraft): boolean {
-  return optionsKey(a) === optionsKey(b)
 }
 
 function optionsKey({ name, driverOpts, buildkitdFlags, platforms }: NodeDraft): string {
   return JSON.stringify([name, Object.entries(driverOpts).sort(), buildkitdFlags, platforms.length === 0])
 }
 
-/** Who starts the daemon there; undefined where one runs already. */
-function starterOf(endpoint: Endpoint): Starter | undefined {
-  if (endpoint.kind === 'kubernetes') return 'kubernetes'
-  return isBuildkitd(endpoint) ? undefined : 'docker-container'
+const runAlready = 'has no effect: every node is a buildkitd that runs already, and is configured where it runs'
+
+/** Reports options that no node accepts: they would be dropped silently. */
+function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, report: IssueSink): void {
+  const all = [...new Set(drafts.map(({ endpoint }) => endpointDriver(endpoint)))]
+  const starting = all.filter(({ startsDaemon }) => startsDaemon)
+  const accepting = starting.length > 0 ? starting : [endpointDriver(localDraft.endpoint)]
+  checkDriverOpts('driver-opts', defaults.driverOpts, accepting, report)
+  if (all.length === 0 || starting.length > 0) return
+  if (!Object.keys(defaults.driverOpts).every(isTlsOption)) report({ input: 'driver-opts', expected: runAlready })
+  if (defaults.buildkitdConfig !== '') report({ input: 'buildkitd-config-inline', expected: runAlready })
+  if ((defaults.buildkitdFlags ?? []).length > 0) report({ input: 'buildkitd-flags', expected: runAlready })
 }
 
-/** An option that no node can take would be dropped without a word. */
-function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, report: IssueSink): void {
-  const starters = [...new Set(drafts.flatMap(({ endpoint }) => starterOf(endpoint) ?? []))]
-  checkDriverOpts('driver-opts', defaults.driverOpts, starters.length > 0 ? starters : ['docker-container'], report)
-  if (drafts.length === 0 || !drafts.every(({ endpoint }) => isBuildkitd(endpoint))) return
-  const expected = 'has no effect: every node is a buildkitd that runs already, and is configured where it runs'
-  if (Object.keys(pickTls(defaults.driverOpts, false)).length > 0) report({ input: 'driver-opts', expected })
-  if (defaults.buildkitdConfig !== '') report({ input: 'buildkitd-config-inline', expected })
-  if ((defaults.buildkitdFlags ?? []).length > 0) report({ input: 'buildkitd-flags', expected })
+/** Reports TLS options that are missing, or that the node does not accept. */
+function checkOptions({ endpoint, driverOpts }: NodeSpec, report: IssueSink): void {
+  const driver = endpointDriver(endpoint)
+  const reject = (expected: string) => report({ input, given: shorten(formatEndpoint(endpoint)), expected })
+  driver.validate?.(driverOpts, reject)
+  if (driver.startsDaemon && Object.keys(driverOpts).some(isTlsOption))
+    reject(
+      `is a ${driver.target}, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: leave them out`,
+    )
 }
 
 function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readonly NodeSpec[] {
   const taken = new Set(drafts.flatMap(({ name }) => (name === undefined ? [] : [name.toLowerCase()])))
-  return drafts
-    .flatMap((draft) => spread(withDefaults(draft, defaults)))
-    .map(({ name, base, ...draft }) => {
-      const remote = isBuildkitd(draft.endpoint)
-      return {
-        ...draft,
-        name: name ?? uniqueName(base ?? baseName(draft.endpoint), taken),
-        buildkitdConfig: remote ? '' : defaults.buildkitdConfig,
-      }
-    })
+  return drafts.flatMap((draft) => {
+    const driver = endpointDriver(draft.endpoint)
+    return expandNode(driver, withDefaults(driver, draft, defaults)).map(({ base, ...node }) => ({
+      ...node,
+      name: node.name ?? uniqueName(base, taken),
+      buildkitdConfig: driver.startsDaemon ? defaults.buildkitdConfig : '',
+    }))
+  })
 }
 
-/** `base`: what its name is made of, where that is not its endpoint. */
-type Spread = NodeDraft & { readonly base?: string }
-
-function spread(draft: NodeDraft): readonly Spread[] {
-  return draft.endpoint.kind === 'kubernetes' ? arrangePods(draft) : [draft]
+function expandNode(driver: Driver, draft: NodeDraft): readonly NamedDraft[] {
+  return driver.expand?.(draft) ?? [{ ...draft, base: driver.baseName(draft.endpoint) }]
 }
 
-function withDefaults(draft: NodeDraft, { driverOpts, buildkitdFlags = [] }: NodeDefaults): NodeDraft {
-  const starter = starterOf(draft.endpoint)
-  if (starter === undefined)
-    return {
-      ...draft,
-      driverOpts: { ...(draft.endpoint.kind === 'tcp' && pickTls(driverOpts, true)), ...draft.driverOpts },
-    }
+function withDefaults(driver: Driver, draft: NodeDraft, { driverOpts, buildkitdFlags = [] }: NodeDefaults): NodeDraft {
   return {
     ...draft,
-    driverOpts: { ...optionsFor(starter, driverOpts), ...draft.driverOpts },
-    buildkitdFlags: [...buildkitdFlags, ...draft.buildkitdFlags],
-  }
-}
-
-function baseName(endpoint: Endpoint): string {
-  switch (endpoint.kind) {
-    case 'local':
-    case 'kubernetes':
-      return endpoint.kind
-    case 'engine':
-    case 'unix':
-      return (
-        endpoint.path
-          .replace(/^.*\//, '')
-          .replace(/\.sock$/, '')
-          .replace(/[^A-Za-z0-9._-]/g, '-')
-          .replace(/^[._-]+/, '') || 'socket'
-      )
-    case 'ssh':
-    case 'tcp':
-      return endpoint.host.replaceAll(':', '-').replace(/^-+/, '')
+    driverOpts: { ...optionsFor(driver, driverOpts), ...draft.driverOpts },
+    buildkitdFlags: driver.startsDaemon ? [...buildkitdFlags, ...draft.buildkitdFlags] : draft.buildkitdFlags,
   }
 }
 

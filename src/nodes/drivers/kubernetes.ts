@@ -1,79 +1,192 @@
 import { isTrue } from '../../lib/choice.ts'
+import { UserError } from '../../lib/errors.ts'
 import type { Platform } from '../../lib/platform.ts'
-import type { NodeDraft } from '../node-spec.ts'
-import { managedBy, managedByLabel } from '../../run/names.ts'
+import { managedByLabel } from '../../run/names.ts'
+import type { Endpoint, NamedDraft, NodeDraft } from '../node-spec.ts'
+import type { Driver } from '../node.ts'
+import { pathPattern } from './address.ts'
+import { kubeconfigProblem } from './kubeconfig.ts'
+import { boolean, pairs, quantity, text } from './options.ts'
+
+export interface ClusterEndpoint extends Endpoint {
+  /** Path of a kubeconfig; undefined: the job's. */
+  readonly kubeconfig?: string
+}
+
+type Options = NodeDraft['driverOpts']
 
 /**
- * What every kubelet says of its machine:
+ * The label by which every kubelet names the architecture of its machine:
  * https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-arch
  */
-const label = 'kubernetes.io/arch'
-/** Where programs of another architecture run natively too. */
+const archLabel = 'kubernetes.io/arch'
+
+/** Architectures whose programs run natively on another one. */
 const hosts: Readonly<Record<string, string>> = { 386: 'amd64', arm: 'arm64' }
 
+/** As many as the option `replicas` allows. */
+const mostReplicas = 20
+
+const toleration = '(key|operator|value|effect|tolerationSeconds)=[^=,;]*'
+const tolerations = new RegExp(`^"?${toleration}([,;]${toleration})*"?$`)
+
+const volumeClaims =
+  'would leave its volume claims in the cluster after the run: leave it out; ' +
+  'the cache in the registry outlives the pods'
+
+/** `kubernetes://[/path/to/kubeconfig]`: a pod that buildx creates in a cluster. */
+export const kubernetes: Driver = {
+  name: 'kubernetes',
+  target: 'cluster',
+  startsDaemon: true,
+  canPersist: false,
+  canEmulate: false,
+  onDemand: true,
+  collector: 'cluster',
+  // https://github.com/docker/buildx/blob/v0.38.2/driver/kubernetes/factory.go
+  options: {
+    annotations: pairs,
+    'buildkit-root-volume-memory': quantity,
+    'default-load': boolean,
+    image: text,
+    labels: pairs,
+    'limits.cpu': quantity,
+    'limits.ephemeral-storage': quantity,
+    'limits.memory': quantity,
+    loadbalance: { pattern: /^(sticky|random)$/, expected: '`sticky` or `random`', example: 'sticky' },
+    namespace: {
+      pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+      expected: 'the name of a namespace',
+      example: 'buildkit',
+    },
+    nodeselector: pairs,
+    'qemu.image': text,
+    'qemu.install': boolean,
+    replicas: { pattern: /^([1-9]|1\d|20)$/, expected: `a number from 1 to ${mostReplicas}`, example: '2' },
+    'requests.cpu': quantity,
+    'requests.ephemeral-storage': quantity,
+    'requests.memory': quantity,
+    rootless: boolean,
+    schedulername: text,
+    serviceaccount: text,
+    timeout: { pattern: /^(\d+(\.\d+)?(ms|s|m|h))+$/, expected: 'a time', example: '5m' },
+    tolerations: {
+      pattern: tolerations,
+      expected: 'tolerations',
+      example: 'key=build,operator=Exists,effect=NoSchedule',
+    },
+  },
+  missingPlatforms: 'must be given for a cluster: write `platforms: linux/arm64` beside its driver',
+  refusedOptions: { 'persistent-volume-claim.requests.storage': volumeClaims },
+  scheme: 'kubernetes',
+  parse(path, reject) {
+    if (path === '' || path === '/') return { kind: 'kubernetes' }
+    if (pathPattern.test(path) && !path.endsWith('/')) return clusterAt(path)
+    reject(invalidPath)
+    return undefined
+  },
+  format: ({ kubeconfig }: ClusterEndpoint) => `kubernetes://${kubeconfig ?? ''}`,
+  baseName: () => 'kubernetes',
+  withDriver: (endpoint, driver) => (driver === '' || driver === 'kubernetes' ? endpoint : undefined),
+  // A cluster has room for many nodes.
+  mergeKey: ({ kubeconfig }: ClusterEndpoint, options) => JSON.stringify([kubeconfig, options]),
+  expand: expandNode,
+  open({ kubeconfig }: ClusterEndpoint, { spec, workspace }) {
+    const problem = kubeconfigProblem(kubeconfig ?? '', workspace)
+    if (problem !== undefined) return Promise.reject(unreachable(spec.name, problem))
+    return Promise.resolve({
+      spec,
+      driver: kubernetes,
+      socket: '',
+      platforms: spec.platforms,
+      native: nativeInCluster(spec.platforms, spec.driverOpts),
+      remote: {
+        endpoint: clusterEndpoint(kubeconfig),
+        driverOpts: spec.existingNodeName === undefined ? withManagedByLabel(spec.driverOpts) : spec.driverOpts,
+      },
+      took: 0,
+    })
+  },
+  builderEntry: ({ spec }, name, undo) => ({ kind: 'pod', node: spec.name, name, ...undo }),
+  description: 'Kubernetes pod, created on demand',
+  builder: 'a BuildKit pod for this run',
+  describeLeftovers: (node, name) => `in the cluster of ${node} the deployment ${name} and its configmaps`,
+}
+
+const invalidPath =
+  'names more than a cluster: write `kubernetes://` for the one of the job’s kubeconfig, or append the absolute path ' +
+  'of another kubeconfig, as in `kubernetes:///path/to/kubeconfig`; the namespace is a driver option'
+
+/** The cluster of a kubeconfig; empty: of the job's. */
+export function clusterAt(kubeconfig: string): ClusterEndpoint {
+  return { kind: 'kubernetes', ...(kubeconfig !== '' && { kubeconfig }) }
+}
+
+function unreachable(name: string, hint: string): UserError {
+  return new UserError({ code: 'runner', message: `The cluster of ${name} cannot be reached from this job`, hint })
+}
+
 /**
- * PURE: the pods that an entry means, each on machines of one architecture, so that nothing is emulated unless
- * `qemu.install` asks for it; `replicas` of each, as nodes of their own: buildx would lead every target of a builder to
- * the same pod.
+ * PURE: the pods of an entry, each on machines of one architecture, so that nothing is emulated unless `qemu.install`
+ * asks for it. Each of `replicas` is a node of its own: buildx would send every target of a builder to the same pod.
  */
-export function arrangePods(draft: NodeDraft): readonly (NodeDraft & { readonly base: string })[] {
+export function expandNode(draft: NodeDraft): readonly NamedDraft[] {
   const { replicas = '1', ...others } = draft.driverOpts
   const options = Object.fromEntries(Object.entries(others).filter(([option]) => option !== 'loadbalance'))
-  const { name, ...rest } = draft
-  const selector = plainPairs(options['nodeselector'])
-  const free = !isTrue(options['qemu.install']) && selectedArchitecture(options) === undefined
-  const machines = free ? [...new Set(draft.platforms.map(machineOf))] : []
-  const base = name ?? 'kubernetes'
-  const pods =
-    machines.length === 0
-      ? [{ ...rest, base, driverOpts: options }]
-      : machines.map((machine) => ({
-          ...rest,
-          base: machines.length > 1 || name === undefined ? `${base}-${machine}` : base,
-          platforms: draft.platforms.filter((platform) => machineOf(platform) === machine),
-          driverOpts: {
-            ...options,
-            nodeselector: [...(selector === '' ? [] : [selector]), `${label}=${machine}`].join(','),
-          },
-        }))
-  // A list that is too long is told as a mistake.
-  const times = Number(replicas) > 1 && Number(replicas) <= 20 ? Number(replicas) : 1
+  const pods = podPerArchitecture(draft, options)
+  // An invalid number has been reported.
+  const count = Number(replicas) > 1 && Number(replicas) <= mostReplicas ? Number(replicas) : 1
+  const { name } = draft
   return pods.flatMap((pod) =>
-    Array.from({ length: times }, (_, turn) =>
-      name !== undefined && pods.length === 1 && turn === 0 ? { ...pod, name } : pod,
+    Array.from({ length: count }, (_, index) =>
+      name !== undefined && pods.length === 1 && index === 0 ? { ...pod, name } : pod,
     ),
   )
 }
 
-/**
- * PURE: of the platforms of a pod those that its machine runs without emulation; empty where nobody says what machine
- * that is.
- */
-export function nativeInCluster(platforms: readonly Platform[], options: NodeDraft['driverOpts']): readonly Platform[] {
-  const machine = selectedArchitecture(options)
-  return machine === undefined ? [] : platforms.filter((platform) => machineOf(platform) === machine)
+function podPerArchitecture({ name, ...draft }: NodeDraft, options: Options): readonly NamedDraft[] {
+  const base = name ?? 'kubernetes'
+  if (isTrue(options['qemu.install']) || selectedArchitecture(options) !== undefined || draft.platforms.length === 0)
+    return [{ ...draft, base, driverOpts: options }]
+  const selector = unquotePairs(options['nodeselector'])
+  const architectures = [...new Set(draft.platforms.map(hostArchitecture))]
+  return architectures.map((architecture) => ({
+    ...draft,
+    base: architectures.length > 1 || name === undefined ? `${base}-${architecture}` : base,
+    platforms: draft.platforms.filter((platform) => hostArchitecture(platform) === architecture),
+    driverOpts: {
+      ...options,
+      nodeselector: [...(selector === '' ? [] : [selector]), `${archLabel}=${architecture}`].join(','),
+    },
+  }))
 }
 
-function selectedArchitecture(options: NodeDraft['driverOpts']): string | undefined {
-  return plainPairs(options['nodeselector'])
+/** PURE: the platforms of a pod that its machine runs without emulation; empty if its architecture is unknown. */
+export function nativeInCluster(platforms: readonly Platform[], options: Options): readonly Platform[] {
+  const architecture = selectedArchitecture(options)
+  return architecture === undefined ? [] : platforms.filter((platform) => hostArchitecture(platform) === architecture)
+}
+
+function selectedArchitecture(options: Options): string | undefined {
+  return unquotePairs(options['nodeselector'])
     .split(',')
-    .find((pair) => pair.startsWith(`${label}=`))
-    ?.slice(label.length + 1)
+    .find((pair) => pair.startsWith(`${archLabel}=`))
+    ?.slice(archLabel.length + 1)
 }
 
-function machineOf(platform: Platform): string {
+function hostArchitecture(platform: Platform): string {
   const [, architecture = ''] = platform.split('/')
   return hosts[architecture] ?? architecture
 }
 
-/** Buildx takes them with quotes around them all, too. */
-function plainPairs(text = ''): string {
+/** Buildx also accepts pairs with quotes around all of them. */
+function unquotePairs(text = ''): string {
   return text.replace(/^"|"$/g, '')
 }
 
 /**
- * PURE: a cluster as buildx writes it. Of all that it puts there it reads the kubeconfig alone, and without one looks
- * where everybody does, in all files of KUBECONFIG:
+ * PURE: a cluster as buildx writes it. Buildx reads only the kubeconfig from it; without one it looks at the usual
+ * paths, in all files of KUBECONFIG:
  * https://github.com/docker/buildx/blob/v0.38.2/driver/kubernetes/context/load.go
  */
 export function clusterEndpoint(kubeconfig: string | undefined): string {
@@ -81,17 +194,12 @@ export function clusterEndpoint(kubeconfig: string | undefined): string {
 }
 
 /**
- * PURE: the options of a pod with one more label, which shows in the cluster whose it is. Buildx looks for pods by all
- * their labels: not for those that are there already.
+ * PURE: the options of a pod with the label that names its owner. Buildx looks for pods by all of their labels, so the
+ * pods of an existing builder must not get it.
  */
-export function withOwnLabel(options: NodeDraft['driverOpts']): NodeDraft['driverOpts'] {
-  const labels = plainPairs(options['labels'])
+export function withManagedByLabel(options: Options): Options {
+  const labels = unquotePairs(options['labels'])
     .split(',')
-    .filter((pair) => pair !== '')
-  return {
-    ...options,
-    labels: [...labels.filter((pair) => !pair.startsWith(`${managedByLabel}=`)), `${managedByLabel}=${managedBy}`].join(
-      ',',
-    ),
-  }
+    .filter((pair) => pair !== '' && !pair.startsWith(`${managedByLabel}=`))
+  return { ...options, labels: [...labels, `${managedByLabel}=multiarch-build`].join(',') }
 }

@@ -3,93 +3,103 @@ import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { UserError, errorMessage } from '../../lib/errors.ts'
-import { writePrivate } from '../../lib/fs.ts'
-import { formatEndpoint } from '../endpoint.ts'
-import { awaitGreeting } from './probe-buildkitd.ts'
-import type { Endpoint, NodeSpec } from '../node-spec.ts'
-import type { RunDir } from '../../run/run-dir.ts'
+import type { Driver, OpenRequest } from '../node.ts'
+import { bracketed, hostName, parseAddress, type HostEndpoint } from './address.ts'
+import { text } from './options.ts'
+import { buildkitdNode, remote, waitForSettings } from './remote.ts'
+import { writePrivate } from '../../lib/files.ts'
 
-type TcpEndpoint = Extract<Endpoint, { kind: 'tcp' }>
-type Options = Readonly<Record<string, string>>
+const certificates = ['cacert', 'cert', 'key'] as const
+type Certificates = Readonly<Record<(typeof certificates)[number], string>>
 
-/** What buildx needs to reach it, and how we do. */
-interface TcpNode {
-  /** The driver's options: absolute paths. */
-  readonly driverOpts: Options
-  readonly ping: (deadline: number) => Promise<void>
+/** `tcp://host:port`: a buildkitd behind mutual TLS. Without TLS, everyone who reaches the port could use it. */
+export const tcpBuildkitd: Driver = {
+  ...remote,
+  // A certificate or key is PEM, or the path of a PEM file.
+  options: { cacert: text, cert: text, key: text, servername: text },
+  scheme: 'tcp',
+  parse(rest, reject) {
+    const address = parseAddress(rest.replace(/\/$/, ''), reject)
+    if (address && address.port === undefined) reject('names no port: write `tcp://host:1234`')
+    return address?.port === undefined ? undefined : { kind: 'tcp', ...address }
+  },
+  format: formatTcp,
+  baseName: hostName,
+  validate(options, reject) {
+    const missing = certificates.filter((name) => (options[name] ?? '') === '').map((name) => `\`${name}\``)
+    if (missing.length > 0)
+      reject(
+        `needs ${missing.join(', ')} in its \`driver-opts\`, PEM or the path of a file: ` +
+          'a buildkitd behind TCP is reached by mutual TLS only',
+      )
+  },
+  async open(endpoint: HostEndpoint, request) {
+    const began = performance.now()
+    const { paths, texts } = storeCertificates(request)
+    const { servername = '' } = request.spec.driverOpts
+    const ping = (deadline: number) => probeTls(endpoint, texts, servername, deadline)
+    await ping(10_000)
+    const driverOpts = { ...paths, ...(servername !== '' && { servername }) }
+    const node = buildkitdNode(tcpBuildkitd, request.spec, '', began)
+    return { ...node, ping, remote: { endpoint: formatTcp(endpoint), driverOpts } }
+  },
 }
 
-/**
- * Opens a buildkitd behind mutual TLS: its certificates in files of our own, and a greeting, so that what is wrong is
- * told before anything is built.
- *
- * @param key names the node's files
- * @throws UserError where nobody answers, or not the one whom the certificates name
- */
-export async function openTcp(
-  endpoint: TcpEndpoint,
-  { driverOpts, name }: NodeSpec,
-  key: string,
-  dir: RunDir,
-  workspace: string,
-): Promise<TcpNode> {
+function formatTcp({ host, port }: HostEndpoint): string {
+  return `tcp://${bracketed(host)}:${port}`
+}
+
+/** Copies the certificates into the run directory, since buildx reads only files. */
+function storeCertificates({ spec, key, dir, workspace }: OpenRequest): {
+  readonly paths: Certificates
+  readonly texts: Certificates
+} {
   const texts = { cacert: '', cert: '', key: '' }
-  const paths: Record<string, string> = {}
-  for (const option of ['cacert', 'cert', 'key'] as const) {
-    texts[option] = readPem(driverOpts[option] ?? '', workspace, `nodes: the ${option} of ${name}`)
+  const paths = { ...texts }
+  for (const option of certificates) {
+    texts[option] = loadPem(spec.driverOpts[option] ?? '', workspace, `nodes: the ${option} of ${spec.name}`)
     paths[option] = dir.pem(key, option)
     writePrivate(paths[option], texts[option])
   }
-  const servername = driverOpts['servername'] ?? ''
-  const ping = (deadline: number) => greet(endpoint, texts, servername, deadline)
-  await ping(10_000)
-  return { driverOpts: { ...paths, ...(servername !== '' && { servername }) }, ping }
+  return { paths, texts }
 }
 
-function readPem(text: string, workspace: string, what: string): string {
-  if (text.includes('-----BEGIN')) return `${text.replaceAll('\\n', '\n').trim()}\n`
+function loadPem(pem: string, workspace: string, what: string): string {
+  if (pem.includes('-----BEGIN')) return `${pem.replaceAll('\\n', '\n').trim()}\n`
   try {
-    return readFileSync(text.startsWith('/') ? text : join(workspace, text), 'utf8')
+    return readFileSync(pem.startsWith('/') ? pem : join(workspace, pem), 'utf8')
   } catch (error) {
     throw new UserError({
       code: 'inputs',
       message: `${what} cannot be read`,
-      hint: 'Give PEM, or the path of a file of it.',
+      hint: 'Provide PEM text or a path to a PEM file.',
       cause: error,
     })
   }
 }
 
-async function greet(
-  endpoint: TcpEndpoint,
-  { cacert, cert, key }: Readonly<Record<'cacert' | 'cert' | 'key', string>>,
+/** @throws UserError if no buildkitd answers, or one that the certificates do not match */
+async function probeTls(
+  endpoint: HostEndpoint,
+  { cacert: ca, cert, key }: Certificates,
   servername: string,
   deadline: number,
 ): Promise<void> {
   const { host, port } = endpoint
-  const where = formatEndpoint(endpoint)
-  // An address has no place in a TLS greeting; the certificate is compared with it all the same.
-  const named = servername === '' && !/^[\d.]+$|:/.test(host) ? host : servername
-  const session = connect(`https://${host.includes(':') ? `[${host}]` : host}:${port}`, {
-    createConnection: () =>
-      connectTls({
-        host,
-        port,
-        ca: cacert,
-        cert,
-        key,
-        ALPNProtocols: ['h2'],
-        ...(named !== '' && { servername: named }),
-      }),
-  })
+  // TLS does not allow an IP address as the server's name; the certificate is compared with it nevertheless.
+  const name = servername === '' && !/^[\d.]+$|:/.test(host) ? host : servername
+  const tls = { host, port, ca, cert, key, ALPNProtocols: ['h2'], ...(name !== '' && { servername: name }) }
+  const session = connect(`https://${bracketed(host)}:${port}`, { createConnection: () => connectTls(tls) })
   try {
-    await awaitGreeting(session, deadline)
+    await waitForSettings(session, deadline)
   } catch (error) {
     throw new UserError({
       code: 'node',
-      message: `No buildkitd answers at ${where}: ${errorMessage(error)}`,
-      hint: 'Check that it listens there, that its certificate names this host and is signed by `cacert`, and that it takes `cert`.',
+      message: `No buildkitd answers at ${formatTcp(endpoint)}: ${errorMessage(error)}`,
+      hint: `Check that it listens there, ${certificateHint}`,
       cause: error,
     })
   }
 }
+
+const certificateHint = 'that its certificate names this host and is signed by `cacert`, and that it accepts `cert`.'

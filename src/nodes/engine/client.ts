@@ -1,27 +1,48 @@
-import { request } from 'node:http'
-import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { sleep } from '../../lib/time.ts'
-import { askListening } from '../../lib/wait.ts'
+import { request, type IncomingMessage } from 'node:http'
+import { errorMessage } from '../../lib/errors.ts'
+import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
+import { retryOnRefused, sleep } from '../../lib/time.ts'
 
-/** What a Docker Engine says of itself. */
+/** What a Docker Engine reports about itself. */
 export interface EngineInfo {
   readonly version: string
-  /** `linux/amd64`, as the daemon was built for. */
+  /** `linux`, as the daemon was built for. */
   readonly os: string
   readonly arch: string
   readonly cpus: number
-  /**
-   * Whether it keeps images as containerd does: only then its own BuildKit can push indexes and keep caches elsewhere.
-   */
+  /** Whether it uses the containerd image store: only then its built-in BuildKit can push indexes and export caches. */
   readonly containerd: boolean
-  /** Where it keeps its data. */
+  /** Its data directory. */
   readonly root: string
-  /** Milliseconds its clock is ahead of ours; negative, behind. */
+  /** Milliseconds by which its clock is ahead of this machine's; negative if it is behind. */
   readonly ahead?: number
 }
 
+interface Volume {
+  readonly name: string
+  /** As the engine writes it, in whole seconds. */
+  readonly createdAt: string
+  readonly labels: Readonly<Record<string, unknown>>
+}
+
+export interface Container {
+  readonly id: string
+  /** As the engine writes them, with a leading slash. */
+  readonly names: readonly string[]
+  /** Milliseconds since the epoch by the engine's clock; NaN if it does not say. */
+  readonly createdAt: number
+  /** The summary as the engine sent it. */
+  readonly summary: Readonly<Record<string, unknown>>
+}
+
+/** Milliseconds. */
+const defaultDeadline = 15_000
+
+/** A larger answer ends the request, so that a hostile engine cannot exhaust the run's memory. Bytes. */
+const longestAnswer = 16 * 1024 * 1024
+
 export class EngineError extends Error {
-  /** HTTP status, or 0 where nothing answered. */
+  /** HTTP status; 0 if the engine did not answer. */
   readonly status: number
 
   constructor(status: number, message: string, cause?: unknown) {
@@ -32,128 +53,208 @@ export class EngineError extends Error {
 }
 
 /**
- * Asks the engine behind a Unix socket; GET /info answers with what GET /version holds too, but for the architecture's
- * name.
+ * A client of the Docker Engine API: https://docs.docker.com/reference/api/engine/. Every method throws an EngineError
+ * if the engine refuses the request, or does not answer within the deadline.
  */
-export async function askEngine(socket: string, deadline = 10_000): Promise<EngineInfo> {
-  const [version, info] = (
-    await Promise.all([callEngine(socket, 'GET', '/version', deadline), callEngine(socket, 'GET', '/info', deadline)])
-  ).map(asRecord)
-  const clock = Date.parse(asText(info?.['SystemTime']))
-  return {
-    version: asText(version?.['Version']),
-    os: asText(version?.['Os']),
-    arch: asText(version?.['Arch']),
-    cpus: asNumber(info?.['NCPU']),
-    containerd: JSON.stringify(info?.['DriverStatus'] ?? []).includes('io.containerd.snapshotter.v1'),
-    root: asText(info?.['DockerRootDir']),
-    ...(!Number.isNaN(clock) && { ahead: clock - Date.now() }),
+export class EngineClient {
+  readonly #socket: string
+  readonly #deadline: number
+
+  /**
+   * @param socket a Unix socket of this machine
+   * @param deadline for each request, in milliseconds
+   */
+  constructor(socket: string, deadline = defaultDeadline) {
+    this.#socket = socket
+    this.#deadline = deadline
   }
-}
 
-/** Rejects unless the engine answers in time. */
-export async function pingEngine(socket: string, deadline: number): Promise<void> {
-  await callEngine(socket, 'GET', '/_ping', deadline)
-}
-
-/**
- * Rejects unless the buildkitd in a container of the engine answers in time; where there is no such container, or it
- * does not run (yet), nobody is silent. A paused one is.
- */
-export async function pingDaemon(socket: string, container: string, deadline: number): Promise<void> {
-  try {
-    const made = asRecord(
-      await callEngine(socket, 'POST', `/containers/${encodeURIComponent(container)}/exec`, deadline, {
-        Cmd: ['buildctl', 'debug', 'workers'],
-        AttachStdout: true,
-        AttachStderr: true,
-      }),
-    )
-    // Answers when the command has ended, however: a daemon that is just starting refuses at once.
-    await callEngine(socket, 'POST', `/exec/${asText(made['Id'])}/start`, deadline, { Detach: false, Tty: false })
-  } catch (error) {
-    if (!(error instanceof EngineError) || error.status === 0 || /\bpaused\b/.test(error.message)) throw error
-  }
-}
-
-/** Removes a container and its volume, running or not; both gone already is success. */
-export async function removeContainer(
-  socket: string,
-  container: string,
-  volume: string,
-  deadline: number,
-): Promise<void> {
-  await dropContainer(socket, container, deadline)
-  await dropVolume(socket, volume, deadline)
-}
-
-/** Running or not; gone already is success, and whoever removes it already is waited for. @throws EngineError */
-export async function dropContainer(socket: string, container: string, deadline: number): Promise<void> {
-  const until = performance.now() + deadline
-  for (;;) {
-    try {
-      await drop(socket, `/containers/${encodeURIComponent(container)}?force=1&v=1`, deadline)
-      return
-    } catch (error) {
-      const busy = error instanceof EngineError && error.status === 409 && /already in progress/i.test(error.message)
-      if (!busy || performance.now() > until) throw error
-      await sleep(50)
+  /** GET /info contains everything that GET /version does, except Go's name of the architecture. */
+  async info(): Promise<EngineInfo> {
+    const [version, info] = (await Promise.all([this.#get('/version'), this.#get('/info')])).map(asRecord)
+    const clock = Date.parse(asText(info?.['SystemTime']))
+    return {
+      version: asText(version?.['Version']),
+      os: asText(version?.['Os']),
+      arch: asText(version?.['Arch']),
+      cpus: typeof info?.['NCPU'] === 'number' ? info['NCPU'] : 0,
+      containerd: JSON.stringify(info?.['DriverStatus'] ?? []).includes('io.containerd.snapshotter.v1'),
+      root: asText(info?.['DockerRootDir']),
+      ...(!Number.isNaN(clock) && { ahead: clock - Date.now() }),
     }
   }
-}
 
-/** Gone already is success. @throws EngineError */
-export async function dropVolume(socket: string, volume: string, deadline: number): Promise<void> {
-  await drop(socket, `/volumes/${encodeURIComponent(volume)}?force=1`, deadline)
-}
+  /** Milliseconds since the epoch by the engine's clock; NaN if it does not say. */
+  async time(): Promise<number> {
+    return Date.parse(asText(asRecord(await this.#get('/info'))['SystemTime']))
+  }
 
-async function drop(socket: string, path: string, deadline: number): Promise<void> {
-  try {
-    await callEngine(socket, 'DELETE', path, deadline)
-  } catch (error) {
-    if (!(error instanceof EngineError && error.status === 404)) throw error
+  async ping(): Promise<void> {
+    await this.#get('/_ping')
+  }
+
+  /**
+   * Rejects unless the buildkitd in a container answers. A container that does not exist or does not run (yet) counts
+   * as an answer; a paused one does not.
+   */
+  async pingBuildkitd(container: string): Promise<void> {
+    try {
+      const exec = asRecord(
+        await this.#send('POST', `/containers/${encodeURIComponent(container)}/exec`, {
+          Cmd: ['buildctl', 'debug', 'workers'],
+          AttachStdout: true,
+          AttachStderr: true,
+        }),
+      )
+      // Answers when the command has ended, with any exit code: a daemon that is just starting refuses at once.
+      await this.#send('POST', `/exec/${asText(exec['Id'])}/start`, { Detach: false, Tty: false })
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.status === 0 || /\bpaused\b/.test(error.message)) throw error
+    }
+  }
+
+  /** Containers in any state; `text`: only those with this text in their name. */
+  async listContainers(text?: string): Promise<readonly Container[]> {
+    const filters = text === undefined ? '' : `&filters=${nameFilter(text)}`
+    return asList(await this.#get(`/containers/json?all=1${filters}`))
+      .map(asRecord)
+      .map((summary) => ({
+        id: asText(summary['Id']),
+        names: asList(summary['Names']).map(asText),
+        createdAt: typeof summary['Created'] === 'number' ? summary['Created'] * 1000 : Number.NaN,
+        summary,
+      }))
+  }
+
+  /** The container as the engine describes it; undefined if it does not exist. */
+  async inspectContainer(container: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const path = `/containers/${encodeURIComponent(container)}/json`
+    return await unlessNotFound(async () => asRecord(await this.#get(path)))
+  }
+
+  /**
+   * Removes a container with its anonymous volumes, running or not, and waits if it is being removed already. A
+   * container that does not exist counts as removed.
+   */
+  async removeContainer(container: string): Promise<void> {
+    const until = performance.now() + this.#deadline
+    for (;;) {
+      try {
+        await this.#delete(`/containers/${encodeURIComponent(container)}?force=1&v=1`)
+        return
+      } catch (error) {
+        const busy = error instanceof EngineError && error.status === 409 && /already in progress/i.test(error.message)
+        if (!busy || performance.now() > until) throw error
+        await sleep(50)
+      }
+    }
+  }
+
+  /** Removes a container with its anonymous volumes, unless it was started. */
+  async removeUnstartedContainer(container: string): Promise<void> {
+    await this.#delete(`/containers/${encodeURIComponent(container)}?v=1`)
+  }
+
+  /** Removes a builder: its container and its state volume. */
+  async removeBuilder(container: string, volume: string): Promise<void> {
+    await this.removeContainer(container)
+    await this.removeVolume(volume)
+  }
+
+  /** Volumes whose name begins with `prefix`. */
+  async listVolumes(prefix: string): Promise<readonly Volume[]> {
+    // The engine's filter finds the text anywhere in a name.
+    const found = asRecord(await this.#get(`/volumes?filters=${nameFilter(prefix)}`))
+    return asList(found['Volumes'])
+      .map(parseVolume)
+      .filter(({ name }) => name.startsWith(prefix))
+  }
+
+  /** Undefined if it does not exist. */
+  async inspectVolume(name: string): Promise<Volume | undefined> {
+    return await unlessNotFound(async () => parseVolume(await this.#get(`/volumes/${encodeURIComponent(name)}`)))
+  }
+
+  /** Creates a volume. A volume of this name that exists already is returned with the labels that it has. */
+  async createVolume(name: string, labels?: Readonly<Record<string, string>>): Promise<Volume> {
+    return parseVolume(await this.#send('POST', '/volumes/create', { Name: name, ...(labels && { Labels: labels }) }))
+  }
+
+  /** A volume that does not exist counts as removed. */
+  async removeVolume(name: string): Promise<void> {
+    await this.#delete(`/volumes/${encodeURIComponent(name)}?force=1`)
+  }
+
+  async #get(path: string): Promise<unknown> {
+    return await this.#send('GET', path)
+  }
+
+  async #delete(path: string): Promise<void> {
+    await unlessNotFound(() => this.#send('DELETE', path))
+  }
+
+  /** Sends one request; `body` is sent as JSON. */
+  async #send(method: string, path: string, body?: unknown): Promise<unknown> {
+    return await retryOnRefused(() => send({ socketPath: this.#socket, method, path }, this.#deadline, body))
   }
 }
 
-/** One request to the engine's API; `body` is sent as JSON. @throws EngineError */
-export async function callEngine(
-  socketPath: string,
-  method: string,
-  path: string,
-  deadline: number,
-  body?: unknown,
-): Promise<unknown> {
-  return await askListening(() => call(socketPath, method, path, deadline, body))
+interface EngineRequest {
+  readonly socketPath: string
+  readonly method: string
+  readonly path: string
 }
 
-function call(socketPath: string, method: string, path: string, deadline: number, body: unknown): Promise<unknown> {
+interface EngineResponse {
+  readonly status: number
+  readonly text: string
+}
+
+async function send(target: EngineRequest, deadline: number, body: unknown): Promise<unknown> {
+  const { status, text } = await exchange(target, deadline, body).catch((cause: unknown) => {
+    throw new EngineError(0, `no answer at ${target.socketPath}: ${errorMessage(cause)}`, cause)
+  })
+  const json = tryParseJson(text)
+  if (status < 400) return json
+  throw new EngineError(status, asText(asRecord(json)['message']) || `HTTP ${status}`)
+}
+
+function exchange(target: EngineRequest, deadline: number, body: unknown): Promise<EngineResponse> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: Error) => reject(new EngineError(0, `no answer at ${socketPath}: ${cause.message}`, cause))
-    const asked = request(
-      {
-        socketPath,
-        method,
-        path,
-        headers: { Host: 'docker', ...(body !== undefined && { 'Content-Type': 'application/json' }) },
-        signal: AbortSignal.timeout(deadline),
-      },
-      (answer) => {
-        const chunks: Buffer[] = []
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk))
-        answer.on('error', fail)
-        answer.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8')
-          const status = answer.statusCode ?? 0
-          if (status < 400) resolve(tryParseJson(text))
-          else reject(new EngineError(status, asText(asRecord(tryParseJson(text))['message']) || `HTTP ${status}`))
-        })
-      },
-    )
-    asked.on('error', fail)
-    asked.end(body === undefined ? undefined : JSON.stringify(body))
+    const headers = { Host: 'docker', ...(body !== undefined && { 'Content-Type': 'application/json' }) }
+    const sent = request({ ...target, headers, signal: AbortSignal.timeout(deadline) }, (response) => {
+      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject)
+    })
+    sent.on('error', reject)
+    sent.end(body === undefined ? undefined : JSON.stringify(body))
   })
 }
 
-function asNumber(value: unknown): number {
-  return typeof value === 'number' ? value : 0
+async function readText(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > longestAnswer) throw new Error(`the answer is larger than ${longestAnswer / 1024 / 1024} MiB`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function parseVolume(volume: unknown): Volume {
+  const { Name, CreatedAt, Labels } = asRecord(volume)
+  return { name: asText(Name), createdAt: asText(CreatedAt), labels: asRecord(Labels) }
+}
+
+function nameFilter(text: string): string {
+  return encodeURIComponent(JSON.stringify({ name: [text] }))
+}
+
+async function unlessNotFound<T>(action: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await action()
+  } catch (error) {
+    if (error instanceof EngineError && error.status === 404) return undefined
+    throw error
+  }
 }

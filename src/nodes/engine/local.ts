@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { home } from '../../registry/credentials/docker-home.ts'
+import { homeDir } from '../../lib/files.ts'
 import { UserError } from '../../lib/errors.ts'
 
 const usual = '/var/run/docker.sock'
@@ -16,6 +16,6 @@ export function localEngineSocket(): string {
       hint: 'Give the job that socket, or name the machine in `nodes` as `ssh://user@host`.',
     })
   }
-  const places = [usual, ...(runtime ? [join(runtime, 'docker.sock')] : []), join(home(), '.docker/run/docker.sock')]
+  const places = [usual, ...(runtime ? [join(runtime, 'docker.sock')] : []), join(homeDir(), '.docker/run/docker.sock')]
   return places.find((path) => existsSync(path)) ?? usual
 }

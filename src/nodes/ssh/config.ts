@@ -1,4 +1,4 @@
-/** PURE: the ssh_config of one node's connection. Values come from `parseEndpoint`, which refuses spaces and quotes. */
+/** An SSH server. Values come from `parseEndpoint`, which rejects spaces and quotes. */
 export interface SshTarget {
   readonly host: string
   readonly port: number
@@ -12,15 +12,16 @@ interface SshPaths {
   readonly control: string
 }
 
-/** Asked after 2 s of silence, and three times more, 2 s apart: a machine that is gone is noticed after 8 s. */
+/** The first request after 2 s of silence, three more 2 s apart: an unreachable machine is detected after 8 s. */
 const keepAlive = { interval: 2, count: 3 }
 
-export function renderSshConfig(target: SshTarget, paths: SshPaths): string {
+/** PURE: the ssh_config of one node's connection. */
+export function formatSshConfig(target: SshTarget, paths: SshPaths): string {
   const options: Record<string, string | number> = {
     HostName: target.host,
     Port: target.port,
     ...(target.user !== undefined && { User: target.user }),
-    // A job's own agent may live anywhere; ssh splits at spaces and expands `%`.
+    // The path of a job's agent may contain anything; ssh splits at spaces and expands `%`.
     IdentityAgent: `"${paths.agent.replaceAll('%', '%%')}"`,
     IdentityFile: 'none',
     PreferredAuthentications: 'publickey',
@@ -42,7 +43,7 @@ export function renderSshConfig(target: SshTarget, paths: SshPaths): string {
   return ['Host *', ...Object.entries(options).map(([name, value]) => `  ${name} ${value}`), ''].join('\n')
 }
 
-/** As an author would write it: `ci@arm.example.com:2222`. */
+/** As in `nodes`: `ci@arm.example.com:2222`. */
 export function describeTarget({ user, host, port }: SshTarget): string {
   const name = host.includes(':') ? `[${host}]` : host
   return `${user === undefined ? '' : `${user}@`}${name}${port === 22 ? '' : `:${port}`}`

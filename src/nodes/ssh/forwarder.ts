@@ -1,47 +1,59 @@
 import { rmSync } from 'node:fs'
+import { entryPath, startProcess } from '../../lib/exec.ts'
+import { waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
-import { entryOf } from '../../lib/entry.ts'
-import { start } from '../../lib/exec.ts'
-import { waitForFile } from '../../lib/wait.ts'
+import { connectionPaths } from '../../run/run-dir.ts'
 import { describeTarget, type SshTarget } from './config.ts'
 import type { Tunnel } from './tunnel.ts'
-import { connectionPaths } from '../../run/run-dir.ts'
 
-interface Relay {
-  /** The ssh_config of the connection to go through. */
+/** A Unix socket of this machine that leads to one of the node. */
+interface Forward {
+  /** The ssh_config of the connection to use. */
   readonly config: string
-  /** The Unix socket to listen on here. */
+  /** The socket to listen on here. */
   readonly local: string
   /** The socket on the node. */
   readonly remote: string
 }
 
-/** What may stand in a path that a remote shell reads. */
-const plain = /^\/[A-Za-z0-9._@+/-]+$/
+/** A path that every remote shell reads as it is. */
+const plainPath = /^\/[A-Za-z0-9._@+/-]+$/
+
+/** Commands that connect their standard input and output with a socket, by the program that must exist. */
+const dialers: readonly (readonly [program: string, command: (path: string) => string])[] = [
+  ['buildctl', (path) => `buildctl --addr unix://${path} dial-stdio`],
+  ['docker', (path) => `docker -H unix://${path} system dial-stdio`],
+  ['socat', (path) => `socat - UNIX-CONNECT:${path}`],
+  ['nc', (path) => `nc -U ${path}`],
+]
 
 /**
- * Leads a local socket to one on the node through sessions of the SSH connection instead of its forwarding, which some
- * servers forbid. The relay is a process of its own, since later steps of the job and the post step use it too.
- */
-export async function startRelay({ config, local, remote }: Relay): Promise<boolean> {
-  return plain.test(remote) && (await launch('ssh', config, local, dialCommand(remote)))
-}
-
-/**
- * Leads a local socket to the BuildKit inside the Docker Engine behind `engine`. `guard`: a file of the run's
- * directory.
+ * Connects a local socket with one of the node through exec sessions of the SSH connection instead of its forwarding,
+ * which some servers forbid. The forwarder is a process of its own, since later steps of the job and the post step use
+ * it too.
  *
  * @returns whether it listens
  */
-export async function startEngineRelay(guard: string, local: string, engine: string): Promise<boolean> {
-  return await launch('engine', guard, local, engine)
+export async function startSessionForwarder({ config, local, remote }: Forward): Promise<boolean> {
+  return plainPath.test(remote) && (await startForwarder('ssh', config, local, dialCommand(remote)))
 }
 
-async function launch(way: 'ssh' | 'engine', guard: string, local: string, target: string): Promise<boolean> {
+/**
+ * Connects a local socket with the BuildKit inside the Docker Engine at the socket `engine`.
+ *
+ * @param guard a file of the run directory: the forwarder ends when it is removed
+ * @returns whether it listens
+ */
+export async function startBuiltInForwarder(guard: string, local: string, engine: string): Promise<boolean> {
+  return await startForwarder('engine', guard, local, engine)
+}
+
+async function startForwarder(mode: 'ssh' | 'engine', guard: string, local: string, target: string): Promise<boolean> {
   rmSync(local, { force: true })
-  const relay = start(process.execPath, [entryOf('forward'), way, guard, local, target], { detached: true })
-  relay.on('error', () => undefined)
-  relay.unref()
+  const args = [entryPath('forward'), mode, guard, local, target]
+  const forwarder = startProcess(process.execPath, args, { detached: true })
+  forwarder.on('error', () => undefined)
+  forwarder.unref()
   return await waitForFile(local, 5000).then(
     () => true,
     () => false,
@@ -49,27 +61,24 @@ async function launch(way: 'ssh' | 'engine', guard: string, local: string, targe
 }
 
 /**
- * The socket of a relay to the node's; undefined where it did not start. It is noted, so that post can start it again.
+ * Connects to a socket of the node through exec sessions. The journal entry allows the post step to do it again.
+ *
+ * @returns the local socket; undefined if the forwarder did not start
  */
-export async function relayedSocket(
-  tunnel: Tunnel,
+export async function connectThroughSessions(
+  { config }: Pick<Tunnel, 'config'>,
   { target, remote }: { readonly target: SshTarget; readonly remote: string },
   journal: Journal,
 ): Promise<string | undefined> {
-  const { sessionSocket: local } = connectionPaths(tunnel.config)
-  journal.note({ kind: 'relay', node: describeTarget(target), config: tunnel.config, local, remote })
-  return (await startRelay({ config: tunnel.config, local, remote })) ? local : undefined
+  const { sessionSocket: local } = connectionPaths(config)
+  journal.note({ kind: 'forwarder', node: describeTarget(target), config, local, remote })
+  return (await startSessionForwarder({ config, local, remote })) ? local : undefined
 }
 
-/**
- * Whatever on the node can connect its standard input and output with a socket; a login shell of any kind reads this.
- */
+/** Runs the first dialer that exists on the node, under a login shell of any kind. */
 function dialCommand(path: string): string {
-  const ways = [
-    ['buildctl', `buildctl --addr unix://${path} dial-stdio`],
-    ['docker', `docker -H unix://${path} system dial-stdio`],
-    ['socat', `socat - UNIX-CONNECT:${path}`],
-    ['nc', `nc -U ${path}`],
-  ] as const
-  return `sh -c 'for way in ${ways.map(([name]) => name).join(' ')}; do command -v $way >/dev/null 2>&1 && break; done; case $way in ${ways.map(([name, line]) => `${name}) exec ${line};;`).join(' ')} esac'`
+  const programs = dialers.map(([program]) => program).join(' ')
+  const find = `for way in ${programs}; do command -v $way >/dev/null 2>&1 && break; done`
+  const cases = dialers.map(([program, command]) => `${program}) exec ${command(path)};;`)
+  return `sh -c '${find}; case $way in ${cases.join(' ')} esac'`
 }

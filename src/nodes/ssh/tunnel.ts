@@ -1,128 +1,112 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
-import { writePrivate } from '../../lib/fs.ts'
-import { ended, run, start, type Finished } from '../../lib/exec.ts'
-import { waitForFile } from '../../lib/wait.ts'
-import type { Journal } from '../../run/journal.ts'
 import { UserError, errorMessage } from '../../lib/errors.ts'
-import { sleep } from '../../lib/time.ts'
-import { describeTarget, renderSshConfig, type SshTarget } from './config.ts'
-import { explainSsh, isDropped } from './errors.ts'
-import { tryRead } from '../../lib/fs.ts'
+import { exec, startProcess, waitForExit, type ExecResult } from '../../lib/exec.ts'
+import { tryRead, writePrivate } from '../../lib/files.ts'
+import { sleep, waitForFile } from '../../lib/time.ts'
+import type { Journal } from '../../run/journal.ts'
 import { connectionPaths, type RunDir } from '../../run/run-dir.ts'
+import { describeTarget, formatSshConfig, type SshTarget } from './config.ts'
+import { isDropped, sshError } from './errors.ts'
 
+/** The SSH connection of a node. */
 export interface Tunnel {
+  /** Its ssh_config; `connectionPaths` gives its sockets. */
   readonly config: string
-  /** The local socket that leads to the node's engine or buildkitd. */
-  readonly socket: string
-  /** Settles when the connection has ended, with ssh's last words. */
+  /** Resolves with ssh's last messages when the connection has ended. */
   readonly lost: Promise<string>
-  /** What ssh has said so far. */
-  readonly words: () => string
+  /** The messages of ssh so far. */
+  readonly output: () => string
 }
 
 interface TunnelRequest {
   readonly dir: RunDir
-  readonly node: string
+  /** The short name of the node. */
+  readonly key: string
   readonly target: SshTarget
   /** The socket on the node to forward to. */
   readonly remote: string
   readonly agent: string
   readonly ownAgent: boolean
+  readonly journal: Journal
 }
 
-const connectDeadline = 18_000
-
-/** Opens the one SSH connection of a node: it carries the forwarded socket, and any question we have for its shell. */
-export async function openTunnel(request: TunnelRequest, journal: Journal): Promise<Tunnel> {
-  const { dir, node, target, remote } = request
-  const { config, socket, control } = dir.connection(node)
-  const paths = { agent: request.agent, knownHosts: dir.knownHosts, control }
-  writePrivate(config, renderSshConfig(target, paths))
-  journal.note({ kind: 'tunnel', node: describeTarget(target), config, local: socket, remote })
-  return connectPatiently({ config, local: socket, remote, target, ownAgent: request.ownAgent })
-}
-
+/** A connection that is or was there, as the journal records it. */
 interface Route {
+  /** The node, as messages name it. */
+  readonly node: string
   readonly config: string
   readonly local: string
   readonly remote: string
-  readonly target: SshTarget
-  /** Whether the keys offered are the step's own, not those of the job's agent. */
-  readonly ownAgent: boolean
 }
 
-/** An sshd drops connections at random when many come at once (MaxStartups, 10 by default): then it is asked again. */
-async function connectPatiently(route: Route): Promise<Tunnel> {
+const connectDeadline = 18_000
+const attempts = 5
+
+/**
+ * Opens the only SSH connection of a node. It carries the forwarded socket and every command that runs on the node.
+ * Repeats if the server drops the connection, as an sshd does at random if many come at once (MaxStartups, 10 by
+ * default).
+ */
+export async function openTunnel(request: TunnelRequest): Promise<Tunnel> {
+  const { dir, key, target, remote, agent, ownAgent, journal } = request
+  const { config, socket: local, control } = dir.connection(key)
+  writePrivate(config, formatSshConfig(target, { agent, knownHosts: dir.knownHosts, control }))
+  const route = { node: describeTarget(target), config, local, remote }
+  journal.note({ kind: 'tunnel', ...route })
   for (let attempt = 1; ; attempt++) {
     try {
-      return await connect(route)
+      return await connect(route, target, ownAgent)
     } catch (error) {
-      if (attempt === 5 || !(error instanceof UserError) || !isDropped(error)) throw error
+      if (attempt === attempts || !(error instanceof UserError) || !isDropped(error)) throw error
       await sleep(250 * 2 ** attempt * (0.5 + Math.random()))
     }
   }
 }
 
-async function connect({ config, local: socket, remote, target, ownAgent }: Route): Promise<Tunnel> {
-  const { log: words, control } = connectionPaths(config)
-  const log = openSync(words, 'w', 0o600)
-  // Detached: later steps of the job and the post step use the connection that this step made.
-  const ssh = start('ssh', ['-F', config, '-M', '-N', '-T', '-L', `${socket}:${remote}`, 'node'], {
+/** @param ownAgent whether the keys come from `ssh-private-key`, not from the job's agent */
+async function connect({ config, local, remote }: Route, target: SshTarget, ownAgent: boolean): Promise<Tunnel> {
+  const { log: path, control } = connectionPaths(config)
+  const log = openSync(path, 'w', 0o600)
+  // Detached: later steps of the job and the post step use the connection.
+  const ssh = startProcess('ssh', ['-F', config, '-M', '-N', '-T', '-L', `${local}:${remote}`, 'node'], {
     detached: true,
     stdio: ['ignore', 'ignore', log],
   })
   closeSync(log)
   ssh.unref()
-  const said = () => tryRead(words).trim()
-  const lost = ended(ssh).then(said, errorMessage)
-  const up = waitForFile(socket, connectDeadline).then(
-    () => undefined,
-    () => 'Connection timed out',
-  )
-  // The control socket comes just behind the forwarded one.
-  const failed = await Promise.race([
-    lost,
-    up.then(
-      async (late) =>
-        late ??
-        (await waitForFile(control, 2000).then(
-          () => undefined,
-          () => undefined,
-        )),
-    ),
-  ])
-  if (failed !== undefined) {
-    ssh.kill('SIGTERM')
-    throw explainSsh(failed, target, ownAgent)
+  const output = () => tryRead(path).trim()
+  const lost = waitForExit(ssh).then(output, errorMessage)
+  const failure = await Promise.race([lost, waitForSockets(local, control)])
+  if (failure === undefined) return { config, lost, output }
+  ssh.kill('SIGTERM')
+  throw sshError(failure, target, ownAgent)
+}
+
+/** Waits for the forwarded socket, and for the control socket, which follows at once. Resolves with the problem. */
+async function waitForSockets(local: string, control: string): Promise<string | undefined> {
+  try {
+    await waitForFile(local, connectDeadline)
+  } catch {
+    return 'Connection timed out'
   }
-  return { config, socket, lost, words: said }
+  await waitForFile(control, 2000).catch(() => undefined)
+  return undefined
 }
 
-/** Makes a noted connection again: for the post step, when the first one did not last. The agent still has the keys. */
-export async function reconnect({
-  config,
-  local,
-  remote,
-  node,
-}: {
-  readonly config: string
-  readonly local: string
-  readonly remote: string
-  readonly node: string
-}): Promise<void> {
-  rmSync(local, { force: true })
-  await connect({ config, local, remote, target: { host: node, port: 22 }, ownAgent: true })
+/** Restores a connection that the journal records, for the post step. The agent still has the keys. */
+export async function reconnect(route: Route): Promise<void> {
+  rmSync(route.local, { force: true })
+  await connect(route, { host: route.node, port: 22 }, true)
 }
 
-/** Asks the node's shell over the connection that is already there; without it, fails rather than open a second one. */
-export function askShell(tunnel: Pick<Tunnel, 'config'>, script: string, deadline = 10_000): Promise<Finished> {
-  return run('ssh', ['-F', tunnel.config, '-o', 'ProxyCommand=false', 'node', 'sh', '-s'], { input: script, deadline })
+/** Runs a script in the node's shell over the existing connection; without it, fails instead of opening another. */
+export function execRemote({ config }: Pick<Tunnel, 'config'>, script: string, deadline = 10_000): Promise<ExecResult> {
+  return exec('ssh', ['-F', config, '-o', 'ProxyCommand=false', 'node', 'sh', '-s'], { input: script, deadline })
 }
 
-/** Lets the connection lead to another socket of the node as well. */
-export async function forward(tunnel: Pick<Tunnel, 'config'>, local: string, remote: string): Promise<boolean> {
-  const { code } = await run('ssh', ['-F', tunnel.config, '-O', 'forward', '-L', `${local}:${remote}`, 'node'], {
-    deadline: 10_000,
-  })
+/** Forwards another socket over the existing connection. @returns whether it does */
+export async function forward({ config, local, remote }: Route): Promise<boolean> {
+  const args = ['-F', config, '-O', 'forward', '-L', `${local}:${remote}`, 'node']
+  const { code } = await exec('ssh', args, { deadline: 10_000 })
   return code === 0
 }

@@ -79,8 +79,8 @@ const store: BuilderStore = {
 }
 
 const read = async (given: Readonly<Record<string, string>>) => {
-  const [env, event, exists, file] = world({ nodes: '', SSH_AUTH_SOCK: '/agent', ...given })
-  return await readInputs(env, event, exists, file, store)
+  const [env, event, files] = world({ nodes: '', SSH_AUTH_SOCK: '/agent', ...given })
+  return await readInputs(env, event, files, store)
 }
 const wrong = async (given: Readonly<Record<string, string>>) => {
   const error: unknown = await read(given).catch((thrown: unknown) => thrown)
@@ -105,27 +105,27 @@ describe('builder', () => {
         buildkitdFlags: ['--allow-insecure-entitlement=network.host'],
         buildkitdConfig: 'debug = true\n',
         daemonFiles: { 'certs/r/ca.pem': 'PEM' },
-        daemon: 'warm0',
+        existingNodeName: 'warm0',
       },
       {
         ...rest,
         name: 'warm1',
         endpoint: { kind: 'ssh', user: 'ci', host: 'arm.example.com', port: 22 },
         platforms: ['linux/arm64/v8.2'],
-        daemon: 'warm1',
+        existingNodeName: 'warm1',
       },
-      { ...rest, name: 'warm2', endpoint: { kind: 'local' }, platforms: [], daemon: 'warm2' },
+      { ...rest, name: 'warm2', endpoint: { kind: 'local' }, platforms: [], existingNodeName: 'warm2' },
       {
         ...rest,
         name: 'warm3',
         endpoint: { kind: 'ssh', user: 'ci', host: 'arm.example.com', port: 2222 },
         platforms: ['linux/arm64'],
-        daemon: 'warm3',
+        existingNodeName: 'warm3',
       },
     ])
   })
 
-  test('a buildkitd of its own, one that is told what it builds, and pods', async () => {
+  test('a buildkitd with platforms, one without, and pods', async () => {
     expect((await read({ builder: 'distant' })).nodes).toMatchObject([
       {
         endpoint: { kind: 'tcp', host: 'buildkitd', port: 1234 },
@@ -140,9 +140,9 @@ describe('builder', () => {
         platforms: ['linux/arm64'],
         driverOpts: { namespace: 'builds' },
         buildkitdFlags: ['--debug'],
-        daemon: 'pods0',
+        existingNodeName: 'pods0',
       },
-      { endpoint: { kind: 'kubernetes', kubeconfig: '/etc/kube' }, daemon: 'pods1' },
+      { endpoint: { kind: 'kubernetes', kubeconfig: '/etc/kube' }, existingNodeName: 'pods1' },
     ])
     expect((await read({ builder: 'Distant' })).nodes).toHaveLength(1)
     expect((await read({ builder: 'silent', platforms: 'linux/amd64' })).nodes).toMatchObject([
@@ -150,55 +150,57 @@ describe('builder', () => {
     ])
   })
 
+  const known = 'warm, distant, silent, own, nowhere, pods, open, empty'
+  const without = 'without it, the step creates its own from `nodes`'
   test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
     [
-      'one that is not there',
+      'an unknown builder',
       { builder: 'wram' },
-      [
-        'builder: "wram" is no builder that buildx knows here: warm, distant, silent, own, nowhere, pods, open, empty it does; did you mean `warm`?; without it, the step makes its own from `nodes`',
-      ],
+      [`builder: "wram" is not a builder of buildx here, which knows ${known}; did you mean \`warm\`?; ${without}`],
     ],
     [
       'a path',
       { builder: '../../etc/passwd' },
-      [
-        'builder: "../../etc/passwd" is no builder that buildx knows here: warm, distant, silent, own, nowhere, pods, open, empty it does; without it, the step makes its own from `nodes`',
-      ],
+      [`builder: "../../etc/passwd" is not a builder of buildx here, which knows ${known}; ${without}`],
     ],
     [
       'another driver',
       { builder: 'own' },
       [
-        'builder: "own" has the driver `docker`, and only `docker-container`, `remote` and `kubernetes` can be used: leave `builder` out, and the step makes its own from `nodes`; `driver: docker` is the BuildKit inside an engine',
+        'builder: "own" has the driver `docker`, and only `docker-container`, `remote` and `kubernetes` can be used: ' +
+          'leave `builder` out, and the step creates its own from `nodes`; ' +
+          '`driver: docker` is the BuildKit inside an engine',
       ],
     ],
     [
-      'an engine in the clear',
+      'an engine without TLS',
       { builder: 'nowhere' },
       [
-        'builder: "nowhere" has the node n0 at `tcp://engine:2375`, which cannot be reached from here: name that machine in `nodes`',
+        'builder: "nowhere" has the node n0 at `tcp://engine:2375`, which cannot be reached from here: ' +
+          'name that machine in `nodes`',
       ],
     ],
     [
       'a buildkitd without mutual TLS',
       { builder: 'open' },
       [
-        'builder: "open" has the node p0 at `tcp://buildkitd:1234`, without mutual TLS, which this action does not use: make it with `cacert`, `cert` and `key` in its driver options',
+        'builder: "open" has the node p0 at `tcp://buildkitd:1234`, without mutual TLS, which this action requires: ' +
+          'create it with `cacert`, `cert` and `key` in its driver options',
       ],
     ],
-    ['no nodes', { builder: 'empty' }, ['builder: "empty" has no nodes: make it anew with `docker buildx create`']],
+    ['no nodes', { builder: 'empty' }, ['builder: "empty" has no nodes: create it again with `docker buildx create`']],
     [
       'a buildkitd without platforms',
       { builder: 'silent' },
-      ['builder: "silent" has the node s0, a buildkitd of which nobody says what it builds: write `platforms`'],
+      ['builder: "silent" has the node s0, a buildkitd without platforms: set `platforms`'],
     ],
     [
-      'what is settled already',
+      'inputs that the builder makes meaningless',
       { builder: 'distant', nodes: 'linux/arm64 = local', 'driver-opts': 'network=host', 'keep-builder': 'true' },
       [
-        'nodes: is given beside `builder`, which has been made already: leave one of the two out',
-        'driver-opts: is given beside `builder`, which has been made already: leave one of the two out',
-        'keep-builder: "true" is given beside `builder`, whose daemons stay in any case: leave it out',
+        'nodes: is given beside `builder`, which exists already: leave one of the two out',
+        'driver-opts: is given beside `builder`, which exists already: leave one of the two out',
+        'keep-builder: "true" is given beside `builder`, whose daemons are always left running: leave it out',
       ],
     ],
   ])('refused: %s', async (_, given, expected) => expect(await wrong(given)).toEqual(expected))

@@ -1,21 +1,29 @@
 import { expect, test } from '@jest/globals'
 import { splitOptions } from '../../../../src/inputs/nodes/daemon-options.ts'
-import { readNodes } from '../../../../src/inputs/nodes/node-list.ts'
+import { parseNodesInput } from '../../../../src/inputs/nodes/node-list.ts'
 import { splitRecords } from '../../../../src/lib/lists.ts'
 import type { InputIssue } from '../../../../src/lib/issues.ts'
 
 const none = { driverOpts: {}, buildkitdConfig: '' }
 
 async function read(text: string, defaults = none) {
-  const mistakes: InputIssue[] = []
-  const nodes = await readNodes(text, defaults, (mistake) => mistakes.push(mistake))
-  expect(mistakes).toEqual([])
+  const issues: InputIssue[] = []
+  const nodes = await parseNodesInput(text, defaults, (issue) => issues.push(issue))
+  expect(issues).toEqual([])
   return nodes
 }
 
-test('lines: one endpoint is one node, several nodes may own a platform, names are unique', async () => {
+test('lines: one endpoint is one node, several nodes may have a platform, names are unique', async () => {
   const nodes = await read(
-    '# farm\nlinux/amd64, i386 = local\nlinux/arm64 = ci@arm\nlinux/arm/v7=ssh://ci@arm:22\nlinux/arm64 = ssh://ci@arm:2222\nlinux/arm64 = ssh://[fd00::1]\nlinux/amd64 = unix:///run/b/buildkitd.sock',
+    [
+      '# farm',
+      'linux/amd64, i386 = local',
+      'linux/arm64 = ci@arm',
+      'linux/arm/v7=ssh://ci@arm:22',
+      'linux/arm64 = ssh://ci@arm:2222',
+      'linux/arm64 = ssh://[fd00::1]',
+      'linux/amd64 = unix:///run/b/buildkitd.sock',
+    ].join('\n'),
   )
   expect(nodes.map(({ name, platforms }) => [name, ...platforms])).toEqual([
     ['local', 'linux/amd64', 'linux/386'],
@@ -55,7 +63,7 @@ test('the list of setup-buildx-action', async () => {
     { ...common, name: 'local', endpoint: { kind: 'engine', path: '/run/user/1000/podman.sock' }, platforms: [] },
     {
       name: 's390x',
-      endpoint: { kind: 'ssh', user: 'me', host: 's390x', port: 22, socket: '/run/buildkit/buildkitd.sock' },
+      endpoint: { kind: 'ssh-buildkitd', user: 'me', host: 's390x', port: 22, socket: '/run/buildkit/buildkitd.sock' },
       platforms: ['linux/s390x'],
       driverOpts: {},
       buildkitdFlags: [],
@@ -73,6 +81,6 @@ test.each([
   ['env.OPTS=-Da=b,-Dc=d', ['env.OPTS=-Da=b,-Dc=d']],
   ['nodeselector=a=b,c=d,replicas=2', ['nodeselector=a=b,c=d', 'replicas=2']],
   ['cacert=ca.pem,servername=x', ['cacert=ca.pem', 'servername=x']],
-])('options between commas are told from values with commas: %j', (text, expected) => {
+])('commas between options are distinguished from commas in values: %j', (text, expected) => {
   expect(splitOptions(splitRecords('driver-opts', text, () => undefined)).map((entry) => entry.text)).toEqual(expected)
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { readSshKeys } from '../../../../src/inputs/nodes/ssh-key.ts'
+import { parseSshKeys } from '../../../../src/inputs/nodes/ssh-key.ts'
 import {
   otherKey,
   pem,
@@ -15,7 +15,7 @@ import {
 
 function read(text: string): { readonly keys: readonly string[]; readonly told: readonly string[] } {
   const told: string[] = []
-  const keys = readSshKeys(text, (mistake) => {
+  const keys = parseSshKeys(text, (mistake) => {
     expect(mistake).toEqual({ input: 'ssh-private-key', expected: expect.any(String) })
     told.push(mistake.expected)
   })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
-  arrangePods,
+  expandNode,
   clusterEndpoint,
   nativeInCluster,
-  withOwnLabel,
+  withManagedByLabel,
 } from '../../../../src/nodes/drivers/kubernetes.ts'
-import { readNodes } from '../../../../src/inputs/nodes/node-list.ts'
+import { parseNodesInput } from '../../../../src/inputs/nodes/node-list.ts'
 import type { InputIssue } from '../../../../src/lib/issues.ts'
 import type { Platform } from '../../../../src/lib/platform.ts'
 
@@ -18,7 +18,7 @@ const draft = (text: string, driverOpts: Readonly<Record<string, string>> = {}, 
   buildkitdFlags: [],
   ...(name !== undefined && { name }),
 })
-const told = (pods: ReturnType<typeof arrangePods>) =>
+const summary = (pods: ReturnType<typeof expandNode>) =>
   pods.map(({ name, base, platforms, driverOpts }) => [
     name ?? `${base}…`,
     platforms.join(' '),
@@ -37,25 +37,21 @@ describe('pods of a cluster', () => {
       ],
     ],
     [
-      'beside what the author selects',
+      "in addition to the user's selector",
       draft('linux/arm64', { nodeselector: '"pool=builds,disk=fast"' }),
       [['kubernetes-arm64…', 'linux/arm64', 'pool=builds,disk=fast,kubernetes.io/arch=arm64']],
     ],
     [
-      'not where the author says the architecture',
+      'not if the user selects an architecture',
       draft('linux/amd64 linux/arm64', { nodeselector: 'kubernetes.io/arch=amd64' }),
       [['kubernetes…', 'linux/amd64 linux/arm64', 'kubernetes.io/arch=amd64']],
     ],
     [
-      'not where emulation is asked for',
+      'not if emulation is requested',
       draft('linux/amd64 linux/arm64', { 'qemu.install': 'true' }),
       [['kubernetes…', 'linux/amd64 linux/arm64', '']],
     ],
-    [
-      'with the name that it has',
-      draft('linux/arm64', {}, 'farm'),
-      [['farm', 'linux/arm64', 'kubernetes.io/arch=arm64']],
-    ],
+    ['with its name', draft('linux/arm64', {}, 'farm'), [['farm', 'linux/arm64', 'kubernetes.io/arch=arm64']]],
     [
       'with a name for each',
       draft('linux/amd64 linux/arm64', {}, 'farm'),
@@ -72,15 +68,15 @@ describe('pods of a cluster', () => {
         ['farm…', 'linux/arm64', 'kubernetes.io/arch=arm64'],
       ],
     ],
-  ])('%s', (_, given, expected) => expect(told(arrangePods(given))).toEqual(expected))
+  ])('%s', (_, given, expected) => expect(summary(expandNode(given))).toEqual(expected))
 
-  test('every platform has a pod, natively, and as many as were asked for', () => {
+  test('every platform has a pod, natively, as many as requested', () => {
     const platform = fc.constantFrom(
       ...platforms('linux/amd64 linux/arm64 linux/386 linux/arm/v7 linux/riscv64 linux/ppc64le'),
     )
     fc.assert(
       fc.property(fc.uniqueArray(platform, { minLength: 1 }), fc.integer({ min: 1, max: 20 }), (list, replicas) => {
-        const pods = arrangePods(draft(list.join(' '), { replicas: String(replicas), loadbalance: 'random' }))
+        const pods = expandNode(draft(list.join(' '), { replicas: String(replicas), loadbalance: 'random' }))
         for (const one of list) expect(pods.filter(({ platforms }) => platforms.includes(one))).toHaveLength(replicas)
         for (const { platforms, driverOpts } of pods) {
           expect(nativeInCluster(platforms, driverOpts)).toEqual(platforms)
@@ -90,16 +86,16 @@ describe('pods of a cluster', () => {
     )
   })
 
-  test('what is native is known where the architecture is', () => {
+  test('native platforms are known if the architecture is', () => {
     expect(nativeInCluster(platforms('linux/amd64 linux/arm64'), { nodeselector: 'kubernetes.io/arch=amd64' })).toEqual(
       ['linux/amd64'],
     )
     expect(nativeInCluster(platforms('linux/amd64'), {})).toEqual([])
   })
 
-  test('their names are unique, and options go to those who take them', async () => {
+  test('names are unique, and each node gets the options that its driver accepts', async () => {
     const mistakes: InputIssue[] = []
-    const nodes = await readNodes(
+    const nodes = await parseNodesInput(
       'linux/amd64, linux/arm64 = kubernetes://\nlinux/arm64 = kubernetes:///etc/other\nlinux/amd64 = local',
       {
         driverOpts: { image: 'i', namespace: 'builds', network: 'host', 'env.A': 'b' },
@@ -118,13 +114,13 @@ describe('pods of a cluster', () => {
   })
 })
 
-test('as buildx writes them', () => {
+test('endpoint and labels in the format of buildx', () => {
   expect([clusterEndpoint(undefined), clusterEndpoint('/a b/c')]).toEqual([
     'kubernetes:///',
     'kubernetes:///?kubeconfig=%2Fa+b%2Fc',
   ])
-  expect(withOwnLabel({})['labels']).toBe('app.kubernetes.io/managed-by=multiarch-build')
-  expect(withOwnLabel({ labels: '"team=a,app.kubernetes.io/managed-by=me"' })['labels']).toBe(
+  expect(withManagedByLabel({})['labels']).toBe('app.kubernetes.io/managed-by=multiarch-build')
+  expect(withManagedByLabel({ labels: '"team=a,app.kubernetes.io/managed-by=me"' })['labels']).toBe(
     'team=a,app.kubernetes.io/managed-by=multiarch-build',
   )
 })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
-import { explainNoEngine, readEngineSearch } from '../../../../src/nodes/ssh/diagnose.ts'
-import { nativePlatforms } from '../../../../src/nodes/native-platforms.ts'
-import { describeTarget, renderSshConfig } from '../../../../src/nodes/ssh/config.ts'
-import { explainSsh } from '../../../../src/nodes/ssh/errors.ts'
+import { nativePlatforms } from '../../../../src/nodes/machine-info.ts'
+import { noEngineError, parseEngineSearch } from '../../../../src/nodes/ssh/find-engine.ts'
+import { describeTarget, formatSshConfig } from '../../../../src/nodes/ssh/config.ts'
+import { sshError } from '../../../../src/nodes/ssh/errors.ts'
 
 const target = { user: 'ci', host: 'arm.example.com', port: 22 }
 
-describe('explainSsh', () => {
+describe('sshError', () => {
   test.each([
     [
       'ssh: connect to host arm.example.com port 22: Connection refused',
@@ -17,7 +17,7 @@ describe('explainSsh', () => {
     ['ssh: connect to host arm.example.com port 22: No route to host', /does not answer/, /firewall/],
     [
       'ssh: Could not resolve hostname arm.example.com: Name or service not known',
-      /not known to this runner's DNS/,
+      /DNS of this runner cannot resolve the name of ci@arm/,
       /host name/,
     ],
     [
@@ -31,28 +31,29 @@ describe('explainSsh', () => {
       /MaxAuthTries/,
     ],
     [
-      'No ED25519 host key is known for arm.example.com and you have requested strict checking.\nHost key verification failed.',
-      /does not hold/,
+      'No ED25519 host key is known for arm.example.com and you have requested strict checking.\n' +
+        'Host key verification failed.',
+      /host key of ci@arm\.example\.com is not in ssh-known-hosts/,
       /ssh-keyscan arm\.example\.com/,
     ],
     [
       '@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@\nHost key verification failed.',
-      /another host key/,
-      /somebody may stand in between/,
+      /host key of ci@arm\.example\.com does not match ssh-known-hosts/,
+      /connection may be intercepted/,
     ],
     ['kex_exchange_identification: read: Connection reset by peer', /closed the connection before/, /MaxStartups/],
     ['spawn ssh ENOENT', /no `ssh` command/, /openssh-client/],
-    ['something new', /The SSH connection to ci@arm\.example\.com failed/, /what ssh said/],
-  ])('%s', (words, headline, hint) => {
-    const failure = explainSsh(words, target)
-    expect(failure.code).toBe('node')
-    expect(failure.message).toMatch(headline)
+    ['something new', /The SSH connection to ci@arm\.example\.com failed/, /last messages of ssh/],
+  ])('%s', (output, message, hint) => {
+    const failure = sshError(output, target)
+    expect(failure.code).toBe(output.includes('ENOENT') ? 'runner' : 'node')
+    expect(failure.message).toMatch(message)
     expect(failure.hint).toMatch(hint)
     expect(failure.details.every((line) => !/^@+$/.test(line))).toBe(true)
   })
 })
 
-describe('explainNoEngine', () => {
+describe('noEngineError', () => {
   test.each([
     ['denied /var/run/docker.sock\nuser ci\n', '', /ci may not use the Docker Engine/, /usermod -aG docker ci/],
     ['user ci\n', '', /No Docker Engine runs on/, /systemctl enable --now docker/],
@@ -86,15 +87,15 @@ describe('explainNoEngine', () => {
       /build er may not use/,
       /docker build er/,
     ],
-  ])('%s', (output, words, headline, hint) => {
-    const failure = explainNoEngine(target, readEngineSearch(output), words)
-    expect(failure.message).toMatch(headline)
+  ])('%s', (output, sshOutput, message, hint) => {
+    const failure = noEngineError(target, parseEngineSearch(output), sshOutput)
+    expect(failure.message).toMatch(message)
     expect(failure.hint).toMatch(hint)
   })
 })
 
-test('renderSshConfig: strict, ours alone, no password, no user file', () => {
-  const text = renderSshConfig(
+test('formatSshConfig: strict host keys, only the files of the run, no password', () => {
+  const text = formatSshConfig(
     { user: 'ci', host: 'fd00::1', port: 2222 },
     { agent: '/d/agent.sock', knownHosts: '/d/known_hosts', control: '/d/n0.ctl' },
   )
@@ -112,12 +113,12 @@ test('renderSshConfig: strict, ours alone, no password, no user file', () => {
   }
 })
 
-test('describeTarget writes a target as an author would', () => {
+test('describeTarget formats a target as in `nodes`', () => {
   expect(describeTarget({ host: 'a', port: 22 })).toBe('a')
   expect(describeTarget({ user: 'ci', host: 'fd00::1', port: 2222 })).toBe('ci@[fd00::1]:2222')
 })
 
-test('nativePlatforms: its own first, then what its processor runs as well', () => {
+test('nativePlatforms: that of the engine first, then others that its processor runs', () => {
   expect(nativePlatforms('linux', 'amd64')).toEqual(['linux/amd64', 'linux/amd64/v2', 'linux/amd64/v3', 'linux/386'])
   expect(nativePlatforms('linux', 'arm64')[0]).toBe('linux/arm64')
   expect(nativePlatforms('linux', 'riscv64')).toEqual(['linux/riscv64'])

@@ -5,18 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Entry } from '../../../src/run/journal.ts'
 import type { Node } from '../../../src/nodes/node.ts'
-import { planSeated, type Others } from '../../../src/nodes/seats.ts'
+import { driverOf } from '../../../src/nodes/drivers/table.ts'
+import { planWithReservations } from '../../../src/nodes/reservations.ts'
 import { parsePlatform } from '../../../src/lib/platform.ts'
 import type { Plan } from '../../../src/plan/target.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'seats-'))
+const dir = mkdtempSync(join(tmpdir(), 'reservations-'))
 const servers: Server[] = []
 let engines: Engine[] = []
 let clock = 0
 
 interface Engine {
   readonly node: Node
-  /** Name → when it was made. */
+  /** Name → when it was created. */
   readonly volumes: Map<string, string>
   /** Called before the volumes are listed. */
   onList: () => void
@@ -35,7 +36,7 @@ async function startEngine(name: string): Promise<Engine> {
     buildkitdConfig: '',
   }
   const engine: Engine = {
-    node: { spec, driver: 'docker-container', socket, platforms, native: platforms, took: 0 },
+    node: { spec, driver: driverOf(spec), socket, platforms, native: platforms, took: 0 },
     volumes: new Map(),
     onList: () => undefined,
   }
@@ -63,7 +64,7 @@ async function startEngine(name: string): Promise<Engine> {
 
 const time = () => new Date(1_800_000_000_000 + clock++ * 1000).toISOString()
 const holder = (run: number) => `mab-${String(run).padStart(10, '0')}-aaaaaaaa-${run}-1`
-const seat = (run: number, number: number) => `buildx_buildkit_${holder(run)}-${number}_seat`
+const reservation = (run: number, number: number) => `buildx_buildkit_${holder(run)}-${number}_seat`
 
 let turn = 0
 beforeEach(async () => {
@@ -74,82 +75,85 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-/** Takes the node with the fewest others, the first of equals. */
-function leastTaken(others: Others): Plan {
-  const [least] = engines.map(({ node }) => node).sort((a, b) => (others.get(a) ?? 0) - (others.get(b) ?? 0))
+/** Plans on the node with the fewest other runs, the first of equals. */
+function leastUsed(runsPerNode: ReadonlyMap<Node, number>): Plan {
+  const [least] = engines.map(({ node }) => node).sort((a, b) => (runsPerNode.get(a) ?? 0) - (runsPerNode.get(b) ?? 0))
   return { targets: [], notes: [], groups: least ? [{ node: least, targets: [] }] : [] }
 }
 
-async function sit(run: number, nodes = engines.map(({ node }) => node)) {
+async function reserve(run: number, nodes = engines.map(({ node }) => node)) {
   const noted: Entry[] = []
-  const seated = await planSeated({
+  const reserved = await planWithReservations({
     nodes,
     holder: holder(run),
     journal: { note: (entry) => noted.push(entry) },
-    plan: leastTaken,
+    plan: leastUsed,
   })
-  return { ...seated, noted, on: seated.plan.groups.map(({ node }) => node.spec.name[0]).join('') }
+  return { ...reserved, noted, on: reserved.plan.groups.map(({ node }) => node.spec.name[0]).join('') }
 }
 
 const volumes = () => engines.map((engine) => [...engine.volumes.keys()].sort())
 
-describe('seats', () => {
-  test('who comes second builds elsewhere, and who comes when both have left is free', async () => {
-    const first = await sit(1)
-    const second = await sit(2)
+describe('reservations', () => {
+  test('the second run builds on another node; after both have released, the node is free again', async () => {
+    const first = await reserve(1)
+    const second = await reserve(2)
     expect([first.on, second.on]).toEqual(['a', 'b'])
-    expect([...second.others.values()]).toEqual([1, 0])
-    expect(volumes()).toEqual([[seat(1, 0)], [seat(2, 1)]])
-    await Promise.all([first.leave(), second.leave()])
+    expect([...second.runsPerNode.values()]).toEqual([1, 0])
+    expect(volumes()).toEqual([[reservation(1, 0)], [reservation(2, 1)]])
+    await Promise.all([first.release(), second.release()])
     expect(volumes()).toEqual([[], []])
-    expect((await sit(3)).on).toBe('a')
+    expect((await reserve(3)).on).toBe('a')
   })
 
-  test('of two that came at once, the later gives way, and its first seat is free again', async () => {
+  test('of two runs that start at once, the later one plans again, and releases its first reservation', async () => {
     const [a] = engines
     let lists = 0
-    // Run 1 sits down between the look and the seat of run 2.
-    const sitDown = () => a?.volumes.set(seat(1, 0), time())
+    // Run 1 reserves between the count and the reservation of run 2.
+    const reserveFirst = () => a?.volumes.set(reservation(1, 0), time())
     if (a)
       a.onList = () => {
-        if (lists++ === 0) queueMicrotask(sitDown)
+        if (lists++ === 0) queueMicrotask(reserveFirst)
       }
-    const second = await sit(2)
+    const second = await reserve(2)
     expect(second.on).toBe('b')
-    expect(volumes()).toEqual([[seat(1, 0)], [seat(2, 1)]])
-    expect(second.noted.map((entry) => entry.kind === 'seat' && entry.volume)).toEqual([seat(2, 0), seat(2, 1)])
+    expect(volumes()).toEqual([[reservation(1, 0)], [reservation(2, 1)]])
+    expect(second.noted.map((entry) => entry.kind === 'reservation' && entry.volume)).toEqual([
+      reservation(2, 0),
+      reservation(2, 1),
+    ])
   })
 
-  test('and the earlier stays', async () => {
+  test('the earlier one keeps its plan', async () => {
     const [a] = engines
     let lists = 0
     if (a)
       a.onList = () => {
-        if (lists++ === 1) a.volumes.set(seat(1, 0), time())
+        if (lists++ === 1) a.volumes.set(reservation(1, 0), time())
       }
-    expect((await sit(2)).on).toBe('a')
+    expect((await reserve(2)).on).toBe('a')
   })
 
-  test('without a choice nobody is asked, and nothing is made', async () => {
-    const asked: string[] = []
-    for (const engine of engines) engine.onList = () => asked.push('asked')
-    const { plan, noted } = await sit(
+  test('without a choice, no engine gets a request', async () => {
+    const requests: string[] = []
+    for (const engine of engines) engine.onList = () => requests.push('list')
+    const { plan, noted } = await reserve(
       1,
       engines.slice(0, 1).map(({ node }) => node),
     )
-    expect([plan.groups.length, noted, asked, volumes()]).toEqual([1, [], [], [[], []]])
+    expect([plan.groups.length, noted, requests, volumes()]).toEqual([1, [], [], [[], []]])
   })
 
-  test('other volumes of ours are no seats, and an engine that does not answer costs nothing but the room', async () => {
+  test('other volumes are not reservations, and an engine that does not answer counts as free', async () => {
     const [a, b] = engines
     a?.volumes.set(`buildx_buildkit_${holder(7)}-0_state`, time())
     a?.volumes.set('buildx_buildkit_mab-keep-aaaaaaaa-trusted-bbbbbbbb_boot', time())
-    const broken = b && { ...b.node, socket: join(dir, 'nobody') }
-    const seated = await sit(
+    const broken = b && { ...b.node, socket: join(dir, 'absent') }
+    const reserved = await reserve(
       1,
       [a?.node, broken].flatMap((node) => node ?? []),
     )
-    expect([...seated.others.values()]).toEqual([0, 0])
-    expect(seated.on).toBe('a')
+    expect([...reserved.runsPerNode.values()]).toEqual([0, 0])
+    expect(reserved.on).toBe('a')
   })
 })

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
-import { readInputs, secretsOf } from '../../../../src/inputs/inputs.ts'
+import { readInputs } from '../../../../src/inputs/inputs.ts'
+import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
-import { describeMistakes } from '../../../../src/report/input-issues.ts'
+import { formatInputIssues } from '../../../../src/report/input-issues.ts'
 import { world, type Given } from '../../fixtures/world.ts'
 
 const pem = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----'
@@ -18,7 +19,15 @@ describe('nodes behind TCP', () => {
     [
       'options of its own',
       {
-        nodes: `- endpoint: tcp://arm:1234\n  platforms: linux/arm64\n  driver-opts:\n    - cacert=ca.pem\n    - cert=cert.pem\n    - servername=arm.example.com\n    - |\n      key=${pem.replaceAll('\n', '\n      ')}`,
+        nodes: [
+          '- endpoint: tcp://arm:1234',
+          '  platforms: linux/arm64',
+          '  driver-opts:',
+          '    - cacert=ca.pem',
+          '    - cert=cert.pem',
+          '    - servername=arm.example.com',
+          `    - |\n      key=${pem.replaceAll('\n', '\n      ')}`,
+        ].join('\n'),
       },
       [{ ...tls, servername: 'arm.example.com' }],
     ],
@@ -26,9 +35,9 @@ describe('nodes behind TCP', () => {
     expect((await readInputs(...world(given))).nodes.map(({ driverOpts }) => driverOpts)).toEqual(expected)
   })
 
-  test('flags for all daemons that we start, the spare one too', async () => {
+  test('flags apply to all daemons that buildx starts, and to the local fallback', async () => {
     const flags = ['--debug', '--allow-insecure-entitlement', 'network.host']
-    const { nodes, spare } = await readInputs(
+    const { nodes, localFallback } = await readInputs(
       ...world({
         nodes: 'linux/amd64 = local\nlinux/arm64 = tcp://arm:1234',
         'driver-opts': opts,
@@ -36,12 +45,12 @@ describe('nodes behind TCP', () => {
       }),
     )
     expect(nodes.map(({ buildkitdFlags }) => buildkitdFlags)).toEqual([flags, []])
-    expect(spare).toMatchObject({ driverOpts: {}, buildkitdFlags: flags })
+    expect(localFallback).toMatchObject({ driverOpts: {}, buildkitdFlags: flags })
   })
 
   test('their keys are masked', () => {
-    expect(secretsOf({ 'INPUT_DRIVER-OPTS': opts })).toContain('MIGHAgEAMBMGByqGSM49')
-    expect(secretsOf({ INPUT_NODES: `- driver-opts: |\n    key=${pem.replaceAll('\n', '\n    ')}` })).toContain(
+    expect(secretsToMask({ 'INPUT_DRIVER-OPTS': opts })).toContain('MIGHAgEAMBMGByqGSM49')
+    expect(secretsToMask({ INPUT_NODES: `- driver-opts: |\n    key=${pem.replaceAll('\n', '\n    ')}` })).toContain(
       'MIGHAgEAMBMGByqGSM49',
     )
   })
@@ -50,14 +59,16 @@ describe('nodes behind TCP', () => {
     [
       'no certificates',
       { nodes: 'linux/arm64 = tcp://arm:1234', 'driver-opts': 'cacert=ca.pem' },
-      'nodes: "tcp://arm:1234" needs `cert`, `key` in its `driver-opts`, PEM or the path of a file: a buildkitd behind TCP is reached by mutual TLS alone',
+      'nodes: "tcp://arm:1234" needs `cert`, `key` in its `driver-opts`, PEM or the path of a file: ' +
+        'a buildkitd behind TCP is reached by mutual TLS only',
     ],
     [
       'certificates for an engine',
       { nodes: '- endpoint: ci@arm\n  platforms: linux/arm64\n  driver-opts: cacert=ca.pem', SSH_AUTH_SOCK: '/agent' },
-      'nodes: "ssh://ci@arm" is a Docker Engine, and cacert, cert, key, servername are for a buildkitd at `tcp://host:port`: leave them out',
+      'nodes: "ssh://ci@arm" is a Docker Engine, and cacert, cert, key, servername are for a buildkitd at ' +
+        '`tcp://host:port`: leave them out',
     ],
-    ['no flag', { 'buildkitd-flags': 'debug' }, 'buildkitd-flags: "debug" is no flag: write `--debug`, for example'],
+    ['no flag', { 'buildkitd-flags': 'debug' }, 'buildkitd-flags: "debug" is not a flag: write `--debug`, for example'],
     [
       'other options',
       { nodes: 'linux/arm64 = tcp://arm:1234', 'driver-opts': `${opts}\nnetwork=host` },
@@ -65,6 +76,6 @@ describe('nodes behind TCP', () => {
     ],
   ])('refused: %s', async (_, given, expected) => {
     const error: unknown = await readInputs(...world(given)).catch((thrown: unknown) => thrown)
-    expect(error instanceof InputError && describeMistakes(error.issues)).toContain(expected)
+    expect(error instanceof InputError && formatInputIssues(error.issues)).toContain(expected)
   })
 })
