@@ -109,6 +109,28 @@ const longFormats: Readonly<Record<string, string>> = {
   llll: 'ddd, MMM D, YYYY h:mm A',
 }
 
+/** Each knows the abbreviations of its part of the world. */
+const zoneLocales = ['en-US', 'en-GB', 'en-ZA', 'en-AU', 'en-CA', 'en-IN', 'ja', 'id', 'en-HK', 'en-GU']
+/** Abbreviations that no locale knows as moment-timezone does: of standard time, and of summer time if there is one. */
+const zoneNames: Readonly<Record<string, string>> = {
+  'America/Adak': 'HST HDT',
+  'America/Havana': 'CST CDT',
+  'America/Hermosillo': 'MST',
+  'America/Mazatlan': 'MST',
+  'Asia/Colombo': '+0530',
+  'Asia/Dubai': '+04',
+  'Asia/Jerusalem': 'IST IDT',
+  'Asia/Karachi': 'PKT',
+  'Asia/Macau': 'CST',
+  'Asia/Manila': 'PST',
+  'Asia/Pyongyang': 'KST',
+  'Asia/Seoul': 'KST',
+  'Asia/Shanghai': 'CST',
+  'Asia/Taipei': 'CST',
+  'Europe/Dublin': 'GMT IST',
+  'Europe/Moscow': 'MSK',
+}
+
 const literal = '\\[([^[\\]]*)\\]'
 // A backslash makes the token behind it literal.
 const longPattern = new RegExp(`${literal}|\\\\?(?:${alternatives(longFormats)})`, 'g')
@@ -184,9 +206,22 @@ function toZone(instant: Date, zone: string): ZonedDate {
   return { clock: new Date(clock), offset: Math.round((clock - instant.getTime()) / 60_000), instant, zone }
 }
 
-function zoneName({ instant, zone }: ZonedDate): string {
-  const parts = new Intl.DateTimeFormat('en-US', { timeZone: zone, timeZoneName: 'short' }).formatToParts(instant)
+/** `JST`, `CEST`, or `+04` for a zone without an abbreviation. */
+function zoneName({ instant, offset, zone }: ZonedDate): string {
+  const [standard, summer = standard] = zoneNames[canonicalZone(zone)]?.split(' ') ?? []
+  const winter = toZone(new Date(Date.UTC(instant.getUTCFullYear(), 0, 1)), zone).offset
+  const known = offset > winter ? summer : standard
+  const names = zoneLocales.map((locale) => localZoneName(instant, zone, locale))
+  return known ?? names.find((name) => !/^(GMT|UTC)[+-]/.test(name)) ?? formatOffset(offset, '').replace(/00$/, '')
+}
+
+function localZoneName(instant: Date, zone: string, locale: string): string {
+  const parts = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' }).formatToParts(instant)
   return parts.find(({ type }) => type === 'timeZoneName')?.value ?? ''
+}
+
+function canonicalZone(zone: string): string {
+  return new Intl.DateTimeFormat('en-US', { timeZone: zone }).resolvedOptions().timeZone
 }
 
 function formatOffset(offset: number, separator: string): string {
