@@ -1,6 +1,8 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { mapConcurrent } from '../lib/concurrency.ts'
+import { unlessNotFound } from '../packages/repository.ts'
 import type { ManifestInfo } from '../packages/manifest-info.ts'
+import type { OwnedManifests } from './ownership.ts'
 import { exists, type PackageRepository } from '../packages/repository.ts'
 
 /**
@@ -14,6 +16,24 @@ export async function isLastProof(repository: PackageRepository, index: string):
     if (!isReleased && (await exists(repository, child))) return true
   }
   return false
+}
+
+/**
+ * Removes the children that an index calls attestations of an image, but which are not: such an index may come from a
+ * hostile node.
+ */
+export async function withoutForgedAttestations(
+  repository: PackageRepository,
+  owned: OwnedManifests,
+  manifests: ReadonlyMap<string, ManifestInfo>,
+): Promise<OwnedManifests> {
+  const checked = await mapConcurrent([...owned.attestations], async ([digest, image]) => {
+    const manifest = manifests.get(digest)
+    const isReal = manifest?.kind === 'attestation' && (await describes(repository, manifest, image))
+    return isReal ? [] : [digest]
+  })
+  const forged = new Set(checked.flat())
+  return { ...owned, children: owned.children.filter((digest) => !forged.has(digest)) }
 }
 
 /** The indexes that are not the last proof of ownership of anything. */
@@ -41,6 +61,25 @@ export async function findOrphans(
   return candidates.filter((_, at) => isOrphan[at]).map(({ digest }) => digest)
 }
 
+/**
+ * Whether the manifest describes the image by its own content: it has the image as `subject`, or is an attestation or a
+ * signature all of whose statements name the image. What an index or a tag calls an attestation proves nothing.
+ */
+export async function describes(
+  repository: PackageRepository,
+  manifest: ManifestInfo,
+  image: string,
+): Promise<boolean> {
+  const { kind, subject, statements: blobs } = manifest
+  if (subject === image) return true
+  if (kind !== 'attestation' && kind !== 'signature') return false
+  // All statements of an attestation have the same subject, so the smallest one is enough.
+  const [first, ...rest] = await Promise.all(
+    (kind === 'attestation' ? blobs.slice(0, 1) : blobs).map((blob) => unlessNotFound(readStatement(repository, blob))),
+  )
+  return [first, ...rest].every((statement) => statement?.subjects.includes(image))
+}
+
 /** What an in-toto statement describes, and the run that its provenance names as the builder. */
 interface Statement {
   readonly subjects: readonly string[]
@@ -48,15 +87,26 @@ interface Statement {
 }
 
 async function readStatement({ registry, repository }: PackageRepository, blob: string): Promise<Statement> {
-  const statement = asRecord(tryParseJson(new TextDecoder().decode(await registry.getBlob(repository, blob))))
+  const statement = parsePayload(new TextDecoder().decode(await registry.getBlob(repository, blob)))
   const predicate = asRecord(statement['predicate'])
   const builder =
     asText(asRecord(asRecord(predicate['runDetails'])['builder'])['id']) || asText(asRecord(predicate['builder'])['id'])
   const subjects = asList(statement['subject']).map((subject) =>
     asText(asRecord(asRecord(subject)['digest'])['sha256']),
   )
+  const signed = asText(asRecord(asRecord(statement['critical'])['image'])['docker-manifest-digest'])
   return {
-    subjects: subjects.filter((hex) => hex !== '').map((hex) => `sha256:${hex}`),
+    subjects: [
+      ...subjects.filter((hex) => hex !== '').map((hex) => `sha256:${hex}`),
+      ...(signed === '' ? [] : [signed]),
+    ],
     run: /\/actions\/runs\/(\d+)/.exec(builder)?.[1],
   }
+}
+
+/** A DSSE envelope has its statement in base64: https://github.com/secure-systems-lab/dsse/blob/master/envelope.md */
+function parsePayload(text: string): Record<string, unknown> {
+  const document = asRecord(tryParseJson(text))
+  const payload = asText(document['payload'])
+  return payload === '' ? document : asRecord(tryParseJson(Buffer.from(payload, 'base64').toString()))
 }

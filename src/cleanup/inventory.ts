@@ -1,9 +1,10 @@
 import { isCertainlyRunId, matchesPattern, parseRunId, type RunStatusCache } from '../forge/run-status.ts'
 import type { PackageVersion } from '../packages/backend.ts'
-import { annotatedRun, type ManifestInfo } from '../packages/manifest-info.ts'
+import { type ManifestInfo } from '../packages/manifest-info.ts'
 import { readManifests, type PackageRepository } from '../packages/repository.ts'
 import type { Item } from './plan.ts'
 import { emptySnapshot, neededBy, snapshotTags, type TagSnapshot } from './snapshot.ts'
+import { annotatedRun } from '../run/names.ts'
 
 /** The state of a repository as it was read: digests and numbers only, as there may be a hundred thousand versions. */
 export class Inventory {

@@ -38,6 +38,8 @@ export interface OwnedManifests {
   readonly children: readonly string[]
   /** Per-platform indexes. Nothing needs them, but they are the proof of ownership of the attestations. */
   readonly perPlatform: readonly string[]
+  /** Of the children, those that an index calls an attestation: attestation → image. */
+  readonly attestations: ReadonlyMap<string, string>
 }
 
 export interface OwnedIndex {
@@ -63,10 +65,13 @@ export function findOwnedManifests(artifacts: RunArtifacts, manifests: Manifests
     (digest) => manifests.get(digest)?.kind === 'index' && isAnnotated(digest) && !tagged.includes(digest),
   )
   const parents = [...indexes.filter((index) => index.isAnnotated).map(({ digest }) => digest), ...perPlatform]
+  const children = findOwnedChildren(parents, manifests, isAnnotated)
+  const attests = parents.flatMap((parent) => [...(manifests.get(parent)?.attests ?? [])])
   return {
     indexes,
     perPlatform: [...new Set(perPlatform)],
-    children: findOwnedChildren(parents, manifests, isAnnotated),
+    children,
+    attestations: new Map(attests.filter(([child]) => children.includes(child) && !isAnnotated(child))),
   }
 }
 
@@ -95,7 +100,7 @@ export function closure(roots: Iterable<string>, manifests: Manifests): Set<stri
   return found
 }
 
-type Decision =
+export type Decision =
   | { readonly action: 'delete' }
   /** The manifest stays, and loses the tags that may be removed. */
   | { readonly action: 'untag'; readonly reason: string }
@@ -103,7 +108,7 @@ type Decision =
   /** The manifest does not exist any more. */
   | { readonly action: 'none' }
 
-interface DecisionInput {
+export interface DecisionInput {
   readonly digest: string
   /** Tags that may be deleted with it. */
   readonly removable: readonly string[]

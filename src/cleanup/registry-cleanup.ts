@@ -1,4 +1,4 @@
-import { annotatedRun, parseBlobSizes } from '../packages/manifest-info.ts'
+import { parseBlobSizes } from '../packages/manifest-info.ts'
 import { NotDeletedError, type PackageVersion } from '../packages/backend.ts'
 import { refreshVersion, requireTime, unlessNotFound, type PackageRepository } from '../packages/repository.ts'
 import { parseRunId, type RunStatusCache } from '../forge/run-status.ts'
@@ -10,6 +10,7 @@ import { decide } from './ownership.ts'
 import { planCleanup, type Item, type Plan } from './plan.ts'
 import { createResult, type CleanupResult } from './report.ts'
 import { tagsOn } from './snapshot.ts'
+import { annotatedRun } from '../run/names.ts'
 
 export interface RegistryCleanupRequest {
   /** Patterns of temporary tags: `pr-*`. */

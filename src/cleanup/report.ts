@@ -1,4 +1,4 @@
-import { formatBytes } from '../lib/format.ts'
+import { formatBytes, formatRow } from '../lib/format.ts'
 
 interface Line {
   /** Tags and digest. */
@@ -56,7 +56,7 @@ function renderRepository({ name, deleted, kept, restored, audit, blobs, dryRun 
     ...deleted.map(({ subject, reason }) => [done, subject, reason]),
     ...restored.map(({ subject, reason }) => ['restored', subject, reason]),
     ...kept.map(({ subject, reason }) => ['kept', subject, reason]),
-  ].map((row) => `| ${row.map(escapeCell).join(' | ')} |`)
+  ].map(formatRow)
   const more = rows.length > maxRows ? ['', `… and ${rows.length - maxRows} more, in the outputs.`] : []
   const table = rows.length === 0 ? [] : ['', '| | what | why |', '|---|---|---|', ...rows.slice(0, maxRows), ...more]
   const total = `${deleted.length} ${done}${size === 0 ? '' : ` (up to ${formatBytes(size)})`}, ${kept.length} kept.`
@@ -73,8 +73,4 @@ function formatAudit(audit: Audit | undefined): string {
     `${audit.broken.length} of ${audit.tags} tags are incomplete: ${broken.join('; ')}. ` +
     'GitHub restores deleted versions for 30 days, in the package’s settings.'
   )
-}
-
-function escapeCell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 }

@@ -22,7 +22,7 @@ export function artifactsByRepository(
   const tags = entries
     .filter((entry) => entry.kind === 'tag')
     .filter(({ ephemeral }) => cleanup === 'always' || ephemeral)
-  const manifests = entries.filter((entry) => entry.kind === 'manifest').filter(({ ours }) => ours)
+  const manifests = entries.filter((entry) => entry.kind === 'manifest')
   const repositories = new Map<string, Repository>()
   for (const { registry, path } of [...tags, ...manifests])
     repositories.set(formatRepository({ registry, path }), { registry, path })

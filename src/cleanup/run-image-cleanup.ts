@@ -9,11 +9,24 @@ import {
   requireTime,
   type PackageRepository,
 } from '../packages/repository.ts'
-import { withoutLastProofs } from './attestations.ts'
+import { withoutForgedAttestations, withoutLastProofs } from './attestations.ts'
 import { listVersions } from './listing.ts'
-import { decide, findOwnedManifests, type OwnedIndex, type OwnedManifests, type RunArtifacts } from './ownership.ts'
+import {
+  decide,
+  findOwnedManifests,
+  type Decision,
+  type DecisionInput,
+  type OwnedIndex,
+  type OwnedManifests,
+  type RunArtifacts,
+} from './ownership.ts'
 import { toOutcome, type Outcome } from './run-artifacts.ts'
+import { RunReferrers } from './run-referrers.ts'
 import { emptySnapshot, neededBy, neededByTags, snapshotTags, tagsOn } from './snapshot.ts'
+
+/** Milliseconds between lists, until one contains what the run pushed; and what is left then for the deletions. */
+const listPauses = [1000, 2000, 4000, 8000, 16_000]
+const deletionTime = 15_000
 
 /** With more tags than this, only new ones are resolved in the post step, which should take no longer than a moment. */
 const maxResolvedTags = 100
@@ -30,8 +43,16 @@ const maxLookupTags = 1000
  * last: if this is killed, they are the proof of ownership that a later cleanup needs. Elsewhere they are deleted
  * before the images. Never throws: each outcome has a reason.
  */
-export async function deleteRunArtifacts(repository: PackageRepository, artifacts: RunArtifacts): Promise<Outcome[]> {
-  return await new RunImageCleanup(repository, artifacts).run()
+export async function deleteRunArtifacts(
+  repository: PackageRepository,
+  artifacts: RunArtifacts,
+  onDeleted: (digest: string) => void = () => undefined,
+): Promise<Outcome[]> {
+  const remove = async (version: PackageVersion) => {
+    await repository.backend.remove(version)
+    onDeleted(version.digest)
+  }
+  return await new RunImageCleanup({ ...repository, backend: { ...repository.backend, remove } }, artifacts).run()
 }
 
 class RunImageCleanup {
@@ -45,7 +66,8 @@ class RunImageCleanup {
   readonly #excluded = new Set<string>()
   /** What other images refer to. */
   readonly #needed = new Set<string>()
-  #owned: OwnedManifests = { indexes: [], children: [], perPlatform: [] }
+  readonly #referrers: RunReferrers
+  #owned: OwnedManifests = { indexes: [], children: [], perPlatform: [], attestations: new Map() }
   #snapshot = emptySnapshot
   /** The last list is younger than the deletion of the index. */
   #isListFresh = false
@@ -54,6 +76,7 @@ class RunImageCleanup {
     const { lowercasesTags } = repository.backend.capabilities
     const toStored = (tag: string) => (lowercasesTags ? tag.toLowerCase() : tag)
     this.#repository = repository
+    this.#referrers = new RunReferrers(repository)
     this.#artifacts = {
       ...artifacts,
       tags: artifacts.tags.map(({ tag, digest }) => ({ tag: toStored(tag), digest })),
@@ -85,7 +108,8 @@ class RunImageCleanup {
   async #deleteOwned(): Promise<void> {
     const { backend } = this.#repository
     const { indexes, children, perPlatform } = this.#owned
-    await this.#findVersions([...indexes.map(({ digest }) => digest), ...children, ...perPlatform])
+    if (indexes.length > 0) await this.#referrers.find(this.#ownedDigests())
+    await this.#waitForVersions([...this.#ownedDigests(), ...this.#referrers.digests])
     // Without an index, the tags are resolved right before the rest is deleted.
     if (indexes.length > 0) this.#snapshot = await snapshotTags(this.#repository, maxResolvedTags)
     await this.#deleteIndexes()
@@ -102,8 +126,8 @@ class RunImageCleanup {
     const { tags, manifests } = this.#artifacts
     const pushed = await readManifests(this.#repository, [...tags.map(({ digest }) => digest), ...manifests])
     const refs = [...pushed.values()].flatMap((manifest) => manifest.refs)
-    const below = await readManifests(this.#repository, refs)
-    this.#owned = findOwnedManifests(this.#artifacts, new Map([...pushed, ...below]))
+    const all = new Map([...pushed, ...(await readManifests(this.#repository, refs))])
+    this.#owned = await withoutForgedAttestations(this.#repository, findOwnedManifests(this.#artifacts, all), all)
     for (const { tag, digest } of tags) if (!pushed.has(digest)) this.#outcomes.push({ subject: tag, deleted: true })
   }
 
@@ -119,6 +143,23 @@ class RunImageCleanup {
     if (first !== undefined) this.#skip(error, [first, ...rest.filter((subject) => tags.includes(subject))])
   }
 
+  #ownedDigests(): Set<string> {
+    const { indexes, children, perPlatform } = this.#owned
+    return new Set([...indexes.map(({ digest }) => digest), ...children, ...perPlatform])
+  }
+
+  /** A list may lag a few seconds behind what this run pushed. */
+  async #waitForVersions(digests: readonly string[]): Promise<void> {
+    const { clock, deadline } = this.#repository
+    await this.#findVersions(digests)
+    for (const pause of listPauses) {
+      if (digests.every((digest) => this.#versions.has(digest))) return
+      if (clock.now() + pause > deadline - deletionTime) return
+      await clock.sleep(pause)
+      await this.#findVersions(digests)
+    }
+  }
+
   /** Where the id of a version is its digest, there is nothing to find. */
   async #findVersions(digests: readonly string[]): Promise<void> {
     const { backend } = this.#repository
@@ -128,8 +169,7 @@ class RunImageCleanup {
     }
     const { found, others, isStale } = await listVersions(backend, new Set(digests), this.#deleted)
     for (const [digest, version] of found) this.#versions.set(digest, version)
-    const { indexes, children, perPlatform } = this.#owned
-    const owned = new Set([...indexes.map(({ digest }) => digest), ...children, ...perPlatform])
+    const owned = new Set([...this.#ownedDigests(), ...this.#referrers.digests])
     const foreign = others.map(({ digest }) => digest).filter((digest) => !owned.has(digest))
     await this.#markNeeded(await neededBy(this.#repository, foreign))
     this.#isListFresh = this.#deleted.size > 0 && !isStale && digests.every((digest) => found.has(digest))
@@ -163,12 +203,23 @@ class RunImageCleanup {
     if (version?.tags.length === 0 && !isAnnotated) return outcomes
     const removable = tags.filter((tag) => !moved.includes(tag))
     const registryTags = tagsOn(this.#snapshot, digest).filter((tag) => !moved.includes(tag))
-    const decision = decide({ digest, removable, version, tags: registryTags, needed: this.#needed })
+    const decision = await this.#decide({ digest, removable, version, tags: registryTags, needed: this.#needed })
     if (decision.action === 'skip')
       return [...outcomes, ...removable.map((subject) => ({ subject, deleted: false, reason: decision.reason }))]
     if (decision.action === 'untag') await this.#untag(version ?? listed, removable)
     else await this.#delete(version ?? listed, version !== undefined)
     return [...outcomes, ...removable.map((subject) => ({ subject, deleted: true }))]
+  }
+
+  /** Deletes the referrers of an image that is to be deleted, and decides once more: that took a while. */
+  async #decide(input: DecisionInput): Promise<Decision> {
+    const before = decide(input)
+    if (before.action !== 'delete' || !this.#referrers.has(input.digest)) return before
+    this.#outcomes.push(...(await this.#referrers.deleteFor(input.digest, this.#versions, this.#needed)))
+    const version = input.version && (await refreshVersion(this.#repository, input.version))
+    const after = decide({ ...input, version })
+    if (after.action !== 'delete') this.#outcomes.push(...(await this.#referrers.restoreFor(input.digest)))
+    return after
   }
 
   /** Tags that do not exist any more are deleted; the others point at another image. */
@@ -218,7 +269,7 @@ class RunImageCleanup {
       if (!listed) throw new NotDeletedError(notListedYet)
       const version = this.#isListFresh ? listed : await refreshVersion(this.#repository, listed)
       const tags = tagsOn(this.#snapshot, digest)
-      const decision = decide({ digest, removable: [], version, tags, needed: this.#needed })
+      const decision = await this.#decide({ digest, removable: [], version, tags, needed: this.#needed })
       if (decision.action === 'skip') throw new NotDeletedError(decision.reason)
       if (version) await this.#repository.backend.remove(version)
       this.#deleted.set(digest, version ?? listed)
@@ -232,8 +283,9 @@ class RunImageCleanup {
     this.#snapshot = await snapshotTags(this.#repository, maxResolvedTags, this.#snapshot)
     const { digests } = this.#snapshot
     const own = new Set(this.#artifacts.tags.map(({ tag }) => tag))
-    const isDeleted = (tag: string) => own.has(tag) && this.#deleted.has(digests.get(tag) ?? '')
-    await this.#markNeeded(await neededByTags(this.#repository, this.#snapshot, isDeleted))
+    const isIgnored = (tag: string) =>
+      this.#referrers.isReferrerTag(tag) || (own.has(tag) && this.#deleted.has(digests.get(tag) ?? ''))
+    await this.#markNeeded(await neededByTags(this.#repository, this.#snapshot, isIgnored))
   }
 
   /** Another client may have pushed an index over our images between the last snapshot and the deletion. */

@@ -6,19 +6,26 @@ import { ownershipAnnotation } from '../run/names.ts'
 /** What cleanup needs to know about a manifest. */
 export interface ManifestInfo {
   readonly digest: string
-  readonly kind: 'index' | 'image' | 'attestation' | 'cache'
-  /** The manifests without which it is incomplete: the entries of an index, the subject of a signature. */
+  /** `attestation`: of BuildKit; `signature`: of cosign, also an attestation; `sbom`: of cosign. */
+  readonly kind: 'index' | 'image' | 'attestation' | 'cache' | 'signature' | 'sbom'
+  /** The manifests without which it is incomplete: the entries of an index. */
   readonly refs: readonly string[]
+  /** The manifest that it describes, and that does not need it: for a signature or another referrer. */
+  readonly subject: string | undefined
   /** Of an index: attestation → the image it describes. */
   readonly attests: ReadonlyMap<string, string>
   /** The ownership annotation, which names the run that alone may refer to it: `<run_id>-<attempt>-<random>`. */
   readonly runAnnotation: string | undefined
-  /** In-toto statements, by the digest of their blob. */
+  /** Of an attestation or signature: the digests of the blobs with its statements, the smallest first. */
   readonly statements: readonly string[]
 }
 
 const cacheConfig = 'application/vnd.buildkit.cacheconfig.v0'
 const statement = 'application/vnd.in-toto+json'
+/** https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md, and its attestations. */
+const signature = /^application\/vnd\.(dev\.cosign\.simplesigning\.v1|dsse\.envelope\.v1)\+json$/
+/** https://github.com/sigstore/cosign/blob/main/specs/SBOM_SPEC.md */
+const sbom = /^(text\/spdx|application\/(spdx|vnd\.cyclonedx|vnd\.syft))(\+json|\+xml)?$/
 /** Shared, since there may be a hundred thousand manifests. */
 const noAttestations: ReadonlyMap<string, string> = new Map()
 const noDigests: readonly string[] = []
@@ -29,14 +36,16 @@ export function parseManifestInfo(digest: string, bytes: Uint8Array, mediaType: 
   if (document['schemaVersion'] !== 2) throw new Error(`${digest} is not an image manifest or index`)
   const entries = indexEntries(document)
   const blobs = imageBlobs(document)
-  const refs = [...entries, asRecord(document['subject'])].map((entry) => asText(entry['digest'])).filter(isDigest)
+  const refs = entries.map((entry) => asText(entry['digest'])).filter(isDigest)
+  const subject = asText(asRecord(document['subject'])['digest'])
   const annotation = asText(asRecord(document['annotations'])[ownershipAnnotation])
   const attests = entries.flatMap(attestationEntry)
-  const statements = blobs.filter((blob) => blob['mediaType'] === statement).map((blob) => asText(blob['digest']))
+  const statements = statementBlobs(blobs)
   return {
     digest,
     kind: manifestKind(isIndexType(mediaType), entries, blobs),
     refs: refs.length === 0 ? noDigests : [...new Set(refs)],
+    subject: isDigest(subject) ? subject : undefined,
     attests: attests.length === 0 ? noAttestations : new Map(attests),
     runAnnotation: annotation === '' ? undefined : annotation,
     statements: statements.length === 0 ? noDigests : statements,
@@ -44,6 +53,13 @@ export function parseManifestInfo(digest: string, bytes: Uint8Array, mediaType: 
 }
 
 type Descriptor = Record<string, unknown>
+
+function statementBlobs(blobs: readonly Descriptor[]): string[] {
+  return blobs
+    .filter(({ mediaType }) => mediaType === statement || signature.test(asText(mediaType)))
+    .sort((a, b) => Number(a['size']) - Number(b['size']))
+    .map(({ digest }) => asText(digest))
+}
 
 const parseDocument = (bytes: Uint8Array): Record<string, unknown> =>
   asRecord(tryParseJson(new TextDecoder().decode(bytes)))
@@ -62,7 +78,11 @@ function manifestKind(
   if (entries.some((entry) => entry['mediaType'] === cacheConfig) || config?.['mediaType'] === cacheConfig)
     return 'cache'
   if (isIndex) return 'index'
-  return layers.length > 0 && layers.every((layer) => layer['mediaType'] === statement) ? 'attestation' : 'image'
+  const types = layers.map((layer) => asText(layer['mediaType']))
+  if (types.length === 0) return 'image'
+  if (types.every((type) => type === statement)) return 'attestation'
+  if (types.every((type) => signature.test(type))) return 'signature'
+  return types.every((type) => sbom.test(type)) ? 'sbom' : 'image'
 }
 
 function attestationEntry(entry: Descriptor): [string, string][] {
@@ -82,9 +102,4 @@ export function parseBlobSizes(digest: string, bytes: Uint8Array): ReadonlyMap<s
     isDigest(blob) && typeof size === 'number' ? [[blob, size]] : [],
   )
   return new Map([[digest, bytes.length], ...sizes])
-}
-
-/** PURE: the id of the run in an ownership annotation; undefined if it contains none. */
-export function annotatedRun(annotation: string | undefined): string | undefined {
-  return /^(\d+)-\d+-/.exec(annotation ?? '')?.[1]
 }

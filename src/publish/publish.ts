@@ -101,7 +101,7 @@ async function storeIndex(destination: Destination, request: PublishRequest): Pr
       annotations: { ...annotationsAt(variant.annotations, 'index'), ...ownership },
       platforms,
       // No tag names it until every repository has its index.
-      onIndex: (digest) => request.journal.note({ kind: 'manifest', ...repository, digest, ours: true }),
+      onIndex: (digest) => request.journal.note({ kind: 'manifest', ...repository, digest }),
     })
     return { ...destination, ...stored }
   } catch (error) {

@@ -46,7 +46,7 @@ export type Entry =
   /** A process that connects the sockets through exec sessions. */
   | (Connection & { readonly kind: 'forwarder' })
   /** A manifest pushed by digest, without a tag. */
-  | (InRepository & { readonly kind: 'manifest'; readonly ours: boolean })
+  | (InRepository & { readonly kind: 'manifest' })
   /** A tag that this run updated; `ephemeral` if it contains the run's id, so that no other run uses it. */
   | (InRepository & { readonly kind: 'tag'; readonly tag: string; readonly ephemeral: boolean })
 
@@ -60,7 +60,7 @@ const fields: Record<Entry['kind'], readonly string[]> = {
   reservation: ['node', 'socket', 'volume'],
   tunnel: ['node', 'config', 'local', 'remote'],
   forwarder: ['node', 'config', 'local', 'remote'],
-  manifest: ['registry', 'path', 'digest', 'ours'],
+  manifest: ['registry', 'path', 'digest'],
   tag: ['registry', 'path', 'tag', 'digest', 'ephemeral'],
 }
 

@@ -11,6 +11,12 @@ import type { Trust } from '../forge/trust.ts'
  */
 export const ownershipAnnotation = 'io.github.multiarch-build.run'
 
+/**
+ * The annotation of a copy of a manifest, with a random id: a tag is moved to the copy, which is then deleted, in
+ * registries that cannot delete a tag alone.
+ */
+export const copyAnnotation = 'multiarch-build.moved-aside'
+
 /** The label of a lock volume: the builder name of the run that holds it, and a random id. */
 export const lockHolderLabel = 'io.github.multiarch-build.holder'
 
@@ -109,4 +115,9 @@ function parsePersistentResource(name: string): ResourceOwner | undefined {
     return { kind: 'persistent', name: builder, part: 'usage', on: Date.parse(`${year}-${month}-${day}T00:00:00Z`) }
   const part = ending === '_state' ? 'state' : ending === '_boot' ? 'lock' : 'container'
   return { kind: 'persistent', name: builder, part }
+}
+
+/** PURE: the id of the run in an ownership annotation; undefined if it contains none. */
+export function annotatedRun(annotation: string | undefined): string | undefined {
+  return /^(\d+)-\d+-/.exec(annotation ?? '')?.[1]
 }

@@ -1,4 +1,5 @@
-import type { BuildxRequest, GroupResult } from '../buildx/run.ts'
+import type { BuildxRequest } from '../buildx/process.ts'
+import type { GroupResult } from '../buildx/run.ts'
 import { formatLostCaches, formatTargets } from '../buildx/scheduler.ts'
 import { removeSecrets } from '../buildx/build-env.ts'
 import { withoutRepeats } from '../buildx/checks.ts'
@@ -146,6 +147,7 @@ async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promis
     pool: opened.pool,
     instances: prepared.builder,
     journal,
+    failFast: inputs.failFast,
     fallback: inputs.fallback,
     emit: log.lines,
     log,
@@ -161,7 +163,8 @@ async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promis
 function throwFailures(groups: readonly GroupResult[], signal: AbortSignal): void {
   signal.throwIfAborted()
   const failures = groups.flatMap(({ failure }) => failure ?? [])
-  if (failures.length > 0) throw new UserErrors(failures)
+  const causes = failures.filter(({ code }) => code !== 'cancelled')
+  if (failures.length > 0) throw new UserErrors(causes.length > 0 ? causes : failures)
 }
 
 /** Logs what was found while building. @returns the warnings for the summary */

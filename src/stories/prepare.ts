@@ -5,7 +5,7 @@ import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { BuilderInstances } from '../buildx/instances.ts'
 import { ensureDaemon } from '../buildx/persistent.ts'
-import type { BuildxRequest } from '../buildx/run.ts'
+import type { BuildxRequest } from '../buildx/process.ts'
 import { writePrivate } from '../lib/files.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
 import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
@@ -105,7 +105,7 @@ function recordOnce(journal: Journal | undefined): PreparedBuild['onPush'] {
   return ({ id, variant }, digest) => {
     const key = `${id} ${digest}`
     if (!recorded.has(key))
-      variant.images.forEach((repository) => journal?.note({ kind: 'manifest', ...repository, digest, ours: true }))
+      variant.images.forEach((repository) => journal?.note({ kind: 'manifest', ...repository, digest }))
     recorded.add(key)
   }
 }

@@ -50,7 +50,7 @@ describe('killProcess', () => {
     expect(await signalOf(child)).toBe('SIGKILL')
   })
 
-  test('spares another process that has the same id meanwhile, and what is not an identity', async () => {
+  test('does not end another process that has the same id now, nor anything for an invalid identity', async () => {
     const child = await start('')
     await killProcess(`${pid(child)}:1`, 50)
     for (const identity of ['', ':1', '0:1', '-1:1', 'x']) await killProcess(identity, 50)

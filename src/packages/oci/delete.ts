@@ -3,6 +3,7 @@ import { isNotFound } from '../../lib/errors.ts'
 import { randomUUID } from 'node:crypto'
 import { asRecord, tryParseJson } from '../../lib/json.ts'
 import { type RegistryClient } from '../../registry/client.ts'
+import { copyAnnotation } from '../../run/names.ts'
 
 /** What a registry's own DELETE does, learned from its answers. Refusals are values, for the caller to interpret. */
 export interface Deletion {
@@ -87,7 +88,7 @@ async function retagToCopy(
 ): Promise<RegistryError | undefined> {
   const original = await client.getManifest(repository, digest)
   const document = asRecord(tryParseJson(new TextDecoder().decode(original.bytes)))
-  const annotations = { ...asRecord(document['annotations']), 'multiarch-build.moved-aside': randomUUID() }
+  const annotations = { ...asRecord(document['annotations']), [copyAnnotation]: randomUUID() }
   const bytes = new TextEncoder().encode(JSON.stringify({ ...document, annotations }))
   const copy = await client.putManifest(repository, tag, bytes, original.mediaType)
   const refused = await tryDelete(client, repository, copy)
