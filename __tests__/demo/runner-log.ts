@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 
 /**
- * Shows a step's output as a runner does: masks applied from the line on that sets them, commands turned into words.
+ * Shows the output of a step as a runner does: masks apply from the line that sets them, commands become labels.
  */
 export interface RunnerLog {
   follow(output: Readable | null): void

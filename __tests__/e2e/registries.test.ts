@@ -34,14 +34,14 @@ afterAll(async () => {
   await Promise.all([old.stop(), keeping.stop(), gitea.stop()])
 })
 
-interface Place {
+interface TestRepository {
   readonly hands: Hands
   readonly api: PackageBackend
   readonly client: RegistryClient
   readonly repository: string
 }
 
-function ociPlace(host: string, repository: string, login?: Login): Place {
+function ociRepository(host: string, repository: string, login?: Login): TestRepository {
   const client = createRegistryClient({ registry: host, ...(login && { credentials: login }) })
   return {
     client,
@@ -51,16 +51,16 @@ function ociPlace(host: string, repository: string, login?: Login): Place {
   }
 }
 
-function forgejoPlace(name: string, token = giteaLogin.password, owner = 'farm'): Place {
-  const { client, repository, hands } = ociPlace(gitea.host, `${owner}/${name}`, giteaLogin)
+function forgejoRepository(name: string, token = giteaLogin.password, owner = 'farm'): TestRepository {
+  const { client, repository, hands } = ociRepository(gitea.host, `${owner}/${name}`, giteaLogin)
   return { client, repository, hands, api: createForgejoBackend({ serverUrl: gitea.url, token, owner, name, fetch }) }
 }
 
-const places: Record<string, (name: string) => Place> = {
-  'distribution 3': (name) => ociPlace(farm.registry.host, `acme/${name}`),
-  'distribution 2.8': (name) => ociPlace(old.host, `acme/${name}`),
-  'Gitea as a plain registry': (name) => ociPlace(gitea.host, `farm/${name}`, giteaLogin),
-  'Gitea by its packages API': (name) => forgejoPlace(name),
+const repositories: Record<string, (name: string) => TestRepository> = {
+  'distribution 3': (name) => ociRepository(farm.registry.host, `acme/${name}`),
+  'distribution 2.8': (name) => ociRepository(old.host, `acme/${name}`),
+  'Gitea as a plain registry': (name) => ociRepository(gitea.host, `farm/${name}`, giteaLogin),
+  'Gitea by its packages API': (name) => forgejoRepository(name),
 }
 
 function freshName(): string {
@@ -68,7 +68,7 @@ function freshName(): string {
 }
 
 /**
- * What a run does that knows what it pushed: its tag goes, and everything under it unless somebody else's tag is on it.
+ * Deletes what a run pushed: its tag, and the image unless it has another tag.
  */
 async function endRun(api: PackageBackend, image: TestImage, tag: string): Promise<void> {
   const found = await api.read(versionOf(image.index, tag))
@@ -92,8 +92,8 @@ async function collect(api: PackageBackend): Promise<Map<string, readonly string
   return versions
 }
 
-describe.each(Object.keys(places))('%s', (place) => {
-  const open = (): Place => places[place]!(freshName())
+describe.each(Object.keys(repositories))('%s', (place) => {
+  const open = (): TestRepository => repositories[place]!(freshName())
 
   test('a run deletes its own image completely, and nothing else', async () => {
     const { hands, api } = open()
@@ -113,8 +113,8 @@ describe.each(Object.keys(places))('%s', (place) => {
 
   test('the post step deletes everything of its run except an image with another tag', async () => {
     const { hands, api, client, repository } = open()
-    const nonce = '4711-1-x'
-    const [release, temporary, promoted] = [makeImage('release'), makeImage(nonce), makeImage(`${nonce} too`)]
+    const run = '4711-1-x'
+    const [release, temporary, promoted] = [makeImage('release'), makeImage(run), makeImage(`${run} too`)]
     await hands.push(release, ['v1'])
     await hands.push(temporary, ['pr-4711'])
     await hands.push(promoted, ['pr-4711-full', 'v2'])
@@ -133,7 +133,7 @@ describe.each(Object.keys(places))('%s', (place) => {
         { tag: 'pr-4711-full', digest: promoted.index.digest },
       ],
       manifests: temporary.intermediates.map(({ digest }) => digest),
-      nonce,
+      runAnnotation: run,
     }
     const outcomes = await deleteRunArtifacts(place, own)
     expect(outcomes).toEqual(
@@ -156,7 +156,7 @@ describe.each(Object.keys(places))('%s', (place) => {
     await hands.push(promoted, ['pr-4711-full', 'v2'])
     const clock = { now: Date.now, sleep: () => Promise.resolve() }
     const runs = createRunStatusCache(
-      () => Promise.reject(new Error('no run is asked for')),
+      () => Promise.reject(new Error('unexpected request for a run')),
       () => ({ now: Date.now(), olderThan: 0, runId: '4711' }),
     )
     const result = await cleanUpRepository(
@@ -174,7 +174,11 @@ describe.each(Object.keys(places))('%s', (place) => {
     expect(result).toMatchObject({ restored: [], audit: { tags: 2, broken: [] } })
     expect(await hands.tags()).toEqual(['v1', 'v2'])
     // Cleanup finds untagged manifests only if the API lists them.
-    const seen = [temporary.index, ...temporary.children, ...(api.kind === 'forgejo' ? temporary.intermediates : [])]
+    const seen = [
+      temporary.index,
+      ...temporary.children,
+      ...(api.capabilities.listsUntagged ? temporary.intermediates : []),
+    ]
     for (const part of seen) expect(await hands.digest(part.digest)).toBeUndefined()
     for (const image of [release, promoted])
       for (const part of [image.index, ...image.children]) expect(await hands.digest(part.digest)).toBe(part.digest)
@@ -184,7 +188,7 @@ describe.each(Object.keys(places))('%s', (place) => {
     const { hands, api } = open()
     const image = makeImage('run 2')
     await hands.push(image, ['pr-2', 'v2'])
-    await expect(api.remove(versionOf(image.index, 'pr-2'))).rejects.toThrow('it also bears the tag v2')
+    await expect(api.remove(versionOf(image.index, 'pr-2'))).rejects.toThrow('it also has the tag v2')
     await endRun(api, image, 'pr-2')
     expect(await hands.tags()).toEqual(['v2'])
     expect(await hands.digest('v2')).toBe(image.index.digest)
@@ -228,17 +232,20 @@ describe.each(Object.keys(places))('%s', (place) => {
 })
 
 describe('how simple tools break images, which proves that these servers show it', () => {
-  test.each(Object.keys(places))('%s: a DELETE by digest deletes a release with the same digest', async (place) => {
-    const { hands } = places[place]!(freshName())
-    const image = makeImage('promoted')
-    await hands.push(image, ['pr-6', 'v6'])
-    expect(await hands.delete((await hands.digest('pr-6'))!)).toBe(202)
-    expect(await hands.tags()).toEqual([])
-    expect(await hands.missing('v6')).toEqual(['v6'])
-  })
+  test.each(Object.keys(repositories))(
+    '%s: a DELETE by digest deletes a release with the same digest',
+    async (place) => {
+      const { hands } = repositories[place]!(freshName())
+      const image = makeImage('promoted')
+      await hands.push(image, ['pr-6', 'v6'])
+      expect(await hands.delete((await hands.digest('pr-6'))!)).toBe(202)
+      expect(await hands.tags()).toEqual([])
+      expect(await hands.missing('v6')).toEqual(['v6'])
+    },
+  )
 
-  test.each(Object.keys(places))('%s: deleting untagged manifests breaks a multi-arch image', async (place) => {
-    const { hands } = places[place]!(freshName())
+  test.each(Object.keys(repositories))('%s: deleting untagged manifests breaks a multi-arch image', async (place) => {
+    const { hands } = repositories[place]!(freshName())
     const image = makeImage('release')
     await hands.push(image, ['v7'])
     for (const child of image.children) await hands.delete(child.digest)
@@ -247,7 +254,7 @@ describe('how simple tools break images, which proves that these servers show it
 
   test('Gitea: deleting all untagged versions breaks a multi-arch image, and the backend refuses it', async () => {
     const name = freshName()
-    const { hands, api } = forgejoPlace(name)
+    const { hands, api } = forgejoRepository(name)
     const image = makeImage('release')
     await hands.push(image, ['v8'])
     const untagged = [...(await collect(api))].flatMap(([digest, tags]) => (tags.length === 0 ? [digest] : []))
@@ -267,7 +274,7 @@ describe('how simple tools break images, which proves that these servers show it
 
 describe('distribution 2.8 with deletion disabled', () => {
   test('keeps everything and names the setting to enable', async () => {
-    const { hands, api } = ociPlace(keeping.host, `acme/${freshName()}`)
+    const { hands, api } = ociRepository(keeping.host, `acme/${freshName()}`)
     const image = makeImage('run 9')
     await hands.push(image, ['pr-9', 'v9'])
     const version = await api.read(versionOf(image.index))
@@ -284,10 +291,10 @@ describe('distribution 3 that requires a login', () => {
   test('keeps everything without a login, and deletes with it', async () => {
     const { host, username, password } = farm.privateRegistry
     const name = `acme/${freshName()}`
-    const { hands, api } = ociPlace(host, name, { username, password })
+    const { hands, api } = ociRepository(host, name, { username, password })
     const image = makeImage('run 15')
     await hands.push(image, ['pr-15'])
-    const wrong = [ociPlace(host, name), ociPlace(host, name, { username, password: 'wrong' })]
+    const wrong = [ociRepository(host, name), ociRepository(host, name, { username, password: 'wrong' })]
     for (const place of wrong) {
       await expect(place.api.remove(versionOf(image.index, 'pr-15'))).rejects.toThrow(
         'Give the login the right to delete',
@@ -328,7 +335,7 @@ describe('Gitea', () => {
   test.each(['Gitea as a plain registry', 'Gitea by its packages API'])(
     'a tag in capitals is the one in small letters: %s',
     async (place) => {
-      const { hands, api } = places[place]!(freshName())
+      const { hands, api } = repositories[place]!(freshName())
       const image = makeImage('run 11')
       await hands.push(image, ['PR-11', 'v11'])
       expect(await hands.tags()).toEqual(['pr-11', 'v11'])
@@ -340,8 +347,8 @@ describe('Gitea', () => {
 
   test('a list of several pages, next to a package with a longer name', async () => {
     const name = freshName()
-    const { hands, api } = forgejoPlace(name)
-    const other = forgejoPlace(`${name}-other`)
+    const { hands, api } = forgejoRepository(name)
+    const other = forgejoRepository(`${name}-other`)
     const [one, two] = [makeImage('one'), makeImage('two')]
     const tags = Array.from({ length: 60 }, (_, at) => `v${100 + at}`)
     await hands.push(one, tags)
@@ -356,7 +363,7 @@ describe('Gitea', () => {
 
   test('versions older than the run are not read', async () => {
     const name = freshName()
-    const { hands } = forgejoPlace(name)
+    const { hands } = forgejoRepository(name)
     await hands.push(
       makeImage('old'),
       Array.from({ length: 20 }, (_, at) => `v${100 + at}`),
@@ -385,7 +392,7 @@ describe('Gitea', () => {
 
   test('tokens without permission to delete', async () => {
     const name = freshName()
-    const { hands } = forgejoPlace(name)
+    const { hands } = forgejoRepository(name)
     const image = makeImage('run 14')
     await hands.push(image, ['pr-14', 'v14'])
     const stranger = `user${Date.now()}`
@@ -397,12 +404,16 @@ describe('Gitea', () => {
       '',
     ]
     for (const token of tokens) {
-      const { api } = forgejoPlace(name, token)
+      const { api } = forgejoRepository(name, token)
       await expect(api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(
         /write:package.*the token that jobs get/,
       )
       await expect(api.untag(versionOf(image.index, 'pr-14', 'v14'), 'pr-14')).rejects.toThrow(/write:package/)
-      const oci = ociPlace(gitea.host, `farm/${name}`, token === '' ? undefined : { username: 'farm', password: token })
+      const oci = ociRepository(
+        gitea.host,
+        `farm/${name}`,
+        token === '' ? undefined : { username: 'farm', password: token },
+      )
       await expect(oci.api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(/write:package/)
     }
     expect(await hands.tags()).toEqual(['pr-14', 'v14'])

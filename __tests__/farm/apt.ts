@@ -8,7 +8,7 @@ const suite = 'forky'
 const keyring = 'debian-archive-keyring.gpg'
 const hostKeyring = join('/usr/share/keyrings', keyring)
 
-/** A package manager of our own: private sources, state and cache, so that the host's apt never notices. */
+/** An apt with its own sources, state and cache, independent of the host's. */
 export interface Apt {
   dir: string
   env: NodeJS.ProcessEnv
@@ -51,7 +51,7 @@ export async function createApt(dir: string): Promise<Apt> {
   return { dir, env }
 }
 
-/** Downloads packages with all they depend on. An empty status file makes apt believe that nothing is installed yet. */
+/** Downloads packages with all dependencies: with an empty status file apt treats nothing as installed. */
 export async function fetchWithDependencies(apt: Apt, packages: string[]): Promise<string[]> {
   await run('apt-get', ['-qq', '-y', '--download-only', 'install', ...packages], { env: apt.env })
   const archives = join(apt.dir, 'archives')
@@ -66,7 +66,7 @@ export async function fetchOnly(apt: Apt, packages: string[], into: string): Pro
   return (await readdir(into)).filter((f) => f.endsWith('.deb')).map((f) => join(into, f))
 }
 
-/** `dpkg -x` would replace the merged-/usr symlinks by directories, tar can be told not to. */
+/** `dpkg -x` would replace the merged-/usr symlinks by directories; tar has an option against that. */
 export async function unpack(debs: string[], into: string): Promise<void> {
   await mkdir(into, { recursive: true })
   for (const deb of debs)
@@ -106,6 +106,6 @@ async function debianKeyring(dir: string): Promise<string> {
   await Promise.all(debs.map((deb) => rm(deb)))
   const base = join(dir, 'keyring/usr/share/keyrings')
   const found = ['debian-archive-keyring.pgp', keyring].map((f) => join(base, f)).find(existsSync)
-  if (!found) throw new Error('the package debian-archive-keyring holds no keyring where one was expected')
+  if (!found) throw new Error('the package debian-archive-keyring does not contain the expected keyring')
   return found
 }

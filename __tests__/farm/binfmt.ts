@@ -12,7 +12,7 @@ const elf = (machine: string, bits: string): string =>
 const mask = `\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\x00${'\\xff'.repeat(8)}\\xfe\\xff\\xff\\xff`
 
 /**
- * Lets the kernel run foreign programs, unless the host does already. To be called in a mount namespace of one's own.
+ * Registers emulators for foreign programs, unless the host has them. Must be called in a private mount namespace.
  */
 export async function registerEmulators(tools: Tools): Promise<void> {
   await locked(async () => {
@@ -38,7 +38,7 @@ async function register(arch: string, magic: string, interpreter: string): Promi
   await writeFile(join(dir, 'register'), `:${binfmtPrefix}${arch}:M::${magic}:${mask}:${interpreter}:PF`)
 }
 
-/** Undoes what a farm registered, in a mount namespace of its own because the host may have none of it mounted. */
+/** Removes the emulators of a farm, in a private mount namespace because the host may not have mounted binfmt_misc. */
 export async function unregisterEmulators(): Promise<void> {
   await inPrivateMounts(`for f in ${dir}/${binfmtPrefix}*; do [ ! -e "$f" ] || echo -1 > "$f"; done`)
 }

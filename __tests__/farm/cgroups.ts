@@ -13,7 +13,7 @@ export interface Cgroup {
   freezer: string
 }
 
-/** On version 1 the groups are made below our own, so that limits set on us hold for the farm too. */
+/** On version 1 the groups are created below the current one, so that its limits apply to the farm too. */
 function hierarchies(): string[] {
   if (unified) return [mount]
   const lines = readFileSync('/proc/self/cgroup', 'utf8')
@@ -53,7 +53,7 @@ async function enable(dir: string): Promise<void> {
   }
 }
 
-/** On version 1 a new cpuset is empty and takes no process until it is told what its parent has. */
+/** On version 1 a new cpuset is empty and accepts no process until it has the values of its parent. */
 async function inheritCpuset(dir: string): Promise<void> {
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     if (existsSync(join(dir, file))) await writeFile(join(dir, file), await readFile(join(dir, '..', file), 'utf8'))
@@ -65,30 +65,30 @@ export async function freeze(cgroup: string, frozen: boolean): Promise<void> {
   else await writeFile(join(cgroup, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED')
 }
 
-/** Kills by id whatever is in the groups of a farm (or one of its nodes) and removes them. */
+/** Kills every process in the groups of a farm, or of one of its nodes, by id and removes the groups. */
 export async function killCgroups(id: number, node = ''): Promise<void> {
   const tops = (await farmCgroups())
     .filter((dir) => basename(dir) === cgroupName(id))
     .map((dir) => join(dir, node))
     .filter(existsSync)
   for (let round = 0; round < 100; round++) {
-    let alive = 0
+    let running = 0
     for (const top of tops) {
       for (const dir of await tree(top)) {
         // A frozen process on version 1 dies only once it is thawed.
         if (existsSync(join(dir, 'freezer.state'))) await freeze(dir, false).catch(() => undefined)
         for (const pid of await pidsIn(dir)) {
-          alive++
+          running++
           try {
             process.kill(pid, 'SIGKILL')
           } catch {
-            /* gone meanwhile */
+            /* it has ended */
           }
         }
       }
       if (unified) await freeze(top, false).catch(() => undefined)
     }
-    if (alive === 0) break
+    if (running === 0) break
     await sleep(20)
   }
   for (const top of tops) for (const dir of (await tree(top)).reverse()) await rmdir(dir).catch(() => undefined)

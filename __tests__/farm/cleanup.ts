@@ -8,7 +8,7 @@ import { bridgeName, cgroupName, dirPrefix, farmDir, farmsRoot } from './paths.t
 import { staleFarms, isRunning, runningFarms, readState } from './state.ts'
 import { locked } from './tools.ts'
 
-/** Removes all there is of a farm, from whatever state it is in; doing it twice does no harm. */
+/** Removes everything of a farm in any state. Idempotent. */
 export async function removeFarm(id: number): Promise<void> {
   const state = readState(id)
   if (state && isRunning(state) && state.pid !== process.pid) process.kill(state.pid, 'SIGKILL')
@@ -17,7 +17,7 @@ export async function removeFarm(id: number): Promise<void> {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        /* gone meanwhile */
+        /* it has ended */
       }
   await killCgroups(id)
   for (const link of await linksOf(id)) await tryRun('ip', ['link', 'del', link])
@@ -29,15 +29,15 @@ export async function removeFarm(id: number): Promise<void> {
 }
 
 export async function removeStaleFarms(): Promise<number[]> {
-  const dead = new Set(await staleFarms())
-  const alive = new Set((await runningFarms()).map((farm) => farm.id))
-  // A farm whose directory is gone may still have left groups behind.
+  const stale = new Set(await staleFarms())
+  const running = new Set((await runningFarms()).map((farm) => farm.id))
+  // A farm without a directory may have left groups behind.
   for (const dir of await farmCgroups()) {
     const id = Number(/(\d+)$/.exec(dir)?.[1])
-    if (!alive.has(id) && !existsSync(farmDir(id))) dead.add(id)
+    if (!running.has(id) && !existsSync(farmDir(id))) stale.add(id)
   }
-  for (const id of dead) await removeFarm(id)
-  return [...dead]
+  for (const id of stale) await removeFarm(id)
+  return [...stale]
 }
 
 /** Everything on this host that belongs to farms that are not running: must be empty after stop and down. */
@@ -80,13 +80,13 @@ async function farmProcesses(): Promise<FarmProcess[]> {
       const id = match?.[1] ?? match?.[2]
       if (id) found.push({ pid: Number(name), id: Number(id), what })
     } catch {
-      /* ended while we looked */
+      /* it has ended */
     }
   }
   return found
 }
 
-/** The shell that waits for a supervisor is left alone: it is what may be running this. */
+/** Without the shell that waits for a supervisor, because it may be the one that runs this. */
 async function processesOf(id: number): Promise<number[]> {
   return (await farmProcesses()).filter((p) => p.id === id && !p.what.startsWith('sh ')).map((p) => p.pid)
 }

@@ -25,33 +25,33 @@ export interface Container {
 }
 
 export interface Engine {
-  /** Reachable from the host, for DOCKER_HOST=unix://… and assertions. */
+  /** A path on the host, for `DOCKER_HOST=unix://…` and assertions. */
   dockerSocket: string
   containers(): Promise<Container[]>
   volumes(): Promise<string[]>
   images(): Promise<string[]>
-  /** All processes die at once; what is on the disk stays, as after a power cut. */
+  /** Kills all processes at once and keeps the disk, as after a power cut. */
   kill(): Promise<void>
   /** Boots the machine again. */
   revive(): Promise<void>
   freeze(): Promise<void>
   thaw(): Promise<void>
-  /** Takes the network link down: silence, no resets. The registries are lost too. */
+  /** Takes the network link down, without resetting connections. The registries are unreachable too. */
   cut(): Promise<void>
   mend(): Promise<void>
-  /** The disk of engine and buildkitd is full, or no longer. */
+  /** Fills the disk of engine and buildkitd, or frees it again. */
   fill(): Promise<void>
   unfill(): Promise<void>
-  /** No image, container, volume or cache any more; engine fresh and running. Ends all connections. */
+  /** Removes all images, containers, volumes and caches and restarts the engine. Ends all connections. */
   wipe(): Promise<void>
   stopEngine(): Promise<void>
   startEngine(): Promise<void>
-  /** The engine's process is stopped: its socket takes connections, and nobody answers. */
+  /** Stops the engine's process: its socket accepts connections and does not respond. */
   freezeEngine(): Promise<void>
   thawEngine(): Promise<void>
   /** Runs a shell command as root on the machine. */
   exec(command: string): Promise<ExecResult>
-  /** Back to an untroubled, running machine after any of the above; what is on its disk stays. */
+  /** Reverts all faults; the disk stays. */
   heal(): Promise<void>
 }
 
@@ -65,9 +65,9 @@ export interface FarmNode extends Engine {
   port: number
   user: 'ci'
   endpoint: string
-  /** An endpoint on the port whose sshd forbids forwarding. */
+  /** The endpoint on the port whose sshd forbids forwarding. */
   noForwarding: { port: number; endpoint: string }
-  /** Lines for both ports with the key the machine had at first. */
+  /** Lines for both ports with the first host key of the machine. */
   knownHosts: string
   /** For ssh://…: the socket on the node. Exists after startBuildkitd(), or with the option `buildkitd`. */
   buildkitdSocket: string
@@ -75,11 +75,11 @@ export interface FarmNode extends Engine {
   startBuildkitd(): Promise<void>
   sshConnections(): Promise<number>
   resetCounters(): Promise<void>
-  /** Gives the known_hosts lines that are right from now on. */
+  /** Returns the known_hosts lines that are valid afterwards. */
   changeHostKey(): Promise<string>
   restoreHostKey(): Promise<string>
   addUser(user: { name: string; docker: boolean }): Promise<void>
-  /** Round-trip time on the SSH connection, for connections that are open already too. */
+  /** The round-trip time of SSH connections, also of open ones. */
   setDelay(rttMs: number): Promise<void>
 }
 
@@ -88,7 +88,7 @@ export interface Registry extends RegistryClient {
   clearFaults(): Promise<void>
   requests(): Promise<RequestLog[]>
   resetRequests(): Promise<void>
-  /** Empties it except for the farm's own images. */
+  /** Deletes everything except the farm's images. */
   wipe(): Promise<void>
   stop(): Promise<void>
   start(): Promise<void>
@@ -107,7 +107,7 @@ export interface Farm {
   nodes: { amd: FarmNode; arm: FarmNode; [name: string]: FarmNode }
   local: LocalEngine
   images: { buildkit: string; base: string; privateBase: string }
-  /** The right known_hosts lines of all nodes. */
+  /** The valid known_hosts lines of all nodes. */
   knownHosts: string
   logs(lines?: number): string
   stop(): Promise<void>

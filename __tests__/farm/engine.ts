@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { acceptsConnections, waitFor } from './exec.ts'
 import type { ExecResult } from './exec.ts'
 
-/** How to do something on a machine as root. */
+/** Runs commands on a machine as root. */
 export interface Shell {
   name: string
   /** The host's side of the machine's /share. */
@@ -12,7 +12,7 @@ export interface Shell {
   spawn: (log: string, command: string[]) => void
 }
 
-/** Each listens twice: where users look for it, and in the directory shared with the host. */
+/** The engine listens at the usual path and in the directory shared with the host. */
 export async function startEngine({ name, share, run, spawn }: Shell): Promise<void> {
   await run('rm -f /run/docker.pid /run/docker.sock /share/docker.sock')
   spawn('dockerd', [

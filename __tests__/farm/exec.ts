@@ -40,7 +40,7 @@ export function tryRun(command: string, args: string[], options: RunOptions = {}
   })
 }
 
-/** Runs a command that must succeed; gives its stdout. */
+/** Runs a command that must succeed; returns its stdout. */
 export async function run(command: string, args: string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await tryRun(command, args, options)
   if (code !== 0)
@@ -72,7 +72,7 @@ export function daemon(
   }
 }
 
-/** Waits until `ready` holds; the message says for what one waited in vain. */
+/** Waits until `ready` returns true. `what` is for the error message. */
 export async function waitFor(
   what: string,
   ready: () => boolean | Promise<boolean>,
@@ -82,12 +82,12 @@ export async function waitFor(
   const end = Date.now() + timeoutMs
   for (;;) {
     if (await ready()) return
-    if (Date.now() > end) throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`)
+    if (Date.now() > end) throw new Error(`timed out after ${timeoutMs / 1000} s: ${what}`)
     await sleep(stepMs)
   }
 }
 
-/** Whether anybody takes connections there: a socket is made a moment before that. */
+/** A socket exists shortly before it accepts connections. */
 export async function acceptsConnections(socket: string): Promise<boolean> {
   const connection = connect(socket)
   return await once(connection, 'connect')

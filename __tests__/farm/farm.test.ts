@@ -94,7 +94,7 @@ async function createBuilder(name: string): Promise<void> {
 }
 
 describe('machines', () => {
-  test('are what a user reaches over ssh', async () => {
+  test('are reachable over SSH', async () => {
     const { amd } = farm.nodes
     await amd.resetCounters()
     expect((await ssh(amd, 'docker version --format {{.Server.Version}}')).stdout).toMatch(/^2[89]\./)
@@ -120,7 +120,7 @@ describe('machines', () => {
     ).not.toBe(0)
   })
 
-  test('show a changed host key, and the first one again', async () => {
+  test('can change their host key and restore the first one', async () => {
     const { amd } = farm.nodes
     expect(await amd.changeHostKey()).not.toBe(amd.knownHosts)
     expect((await ssh(amd, 'true')).stderr).toContain('Host key verification failed')
@@ -128,7 +128,7 @@ describe('machines', () => {
     expect((await ssh(amd, 'true')).code).toBe(0)
   })
 
-  test('can be far away, without throttling', async () => {
+  test('can have a high latency, without throttling', async () => {
     const { arm } = farm.nodes
     const timed = async (command: string): Promise<number> => {
       const start = Date.now()
@@ -138,7 +138,7 @@ describe('machines', () => {
     const near = Math.min(await timed('true'), await timed('true'), await timed('true'))
     await arm.setDelay(100)
     expect(await timed('true')).toBeGreaterThan(near + 500)
-    // A link that sent no more until it was answered would take longer than any command may here.
+    // A link that waited for every acknowledgement would exceed the timeout of a command.
     await timed('head -c 50000000 /dev/zero')
   })
 
@@ -197,7 +197,7 @@ describe('machines', () => {
     expect((await ssh(amd, 'docker ps')).code).toBe(0)
   })
 
-  test('take new users, and a buildkitd of their own', async () => {
+  test('can have more users and a buildkitd', async () => {
     const { arm } = farm.nodes
     await arm.addUser({ name: 'dev', docker: true })
     expect((await ssh(arm, 'docker ps', { user: 'dev' })).code).toBe(0)
@@ -244,7 +244,7 @@ describe('builds', () => {
     expect(await farm.registry.repositories()).toEqual(['farm/base', 'farm/buildkit'])
   })
 
-  test('work on the local engine with its embedded BuildKit', async () => {
+  test('work on the local engine', async () => {
     const ran = await tryRun(farm.tools.docker, ['pull', '-q', farm.images.base], {
       env: isolatedEnv(work, { DOCKER_HOST: farm.local.dockerHost, DOCKER_CONFIG: work }),
     })
@@ -257,7 +257,7 @@ describe('registries', () => {
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`http://${path}`, { headers })
 
-  test('misbehave when told to', async () => {
+  test('inject faults', async () => {
     const { registry } = farm
     await registry.fault({ status: 503, method: 'GET', match: '/tags/list', times: 2, headers: { 'retry-after': '1' } })
     const tags = `${registry.host}/v2/farm/base/tags/list`
@@ -276,7 +276,7 @@ describe('registries', () => {
     })
   })
 
-  test('ask for a password where they should', async () => {
+  test('require a password if configured', async () => {
     const { host, username, password } = farm.privateRegistry
     expect((await get(`${host}/v2/`)).status).toBe(401)
     expect(
@@ -291,7 +291,7 @@ describe('registries', () => {
 })
 
 describe('a farm', () => {
-  test('dies with its parent, even killed, and leaves nothing', async () => {
+  test('ends with its parent process, even if that is killed, and leaves nothing behind', async () => {
     const before = (await runningFarms()).map((f) => f.id)
     const script = [
       `const { startFarm } = await import(${JSON.stringify(join(farmSources, 'farm.ts'))})`,
@@ -314,10 +314,14 @@ describe('a farm', () => {
     parent.kill('SIGKILL')
     const left = async (): Promise<string[]> =>
       (await leftovers()).filter((found) => found.includes(`mab${id}`) || found.includes(`mab-farm-${id}`))
-    await waitFor('the second farm to go', async () => !existsSync(farmDir(id)) && (await left()).length === 0, 60_000)
+    await waitFor(
+      'the removal of the second farm',
+      async () => !existsSync(farmDir(id)) && (await left()).length === 0,
+      60_000,
+    )
   })
 
-  test('is cleaned up after when its supervisor is killed', async () => {
+  test('is removed after its supervisor was killed', async () => {
     const second = await startFarm()
     const supervisor = (await runningFarms()).find((f) => f.id === second.id)
     process.kill(supervisor?.pid ?? 0, 'SIGKILL')
@@ -325,7 +329,11 @@ describe('a farm', () => {
       (await leftovers()).filter(
         (found) => found.includes(`mab${second.id}`) || found.includes(`mab-farm-${second.id}`),
       )
-    await waitFor('the third farm to go', async () => !existsSync(second.dir) && (await left()).length === 0, 60_000)
+    await waitFor(
+      'the removal of the third farm',
+      async () => !existsSync(second.dir) && (await left()).length === 0,
+      60_000,
+    )
     expect((await ssh(farm.nodes.amd, 'true')).code).toBe(0)
   })
 })

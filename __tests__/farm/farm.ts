@@ -23,17 +23,17 @@ export interface FarmOptions {
   nodes?: Record<string, NodeOptions>
 }
 
-/** A farm that ends with this process, however that ends. */
+/** Starts a farm that ends with this process, even if it is killed. */
 export async function startFarm(options: FarmOptions = {}): Promise<Farm> {
   return await launch('embedded', options)
 }
 
-/** A farm that stays until `down`. */
+/** Starts a farm that stays until `down`. */
 export async function startPersistentFarm(options: FarmOptions = {}): Promise<Farm> {
   return await launch('up', options)
 }
 
-/** Holds the number of the farm to attach to; of several, those of jest's workers in turn. */
+/** The number of the farm to attach to, or several, one per Jest worker. */
 export const farmVariable = 'MULTIARCH_BUILD_FARM'
 
 /**
@@ -64,7 +64,7 @@ async function launch(kind: FarmState['kind'], options: FarmOptions): Promise<Fa
     await makeKey(join(farmDir(id), 'keys/other'), 'nobody')
     const { gone } = await supervise({ id, kind, nodes })
     const state = readState(id)
-    if (!state?.ready) throw new Error('the farm ended right after it had started')
+    if (!state?.ready) throw new Error('the farm ended directly after its start')
     return clientFor(state, tools, gone)
   } catch (error) {
     const logs = logTails(id)
@@ -75,7 +75,7 @@ async function launch(kind: FarmState['kind'], options: FarmOptions): Promise<Fa
   }
 }
 
-/** Takes the lowest free number; making the bridge is what decides between two that want the same. */
+/** Takes the lowest free number; creating the bridge decides between two concurrent farms. */
 async function claim(tools: Tools, kind: FarmState['kind']): Promise<number> {
   const ip = await findIp(tools)
   const routes = readFileSync('/proc/net/route', 'utf8')
@@ -103,7 +103,7 @@ async function claim(tools: Tools, kind: FarmState['kind']): Promise<number> {
       throw error
     }
   }
-  throw new Error('all 249 numbers of farms are taken on this host')
+  throw new Error('all 249 farm numbers are in use on this host')
 }
 
 /**
@@ -136,20 +136,20 @@ async function supervise(setup: SupervisorSetup): Promise<{ gone: () => Promise<
   closeSync(log)
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   await new Promise<void>((resolve, reject) => {
-    let said = ''
+    let output = ''
     child.once('error', reject)
     child.once('exit', () => reject(new Error('its supervisor ended')))
     child.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk.toString()
-      if (!said.includes('\n')) return
-      const { error } = JSON.parse(said) as { error?: string }
+      output += chunk.toString()
+      if (!output.includes('\n')) return
+      const { error } = JSON.parse(output) as { error?: string }
       if (error) reject(new Error(error))
       else resolve()
     })
   })
   child.unref()
   for (const stream of [child.stdin, child.stdout]) (stream as { unref?: () => void } | null)?.unref?.()
-  // Not waited for unless asked, so that a farm nobody stops keeps no process from ending.
+  // A farm that is not stopped does not keep this process from exiting.
   return {
     gone: async () => {
       child.ref()
@@ -158,7 +158,7 @@ async function supervise(setup: SupervisorSetup): Promise<{ gone: () => Promise<
   }
 }
 
-/** The last lines of every log, to be shown when something went wrong. */
+/** The last lines of every log, for error messages. */
 export function logTails(id: number, lines = 15): string {
   const dir = join(farmDir(id), 'logs')
   try {

@@ -9,7 +9,7 @@ import type { Entry } from './tar.ts'
 import { buildkitVersion, locked } from './tools.ts'
 import type { Tools } from './tools.ts'
 
-/** Bytes with the media type they are pushed under. */
+/** Content with its media type. */
 export interface Blob {
   digest: string
   size: number
@@ -35,7 +35,7 @@ interface Platform {
   variant?: string
 }
 
-/** The farm's own images as OCI blobs in the cache, made once from the tools. */
+/** The farm's images as OCI blobs in the cache, created once from the tools. */
 export async function ensureImages(tools: Tools): Promise<Image[]> {
   const key = createHash('sha256')
     .update(['2', tools.rootfs, tools.buildkitd, tools.busybox.arm64].map((p) => p.replace(tools.dir, '')).join('\n'))
@@ -99,7 +99,7 @@ async function buildkitImage(tools: Tools, dir: string): Promise<Image> {
       mode: 0o755,
       data: await readFile(await realpath(library)),
     })
-  // Not compressed: every cold boot of a builder pulls and unpacks it from this very machine.
+  // Not compressed: every cold boot of a builder pulls and unpacks it on this machine.
   const platform: Platform = { os: 'linux', architecture: 'amd64' }
   const run = { Entrypoint: ['buildkitd'], Env: ['PATH=/usr/bin:/bin'] }
   const made = await makeImage(dir, { platform, layer: tar(entries), gzip: false, run })
@@ -181,7 +181,7 @@ async function blob(dir: string, mediaType: string, data: Buffer): Promise<Blob>
   return { digest, size: data.length, mediaType, file }
 }
 
-/** The applets are asked of a busybox this machine can run; all are of one version. */
+/** Lists the applets with a busybox that this machine can run; all have the same version. */
 async function shell(busybox: string, runnable: string): Promise<Entry[]> {
   const applets = (await run(runnable, ['--list'])).split('\n').filter((a) => a && a !== 'busybox')
   return [
@@ -190,7 +190,7 @@ async function shell(busybox: string, runnable: string): Promise<Entry[]> {
   ]
 }
 
-/** What the program is linked against, found by the loader of the same Debian. */
+/** The shared libraries of a program, listed by the loader of the same Debian. */
 async function librariesOf(tools: Tools, program: string): Promise<string[]> {
   const libs = join(tools.rootfs, 'usr/lib/x86_64-linux-gnu')
   const out = await run(join(tools.rootfs, 'usr/lib64/ld-linux-x86-64.so.2'), [

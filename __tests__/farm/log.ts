@@ -1,4 +1,4 @@
-/** Progress for people; on stderr, so that stdout stays free for what a command was asked for. */
+/** Logs progress to stderr; stdout is for the output of a command. */
 export function log(line: string): void {
   process.stderr.write(`farm: ${line}\n`)
 }

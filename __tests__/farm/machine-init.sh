@@ -1,14 +1,14 @@
 #!/bin/sh
-# First process of a machine, in namespaces of its own: makes the machine's file system, moves into it and stays.
-# $1 place to mount on, $2 Debian to stand on (read only), $3 disk, $4 directory shared with the host, $5 seed for /etc and /home,
-# $6 directory of tools, $7 host name
+# The first process of a machine, in its own namespaces: creates the machine's file system, enters it and stays.
+# $1 mount point of the root, $2 Debian, the read-only lower layer, $3 disk, $4 directory shared with the host,
+# $5 seed for /etc and /home, $6 directory of tools, $7 host name
 set -eu
-place=$1 debian=$2 disk=$3 share=$4 seed=$5 tools=$6 name=$7
+root=$1 debian=$2 disk=$3 share=$4 seed=$5 tools=$6 name=$7
 
-mount -t tmpfs -o mode=755 tmpfs "$place"
-mkdir "$place/upper" "$place/work" "$place/root"
-mount -t overlay -o "lowerdir=$debian,upperdir=$place/upper,workdir=$place/work" overlay "$place/root"
-cd "$place/root"
+mount -t tmpfs -o mode=755 tmpfs "$root"
+mkdir "$root/upper" "$root/work" "$root/root"
+mount -t overlay -o "lowerdir=$debian,upperdir=$root/upper,workdir=$root/work" overlay "$root/root"
+cd "$root/root"
 cp -a "$seed/." .
 mount -t proc proc proc
 mount -t sysfs sysfs sys

@@ -28,12 +28,12 @@ export interface MachineOptions {
   ip: Ip
   publicKey: string
   registryPorts: number[]
-  /** Also a rootful buildkitd of its own, at /run/buildkit/buildkitd.sock. */
+  /** Also start a rootful buildkitd at /run/buildkit/buildkitd.sock. */
   buildkitd: boolean
   diskMiB: number
 }
 
-/** One machine of the farm as its supervisor runs it. Its disk outlives a power cut, as a real one does. */
+/** One machine of the farm in its supervisor. Its disk survives a power cut. */
 export class Machine {
   readonly name: string
   readonly options: MachineOptions
@@ -55,7 +55,7 @@ export class Machine {
 
   async create(): Promise<void> {
     const { dir, name, address, publicKey } = this.options
-    for (const sub of ['disk', 'place', 'share', 'seed']) await mkdir(join(dir, sub), { recursive: true })
+    for (const sub of ['disk', 'root', 'share', 'seed']) await mkdir(join(dir, sub), { recursive: true })
     await writeMachineFiles({ dir: this.seed, node: name, address, publicKey })
     await copyFile(join(this.seed, 'etc/ssh/host_key'), join(dir, 'first_host_key'))
     await copyFile(join(this.seed, 'etc/ssh/host_key.pub'), join(dir, 'first_host_key.pub'))
@@ -63,7 +63,7 @@ export class Machine {
     await this.boot()
   }
 
-  /** Everything on it ends at once, as if the power was cut. */
+  /** Kills everything on it, as a power cut does. */
   async kill(): Promise<void> {
     const { id, name, ip } = this.options
     this.front?.kill('SIGKILL')
@@ -72,7 +72,7 @@ export class Machine {
     try {
       if (this.pid) process.kill(this.pid, 'SIGKILL')
     } catch {
-      /* already gone */
+      /* it has ended */
     }
     const { outer } = this
     if (outer?.exitCode === null && outer.signalCode === null)
@@ -101,7 +101,7 @@ export class Machine {
     await flushNeighbours(this.options.ip, this.options.id)
   }
 
-  /** Shrinks the disk to what is used on it: full at once, and it costs no memory. */
+  /** Shrinks the disk to its used size: fills it at once without using memory. */
   async fill(): Promise<void> {
     for (let tries = 0; ; tries++) {
       const { blocks, bfree, bsize } = await statfs(this.disk)
@@ -116,7 +116,7 @@ export class Machine {
     await run('mount', ['-o', `remount,size=${this.options.diskMiB}m`, this.disk])
   }
 
-  /** Undoes every fault, whichever were set; boots the machine if it is off, starts the engine if it is stopped. */
+  /** Reverts every fault; boots the machine if it is off, starts the engine if it is stopped. */
   async heal(): Promise<void> {
     await this.thaw().catch(() => undefined)
     await this.thawEngine()
@@ -133,7 +133,7 @@ export class Machine {
     }
   }
 
-  /** As new: no image, container, volume or cache; the same host key and users. */
+  /** Removes all images, containers, volumes and caches; keeps host key and users. */
   async wipe(): Promise<void> {
     await this.kill()
     await run('umount', ['-l', this.disk])
@@ -141,12 +141,12 @@ export class Machine {
     await this.boot()
   }
 
-  /** Alive, listening, and answering nobody. */
+  /** The engine accepts connections and does not respond. */
   async freezeEngine(): Promise<void> {
     await this.inside('kill -STOP "$(cat /run/docker.pid)"')
   }
 
-  /** What started it from outside stops along with it, and would keep the machine from ending. */
+  /** Processes that entered the machine stop with it, and would keep the machine from ending. */
   async thawEngine(): Promise<void> {
     const lists = await Promise.all(
       (this.cgroup?.procs ?? []).map(async (file) => await readFile(file, 'utf8').catch(() => '')),
@@ -155,7 +155,7 @@ export class Machine {
       try {
         process.kill(pid, 'SIGCONT')
       } catch {
-        /* gone meanwhile */
+        /* it has ended */
       }
     }
   }
@@ -216,7 +216,7 @@ export class Machine {
     await run('sh', ['-c', 'rm -rf "$1"/* && chmod 755 "$1"', 'sh', join(dir, 'share')])
     const outer = spawnMachine(
       this.cgroup,
-      [join(dir, 'place'), tools.rootfs, this.disk, join(dir, 'share'), this.seed, join(tools.buildkitd, '..'), name],
+      [join(dir, 'root'), tools.rootfs, this.disk, join(dir, 'share'), this.seed, join(tools.buildkitd, '..'), name],
       join(logs, `${name}.log`),
     )
     this.outer = outer
@@ -260,7 +260,7 @@ export class Machine {
     if (this.rttMs) this.setDelay(this.rttMs)
   }
 
-  /** A rootful buildkitd beside the engine; comes back with the machine. */
+  /** Starts a rootful buildkitd next to the engine; it starts again with the machine. */
   async startBuildkitd(): Promise<void> {
     this.options.buildkitd = true
     await startBuildkitd(this.shell())
@@ -276,7 +276,7 @@ export class Machine {
       await writeFile(join(root, 'host_key'), await readFile(join(this.seed, 'etc/ssh/host_key')))
       await chmod(join(root, 'host_key'), 0o600)
       await this.inside('kill -HUP "$(cat /run/sshd.pid)"')
-      // sshd starts anew on a HUP and is away for a moment.
+      // sshd restarts on a HUP and is unavailable for a moment.
       const key = (await this.knownHosts()).split(' ')[2]?.split('\n')[0] ?? ''
       await waitFor(
         `sshd of ${this.name}`,

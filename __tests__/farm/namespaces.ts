@@ -9,11 +9,11 @@ import { farmSources } from './paths.ts'
 const all = ['-m', '-u', '-i', '-n', '-p', '-C']
 const cleanEnvironment = ['env', '-i', 'HOME=/root', 'PATH=/opt/farm:/usr/sbin:/usr/bin']
 
-/** In the control group first: what comes after can be frozen, and the cgroup namespace begins there. */
+/** Enters the control group first, so that everything can be frozen and the cgroup namespace starts there. */
 const enter = (cgroup: Cgroup | undefined): string =>
   (cgroup?.procs ?? []).map((file) => `echo $$ > ${file};`).join(' ')
 
-/** The process that holds a machine's namespaces; when it dies, all in them dies. */
+/** The process that owns a machine's namespaces; everything in them ends with it. */
 export function spawnMachine(cgroup: Cgroup, initArgs: string[], log: string): ChildProcess {
   const options = '--mount --propagation private --pid --fork --kill-child=KILL --uts --ipc --net --cgroup'
   const script = `${enter(cgroup)} exec unshare ${options} -- sh "$@"`
@@ -34,7 +34,7 @@ export function spawnInside(pid: number, cgroup: Cgroup | undefined, log: string
   )
 }
 
-/** The machine's network front: on its network, but a program of the host's. */
+/** The machine's network front: a program of the host in the machine's network. */
 export function spawnFront(pid: number, cgroup: Cgroup | undefined, log: string, command: string[]): ChildProcess {
   return daemon('sh', ['-c', `${enter(cgroup)} exec nsenter -t ${pid} -n -- "$@"`, 'sh', ...command], log, {
     pipes: true,

@@ -7,12 +7,12 @@ import type { Tools } from './tools.ts'
 export type Ip = (lines: string[], pid?: number) => Promise<void>
 
 /**
- * The host's `ip`, or the machines' own where the host has none. With a pid it works in that process's network
+ * The host's `ip`, or that of the machines if the host has none. With a pid it runs in that process's network
  * namespace.
  */
 export async function findIp(tools: Tools): Promise<Ip> {
-  const own = (await tryRun('ip', ['-V'])).code === 0
-  const command = own ? ['ip'] : [...loaderCommand(tools.rootfs), `${tools.rootfs}/usr/bin/ip`]
+  const isInstalled = (await tryRun('ip', ['-V'])).code === 0
+  const command = isInstalled ? ['ip'] : [...loaderCommand(tools.rootfs), `${tools.rootfs}/usr/bin/ip`]
   return async (lines, pid) => {
     const inside = pid === undefined ? [] : ['nsenter', '-t', String(pid), '-n', '--']
     const [program, ...args] = [...inside, ...command, '-batch', '-']
@@ -20,7 +20,7 @@ export async function findIp(tools: Tools): Promise<Ip> {
   }
 }
 
-/** The bridge is where several farms meet: making it claims the number, and with it the addresses. */
+/** Creating the bridge reserves the number of a farm, and with it the addresses. */
 export async function makeBridge(ip: Ip, id: number): Promise<void> {
   await ip([
     `link add ${bridgeName(id)} type bridge`,
@@ -39,7 +39,7 @@ export interface Link {
 
 export async function connectMachine(ip: Ip, { id, node, address, pid }: Link): Promise<void> {
   const host = linkName(id, node)
-  // The same hardware address after every boot, or the host would go on talking to the machine that was.
+  // The same hardware address after every boot, or the host would continue to use the previous one.
   const mac = `02:6d:61:62:${hex(id)}:${hex(Number(address.split('.')[3]))}`
   await ip([
     `link add ${host} type veth peer name eth0 address ${mac} netns ${pid}`,
@@ -49,7 +49,7 @@ export async function connectMachine(ip: Ip, { id, node, address, pid }: Link): 
   await flushNeighbours(ip, id)
 }
 
-/** Without this the host remembers for seconds that a machine was not to be found. */
+/** Otherwise the host remembers for seconds that a machine was unreachable. */
 export async function flushNeighbours(ip: Ip, id: number): Promise<void> {
   await ip([`neigh flush dev ${bridgeName(id)}`])
 }

@@ -7,7 +7,7 @@ import { cacheDir, farmSources, projectRoot } from './paths.ts'
 import { log } from './log.ts'
 import { locked } from './tools.ts'
 
-/** A part that is installed only where a test asks for it. */
+/** A tool that is installed only if a test needs it. */
 interface Part {
   name: string
   files: readonly string[]
@@ -25,7 +25,7 @@ const gitea: Part = {
   time: 'one to eight minutes',
   build: async (module, into) => {
     if ((await tryRun('cc', ['--version'])).code !== 0)
-      throw new Error('Gitea needs a C compiler for its database, and this host has none: install gcc and libc6-dev')
+      throw new Error('Gitea needs a C compiler for its database: install gcc and libc6-dev')
     const env = { ...process.env, ...goEnv, CGO_ENABLED: '1' }
     const go = await findGo()
     await run(
@@ -43,14 +43,14 @@ const gitea: Part = {
       ],
       { cwd: module, env },
     )
-    // Read when it runs; the cache of modules may be emptied before.
+    // Gitea reads these files at run time, when the module cache may be empty.
     const source = (await run(go, ['list', '-m', '-f', '{{.Dir}}', 'code.gitea.io/gitea'], { cwd: module, env })).trim()
     for (const dir of ['options', 'templates', 'public'])
       await run('cp', ['-r', '--no-preserve=mode', join(source, dir), join(into, dir)])
   },
 }
 
-/** Its own command needs modules that can no longer be had, so main.go serves its handlers. */
+/** Its own command needs modules that are no longer available, so main.go serves its handlers. */
 const registry2: Part = {
   name: 'registry2',
   files: ['go.mod', 'go.sum', 'main.go'],
@@ -59,7 +59,7 @@ const registry2: Part = {
   build: buildModule('.'),
 }
 
-/** The first version of GitHub's cache service, which forges with runners of act's kind have. */
+/** The first version of GitHub's cache service, which runners of Forgejo and Gitea have. */
 const ghaCache: Part = {
   name: 'gha-cache',
   files: ['go.mod', 'go.sum', 'main.go'],
@@ -85,7 +85,7 @@ const kubectl: Part = {
   build: buildModule('.'),
 }
 
-/** A gateway that speaks S3, over a directory. */
+/** An S3 gateway for a directory. */
 const s3: Part = {
   name: 's3',
   files: ['go.mod', 'go.sum'],
@@ -94,7 +94,7 @@ const s3: Part = {
   build: buildModule('tool'),
 }
 
-/** Azure's own stand-in for its blob store. */
+/** Azure's emulator of its blob storage. */
 const azurite: Part = {
   name: 'azurite',
   files: ['package.json', 'package-lock.json'],
@@ -107,7 +107,7 @@ const azurite: Part = {
   },
 }
 
-/** A runner for whole workflows. */
+/** Runs whole workflows. */
 const act: Part = {
   name: 'act',
   files: ['go.mod', 'go.sum'],
@@ -133,7 +133,7 @@ export async function ensureKubernetes(): Promise<string> {
   return join(await ensure(kubernetes), 'bin/kubernetes')
 }
 
-/** The directory that it is in, for PATH. */
+/** Returns its directory, for PATH. */
 export async function ensureKubectl(): Promise<string> {
   return join(await ensure(kubectl), 'bin')
 }
@@ -150,7 +150,7 @@ export async function ensureAct(): Promise<string> {
   return join(await ensure(act), 'bin/act')
 }
 
-/** The program, and the directory with what it reads. */
+/** Returns the program and the directory with its files. */
 export async function ensureGitea(): Promise<{ program: string; dir: string }> {
   const dir = await ensure(gitea)
   return { program: join(dir, 'bin/gitea'), dir }
@@ -160,7 +160,7 @@ export async function ensureRegistry2(): Promise<string> {
   return join(await ensure(registry2), 'bin/registry2')
 }
 
-/** Built beside its place and renamed, so that a half-done part is never taken for a whole one. */
+/** Builds in a temporary directory and renames it, so that an incomplete tool is never used. */
 async function ensure({ name, files, what, time, build }: Part): Promise<string> {
   const source = join(farmSources, 'tools', name)
   const hash = createHash('sha256')
@@ -189,5 +189,5 @@ async function findGo(): Promise<string> {
   if (code === 0 && Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0) >= 21) return 'go'
   const farms = join(cacheDir, 'golang/usr/lib/go-1.26/bin/go')
   if (existsSync(farms)) return farms
-  throw new Error('this test builds a program from Go modules and needs Go of at least 1.21, which this host lacks')
+  throw new Error('this test builds a program from Go modules and needs Go 1.21 or newer')
 }

@@ -7,7 +7,7 @@ export const projectRoot = dirname(dirname(farmSources))
 const caches = process.env['XDG_CACHE_HOME'] ?? ''
 export const cacheDir = join(caches === '' ? join(homedir(), '.cache') : caches, 'multiarch-build-farm')
 
-/** Sockets live below, and their paths must stay under 104 characters, so TMPDIR is used only where it is short. */
+/** Contains sockets, whose paths are limited to 104 characters, so TMPDIR is used only if it is short. */
 const base = tmpdir().length <= 24 ? tmpdir() : '/tmp'
 export const dirPrefix = 'mab-farm-'
 export const farmDir = (id: number): string => join(base, `${dirPrefix}${id}`)

@@ -20,7 +20,7 @@ const accept = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ')
 
-/** For assertions. It goes through the fault proxy like everyone, marked with its own User-Agent in the log. */
+/** For assertions. It uses the fault proxy like every client; its User-Agent identifies it in the log. */
 export function registryClient(host: string, user?: { username: string; password: string }): RegistryClient {
   const headers: Record<string, string> = { accept, 'user-agent': 'farm' }
   if (user) headers['authorization'] = `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}`

@@ -13,10 +13,10 @@ import type { Tools } from './tools.ts'
 export const registryUser = { username: 'farm', password: 'correct-horse-battery' }
 const htpasswd = `${registryUser.username}:$2b$05$abcdefghijklmnopqrstuuSnF5tLPqPFqc0z9CY0HcSLFbSRlL67u\n`
 
-/** A registry of the farm as its supervisor runs it: the real one on a Unix socket, the fault proxy in front of it. */
+/** A registry of the farm in its supervisor: a real one on a Unix socket, with the fault proxy in front of it. */
 export interface RegistryServer {
   port: number
-  /** Where it has large layers fetched, if anywhere. */
+  /** The port that serves large layers, if any. */
   layersPort: number | undefined
   fault(fault: Fault): void
   clearFaults(): void
@@ -42,7 +42,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
   const data = join(dir, name)
   const socket = join(dir, `${name}.sock`)
   await mkdir(data)
-  // A file system of its own: emptied in no time, and gone with the supervisor's mount namespace.
+  // A separate file system: fast to empty, and removed with the supervisor's mount namespace.
   await run('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', data])
   await writeFile(join(dir, `${name}.htpasswd`), htpasswd)
   await writeFile(
@@ -109,12 +109,12 @@ async function serveLayers({ name, dir, tools, gateway }: RegistryOptions, data:
     pipes: true,
   })
   return await new Promise<number>((resolve, reject) => {
-    child.once('exit', () => reject(new Error(`what serves the layers of the ${name} ended; see its log`)))
+    child.once('exit', () => reject(new Error(`the layer server of ${name} ended; see its log`)))
     child.stdout?.once('data', (line: Buffer) => resolve((JSON.parse(line.toString()) as { port: number }).port))
   })
 }
 
-/** The same port on loopback, for the host, and on the bridge, for the machines' relays. */
+/** The same port on loopback, for the host, and on the bridge, for the machines. */
 async function listen(proxy: FaultProxy, gateway: string): Promise<number> {
   const onLoopback = proxy.listener()
   await listening(onLoopback, 0, '127.0.0.1')

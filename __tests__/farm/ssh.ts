@@ -24,7 +24,7 @@ export interface MachineFiles {
   publicKey: string
 }
 
-/** What makes a machine that machine: its users, its host key, who may log in. Copied over the Debian when it boots. */
+/** Writes the files of one machine: users, host key, authorised keys. They are copied over its Debian when it boots. */
 export async function writeMachineFiles({ dir, node, address, publicKey }: MachineFiles): Promise<void> {
   const etc = join(dir, 'etc')
   await mkdir(join(etc, 'ssh/authorized'), { recursive: true })
@@ -32,7 +32,7 @@ export async function writeMachineFiles({ dir, node, address, publicKey }: Machi
   await makeKey(join(etc, 'ssh/host_key'), node)
   await writeFile(join(etc, 'hostname'), `${node}\n`)
   await writeFile(join(etc, 'hosts'), `127.0.0.1 localhost\n${address} ${node}\n`)
-  // Nothing answers there: a look-up fails at once instead of after a time-out.
+  // No server answers there: a lookup fails at once instead of after a timeout.
   await writeFile(join(etc, 'resolv.conf'), 'nameserver 127.0.0.1\noptions attempts:1 timeout:1\n')
   await writeFile(
     join(etc, 'passwd'),
@@ -64,7 +64,7 @@ export async function writeMachineFiles({ dir, node, address, publicKey }: Machi
       'MaxSessions 500',
       'LogLevel VERBOSE',
       'SetEnv PATH=/opt/farm:/usr/bin:/bin',
-      // All logins come from the wire in front, so one bad key would lock everyone out.
+      // All logins come from the network front, so one invalid key would lock every client out.
       'PerSourcePenalties no',
       'Subsystem sftp internal-sftp',
       `Match LocalPort ${noForwardingPort}`,

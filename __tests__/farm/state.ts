@@ -9,7 +9,7 @@ export interface NodeState {
   knownHosts: string
 }
 
-/** What a farm's directory says about it: enough to attach to it, and to remove it when all its processes are dead. */
+/** The state file of a farm: enough to attach to it, and to remove it when all its processes have ended. */
 export interface FarmState {
   id: number
   pid: number
@@ -37,7 +37,7 @@ export function readState(id: number): FarmState | undefined {
   }
 }
 
-/** A process id alone may have been given to another process meanwhile; with its start time it cannot. */
+/** A process id may be reused by another process; together with the start time it is unique. */
 export function processStartTime(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -64,13 +64,13 @@ export async function runningFarms(): Promise<FarmState[]> {
   return (await farmIds()).flatMap((id) => readState(id) ?? []).filter(isRunning)
 }
 
-/** Farms nobody runs any more. One without a state yet may just be starting. */
+/** Farms whose supervisor has ended. A farm without a state may just be starting. */
 export async function staleFarms(): Promise<number[]> {
-  const dead: number[] = []
+  const stale: number[] = []
   for (const id of await farmIds()) {
     const state = readState(id)
     if (state ? !isRunning(state) : existsSync(farmDir(id)) && Date.now() - (await stat(farmDir(id))).mtimeMs > 10_000)
-      dead.push(id)
+      stale.push(id)
   }
-  return dead
+  return stale
 }

@@ -1,6 +1,6 @@
 /**
- * Holds a whole farm together: starts it, takes orders on a socket, and takes it down when told or when its owner is
- * gone.
+ * Runs a farm: starts it, accepts commands on a socket, and stops it on request or when its owner has
+ * ended.
  */
 import { readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
@@ -49,7 +49,7 @@ const state: FarmState = { id, kind, pid: process.pid, startTime: processStartTi
 try {
   await writeState(state)
   await start()
-  await takeOrders()
+  await acceptCommands()
   process.stdout.write(`${JSON.stringify({ ready: true })}\n`)
 } catch (error) {
   process.stdout.write(`${JSON.stringify({ error: error instanceof Error ? error.message : String(error) })}\n`)
@@ -117,17 +117,17 @@ async function start(): Promise<void> {
   })
 }
 
-interface Order {
+interface Command {
   node?: string
   registry?: string
   method: string
   args: unknown[]
 }
 
-async function takeOrders(): Promise<void> {
+async function acceptCommands(): Promise<void> {
   const server = createServer((req, res) => {
     void (async () => {
-      const { node, registry, method, args } = JSON.parse(await text(req)) as Order
+      const { node, registry, method, args } = JSON.parse(await text(req)) as Command
       try {
         if (method === 'shutdown') {
           res.once('close', () => void stop(0))

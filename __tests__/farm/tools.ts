@@ -14,7 +14,7 @@ export const buildkitVersion = 'v0.34.2'
 
 export interface Tools {
   dir: string
-  /** To be put in front of PATH: docker, buildx, buildctl and nothing else. */
+  /** A directory for PATH with docker, buildx, buildctl and nothing else. */
   bin: string
   /** For `cliPluginsExtraDirs`: holds docker-buildx. */
   plugins: string
@@ -32,7 +32,7 @@ export interface Tools {
   busybox: Record<'amd64' | 'arm64' | 'armhf' | 'i386', string>
 }
 
-/** What every machine of the farm has installed. */
+/** The packages of every machine. */
 const machinePackages = [
   'docker.io',
   'docker-cli',
@@ -57,7 +57,7 @@ const machinePackages = [
 const foreign = ['arm64', 'armhf', 'i386'] as const
 
 /**
- * Installs what is missing; quick when nothing is. Several callers at once wait for each other. From here on the
+ * Installs missing tools. Several callers at once wait for each other. From here on the
  * calling process writes what all may read, whatever its umask was: users of the machines run the tools and read their
  * settings.
  */
@@ -65,7 +65,7 @@ export async function ensureTools(): Promise<Tools> {
   process.umask(0o022)
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('the farm runs on Linux on x86-64 only')
   if (process.getuid?.() !== 0)
-    throw new Error('the farm makes network namespaces and mounts, so it must be run as root')
+    throw new Error('the farm creates network namespaces and mounts, so it must run as root')
   for (const tool of ['unshare', 'nsenter', 'setpriv', 'flock', 'mount', 'ssh-keygen']) {
     if ((await tryRun('sh', ['-c', `command -v ${tool}`])).code !== 0)
       throw new Error(`the farm needs ${tool}, which this host lacks: install util-linux and openssh-client`)
@@ -128,7 +128,7 @@ async function install(parts: Parts): Promise<void> {
   log(`tools are in ${cacheDir}`)
 }
 
-/** A part is built beside its place and renamed, so that a half-done one is never taken for a whole one. */
+/** Builds in a temporary directory and renames it, so that an incomplete part is never used. */
 async function whole(dir: string, build: (into: string) => Promise<void>): Promise<void> {
   if (existsSync(dir)) return
   const half = `${dir}.half`
@@ -212,7 +212,7 @@ async function goBuild(apt: () => Promise<Apt>, into: string, module: GoModule):
   })
 }
 
-/** Any Go from 1.21 on fetches the toolchain that go.mod names; without one, Debian's is unpacked beside the tools. */
+/** Go 1.21 or newer downloads the toolchain of go.mod; without Go, Debian's is unpacked next to the tools. */
 async function findGo(apt: () => Promise<Apt>): Promise<{ go: string; env: NodeJS.ProcessEnv }> {
   const { code, stdout } = await tryRun('go', ['env', 'GOVERSION'])
   const minor = Number(/^go1\.(\d+)/.exec(stdout)?.[1] ?? 0)
@@ -227,7 +227,7 @@ async function findGo(apt: () => Promise<Apt>): Promise<{ go: string; env: NodeJ
   return { go: join(root, 'bin/go'), env: { GOROOT: root } }
 }
 
-/** A directory that brings the tests their tools and hides nothing else. */
+/** A directory for PATH with the tools, which hides nothing else. */
 async function makePath(into: string, rootfs: string): Promise<void> {
   await mkdir(join(into, 'path'))
   await mkdir(join(into, 'plugins'))
@@ -245,15 +245,15 @@ async function makePath(into: string, rootfs: string): Promise<void> {
   await chmod(docker, 0o755)
 }
 
-/** Runs a program of the machines' Debian on a host whose own C library is too old for it. */
+/** Runs a program of the machines' Debian on a host with an older C library. */
 export function loaderCommand(rootfs: string): string[] {
   return [join(rootfs, 'usr/lib64/ld-linux-x86-64.so.2'), '--library-path', join(rootfs, 'usr/lib/x86_64-linux-gnu')]
 }
 
-/** The lock of a part that is installed by itself, or that of all the rest. */
+/** The lock of an optional tool, or of all other parts. */
 const lockOf = (part = ''): string => join(cacheDir, part === '' ? 'lock' : `lock-${part}`)
 
-/** The kernel drops the lock when its holder dies, however that happens. What takes minutes has a lock of its own. */
+/** The kernel releases the lock when its holder ends. Slow parts have a lock of their own. */
 export async function locked<T>(work: () => Promise<T>, part?: string): Promise<T> {
   await mkdir(cacheDir, { recursive: true })
   const holder = spawn('flock', [lockOf(part), 'sh', '-c', 'echo locked; cat >/dev/null'], {
@@ -274,12 +274,12 @@ export async function locked<T>(work: () => Promise<T>, part?: string): Promise<
   }
 }
 
-/** What an interrupted installation left behind. */
+/** Removes the leftovers of an interrupted installation. */
 export async function removeIncomplete(): Promise<void> {
   for (const name of await readdir(cacheDir).catch(() => [])) {
     if (!name.endsWith('.half') && !name.startsWith('apt-')) continue
     const part = name.replace(/-[^-]*\.half$/, '')
-    // One that is being made has its lock taken.
+    // The lock of a part that is being installed is taken.
     if (existsSync(lockOf(part))) await tryRun('flock', ['--nonblock', lockOf(part), 'rm', '-rf', join(cacheDir, name)])
     else await rm(join(cacheDir, name), { recursive: true, force: true })
   }
