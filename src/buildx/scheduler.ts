@@ -1,4 +1,5 @@
 import type { FallbackChoice } from '../inputs/fallback.ts'
+import type { UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { sleep, withAbort } from '../lib/time.ts'
 import { EngineClient } from '../nodes/engine/client.ts'
@@ -19,6 +20,8 @@ export interface ScheduleRequest extends SharedRequest {
   readonly pool: NodePool
   readonly instances: BuilderInstances
   readonly journal: Journal
+  /** Whether a failing Dockerfile step ends the builds of the other groups. */
+  readonly failFast: boolean
   readonly fallback: readonly FallbackChoice[]
   readonly log: Log
   /** Called once, when a build has started or ended on every node: no daemon is booting any more. */
@@ -41,11 +44,15 @@ export class Scheduler {
   readonly #results: GroupResult[] = []
   readonly #notes: string[] = []
   readonly #starting: Set<TargetGroup>
+  readonly #stop = new AbortController()
+  /** That of the request; also aborts when a failing step ends the builds. */
+  readonly #signal: AbortSignal
   #calls = 0
 
   constructor(request: ScheduleRequest) {
     this.#request = request
     this.#starting = new Set(request.groups)
+    this.#signal = AbortSignal.any([request.signal, this.#stop.signal])
   }
 
   /** Builds all groups. Failures are in the results. */
@@ -58,7 +65,7 @@ export class Scheduler {
   async #build(state: GroupState): Promise<void> {
     const { group } = state
     const { emit, onPush } = this.#request
-    const result = await buildWatched(this.#request, group, {
+    const result = await buildWatched({ ...this.#request, signal: this.#signal }, group, {
       name: `call-${this.#calls++}`,
       emit: (lines) => {
         this.#started(group)
@@ -86,7 +93,7 @@ export class Scheduler {
         this.#request.log.warn(action.note)
         break
       case 'finish':
-        this.#results.push({ ...result, ...(action.failure && { failure: action.failure }) })
+        this.#finish(result, action.failure)
         break
       case 'wait':
         await this.#wait(action, state, result)
@@ -96,14 +103,22 @@ export class Scheduler {
     }
   }
 
+  #finish(result: GroupResult, failure: UserError | undefined): void {
+    this.#results.push({ ...result, ...(failure && { failure }) })
+    if (failure?.code !== 'build' || !this.#request.failFast || this.#stop.signal.aborted) return
+    this.#stop.abort(failure)
+    const unfinished = this.#request.groups.length > this.#results.length
+    if (unfinished) this.#request.log.info('A build has failed: the other builds are cancelled (`fail-fast`).')
+  }
+
   async #wait(
     { ms, failure }: Extract<GroupAction, { kind: 'wait' }>,
     state: GroupState,
     result: GroupResult,
   ): Promise<void> {
-    const { log, signal } = this.#request
+    const { log } = this.#request
     log.info(`${failure.message}; trying again in ${ms / 1000} s`)
-    await withAbort(signal, sleep(ms)).catch(() => undefined)
+    await withAbort(this.#signal, sleep(ms)).catch(() => undefined)
     await this.#handle(state, { kind: 'waited', failure }, result)
   }
 
@@ -143,7 +158,7 @@ async function buildWatched(
   let progressAt = performance.now()
   const daemon = container !== undefined && {
     ping: (deadline: number) => new EngineClient(node.socket, deadline).pingBuildkitd(container),
-    heard: () => progressAt,
+    lastProgress: () => progressAt,
   }
   const emit: GroupRequest['emit'] = (lines) => {
     // buildx also prints lines about a boot that was cut off.

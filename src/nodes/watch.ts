@@ -1,7 +1,7 @@
 import { sleep } from '../lib/time.ts'
 import type { Node } from './node.ts'
 
-/** Milliseconds between two pings, for each, and of silence after which the node counts as lost. */
+/** Milliseconds: between two pings, until one fails, and of silence after which the node counts as lost. */
 interface Pace {
   readonly interval: number
   readonly deadline: number
@@ -9,55 +9,54 @@ interface Pace {
 }
 
 const enginePace: Pace = { interval: 2000, deadline: 7000, patience: 8500 }
-/** A question inside a container takes a loaded machine a while: two in a row must fail. */
+/** A command in a container takes long on a loaded machine: two in a row must fail. */
 const daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }
 
-/** What the reason begins with where the node is silent, not cut off. */
+/** How the reason begins if the node is silent, but still connected. */
 export const silence = 'nothing has answered behind the connection'
 
-/** Somebody who can be asked whether he is still there. */
-interface Asked {
-  /** Rejects unless he answers within `deadline` milliseconds. */
+interface Watched {
+  /** Rejects unless it answers within `deadline` milliseconds. */
   readonly ping: (deadline: number) => Promise<unknown>
-  /** When he last gave a sign of life by himself (`performance.now()`): then he need not be asked. */
-  readonly heard?: () => number
+  /** When it last made progress (`performance.now()`): a ping is not needed shortly after that. */
+  readonly lastProgress?: () => number
 }
 
 interface WatchRequest {
   readonly node: Pick<Node, 'lost' | 'ping'>
-  /** The buildkitd that an engine runs: it may hang while its engine answers. */
-  readonly daemon?: Asked
+  /** The buildkitd in a container of the engine: it may hang while the engine answers. */
+  readonly daemon?: Watched
   readonly stop: AbortSignal
   readonly paces?: { readonly engine: Pace; readonly daemon: Pace }
 }
 
 /**
- * Settles when the node can no longer be counted on, with the reason in words: its connection has ended, or what should
- * answer behind it has been silent for too long, as a frozen daemon is. Never settles where neither happens before
- * `stop`.
+ * Resolves with the reason when the node is lost: its connection has ended, or the engine or buildkitd has been silent
+ * for too long, as if frozen. Does not resolve if neither happens before `stop`.
  */
 export function watchNode({
-  node: { lost, ping },
+  node,
   daemon,
   stop,
   paces = { engine: enginePace, daemon: daemonPace },
 }: WatchRequest): Promise<string> {
   return new Promise((resolve) => {
-    const over = new AbortController()
-    const ended = AbortSignal.any([stop, over.signal])
-    const lose = (why: string) => {
-      over.abort()
-      resolve(why)
+    const lost = new AbortController()
+    const ended = AbortSignal.any([stop, lost.signal])
+    const markLost = (reason: string) => {
+      lost.abort()
+      resolve(reason)
     }
-    void lost?.then(lose)
+    void node.lost?.then(markLost)
+    const { ping } = node
     if (ping)
-      void awaitSilence({ ping }, paces.engine, ended).then(
-        (silent) => silent > 0 && lose(`${silence} for ${seconds(silent)}`),
+      void waitForSilence({ ping }, paces.engine, ended).then(
+        (silent) => silent > 0 && markLost(`${silence} for ${seconds(silent)}`),
       )
     if (daemon)
-      void awaitSilence(daemon, paces.daemon, ended).then(
+      void waitForSilence(daemon, paces.daemon, ended).then(
         (silent) =>
-          silent > 0 && lose(`${silence} but the engine: its buildkitd has been silent for ${seconds(silent)}`),
+          silent > 0 && markLost(`${silence} but the engine: its buildkitd has been silent for ${seconds(silent)}`),
       )
   })
 }
@@ -67,26 +66,26 @@ function seconds(ms: number): string {
 }
 
 /**
- * The milliseconds of a silence that lasts too long; 0 where none comes before `ended`. What this machine itself slept
- * through does not count: a runner that was stopped for a while finds all its timers over at once.
+ * The milliseconds of a silence that lasts too long; 0 if there is none before `ended`. Time during which this machine
+ * itself was stopped does not count: all timers of a runner that continues expire at once.
  */
-async function awaitSilence(
-  { ping, heard }: Asked,
+async function waitForSilence(
+  { ping, lastProgress }: Watched,
   { interval, deadline, patience }: Pace,
   ended: AbortSignal,
 ): Promise<number> {
   let silent = 0
-  const sinceHeard = () => performance.now() - (heard?.() ?? -Infinity)
+  const sinceProgress = () => performance.now() - (lastProgress?.() ?? -Infinity)
   while (!ended.aborted) {
     const began = performance.now()
     const took = () => performance.now() - began
-    if (sinceHeard() < interval) silent = 0
+    if (sinceProgress() < interval) silent = 0
     else {
       try {
         await ping(deadline)
         silent = 0
       } catch {
-        silent = Math.min(silent + Math.min(took(), deadline), sinceHeard())
+        silent = Math.min(silent + Math.min(took(), deadline), sinceProgress())
         if (silent >= patience) return silent
       }
     }
