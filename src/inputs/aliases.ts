@@ -109,7 +109,7 @@ function parseKeepState({ given, diagnostics: { report } }: AliasSource): string
 function readConfigFile({ given, paths, diagnostics: { report } }: AliasSource): string | undefined {
   const name = given('buildkitd-config')
   const fail = failFor(report, 'buildkitd-config', name)
-  const path = paths.use(name, { input: 'buildkitd-config' })
+  const path = paths.absolute(name)
   const isPath = !/[\r\n=]/.test(name)
   const isUsable = passes(fail, name, [
     [given('buildkitd-config-inline') !== '', 'cannot be combined with `buildkitd-config-inline`: remove one of them'],
@@ -117,5 +117,5 @@ function readConfigFile({ given, paths, diagnostics: { report } }: AliasSource):
     [!paths.exists(path), `was not found: ${path}`],
     [paths.isDirectory(path), 'is a directory: write the path of the file in it, such as `buildkitd.toml`'],
   ])
-  return isUsable ? paths.read(path, fail) : undefined
+  return isUsable ? paths.useText(name, 'buildkitd-config') : undefined
 }

@@ -72,7 +72,7 @@ function parseDaemonOptions({ text, report }: InputSource) {
 type NodeDefaults = Parameters<typeof parseNodesInput>[1] & { readonly driver: ReturnType<typeof parseDriver> }
 
 async function parseNodes(
-  { text, report, nodeList }: BuilderSource,
+  { text, report, paths, nodeList }: BuilderSource,
   defaults: NodeDefaults,
   store: BuilderStore,
 ): Promise<readonly NodeSpec[]> {
@@ -83,7 +83,15 @@ async function parseNodes(
   const nodes = await parseNodesInput(text('nodes'), defaults, report)
   checkDriver(defaults.driver, nodes, text('nodes') !== '' || nodeList !== undefined, report)
   checkPods(nodes, text, report)
+  for (const path of nodes.flatMap(pathsOf)) paths.use(path, { input: 'nodes' })
   return nodes
+}
+
+/** The paths on the runner by which a node is reached: its socket or kubeconfig, and TLS files. */
+function pathsOf({ endpoint, driverOpts }: NodeSpec): readonly string[] {
+  const files = ['cacert', 'cert', 'key'].map((name) => driverOpts[name] ?? '')
+  const parts = endpoint['socket'] === undefined ? [endpoint['path'], endpoint['kubeconfig'], ...files] : files
+  return parts.filter((part): part is string => typeof part === 'string' && /^[^\n]+$/.test(part))
 }
 
 function parseSsh(

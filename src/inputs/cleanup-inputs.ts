@@ -44,7 +44,7 @@ export async function readCleanupInputs(env: Env, event: Event, files = hostFile
     hasIssue: diagnostics.hasIssue,
     env,
     event,
-    paths: new LocalPaths(event.workspace, files),
+    paths: new LocalPaths(event.workspace, files, diagnostics.report),
     text: (name) => (env[variableOf(name)] ?? '').trim(),
   }
   checkNames(env, cleanupInputs, diagnostics)

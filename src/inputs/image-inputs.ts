@@ -74,7 +74,7 @@ export async function parseImageInputs(
     version: metadata.version(draft.tagSuffix),
   }))
   checkTagsDiffer(variants, source)
-  return { variants, warnings: metadata.plan.notes }
+  return { variants, warnings: metadata.warnings() }
 }
 
 function fileOf({ file }: VariantDraft, context: string | undefined, source: InputSource): { readonly file?: string } {

@@ -17,6 +17,7 @@ import { parseLogins } from './logins/logins.ts'
 import { openBuilderStore } from './nodes/builder-store.ts'
 import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkReach, checkSections, parseRegistries } from './registries.ts'
+import { exportDest, exportPart } from './settings/outputs.ts'
 import { gitToken } from './settings/secrets.ts'
 import { parseSettings, type BuildSettings } from './settings/settings.ts'
 import { sharedRows } from './shared-inputs.ts'
@@ -24,6 +25,7 @@ import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 import type { VariantSpec } from './variants.ts'
+import type { LocalPath } from './workspace-links.ts'
 
 /** All inputs of the main action, parsed once; no other room sees their text. */
 export interface Inputs extends BuilderInputs {
@@ -37,6 +39,8 @@ export interface Inputs extends BuilderInputs {
   readonly tagsGiven: boolean
   readonly cache: CachePolicy
   readonly push: boolean
+  /** Whether a failing Dockerfile step ends the builds of the other targets. */
+  readonly failFast: boolean
   readonly settings: BuildSettings
   readonly logins: readonly Login[]
   readonly registries: RegistryHosts
@@ -48,6 +52,8 @@ export interface Inputs extends BuilderInputs {
   /** Report the plan, build nothing. */
   readonly dryRun: boolean
   readonly warnings: readonly string[]
+  /** Every path on the runner that the inputs name: to be checked again before buildx starts. */
+  readonly localPaths: readonly LocalPath[]
   readonly packagesApi: PackagesChoice
 }
 
@@ -59,6 +65,7 @@ const rows = {
   buildx: ['version', parseBuildxVersion],
   install: ['install', boolean()],
   cacheBinary: ['cache-binary', boolean(true)],
+  failFast: ['fail-fast', boolean(true)],
   cleanup: ['cleanup', choice<CleanupMode>(cleanupModes, 'auto')],
 } as const
 
@@ -76,7 +83,7 @@ export async function readInputs(
 ): Promise<Inputs> {
   const diagnostics = new Diagnostics()
   const given = (name: string): string => (env[variableOf(name)] ?? '').trim()
-  const paths = new LocalPaths(event.workspace, files)
+  const paths = new LocalPaths(event.workspace, files, diagnostics.report)
   const { texts, nodeList } = await parseAliases({ given, paths, diagnostics })
   const { report, warn, hasIssue } = diagnostics
   const text = (name: string) => texts.get(name) ?? given(name)
@@ -95,7 +102,7 @@ export async function readInputs(
     checkAnnotations: !/^(?:0|f|false)$/i.test(env['DOCKER_BUILD_CHECKS_ANNOTATIONS'] ?? ''),
   }
   diagnostics.throwIssues()
-  return { ...inputs, warnings: [...diagnostics.warnings, ...build.warnings] }
+  return { ...inputs, localPaths: paths.all, warnings: [...diagnostics.warnings, ...build.warnings] }
 }
 
 type Build = Pick<Inputs, 'push' | 'variants' | 'settings' | 'registries' | 'warnings'>
@@ -110,6 +117,10 @@ async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promis
   const native = [...new Set(nodes.flatMap(({ platforms }) => platforms))]
   const platforms = variants.map((variant) => (variant.platforms.length > 0 ? variant.platforms : native))
   checkTogether(settings, platforms, source)
+  const parts = variants.flatMap(({ name }, index) => platforms[index]?.map((one) => exportPart(name, one)) ?? [])
+  if (parts.length > 1)
+    for (const dest of settings.exports.flatMap((files) => parts.map((part) => exportDest(files, part))))
+      source.paths.use(dest, { input: 'outputs', access: 'write' })
   const registries = await parseRegistries(source)
   checkSections(text('buildkitd-config-inline'), registries, report)
   checkReach(text('buildkitd-config-inline'), imagesOf(variants), report)

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
-import type { Fail } from './diagnostics.ts'
+import type { IssueSink } from '../lib/issues.ts'
+import { failFor, type Fail } from './diagnostics.ts'
+import { findLeavingLink, leavingMessage, readLink, type LocalPath, type ReadLink } from './workspace-links.ts'
 
 /** What the parsers may ask of the file system. */
 export interface Files {
@@ -8,28 +10,23 @@ export interface Files {
   readonly exists: (path: string) => boolean
   /** A file's text. @throws if it cannot be read */
   readonly read: (path: string) => string
+  readonly readLink?: ReadLink
 }
 
-export const hostFiles: Files = { exists: existsSync, read: (path) => readFileSync(path, 'utf8') }
-
-/** A path on the runner that an input names. */
-interface LocalPath {
-  readonly input: string
-  /** Absolute. */
-  readonly path: string
-  readonly access: 'read' | 'write'
-}
+export const hostFiles: Files = { exists: existsSync, read: (path) => readFileSync(path, 'utf8'), readLink }
 
 /** Every path on the runner that the inputs name goes through here. */
 export class LocalPaths {
   readonly workspace: string
   readonly #files: Files
+  readonly #report: IssueSink
   readonly #paths: LocalPath[] = []
 
   /** @param workspace absolute; relative paths are relative to it */
-  constructor(workspace: string, files: Files) {
+  constructor(workspace: string, files: Files, report: IssueSink) {
     this.workspace = workspace
     this.#files = files
+    this.#report = report
   }
 
   /** The absolute path that a text means. */
@@ -37,11 +34,23 @@ export class LocalPaths {
     return posix.resolve(this.workspace, text)
   }
 
-  /** The absolute path that a build will read or write; recorded with the input that names it. */
+  /**
+   * The absolute path that the action or a build will read or write. Recorded with the input that names it; an issue of
+   * that input if a symbolic link leads it out of the workspace.
+   */
   use(text: string, { input, access = 'read' }: Pick<LocalPath, 'input'> & Partial<LocalPath>): string {
     const path = this.absolute(text)
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink)
+    if (leaving) failFor(this.#report, input)(leavingMessage(leaving, this.workspace), text)
     this.#paths.push({ input, path, access })
     return path
+  }
+
+  /** As `use`; the file's text, or undefined if it must not or cannot be read. */
+  useText(text: string, input: string): string | undefined {
+    const path = this.use(text, { input })
+    const isAllowed = findLeavingLink(path, this.workspace, this.#files.readLink) === undefined
+    return isAllowed ? this.#read(path, failFor(this.#report, input, text)) : undefined
   }
 
   exists(path: string): boolean {
@@ -56,8 +65,7 @@ export class LocalPaths {
     return this.exists(path) && !this.isDirectory(path)
   }
 
-  /** A file's text, trimmed; reports why it cannot be read. */
-  read(path: string, fail: Fail): string | undefined {
+  #read(path: string, fail: Fail): string | undefined {
     try {
       return this.#files.read(path).trim()
     } catch {
@@ -73,6 +81,7 @@ export class LocalPaths {
       : '; does a step with `actions/checkout` run before this one?'
   }
 
+  /** Every path that an input names, as it is used. */
   get all(): readonly LocalPath[] {
     return this.#paths
   }

@@ -7,7 +7,7 @@ import type { InputSource } from '../source.ts'
 import type { VariantSpec } from '../variants.ts'
 import type { CacheBackend } from './backend.ts'
 import { cacheBackends } from './backends.ts'
-import { parseCacheSpec } from './specs.ts'
+import { isPathAttribute, parseCacheSpec } from './specs.ts'
 
 /** Where caches are stored. */
 export type CachePolicy = ImageCache | SpecCache
@@ -61,7 +61,7 @@ function complete(
     .map(([name, variable]): Attribute => [name, env[variable] ?? ''])
     .filter(([name, value]) => value !== '' && getAttribute(given, name) === undefined)
   const attributes = [...given, ...fromJob].map(([name, value]): Attribute =>
-    name === 'dest' || name === 'src' ? [name, paths.use(value, { input: 'cache', access: 'write' })] : [name, value],
+    isPathAttribute(name) ? [name, paths.use(value, { input: 'cache', access: 'write' })] : [name, value],
   )
   failEach(fail, backend.problems(attributes, env))
   backend.warnings?.(attributes, env).forEach(warn)

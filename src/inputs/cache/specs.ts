@@ -1,15 +1,27 @@
 import type { Attribute } from '../../lib/csv.ts'
 import { splitRecords } from '../../lib/lists.ts'
-import type { Fail } from '../diagnostics.ts'
+import { failFor, type Fail } from '../diagnostics.ts'
 import { parseTyped } from '../settings/typed-attributes.ts'
-import type { Parser } from '../table.ts'
+import type { InputSource } from '../source.ts'
 import { cacheBackends, secretAttributes } from './backends.ts'
 
 /** `cache-from` and `cache-to`, which buildx gets as they are: a reference, or `type=…` with its attributes. */
-export const parseCacheSpecs: Parser<readonly string[]> = (text, fail, { name, report }) =>
-  splitRecords(name, text, report)
+export function parseCacheSpecs(input: 'cache-from' | 'cache-to', source: InputSource): readonly string[] {
+  const { text, paths, report } = source
+  const access = input === 'cache-to' ? 'write' : 'read'
+  return splitRecords(input, text(input), report)
     .map((entry) => entry.text)
-    .filter((entry) => parseCacheSpec(entry, fail))
+    .filter((entry) => {
+      const attributes = parseCacheSpec(entry, failFor(report, input))
+      for (const [name, path] of attributes ?? []) if (isPathAttribute(name)) paths.use(path, { input, access })
+      return attributes !== undefined
+    })
+}
+
+/** Whether an attribute of a cache is a path on the runner, which `type=local` has. */
+export function isPathAttribute(name: string): boolean {
+  return name === 'src' || name === 'dest'
+}
 
 /** The attributes of one specification; undefined if it is invalid, which is reported without its credentials. */
 export function parseCacheSpec(text: string, fail: Fail = () => undefined): readonly Attribute[] | undefined {

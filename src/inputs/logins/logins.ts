@@ -9,7 +9,7 @@ import type { InputSource } from '../source.ts'
 import { hostOf, parseEcr, registryAuthLogins } from './registry-auth.ts'
 import { dockerConfigKey } from '../../registry/credentials/docker-config.ts'
 
-export type LoginSource = Pick<InputSource, 'text' | 'env' | 'event' | 'report' | 'warn'>
+type LoginSource = Pick<InputSource, 'text' | 'env' | 'event' | 'report' | 'warn'>
 
 interface LoginNeeds {
   readonly images: readonly Repository[]

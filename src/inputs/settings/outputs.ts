@@ -130,8 +130,18 @@ function checkImage(given: string, attributes: Entry, { text, report }: InputSou
   ])
 }
 
+/** The directory of one of several builds in a `dest`. */
+export function exportPart(variant: string, platform: string): string {
+  return posix.join(variant, platform.replaceAll('/', '_'))
+}
+
 /** What one of several builds writes: `local` a directory of its own, as buildx does for several platforms. */
-export function exportSpec({ type, dest, attributes }: FileExport, part: string): string {
+export function exportSpec(files: FileExport, part: string): string {
+  return joinAttributes([['type', files.type], ['dest', exportDest(files, part)], ...files.attributes])
+}
+
+/** @param part empty if there is one build */
+export function exportDest({ type, dest, attributes }: FileExport, part: string): string {
   const isShared = type !== 'local' || part === '' || getAttribute(attributes, 'platform-split') === 'false'
-  return joinAttributes([['type', type], ['dest', isShared ? dest : posix.join(dest, part)], ...attributes])
+  return isShared ? dest : posix.join(dest, part)
 }

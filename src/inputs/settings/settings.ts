@@ -68,8 +68,6 @@ export function parseSettings(source: InputSource): BuildSettings {
     {
       hosts: ['add-hosts', parseHosts],
       entitlements: ['allow', parseEntitlements],
-      cacheFrom: ['cache-from', parseCacheSpecs],
-      cacheTo: ['cache-to', parseCacheSpecs],
       call: ['call', parseCall],
       load: ['load', boolean()],
       network: ['network', parseNetwork],
@@ -87,6 +85,8 @@ export function parseSettings(source: InputSource): BuildSettings {
     ...outputs,
     ...values,
     ...(call && { call }),
+    cacheFrom: parseCacheSpecs('cache-from', source),
+    cacheTo: parseCacheSpecs('cache-to', source),
     contexts: parseBuildContexts(source),
     secrets: parseSecrets(source),
     ssh: parseSsh(source),
