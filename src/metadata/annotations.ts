@@ -138,6 +138,7 @@ export function formatAnnotation(annotation: Annotation): string {
   return `${formatLevel(annotation)}:${annotation.key}=${annotation.value}`
 }
 
-function formatLevel({ level, platform }: AnnotationLevel): string {
+/** `manifest[linux/amd64]` */
+export function formatLevel({ level, platform }: AnnotationLevel): string {
   return platform === undefined ? level : `${level}[${platform}]`
 }

@@ -22,18 +22,33 @@ export interface MetadataContext {
   readonly number: string
   readonly sha: string
   readonly shortSha: string
+  /** When the commit was made; undefined if unknown. */
+  readonly commitDate?: Date
   readonly expressions: Expressions
 }
 
+const unknownCommitDate =
+  '`{{commit_date}}` is the time of this run, since neither the event nor the checkout contains the date of the ' +
+  'commit: run `actions/checkout` before this step, with `ref` or `fetch-depth` if that is another commit.'
+
 /**
- * PURE: the context of tag rules and templates. `reject` gets the problem of an invalid variable: those of
- * docker/metadata-action that change the context.
+ * PURE: the context of tag rules and templates.
+ *
+ * @param reject gets the problem of an invalid variable: those of docker/metadata-action that change the context
+ * @param note gets a remark on an expression that has no value of its own
  */
-export function metadataContext(event: Event, env: Env, reject: Reject): MetadataContext {
+export function metadataContext(
+  event: Event,
+  env: Env,
+  reject: Reject,
+  note: (text: string) => void = () => undefined,
+): MetadataContext {
   const ref = refOf(event)
   const length = env['DOCKER_METADATA_SHORT_SHA_LENGTH'] ?? ''
   if (!/^\d*$/.test(length)) reject(invalidLength(length))
-  const sha = usesHead(event, env) ? (event.headSha ?? event.sha) : event.sha
+  const isHead = event.headSha !== undefined && usesHead(event, env)
+  const sha = isHead ? (event.headSha ?? '') : event.sha
+  const commitDate = isHead ? event.headCommitDate : event.commitDate
   const context = {
     name: event.name,
     ref,
@@ -43,8 +58,9 @@ export function metadataContext(event: Event, env: Env, reject: Reject): Metadat
     number: withoutPrefix('refs/pull/', ref).replace(/\/(?:merge|head)$/, ''),
     sha,
     shortSha: sha.slice(0, Number(length) || 7),
+    ...(commitDate && { commitDate }),
   }
-  return { ...context, expressions: globalExpressions(context, event) }
+  return { ...context, expressions: globalExpressions(context, event, () => note(unknownCommitDate)) }
 }
 
 /** Whether the head commit of a pull request stands in for its merge commit. */
@@ -62,8 +78,9 @@ function refOf({ name, ref, number }: Event): string {
 }
 
 function globalExpressions(
-  { name, branch, tag, number, shortSha }: Omit<MetadataContext, 'expressions'>,
+  { name, branch, tag, number, shortSha, commitDate }: Omit<MetadataContext, 'expressions'>,
   event: Event,
+  noteUnknownDate: () => void,
 ): Expressions {
   const baseRef = tag !== '' || number !== '' ? (event.baseRef ?? '').replace(/^refs\/heads\//, '') : ''
   const date = dateExpression(event.now)
@@ -78,11 +95,14 @@ function globalExpressions(
     is_default_branch: () => String(isDefault),
     is_not_default_branch: () => String(!isDefault),
     date,
-    commit_date: event.commitDate === undefined ? date : dateExpression(event.commitDate),
+    commit_date: (args, reject) => {
+      if (!commitDate) noteUnknownDate()
+      return dateExpression(commitDate ?? event.now)(args, reject)
+    },
   }
 }
 
-function dateExpression(instant: Date): Expressions[string] {
+function dateExpression(instant: Date): NonNullable<Expressions[string]> {
   return ({ text, tz = 'UTC' }, reject) => {
     if (text === undefined) reject("contains a date without a format: write `{{date 'YYYYMMDD'}}`")
     else if (!isTimeZone(tz)) reject(unknownTimeZone(tz))

@@ -44,6 +44,8 @@ export function defaultTags(event: TagEvent): DefaultTags {
   if (isProposal(event)) return { names: [ephemeralTag(event)], latest: false }
   const [, kind, name] = /^refs\/(heads|tags)\/(.+)$/s.exec(event.ref) ?? []
   if (name === undefined) return { names: [], latest: false }
+  // As in docker/metadata-action: what is built every night is not only the branch.
+  if (event.name.includes('schedule')) return { names: ['nightly', refTag(name, event)], latest: false }
   return (kind === 'tags' ? releaseTags(name) : undefined) ?? { names: [refTag(name, event)], latest: false }
 }
 

@@ -36,6 +36,8 @@ type Labels = Readonly<Record<string, string>>
 interface ImageMetadata {
   /** Without tags if none need be updated. */
   readonly plan: TagPlan
+  /** Remarks on rules without a tag, and on expressions; complete when everything else has been called. */
+  readonly warnings: () => readonly string[]
   readonly tags: (images: readonly Repository[], suffix: string) => readonly TagReference[]
   readonly version: (suffix: string) => string
   readonly labels: (requested: Labels, suffix: string) => Labels
@@ -47,7 +49,13 @@ interface ImageMetadata {
 /** PURE: parses tags, flavor and annotations. */
 export function parseImageMetadata(options: MetadataOptions): ImageMetadata {
   const { env, event, tags, variant, tagged, report } = options
-  const context = metadataContext(event, env, (expected) => report({ input: tags.input, expected }))
+  const notes = new Set<string>()
+  const context = metadataContext(
+    event,
+    env,
+    (expected) => report({ input: tags.input, expected }),
+    (text) => notes.add(text),
+  )
   const flavor = parseFlavor(options.flavor, report)
   const plan = parseTags(tags, { event, context, flavor, variant }, tagged ? report : () => undefined)
   const applied = tagged ? plan : { ...plan, names: [], references: [], notes: [] }
@@ -61,6 +69,7 @@ export function parseImageMetadata(options: MetadataOptions): ImageMetadata {
   return {
     ...metadata,
     plan: applied,
+    warnings: () => [...applied.notes, ...notes],
     tags: (images, suffix) =>
       applyTags(applied, images, suffix, (given, expected) => report({ input: tags.input, given, expected })),
     variables: (images, labels) =>

@@ -6,6 +6,7 @@ import { splitFields } from '../lib/csv.ts'
 import { expandKnown } from './template.ts'
 
 const prefix = 'org.opencontainers.image.'
+const quotedForm = 'has a quote in the middle of a field: put the whole field between quotes, `name=…,"value=a,b"`'
 const longForm = 'is not valid: write `name=…,value=…,enable=true` or `enable=false`, or plainly `NAME=value`'
 
 /**
@@ -15,12 +16,12 @@ const longForm = 'is not valid: write `name=…,value=…,enable=true` or `enabl
  */
 export function generateLabels(
   event: Event,
-  { sha }: Pick<MetadataContext, 'sha'>,
+  { sha, commitDate }: Pick<MetadataContext, 'sha' | 'commitDate'>,
   version: string,
   env: Env,
 ): Readonly<Record<string, string>> {
   const { title, description, url, license } = event.repositoryMetadata
-  const created = sourceDateEpoch(env) ?? event.commitDate
+  const created = sourceDateEpoch(env) ?? commitDate
   const values = {
     created: created?.toISOString() ?? '',
     description,
@@ -64,14 +65,21 @@ export function normaliseEntries(
 ): readonly ListEntry[] {
   return entries.flatMap((entry) => {
     if (!/^name=[^,]*,\s*"?(value|enable)=/i.test(entry.text)) return [entry]
-    const fields = splitFields(entry.text)?.map((field): [string, string] => [
-      field.split('=', 1).join('').trim().toLowerCase(),
-      field.slice(field.indexOf('=') + 1).trim(),
-    ])
-    const { name = '', value, enable = 'true', ...others } = Object.fromEntries(fields ?? [])
-    const isValid = fields && Object.keys(others).length === 0 && /^(true|false)$/i.test(enable) && name !== ''
-    if (isValid) return value === undefined || /^false$/i.test(enable) ? [] : [{ ...entry, text: `${name}=${value}` }]
-    report({ input, given: shorten(entry.text), expected: longForm })
+    const parsed = parseLongForm(entry.text)
+    if (typeof parsed === 'string') report({ input, given: shorten(entry.text), expected: parsed })
+    else if (parsed) return [{ ...entry, text: parsed.join('=') }]
     return []
   })
+}
+
+/** The name and the value; undefined if the entry is disabled; or why it is not valid. */
+function parseLongForm(text: string): readonly [name: string, value: string] | string | undefined {
+  const fields = splitFields(text)?.map((field): [string, string] => [
+    field.split('=', 1).join('').trim().toLowerCase(),
+    field.slice(field.indexOf('=') + 1).trim(),
+  ])
+  if (!fields) return quotedForm
+  const { name = '', value, enable = 'true', ...others } = Object.fromEntries(fields)
+  if (Object.keys(others).length > 0 || !/^(true|false)$/i.test(enable) || name === '') return longForm
+  return value === undefined || /^false$/i.test(enable) ? undefined : [name, value]
 }

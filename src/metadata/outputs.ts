@@ -1,4 +1,4 @@
-import { formatAnnotation, type Annotation } from './annotations.ts'
+import { formatAnnotation, formatLevel, type Annotation } from './annotations.ts'
 
 /** The metadata of one image, as docker/metadata-action gives it. */
 export interface Metadata {
@@ -17,7 +17,7 @@ export function renderMetadata({
   annotations,
 }: Metadata): Readonly<Record<'version' | 'tag-names' | 'labels' | 'annotations' | 'json', string>> {
   const sorted = Object.entries(labels).sort(([a], [b]) => a.localeCompare(b))
-  const lines = annotations.map(formatAnnotation)
+  const lines = sortAnnotations(annotations).map(formatAnnotation)
   const names = [...new Set(tags.map((tag) => tag.slice(tag.lastIndexOf(':') + 1)))]
   return {
     version,
@@ -26,6 +26,14 @@ export function renderMetadata({
     annotations: lines.join('\n'),
     json: JSON.stringify({ tags, 'tag-names': names, labels: Object.fromEntries(sorted), annotations: lines }),
   }
+}
+
+/** By key within each level; the levels in the order in which they first occur. */
+function sortAnnotations(annotations: readonly Annotation[]): readonly Annotation[] {
+  const levels = [...new Set(annotations.map(formatLevel))]
+  return levels.flatMap((level) =>
+    annotations.filter((annotation) => formatLevel(annotation) === level).sort((a, b) => a.key.localeCompare(b.key)),
+  )
 }
 
 /** PURE: the variables that docker/metadata-action sets for later steps; here build arguments may name them. */

@@ -41,6 +41,8 @@ interface TagOptions {
 }
 
 const messages = {
+  comment: 'has a comment behind it: comments need a line of their own',
+  spaces: 'contains spaces: write one tag per line, or commas between them',
   tagForm: 'or other letters, digits, `.`, `_` and `-`, the first a letter, digit or `_`',
   cache: 'begins with `buildcache-`, which are the tags of the build cache: choose another name',
 }
@@ -56,7 +58,8 @@ export function parseTags(
   if (lines.length === 0) return planByEvent(tagOptions)
   // A flavor applies to rules, so names beside it are rules too, as in docker/metadata-action.
   if (options.flavor.given || lines.some(isRule)) return planByRules(lines, tagOptions)
-  return { ...parseNames(lines, tagOptions), byEvent: false, notes: [] }
+  const { names, references } = parseNames(lines, tagOptions)
+  return { names: [...new Set(names.map(replaceInvalid))], references, byEvent: false, notes: [] }
 }
 
 function planByEvent(options: TagOptions): TagPlan {
@@ -83,15 +86,12 @@ function withLatest(flavor: Flavor, latest: boolean): Flavor {
 
 function planByRules(lines: readonly string[], options: TagOptions): TagPlan {
   const rules = lines.filter(isRule).flatMap((line) => parseRule(line, rejecter(line, options)) ?? [])
-  const others = lines.filter((line) => !isRule(line)).flatMap(splitNames)
-  // Any other name becomes a tag, as a branch does; what looks like a repository is probably not meant as a tag.
-  const asBranch = others.filter((name) => /^[^:@]+$/.test(name) && name.includes('/') && !/^[^/]*\./.test(name))
   const plain = parseNames(
-    others.filter((name) => !asBranch.includes(name)),
+    lines.filter((line) => !isRule(line)),
     options,
   )
   const notes: string[] = []
-  const all = [...rules, ...[...plain.names, ...asBranch].map(toRawRule)]
+  const all = [...rules, ...plain.names.map(toRawRule)]
   const names = evaluateRules(inLineOrder(lines, all), ruleContext(options, notes))
   refuseCacheTags(names, options)
   return { names, references: plain.references, byEvent: true, notes }
@@ -135,6 +135,7 @@ function splitNames(line: string): readonly string[] {
   return parts.filter((part) => part !== '')
 }
 
+/** A name as it was written: invalid characters are replaced later, as in docker/metadata-action. */
 function parseTag(entry: string, options: TagOptions): string | TagReference | undefined {
   const reject = rejecter(entry, options)
   if (/[:@]/.test(entry)) {
@@ -142,22 +143,30 @@ function parseTag(entry: string, options: TagOptions): string | TagReference | u
     if (reference) refuseCacheTag(reference.tag, reject)
     return reference
   }
-  if (!isTag(entry)) {
-    reject(invalidTag(entry))
+  const problem = invalidName(entry)
+  if (problem !== undefined) {
+    reject(problem)
     return undefined
   }
-  refuseCacheTag(entry, reject)
+  refuseCacheTag(replaceInvalid(entry), reject)
   return entry
 }
 
-function invalidTag(entry: string): string {
-  const valid = sanitiseTag(entry)
-  if (entry.includes('/')) {
-    const forms = `\`${entry}:latest\` for a repository, or \`${valid}\` for a tag`
+function replaceInvalid(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]+/g, '-')
+}
+
+function invalidName(name: string): string | undefined {
+  const valid = sanitiseTag(name)
+  if (/\s#/.test(name)) return messages.comment
+  if (/\s/.test(name)) return messages.spaces
+  // The part before the slash has a dot: this is the host of a registry.
+  if (/^[^/]*\.[^/]*\//.test(name)) {
+    const forms = `\`${name}:latest\` for a repository, or \`${valid}\` for a tag`
     return `is neither a tag nor a full reference: write ${forms}`
   }
-  if (entry.length > longestTag) return `has ${entry.length} characters, and a tag has ${longestTag} at most`
-  return `is not a valid tag: write \`${valid}\`, ${messages.tagForm}`
+  if (name.length > longestTag) return `has ${name.length} characters, and a tag has ${longestTag} at most`
+  return isTag(replaceInvalid(name)) ? undefined : `is not a valid tag: write \`${valid}\`, ${messages.tagForm}`
 }
 
 function refuseCacheTags(names: readonly string[], options: TagOptions): void {

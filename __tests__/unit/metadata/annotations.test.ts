@@ -143,6 +143,33 @@ describe('annotations', () => {
   })
 })
 
+test('annotations in outputs are sorted by key within their level', () => {
+  const variable = { DOCKER_METADATA_ANNOTATIONS_LEVELS: 'manifest,index' }
+  const { annotations, labels, version } = parse({ annotations: 'z=1\na=2\nindex:m=3' }, variable)
+  const metadata = { version: version(''), tags: [], labels: labels({}, ''), annotations: annotations('') }
+  const lines = renderMetadata(metadata).annotations.split('\n')
+  const keys = [...Object.keys(generated), 'a', 'z'].sort((a, b) => a.localeCompare(b))
+  const indexKeys = [...keys, 'm'].sort((a, b) => a.localeCompare(b))
+  expect(lines.map((line) => line.replace(/=.*/, ''))).toEqual([
+    ...keys.map((key) => `manifest:${key}`),
+    ...indexKeys.map((key) => `index:${key}`),
+  ])
+  expect(JSON.parse(renderMetadata(metadata).json)).toMatchObject({ annotations: lines })
+})
+
+test.each([
+  [
+    'name=a,value="b"',
+    'has a quote in the middle of a field: put the whole field between quotes, `name=…,"value=a,b"`',
+  ],
+  [
+    'name=a,value=b,enabled=true',
+    'is not valid: write `name=…,value=…,enable=true` or `enable=false`, or plainly `NAME=value`',
+  ],
+])('the long form %j is not valid', (annotations, expected) => {
+  expect(parse({ annotations }).issues.map((issue) => issue.expected)).toEqual([expected])
+})
+
 test('the outputs of docker/metadata-action', () => {
   const { labels, annotations, version } = parse({ annotations: 'index:x=y' })
   const metadata = {

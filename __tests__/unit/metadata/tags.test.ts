@@ -10,7 +10,7 @@ test.each([
   ['push', 'refs/heads/feature/x', ['feature-x']],
   ['push', 'refs/heads/-dash', ['dash']],
   ['push', 'refs/heads/日本', ['ref-cf2abf0c5be3']],
-  ['schedule', 'refs/heads/main', ['main']],
+  ['schedule', 'refs/heads/main', ['nightly', 'main']],
   ['pull_request', 'refs/pull/7/merge', ['pr-4711']],
   ['pull_request_target', 'refs/heads/main', ['pr-4711']],
   ['merge_group', 'refs/heads/gh-readonly-queue/main/pr-7', ['pr-4711']],

@@ -57,7 +57,8 @@ function evaluateRule(rule: TagRule, ruleContext: RuleContext): TagValue[] {
   const tag = evaluators[rule.type]({ ...ruleContext, rule, expandText })
   if (tag === undefined) return []
   const value = `${expandText(prefix)}${tag.value}${expandText(suffix)}`
-  return value === '' ? [] : [{ ...tag, value }]
+  if (/^[.-]+$/.test(value)) ruleContext.note(`\`${value}\` is not a valid tag: \`${rule.line}\` gives no tag`)
+  return /^[.-]*$/.test(value) ? [] : [{ ...tag, value }]
 }
 
 interface TagContext extends Omit<RuleContext, 'reject'> {

@@ -172,6 +172,69 @@ test.each<[string, string, string]>([
   expect(issues.map((issue) => issue.expected)).toEqual([expected])
 })
 
+test.each([
+  ['feature/x', 'feature-x'],
+  ['1.2.3+build', '1.2.3-build'],
+  ['feature/x, 1.2.3+build\nlatest', 'feature-x 1.2.3-build latest'],
+  ['releases/v1.2', 'releases-v1.2'],
+  ['feature/x\ntype=raw,value=y', 'feature-x y'],
+  ['1.2.3+build\ntype=raw,value=y', '1.2.3-build y'],
+])('invalid characters of names are replaced: %j', (tags, expected) => {
+  const { names, issues } = evaluate('push main', tags)
+  expect([names.join(' '), issues]).toEqual([expected, []])
+})
+
+const tagForm = 'or other letters, digits, `.`, `_` and `-`, the first a letter, digit or `_`'
+test.each([
+  ['one two three', 'contains spaces: write one tag per line, or commas between them'],
+  ['latest # newest', 'has a comment behind it: comments need a line of their own'],
+  ['+main', `is not a valid tag: write \`main\`, ${tagForm}`],
+  ['-x', `is not a valid tag: write \`x\`, ${tagForm}`],
+  ['x'.repeat(129), 'has 129 characters, and a tag has 128 at most'],
+  ['ghcr.io/acme/app', `is neither a tag nor a full reference: ${tagForms}`],
+])('the name %j is not a tag', (tags, expected) => {
+  for (const lines of [tags, `${tags}\ntype=sha`])
+    expect(evaluate('push main', lines).issues.map((issue) => issue.expected)).toEqual([expected])
+})
+
+test.each([
+  ['tag 1.2.3', 'type=raw,value={{branch}}-{{base_ref}}', '-'],
+  ['tag 1.2.3', 'type=ref,event=branch\ntype=raw,value={{branch}}.{{base_ref}}-', '.-'],
+])('a rule that gives only separators gives no tag, %s: %j', (event, tags, value) => {
+  const { names, notes } = evaluate(event, tags)
+  const line = tags.split('\n').at(-1) ?? ''
+  expect([names, notes]).toEqual([[], [`\`${value}\` is not a valid tag: \`${line}\` gives no tag`]])
+})
+
+const head = new Date('2020-01-08T12:00:00.000Z')
+test.each<[string, Env, object, string]>([
+  ['pull request', { DOCKER_METADATA_PR_HEAD_SHA: 'true' }, { headCommitDate: head }, '20200108'],
+  ['pull request', {}, { headCommitDate: head }, '20200109'],
+  ['push main', { DOCKER_METADATA_PR_HEAD_SHA: 'true' }, { headCommitDate: head }, '20200109'],
+])('the commit date is that of the commit of the metadata, %s with %j', (event, env, change, expected) => {
+  const metadata = parseImageMetadata({
+    ...metadataInputs({ tags: "type=raw,value={{commit_date 'YYYYMMDD'}}" }),
+    env,
+    event: { ...eventOf(event), ...change },
+    report: () => undefined,
+  })
+  expect([metadata.plan.names, metadata.warnings()]).toEqual([[expected], []])
+  const date = `${expected.slice(0, 4)}-${expected.slice(4, 6)}-${expected.slice(6)}`
+  expect(metadata.labels({}, '')['org.opencontainers.image.created']).toMatch(new RegExp(`^${date}T`))
+})
+
+test('an unknown commit date is the time of the run, with a warning', () => {
+  const unknown: object = { commitDate: undefined }
+  const event = { ...eventOf('push main'), ...unknown }
+  for (const tags of ["type=raw,value={{commit_date 'YYYYMMDD'}}", 'x']) {
+    const metadata = parseImageMetadata({ ...metadataInputs({ tags }), env: {}, event, report: () => undefined })
+    const labels = metadata.labels({ date: "{{commit_date 'YYYYMMDD'}}" }, '')
+    expect(labels).toMatchObject({ date: '20200110' })
+    expect(labels).not.toHaveProperty(['org.opencontainers.image.created'])
+    expect(metadata.warnings()).toEqual([expect.stringMatching(/^`{{commit_date}}` is the time of this run, since/)])
+  }
+})
+
 test('a rule is checked even if it does not apply to the event', () => {
   expect(evaluate('pull request', 'type=schedule,patern=x').issues).toHaveLength(1)
 })
