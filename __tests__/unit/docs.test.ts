@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load } from 'js-yaml'
 import { readInputs } from '../../src/inputs/inputs.ts'
-import { mainInputs } from '../../src/inputs/input-names.ts'
+import { cleanupInputs, mainInputs } from '../../src/inputs/input-names.ts'
 import { InputError } from '../../src/lib/issues.ts'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { knownHost, plainKey } from './fixtures/keys.ts'
@@ -41,6 +41,13 @@ function inputsOf(yaml: string): Readonly<Record<string, unknown>> {
       ? asList(document)
       : Object.values(asRecord(asRecord(document)['jobs'])).flatMap((job) => asList(asRecord(job)['steps']))
   return asRecord(asRecord(steps.find((step) => asText(asRecord(step)['uses']) === 'org/multiarch-build@v1'))['with'])
+}
+
+/** All steps with `uses` in a workflow, a job or a list of steps. */
+function* findSteps(yaml: unknown): Generator<{ uses: string; inputs: Readonly<Record<string, unknown>> }> {
+  const uses = asText(asRecord(yaml)['uses'])
+  if (uses !== '') yield { uses, inputs: asRecord(asRecord(yaml)['with']) }
+  for (const value of [...asList(yaml), ...Object.values(asRecord(yaml))]) yield* findSteps(value)
 }
 
 /** As the runner would: expressions have values. */
@@ -141,9 +148,47 @@ describe('docs/kubernetes.md', () => {
   })
 })
 
+describe('examples', () => {
+  const pages = ['README.md', 'SECURITY.md', 'docs/nodes.md', 'docs/caching.md', 'docs/cleanup.md']
+  const blocks = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => yaml),
+  )
+  const steps = blocks.flatMap((yaml) => [...findSteps(load(yaml))])
+  const files = { exists: (path: string) => !path.endsWith('Dockerfile/.'), read: () => '' }
+
+  test.each(steps.filter(({ uses }) => uses === 'org/multiarch-build@v1').map((step, at) => [at + 1, step] as const))(
+    'step %i is valid',
+    async (_, { inputs }) => {
+      const env = Object.entries(inputs).map(([name, value]) => {
+        const text = evaluate(name, String(value)).replaceAll('ci@value', 'ci@arm.example.com')
+        return [`INPUT_${name.toUpperCase()}`, text] as const
+      })
+      const issues = await readInputs(Object.fromEntries(env), event, files).then(
+        () => [],
+        (error: unknown) => (error instanceof InputError ? error.issues : error),
+      )
+      expect(issues).toEqual([])
+    },
+  )
+
+  test('cleanup steps have known inputs', () => {
+    const names = steps.filter(({ uses }) => uses === 'org/multiarch-build/cleanup@v1')
+    expect(names.length).toBeGreaterThan(1)
+    expect(names.flatMap(({ inputs }) => Object.keys(inputs)).filter((name) => !cleanupInputs.includes(name))).toEqual(
+      [],
+    )
+  })
+
+  test('fragments have known inputs', () => {
+    const fragments = blocks.filter((yaml) => /^ {10}\w/.test(yaml)).map((yaml) => asRecord(load(yaml)))
+    expect(fragments.length).toBeGreaterThan(1)
+    expect(fragments.flatMap(Object.keys).filter((name) => !mainInputs.includes(name))).toEqual([])
+  })
+})
+
 describe('links within the docs', () => {
-  const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => join('docs', name))].filter((name) =>
-    name.endsWith('.md'),
+  const pages = ['.', 'docs'].flatMap((dir) =>
+    readdirSync(join(root, dir)).flatMap((name) => (name.endsWith('.md') ? [join(dir, name)] : [])),
   )
 
   test.each(pages)('of %s lead somewhere', (page) => {
