@@ -1,46 +1,177 @@
-import type { Trust } from './trust.ts'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { errorMessage } from '../lib/errors.ts'
+import { exec } from '../lib/exec.ts'
+import { asList, asRecord, asText, isRecord } from '../lib/json.ts'
+import type { Env } from '../lib/lists.ts'
+import { defaultApiUrl, type CiPlatform } from './platform.ts'
+import { classifyTrust, type Trust } from './trust.ts'
 
-/** Who runs us, for what: the forge's account of this run, read once by `sys/event.ts`. */
-export interface Event {
-  /** `https://github.com`, a GHES, Forgejo or Gitea server; no trailing slash. */
-  readonly serverUrl: string
-  readonly apiUrl: string
+/** The run and the event that triggered it, as the CI platform describes them. */
+export interface Event extends CiPlatform {
   /** `owner/name` */
   readonly repository: string
   readonly runId: string
   readonly runAttempt: number
   /** `push`, `pull_request`, `schedule`, … */
   readonly name: string
-  /** `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`; empty where the forge gives none. */
+  /** `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`; empty if the platform states none. */
   readonly ref: string
   readonly sha: string
   readonly actor: string
   readonly defaultBranch?: string
-  /** Undefined where the payload does not say. */
+  /** Undefined if the payload does not contain it. */
   readonly isPrivate?: boolean
-  /** Whose code this run builds. */
+  /** The kind of the repository's owner, as in paths of GitHub's API; undefined if the payload does not contain it. */
+  readonly ownerKind?: 'orgs' | 'users'
+  /** How far the code of this run is trusted. */
   readonly trust: Trust
-  /** The directory with the checkout, absolute. */
+  /** The absolute path of the checkout. */
   readonly workspace: string
   /** When the step began. */
   readonly now: Date
-  /** When the commit of `sha` was made; undefined where nobody says. */
+  /** When the commit `sha` was made; undefined if neither payload nor checkout contains it. */
   readonly commitDate?: Date
-  /** Of a pull request. */
+  /** The number of the pull request. */
   readonly number?: string
-  /** The last commit of a pull request's own branch; `sha` may be its merge with the base. */
+  /** The last commit of a pull request's branch; `sha` may be its merge with the base. */
   readonly headSha?: string
-  /** The branch a pull request goes to, or a pushed tag comes from, as the payload has it. */
+  /** When the commit `headSha` was made; undefined if the checkout does not contain it. */
+  readonly headCommitDate?: Date
+  /** The target branch of a pull request, or the branch of a pushed tag, as in the payload. */
   readonly baseRef?: string
-  readonly about: About
+  readonly repositoryMetadata: RepositoryMetadata
 }
 
-/** What the forge says of the repository; empty where it says nothing. */
-export interface About {
+/** The repository's description; empty texts for what the payload does not contain. */
+export interface RepositoryMetadata {
   readonly title: string
   readonly description: string
-  /** Of its page. */
+  /** The address of its page. */
   readonly url: string
-  /** In the words of https://spdx.org/licenses */
+  /** As in https://spdx.org/licenses */
   readonly license: string
+}
+
+/**
+ * Reads the runner's variables and the event's payload.
+ *
+ * @param warn called if the payload cannot be read: the run then has the lowest trust level
+ */
+export function readEvent(env: Env, warn: (text: string) => void = () => undefined): Event {
+  // Runners of Forgejo and Gitea set GitHub's names too; their own names are for versions that no longer do.
+  const variable = (name: string, byDefault = ''): string =>
+    env[`GITHUB_${name}`] ?? env[`FORGEJO_${name}`] ?? env[`GITEA_${name}`] ?? byDefault
+  const payload = readPayload(variable('EVENT_PATH'), warn)
+  const serverUrl = variable('SERVER_URL', 'https://github.com').replace(/\/+$/, '')
+  const repository = variable('REPOSITORY')
+  const [name, ref, sha] = [variable('EVENT_NAME'), variable('REF'), variable('SHA')]
+  const isProtected = variable('REF_PROTECTED') === 'true'
+  return {
+    serverUrl,
+    apiUrl: variable('API_URL', defaultApiUrl(serverUrl)),
+    repository,
+    runId: variable('RUN_ID', '0'),
+    runAttempt: Number(variable('RUN_ATTEMPT', '1')),
+    name,
+    ref,
+    trust: classifyTrust({ name, ref, repository, payload, isProtected }),
+    sha,
+    actor: variable('ACTOR'),
+    workspace: resolve(variable('WORKSPACE', process.cwd())),
+    now: new Date(),
+    ...parseCommitDate(payload ?? {}, sha),
+    ...parsePullRequest(payload ?? {}),
+    ...parseRepository(asRecord(payload?.['repository']), { serverUrl, repository, name, ref }),
+  }
+}
+
+type RepositoryFields = Pick<Event, 'defaultBranch' | 'isPrivate' | 'ownerKind' | 'repositoryMetadata'>
+
+function parseRepository(
+  details: Record<string, unknown>,
+  { serverUrl, repository, name, ref }: Pick<Event, 'serverUrl' | 'repository' | 'name' | 'ref'>,
+): RepositoryFields {
+  const defaultBranch = asText(details['default_branch']) || scheduledBranch(name, ref)
+  const isPrivate = details['private']
+  return {
+    ...(defaultBranch !== '' && { defaultBranch }),
+    ...(typeof isPrivate === 'boolean' && { isPrivate }),
+    ...parseOwnerKind(asRecord(details['owner'])),
+    repositoryMetadata: parseMetadata(details, serverUrl, repository),
+  }
+}
+
+/** Scheduled runs are those of the default branch, and GitHub's payload contains nothing else about the repository. */
+function scheduledBranch(name: string, ref: string): string {
+  return name === 'schedule' ? ref.replace(/^refs\/heads\//, '') : ''
+}
+
+function parsePullRequest(payload: Record<string, unknown>): Pick<Event, 'number' | 'headSha' | 'baseRef'> {
+  const request = asRecord(payload['pull_request'])
+  const number = payload['number'] ?? request['number']
+  const headSha = asText(asRecord(request['head'])['sha'])
+  const baseRef = asText(payload['base_ref']) || asText(asRecord(request['base'])['ref'])
+  return {
+    ...(typeof number === 'number' && { number: String(number) }),
+    ...(headSha !== '' && { headSha }),
+    ...(baseRef !== '' && { baseRef }),
+  }
+}
+
+function parseOwnerKind({ type }: Record<string, unknown>): Pick<Event, 'ownerKind'> {
+  if (type === 'Organization') return { ownerKind: 'orgs' }
+  return type === 'User' ? { ownerKind: 'users' } : {}
+}
+
+function parseCommitDate(payload: Record<string, unknown>, sha: string): Pick<Event, 'commitDate'> {
+  const commits = [...asList(payload['commits']), payload['head_commit']].map(asRecord)
+  const date = new Date(asText(commits.find(({ id }) => id === sha && sha !== '')?.['timestamp']))
+  return Number.isNaN(date.getTime()) ? {} : { commitDate: date }
+}
+
+function parseMetadata(details: Record<string, unknown>, serverUrl: string, fullName: string): RepositoryMetadata {
+  const [license = '', ...others] = asList(details['licenses']).map(asText)
+  return {
+    title: asText(details['name']) || (fullName.split('/')[1] ?? ''),
+    description: asText(details['description']),
+    url: asText(details['html_url']) || (fullName === '' ? '' : `${serverUrl}/${fullName}`),
+    // GitHub states one licence, Gitea and Forgejo all that they find: several may each apply to a part only.
+    license: asText(asRecord(details['license'])['spdx_id']) || (others.length === 0 ? license : ''),
+  }
+}
+
+/** Undefined if the payload cannot be read. */
+function readPayload(path: string, warn: (text: string) => void): Record<string, unknown> | undefined {
+  try {
+    const payload: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (isRecord(payload)) return payload
+    throw new Error('not a JSON object')
+  } catch (error) {
+    const file = path === '' ? 'GITHUB_EVENT_PATH is not set' : `GITHUB_EVENT_PATH is ${path}`
+    warn(`Cannot read the event payload (${file}): ${errorMessage(error)}. ${leastTrusted}`)
+    return undefined
+  }
+}
+
+const leastTrusted = 'The run has the trust level `fork`, the lowest.'
+
+/** Milliseconds. */
+const gitTimeout = 5000
+
+/** Adds the dates of the event's commits from the checkout, if the payload does not contain them. */
+export async function withCommitDate(event: Event): Promise<Event> {
+  const { sha, headSha = '', workspace } = event
+  const commitDate = event.commitDate ?? (await readCommitDate(sha, workspace))
+  const headCommitDate = await readCommitDate(headSha, workspace)
+  return { ...event, ...(commitDate && { commitDate }), ...(headCommitDate && { headCommitDate }) }
+}
+
+async function readCommitDate(sha: string, workspace: string): Promise<Date | undefined> {
+  if (!/^[0-9a-f]{40,64}$/.test(sha) || !existsSync(join(workspace, '.git'))) return undefined
+  // Git refuses a checkout of another user, as in a container, without `safe.directory`.
+  const args = ['-c', `safe.directory=${workspace}`, '-C', workspace, 'cat-file', 'commit', sha]
+  const result = await exec('git', args, { deadline: gitTimeout }).catch(() => undefined)
+  const [, seconds] = /^committer .* (\d+) [+-]\d{4}$/m.exec(result?.code === 0 ? result.stdout : '') ?? []
+  return seconds === undefined ? undefined : new Date(Number(seconds) * 1000)
 }

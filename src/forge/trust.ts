@@ -1,39 +1,95 @@
 import { asRecord, asText, isRecord } from '../lib/json.ts'
 
 /**
- * How far the code of a run may be trusted: `trusted` was accepted into the repository (push, tag, schedule, …), `pr`
- * is a proposal by somebody who may push here, `fork` one by anybody.
+ * How far the code of a run is trusted: `trusted` was accepted into the repository, `pr` is a proposal by someone with
+ * write access, `fork` may come from anyone.
  */
 export type Trust = 'trusted' | 'pr' | 'fork'
 
-/** What the forge says of the event, with the payload as it came. */
-interface TrustFacts {
+type Payload = Readonly<Record<string, unknown>>
+
+interface TrustContext {
+  /** The event's name. */
   readonly name: string
   readonly ref: string
+  /** `owner/name` */
   readonly repository: string
-  readonly payload: Readonly<Record<string, unknown>>
+  /** Whether the platform says that the ref is protected. */
+  readonly isProtected: boolean
+  /** Undefined if it cannot be read. */
+  readonly payload: Payload | undefined
 }
+
+type Rule = (context: Required<TrustContext> & { readonly payload: Payload }) => Trust
 
 /**
- * PURE: whose code a run builds. `pull_request_target` runs with the rights of the base, but those who use it check out
- * the proposal; the same goes for a comment on one, and for `workflow_run`. Where it is not said whose it is, it may be
- * anybody's.
+ * What determines the level of an event. Events that are not listed, such as comments, checks and deployments, have the
+ * lowest: they run with the rights of the default branch, but may build any commit.
  */
-export function readTrust({ name, ref, repository, payload }: TrustFacts): Trust {
-  const pull = asRecord(payload['pull_request'])
-  if (name.startsWith('pull_request') || isRecord(payload['pull_request']))
-    return byHead(asRecord(pull['head'])['repo'], repository)
-  if (name === 'workflow_run') {
-    const run = asRecord(payload['workflow_run'])
-    const trust = byHead(run['head_repository'], repository)
-    return trust === 'pr' && !asText(run['event']).startsWith('pull_request') ? 'trusted' : trust
-  }
-  if (isRecord(asRecord(payload['issue'])['pull_request'])) return 'fork'
-  if (ref.startsWith('refs/pull/')) return 'fork'
-  return name === 'merge_group' ? 'pr' : 'trusted'
+const rules: Readonly<Record<string, Rule>> = {
+  push: trustOfRef,
+  create: trustOfRef,
+  workflow_dispatch: trustOfRef,
+  repository_dispatch: trustOfRef,
+  schedule: () => 'trusted',
+  release: () => 'trusted',
+  merge_group: () => 'pr',
+  pull_request: trustOfPullRequest,
+  // Runs with the rights of the base, but usually builds the proposal.
+  pull_request_target: trustOfPullRequest,
+  pull_request_review: trustOfPullRequest,
+  pull_request_review_comment: trustOfPullRequest,
+  workflow_run: trustOfTriggeringRun,
 }
 
-function byHead(head: unknown, repository: string): Trust {
-  const name = asText(asRecord(head)['full_name'])
-  return name !== '' && name.toLowerCase() === repository.toLowerCase() ? 'pr' : 'fork'
+/** PURE: the trust level of the code that a run builds. What cannot be read counts as the code of a fork. */
+export function classifyTrust(context: TrustContext): Trust {
+  const { name, payload } = context
+  const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
+  if (!payload || !rule) return 'fork'
+  const trust = rule({ ...context, payload })
+  return isRecord(payload['pull_request']) ? lowest(trust, trustOfPullRequest({ ...context, payload })) : trust
+}
+
+const levels: readonly Trust[] = ['fork', 'pr', 'trusted']
+
+/** The lower of two levels. */
+export function lowest(a: Trust, b: Trust): Trust {
+  return levels.indexOf(a) < levels.indexOf(b) ? a : b
+}
+
+function trustOfRef({ ref, isProtected, payload }: Parameters<Rule>[0]): Trust {
+  if (ref.startsWith('refs/tags/')) return 'trusted'
+  if (!ref.startsWith('refs/heads/')) return 'fork'
+  return isProtected || isDefaultBranch(ref.slice('refs/heads/'.length), payload) ? 'trusted' : 'pr'
+}
+
+function trustOfPullRequest({ repository, payload }: Parameters<Rule>[0]): Trust {
+  const request = asRecord(payload['pull_request'])
+  const head = asRecord(request['head'])
+  // On Forgejo and Gitea, everyone with read access can push a proposal without a branch (AGit): its head repository
+  // is the base repository.
+  const isAgit = request['flow'] === 1 || head['label'] === '' || asText(head['ref']).startsWith('refs/pull/')
+  return !isAgit && isRepository(head['repo'], repository) ? 'pr' : 'fork'
+}
+
+/** The events of runs whose `head_branch` is a branch, or a tag, of the repository itself. */
+const branchEvents = new Set(['push', 'create', 'workflow_dispatch', 'repository_dispatch', 'schedule', 'release'])
+const proposalEvents = new Set(['pull_request', 'merge_group'])
+
+function trustOfTriggeringRun({ repository, payload }: Parameters<Rule>[0]): Trust {
+  const run = asRecord(payload['workflow_run'])
+  const event = asText(run['event'])
+  if (!isRepository(run['head_repository'], repository)) return 'fork'
+  if (branchEvents.has(event)) return isDefaultBranch(asText(run['head_branch']), payload) ? 'trusted' : 'pr'
+  return proposalEvents.has(event) ? 'pr' : 'fork'
+}
+
+function isDefaultBranch(branch: string, payload: Payload): boolean {
+  return branch !== '' && branch === asRecord(payload['repository'])['default_branch']
+}
+
+function isRepository(value: unknown, repository: string): boolean {
+  const name = asText(asRecord(value)['full_name'])
+  return name !== '' && name.toLowerCase() === repository.toLowerCase()
 }

@@ -1,7 +1,7 @@
 import { shorten, type IssueSink } from './issues.ts'
 
-export function readBoolean(input: string, text: string, report: IssueSink): boolean {
-  // https://yaml.org/spec/1.2.2/#1032-tag-resolution, as @actions/core has it
+export function parseBoolean(input: string, text: string, report: IssueSink): boolean {
+  // https://yaml.org/spec/1.2.2/#1032-tag-resolution, as in @actions/core
   if (/^(true|True|TRUE)$/.test(text)) return true
   if (!/^(false|False|FALSE)$/.test(text))
     report({ input, given: shorten(text), expected: 'is neither `true` nor `false`' })
@@ -13,21 +13,21 @@ export function isTrue(text = ''): boolean {
   return /^(1|t|true)$/i.test(text)
 }
 
-/** One of a few words; undefined where none was given, or a wrong one, which was told then. */
-export function readChoice<T>(
+/** One of several values; undefined if the text is empty or another value, which is reported. */
+export function parseChoice<T>(
   input: string,
   text: string,
   choices: Readonly<Record<string, T>>,
   report: IssueSink,
 ): T | undefined {
-  const word = /^(true|True|TRUE|false|False|FALSE)$/.test(text) ? text.toLowerCase() : text
-  if (word === '') return undefined
-  if (Object.hasOwn(choices, word)) return choices[word]
-  const words = Object.keys(choices).filter((choice) => choice !== 'true' && choice !== 'false')
+  const value = /^(true|True|TRUE|false|False|FALSE)$/.test(text) ? text.toLowerCase() : text
+  if (value === '') return undefined
+  if (Object.hasOwn(choices, value)) return choices[value]
+  const values = Object.keys(choices).filter((choice) => choice !== 'true' && choice !== 'false')
   report({
     input,
     given: shorten(text),
-    expected: `is not one of ${words.map((choice) => `\`${choice}\``).join(', ')}`,
+    expected: `is not one of ${values.map((choice) => `\`${choice}\``).join(', ')}`,
   })
   return undefined
 }

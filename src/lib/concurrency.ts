@@ -1,11 +1,13 @@
-/** As many as registries bear from one client, and as keep a slow line busy. */
-const mostAtOnce = 8
+import { setMaxListeners } from 'node:events'
 
-/** Does the work for all items, a few at a time; the first failure ends it. The results keep the order. */
-export async function severalAtOnce<T, R>(
+/** As many as registries allow one client, and enough to keep a slow connection busy. */
+const defaultLimit = 8
+
+/** Does the work for all items, at most `limit` at a time; the first error ends it. The results are in item order. */
+export async function mapConcurrent<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<R>,
-  most = mostAtOnce,
+  limit = defaultLimit,
 ): Promise<R[]> {
   const results: R[] = []
   const queue = items.entries()
@@ -21,6 +23,14 @@ export async function severalAtOnce<T, R>(
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(most, items.length) }, worker))
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
   return results
+}
+
+/**
+ * Allows any number of listeners on a signal: one signal ends as many requests and builds as a run has at a time. Node
+ * would report more than ten as a leak, in the job's log.
+ */
+export function allowManyListeners(): void {
+  setMaxListeners(0)
 }

@@ -1,6 +1,5 @@
 /**
- * The fields of one CSV line, as buildx reads its options: `type=image,"name=a,b"`. Undefined where quotes do not
- * match.
+ * The fields of one CSV line, as buildx parses its options: `type=image,"name=a,b"`; undefined if quotes do not match.
  */
 export function splitFields(text: string): readonly string[] | undefined {
   const field = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/y
@@ -19,8 +18,8 @@ export function joinFields(fields: readonly string[]): string {
 
 export type Attribute = readonly [name: string, value: string]
 
-/** `name=value` fields; undefined where one is none. */
-export function readAttributes(text: string): readonly Attribute[] | undefined {
+/** `name=value` fields; undefined if one of them has another form. */
+export function parseAttributes(text: string): readonly Attribute[] | undefined {
   const pairs = splitFields(text)?.map((field): Attribute | undefined => {
     const equals = field.indexOf('=')
     return equals < 1 ? undefined : [field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1)]
@@ -32,6 +31,6 @@ export function joinAttributes(attributes: readonly Attribute[]): string {
   return joinFields(attributes.map(([name, value]) => `${name}=${value}`))
 }
 
-export function attributeOf(attributes: readonly Attribute[], name: string): string | undefined {
+export function getAttribute(attributes: readonly Attribute[], name: string): string | undefined {
   return attributes.find(([key]) => key === name)?.[1]
 }

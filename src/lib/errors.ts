@@ -1,7 +1,7 @@
 /**
- * The kind of problem, and so who can solve it: `inputs` the workflow author, `runner` the owner of the machine that runs
- * the job, `node` the owner of a node, `build` the Dockerfile author, `registry` the registry (`busy`: a retry may help),
- * `cache` the cache backend; `cancelled` is not a problem.
+ * The kind of problem, and who can solve it: `inputs` the workflow author, `runner` the owner of the machine that runs
+ * the job, `node` the owner of a node, `build` the Dockerfile author, `registry` the registry (`busy`: a retry may
+ * help), `cache` the cache backend. `cancelled` is not a problem.
  */
 type ErrorCode = 'inputs' | 'runner' | 'node' | 'build' | 'registry' | 'busy' | 'cache' | 'cancelled'
 
@@ -77,7 +77,7 @@ export function formatError(error: unknown): ErrorReport {
   }
 }
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

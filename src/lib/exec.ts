@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { constants } from 'node:os'
-import { jobUmask } from './umask.ts'
+import { jobUmask } from './files.ts'
+import { dirname, join } from 'node:path'
 
 type Env = Readonly<Record<string, string | undefined>>
 
-export interface Finished {
+export interface ExecResult {
   /** As a shell counts: 128 + the signal's number for a process that was killed. */
   readonly code: number
   readonly stdout: string
@@ -20,8 +21,8 @@ interface RunOptions {
 }
 
 /** Runs a command that answers soon and keeps what it prints. Throws only if it cannot be started. */
-export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const child = start(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
+export async function exec(command: string, args: readonly string[], options: RunOptions = {}): Promise<ExecResult> {
+  const child = startProcess(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
   const stdout = collect(child.stdout)
   const stderr = collect(child.stderr)
   // A process that ends before it has read its input is judged by its exit code, not by the broken pipe.
@@ -36,7 +37,7 @@ export async function run(command: string, args: readonly string[], options: Run
   }
   alarm.addEventListener('abort', kill)
   try {
-    const code = await ended(child)
+    const code = await waitForExit(child)
     return { code: alarm.aborted ? 124 : code, stdout: await stdout, stderr: await stderr }
   } finally {
     alarm.removeEventListener('abort', kill)
@@ -54,7 +55,7 @@ interface StartOptions {
 }
 
 /** Starts a process from an argv array, never through a shell. */
-export function start(command: string, args: readonly string[], options: StartOptions = {}): ChildProcess {
+export function startProcess(command: string, args: readonly string[], options: StartOptions = {}): ChildProcess {
   const ours = process.umask(options.writesForJob ? jobUmask : 0o077)
   try {
     return spawn(command, [...args], {
@@ -69,7 +70,7 @@ export function start(command: string, args: readonly string[], options: StartOp
 }
 
 /** Resolves with the exit code once the process has ended and its pipes are drained; rejects if it never started. */
-export function ended(child: ChildProcess): Promise<number> {
+export function waitForExit(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
@@ -101,4 +102,9 @@ function lastingEnv(): Env {
   return Object.fromEntries(
     names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   )
+}
+
+/** Another bundle of `dist/`, to be run as a process of its own. */
+export function entryPath(name: 'forward' | 'cache-service'): string {
+  return join(dirname(process.argv[1] ?? ''), `../${name}/index.js`)
 }

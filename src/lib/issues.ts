@@ -1,44 +1,44 @@
-/** One wrong input, told so that its author can mend it without reading anything else. */
+/** One invalid input, described so that the workflow author can correct it without reading anything else. */
 export interface InputIssue {
   /** The input's name, as in action.yml. */
   readonly input: string
-  /** What was given, never a secret; the offending line, not the whole input. */
+  /** The invalid value, never a secret; the invalid line, not the whole input. */
   readonly given?: string
-  /** What is wrong and which form is expected: reads on from `given`, one sentence without a final full stop. */
+  /** The problem and the expected form: continues `given` to one sentence, without a final full stop. */
   readonly expected: string
 }
 
-/** Collects mistakes, so that parsers can go on after the first and the author sees all of them at once. */
-export type IssueSink = (mistake: InputIssue) => void
+/** Collects issues: parsers continue after the first, and the workflow author sees all of them at once. */
+export type IssueSink = (issue: InputIssue) => void
 
-/** Told by parsers of a single value, which know neither the input's name nor its line. */
+/** Called by parsers of a single value, which know neither the input's name nor its line. */
 export type Reject = (expected: string) => void
 
-/** All mistakes of all inputs: nothing was done yet. */
+/** The issues of all inputs; thrown before the step has any effect. */
 export class InputError extends Error {
   readonly issues: readonly InputIssue[]
 
-  constructor(mistakes: readonly InputIssue[]) {
-    super(`wrong inputs: ${[...new Set(mistakes.map(({ input }) => input))].join(', ')}`)
+  constructor(issues: readonly InputIssue[]) {
+    super(`invalid inputs: ${[...new Set(issues.map(({ input }) => input))].join(', ')}`)
     this.name = 'InputError'
-    this.issues = mistakes
+    this.issues = issues
   }
 }
 
-const longest = 100
+const maxLength = 100
 
-/** One line that is safe to print: control characters are written out, and a long value loses its end. */
+/** One line that is safe to print: control characters are escaped, and a long value is cut off. */
 export function shorten(text: string): string {
   const characters = Array.from(text.trim())
-  const kept = characters.length > longest ? [...characters.slice(0, longest - 1), '…'] : characters
-  return kept.join('').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
+  const shown = characters.length > maxLength ? [...characters.slice(0, maxLength - 1), '…'] : characters
+  return shown.join('').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
     if (character === '\n') return '\\n'
     if (character === '\t') return ' '
     return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`
   })
 }
 
-/** The known word that was probably meant; undefined where none is near enough to suggest. */
+/** The known word that was probably meant; undefined if none is similar enough. */
 function nearest(word: string, known: readonly string[]): string | undefined {
   const candidates = known
     .map((candidate) => ({
@@ -56,20 +56,26 @@ export function didYouMean(word: string, known: readonly string[]): string {
   return meant === undefined ? '' : `; did you mean \`${meant}\`?`
 }
 
-/** Counts a swap of neighbours as one edit, since that is how words are mistyped. */
+/** Damerau–Levenshtein distance: a swap of neighbours, which is a common typing error, counts as one edit. */
 function editDistance(a: string, b: string): number {
-  let beforePrevious: number[] = []
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
+  const columns = Array.from({ length: b.length + 1 }, (_, index) => index)
+  let beforePrevious: readonly number[] = []
+  let previous: readonly number[] = columns
   for (let row = 1; row <= a.length; row++) {
     const current = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
-      const swapped = row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
-      const swap = swapped ? (beforePrevious[column - 2] ?? 0) + 1 : Infinity
-      current.push(Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, substitution, swap))
+    for (const column of columns.slice(1)) {
+      const isSame = a[row - 1] === b[column - 1]
+      const isSwap = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]
+      const [left, above, diagonal] = [at(current, column - 1), at(previous, column), at(previous, column - 1)]
+      const swap = isSwap ? at(beforePrevious, column - 2) + 1 : Infinity
+      current.push(Math.min(above + 1, left + 1, diagonal + (isSame ? 0 : 1), swap))
     }
     beforePrevious = previous
     previous = current
   }
-  return previous[b.length] ?? 0
+  return at(previous, b.length)
+}
+
+function at(row: readonly number[], column: number): number {
+  return row[column] ?? Infinity
 }

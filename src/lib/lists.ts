@@ -1,24 +1,24 @@
 import { shorten, type IssueSink } from './issues.ts'
 
 /** One entry of a list input, with the line it begins on, counted from 1. */
-export interface Entry {
+export interface ListEntry {
   readonly text: string
   readonly line: number
-  /** It stood between double quotes, so that its commas are its own. */
+  /** The entry was in double quotes, so its commas do not separate. */
   readonly quoted?: boolean
 }
 
 export type Env = Readonly<Record<string, string | undefined>>
 
 /** Lines without blank ones and `#` comments. */
-export function splitLines(text: string): readonly Entry[] {
+export function splitLines(text: string): readonly ListEntry[] {
   return text
     .split(/\r\n|\r|\n/)
     .map((line, index) => ({ text: line.trim(), line: index + 1 }))
-    .filter((entry) => entry.text !== '' && !entry.text.startsWith('#'))
+    .filter((entry) => !isIgnored(entry.text))
 }
 
-/** Lines, and commas within them: for entries that hold no comma. */
+/** Lines, separated by commas as well: for entries that cannot contain a comma. */
 export function splitList(text: string): readonly string[] {
   return splitLines(text)
     .flatMap((entry) => entry.text.split(','))
@@ -27,91 +27,93 @@ export function splitList(text: string): readonly string[] {
 }
 
 /**
- * Lines that keep their commas. As in docker's actions, an entry between double quotes may span lines, and `""` in it
- * is one quote: https://docs.docker.com/build/ci/github-actions/configure-builder/ reads such lists as CSV.
+ * Lines that may contain commas. As in Docker's actions, an entry in double quotes may span lines, and `""` in it is
+ * one quote: https://docs.docker.com/build/ci/github-actions/configure-builder/ reads such lists as CSV.
  */
-export function splitRecords(input: string, text: string, report: IssueSink): readonly Entry[] {
+export function splitRecords(input: string, text: string, report: IssueSink): readonly ListEntry[] {
   const lines = text.split(/\r\n|\r|\n/)
-  const entries: Entry[] = []
+  const entries: ListEntry[] = []
   for (let index = 0; index < lines.length; index++) {
-    const line = lines[index]?.trim() ?? ''
+    const line = (lines[index] ?? '').trim()
     const begin = index + 1
-    if (line === '' || line.startsWith('#')) continue
+    if (isIgnored(line)) continue
     if (!line.startsWith('"')) {
       entries.push({ text: line, line: begin })
       continue
     }
-    let quoted = lines[index]?.trimStart() ?? ''
-    while (!isClosed(quoted) && index + 1 < lines.length) quoted += `\n${lines[++index] ?? ''}`
-    const value = unquote(quoted)
+    const quoted = readQuoted(lines, index)
+    index += quoted.length - 1
+    const value = unquote(quoted.join('\n'))
     if (value !== undefined) entries.push({ text: value, line: begin, quoted: true })
-    else
-      report({
-        input,
-        given: shorten(line),
-        expected: `is quoted wrongly in line ${begin}: put the whole entry between double quotes, \`"NAME=value"\`, and write a quote in it twice`,
-      })
+    else report({ input, given: shorten(line), expected: `is quoted incorrectly in line ${begin}: ${quoteForm}` })
   }
   return entries
+}
+
+const quoteForm =
+  'put the whole entry between double quotes, `"NAME=value"`, and write a quote that is part of the value twice'
+
+function isIgnored(line: string): boolean {
+  return line === '' || line.startsWith('#')
+}
+
+/** The lines of a quoted entry, up to its closing quote. */
+function readQuoted(lines: readonly string[], first: number): readonly string[] {
+  let end = first + 1
+  while (end < lines.length && !isClosed(lines.slice(first, end).join('\n'))) end++
+  return lines.slice(first, end)
 }
 
 function isClosed(quoted: string): boolean {
   return (quoted.match(/"/g)?.length ?? 0) % 2 === 0
 }
 
-/** A whole entry between double quotes is what stands in them; undefined where it is none. */
+/** The content of an entry in double quotes; undefined if the text is not one. */
 export function unquote(quoted: string): string | undefined {
   return /^"(?:[^"]|"")*"$/.test(quoted.trim()) ? quoted.trim().slice(1, -1).replaceAll('""', '"') : undefined
 }
 
 interface RecordForm {
   readonly input: string
-  /** What a name alone means; without it, it is a mistake. */
+  /** The values of names without `=`; without it, such a name is an issue. */
   readonly lookUp?: Env
-  /** Said of the mistakes, for example ` of \`slim\``. */
+  /** Added to the issues, for example ` of \`slim\``. */
   readonly where?: string
 }
 
-/** Reads `NAME=value` entries; of several with one name the last wins, as in docker. */
-export function readRecord(
+/** Parses `NAME=value` entries; of several with one name the last wins, as in Docker. */
+export function parseRecord(
   form: RecordForm,
-  entries: readonly Entry[],
+  entries: readonly ListEntry[],
   report: IssueSink,
 ): Readonly<Record<string, string>> {
-  const found = new Map<string, string>()
-  for (const entry of entries) {
-    const pair = readPair(form, entry, report)
-    if (pair) found.set(...pair)
-  }
-  return Object.fromEntries(found)
+  return Object.fromEntries(entries.flatMap((entry) => parsePair(form, entry, report)))
 }
 
-/** Reads an input of `NAME=value` lines. */
-export function readRecordInput(form: RecordForm, text: string, report: IssueSink): Readonly<Record<string, string>> {
-  return readRecord(form, splitRecords(form.input, text, report), report)
+/** Parses an input of `NAME=value` lines. */
+export function parseRecordInput(form: RecordForm, text: string, report: IssueSink): Readonly<Record<string, string>> {
+  return parseRecord(form, splitRecords(form.input, text, report), report)
 }
 
-function readPair(
+function parsePair(
   { input, lookUp, where = '' }: RecordForm,
-  { text }: Entry,
+  { text }: ListEntry,
   report: IssueSink,
-): readonly [string, string] | undefined {
-  const given = shorten(text)
+): readonly (readonly [string, string])[] {
   const equals = text.indexOf('=')
   const name = equals < 0 ? text : text.slice(0, equals)
-  if (name.trim() === '') {
-    report({ input, given, expected: `has no name before \`=\`${where}: write \`NAME=value\`` })
-    return undefined
+  const value = equals < 0 ? lookUp?.[name] : text.slice(equals + 1)
+  const isName = lookUp !== undefined && !/[\s:]/.test(name)
+  const problem = pairProblem(name, equals >= 0 || isName)
+  if (problem !== undefined) {
+    report({ input, given: shorten(text), expected: `${problem[0]}${where}: ${problem[1]}` })
+    return []
   }
-  if (equals < 0 && (!lookUp || /[\s:]/.test(name))) {
-    report({ input, given, expected: `has no \`=\`${where}: write \`NAME=value\`, one a line` })
-    return undefined
-  }
-  if (/\s/.test(name)) {
-    report({ input, given, expected: `has a space before \`=\`${where}: write \`NAME=value\`` })
-    return undefined
-  }
-  if (equals >= 0) return [name, text.slice(equals + 1)]
-  const value = lookUp?.[name]
-  return value === undefined ? undefined : [name, value]
+  return value === undefined ? [] : [[name, value]]
+}
+
+function pairProblem(name: string, isComplete: boolean): readonly [problem: string, form: string] | undefined {
+  if (name.trim() === '') return ['has no name before `=`', 'write `NAME=value`']
+  if (!isComplete) return ['has no `=`', 'write `NAME=value`, one per line']
+  return /\s/.test(name) ? ['has a space before `=`', 'write `NAME=value`'] : undefined
 }

@@ -1,7 +1,6 @@
-import * as core from '@actions/core'
 import { once } from 'node:events'
 
-/** A warning that belongs to a line of a file. */
+/** A warning about a line of a file. */
 export interface Annotation {
   readonly title: string
   readonly message: string
@@ -10,44 +9,34 @@ export interface Annotation {
   readonly line?: number
 }
 
-/** What the run says aloud. Much of it is text of others, so that nothing said here can become a workflow command. */
+/** The log of the step. Much of it is text from outside, none of which may become a workflow command. */
 export interface Log {
   readonly info: (text: string) => void
   readonly line: (text: string) => void
   readonly warn: (text: string) => void
   readonly debug: (text: string) => void
   readonly annotate: (annotation: Annotation) => void
-  /** Many at once. To be waited for before more is said: what the runner has not taken yet stays in memory. */
+  /** Many lines at once. Wait for the result before logging more: what the runner has not read stays in memory. */
   readonly lines: (texts: readonly string[]) => Promise<unknown> | undefined
 }
 
-export const runnerLog: Log = {
-  info: (text) => core.info(disarm(text)),
-  line: (text) => process.stdout.write(`${disarm(text)}\n`),
-  warn: (text) => core.warning(text),
-  debug: (text) => core.debug(text),
-  annotate: ({ title, message, file, line }) =>
-    core.warning(message, {
-      title,
-      ...(file !== undefined && { file }),
-      ...(line !== undefined && { startLine: line }),
-    }),
-  lines: (texts) => {
-    process.stdout.write(texts.map((text) => `${disarm(text)}\n`).join(''))
-    return process.stdout.writableNeedDrain ? once(process.stdout, 'drain') : undefined
-  },
-}
-
-/** Ends this process once everything said is out: `process.exit` alone would drop what the runner has not read yet. */
+/** Ends this process once the log is written: `process.exit` alone would drop what the runner has not read yet. */
 export async function exit(): Promise<never> {
   await new Promise((resolve) => process.stdout.write('', resolve))
   process.exit()
 }
 
+/** Writes lines to the log; resolves when the runner can take more. */
+export function writeLines(texts: readonly string[]): Promise<unknown> | undefined {
+  process.stdout.write(texts.map((text) => `${escapeWorkflowCommands(text)}\n`).join(''))
+  return process.stdout.writableNeedDrain ? once(process.stdout, 'drain') : undefined
+}
+
 /**
- * A build step may print what the runner would obey: `::command::` at the start of a line, `##[command]` anywhere in it
- * (actions/runner, ActionCommand.cs). An invisible character between the marks keeps the text and takes its power.
+ * A build step may print workflow commands: `::command::` at the start of a line, `##[command]` anywhere in it
+ * (actions/runner, ActionCommand.cs). An invisible character between the marks keeps the text readable and makes the
+ * runner ignore the command.
  */
-export function disarm(text: string): string {
+export function escapeWorkflowCommands(text: string): string {
   return text.replace(/(^|[\r\n])((?:[^\S\r\n]|\x85)*):(?=:)/g, '$1$2:\u200b').replace(/##(?=\[)/g, '##\u200b')
 }

@@ -12,8 +12,8 @@ const architectures = new Set(
   '386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm'.split(' '),
 )
 
-/** What people build; anything else is understood too, but not suggested. */
-const common = [
+/** The platforms that messages suggest; any other valid platform is accepted as well. */
+const suggested = [
   'linux/amd64',
   'linux/arm64',
   'linux/arm/v7',
@@ -26,20 +26,22 @@ const common = [
   'windows/amd64',
 ]
 
-const aliases: Readonly<Record<string, readonly [string, string?]>> = {
-  aarch64: ['arm64'],
-  armel: ['arm', 'v6'],
-  armhf: ['arm', 'v7'],
-  armv5: ['arm', 'v5'],
-  armv6: ['arm', 'v6'],
-  armv6l: ['arm', 'v6'],
-  armv7: ['arm', 'v7'],
-  armv7l: ['arm', 'v7'],
-  i386: ['386'],
-  i686: ['386'],
-  'x86-64': ['amd64'],
-  x86_64: ['amd64'],
-}
+const aliases = new Map<string, readonly [string, string?]>(
+  Object.entries({
+    aarch64: ['arm64'],
+    armel: ['arm', 'v6'],
+    armhf: ['arm', 'v7'],
+    armv5: ['arm', 'v5'],
+    armv6: ['arm', 'v6'],
+    armv6l: ['arm', 'v6'],
+    armv7: ['arm', 'v7'],
+    armv7l: ['arm', 'v7'],
+    i386: ['386'],
+    i686: ['386'],
+    'x86-64': ['amd64'],
+    x86_64: ['amd64'],
+  }),
+)
 
 const variants: Readonly<Record<string, RegExp>> = {
   amd64: /^v[1-4]$/,
@@ -49,12 +51,12 @@ const variants: Readonly<Record<string, RegExp>> = {
   riscv64: /^rva\d\du64$/,
 }
 
-/** Variants that containerd leaves out, since they are what the architecture means anyway. */
-const implied: Readonly<Record<string, readonly string[]>> = { amd64: ['v1'], arm64: ['v8', 'v8.0'] }
+/** Variants that containerd omits, since they are the architecture's default. */
+const defaultVariants: Readonly<Record<string, readonly string[]>> = { amd64: ['v1'], arm64: ['v8', 'v8.0'] }
 
 /**
- * Normalises as containerd does (https://pkg.go.dev/github.com/containerd/platforms), and refuses what is no platform
- * at all.
+ * Normalizes a platform as containerd does (https://pkg.go.dev/github.com/containerd/platforms); undefined if the text
+ * is not a platform.
  */
 export function parsePlatform(text: string): Platform | undefined {
   const parts = text.trim().toLowerCase().split('/')
@@ -65,41 +67,46 @@ export function parsePlatform(text: string): Platform | undefined {
   return join(first, second, parts[2])
 }
 
-/** For tags, file names and the like: `linux-arm-v7`. */
+/** The form for tags and file names: `linux-arm-v7`. */
 export function platformSlug(platform: Platform): string {
   return platform.replaceAll('/', '-')
 }
 
-/** Reads a list of platforms; duplicates are dropped, also when spelled differently. */
-export function readPlatforms(input: string, entries: readonly string[], report: IssueSink): readonly Platform[] {
-  const found = new Set<Platform>()
+/** Parses a list of platforms; duplicates are dropped, also if they are spelled differently. */
+export function parsePlatforms(input: string, entries: readonly string[], report: IssueSink): readonly Platform[] {
+  const platforms = new Set<Platform>()
   for (const entry of entries) {
     const platform = parsePlatform(entry)
-    if (platform) found.add(platform)
+    if (platform) platforms.add(platform)
     else report({ input, given: shorten(entry), expected: platformExpected(entry) })
   }
-  return [...found]
+  return [...platforms]
 }
 
-/** What to say of a text that is no platform. */
+/** The message for a text that is not a platform. */
 export function platformExpected(text: string): string {
   const lower = text.trim().toLowerCase()
-  if (isSystem(lower)) return `names no architecture: write \`${lower}/amd64\`, for example`
+  if (isSystem(lower)) return `has no architecture: write \`${lower}/amd64\`, for example`
   if (/^[[{"']/.test(lower))
-    return 'is not a platform: write plain `os/architecture`, one a line, without quotes or brackets'
-  return `is not a platform: write \`os/architecture\` such as \`linux/arm64\`${didYouMean(lower, [...common, ...common.map((name) => name.replace('linux/', ''))])}`
+    return 'is not a platform: write plain `os/architecture`, one per line, without quotes or brackets'
+  const names = [...suggested, ...suggested.map((name) => name.replace('linux/', ''))]
+  return `is not a platform: write \`os/architecture\` such as \`linux/arm64\`${didYouMean(lower, names)}`
 }
 
 function join(system: string, architecture: string, variant = ''): Platform | undefined {
   const os = system === 'macos' ? 'darwin' : system
-  const alias = Object.hasOwn(aliases, architecture) ? aliases[architecture] : undefined
-  const [arch, aliasVariant = ''] = alias ?? [architecture]
+  const [arch, aliasVariant = ''] = aliases.get(architecture) ?? [architecture]
   if (!systems.has(os) || !architectures.has(arch)) return undefined
-  const given = /^\d/.test(variant) ? `v${variant}` : variant
-  const full = given || aliasVariant || (arch === 'arm' ? 'v7' : '')
-  if (full !== '' && !variants[arch]?.test(full)) return undefined
-  const shown = implied[arch]?.includes(full) ? '' : full
-  return asPlatform([os, arch, shown].filter((part) => part !== '').join('/'))
+  const fullVariant = normalizeVariant(arch, variant || aliasVariant)
+  return fullVariant === undefined ? undefined : asPlatform(`${os}/${arch}${fullVariant && `/${fullVariant}`}`)
+}
+
+/** Empty for the architecture's default; undefined if the architecture does not have the variant. */
+function normalizeVariant(architecture: string, variant: string): string | undefined {
+  if (variant === '') return architecture === 'arm' ? 'v7' : ''
+  const full = /^\d/.test(variant) ? `v${variant}` : variant
+  if (!variants[architecture]?.test(full)) return undefined
+  return defaultVariants[architecture]?.includes(full) ? '' : full
 }
 
 function isSystem(text: string): boolean {

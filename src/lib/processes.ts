@@ -1,8 +1,8 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
-import { run } from './exec.ts'
+import { exec } from './exec.ts'
 import { sleep } from './time.ts'
-import { tryRead } from './fs.ts'
+import { tryRead } from './files.ts'
 
 /** What we start that may outlive us; `node` is the relay. */
 const ours = new Set(['node', 'ssh', 'ssh-agent', 'buildx', 'docker-buildx'])
@@ -12,7 +12,7 @@ const ours = new Set(['node', 'ssh', 'ssh-agent', 'buildx', 'docker-buildx'])
  * started but had no time to note. An id alone proves nothing, since ids are used again; a command line proves it only
  * for our own user and our own programs. With `word`, only those that have it in their command line, too.
  */
-export async function endProcessesOf(dir: string, word = ''): Promise<void> {
+export async function killProcessesIn(dir: string, word = ''): Promise<void> {
   const pids = await findProcesses(dir, word)
   if (pids.length === 0) return
   for (const pid of pids) trySignal(pid, 'SIGTERM')
@@ -21,23 +21,23 @@ export async function endProcessesOf(dir: string, word = ''): Promise<void> {
 }
 
 /** Names a process for good: its id, which will be used again, and when it started. Empty where nobody tells. */
-export async function identifyProcess(pid: number): Promise<string> {
+export async function processIdentity(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     // Field 22, counted from behind the program's name, which may hold anything (proc_pid_stat(5)).
     const started = tryRead(`/proc/${pid}/stat`).split(') ').pop()?.split(' ')[19]
     return started === undefined ? '' : `${pid}:${started}`
   }
-  const { code, stdout } = await run('ps', ['-o', 'lstart=', '-p', String(pid)])
+  const { code, stdout } = await exec('ps', ['-o', 'lstart=', '-p', String(pid)])
   return code === 0 ? `${pid}:${stdout.trim()}` : ''
 }
 
 /** Ends the process if it still is the one that was identified, politely as long as `patience` milliseconds last. */
-export async function endProcess(identity: string, patience: number): Promise<void> {
+export async function killProcess(identity: string, patience: number): Promise<void> {
   const pid = Number.parseInt(identity, 10)
-  if (!(pid > 0) || (await identifyProcess(pid)) !== identity) return
+  if (!(pid > 0) || (await processIdentity(pid)) !== identity) return
   trySignal(pid, 'SIGTERM')
   await waitUntilGone([pid], patience)
-  if ((await identifyProcess(pid)) === identity) trySignal(pid, 'SIGKILL')
+  if ((await processIdentity(pid)) === identity) trySignal(pid, 'SIGKILL')
   await waitUntilGone([pid], 1000)
 }
 
@@ -61,7 +61,7 @@ interface Stray {
 /**
  * Our own agents, connections and builds with the directories they name: only those that see the same files as we do.
  */
-export function findStrays(): readonly Stray[] {
+export function findStrayProcesses(): readonly Stray[] {
   if (process.platform !== 'linux') return []
   return readCommandLines().flatMap(({ pid, line }) => {
     const dir = /(\/[\w.+@/-]*\/mab-[0-9a-f]{10})\//.exec(line)?.[1]
@@ -105,7 +105,7 @@ function readCommandLines(): Row[] {
 }
 
 async function askPs(): Promise<Row[]> {
-  const { stdout } = await run('ps', ['-axww', '-o', 'pid=,uid=,args='])
+  const { stdout } = await exec('ps', ['-axww', '-o', 'pid=,uid=,args='])
   return stdout.split('\n').flatMap((row) => {
     const [, pid, uid, line = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row) ?? []
     const known = Number(uid) === process.getuid?.() && ours.has(basename(line.split(' ')[0] ?? ''))

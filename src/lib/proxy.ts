@@ -1,15 +1,15 @@
 import { BlockList, isIP } from 'node:net'
+import type { Env } from './lists.ts'
 
-type Env = Readonly<Record<string, string | undefined>>
-
-/** Whether any request might go through a proxy. */
+/** Whether a proxy is configured. */
 export function namesProxy(env: Env): boolean {
   return variable(env, 'HTTP_PROXY') !== '' || variable(env, 'HTTPS_PROXY') !== ''
 }
 
 /**
- * PURE: the proxy for a URL, as Go's clients choose it (golang.org/x/net/http/httpproxy), buildx among them, so that
- * one setting means one thing; undefined: none. HTTP_PROXY is for http alone. Loopback is never asked through a proxy.
+ * PURE: the proxy for a URL; undefined if there is none. The rules are those of Go's clients, such as buildx
+ * (golang.org/x/net/http/httpproxy), so that one setting means the same for all. HTTP_PROXY is for http only. Loopback
+ * addresses are never reached through a proxy.
  */
 export function proxyFor({ protocol, hostname, port }: URL, env: Env): string | undefined {
   const proxy = variable(env, protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY')
@@ -18,47 +18,50 @@ export function proxyFor({ protocol, hostname, port }: URL, env: Env): string | 
     .replace(/\.$/, '')
     .toLowerCase()
   if (proxy === '' || isLoopback(host)) return undefined
-  const usual = protocol === 'https:' ? '443' : '80'
-  if (
-    variable(env, 'NO_PROXY')
-      .split(',')
-      .some((entry) => excludes(entry.trim().toLowerCase(), host, port || usual))
-  )
-    return undefined
+  const target = { host, port: port || (protocol === 'https:' ? '443' : '80') }
+  const exclusions = variable(env, 'NO_PROXY').toLowerCase().split(',')
+  if (exclusions.some((entry) => excludes(entry.trim(), target))) return undefined
   return proxy.includes('://') ? proxy : `http://${proxy}`
 }
 
 function variable(env: Env, name: string): string {
-  return [name, name.toLowerCase()].map((one) => env[one] ?? '').find((value) => value !== '') ?? ''
+  return [env[name], env[name.toLowerCase()]].find((value) => value !== undefined && value !== '') ?? ''
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+/** Whether a host, with or without a port, is this machine itself. */
+export function isLoopback(host: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$|^::1$/i.test(host)
+}
+
+interface Target {
+  readonly host: string
+  readonly port: string
 }
 
 /**
- * `*`, `192.0.2.0/24`, `192.0.2.1`, `example.com` (with all below it), `.example.com` and `*.example.com` (below it
+ * `*`, `192.0.2.0/24`, `192.0.2.1`, `example.com` (with its subdomains), `.example.com` and `*.example.com` (subdomains
  * only), each also with a port.
  */
-function excludes(entry: string, host: string, port: string): boolean {
+function excludes(entry: string, { host, port }: Target): boolean {
   if (entry === '' || entry === '*') return entry === '*'
   const [, network = '', bits] = /^([0-9a-f.:]+)\/(\d+)$/.exec(entry) ?? []
-  if (bits !== undefined) return isWithin(host, network, Number(bits))
-  // An IPv6 address by itself holds colons, and no port.
-  const [, inBrackets, plain = '', ofPort] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? [
-    '',
-    undefined,
-    entry,
-  ]
-  const name = (inBrackets ?? plain).replace(/^\*(?=\.)/, '')
-  if (name === '' || (ofPort !== undefined && ofPort !== port)) return false
+  if (bits !== undefined) return isInNetwork(host, network, Number(bits))
+  const pattern = parseEntry(entry)
+  const name = pattern.host.replace(/^\*(?=\.)/, '')
+  if (name === '' || (pattern.port !== undefined && pattern.port !== port)) return false
   return name.startsWith('.') ? host.endsWith(name) : host === name || (isIP(host) === 0 && host.endsWith(`.${name}`))
 }
 
-function isWithin(host: string, network: string, bits: number): boolean {
-  const family = isIP(network) === 4 ? 'ipv4' : 'ipv6'
-  if (isIP(host) === 0 || isIP(network) === 0 || bits > (family === 'ipv4' ? 32 : 128)) return false
+/** An IPv6 address without brackets contains colons and has no port. */
+function parseEntry(entry: string): { readonly host: string; readonly port?: string | undefined } {
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(entry)
+  return match ? { host: match[1] ?? match[2] ?? '', port: match[3] } : { host: entry }
+}
+
+function isInNetwork(host: string, network: string, bits: number): boolean {
+  const type = isIP(network) === 4 ? 'ipv4' : 'ipv6'
+  if (isIP(host) === 0 || isIP(network) === 0 || bits > (type === 'ipv4' ? 32 : 128)) return false
   const list = new BlockList()
-  list.addSubnet(network, bits, family)
+  list.addSubnet(network, bits, type)
   return list.check(host, isIP(host) === 4 ? 'ipv4' : 'ipv6')
 }

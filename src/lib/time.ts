@@ -1,32 +1,36 @@
+import { existsSync } from 'node:fs'
+import { createConnection } from 'node:net'
+import { asRecord } from './json.ts'
+
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
-/** The promise's value, or an error that `late` makes once `ms` have passed. The work itself goes on. */
-export async function withTimeout<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+/** The promise's value, or the error that `timeoutError` creates after `ms`. The work itself is not ended. */
+export async function withTimeout<T>(ms: number, work: Promise<T>, timeoutError: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const alarm = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), ms)
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(timeoutError()), ms)
   })
   try {
-    return await Promise.race([work, alarm])
+    return await Promise.race([work, timeout])
   } finally {
     clearTimeout(timer)
   }
 }
 
 /**
- * What an attempt gives that is ended by its signal once `ms` have passed, with the error that `late` makes, or with
- * `signal`. By a timer of its own: Node 20 forgets a timeout that only `AbortSignal.any` knows.
+ * Runs an attempt with a signal that aborts after `ms`, with the error that `timeoutError` creates, or with `signal`.
+ * It has a timer of its own, since Node 20 loses a timeout signal that only `AbortSignal.any` refers to.
  */
 export async function withDeadline<T>(
   ms: number,
   signal: AbortSignal | undefined,
-  late: () => Error,
+  timeoutError: () => Error,
   attempt: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const either = new AbortController()
-  const timer = setTimeout(() => either.abort(late()), ms)
+  const timer = setTimeout(() => either.abort(timeoutError()), ms)
   const cancel = () => either.abort(signal?.reason)
   signal?.addEventListener('abort', cancel, { once: true })
   if (signal?.aborted) cancel()
@@ -38,9 +42,7 @@ export async function withDeadline<T>(
   }
 }
 
-/**
- * The promise's value, unless the signal comes first: then its reason is thrown at once, and the work goes on unheard.
- */
+/** The promise's value; if the signal aborts first, its reason is thrown at once. The work itself is not ended. */
 export async function withAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   work.catch(() => undefined)
   signal.throwIfAborted()
@@ -54,4 +56,54 @@ export async function withAbort<T>(signal: AbortSignal, work: Promise<T>): Promi
   } finally {
     if (stop) signal.removeEventListener('abort', stop)
   }
+}
+
+/** Milliseconds between two checks; one takes microseconds. */
+const checkInterval = 4
+
+/** Resolves when the path exists; rejects after `timeout` milliseconds. */
+export async function waitForFile(path: string, timeout: number): Promise<void> {
+  const exists = () => Promise.resolve(existsSync(path))
+  await waitUntil(exists, timeout, `${path} did not appear within ${timeout / 1000} s`)
+}
+
+/**
+ * Resolves when a process accepts connections at the socket, which is a moment after its file appears; rejects after
+ * `timeout` milliseconds.
+ */
+export async function waitForSocket(path: string, timeout: number): Promise<void> {
+  await waitUntil(
+    () => connects(path),
+    timeout,
+    `no process accepted connections at ${path} within ${timeout / 1000} s`,
+  )
+}
+
+async function waitUntil(check: () => Promise<boolean>, timeout: number, message: string): Promise<void> {
+  const end = Date.now() + timeout
+  while (!(await check())) {
+    if (Date.now() > end) throw new Error(message)
+    await sleep(checkInterval)
+  }
+}
+
+/** Repeats a request once if the socket refuses it: a socket's file appears a moment before it accepts connections. */
+export async function retryOnRefused<T>(request: () => Promise<T>): Promise<T> {
+  return await request().catch(async (error: unknown) => {
+    const causes = [error, asRecord(error)['cause']]
+    if (!causes.some((cause) => asRecord(cause)['code'] === 'ECONNREFUSED')) throw error
+    await sleep(100)
+    return await request()
+  })
+}
+
+export function connects(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path)
+    const settle = (connected: boolean) => {
+      socket.destroy()
+      resolve(connected)
+    }
+    socket.once('connect', () => settle(true)).once('error', () => settle(false))
+  })
 }

@@ -1,34 +1,35 @@
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
+import { isLoopback } from '../lib/proxy.ts'
 import { parseChallenges } from './challenge.ts'
-import { protocolError, refusalError, type Purpose } from './error.ts'
-import { isLoopback } from './origin.ts'
-import type { Exchange, HttpRequest } from './transport.ts'
+import { protocolError, responseError, type RequestInfo } from './error.ts'
+import type { HttpClient, HttpRequest } from './http-client.ts'
 
 export interface Credentials {
   readonly username: string
   readonly password: string
-  /** An OAuth2 refresh token, which `docker login` keeps for some registries; used in place of the password. */
+  /** An OAuth2 refresh token, which `docker login` stores for some registries; used instead of the password. */
   readonly identityToken?: string
 }
 
-/** Answers a registry's challenges; remembers how it wants to be spoken to, and its tokens. */
+/** Answers a registry's challenges; remembers its authentication method and its tokens. */
 export interface Authorizer {
-  /** The Authorization header for a scope; undefined as long as the registry has not asked for one. */
-  header(scope: string, purpose: Purpose): Promise<string | undefined>
-  /** Learns from a 401 to a request that had the header `used`. False: asking again would change nothing. */
+  /** The Authorization header for a scope; undefined until the registry has sent a challenge. */
+  header(scope: string, info: RequestInfo): Promise<string | undefined>
+  /** Handles a 401 to a request with the header `used`. @returns whether another attempt could succeed */
   learn(challenge: string, scope: string, used: string | undefined): Promise<boolean>
 }
 
 interface AuthorizerOptions {
   readonly credentials: Credentials | undefined
-  readonly exchange: Exchange
+  readonly http: HttpClient
   readonly now: () => number
-  /** The author wants plain http for this registry: it gets the login as it is. */
+  /** Plain http is configured for this registry: it may get the login unencrypted. */
   readonly plain?: boolean
 }
 
 interface Token {
   readonly header: string
+  /** Milliseconds since the epoch; the token is renewed then. */
   readonly staleAt: number
 }
 
@@ -39,46 +40,60 @@ interface Realm {
 
 type Method = { readonly kind: 'none' } | { readonly kind: 'basic' } | ({ readonly kind: 'bearer' } & Realm)
 
-export function openAuthorizer({ credentials, exchange, now, plain = false }: AuthorizerOptions): Authorizer {
+export function createAuthorizer(options: AuthorizerOptions): Authorizer {
+  const { credentials } = options
   let method: Method = { kind: 'none' }
-  const tokens = new Map<string, Promise<Token>>()
-  /** What the registry asked for when we meant to ask for a scope of our own. */
-  const asked = new Map<string, string>()
-
-  const token = async (scope: string, realm: Realm, purpose: Purpose): Promise<Token> => {
-    const kept = tokens.get(scope)
-    const known = kept && (await kept)
-    if (known && now() < known.staleAt) return known
-    const other = tokens.get(scope)
-    if (other && other !== kept) return other
-    const fresh = fetchToken(tokenRequest({ ...realm, plain }, asked.get(scope) ?? scope, credentials, purpose), {
-      exchange,
-      now,
-      purpose,
-    })
-    tokens.set(scope, fresh)
-    // A failure is for those who waited for it, and not to be kept.
-    fresh.catch(() => tokens.get(scope) === fresh && tokens.delete(scope))
-    return fresh
-  }
-
+  const tokens = new TokenCache(options)
   return {
-    header: async (scope, purpose) => {
-      if (method.kind === 'bearer') return (await token(scope, method, purpose)).header
+    header: async (scope, info) => {
+      if (method.kind === 'bearer') return (await tokens.get(scope, method, info)).header
       return method.kind === 'basic' ? credentials && basicHeader(credentials) : undefined
     },
     learn: async (challenge, scope, used) => {
-      const { next, wanted } = readMethod(challenge)
-      if (next.kind === 'none' || (next.kind === 'basic' && (!credentials || used === basicHeader(credentials))))
-        return false
+      const { next, requestedScope } = parseMethod(challenge)
+      if (next.kind === 'none') return false
+      if (next.kind === 'basic' && (!credentials || used === basicHeader(credentials))) return false
       method = next
-      if (wanted !== undefined) asked.set(scope, mergeScopes(scope, wanted))
-      // Another request may have renewed it in the meantime.
-      const kept = tokens.get(scope)
-      const known = await kept?.catch(() => undefined)
-      if (known?.header === used && tokens.get(scope) === kept) tokens.delete(scope)
+      await tokens.reject(scope, used, requestedScope)
       return true
     },
+  }
+}
+
+/** The tokens of one registry, one for each scope. */
+class TokenCache {
+  private readonly options: AuthorizerOptions
+  private readonly tokens = new Map<string, Promise<Token>>()
+  /** The scopes that the registry requested, by the scope that was asked for. */
+  private readonly requestedScopes = new Map<string, string>()
+
+  constructor(options: AuthorizerOptions) {
+    this.options = options
+  }
+
+  async get(scope: string, realm: Realm, info: RequestInfo): Promise<Token> {
+    const { credentials, http, now, plain = false } = this.options
+    const cached = this.tokens.get(scope)
+    const token = cached && (await cached)
+    if (token && now() < token.staleAt) return token
+    // Another request may have renewed it in the meantime.
+    const renewed = this.tokens.get(scope)
+    if (renewed && renewed !== cached) return await renewed
+    const url = tokenServer(realm.realm, { login: credentials !== undefined, plain, info })
+    const request = tokenRequest(url, realm.service, this.requestedScopes.get(scope) ?? scope, credentials)
+    const fetched = fetchToken(request, { http, now, info })
+    this.tokens.set(scope, fetched)
+    // An error is for the requests that waited for it, and is not cached.
+    fetched.catch(() => this.tokens.get(scope) === fetched && this.tokens.delete(scope))
+    return await fetched
+  }
+
+  /** Removes a token that the registry rejected, unless another request has renewed it already. */
+  async reject(scope: string, used: string | undefined, requestedScope: string | undefined): Promise<void> {
+    if (requestedScope !== undefined) this.requestedScopes.set(scope, mergeScopes(scope, requestedScope))
+    const cached = this.tokens.get(scope)
+    const token = await cached?.catch(() => undefined)
+    if (token?.header === used && this.tokens.get(scope) === cached) this.tokens.delete(scope)
   }
 }
 
@@ -86,26 +101,28 @@ export function basicHeader({ username, password }: Credentials): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-/** Everything of a login that must not be shown. */
-export function secretsOf(credentials: Credentials | undefined): readonly string[] {
+/** The parts of a login that must not be shown. */
+export function credentialSecrets(credentials: Credentials | undefined): readonly string[] {
   if (!credentials) return []
   const { password, identityToken = '' } = credentials
   return [password, identityToken, basicHeader(credentials).slice('Basic '.length)]
 }
 
-function readMethod(header: string): { readonly next: Method; readonly wanted: string | undefined } {
+function parseMethod(header: string): { readonly next: Method; readonly requestedScope: string | undefined } {
   const challenges = parseChallenges(header)
   const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'))
-  if (!bearer)
-    return { next: { kind: challenges.some(({ scheme }) => scheme === 'basic') ? 'basic' : 'none' }, wanted: undefined }
+  if (!bearer) {
+    const kind = challenges.some(({ scheme }) => scheme === 'basic') ? 'basic' : 'none'
+    return { next: { kind }, requestedScope: undefined }
+  }
   const { parameters } = bearer
   return {
     next: { kind: 'bearer', realm: parameters.get('realm') ?? '', service: parameters.get('service') },
-    wanted: parameters.get('scope'),
+    requestedScope: parameters.get('scope'),
   }
 }
 
-/** One entry a resource, with the actions of both: `repository:acme/app:pull,push`. */
+/** One entry per resource, with the actions of all scopes: `repository:acme/app:pull,push`. */
 export function mergeScopes(...scopes: readonly string[]): string {
   const resources = new Map<string, Set<string>>()
   for (const entry of scopes.flatMap((scope) => scope.split(/\s+/)).filter((scope) => scope !== '')) {
@@ -119,83 +136,72 @@ export function mergeScopes(...scopes: readonly string[]): string {
     .join(' ')
 }
 
+const tokenLimit = 1024 * 1024
+
 /** https://distribution.github.io/distribution/spec/auth/token/, and for identity tokens …/spec/auth/oauth/ */
 function tokenRequest(
-  { realm, service, plain }: Realm & { readonly plain: boolean },
+  url: URL,
+  service: string | undefined,
   scope: string,
   credentials: Credentials | undefined,
-  purpose: Purpose,
 ): HttpRequest {
-  const url = tokenServer(realm, credentials !== undefined, plain, purpose)
-  const limit = 1024 * 1024
-  const scopes = scope.split(' ').filter((entry) => entry !== '')
-  const identityToken = credentials?.identityToken
-  if (identityToken !== undefined) {
+  if (credentials?.identityToken !== undefined) {
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
       client_id: 'multiarch-build',
       service: service ?? '',
       scope,
-      refresh_token: identityToken,
+      refresh_token: credentials.identityToken,
     })
-    // A redirect would take the form, and the token in it, along.
-    return {
-      method: 'POST',
-      url: url.href,
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      body: form.toString(),
-      redirect: 'error',
-      limit,
-    }
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    // A redirect would send the form, and the token in it, to another server.
+    return { method: 'POST', url: url.href, headers, body: form.toString(), redirect: 'error', limit: tokenLimit }
   }
   if (service !== undefined) url.searchParams.set('service', service)
-  scopes.forEach((entry) => url.searchParams.append('scope', entry))
-  return {
-    method: 'GET',
-    url: url.href,
-    limit,
-    ...(credentials && { headers: { authorization: basicHeader(credentials) } }),
-  }
+  for (const entry of scope.split(' ')) if (entry !== '') url.searchParams.append('scope', entry)
+  const headers = credentials && { headers: { authorization: basicHeader(credentials) } }
+  return { method: 'GET', url: url.href, limit: tokenLimit, ...headers }
+}
+
+interface TokenServerOptions {
+  /** Whether the request contains a login. */
+  readonly login: boolean
+  readonly plain: boolean
+  readonly info: RequestInfo
 }
 
 /**
- * The login goes where the registry says, but never in the clear over a network, unless the author lets it go so to the
- * registry itself.
+ * The token server that the registry names. A login is never sent there unencrypted over a network, unless plain http
+ * is configured for the registry and the token server is the registry itself.
  */
-function tokenServer(realm: string, login: boolean, plain: boolean, purpose: Purpose): URL {
+function tokenServer(realm: string, { login, plain, info }: TokenServerOptions): URL {
   const url = URL.canParse(realm) ? new URL(realm) : undefined
   if (!url || !/^https?:$/.test(url.protocol))
-    throw protocolError('the registry names a token server that is no http address', purpose)
-  if (
-    login &&
-    url.protocol === 'http:' &&
-    !isLoopback(url.host) &&
-    !isLoopback(purpose.host) &&
-    !(plain && url.host === purpose.host)
-  ) {
+    throw protocolError('the registry names a token server whose address is not an http address', info)
+  const isSafe = url.protocol === 'https:' || isLoopback(url.host) || isLoopback(info.host)
+  if (login && !isSafe && !(plain && url.host === info.host))
     throw protocolError(
-      `the registry asks to send the login to ${url.host} over plain http, which would show it to anybody in between`,
-      purpose,
+      `the registry requests the login for ${url.host} over plain http, where others can read it`,
+      info,
     )
-  }
   return url
 }
 
 interface TokenContext {
-  readonly exchange: Exchange
+  readonly http: HttpClient
   readonly now: () => number
-  readonly purpose: Purpose
+  readonly info: RequestInfo
 }
 
-async function fetchToken(request: HttpRequest, { exchange, now, purpose }: TokenContext): Promise<Token> {
-  const began = now()
-  const answer = await exchange(request, purpose)
-  if (answer.status !== 200) throw refusalError(answer, purpose, now())
-  const body = asRecord(tryParseJson(new TextDecoder().decode(answer.bytes)))
+async function fetchToken(request: HttpRequest, { http, now, info }: TokenContext): Promise<Token> {
+  const start = now()
+  const response = await http(request, info)
+  if (response.status !== 200) throw responseError(response, info, now())
+  const body = asRecord(tryParseJson(new TextDecoder().decode(response.bytes)))
   const token = asText(body['token']) || asText(body['access_token'])
   if (!/^[\x21-\x7e]+$/.test(token))
-    throw protocolError(`the token server ${new URL(request.url).host} answered without a token`, purpose)
+    throw protocolError(`the token server ${new URL(request.url).host} returned no token`, info)
   const lifetime = typeof body['expires_in'] === 'number' && body['expires_in'] > 0 ? body['expires_in'] : 60
-  // Renewed before its end, since the clocks of others differ and requests take a while.
-  return { header: `Bearer ${token}`, staleAt: began + lifetime * 1000 * 0.8 }
+  // Renewed before it expires, since clocks differ and requests take a while.
+  return { header: `Bearer ${token}`, staleAt: start + lifetime * 1000 * 0.8 }
 }

@@ -1,34 +1,24 @@
+import { isNotFound } from '../lib/errors.ts'
+import type { Fetch } from '../lib/http.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { openAuthorizer, secretsOf, type Credentials } from './auth.ts'
-import { attemptOnce, perform, purposeOf, type Connection } from './connection.ts'
-import { digestOf, isDigest } from './digest.ts'
-import { protocolError, RegistryError, type Purpose } from './error.ts'
-import { listTags } from './list-tags.ts'
-import { manifestTypes } from './media-type.ts'
-import { checkPush } from './may-push.ts'
-import { openOrigin } from './origin.ts'
-import { patient, retry, type Pacing } from './retry.ts'
-import { openTransport, type Fetch } from './transport.ts'
-
-export { RegistryError, type RegistryErrorKind } from './error.ts'
-export type { Credentials } from './auth.ts'
-
-export interface Manifest {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  readonly mediaType: string
-  /** Computed from the bytes. */
-  readonly digest: string
-}
+import { systemClock, type Clock } from '../lib/retry.ts'
+import { createAuthorizer, credentialSecrets, type Credentials } from './auth.ts'
+import { createBaseUrl } from './base-url.ts'
+import { protocolError, RegistryError, type RequestInfo } from './error.ts'
+import { createHttpClient } from './http-client.ts'
+import { listReferrers, listTags } from './list-tags.ts'
+import { computeDigest, isDigest, manifestTypes, type Manifest } from './manifest.ts'
+import { repeat, requestInfo, send, sendOnce, type Session } from './session.ts'
 
 /**
- * What we need of https://github.com/opencontainers/distribution-spec/blob/main/spec.md; every call throws a
- * `RegistryError`.
+ * The part of https://github.com/opencontainers/distribution-spec/blob/main/spec.md that this action needs; every
+ * method throws a `RegistryError`.
  */
 export interface RegistryClient {
   /** As in references: `ghcr.io`. */
   readonly registry: string
   getManifest(repository: string, reference: string): Promise<Manifest>
-  /** The digest; undefined where there is no such manifest. */
+  /** The digest; undefined if there is no such manifest. */
   headManifest(repository: string, reference: string): Promise<string | undefined>
   putManifest(repository: string, reference: string, bytes: Uint8Array<ArrayBuffer>, mediaType: string): Promise<string>
   deleteManifest(repository: string, reference: string): Promise<void>
@@ -36,115 +26,94 @@ export interface RegistryClient {
   getBlob(repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>>
   headBlob(repository: string, digest: string): Promise<boolean>
   listTags(repository: string): Promise<readonly string[]>
-  /** Resolves if this login may push there; leaves nothing. */
+  /** The digests of the manifests whose `subject` is this one; undefined if the registry has no API for them. */
+  listReferrers(repository: string, digest: string): Promise<readonly string[] | undefined>
+  /** Resolves if this login may push there; leaves nothing behind. */
   checkPush(repository: string): Promise<void>
-  /** Resolves if the registry is there and takes the login. */
+  /** Resolves if the registry answers and accepts the login. */
   ping(): Promise<void>
 }
 
 export interface RegistryOptions {
   readonly registry: string
   readonly credentials?: Credentials
-  /** Asks for the right to push along with the right to read, so that one token serves both. */
+  /** Requests the right to push along with the right to read, so that one token serves both. */
   readonly willPush?: boolean
-  /** Over plain http, also where it is not on this machine. */
+  /** Plain http, also if the registry is not on this machine. */
   readonly plain?: boolean
   readonly fetch?: Fetch
   readonly signal?: AbortSignal
-  /** Hears of every repeated request. */
+  /** Called with every failure that is followed by another attempt. */
   readonly log?: (text: string) => void
-  readonly pacing?: Partial<Pacing>
+  readonly clock?: Clock
 }
 
-export function openRegistry(options: RegistryOptions): RegistryClient {
-  const { registry, credentials, signal, willPush = false, plain = false, log = () => undefined } = options
-  const pacing = { ...patient, ...options.pacing }
-  const exchange = openTransport(options.fetch ?? globalThis.fetch, signal)
-  const connection: Connection = {
-    registry,
-    willPush,
-    secrets: secretsOf(credentials),
-    exchange,
-    origin: plain ? () => Promise.resolve(`http://${registry}`) : openOrigin(registry, exchange),
-    authorizer: openAuthorizer({ credentials, exchange, now: pacing.now, plain }),
-    retrying: { pacing, signal, log },
+export function createRegistryClient(options: RegistryOptions): RegistryClient {
+  const session = createSession(options)
+  return {
+    registry: options.registry,
+    getManifest: (repository, reference) => getManifest(session, repository, reference),
+    headManifest: (repository, reference) => headManifest(session, repository, reference),
+    putManifest: (repository, reference, bytes, mediaType) =>
+      putManifest(session, { repository, reference, bytes, mediaType }),
+    deleteManifest: (repository, reference) => deleteManifest(session, repository, reference),
+    getBlob: (repository, digest) => getBlob(session, repository, digest),
+    headBlob: (repository, digest) => headBlob(session, repository, digest),
+    listTags: (repository) => listTags(session, repository),
+    listReferrers: (repository, digest) => listReferrers(session, repository, digest),
+    checkPush: (repository) => checkPush(session, repository),
+    ping: async () => {
+      await send(session, { method: 'GET', path: '', info: requestInfo(session, 'read') })
+    },
   }
+}
+
+function createSession(options: RegistryOptions): Session {
+  const { registry, credentials, signal, willPush = false, plain = false } = options
+  const { clock = systemClock, log = () => undefined } = options
+  const http = createHttpClient(options.fetch ?? globalThis.fetch, signal)
   return {
     registry,
-    getManifest: (repository, reference) => getManifest(connection, repository, reference),
-    headManifest: (repository, reference) => headManifest(connection, repository, reference),
-    putManifest: (repository, reference, bytes, mediaType) =>
-      putManifest(connection, { repository, reference, bytes, mediaType }),
-    deleteManifest: (repository, reference) => deleteManifest(connection, repository, reference),
-    getBlob: (repository, digest) => getBlob(connection, repository, digest),
-    headBlob: async (repository, digest) => {
-      const answer = await perform(connection, {
-        method: 'HEAD',
-        path: `${repository}/blobs/${digest}`,
-        purpose: purposeOf(connection, 'read', repository, digest),
-        mayMiss: true,
-      })
-      return answer.status !== 404
-    },
-    listTags: (repository) => listTags(connection, repository),
-    checkPush: (repository) => checkPush(connection, repository),
-    ping: async () => {
-      await perform(connection, { method: 'GET', path: '', purpose: purposeOf(connection, 'read') })
-    },
+    willPush,
+    secrets: credentialSecrets(credentials),
+    http,
+    baseUrl: plain ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),
+    authorizer: createAuthorizer({ credentials, http, now: clock.now, plain }),
+    clock,
+    signal,
+    log,
   }
 }
 
-async function getManifest(connection: Connection, repository: string, reference: string): Promise<Manifest> {
-  const purpose = purposeOf(connection, 'read', repository, reference)
-  const { bytes, headers } = await perform(connection, {
-    method: 'GET',
-    path: manifestPath(repository, reference),
-    headers: { accept: manifestTypes.join(', ') },
-    purpose,
-  })
-  checkDigest(bytes, reference, purpose)
-  checkDigest(bytes, headers.get('docker-content-digest'), purpose)
+async function getManifest(session: Session, repository: string, reference: string): Promise<Manifest> {
+  const info = requestInfo(session, 'read', repository, reference)
+  const path = manifestPath(repository, reference)
+  const { bytes, headers } = await send(session, { method: 'GET', path, headers: acceptManifests, info })
+  verifyDigest(bytes, reference, info)
+  verifyDigest(bytes, headers.get('docker-content-digest'), info)
   const type = headers.get('content-type')?.split(';')[0]?.trim() ?? ''
   const mediaType = manifestTypes.includes(type)
     ? type
     : asText(asRecord(tryParseJson(new TextDecoder().decode(bytes)))['mediaType']) || type
-  return { bytes, mediaType, digest: digestOf(bytes, reference) }
+  return { bytes, mediaType, digest: computeDigest(bytes, reference) }
 }
 
-async function headManifest(
-  connection: Connection,
-  repository: string,
-  reference: string,
-): Promise<string | undefined> {
-  const purpose = purposeOf(connection, 'read', repository, reference)
-  const answer = await perform(connection, {
-    method: 'HEAD',
-    path: manifestPath(repository, reference),
-    headers: { accept: manifestTypes.join(', ') },
-    purpose,
-    mayMiss: true,
-  }).catch(ifKnown)
-  // Some registries know GET alone.
-  if (answer === undefined) return (await getManifest(connection, repository, reference).catch(ifThere))?.digest
-  if (answer.status === 404) return undefined
-  const digest = answer.headers.get('docker-content-digest')
+async function headManifest(session: Session, repository: string, reference: string): Promise<string | undefined> {
+  const info = requestInfo(session, 'read', repository, reference)
+  const path = manifestPath(repository, reference)
+  const request = { method: 'HEAD', path, headers: acceptManifests, info, allowNotFound: true } as const
+  const response = await send(session, request).catch(undefinedIfUnsupported)
+  // Some registries support GET only.
+  if (response === undefined)
+    return (await getManifest(session, repository, reference).catch(undefinedIfMissing))?.digest
+  if (response.status === 404) return undefined
+  const digest = response.headers.get('docker-content-digest')
   // The header is optional:
   // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
-  if (!isDigest(digest)) return (await getManifest(connection, repository, reference)).digest
+  if (!isDigest(digest)) return (await getManifest(session, repository, reference)).digest
   if (isDigest(reference) && sameAlgorithm(digest, reference) && digest !== reference)
-    throw protocolError(`the registry says that it holds ${digest} there`, purpose)
+    throw protocolError(`the registry returned ${digest} for this digest`, info)
   return digest
-}
-
-/** Undefined where the registry has no such method. */
-function ifKnown(error: unknown): undefined {
-  if (error instanceof RegistryError && (error.status === 405 || error.status === 501)) return undefined
-  throw error
-}
-
-function ifThere(error: unknown): undefined {
-  if (error instanceof RegistryError && error.status === 404) return undefined
-  throw error
 }
 
 interface Upload {
@@ -154,52 +123,79 @@ interface Upload {
   readonly mediaType: string
 }
 
-async function putManifest(
-  connection: Connection,
-  { repository, reference, bytes, mediaType }: Upload,
-): Promise<string> {
-  const purpose = purposeOf(connection, 'push', repository, reference)
-  checkDigest(bytes, reference, purpose)
-  const { headers } = await perform(connection, {
-    method: 'PUT',
-    path: manifestPath(repository, reference),
-    headers: { 'content-type': mediaType },
-    body: bytes,
-    purpose,
-  })
-  checkDigest(bytes, headers.get('docker-content-digest'), purpose)
-  return digestOf(bytes, reference)
+async function putManifest(session: Session, { repository, reference, bytes, mediaType }: Upload): Promise<string> {
+  const info = requestInfo(session, 'push', repository, reference)
+  verifyDigest(bytes, reference, info)
+  const path = manifestPath(repository, reference)
+  const headers = { 'content-type': mediaType }
+  const response = await send(session, { method: 'PUT', path, headers, body: bytes, info })
+  verifyDigest(bytes, response.headers.get('docker-content-digest'), info)
+  return computeDigest(bytes, reference)
 }
 
-async function deleteManifest(connection: Connection, repository: string, reference: string): Promise<void> {
-  const purpose = purposeOf(connection, 'delete', repository, reference)
-  await retry(async (attempt) => {
-    // An attempt whose answer was lost may have deleted it.
-    await attemptOnce(connection, {
-      method: 'DELETE',
-      path: manifestPath(repository, reference),
-      purpose,
-      mayMiss: attempt > 1,
-    })
-  }, connection.retrying)
+async function deleteManifest(session: Session, repository: string, reference: string): Promise<void> {
+  const info = requestInfo(session, 'delete', repository, reference)
+  const path = manifestPath(repository, reference)
+  // An earlier attempt whose response was lost may have deleted it.
+  await repeat(session, (attempt) => sendOnce(session, { method: 'DELETE', path, info, allowNotFound: attempt > 1 }))
 }
 
-async function getBlob(connection: Connection, repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>> {
-  const purpose = purposeOf(connection, 'read', repository, digest)
-  const { bytes } = await perform(connection, { method: 'GET', path: `${repository}/blobs/${digest}`, purpose })
-  checkDigest(bytes, digest, purpose)
+async function getBlob(session: Session, repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>> {
+  const info = requestInfo(session, 'read', repository, digest)
+  const { bytes } = await send(session, { method: 'GET', path: blobPath(repository, digest), info })
+  verifyDigest(bytes, digest, info)
   return bytes
 }
+
+async function headBlob(session: Session, repository: string, digest: string): Promise<boolean> {
+  const info = requestInfo(session, 'read', repository, digest)
+  const path = blobPath(repository, digest)
+  const { status } = await send(session, { method: 'HEAD', path, info, allowNotFound: true })
+  return status !== 404
+}
+
+/**
+ * Checks whether this login may push, as far as a request can show it: starts an upload and cancels it at once
+ * (https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs).
+ *
+ * @throws RegistryError if it may not
+ */
+async function checkPush(session: Session, repository: string): Promise<void> {
+  const info = requestInfo(session, 'push', repository)
+  const { headers, url } = await send(session, { method: 'POST', path: blobPath(repository, 'uploads/'), info })
+  const location = headers.get('location')
+  const upload = location === null || !URL.canParse(location, url) ? undefined : new URL(location, url)
+  if (!upload?.pathname.startsWith('/v2/') || upload.host !== new URL(url).host) return
+  const path = `${upload.pathname.slice('/v2/'.length)}${upload.search}`
+  // An upload that does not continue expires; not every registry supports its cancellation.
+  await send(session, { method: 'DELETE', path, info, allowNotFound: true }).catch(() => undefined)
+}
+
+const acceptManifests = { accept: manifestTypes.join(', ') }
 
 function manifestPath(repository: string, reference: string): string {
   return `${repository}/manifests/${reference}`
 }
 
-function checkDigest(bytes: Uint8Array, expected: string | null, purpose: Purpose): void {
+function blobPath(repository: string, digest: string): string {
+  return `${repository}/blobs/${digest}`
+}
+
+/** For registries that do not have the method. */
+function undefinedIfUnsupported(error: unknown): undefined {
+  if (error instanceof RegistryError && (error.status === 405 || error.status === 501)) return undefined
+  throw error
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if (isNotFound(error)) return undefined
+  throw error
+}
+
+function verifyDigest(bytes: Uint8Array, expected: string | null, info: RequestInfo): void {
   if (!isDigest(expected)) return
-  const actual = digestOf(bytes, expected)
-  if (actual !== expected)
-    throw protocolError(`the content has the digest ${actual}, and ${expected} was expected`, purpose)
+  const actual = computeDigest(bytes, expected)
+  if (actual !== expected) throw protocolError(`the content has the digest ${actual} instead of ${expected}`, info)
 }
 
 function sameAlgorithm(a: string, b: string): boolean {

@@ -1,6 +1,6 @@
 import { shorten } from '../lib/issues.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { parseRetryAfter } from './retry.ts'
+import { parseRetryAfter } from '../lib/retry.ts'
 
 export type RegistryErrorKind = 'unauthorized' | 'denied' | 'not-found' | 'too-many' | 'server' | 'network' | 'protocol'
 
@@ -9,16 +9,16 @@ interface RegistryErrorDetails {
   readonly host: string
   readonly repository?: string | undefined
   readonly status?: number | undefined
-  /** The first of the registry's error codes, such as `MANIFEST_UNKNOWN`; the system's where there was no answer. */
+  /** The first of the registry's error codes, such as `MANIFEST_UNKNOWN`; the system's if there was no response. */
   readonly code?: string | undefined
-  /** Whether the same request may succeed a little later. */
+  /** Whether the same request may succeed later. */
   readonly transient?: boolean
   /** How long the registry asks to wait, in milliseconds. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown
 }
 
-/** What a registry refused or got wrong; the message is one line, for users, and holds no credentials. */
+/** A failed request to a registry; the message is one line, for users, and contains no credentials. */
 export class RegistryError extends Error {
   readonly kind: RegistryErrorKind
   readonly host: string
@@ -41,50 +41,48 @@ export class RegistryError extends Error {
   }
 }
 
-/** What a request is for, so that its failure can be told. */
-export interface Purpose {
+/** What a request is for, so that its error can say so. */
+export interface RequestInfo {
   readonly host: string
   readonly repository?: string
-  /** What it is about: `ghcr.io/acme/app:1.2`. */
+  /** What the request is about: `ghcr.io/acme/app:1.2`. */
   readonly subject: string
   readonly verb: 'read' | 'push' | 'delete'
-  /** Values that must not be seen, even if the registry repeats them; empty without a login. */
+  /** Values that errors must not show, even if the registry repeats them; empty without a login. */
   readonly secrets: readonly string[]
 }
 
-interface Refusal {
+interface ErrorResponse {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Uint8Array
 }
 
-/** The error that an answer other than success stands for. */
-export function refusalError(answer: Refusal, purpose: Purpose, now: number): RegistryError {
-  const { code, text } = readErrors(answer.bytes)
-  const kind = kindOf(answer, code)
-  const said = [String(answer.status), code].filter((part) => part !== undefined).join(' ')
-  const reason = hide(text, purpose.secrets)
-  return new RegistryError(
-    `${purpose.subject}: ${sentence(kind, purpose)} (${said}${reason === '' ? '' : `: ${reason}`})`,
-    {
-      kind,
-      host: purpose.host,
-      repository: purpose.repository,
-      status: answer.status,
-      code,
-      transient: kind === 'server' || kind === 'too-many',
-      retryAfter: parseRetryAfter(answer.headers.get('retry-after'), now),
-    },
-  )
+/** The error for a response that is not successful. */
+export function responseError(response: ErrorResponse, info: RequestInfo, now: number): RegistryError {
+  const { code, text } = parseErrorBody(response.bytes)
+  const kind = errorKind(response, code)
+  const status = [String(response.status), code].filter((part) => part !== undefined).join(' ')
+  const reason = redact(text, info.secrets)
+  const details = reason === '' ? status : `${status}: ${reason}`
+  return new RegistryError(`${info.subject}: ${formatKind(kind, info)} (${details})`, {
+    kind,
+    host: info.host,
+    repository: info.repository,
+    status: response.status,
+    code,
+    transient: kind === 'server' || kind === 'too-many',
+    retryAfter: parseRetryAfter(response.headers.get('retry-after'), now),
+  })
 }
 
-/** An answer that makes no sense, so that nothing can be built on it. */
-export function protocolError(message: string, { host, repository, subject }: Purpose): RegistryError {
+/** The error for a response that the registry's API does not allow. */
+export function protocolError(message: string, { host, repository, subject }: RequestInfo): RegistryError {
   return new RegistryError(`${subject}: ${message}`, { kind: 'protocol', host, repository })
 }
 
-function kindOf({ status, headers }: Refusal, code: string | undefined): RegistryErrorKind {
-  // A token that was good, for less than the request needs: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+function errorKind({ status, headers }: ErrorResponse, code: string | undefined): RegistryErrorKind {
+  // The token was accepted, but its scope is too small: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
   const scopeTooSmall = code === 'DENIED' || /error="?insufficient_scope/i.test(headers.get('www-authenticate') ?? '')
   if (status === 401) return scopeTooSmall ? 'denied' : 'unauthorized'
   if (status === 403) return 'denied'
@@ -93,31 +91,31 @@ function kindOf({ status, headers }: Refusal, code: string | undefined): Registr
   return status >= 500 && status !== 501 && status !== 505 ? 'server' : 'protocol'
 }
 
-function sentence(kind: RegistryErrorKind, { host, verb, secrets }: Purpose): string {
+function formatKind(kind: RegistryErrorKind, { host, verb, secrets }: RequestInfo): string {
   const login = secrets.length > 0
   switch (kind) {
     case 'unauthorized':
-      return login ? `${host} does not accept the login` : `${host} asks for a login, and there is none for it`
+      return login ? `${host} rejected the login` : `${host} requires a login, and none is configured for it`
     case 'denied':
-      return login ? `${host} does not let this login ${verb} here` : `${host} lets nobody ${verb} here without a login`
+      return login ? `${host} does not allow this login to ${verb} here` : `${host} requires a login to ${verb} here`
     case 'not-found':
-      return `${host} does not have it, or does not show it ${login ? 'to this login' : 'without a login'}`
+      return `not found at ${host}, or not visible ${login ? 'to this login' : 'without a login'}`
     case 'too-many':
-      return `${host} asks for fewer requests`
+      return `${host} limits the rate of requests`
     case 'server':
-      return `${host} failed`
+      return `${host} reported a server error`
     case 'network':
       return `${host} could not be reached`
     case 'protocol':
-      return `${host} does not take the request`
+      return `${host} rejected the request`
   }
 }
 
 /**
- * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes; token servers have words of their
+ * https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes; token servers use fields of their
  * own.
  */
-function readErrors(bytes: Uint8Array): { readonly code: string | undefined; readonly text: string } {
+function parseErrorBody(bytes: Uint8Array): { readonly code: string | undefined; readonly text: string } {
   const body = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
   const first = asRecord(asList(body['errors'])[0])
   const code = asText(first['code'])
@@ -130,12 +128,12 @@ function readErrors(bytes: Uint8Array): { readonly code: string | undefined; rea
   return { code: /^[A-Z][A-Z_]{1,40}$/.test(code) ? code : undefined, text: text === code ? '' : text }
 }
 
-/** Some servers repeat what they were sent: the login itself, the Authorization header, a JSON Web Token. */
-function hide(text: string, secrets: readonly string[]): string {
-  const hidden = secrets
+/** Some servers repeat what they received: the login itself, the Authorization header, a JSON Web Token. */
+function redact(text: string, secrets: readonly string[]): string {
+  const redacted = secrets
     .filter((secret) => secret !== '')
-    .reduce((rest, secret) => rest.replaceAll(secret, '***'), text)
+    .reduce((result, secret) => result.replaceAll(secret, '***'), text)
   return shorten(
-    hidden.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi, '$1 ***').replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '***'),
+    redacted.replace(/\b(bearer|basic)\s+[\w.~+/=-]{16,}/gi, '$1 ***').replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '***'),
   )
 }

@@ -1,22 +1,28 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { HostAccess } from '../lib/http.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { tryRead, writePrivate } from '../lib/fs.ts'
+import { tryRead, writePrivate } from '../lib/files.ts'
 
-/** Reads the certificates, and keeps all of it in `file` for the post step, which may need the registries too. */
-export function loadHosts(file: string, hosts: RegistryHosts): RegistryHosts {
-  const loaded = Object.fromEntries(
+/** The registries with the PEM text of their certificates instead of a path. */
+export function readCertificates(hosts: RegistryHosts): RegistryHosts {
+  return Object.fromEntries(
     Object.entries(hosts).map(([host, settings]) => [
       host,
       { ...settings, ca: settings.ca.startsWith('/') ? readFileSync(settings.ca, 'utf8') : settings.ca },
     ]),
   )
+}
+
+/** Reads the certificates, and stores everything in `file` for the post step, which may need the registries too. */
+export function saveRegistryHosts(file: string, hosts: RegistryHosts): RegistryHosts {
+  const loaded = readCertificates(hosts)
   if (Object.keys(loaded).length > 0) writePrivate(file, JSON.stringify(loaded))
   return loaded
 }
 
-/** What `loadHosts` kept; nothing where it did not. */
-export function readHosts(file: string): RegistryHosts {
+/** Loads what `saveRegistryHosts` stored, if anything. */
+export function loadRegistryHosts(file: string): RegistryHosts {
   return Object.fromEntries(
     Object.entries(asRecord(tryParseJson(tryRead(file)))).map(([host, value]): [string, RegistryHost] => {
       const entry = asRecord(value)
@@ -34,10 +40,10 @@ export function readHosts(file: string): RegistryHosts {
 }
 
 /**
- * Makes buildx, which fetches the registries' tokens itself, trust their certificates: Go reads these directories
- * besides the system's own bundle.
+ * The environment in which buildx, which fetches the registries' tokens itself, trusts their certificates: Go reads
+ * these directories in addition to the system's bundle.
  */
-export function trustEnv(certs: string, hosts: RegistryHosts): Record<string, string> {
+export function createCertificateEnv(certs: string, hosts: RegistryHosts): Record<string, string> {
   const certificates = Object.values(hosts).flatMap(({ ca }) => (ca === '' ? [] : [ca]))
   if (certificates.length === 0) return {}
   mkdirSync(certs, { mode: 0o700 })
@@ -45,15 +51,11 @@ export function trustEnv(certs: string, hosts: RegistryHosts): Record<string, st
   return { SSL_CERT_DIR: `${process.env['SSL_CERT_DIR'] ?? '/etc/ssl/certs'}:${certs}` }
 }
 
-/** How a registry is reached, other than by https with a public certificate. */
-export interface RegistryHost {
-  /** PEM, or the absolute path of a file of it; empty for the usual authorities. */
+/** How a registry is reached, other than over https with a public certificate. */
+export interface RegistryHost extends HostAccess {
+  /** PEM, or the absolute path of a PEM file; empty for the usual authorities. */
   readonly ca: string
-  /** Plain http. */
-  readonly http: boolean
-  /** Any certificate will do. */
-  readonly insecure: boolean
-  /** Asked first by the nodes, for what they pull. */
+  /** The nodes pull from these first. */
   readonly mirrors: readonly string[]
 }
 

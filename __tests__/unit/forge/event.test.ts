@@ -3,8 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withCommitDate } from '../../../src/forge/commit.ts'
-import { readEvent } from '../../../src/forge/read-event.ts'
+import { readEvent, withCommitDate } from '../../../src/forge/event.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'event-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -42,7 +41,7 @@ describe('readEvent', () => {
       sha,
       defaultBranch: 'main',
       commitDate: new Date('2020-01-10T00:30:00Z'),
-      about: { title: 'App', description: 'Does it', url: 'https://github.com/acme/App', license: 'MIT' },
+      repositoryMetadata: { title: 'App', description: 'Does it', url: 'https://github.com/acme/App', license: 'MIT' },
     })
   })
 
@@ -72,7 +71,7 @@ describe('readEvent', () => {
     const event = read({ schedule: '0 0 * * *' }, { GITHUB_EVENT_NAME: 'schedule' })
     expect(event).toMatchObject({
       defaultBranch: 'main',
-      about: { title: 'app', description: '', url: 'https://github.com/acme/app', license: '' },
+      repositoryMetadata: { title: 'app', description: '', url: 'https://github.com/acme/app', license: '' },
     })
   })
 
@@ -82,7 +81,7 @@ describe('readEvent', () => {
     [{ license: null }, ''],
     [{ licenses: [] }, ''],
   ])('the licence of %j', (fields, expected) => {
-    expect(read({ repository: fields }).about.license).toBe(expected)
+    expect(read({ repository: fields }).repositoryMetadata.license).toBe(expected)
   })
 
   test.each([

@@ -2,27 +2,27 @@ import { describe, expect, test } from '@jest/globals'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ended, run, start } from '../../../src/lib/exec.ts'
-import { jobUmask } from '../../../src/lib/umask.ts'
+import { waitForExit, exec, startProcess } from '../../../src/lib/exec.ts'
+import { jobUmask } from '../../../src/lib/files.ts'
 
 describe('run', () => {
   test('the deadline holds, too, where a child of the process keeps its pipes', async () => {
-    const { code, stdout } = await run('sh', ['-c', 'echo said; (sleep 10; echo late) & exec sleep 10'], {
+    const { code, stdout } = await exec('sh', ['-c', 'echo said; (sleep 10; echo late) & exec sleep 10'], {
       deadline: 2000,
     })
     expect([code, stdout]).toEqual([124, 'said\n'])
   })
 
-  test('a command that is not there is told by an error', async () => {
-    await expect(run('/nowhere/at-all', [])).rejects.toThrow('ENOENT')
+  test('a command that does not exist is an error', async () => {
+    await expect(exec('/nowhere/at-all', [])).rejects.toThrow('ENOENT')
   })
 })
 
-test('what a process writes is for us alone, unless it writes for the job; what the rest writes is left as it was', async () => {
+test('processes write private files, unless they write for the job; the umask does not change', async () => {
   const usual = process.umask(0o027)
   const dir = mkdtempSync(join(tmpdir(), 'umask-'))
   const umaskOf = async (options: { writesForJob?: boolean }) => {
-    await ended(start('sh', ['-c', 'umask > seen'], { cwd: dir, ...options }))
+    await waitForExit(startProcess('sh', ['-c', 'umask > seen'], { cwd: dir, ...options }))
     return Number.parseInt(readFileSync(join(dir, 'seen'), 'utf8'), 8)
   }
   const seen: number[] = []

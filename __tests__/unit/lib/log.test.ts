@@ -1,28 +1,29 @@
 import { describe, expect, jest, test } from '@jest/globals'
 import fc from 'fast-check'
 import { withoutMasked } from '../../../src/buildx/install/binary-cache.ts'
-import { escapeWorkflowCommands, runnerLog } from '../../../src/lib/log.ts'
+import { runnerLog } from '../../../src/job/runner-log.ts'
+import { escapeWorkflowCommands } from '../../../src/lib/log.ts'
 
-// actions/runner: a line is obeyed if it starts with `::` after white space, or holds `##[`.
-const obeyed = (line: string) => line.trimStart().startsWith('::') || line.includes('##[')
+// actions/runner: a line is a command if it starts with `::` after white space, or contains `##[`.
+const isCommand = (line: string) => line.trimStart().startsWith('::') || line.includes('##[')
 
-describe('disarm', () => {
-  test('keeps what a reader sees', () => {
+describe('escapeWorkflowCommands', () => {
+  test('does not change the visible text', () => {
     expect(escapeWorkflowCommands('::set-output name=x::y').replaceAll('\u200b', '')).toBe('::set-output name=x::y')
     expect(escapeWorkflowCommands('plain: text ## heading')).toBe('plain: text ## heading')
   })
 
-  test('no line is obeyed', () => {
+  test('no line is run as a command', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom(':', '#', '[', ' ', 'a', '\t'), { maxLength: 12 }),
-        (parts) => !obeyed(escapeWorkflowCommands(parts.join(''))),
+        (parts) => !isCommand(escapeWorkflowCommands(parts.join(''))),
       ),
     )
   })
 })
 
-test('what others say is obeyed nowhere, not even in what we tell', () => {
+test('no text in the log is run as a workflow command', () => {
   const said: string[] = []
   const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => said.push(String(text)) > 0)
   try {
@@ -36,7 +37,7 @@ test('what others say is obeyed nowhere, not even in what we tell', () => {
     said
       .join('')
       .split('\n')
-      .filter((line) => obeyed(line) && !/^::(warning|debug)::an engine/.test(line)),
+      .filter((line) => isCommand(line) && !/^::(warning|debug)::an engine/.test(line)),
   ).toEqual([])
 })
 

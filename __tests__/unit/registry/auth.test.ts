@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals'
 import { mergeScopes } from '../../../src/registry/auth.ts'
-import { openRegistry, type RegistryOptions } from '../../../src/registry/client.ts'
-import { ociManifest } from '../../../src/registry/media-type.ts'
-import { answer, basic, fakePacing, onNext, user, withRegistry, withServer, type FakeRegistry } from './server.ts'
+import { createRegistryClient, type RegistryOptions } from '../../../src/registry/client.ts'
+import { answer, basic, fakeClock, onNext, user, withRegistry, withServer, type FakeRegistry } from './server.ts'
+import { ociManifest } from '../../../src/registry/manifest.ts'
 
 const open = (registry: FakeRegistry, options: Partial<RegistryOptions> = {}) =>
-  openRegistry({ registry: registry.host, pacing: fakePacing(), ...options })
+  createRegistryClient({ registry: registry.host, clock: fakeClock(), ...options })
 const steps = ({ seen }: FakeRegistry) =>
   seen.map(
     ({ method, url, authorization }) =>
@@ -36,7 +36,9 @@ test('Basic: a wrong password is not tried twice, and not shown even if the regi
       kind: 'unauthorized',
       status: 401,
       code: 'UNAUTHORIZED',
-      message: `${registry.host}: ${registry.host} does not accept the login (401 UNAUTHORIZED: authentication required, got Basic ***)`,
+      message:
+        `${registry.host}: ${registry.host} rejected the login ` +
+        '(401 UNAUTHORIZED: authentication required, got Basic ***)',
     })
     expect(registry.seen).toHaveLength(2)
   })
@@ -77,7 +79,9 @@ test('no login where one is needed', async () => {
   await withRegistry('basic', async (registry) => {
     await expect(open(registry).getManifest('acme/app', 'a')).rejects.toMatchObject({
       kind: 'unauthorized',
-      message: `${registry.host}/acme/app:a: ${registry.host} asks for a login, and there is none for it (401 UNAUTHORIZED: authentication required, got nothing)`,
+      message:
+        `${registry.host}/acme/app:a: ${registry.host} requires a login, and none is configured for it ` +
+        '(401 UNAUTHORIZED: authentication required, got nothing)',
     })
   })
 })
@@ -133,15 +137,15 @@ test('Bearer: an anonymous token reads, and may not push', async () => {
 
 test('Bearer: a token is renewed before it expires', async () => {
   await withRegistry('bearer', async (registry) => {
-    const pacing = fakePacing()
-    const client = openRegistry({ registry: registry.host, credentials: user, pacing })
+    const clock = fakeClock()
+    const client = createRegistryClient({ registry: registry.host, credentials: user, clock })
     const tokens = () => registry.tokens.size
     registry.expiresIn = 300
     await client.headManifest('acme/app', 'a')
-    pacing.time += 200_000
+    clock.time += 200_000
     await client.headManifest('acme/app', 'a')
     expect(tokens()).toBe(1)
-    pacing.time += 90_000
+    clock.time += 90_000
     await Promise.all([client.headManifest('acme/app', 'a'), client.headManifest('acme/app', 'b')])
     expect(tokens()).toBe(2)
     expect(
@@ -189,7 +193,7 @@ test('the token server: a refused login, a failure that passes, an answer withou
   await withRegistry('bearer', async (registry) => {
     await expect(open(registry, { credentials: { ...user, password: 'wrong' } }).ping()).rejects.toMatchObject({
       kind: 'unauthorized',
-      message: expect.stringContaining('does not accept the login (401 UNAUTHORIZED: incorrect username or password)'),
+      message: expect.stringContaining('rejected the login (401 UNAUTHORIZED: incorrect username or password)'),
     })
     registry.faults.push(onNext('GET', '/token', 503))
     await open(registry, { credentials: user }).ping()
@@ -197,7 +201,7 @@ test('the token server: a refused login, a failure that passes, an answer withou
       registry.faults.push(onNext('GET', '/token', 200, {}, body))
       await expect(open(registry, { credentials: user }).ping()).rejects.toMatchObject({
         kind: 'protocol',
-        message: expect.stringContaining('answered without a token'),
+        message: expect.stringContaining('returned no token'),
       })
     }
   })
@@ -205,8 +209,8 @@ test('the token server: a refused login, a failure that passes, an answer withou
 
 test.each([
   ['http://tokens.example.com/', 'over plain http'],
-  ['nonsense', 'no http address'],
-  ['file:///etc/passwd', 'no http address'],
+  ['nonsense', 'not an http address'],
+  ['file:///etc/passwd', 'not an http address'],
 ])('the login is not sent to %s', async (realm, message) => {
   const asked: string[] = []
   const fetch = ((url: string) => {
@@ -216,7 +220,7 @@ test.each([
     )
   }) as typeof globalThis.fetch
   await expect(
-    openRegistry({ registry: 'registry.example.com', credentials: user, fetch }).ping(),
+    createRegistryClient({ registry: 'registry.example.com', credentials: user, fetch }).ping(),
   ).rejects.toMatchObject({ kind: 'protocol', message: expect.stringContaining(message) })
   expect(asked).toEqual(['https://registry.example.com/v2/'])
 })

@@ -1,22 +1,28 @@
+import { serverHost } from '../../../src/registry/base-url.ts'
+import { isLoopback } from '../../../src/lib/proxy.ts'
+import { RegistryError } from '../../../src/registry/error.ts'
 import { describe, expect, test } from '@jest/globals'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { openRegistry, RegistryError, type RegistryOptions } from '../../../src/registry/client.ts'
-import { ociIndex, ociManifest } from '../../../src/registry/media-type.ts'
-import { isLoopback, serverOf } from '../../../src/registry/origin.ts'
-import { answer, fakePacing, onNext, refusal, sha256, withRegistry, withServer, type FakeRegistry } from './server.ts'
+import { createRegistryClient, type RegistryOptions } from '../../../src/registry/client.ts'
+import { answer, fakeClock, onNext, refusal, sha256, withRegistry, withServer, type FakeRegistry } from './server.ts'
+import { ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
 
 const bytes = Buffer.from('{"schemaVersion":2}')
 const digest = sha256(bytes)
 const other = `sha256:${'1'.repeat(64)}`
 
 async function withClient(
-  use: (client: ReturnType<typeof openRegistry>, registry: FakeRegistry, slept: readonly number[]) => Promise<void>,
+  use: (
+    client: ReturnType<typeof createRegistryClient>,
+    registry: FakeRegistry,
+    slept: readonly number[],
+  ) => Promise<void>,
   options: Partial<RegistryOptions> = {},
 ): Promise<void> {
   await withRegistry('none', async (registry) => {
-    const pacing = fakePacing()
-    await use(openRegistry({ registry: registry.host, pacing, ...options }), registry, pacing.slept)
+    const clock = fakeClock()
+    await use(createRegistryClient({ registry: registry.host, clock, ...options }), registry, clock.slept)
   })
 }
 
@@ -68,7 +74,8 @@ describe('manifests', () => {
         repository: 'acme/app',
       })
       expect(error.message).toBe(
-        `${host}/acme/app:1.0: ${host} does not have it, or does not show it without a login (404 MANIFEST_UNKNOWN: manifest unknown)`,
+        `${host}/acme/app:1.0: not found at ${host}, or not visible without a login ` +
+          '(404 MANIFEST_UNKNOWN: manifest unknown)',
       )
     })
   })
@@ -172,7 +179,7 @@ describe('tags', () => {
     })
   })
 
-  test('a list that goes on at another server, or in a circle, is refused', async () => {
+  test('a list that continues at another server, or in a circle, is refused', async () => {
     await withClient(async (client, registry) => {
       registry.faults.push(
         onNext(
@@ -192,9 +199,9 @@ describe('tags', () => {
         '{"tags":["a"]}',
       )
       registry.faults.push(circle)
-      expect((await failureOf(client.listTags('acme/app'))).message).toContain('no end')
+      expect((await failureOf(client.listTags('acme/app'))).message).toContain('does not end')
       registry.faults.push(onNext('GET', '/tags/', 200, {}, '<html>'))
-      expect((await failureOf(client.listTags('acme/app'))).message).toContain('cannot be read')
+      expect((await failureOf(client.listTags('acme/app'))).message).toContain('is not valid')
     })
   })
 })
@@ -257,20 +264,20 @@ describe('patience', () => {
   })
 
   test('nobody there', async () => {
-    const pacing = fakePacing()
+    const clock = fakeClock()
     let host = ''
     await withServer(
       () => undefined,
       async (free) => void (host = await Promise.resolve(free)),
     )
-    const error = await failureOf(openRegistry({ registry: host, pacing }).ping())
+    const error = await failureOf(createRegistryClient({ registry: host, clock }).ping())
     expect(error).toMatchObject({
       kind: 'network',
       code: 'ECONNREFUSED',
       message: `${host}: no answer from ${host} (ECONNREFUSED)`,
     })
-    expect(pacing.slept).toHaveLength(5)
-    expect(await failureOf(openRegistry({ registry: '127.0.0.1:1', pacing }).ping())).toMatchObject({
+    expect(clock.slept).toHaveLength(5)
+    expect(await failureOf(createRegistryClient({ registry: '127.0.0.1:1', clock }).ping())).toMatchObject({
       kind: 'network',
       transient: false,
     })
@@ -313,10 +320,10 @@ describe('the scheme', () => {
       asked.push(url)
       return Promise.resolve(new Response('{}'))
     }) as typeof globalThis.fetch
-    await openRegistry({ registry: 'docker.io', fetch }).ping()
-    await openRegistry({ registry: 'ghcr.io', fetch }).ping()
+    await createRegistryClient({ registry: 'docker.io', fetch }).ping()
+    await createRegistryClient({ registry: 'ghcr.io', fetch }).ping()
     expect(asked).toEqual(['https://registry-1.docker.io/v2/', 'https://ghcr.io/v2/'])
-    expect(serverOf('index.docker.io')).toBe('registry-1.docker.io')
+    expect(serverHost('index.docker.io')).toBe('registry-1.docker.io')
   })
 
   test.each([
@@ -338,7 +345,7 @@ describe('the scheme', () => {
       asked.push(url)
       return url.startsWith('https:') ? Promise.resolve(new Response('{}')) : globalThis.fetch(url, init)
     }) as typeof globalThis.fetch
-    const client = openRegistry({ registry: host, fetch })
+    const client = createRegistryClient({ registry: host, fetch })
     await client.ping()
     await client.ping()
     expect(asked).toEqual([`http://${host}/v2/`, `https://${host}/v2/`, `https://${host}/v2/`, `https://${host}/v2/`])
@@ -349,7 +356,7 @@ describe('the scheme', () => {
     await withServer(
       (_, response) => answer(response, 400, {}, refusal('NAME_INVALID', 'no')),
       async (host) => {
-        expect(await failureOf(openRegistry({ registry: host }).ping())).toMatchObject({
+        expect(await failureOf(createRegistryClient({ registry: host }).ping())).toMatchObject({
           kind: 'protocol',
           status: 400,
         })

@@ -4,7 +4,7 @@ import {
   formatRepository,
   formatTagReference,
   isTag,
-  lowerForgeNames,
+  lowerCaseRepository,
   parseRepository,
   parseTagReference,
 } from '../../../src/registry/reference.ts'
@@ -19,7 +19,7 @@ describe('lowerForgeNames', () => {
     ['ghcr.io/Somebody/App', 'ghcr.io/Somebody/App'],
     ['MyAcme/App', 'MyAcme/App'],
   ])('%s', (text, expected) => {
-    expect(lowerForgeNames(text, { repository: 'Acme/App' })).toBe(expected)
+    expect(lowerCaseRepository(text, { repository: 'Acme/App' })).toBe(expected)
   })
 })
 

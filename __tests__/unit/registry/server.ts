@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Pacing } from '../../../src/registry/retry.ts'
+import type { Clock } from '../../../src/lib/retry.ts'
 
 export const sha256 = (content: string | Uint8Array): string =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`
@@ -90,20 +90,20 @@ export async function withServer(
   }
 }
 
-/** Time that passes only when somebody sleeps. */
-export function fakePacing(): Partial<Pacing> & { readonly slept: number[]; time: number } {
-  const pacing = {
+/** A clock that advances only during `sleep`. */
+export function fakeClock(): Clock & { readonly slept: number[]; time: number } {
+  const clock = {
     slept: [] as number[],
     time: Date.parse('2026-01-01T00:00:00Z'),
     random: () => 1,
-    now: () => pacing.time,
+    now: () => clock.time,
     sleep: (ms: number) => {
-      pacing.slept.push(ms)
-      pacing.time += ms
+      clock.slept.push(ms)
+      clock.time += ms
       return Promise.resolve()
     },
   }
-  return pacing
+  return clock
 }
 
 export function answer(
@@ -121,13 +121,11 @@ export function refusal(code: string, message: string): string {
   return JSON.stringify({ errors: [{ code, message }] })
 }
 
-/** A fault for the next request of this method whose address holds `part`. */
+/** A fault for the next request of this method whose address contains `part`. */
 export function onNext(
   method: string,
   part: string,
-  status: number,
-  headers: Record<string, string> = {},
-  body = '',
+  ...[status, headers = {}, body = '']: [status: number, headers?: Record<string, string>, body?: string]
 ): Fault {
   return (request, response) =>
     request.method === method && request.url?.includes(part) === true && answer(response, status, headers, body)
@@ -162,7 +160,13 @@ function isAllowed(registry: FakeRegistry, auth: Auth, request: IncomingMessage,
   const scope = neededScope(request)
   const granted = registry.tokens.get(authorization ?? '')
   if (granted && covers(granted, scope)) return true
-  const challenge = `Bearer realm="http://${registry.host}/token",service="fake"${scope === '' ? '' : `,scope="${scope}"`}${granted ? ',error="insufficient_scope"' : ''}`
+  const parameters = [
+    `realm="http://${registry.host}/token"`,
+    'service="fake"',
+    ...(scope === '' ? [] : [`scope="${scope}"`]),
+    ...(granted ? ['error="insufficient_scope"'] : []),
+  ]
+  const challenge = `Bearer ${parameters.join(',')}`
   answer(response, 401, { 'www-authenticate': challenge }, refusal('UNAUTHORIZED', 'authentication required'))
   return false
 }
@@ -216,28 +220,21 @@ function answerToken(registry: FakeRegistry, request: IncomingMessage, response:
 }
 
 function serve(registry: FakeRegistry, request: IncomingMessage, response: ServerResponse, body: Buffer): void {
-  const { method = '', url = '' } = request
+  const { method = '', url = '', headers } = request
   const [, name = '', kind, reference = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url) ?? []
   if (url === '/v2/') answer(response, 200, {}, '{}')
   else if (/^\/v2\/.+\/tags\/list/.test(url)) serveTags(registry, url, response)
-  else if (kind === 'manifests')
-    serveManifest(
-      registry,
-      {
-        method,
-        name,
-        reference,
-        body,
-        type: request.headers['content-type'] ?? '',
-        accept: request.headers.accept ?? '',
-      },
-      response,
-    )
-  else if (kind === 'blobs') {
-    const blob = registry.blobs.get(`${name}@${reference}`)
-    if (blob) answer(response, 200, { 'docker-content-digest': reference }, blob)
-    else answer(response, 404, {}, refusal('BLOB_UNKNOWN', 'blob unknown to registry'))
-  } else answer(response, 404)
+  else if (kind === 'manifests') {
+    const { 'content-type': type = '', accept = '' } = headers
+    serveManifest(registry, { method, name, reference, body, type, accept }, response)
+  } else if (kind === 'blobs') serveBlob(registry, `${name}@${reference}`, response)
+  else answer(response, 404)
+}
+
+function serveBlob(registry: FakeRegistry, key: string, response: ServerResponse): void {
+  const blob = registry.blobs.get(key)
+  if (blob) answer(response, 200, { 'docker-content-digest': key.slice(key.indexOf('@') + 1) }, blob)
+  else answer(response, 404, {}, refusal('BLOB_UNKNOWN', 'blob unknown to registry'))
 }
 
 interface ManifestRequest {
@@ -249,23 +246,13 @@ interface ManifestRequest {
   readonly accept: string
 }
 
-function serveManifest(
-  registry: FakeRegistry,
-  { method, name, reference, body, type, accept }: ManifestRequest,
-  response: ServerResponse,
-): void {
-  const isDigest = reference.startsWith('sha256:')
-  if (method === 'PUT') {
-    const digest = sha256(body)
-    if (isDigest && digest !== reference)
-      return void answer(response, 400, {}, refusal('DIGEST_INVALID', 'provided digest did not match uploaded content'))
-    const missing = childrenOf(body).find((child) => !registry.manifests.has(`${name}@${child}`))
-    if (missing !== undefined)
-      return void answer(response, 404, {}, refusal('MANIFEST_BLOB_UNKNOWN', `${missing} unknown`))
-    registry.manifests.set(`${name}@${digest}`, { bytes: body, type })
-    if (!isDigest) registry.tags.set(`${name}:${reference}`, digest)
-    return void answer(response, 201, { 'docker-content-digest': digest, location: `/v2/${name}/manifests/${digest}` })
+function serveManifest(registry: FakeRegistry, request: ManifestRequest, response: ServerResponse): void {
+  if (request.method === 'PUT') {
+    putManifest(registry, request, response)
+    return
   }
+  const { method, name, reference, accept } = request
+  const isDigest = reference.startsWith('sha256:')
   const digest = isDigest ? reference : registry.tags.get(`${name}:${reference}`)
   const found = digest === undefined ? undefined : registry.manifests.get(`${name}@${digest}`)
   if (!found || digest === undefined)
@@ -278,6 +265,23 @@ function serveManifest(
   if (!accept.includes(found.type))
     return void answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', `${found.type} not acceptable`))
   return void answer(response, 200, { 'content-type': found.type, 'docker-content-digest': digest }, found.bytes)
+}
+
+function putManifest(
+  registry: FakeRegistry,
+  { name, reference, body, type }: ManifestRequest,
+  response: ServerResponse,
+): void {
+  const isDigest = reference.startsWith('sha256:')
+  const digest = sha256(body)
+  if (isDigest && digest !== reference)
+    return void answer(response, 400, {}, refusal('DIGEST_INVALID', 'provided digest did not match uploaded content'))
+  const missing = childrenOf(body).find((child) => !registry.manifests.has(`${name}@${child}`))
+  if (missing !== undefined)
+    return void answer(response, 404, {}, refusal('MANIFEST_BLOB_UNKNOWN', `${missing} unknown`))
+  registry.manifests.set(`${name}@${digest}`, { bytes: body, type })
+  if (!isDigest) registry.tags.set(`${name}:${reference}`, digest)
+  return void answer(response, 201, { 'docker-content-digest': digest, location: `/v2/${name}/manifests/${digest}` })
 }
 
 function childrenOf(body: Buffer): string[] {

@@ -1,128 +1,138 @@
-import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
 import { UserError } from '../../lib/errors.ts'
+import { readChunks, type Fetch } from '../../lib/http.ts'
+import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
+import type { Env } from '../../lib/lists.ts'
 import { signAws, type AwsKey } from './aws-sign.ts'
-import type { Fetch } from '../transport.ts'
-import type { Login } from './login-type.ts'
+import type { Login } from './login.ts'
 
-type Env = Readonly<Record<string, string | undefined>>
+export type EcrMode = 'auto' | 'true' | 'false'
 
-/**
- * Exchanges AWS keys for passwords of their registries, which last twelve hours; other logins stay as they are.
- *
- * @param env the job's: `AWS_ACCESS_KEY_ID` and its like serve where a login has no key of its own
- * @throws UserError of kind `registry` where AWS gives none
- */
-export async function resolveLogins(
-  logins: readonly Login[],
-  env: Env,
-  fetch: Fetch,
-  now = new Date(),
-): Promise<readonly Login[]> {
-  return await Promise.all(
-    logins.map((login) => (login.ecr ? exchange(login, env, fetch, now) : Promise.resolve(login))),
-  )
-}
-
-async function exchange(login: Login, env: Env, fetch: Fetch, now: Date): Promise<Login> {
-  const { registry } = login
-  const region = ecrRegion(registry) ?? env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? ''
-  const fail = (why: string, hint: string, cause?: unknown) =>
-    new UserError({ code: 'registry', message: `No login at ${registry}: ${why}`, hint, cause })
-  const key = keyOf(login, env)
-  if (!key)
-    throw fail(
-      'there is no AWS key',
-      'Give the key in `username` and `password`, or let a step with aws-actions/configure-aws-credentials set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY before.',
-    )
-  if (region === '') throw fail('its name tells no AWS region', 'Set AWS_REGION.')
-  let text: string
-  try {
-    const answer = await ask(registry, region, key, env, fetch, now)
-    text = await answer.text()
-    if (!answer.ok)
-      throw fail(
-        `AWS answers ${answer.status} ${asText(asRecord(tryParseJson(text))['__type']).replace(/^.*#/, '')}`.trim(),
-        asText(asRecord(tryParseJson(text))['message']) ||
-          'Check the key, and that it may call ecr:GetAuthorizationToken.',
-      )
-  } catch (error) {
-    throw error instanceof UserError
-      ? error
-      : fail('AWS does not answer', 'Check the network, and the region in the registry’s name.', error)
-  }
-  const data = asRecord(tryParseJson(text))['authorizationData']
-  const token = asText(asRecord(Array.isArray(data) ? asList(data)[0] : data)['authorizationToken'])
-  const [username = '', ...rest] = Buffer.from(token, 'base64').toString('utf8').split(':')
-  if (rest.length === 0) throw fail('AWS gave no password', 'Check that the key may call ecr:GetAuthorizationToken.')
-  return { ...login, username, password: rest.join(':'), ecr: false }
-}
-
-function keyOf({ username, password }: Login, env: Env): AwsKey | undefined {
-  if (username !== '' && password !== '')
-    return {
-      accessKeyId: username,
-      secretAccessKey: password,
-      sessionToken: username === env['AWS_ACCESS_KEY_ID'] ? (env['AWS_SESSION_TOKEN'] ?? '') : '',
-    }
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId = '',
-    AWS_SECRET_ACCESS_KEY: secretAccessKey = '',
-    AWS_SESSION_TOKEN: sessionToken = '',
-  } = env
-  return accessKeyId === '' || secretAccessKey === '' ? undefined : { accessKeyId, secretAccessKey, sessionToken }
-}
-
-async function ask(
-  registry: string,
-  region: string,
-  key: AwsKey,
-  env: Env,
-  fetch: Fetch,
-  now: Date,
-): Promise<Response> {
-  const isPublic = registry === 'public.ecr.aws'
-  const service = isPublic ? 'ecr-public' : 'ecr'
-  const domain = registry.endsWith('.cn') ? 'amazonaws.com.cn' : 'amazonaws.com'
-  // As AWS' own tools are sent elsewhere.
-  const url = new URL(
-    env[isPublic ? 'AWS_ENDPOINT_URL_ECR_PUBLIC' : 'AWS_ENDPOINT_URL_ECR'] ??
-      `https://api.${service}.${region}.${domain}/`,
-  )
-  const account = /^\d{12}(?=\.)/.exec(registry)?.[0]
-  const body = JSON.stringify(account === undefined ? {} : { registryIds: [account] })
-  const target = isPublic
-    ? 'SpencerFrontendService.GetAuthorizationToken'
-    : 'AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken'
-  const time = now.toISOString().replace(/[-:]|\.\d+/g, '')
-  const headers = {
-    'content-type': 'application/x-amz-json-1.1',
-    'x-amz-target': target,
-    ...(key.sessionToken !== '' && { 'x-amz-security-token': key.sessionToken }),
-  }
-  const authorization = signAws(
-    { method: 'POST', host: url.host, path: url.pathname, region, service, headers, body, time },
-    key,
-  )
-  return await fetch(url, {
-    method: 'POST',
-    headers: { ...headers, 'x-amz-date': time, authorization },
-    body,
-    signal: AbortSignal.timeout(30_000),
-  })
-}
-
-export type EcrChoice = 'auto' | 'true' | 'false'
-
-// https://docs.aws.amazonaws.com/AmazonECR/latest/userguide/Registries.html
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
 const privateEcr =
   /^\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$/
+const publicEcr = 'public.ecr.aws'
 
 /** The AWS region of an ECR registry; undefined for any other. */
 export function ecrRegion(registry: string): string | undefined {
-  return registry === 'public.ecr.aws' ? 'us-east-1' : privateEcr.exec(registry)?.[1]
+  return registry === publicEcr ? 'us-east-1' : privateEcr.exec(registry)?.[1]
 }
 
 /** Whether a login is an AWS key, to be exchanged for a password. */
-export function isEcr(registry: string, choice: EcrChoice): boolean {
-  return choice === 'true' || (choice === 'auto' && ecrRegion(registry) !== undefined)
+export function isEcr(registry: string, mode: EcrMode): boolean {
+  return mode === 'true' || (mode === 'auto' && ecrRegion(registry) !== undefined)
+}
+
+/** How AWS is called. */
+export interface AwsAccess {
+  /** The job's: `AWS_ACCESS_KEY_ID` and others are used if a login has no key of its own. */
+  readonly env: Env
+  readonly fetch: Fetch
+}
+
+/**
+ * Exchanges AWS keys for passwords of their registries, which are valid for twelve hours; other logins do not change.
+ *
+ * @throws UserError of kind `registry` if AWS returns no password
+ */
+export async function exchangeEcrKeys(logins: readonly Login[], access: AwsAccess): Promise<readonly Login[]> {
+  return await Promise.all(logins.map(async (login) => (login.ecr ? await exchange(login, access) : login)))
+}
+
+async function exchange(login: Login, { env, fetch }: AwsAccess): Promise<Login> {
+  const { registry } = login
+  const key = findKey(login, env)
+  if (!key) throw loginError(registry, problems.noKey)
+  const region = ecrRegion(registry) ?? env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? ''
+  if (region === '') throw loginError(registry, problems.noRegion)
+  const { status, body } = await fetchToken({ registry, region, key, env }, fetch).catch((error: unknown) => {
+    throw loginError(registry, problems.noAnswer, error)
+  })
+  if (status !== 200) throw loginError(registry, refusal(status, body))
+  const [username = '', ...rest] = Buffer.from(authorizationToken(body), 'base64').toString('utf8').split(':')
+  if (rest.length === 0) throw loginError(registry, problems.noPassword)
+  return { ...login, username, password: rest.join(':'), ecr: false }
+}
+
+/** What prevents a login, and what to do about it. */
+type Problem = readonly [reason: string, hint: string]
+
+const problems = {
+  noKey: [
+    'there is no AWS key',
+    'Give the key in `username` and `password`, or run aws-actions/configure-aws-credentials before this step, which ' +
+      'sets AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+  ],
+  noRegion: ['its name contains no AWS region', 'Set AWS_REGION.'],
+  noAnswer: ['AWS does not answer', 'Check the network, and the region in the registry’s name.'],
+  noPassword: ['AWS returned no password', 'Check that the key may call ecr:GetAuthorizationToken.'],
+} satisfies Record<string, Problem>
+
+function refusal(status: number, body: Readonly<Record<string, unknown>>): Problem {
+  const type = asText(body['__type']).replace(/^.*#/, '')
+  const hint = asText(body['message']) || 'Check the key, and that it may call ecr:GetAuthorizationToken.'
+  return [`AWS answers ${status} ${type}`.trim(), hint]
+}
+
+function loginError(registry: string, [reason, hint]: Problem, cause?: unknown): UserError {
+  return new UserError({ code: 'registry', message: `No login at ${registry}: ${reason}`, hint, cause })
+}
+
+function findKey({ username, password }: Login, env: Env): AwsKey | undefined {
+  const { AWS_ACCESS_KEY_ID: jobKeyId = '', AWS_SECRET_ACCESS_KEY: jobSecret = '', AWS_SESSION_TOKEN = '' } = env
+  if (username !== '' && password !== '') {
+    const sessionToken = username === jobKeyId ? AWS_SESSION_TOKEN : ''
+    return { accessKeyId: username, secretAccessKey: password, sessionToken }
+  }
+  if (jobKeyId === '' || jobSecret === '') return undefined
+  return { accessKeyId: jobKeyId, secretAccessKey: jobSecret, sessionToken: AWS_SESSION_TOKEN }
+}
+
+interface TokenOptions {
+  readonly registry: string
+  readonly region: string
+  readonly key: AwsKey
+  readonly env: Env
+}
+
+interface TokenRequest {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+function signRequest({ registry, region, key, env }: TokenOptions): TokenRequest {
+  const isPublic = registry === publicEcr
+  const service = isPublic ? 'ecr-public' : 'ecr'
+  const domain = registry.endsWith('.cn') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  // The variables of AWS' own tools.
+  const endpoint = env[isPublic ? 'AWS_ENDPOINT_URL_ECR_PUBLIC' : 'AWS_ENDPOINT_URL_ECR']
+  const url = new URL(endpoint ?? `https://api.${service}.${region}.${domain}/`)
+  const account = /^\d{12}(?=\.)/.exec(registry)?.[0]
+  const body = JSON.stringify(account === undefined ? {} : { registryIds: [account] })
+  const target = isPublic ? 'SpencerFrontendService' : 'AmazonEC2ContainerRegistry_V20150921'
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  const headers = {
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amz-target': `${target}.GetAuthorizationToken`,
+    ...(key.sessionToken !== '' && { 'x-amz-security-token': key.sessionToken }),
+  }
+  const request = { method: 'POST', host: url.host, path: url.pathname, region, service, headers, body, time }
+  return { url, headers: { ...headers, 'x-amz-date': time, authorization: signAws(request, key) }, body }
+}
+
+const responseLimit = 1024 * 1024
+
+async function fetchToken(
+  options: TokenOptions,
+  fetch: Fetch,
+): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
+  const { url, headers, body } = signRequest(options)
+  const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(30_000) })
+  const chunks: Uint8Array[] = []
+  for await (const chunk of readChunks(response, responseLimit)) chunks.push(chunk)
+  return { status: response.status, body: asRecord(tryParseJson(Buffer.concat(chunks).toString('utf8'))) }
+}
+
+function authorizationToken({ authorizationData: data }: Readonly<Record<string, unknown>>): string {
+  return asText(asRecord(Array.isArray(data) ? data[0] : data)['authorizationToken'])
 }

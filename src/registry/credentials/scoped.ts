@@ -1,43 +1,24 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { tryRead, writePrivate } from '../../lib/fs.ts'
-import { privateDockerConfig } from './login.ts'
-import type { Login } from './login-type.ts'
-
-interface ScopedLoginPaths {
-  /** Where buildx looks for them. */
-  readonly scopedConfigs: string
-  /** The list for the post step. */
-  readonly scopedLogins: string
-}
+import type { Login } from './login.ts'
+import { writePrivate } from '../../lib/files.ts'
+import { serverHost } from '../base-url.ts'
+import { createDockerConfig } from './docker-config.ts'
 
 /**
- * Logins for a part of a registry, where buildx looks for them (docker/buildx, util/dockerconfig), and in a list for
- * the post step.
+ * Writes the logins for parts of registries where buildx reads them (docker/buildx, util/dockerconfig): below `configs`.
  */
-export function writeScopedLogins(paths: ScopedLoginPaths, logins: readonly Login[]): void {
-  const scoped = logins.flatMap(({ scope, ...whole }) => (scope === undefined ? [] : [{ scope, whole }]))
-  for (const { scope, whole } of scoped) {
-    const [path = '', actions] = scope.split('@')
-    const host = whole.registry === 'docker.io' ? 'registry-1.docker.io' : whole.registry
-    const place = `${join(paths.scopedConfigs, host, path).replace(/\/$/, '')}${actions === undefined ? '' : `@${actions}`}/config.json`
-    mkdirSync(dirname(place), { recursive: true, mode: 0o700 })
-    writePrivate(place, JSON.stringify(privateDockerConfig({}, [whole])))
+export function writeScopedLogins(configs: string, logins: readonly Login[]): void {
+  const scoped = logins.flatMap(({ scope, ...login }) => (scope === undefined ? [] : [{ ...login, scope }]))
+  for (const { scope, ...login } of scoped) {
+    const file = join(scopeDir(configs, login.registry, scope), 'config.json')
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    writePrivate(file, JSON.stringify(createDockerConfig({}, [login])))
   }
-  if (scoped.length > 0)
-    writePrivate(
-      paths.scopedLogins,
-      JSON.stringify(
-        scoped.map(({ scope, whole: { registry, username, password } }) => ({ registry, username, password, scope })),
-      ),
-    )
 }
 
-/** What `writeScopedLogins` wrote; none where it wrote none. */
-export function readScopedLogins(file: string): readonly Login[] {
-  return asList(tryParseJson(tryRead(file))).map((entry) => {
-    const text = (name: string) => asText(asRecord(entry)[name])
-    return { registry: text('registry'), username: text('username'), password: text('password'), scope: text('scope') }
-  })
+function scopeDir(configs: string, registry: string, scope: string): string {
+  const [path = '', actions] = scope.split('@')
+  const dir = join(configs, serverHost(registry), path).replace(/\/$/, '')
+  return actions === undefined ? dir : `${dir}@${actions}`
 }

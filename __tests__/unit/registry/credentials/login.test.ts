@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { configKeyOf, findCredentials, privateDockerConfig } from '../../../../src/registry/credentials/login.ts'
+import { credentialsFor } from '../../../../src/registry/credentials/login.ts'
+import { dockerConfigKey, createDockerConfig } from '../../../../src/registry/credentials/docker-config.ts'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const login = { registry: 'ghcr.io', username: 'ci', password: 's3cret:with:colons' }
 const noHelper = () => Promise.reject(new Error('no helper may be asked'))
 const hub = 'https://index.docker.io/v1/'
 
-describe('findCredentials', () => {
+describe('credentialsFor', () => {
   test.each([
     ['by name', 'ghcr.io', { auths: { 'ghcr.io': { auth: base64('me:pw:x') } } }, { username: 'me', password: 'pw:x' }],
     [
@@ -54,15 +55,15 @@ describe('findCredentials', () => {
     ['a prototype', 'constructor', { auths: {} }, undefined],
     ['nothing', 'ghcr.io', undefined, undefined],
   ])('%s', async (_, host, config, expected) => {
-    expect(await findCredentials({ registry: host, path: 'acme/app' }, [], config, noHelper)).toEqual(expected)
+    expect(await credentialsFor({ registry: host, path: 'acme/app' }, [], config, noHelper)).toEqual(expected)
   })
 
   test("the step's own login comes first", async () => {
     expect(
-      await findCredentials({ registry: 'ghcr.io', path: 'acme/app' }, [login], { credsStore: 'desktop' }, noHelper),
+      await credentialsFor({ registry: 'ghcr.io', path: 'acme/app' }, [login], { credsStore: 'desktop' }, noHelper),
     ).toEqual({ username: 'ci', password: 's3cret:with:colons' })
     expect(
-      await findCredentials(
+      await credentialsFor(
         { registry: 'docker.io', path: 'acme/app' },
         [{ ...login, registry: 'index.docker.io' }],
         {},
@@ -83,10 +84,10 @@ describe('findCredentials', () => {
       auths: { 'ghcr.io': { auth: base64('file:pw') } },
     }
     expect(
-      await findCredentials({ registry: 'gcr.io', path: 'acme/app' }, [], config, ask('{"Username":"u","Secret":"s"}')),
+      await credentialsFor({ registry: 'gcr.io', path: 'acme/app' }, [], config, ask('{"Username":"u","Secret":"s"}')),
     ).toEqual({ username: 'u', password: 's' })
     expect(
-      await findCredentials(
+      await credentialsFor(
         { registry: 'docker.io', path: 'acme/app' },
         [],
         config,
@@ -94,7 +95,7 @@ describe('findCredentials', () => {
       ),
     ).toEqual({ username: '', password: '', identityToken: 't' })
     expect(
-      await findCredentials(
+      await credentialsFor(
         { registry: 'ghcr.io', path: 'acme/app' },
         [],
         config,
@@ -102,9 +103,7 @@ describe('findCredentials', () => {
       ),
     ).toEqual({ username: 'file', password: 'pw' })
     expect(
-      await findCredentials({ registry: 'ghcr.io', path: 'acme/app' }, [], config, () =>
-        Promise.reject(new Error('no such program')),
-      ),
+      await credentialsFor({ registry: 'ghcr.io', path: 'acme/app' }, [], config, () => Promise.resolve(undefined)),
     ).toEqual({ username: 'file', password: 'pw' })
     expect(asked).toEqual(['gcloud gcr.io', `store ${hub}`, 'store ghcr.io'])
   })
@@ -124,7 +123,7 @@ describe('privateDockerConfig', () => {
       cliPluginsExtraDirs: ['/opt/plugins'],
     }
     expect(
-      privateDockerConfig({ ...kept, currentContext: 'remote', plugins: { x: {} }, aliases: {}, psFormat: 'x' }, []),
+      createDockerConfig({ ...kept, currentContext: 'remote', plugins: { x: {} }, aliases: {}, psFormat: 'x' }, []),
     ).toEqual(kept)
   })
 
@@ -134,12 +133,12 @@ describe('privateDockerConfig', () => {
       credHelpers: { 'ghcr.io': 'other', 'gcr.io': 'gcloud' },
       auths: { 'ghcr.io': { auth: base64('old:pw'), identitytoken: 'x' } },
     }
-    expect(privateDockerConfig(config, [login, { ...login, registry: 'docker.io' }])).toEqual({
+    expect(createDockerConfig(config, [login, { ...login, registry: 'docker.io' }])).toEqual({
       auths: { 'ghcr.io': { auth: base64('ci:s3cret:with:colons') }, [hub]: { auth: base64('ci:s3cret:with:colons') } },
       credsStore: 'desktop',
       credHelpers: { 'ghcr.io': '', [hub]: '', 'gcr.io': 'gcloud' },
     })
-    expect(privateDockerConfig({ credHelpers: { 'gcr.io': 'gcloud' } }, [login])).toEqual({
+    expect(createDockerConfig({ credHelpers: { 'gcr.io': 'gcloud' } }, [login])).toEqual({
       auths: { 'ghcr.io': { auth: base64('ci:s3cret:with:colons') } },
       credHelpers: { 'gcr.io': 'gcloud' },
     })
@@ -153,7 +152,7 @@ describe('privateDockerConfig', () => {
     [],
     { auths: 'x', credHelpers: [], credsStore: {}, proxies: 1, HttpHeaders: null, cliPluginsExtraDirs: 'x' },
   ])('%j makes an empty one', (config) => {
-    expect(privateDockerConfig(config, [])).toEqual({ auths: {} })
+    expect(createDockerConfig(config, [])).toEqual({ auths: {} })
   })
 
   test('entries that would make docker refuse the file are left out', () => {
@@ -169,7 +168,7 @@ describe('privateDockerConfig', () => {
       proxies: { default: { httpProxy: 1 }, x: 'y' },
       cliPluginsExtraDirs: [1, '/a'],
     }
-    expect(privateDockerConfig(config, [])).toEqual({
+    expect(createDockerConfig(config, [])).toEqual({
       auths: { d: { auth: base64('me:pw') }, e: {} },
       HttpHeaders: { Y: 'y' },
       proxies: { default: {} },
@@ -193,8 +192,8 @@ describe('privateDockerConfig', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.oneof(config, fc.jsonValue()), async (userConfig) => {
-        const made: unknown = JSON.parse(JSON.stringify(privateDockerConfig(userConfig, [login])))
-        expect(await findCredentials({ registry: 'ghcr.io', path: 'acme/app' }, [], made, noHelper)).toEqual({
+        const made: unknown = JSON.parse(JSON.stringify(createDockerConfig(userConfig, [login])))
+        expect(await credentialsFor({ registry: 'ghcr.io', path: 'acme/app' }, [], made, noHelper)).toEqual({
           username: login.username,
           password: login.password,
         })
@@ -211,5 +210,5 @@ test.each([
   ['[::1]:5000', '[::1]:5000'],
   ['docker.io.example.com', 'docker.io.example.com'],
 ])('%s is kept as %s', (registry, key) => {
-  expect(configKeyOf(registry)).toBe(key)
+  expect(dockerConfigKey(registry)).toBe(key)
 })

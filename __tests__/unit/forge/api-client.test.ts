@@ -1,21 +1,21 @@
 import { expect, test } from '@jest/globals'
-import { openGithubPackages } from '../../../src/packages/github/backend.ts'
-import { removeOwn } from '../../../src/cleanup/run-artifacts.ts'
-import { openPlace } from '../../../src/packages/repository.ts'
-import { openRegistry } from '../../../src/registry/client.ts'
-import { openOctokit } from '../../../src/forge/octokit.ts'
+import { createGithubBackend } from '../../../src/packages/github/backend.ts'
+import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
+import { createPackageRepository } from '../../../src/packages/repository.ts'
+import { createRegistryClient } from '../../../src/registry/client.ts'
+import { createGithubRequest } from '../../../src/forge/api-client.ts'
 import { forgetCalls } from '../../ghcr/call-log.ts'
 import { brokenTags } from '../../ghcr/audit.ts'
 import { fetchIn } from '../../ghcr/fetch.ts'
 import { pushManifest } from '../../ghcr/histories.ts'
 import { pushOwn, scene, type Scene } from '../cleanup/world.ts'
 
-/** The real octokit with its plugins, the real registry client, real time; only the other side is not real. */
+/** Octokit with its plugins, the registry client and the clock are real; only the server is a fake. */
 function placeOf({ world }: Scene, apiUrl: string) {
   world.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
   const fetch = fetchIn(world) as typeof globalThis.fetch
   const until = Date.now() + 60_000
-  const registry = openRegistry({
+  const registry = createRegistryClient({
     registry: 'ghcr.io',
     fetch,
     willPush: true,
@@ -23,8 +23,8 @@ function placeOf({ world }: Scene, apiUrl: string) {
   })
   const clock = { now: Date.now, sleep: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) }
   const said: string[] = []
-  const request = openOctokit({ apiUrl, token: 'secret', fetch, until, log: (text) => said.push(text) })
-  const api = openGithubPackages({
+  const request = createGithubRequest({ apiUrl, token: 'secret', fetch, until, log: (text) => said.push(text) })
+  const api = createGithubBackend({
     request,
     owner: 'acme',
     name: 'shop/api',
@@ -34,12 +34,19 @@ function placeOf({ world }: Scene, apiUrl: string) {
   })
   return {
     said,
-    place: openPlace({ api, registry, repository: 'acme/shop/api', name: 'ghcr.io/acme/shop/api', clock, until }),
+    place: createPackageRepository({
+      backend: api,
+      registry,
+      repository: 'acme/shop/api',
+      name: 'ghcr.io/acme/shop/api',
+      clock,
+      deadline: until,
+    }),
   }
 }
 
 test.each(['https://api.github.com', 'https://github.example/api/v3'])(
-  'octokit at %s waits as it is told, and deletes once a second',
+  'the client for %s waits as GitHub asks, and deletes once a second',
   async (apiUrl) => {
     const here = scene()
     pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
@@ -52,7 +59,7 @@ test.each(['https://api.github.com', 'https://github.example/api/v3'])(
     forgetCalls(here.world.log)
     const { place, said } = placeOf(here, apiUrl)
     const began = Date.now()
-    expect(await removeOwn(place, own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
+    expect(await deleteRunArtifacts(place, own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
     expect(Date.now() - began).toBeGreaterThan(4000)
     expect(here.pkg.active.size).toBe(1)
     expect(brokenTags(here.world.state)).toEqual([])
@@ -75,13 +82,17 @@ test.each(['https://api.github.com', 'https://github.example/api/v3'])(
   },
 )
 
-test('no time to wait: it is kept, and says so', async () => {
+test('without time to wait, the artifact is kept with the reason', async () => {
   const here = scene()
   pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
   const { own } = pushOwn(here, '17000000001')
   here.world.faults.push({ endpoint: 'delete version', answer: 403, retryAfter: 600, times: 9 })
-  const outcomes = await removeOwn(placeOf(here, 'https://api.github.com').place, own)
+  const outcomes = await deleteRunArtifacts(placeOf(here, 'https://api.github.com').place, own)
   expect(outcomes).toEqual([
-    { subject: 'pr-17000000001', deleted: false, reason: expect.stringMatching(/asks for fewer requests/) },
+    {
+      subject: 'pr-17000000001',
+      deleted: false,
+      reason: expect.stringMatching(/rate limit was exceeded, with no time left to wait/),
+    },
   ])
 })

@@ -1,20 +1,21 @@
+import { parseRetryAfter, retry } from '../../../src/lib/retry.ts'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { RegistryError } from '../../../src/registry/error.ts'
-import { parseRetryAfter, patient, retry } from '../../../src/registry/retry.ts'
-import { fakePacing } from './server.ts'
+import { registryRetryPolicy as policy } from '../../../src/registry/http-client.ts'
+import { fakeClock } from '../registry/server.ts'
 
 const now = Date.parse('2026-01-01T00:00:00Z')
 const failure = (details: { transient?: boolean; retryAfter?: number } = {}) =>
   new RegistryError('r: failed (503)', { kind: 'server', host: 'r', transient: true, ...details })
 
 async function run(error: Error, times = Infinity) {
-  const fake = fakePacing()
+  const fake = fakeClock()
   let calls = 0
   const logged: string[] = []
   const outcome = await retry(() => (++calls <= times ? Promise.reject(error) : Promise.resolve('done')), {
-    pacing: { ...patient, ...fake },
-    signal: undefined,
+    policy,
+    clock: fake,
     log: (text) => logged.push(text),
   }).catch((thrown: unknown) => thrown)
   return { outcome, calls, logged, slept: fake.slept }
@@ -48,7 +49,7 @@ test('does not repeat what will not change', async () => {
 test('an abort ends the waiting', async () => {
   const control = new AbortController()
   const work = retry(() => Promise.reject(failure({ retryAfter: 50_000 })), {
-    pacing: patient,
+    policy,
     signal: control.signal,
     log: () => control.abort(),
   })

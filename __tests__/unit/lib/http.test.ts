@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { openFetch } from '../../../src/registry/fetch.ts'
+import { createFetch } from '../../../src/lib/http.ts'
 
 const servers: Server[] = []
 async function listen(server: Server): Promise<number> {
@@ -10,7 +10,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-describe('openFetch', () => {
+describe('createFetch', () => {
   afterEach(() => {
     for (const server of servers.splice(0)) {
       server.closeAllConnections()
@@ -18,7 +18,7 @@ describe('openFetch', () => {
     }
   })
 
-  test('without a proxy it is Node’s own', () => expect(openFetch({})).toBe(globalThis.fetch))
+  test('without a proxy it is Node’s own', () => expect(createFetch({})).toBe(globalThis.fetch))
 
   test('with one, it asks through it, but for loopback: http as it is, https by a tunnel', async () => {
     const target = await listen(createServer((_, answer) => answer.end('target')))
@@ -32,7 +32,7 @@ describe('openFetch', () => {
       socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
     })
     const uri = `http://127.0.0.1:${await listen(proxy)}`
-    const fetch = openFetch({ HTTP_PROXY: uri, HTTPS_PROXY: uri, NO_PROXY: 'direct.invalid' })
+    const fetch = createFetch({ HTTP_PROXY: uri, HTTPS_PROXY: uri, NO_PROXY: 'direct.invalid' })
     expect(await (await fetch('http://registry.invalid/v2/')).text()).toBe('proxied')
     expect(await (await fetch(`http://127.0.0.1:${target}/v2/`)).text()).toBe('target')
     await expect(fetch('https://registry.invalid/v2/')).rejects.toThrow()

@@ -1,0 +1,136 @@
+import { describe, expect, test } from '@jest/globals'
+import { classifyTrust } from '../../../src/forge/trust.ts'
+
+const repository = { full_name: 'acme/app', default_branch: 'main' }
+const base = { repository: 'acme/app', isProtected: false }
+const pullRequest = (head: unknown, fields = {}) => ({ repository, pull_request: { head, ...fields } })
+const own = { ref: 'topic', label: 'acme:topic', repo: { full_name: 'Acme/App' } }
+const fork = { ref: 'main', label: 'mallory:main', repo: { full_name: 'mallory/app' } }
+const triggered = (event: unknown, head_branch: unknown = 'main', full_name = 'acme/app') => ({
+  repository,
+  workflow_run: { event, head_branch, head_repository: { full_name } },
+})
+
+describe.each(['push', 'create', 'workflow_dispatch', 'repository_dispatch'])('%s', (name) => {
+  test.each<[string, boolean, object, string]>([
+    ['refs/heads/main', false, { repository }, 'trusted'],
+    ['refs/heads/main', true, { repository }, 'trusted'],
+    ['refs/heads/topic', false, { repository }, 'pr'],
+    ['refs/heads/topic', true, { repository }, 'trusted'],
+    ['refs/heads/feature/main', false, { repository }, 'pr'],
+    ['refs/heads/main', false, {}, 'pr'],
+    ['refs/heads/main', true, {}, 'trusted'],
+    ['refs/heads/', false, { repository: { default_branch: '' } }, 'pr'],
+    ['refs/tags/v1.2.3', false, { repository }, 'trusted'],
+    ['refs/tags/main', false, {}, 'trusted'],
+    ['refs/pull/7/merge', false, { repository }, 'fork'],
+    ['refs/pull/7/merge', true, { repository }, 'fork'],
+    ['main', false, { repository }, 'fork'],
+    ['', false, { repository }, 'fork'],
+    ['', true, { repository }, 'fork'],
+  ])('of %s, protected: %s, payload %j', (ref, isProtected, payload, expected) => {
+    expect(classifyTrust({ ...base, name, ref, isProtected, payload: { ...payload } })).toBe(expected)
+  })
+})
+
+test.each<[string, object, string]>([
+  ['schedule', { schedule: '0 0 * * *' }, 'trusted'],
+  ['release', { repository, release: { target_commitish: 'topic' } }, 'trusted'],
+  ['merge_group', { repository }, 'pr'],
+])('%s, whatever its ref', (name, payload, expected) => {
+  for (const ref of ['refs/heads/main', 'refs/heads/topic', 'refs/tags/v1', ''])
+    for (const isProtected of [true, false])
+      expect(classifyTrust({ ...base, name, ref, isProtected, payload: { ...payload } })).toBe(expected)
+})
+
+describe.each(['pull_request', 'pull_request_target', 'pull_request_review', 'pull_request_review_comment'])(
+  '%s',
+  (name) => {
+    test.each<[string, object, string]>([
+      ['of this repository', pullRequest(own), 'pr'],
+      ['of this repository, as GitHub Enterprise Server describes it', pullRequest({ repo: own.repo }), 'pr'],
+      ['from a fork', pullRequest(fork), 'fork'],
+      ['from a deleted fork', pullRequest({ ...fork, repo: null }), 'fork'],
+      ['without a head', pullRequest(undefined), 'fork'],
+      ['without a pull request', { repository }, 'fork'],
+      ['pushed without a branch on Forgejo, by its flow', pullRequest(own, { flow: 1 }), 'fork'],
+      ['pushed without a branch on Gitea, by its label', pullRequest({ ...own, label: '' }), 'fork'],
+      ['pushed without a branch on Gitea, by its ref', pullRequest({ ...own, ref: 'refs/pull/7/head' }), 'fork'],
+    ])('%s', (_, payload, expected) => {
+      // The ref of `pull_request_target` is the base branch, which is protected.
+      for (const [ref, isProtected] of [
+        ['refs/pull/7/merge', false],
+        ['refs/heads/main', true],
+      ] as const)
+        expect(classifyTrust({ ...base, name, ref, isProtected, payload: { ...payload } })).toBe(expected)
+    })
+  },
+)
+
+describe('workflow_run', () => {
+  test.each<[string, object, string]>([
+    ['a push to the default branch', triggered('push'), 'trusted'],
+    ['a push to another branch', triggered('push', 'topic'), 'pr'],
+    ['a dispatch on the default branch', triggered('workflow_dispatch'), 'trusted'],
+    ['a dispatch on another branch', triggered('workflow_dispatch', 'topic'), 'pr'],
+    ['a repository dispatch', triggered('repository_dispatch'), 'trusted'],
+    ['a schedule', triggered('schedule'), 'trusted'],
+    ['a release', triggered('release', 'v1'), 'pr'],
+    ['a pull request', triggered('pull_request', 'topic'), 'pr'],
+    ['a pull request whose branch is named as the default branch', triggered('pull_request'), 'pr'],
+    ['a merge queue', triggered('merge_group', 'gh-readonly-queue/main/pr-7'), 'pr'],
+    ['a fork', triggered('pull_request', 'main', 'mallory/app'), 'fork'],
+    ['a push in a fork', triggered('push', 'main', 'mallory/app'), 'fork'],
+    ['pull_request_target, whose head repository is the base', triggered('pull_request_target'), 'fork'],
+    ['a comment', triggered('issue_comment'), 'fork'],
+    ['a review', triggered('pull_request_review'), 'fork'],
+    ['another workflow_run', triggered('workflow_run'), 'fork'],
+    ['an event that does not exist', triggered('constructor'), 'fork'],
+    ['no event', triggered(undefined), 'fork'],
+    ['no branch', triggered('push', null), 'pr'],
+    ['no head repository', { repository, workflow_run: { event: 'push', head_branch: 'main' } }, 'fork'],
+    ['no run', { repository }, 'fork'],
+  ])('after %s', (_, payload, expected) => {
+    // Its own ref is always the default branch.
+    for (const isProtected of [true, false])
+      expect(
+        classifyTrust({ ...base, name: 'workflow_run', ref: 'refs/heads/main', isProtected, payload: { ...payload } }),
+      ).toBe(expected)
+  })
+})
+
+test.each<[string, object]>([
+  ['issue_comment', { repository, issue: { pull_request: {} } }],
+  ['issue_comment', { repository, issue: {} }],
+  ['issue_comment', pullRequest(own)],
+  ['pull_request_comment', pullRequest(own)],
+  ['issues', { repository }],
+  ['check_suite', { repository, check_suite: { head_branch: 'main' } }],
+  ['check_run', { repository }],
+  ['status', { repository }],
+  ['deployment', { repository, deployment: { ref: 'main' } }],
+  ['deployment_status', { repository, deployment: { ref: 'main' } }],
+  ['discussion', { repository }],
+  ['fork', { repository }],
+  ['watch', { repository }],
+  ['delete', { repository }],
+  ['toString', { repository }],
+  ['', { repository }],
+])('%s has the lowest level, though its ref is the protected default branch', (name, payload) => {
+  expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', isProtected: true, payload: { ...payload } })).toBe(
+    'fork',
+  )
+})
+
+test.each(['push', 'schedule', 'release', 'pull_request', 'workflow_run', 'merge_group'])(
+  '%s with a payload that cannot be read has the lowest level',
+  (name) =>
+    expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', isProtected: true, payload: undefined })).toBe(
+      'fork',
+    ),
+)
+
+test.each(['push', 'release', 'workflow_dispatch'])('%s that contains the pull request of a fork', (name) => {
+  expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', payload: pullRequest(fork) })).toBe('fork')
+  expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', payload: pullRequest(own) })).toBe('pr')
+})

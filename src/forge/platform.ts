@@ -1,0 +1,28 @@
+import type { Env } from '../lib/lists.ts'
+
+/** The CI platform that runs this job: the addresses of its web interface and of its API, as the runner states them. */
+export interface CiPlatform {
+  readonly serverUrl: string
+  readonly apiUrl: string
+}
+
+/** `forgejo` is Gitea as well: both have the same API. */
+export type PlatformKind = 'github.com' | 'ghe.com' | 'enterprise-server' | 'forgejo' | 'unknown'
+
+/** PURE: the CI platform: GitHub Enterprise Server has the API `/api/v3`, Forgejo and Gitea have `/api/v1`. */
+export function detectPlatform({ serverUrl, apiUrl }: CiPlatform): PlatformKind {
+  if (serverUrl === 'https://github.com') return 'github.com'
+  if (/\/api\/v1\/*$/.test(apiUrl)) return 'forgejo'
+  if (/\/api\/v3\/*$/.test(apiUrl)) return 'enterprise-server'
+  return /^https:\/\/[^/]+\.ghe\.com$/.test(serverUrl) ? 'ghe.com' : 'unknown'
+}
+
+/** PURE: the API of a server that the runner states no API for. */
+export function defaultApiUrl(serverUrl: string): string {
+  return serverUrl === 'https://github.com' ? 'https://api.github.com' : `${serverUrl}/api/v3`
+}
+
+/** PURE: whether a runner of Forgejo or Gitea runs this job. */
+export function isForgejoRunner(env: Env): boolean {
+  return env['FORGEJO_ACTIONS'] === 'true' || env['GITEA_ACTIONS'] === 'true'
+}

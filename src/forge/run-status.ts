@@ -1,0 +1,167 @@
+import { isNotFound } from '../lib/errors.ts'
+import { asRecord, asText } from '../lib/json.ts'
+import { GithubError, type GithubRequest } from './api-client.ts'
+
+interface RunInfo {
+  readonly completed: boolean
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly endedAt: number
+}
+
+/** What the CI platform answers about a run. */
+export type RunState =
+  | RunInfo
+  /** There is no such run: it was deleted, belongs to another repository, or never existed. */
+  | 'unknown'
+  /** The token may not read it. */
+  | 'denied'
+
+export type FetchRunStatus = (run: string) => Promise<RunState>
+
+export interface RunRetention {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** How long ago a run must have ended, in milliseconds. */
+  readonly olderThan: number
+  /** Only what this run created, whatever its age. */
+  readonly runId?: string | undefined
+  /** Every run with a smaller id has certainly ended. */
+  readonly certainlyEnded?: bigint | undefined
+}
+
+/** Whether what a run created may be deleted, and if not, why. */
+export type RunVerdict = { readonly expired: true } | { readonly expired: false; readonly reason: string }
+
+const day = 24 * 3_600_000
+/** A run lasts up to 35 days, and can be restarted for another 30. */
+const longestLife = 65 * day
+/** GitHub's run ids passed this number in 2020; the numbers of pull requests have not. */
+const smallestRunId = 1_000_000_000n
+
+/** Fetches the status of runs of a repository such as `acme/shop`. @throws if the CI platform gives no answer */
+export function createRunStatusFetcher(request: GithubRequest, repository: string): FetchRunStatus {
+  const [owner = '', repo = ''] = repository.split('/')
+  return async (run) => {
+    try {
+      return parseRun((await request('GET /repos/{owner}/{repo}/actions/runs/{id}', { owner, repo, id: run })).data)
+    } catch (error) {
+      if (isNotFound(error)) return 'unknown'
+      if (isDenied(error)) return 'denied'
+      throw error
+    }
+  }
+}
+
+function isDenied(error: unknown): boolean {
+  if (!(error instanceof GithubError)) return false
+  return (error.status === 401 || error.status === 403) && !/rate limit/i.test(error.message)
+}
+
+function parseRun(data: unknown): RunState {
+  const run = asRecord(data)
+  const createdAt = Date.parse(asText(run['created_at']) || asText(run['started_at']))
+  const endedAt = Date.parse(asText(run['updated_at']) || asText(run['completed_at']))
+  // Without a valid end, the run counts as running.
+  const completed = run['status'] === 'completed' && !Number.isNaN(endedAt)
+  return {
+    completed,
+    endedAt: completed ? endedAt : Infinity,
+    createdAt: Number.isNaN(createdAt) ? Infinity : createdAt,
+  }
+}
+
+/** From the creation of a run to the end of its last attempt, in milliseconds since the epoch. */
+export interface RunLifetime {
+  readonly createdAt: number
+  readonly endedAt: number
+}
+
+/** The status of runs, fetched once each. */
+export interface RunStatusCache {
+  /** Undefined if the CI platform does not know the run, or does not tell. */
+  lifetime(run: string): Promise<RunLifetime | undefined>
+  classify(run: string): RunVerdict
+  load(runs: Iterable<string>): Promise<void>
+  /** Fetches the status again: the run may have been restarted. */
+  refresh(run: string): Promise<RunVerdict>
+}
+
+export function createRunStatusCache(
+  fetchStatus: FetchRunStatus,
+  retention: () => Omit<RunRetention, 'certainlyEnded'>,
+): RunStatusCache {
+  const states = new Map<string, RunState>()
+  const isStatusNeeded = () => retention().runId === undefined
+  const classify = (run: string): RunVerdict => {
+    const certainlyEnded = findFinishedBefore(states, retention())
+    return classifyRun(run, states.get(run) ?? 'unknown', { ...retention(), certainlyEnded })
+  }
+  return {
+    lifetime: async (run) => {
+      const state = states.get(run) ?? (await fetchStatus(run))
+      states.set(run, state)
+      return typeof state === 'string' ? undefined : state
+    },
+    classify,
+    load: async (runs) => {
+      if (!isStatusNeeded()) return
+      for (const run of runs) if (!states.has(run)) states.set(run, await fetchStatus(run))
+    },
+    refresh: async (run) => {
+      if (isStatusNeeded()) states.set(run, await fetchStatus(run))
+      return classify(run)
+    },
+  }
+}
+
+/** PURE: the run id in a temporary tag: `pr-<run_id>[-…]`, `build-<sha>-<run_id>[-…]`. */
+export function parseRunId(tag: string): string | undefined {
+  return /^pr-(\d+)(?:-|$)/.exec(tag)?.[1] ?? /^build-[0-9a-f]{7,64}-(\d+)(?:-|$)/.exec(tag)?.[1]
+}
+
+/** PURE: whether a number can only be a run id: `pr-17` usually is pull request 17, pushed by other tools. */
+export function isCertainlyRunId(run: string): boolean {
+  return BigInt(run) >= smallestRunId
+}
+
+/** PURE: what a run created may be deleted only if the run ended long enough ago. */
+export function classifyRun(run: string, state: RunState, retention: RunRetention): RunVerdict {
+  const reason = retentionReason(run, state, retention)
+  return reason === undefined ? { expired: true } : { expired: false, reason }
+}
+
+function retentionReason(
+  run: string,
+  state: RunState,
+  { now, olderThan, runId, certainlyEnded }: RunRetention,
+): string | undefined {
+  if (runId !== undefined) return run === runId ? undefined : `created by run ${run}, not by run ${runId}.`
+  if (state === 'denied') return `the token may not read run ${run}. Give the job \`permissions: actions: read\`.`
+  if (state === 'unknown') {
+    if (certainlyEnded !== undefined && isCertainlyRunId(run) && BigInt(run) < certainlyEnded) return undefined
+    return `run ${run} not found; it may belong to another repository and still be running.`
+  }
+  if (!state.completed) return `run ${run} is still running.`
+  const age = now - state.endedAt
+  return age < olderThan ? `run ${run} ended only ${Math.max(0, Math.floor(age / 3_600_000))} h ago.` : undefined
+}
+
+/** PURE: an id such that all runs with smaller ids ended long enough ago, since ids grow with time. */
+export function findFinishedBefore(
+  states: Iterable<readonly [string, RunState]>,
+  { now, olderThan }: Pick<RunRetention, 'now' | 'olderThan'>,
+): bigint | undefined {
+  let largest: bigint | undefined
+  for (const [run, state] of states) {
+    if (typeof state === 'string' || now - state.createdAt < longestLife + olderThan || !isCertainlyRunId(run)) continue
+    if (largest === undefined || BigInt(run) > largest) largest = BigInt(run)
+  }
+  return largest
+}
+
+/** PURE: whether a tag matches one of the patterns, in which `*` stands for any text. */
+export function matchesPattern(tag: string, patterns: readonly string[]): boolean {
+  const escape = (text: string) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+  return patterns.some((pattern) => new RegExp(`^${pattern.split('*').map(escape).join('.*')}$`).test(tag))
+}

@@ -1,0 +1,41 @@
+import type { Fetch } from '../lib/http.ts'
+import type { Credentials } from './auth.ts'
+import { createRegistryClient, type RegistryClient } from './client.ts'
+import type { Repository } from './reference.ts'
+
+/** How this job reaches registries. */
+export interface RegistryAccess {
+  readonly credentials: (repository: Repository) => Promise<Credentials | undefined>
+  readonly fetch: Fetch
+  /** Whether plain http is configured for the registry. */
+  readonly isPlain?: (registry: string) => boolean
+  /** Called with every failure that is followed by another attempt. */
+  readonly log: (text: string) => void
+}
+
+/** Returns the client for a repository; repositories of one registry with the same login share a client. */
+export type ClientFactory = (repository: Repository) => Promise<RegistryClient>
+
+/** Clients with the logins of this job; the signal ends their requests. */
+export function createClientFactory(access: RegistryAccess, signal?: AbortSignal): ClientFactory {
+  const { fetch, log, isPlain } = access
+  const clients = new Map<string, RegistryClient>()
+  return async (repository) => {
+    const { registry } = repository
+    const credentials = await access.credentials(repository)
+    const key = JSON.stringify([registry, credentials])
+    const client =
+      clients.get(key) ??
+      createRegistryClient({
+        registry,
+        fetch,
+        log,
+        willPush: true,
+        plain: isPlain?.(registry) ?? false,
+        ...(credentials && { credentials }),
+        ...(signal && { signal }),
+      })
+    clients.set(key, client)
+    return client
+  }
+}

@@ -1,0 +1,113 @@
+import { readChunks, type Fetch } from '../lib/http.ts'
+import { shorten } from '../lib/issues.ts'
+import { asList, asRecord, asText } from '../lib/json.ts'
+import type { RetryPolicy } from '../lib/retry.ts'
+import { withDeadline } from '../lib/time.ts'
+import { protocolError, RegistryError, type RequestInfo } from './error.ts'
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Uint8Array<ArrayBuffer> | string
+  /** Default `follow`: fetch then removes the Authorization header before it follows to another origin. */
+  readonly redirect?: 'follow' | 'manual' | 'error'
+  /** The most bytes that a successful response may have. */
+  readonly limit: number
+}
+
+export interface HttpResponse {
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The URL of the last redirect: it may lead to a server that is not the registry. */
+  readonly url: string
+}
+
+/** Sends one request and reads its whole response; throws a `RegistryError` of kind `network` if there is none. */
+export type HttpClient = (request: HttpRequest, info: RequestInfo) => Promise<HttpResponse>
+
+/** For all APIs of registries: up to six attempts within three minutes. A registry may ask for waits of hours. */
+export const registryRetryPolicy: RetryPolicy = {
+  waits: [300, 600, 1200, 2400, 4800],
+  jitter: 0.5,
+  deadline: 180_000,
+  longestRetryAfter: 60_000,
+}
+
+/** For one attempt, from the connection to the last byte, in milliseconds. */
+const attemptTimeout = 60_000
+/** Bytes of an error response that are read to find the reason; the rest may be a page of HTML. */
+const errorLimit = 64 * 1024
+
+export function createHttpClient(fetch: Fetch, signal: AbortSignal | undefined): HttpClient {
+  return async (request, info) => {
+    signal?.throwIfAborted()
+    const timeout = () => new Error('no complete response within a minute')
+    try {
+      return await withDeadline(attemptTimeout, signal, timeout, (either) => sendRequest(fetch, request, info, either))
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error instanceof RegistryError ? error : networkError(error, request.url, info)
+    }
+  }
+}
+
+async function sendRequest(
+  fetch: Fetch,
+  { method, url, headers, body, redirect = 'follow', limit }: HttpRequest,
+  info: RequestInfo,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const response = await fetch(url, {
+    method,
+    headers: { 'accept-encoding': 'identity', 'user-agent': 'multiarch-build', ...headers },
+    redirect,
+    signal,
+    ...(body !== undefined && { body }),
+  })
+  const chunks: Uint8Array[] = []
+  for await (const chunk of readChunks(response, response.ok ? limit : errorLimit)) chunks.push(chunk)
+  const bytes = Buffer.concat(chunks)
+  if (bytes.length > limit && response.ok)
+    throw protocolError(`the response is longer than ${limit / 1024 / 1024} MiB`, info)
+  return { status: response.status, headers: response.headers, bytes, url: response.url || url }
+}
+
+/** Errors that do not change within minutes: an unknown host name, a certificate, TLS where there is none. */
+const permanent =
+  /^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
+const untrusted = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/
+
+/** Whether a connection failed because of the server's certificate, so there is a TLS server at least. */
+export function isUntrusted(code: string | undefined): boolean {
+  return code !== undefined && untrusted.test(code)
+}
+
+const certificateHint = 'set `ca` for it in `registries`, or name a file with its authority in NODE_EXTRA_CA_CERTS'
+
+function networkError(error: unknown, url: string, { host, repository, subject }: RequestInfo): RegistryError {
+  const code = findErrorCode(error)
+  const server = new URL(url).host
+  const reason = code ?? rootMessage(error)
+  const message = isUntrusted(code)
+    ? `${subject}: the certificate of ${server} is not trusted (${code}); ${certificateHint}`
+    : `${subject}: no answer from ${server} (${reason})`
+  // fetch refuses some ports (https://fetch.spec.whatwg.org/#port-blocking), and redirects that are not allowed.
+  const transient = code === undefined ? !/redirect|bad port/i.test(reason) : !permanent.test(code)
+  return new RegistryError(message, { kind: 'network', host, repository, code, transient, cause: error })
+}
+
+/** fetch wraps the error, at times twice (one error for all addresses of a name). */
+function findErrorCode(error: unknown, depth = 0): string | undefined {
+  const { code, cause, errors } = asRecord(error)
+  if (typeof code === 'string') return code
+  return depth > 4 || cause === undefined
+    ? asList(errors).map((inner) => findErrorCode(inner, depth + 1))[0]
+    : findErrorCode(cause, depth + 1)
+}
+
+function rootMessage(error: unknown, depth = 0): string {
+  const { message, cause } = asRecord(error)
+  return cause === undefined || depth > 4 ? shorten(asText(message) || String(error)) : rootMessage(cause, depth + 1)
+}
