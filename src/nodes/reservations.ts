@@ -54,12 +54,13 @@ export async function planWithReservations<P extends PlannedNodes>({
   await reserve(drafted, journal)
   const after = await countRuns(reservations, holder)
   if (!reservations.some(({ node }) => (after.get(node) ?? 0) > (before.get(node) ?? 0)))
-    return { plan: draft, runsPerNode: before, release: () => release(drafted) }
+    return { plan: draft, runsPerNode: before, release: () => release(drafted, journal) }
   const final = plan(after)
   const planned = reservationsOf(final)
   const added = planned.filter((reservation) => !drafted.includes(reservation))
-  await Promise.all([release(drafted.filter((reservation) => !planned.includes(reservation))), reserve(added, journal)])
-  return { plan: final, runsPerNode: after, release: () => release(planned) }
+  const dropped = drafted.filter((reservation) => !planned.includes(reservation))
+  await Promise.all([release(dropped, journal), reserve(added, journal)])
+  return { plan: final, runsPerNode: after, release: () => release(planned, journal) }
 }
 
 /** Whether some platform could be built on another node as well. */
@@ -84,10 +85,12 @@ async function reserve(reservations: readonly Reservation[], journal: Journal): 
   await Promise.all(reservations.map(create))
 }
 
-async function release(reservations: readonly Reservation[]): Promise<void> {
-  const remove = ({ node: { socket }, volume }: Reservation) =>
-    new EngineClient(socket, deadline).removeVolume(volume).catch(() => undefined)
-  await Promise.all(reservations.map(remove))
+async function release(reservations: readonly Reservation[], journal: Journal): Promise<void> {
+  const remove = async ({ node: { socket }, volume }: Reservation) => {
+    await new EngineClient(socket, deadline).removeVolume(volume)
+    journal.note({ kind: 'removed', name: volume })
+  }
+  await Promise.all(reservations.map((reservation) => remove(reservation).catch(() => undefined)))
 }
 
 /** Per node, the runs that reserved it: all of them, or, if this run did so too, those that came before it. */

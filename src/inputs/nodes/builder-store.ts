@@ -1,24 +1,23 @@
-import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BuilderStore } from './existing-builder.ts'
-import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { dockerConfigDir } from '../../registry/credentials/docker-config.ts'
 import { tryRead } from '../../lib/files.ts'
+import { contextHost } from '../../nodes/engine/contexts.ts'
+import { dockerConfigDir } from '../../registry/credentials/docker-config.ts'
+import type { BuilderStore } from './existing-builder.ts'
 
-/** The job's own builders and docker contexts; nothing there is ever written. */
-export function openBuilderStore(): BuilderStore {
-  const { BUILDX_CONFIG: given = '' } = process.env
-  const instances = join(given === '' ? join(dockerConfigDir(), 'buildx') : given, 'instances')
+/** Buildx's directory: $BUILDX_CONFIG, or the one in Docker's configuration. */
+function buildxConfigDir(): string {
+  const { BUILDX_CONFIG: dir = '' } = process.env
+  return dir === '' ? join(dockerConfigDir(), 'buildx') : dir
+}
+
+/** The builders and Docker contexts of the job; nothing is written there. */
+export function createBuilderStore(): BuilderStore {
+  const instances = join(buildxConfigDir(), 'instances')
   return {
     list: () => tryList(instances),
     read: (name) => tryRead(join(instances, name)) || undefined,
-    contextHost: (name) => {
-      const meta = tryParseJson(
-        tryRead(join(dockerConfigDir(), 'contexts/meta', createHash('sha256').update(name).digest('hex'), 'meta.json')),
-      )
-      return asText(asRecord(asRecord(asRecord(meta)['Endpoints'])['docker'])['Host']) || undefined
-    },
+    contextHost: (name) => contextHost(dockerConfigDir(), name),
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -58,6 +58,7 @@ function storeCertificates({ spec, key, dir, workspace }: OpenRequest): {
   const paths = { ...texts }
   for (const option of certificates) {
     texts[option] = loadPem(spec.driverOpts[option] ?? '', workspace, `nodes: the ${option} of ${spec.name}`)
+    mkdirSync(dir.tlsKeys, { recursive: true, mode: 0o700 })
     paths[option] = dir.pem(key, option)
     writePrivate(paths[option], texts[option])
   }
