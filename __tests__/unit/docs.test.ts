@@ -186,6 +186,25 @@ describe('examples', () => {
   })
 })
 
+describe('docs/troubleshooting.md', () => {
+  const page = readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8')
+  const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => readFileSync(join(root, 'src', name), 'utf8'))
+    .join('\n')
+  const messages = [...page.matchAll(/^\| (`.*?) \| /gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)])
+
+  test('quotes messages of the code', () => {
+    const fragments = messages
+      .flatMap(([, message = '']) => message.split('…'))
+      .map((text) => text.trim())
+      // This message is BuildKit's own.
+      .filter((text) => text !== '' && !text.startsWith('[output clipped'))
+    expect(fragments.length).toBeGreaterThan(40)
+    expect(fragments.filter((text) => !sources.includes(text))).toEqual([])
+  })
+})
+
 describe('links within the docs', () => {
   const pages = ['.', 'docs'].flatMap((dir) =>
     readdirSync(join(root, dir)).flatMap((name) => (name.endsWith('.md') ? [join(dir, name)] : [])),
