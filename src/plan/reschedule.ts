@@ -2,7 +2,7 @@ import type { Node } from '../nodes/node.ts'
 import { UserError } from '../lib/errors.ts'
 import { decideFallback, type FallbackDecision, type FallbackOptions } from './fallback.ts'
 import { assign, type Task } from './placement.ts'
-import { targetKey, targetLabel, toWorker, type Target, type TargetDraft } from './target.ts'
+import { targetKey, targetLabel, targetLabels, toWorker, type Target, type TargetDraft } from './target.ts'
 
 interface RescheduleRequest extends FallbackOptions {
   /** The targets of a node that is unavailable. */
@@ -66,12 +66,12 @@ function withTried({ code, message, hint, details }: UserError, stuck: readonly 
 }
 
 function formatDecisions(decided: readonly Decided[]): string[] {
-  const labels = new Map<string, string[]>()
+  const drafts = new Map<string, TargetDraft[]>()
   for (const { draft, decision } of decided) {
     const text = formatDecision(decision, draft)
-    labels.set(text, [...(labels.get(text) ?? []), targetLabel(draft)])
+    drafts.set(text, [...(drafts.get(text) ?? []), draft])
   }
-  return [...labels].map(([text, targets]) => `${targets.join(', ')} ${text}`)
+  return [...drafts].map(([text, targets]) => `${targetLabels(targets)} ${text}`)
 }
 
 function formatDecision(decision: FallbackDecision, { platform }: TargetDraft): string {

@@ -69,3 +69,15 @@ export function targetKey({ variant, platform }: TargetDraft): string {
 export function targetLabel({ platform, variant }: TargetDraft): string {
   return variant.name === '' ? platform : `${platform} ${variant.name}`
 }
+
+/** Up to this many variants of a platform are listed by name. */
+const listedVariants = 2
+
+/** PURE: the names of several targets: `linux/amd64 slim, linux/arm64 slim`, or `linux/amd64 (6 variants)`. */
+export function targetLabels(targets: readonly TargetDraft[]): string {
+  const labels = targets.map((target) => {
+    const count = targets.filter(({ platform }) => platform === target.platform).length
+    return count > listedVariants ? `${target.platform} (${count} variants)` : targetLabel(target)
+  })
+  return [...new Set(labels)].join(', ')
+}

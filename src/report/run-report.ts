@@ -40,7 +40,7 @@ export interface PlatformReport {
   /** What the engine of the node reports, such as `amd64, 4 CPUs, Docker 28.5`; empty if there is none. */
   readonly machine: string
   readonly emulated: boolean
-  /** Milliseconds of the build of all targets of the node. */
+  /** Milliseconds of the target's own steps and exports. */
   readonly took: number
   readonly steps: BuiltTarget['steps']
   /** Bytes of the compressed layers; 0 if it was not pushed. */
@@ -69,12 +69,12 @@ function platformReport(
   groups: readonly GroupResult[],
   published: Published | undefined,
 ): PlatformReport[] {
-  return groups.flatMap(({ group, built, took }) => {
+  return groups.flatMap(({ group, built }) => {
     const { spec, engine, native } = group.node
     const size = published?.platforms.find((part) => part.platform === platform)?.size ?? 0
     return built
       .filter(({ target }) => target.id === id)
-      .map(({ steps, metadata }) => ({
+      .map(({ took, steps, metadata }) => ({
         platform,
         node: spec.name,
         machine: engine ? `${engine.arch}, ${engine.cpus} CPUs, Docker ${engine.version}` : '',

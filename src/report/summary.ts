@@ -1,15 +1,17 @@
-import { formatBytes, formatDuration } from '../lib/format.ts'
+import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
+import type { GroupResult } from '../buildx/run.ts'
+import { targetLabel, type Target } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { PlatformReport, RunReport, VariantReport } from './run-report.ts'
 
-interface Column {
+interface Column<Row> {
   readonly title: string
   readonly alignment: '---' | '---:'
-  readonly cell: (row: PlatformReport) => string
+  readonly cell: (row: Row) => string
 }
 
 /** The columns of the table of a variant. */
-const columns: readonly Column[] = [
+const columns: readonly Column<PlatformReport>[] = [
   { title: 'platform', alignment: '---', cell: ({ platform }) => platform },
   { title: 'node', alignment: '---', cell: ({ node, emulated }) => `${node}${emulated ? ' (emulated)' : ''}` },
   { title: 'machine', alignment: '---', cell: ({ machine }) => machine },
@@ -20,9 +22,10 @@ const columns: readonly Column[] = [
 
 /** PURE: the job summary, as GitHub-flavoured Markdown. */
 export function renderSummary({ variants, took, notes }: RunReport): string {
-  const images = variants.map((variant) => [...heading(variant), '', ...table(variant.platforms)].join('\n'))
+  const images = variants.map((variant) => [...heading(variant), '', ...table(columns, variant.platforms)].join('\n'))
   const quoted = notes.length > 0 ? [notes.map((note) => `> ${note}`).join('\n>\n')] : []
-  return [...images, ...quoted, `Took ${formatDuration(took)}.`, ''].join('\n\n')
+  const first = variants.length > 1 ? [overview(variants)] : []
+  return [...first, ...images, ...quoted, `Took ${formatDuration(took)}.`, ''].join('\n\n')
 }
 
 function heading({ variant, published }: VariantReport): string[] {
@@ -33,18 +36,87 @@ function heading({ variant, published }: VariantReport): string[] {
   return [`### ${title}`, ...images, '', ...(tags.length > 0 ? tags : ['- no tag'])]
 }
 
-function table(rows: readonly PlatformReport[]): string[] {
+/** One row per variant, with the time of each platform. */
+function overview(variants: readonly VariantReport[]): string {
+  const platforms = [...new Set(variants.flatMap((variant) => variant.platforms.map(({ platform }) => platform)))]
+  const overviewColumns: readonly Column<VariantReport>[] = [
+    { title: 'variant', alignment: '---', cell: ({ variant }) => variant.name },
+    ...platforms.map((platform) => ({
+      title: platform,
+      alignment: '---:' as const,
+      cell: (row: VariantReport) => formatTime(row.platforms.find((target) => target.platform === platform)),
+    })),
+    { title: 'tags', alignment: '---:', cell: ({ published }) => String(published?.tags.length ?? 0) },
+  ]
+  return ['### Overview', '', ...table(overviewColumns, variants)].join('\n')
+}
+
+function formatTime(target: PlatformReport | undefined): string {
+  return target ? formatDuration(target.took) : '–'
+}
+
+function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
   return [
     formatRow(columns.map(({ title }) => title)),
     `|${columns.map(({ alignment }) => alignment).join('|')}|`,
-    ...rows.map((row) => formatRow(columns.map(({ cell }) => escapeCell(cell(row))))),
+    ...rows.map((row) => formatRow(columns.map(({ cell }) => cell(row)))),
   ]
 }
 
-function formatRow(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`
+/** A run in which a build failed. */
+export interface FailedRun {
+  /** Everything that was planned, in the order of the inputs. */
+  readonly targets: readonly Target[]
+  readonly groups: readonly GroupResult[]
+  /** Milliseconds until the run ended. */
+  readonly took: number
 }
 
-function escapeCell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+interface FailedRow {
+  readonly target: Target
+  readonly group: GroupResult | undefined
+}
+
+const failedColumns: readonly Column<FailedRow>[] = [
+  { title: 'target', alignment: '---', cell: ({ target }) => targetLabel(target) },
+  { title: 'node', alignment: '---', cell: ({ target, group }) => (group?.group.node ?? target.node).spec.name },
+  { title: 'result', alignment: '---', cell: targetResult },
+]
+
+/** PURE: the job summary of a run in which a build failed: nothing was pushed under a tag. */
+export function renderFailedSummary({ targets, groups, took }: FailedRun): string {
+  const rows = targets.map((target): FailedRow => ({
+    target,
+    group: groups.findLast((each) => hasTarget(each, target)),
+  }))
+  const failures = groups.flatMap(({ failure }) => (failure && failure.code !== 'cancelled' ? [failure] : []))
+  const reasons = failures.map(({ message, details, hint }) =>
+    [`**${escapeHtml(message)}**`, ...fence(details), escapeHtml(hint)].join('\n\n'),
+  )
+  const parts = ['### Build failed: no tag was updated', table(failedColumns, rows).join('\n'), ...reasons]
+  return [...parts, `Took ${formatDuration(took)}.`, ''].join('\n\n')
+}
+
+function hasTarget({ group }: GroupResult, { id }: Target): boolean {
+  return group.targets.some((target) => target.id === id)
+}
+
+function targetResult({ target, group }: FailedRow): string {
+  if (!group) return 'not built'
+  if (group.built.some((built) => built.target.id === target.id)) return 'built'
+  if (!group.failure) return 'not built'
+  const isCause = group.failing === undefined || group.failing.id === target.id
+  return group.failure.code === 'cancelled' || !isCause ? 'cancelled' : 'failed'
+}
+
+/** Output of build steps as a code block, whatever it contains. */
+function fence(lines: readonly string[]): string[] {
+  if (lines.length === 0) return []
+  const text = lines.join('\n')
+  const ticks = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([run]) => run.length + 1)))
+  return [[ticks, text, ticks].join('\n')]
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 }

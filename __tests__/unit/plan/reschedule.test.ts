@@ -131,7 +131,7 @@ describe('planTargets with unavailable nodes', () => {
     fallback,
   })
 
-  test('its targets are rescheduled as `fallback` says, in the order of the plan, and the notes give the reason', () => {
+  test('its targets are rescheduled as `fallback` says, in the order of the plan, and notes give the reason', () => {
     const { targets, notes, groups } = planTargets(
       inputs(['node']),
       [unavailable, outcome(node('arm-2', 'arm64', ['linux/arm64', 'linux/amd64']))],

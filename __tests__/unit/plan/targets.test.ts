@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import type { Inputs } from '../../../src/inputs/inputs.ts'
 import type { Node } from '../../../src/nodes/node.ts'
 import { planTargets as plan } from '../../../src/plan/targets.ts'
+import { targetLabels } from '../../../src/plan/target.ts'
 import { platform, testNode, testVariant as variant } from '../fixtures/nodes.ts'
 
 const node = (name: string, ...platforms: string[]): Node => testNode(name, platforms)
@@ -82,4 +83,17 @@ describe('planTargets', () => {
       ),
     ).toBe(true)
   })
+})
+
+test.each([
+  [['linux/amd64 '], 'linux/amd64'],
+  [['linux/amd64 a', 'linux/arm64 a', 'linux/amd64 b'], 'linux/amd64 a, linux/arm64 a, linux/amd64 b'],
+  [['linux/amd64 a', 'linux/amd64 b', 'linux/amd64 c'], 'linux/amd64 (3 variants)'],
+  [['linux/amd64 a', 'linux/arm64 a', 'linux/amd64 b', 'linux/amd64 c'], 'linux/amd64 (3 variants), linux/arm64 a'],
+])('the names of the targets %j', (names, expected) => {
+  const targets = names.map((name) => {
+    const [on = '', variantName = ''] = name.split(' ')
+    return { id: name, variant: variant(variantName), platform: platform(on) }
+  })
+  expect(targetLabels(targets)).toBe(expected)
 })

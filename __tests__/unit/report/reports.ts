@@ -30,6 +30,7 @@ function built(target: Target): BuiltTarget {
   return {
     target,
     digest: digest(target.id),
+    took: target.id.endsWith('amd64') ? 12_300 : 65_400,
     steps: { total: 5, cached: 2 },
     metadata: { 'buildx.build.ref': `ref-${target.id}` },
   }

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals'
 import { renderLogLines } from '../../../src/report/log-lines.ts'
 import { createRunReport } from '../../../src/report/run-report.ts'
-import { renderSummary } from '../../../src/report/summary.ts'
+import { renderFailedSummary, renderSummary } from '../../../src/report/summary.ts'
+import { UserError } from '../../../src/lib/errors.ts'
 import { digest, testResult } from './reports.ts'
 
 test('the summary of an image: digest, tags in order, platforms in the order of the inputs', () => {
@@ -15,7 +16,7 @@ test('the summary of an image: digest, tags in order, platforms in the order of 
     '',
     '| platform | node | machine | time | steps from cache | size |',
     '|---|---|---|---:|---:|---:|',
-    '| linux/amd64 | amd | amd64, 4 CPUs, Docker 28.5.2 | 1 min 5 s | 2 of 5 | 28 MB |',
+    '| linux/amd64 | amd | amd64, 4 CPUs, Docker 28.5.2 | 12.3 s | 2 of 5 | 28 MB |',
     '| linux/arm64 | arm |  | 1 min 5 s | 2 of 5 | 28 MB |',
     '',
     '> arm is slow.',
@@ -45,7 +46,7 @@ test('names of nodes cannot break the table', () => {
 
 test('the log has one line per target, then the images and their tags', () => {
   expect(renderLogLines(createRunReport(testResult(['slim']), 70_100))).toEqual([
-    '  linux/amd64 slim: amd, 1 min 5 s, 2 of 5 steps from cache, 28 MB',
+    '  linux/amd64 slim: amd, 12.3 s, 2 of 5 steps from cache, 28 MB',
     '  linux/arm64 slim: arm, 1 min 5 s, 2 of 5 steps from cache, 28 MB',
     `  ghcr.io/acme/app@${digest('index slim')}`,
     '  → ghcr.io/acme/app:1.2.3-slim',
@@ -61,4 +62,71 @@ test('the order does not depend on which group ends first', () => {
   const reversed = createRunReport({ ...result, groups: [...result.groups].reverse() }, 0)
   expect(renderSummary(reversed)).toBe(renderSummary(inOrder))
   expect(renderLogLines(reversed)).toEqual(renderLogLines(inOrder))
+})
+
+test('several variants have an overview with the own time of each target', () => {
+  const summary = renderSummary(createRunReport(testResult(['slim', 'full']), 70_100))
+  expect(summary.split('\n').slice(0, 7)).toEqual([
+    '### Overview',
+    '',
+    '| variant | linux/amd64 | linux/arm64 | tags |',
+    '|---|---:|---:|---:|',
+    '| slim | 12.3 s | 1 min 5 s | 3 |',
+    '| full | 12.3 s | 1 min 5 s | 3 |',
+    '',
+  ])
+  expect(renderSummary(createRunReport(testResult(['slim']), 0))).not.toContain('Overview')
+})
+
+function failedRun(change: { readonly cause?: boolean; readonly code?: 'build' | 'cancelled' } = {}) {
+  const { plan, groups } = testResult(['slim', 'full'])
+  const failure = new UserError({
+    code: change.code ?? 'build',
+    message: 'RUN make <all> failed for linux/amd64 full on amd',
+    hint: 'See the output above.',
+    details: ['make: *** [all] Error 2', '```'],
+  })
+  const failing = plan.targets.find(({ id }) => id === 'full-linux-amd64')
+  const failed = groups.map((group) =>
+    group.group.node.spec.name === 'amd'
+      ? { ...group, built: [], failure, ...(failing && change.cause !== false && { failing }) }
+      : group,
+  )
+  return { targets: plan.targets, groups: failed, took: 5000 }
+}
+
+test('the summary of a failed run has the result of every target, the cause and its output', () => {
+  expect(renderFailedSummary(failedRun()).split('\n')).toEqual([
+    '### Build failed: no tag was updated',
+    '',
+    '| target | node | result |',
+    '|---|---|---|',
+    '| linux/amd64 slim | amd | cancelled |',
+    '| linux/arm64 slim | arm | built |',
+    '| linux/amd64 full | amd | failed |',
+    '| linux/arm64 full | arm | built |',
+    '',
+    '**RUN make &lt;all> failed for linux/amd64 full on amd**',
+    '',
+    '````',
+    'make: *** [all] Error 2',
+    '```',
+    '````',
+    '',
+    'See the output above.',
+    '',
+    'Took 5.0 s.',
+    '',
+    '',
+  ])
+})
+
+test.each([
+  ['the failing target is not known', failedRun({ cause: false }), 'failed'],
+  ['another group failed', failedRun({ cause: false, code: 'cancelled' }), 'cancelled'],
+  ['the build never started', { ...failedRun(), groups: [] }, 'not built'],
+])('the result of a target if %s', (_, run, expected) => {
+  const summary = renderFailedSummary(run)
+  expect(summary).toContain(`| linux/amd64 slim | amd | ${expected} |`)
+  expect(summary.includes('**RUN make')).toBe(expected === 'failed')
 })
