@@ -12,6 +12,8 @@ const aliases: readonly (readonly [alias: string, name: string, parse: (source: 
   [
     ['buildkitd-config', 'buildkitd-config-inline', readConfigFile],
     ['keep-state', 'keep-builder', parseKeepState],
+    // docker/login-action
+    ['logout', 'login', parseLogout],
   ]
 
 interface AliasSource {
@@ -104,6 +106,10 @@ function parseKeepState({ given, diagnostics: { report } }: AliasSource): string
       given('keep-state'),
     )('contradicts `keep-builder: true`, which has the same meaning: remove one of them')
   return isKept && /^(false)?$/i.test(given('keep-builder')) ? 'true' : undefined
+}
+
+function parseLogout({ given, diagnostics: { report } }: AliasSource): string | undefined {
+  return parseBoolean('logout', given('logout'), report) ? undefined : 'job'
 }
 
 function readConfigFile({ given, paths, diagnostics: { report } }: AliasSource): string | undefined {

@@ -7,19 +7,20 @@ import { parseAliases } from './aliases.ts'
 import { parseBuilderInputs, type BuilderInputs } from './builder-inputs.ts'
 import { parseBuildxVersion, type BuildxRequest } from './buildx-version.ts'
 import { parseCache, type CachePolicy } from './cache/cache.ts'
+import type { Trust } from '../forge/trust.ts'
 import { checkTogether } from './cross-checks/settings.ts'
 import { checkPlatforms } from './cross-checks/variants.ts'
 import { Diagnostics } from './diagnostics.ts'
+import { parseSettingsForTrust, parseTrust, withGitToken } from './fork-restrictions.ts'
 import { parseImageInputs, parsePush } from './image-inputs.ts'
 import { mainInputs } from './input-names.ts'
 import { hostFiles, LocalPaths } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
-import { openBuilderStore } from './nodes/builder-store.ts'
+import { createBuilderStore } from './nodes/builder-store.ts'
 import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkReach, checkSections, parseRegistries } from './registries.ts'
 import { exportDest, exportPart } from './settings/outputs.ts'
-import { gitToken } from './settings/secrets.ts'
-import { parseSettings, type BuildSettings } from './settings/settings.ts'
+import type { BuildSettings } from './settings/settings.ts'
 import { sharedRows } from './shared-inputs.ts'
 import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
@@ -29,6 +30,8 @@ import type { LocalPath } from './workspace-links.ts'
 
 /** All inputs of the main action, parsed once; no other room sees their text. */
 export interface Inputs extends BuilderInputs {
+  /** The level of the event, or a lower one that `trust` sets. */
+  readonly trust: Trust
   readonly buildx: BuildxRequest
   /** Whether `docker build` must be buildx for later steps. */
   readonly install: boolean
@@ -43,6 +46,8 @@ export interface Inputs extends BuilderInputs {
   readonly failFast: boolean
   readonly settings: BuildSettings
   readonly logins: readonly Login[]
+  /** Whether later steps of the job may use the logins, until the post step. */
+  readonly login: LoginLifetime
   readonly registries: RegistryHosts
   /** The CI platform's token; empty if none was given. */
   readonly token: string
@@ -57,6 +62,9 @@ export interface Inputs extends BuilderInputs {
   readonly packagesApi: PackagesChoice
 }
 
+type LoginLifetime = 'step' | 'job'
+const loginLifetimes = { step: 'step', job: 'job' } as const
+
 type CleanupMode = 'auto' | 'always' | 'never'
 const cleanupModes = { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' } as const
 
@@ -66,6 +74,7 @@ const rows = {
   install: ['install', boolean()],
   cacheBinary: ['cache-binary', boolean(true)],
   failFast: ['fail-fast', boolean(true)],
+  login: ['login', choice<LoginLifetime>(loginLifetimes, 'step')],
   cleanup: ['cleanup', choice<CleanupMode>(cleanupModes, 'auto')],
 } as const
 
@@ -77,16 +86,18 @@ const rows = {
  */
 export async function readInputs(
   env: Env,
-  event: Event,
+  platformEvent: Event,
   files = hostFiles,
-  builders: BuilderStore = openBuilderStore(),
+  builders: BuilderStore = createBuilderStore(),
 ): Promise<Inputs> {
   const diagnostics = new Diagnostics()
   const given = (name: string): string => (env[variableOf(name)] ?? '').trim()
-  const paths = new LocalPaths(event.workspace, files, diagnostics.report)
+  const paths = new LocalPaths(platformEvent.workspace, files, diagnostics.report)
   const { texts, nodeList } = await parseAliases({ given, paths, diagnostics })
   const { report, warn, hasIssue } = diagnostics
   const text = (name: string) => texts.get(name) ?? given(name)
+  const trust = parseTrust({ event: platformEvent, text, report })
+  const event = { ...platformEvent, trust }
   const source: InputSource = { env, event, paths, text, report, warn, hasIssue }
   checkNames(env, mainInputs, diagnostics)
   const builder = await parseBuilderInputs({ ...source, nodeList }, builders)
@@ -95,6 +106,7 @@ export async function readInputs(
     ...builder,
     ...build,
     ...parseTable(rows, source),
+    trust,
     cache: parseCache(source),
     logins: await parseLogins(source, { images: imagesOf(build.variants), push: build.push || hasIssue('push') }),
     tagsGiven: text('tags') !== '',
@@ -109,8 +121,8 @@ type Build = Pick<Inputs, 'push' | 'variants' | 'settings' | 'registries' | 'war
 
 /** What is built, with the checks that need the nodes too. */
 async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promise<Build> {
-  const { text, event, report } = source
-  const settings = parseSettings(source)
+  const { text, report } = source
+  const settings = parseSettingsForTrust(source)
   const push = parsePush(source, settings)
   const { variants, warnings } = await parseImageInputs(source, push, settings)
   checkPlatforms(variants, nodes, source)
@@ -124,8 +136,7 @@ async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promis
   const registries = await parseRegistries(source)
   checkSections(text('buildkitd-config-inline'), registries, report)
   checkReach(text('buildkitd-config-inline'), imagesOf(variants), report)
-  const token = gitToken(settings.secrets, variants[0]?.context ?? '', text('github-token'), event)
-  return { push, variants, warnings, registries, settings: { ...settings, secrets: [...settings.secrets, ...token] } }
+  return { push, variants, warnings, registries, settings: withGitToken(settings, variants[0]?.context ?? '', source) }
 }
 
 function imagesOf(variants: readonly VariantSpec[]) {

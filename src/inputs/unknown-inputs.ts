@@ -10,7 +10,6 @@ const alternatives: Readonly<Record<string, string>> = {
   'config-inline': 'use `buildkitd-config-inline`',
   name: 'the builder’s name is unique on every node; read it from the output `name`',
   // docker/login-action
-  logout: 'every login is removed when the job ends',
   scope: 'write it in an entry of `registry-auth`',
   // docker/metadata-action
   'bake-target': 'there is no bake file; the output `json` has its content',

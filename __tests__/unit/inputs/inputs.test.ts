@@ -87,6 +87,8 @@ test('the README example', async () => {
       { input: 'file', path: '/w/Dockerfile', access: 'read' },
     ],
     failFast: true,
+    login: 'step',
+    trust: 'trusted',
   })
 })
 
