@@ -48,7 +48,8 @@ describe('the code of a fork', () => {
     expect(settings).toMatchObject({ secrets: [], ssh: [], entitlements: ['network.host'] })
     expect(warnings).toEqual([
       'This run builds the code of a fork, so its builds do not get `secrets`, `secret-envs`, `secret-files`, `ssh`, ' +
-        '`allow: security.insecure`. If they need it, and you review the code before it runs, set `fork-secrets: true`.',
+        '`allow: security.insecure`. If they need it, and you review the code before it runs, ' +
+        'set `fork-secrets: true`.',
     ])
   })
 
