@@ -2,6 +2,8 @@ import { setFlagsFromString } from 'node:v8'
 import { Job } from './job/job.ts'
 import { prepareMain } from './job/main-step.ts'
 import { exportVariables, reportBuild, reportDryRun } from './job/report.ts'
+import { dockerConfigDir } from './registry/credentials/docker-config.ts'
+import { endAccess, writeJobLogins } from './stories/access.ts'
 import { buildImage } from './stories/build.ts'
 import { dryRun } from './stories/dry-run.ts'
 
@@ -13,11 +15,18 @@ const job = new Job()
 
 await job.run(async () => {
   const { run, ports } = await prepareMain(job)
-  if (run.inputs.dryRun) {
-    await reportDryRun(await dryRun(run, ports))
-    return
+  let keepsBuilder = false
+  try {
+    if (run.inputs.dryRun) {
+      await reportDryRun(await dryRun(run, ports))
+      return
+    }
+    const result = await buildImage(run, ports)
+    keepsBuilder = run.inputs.use
+    if (run.inputs.login === 'job') exportVariables({ DOCKER_CONFIG: writeJobLogins(run, dockerConfigDir(job.env)) })
+    if (keepsBuilder) exportVariables({ BUILDX_BUILDER: result.builder, BUILDX_CONFIG: result.buildxConfig })
+    await reportBuild(result, performance.now() - began)
+  } finally {
+    await endAccess(run, keepsBuilder)
   }
-  const result = await buildImage(run, ports)
-  if (run.inputs.use) exportVariables({ BUILDX_BUILDER: result.builder, BUILDX_CONFIG: result.buildxConfig })
-  await reportBuild(result, performance.now() - began)
 })

@@ -63,17 +63,18 @@ export class BuilderInstances {
   }
 
   /**
-   * Starts to remove the containers of this run, with their volumes, and its pods. The post step removes what this
+   * Removes the containers of this run, with their volumes, and its pods. Never throws: the post step removes what this
    * could not.
    */
-  release(): void {
-    for (const entry of this.#owned) {
-      const removal =
-        entry.kind === 'pod'
-          ? removePod(entry, this.#request.dir, removalDeadline)
-          : new EngineClient(entry.socket, removalDeadline).removeBuilder(entry.container, entry.volume)
-      void removal.catch(() => undefined)
-    }
+  async release(): Promise<void> {
+    await Promise.all(this.#owned.map((entry) => this.#remove(entry).catch(() => undefined)))
+  }
+
+  async #remove(entry: BuilderEntry): Promise<void> {
+    const { dir, journal } = this.#request
+    if (entry.kind === 'pod') await removePod(entry, dir, removalDeadline)
+    else await new EngineClient(entry.socket, removalDeadline).removeBuilder(entry.container, entry.volume)
+    journal.note({ kind: 'removed', name: entry.kind === 'pod' ? entry.name : entry.container })
   }
 
   #add(node: Node): string {

@@ -47,7 +47,11 @@ async function bootLocked(daemon: PersistentBuilder, instance: string, deps: Dae
   const { socket, spec } = daemon.node
   const engine = new EngineClient(socket)
   journal.note({ kind: 'lock', node: spec.name, socket, daemon: daemon.name, holder })
-  if (!(await lockUnlessRunning(daemon, holder))) return
+  const noteReleased = () => journal.note({ kind: 'removed', name: lockVolume(daemon.name) })
+  if (!(await lockUnlessRunning(daemon, holder))) {
+    noteReleased()
+    return
+  }
   try {
     const state = await containerState(daemon)
     if (state === 'running') return
@@ -56,6 +60,7 @@ async function bootLocked(daemon: PersistentBuilder, instance: string, deps: Dae
     await exec(buildx.command, ['inspect', '--bootstrap', instance], { env: runEnv(dir), deadline: bootDeadline })
   } finally {
     await releaseLock(engine, daemon.name, holder)
+    noteReleased()
   }
 }
 

@@ -26,7 +26,6 @@ import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 import type { VariantSpec } from './variants.ts'
-import type { LocalPath } from './workspace-links.ts'
 
 /** All inputs of the main action, parsed once; no other room sees their text. */
 export interface Inputs extends BuilderInputs {
@@ -57,8 +56,6 @@ export interface Inputs extends BuilderInputs {
   /** Report the plan, build nothing. */
   readonly dryRun: boolean
   readonly warnings: readonly string[]
-  /** Every path on the runner that the inputs name: to be checked again before buildx starts. */
-  readonly localPaths: readonly LocalPath[]
   readonly packagesApi: PackagesChoice
 }
 
@@ -114,7 +111,7 @@ export async function readInputs(
     checkAnnotations: !/^(?:0|f|false)$/i.test(env['DOCKER_BUILD_CHECKS_ANNOTATIONS'] ?? ''),
   }
   diagnostics.throwIssues()
-  return { ...inputs, localPaths: paths.all, warnings: [...diagnostics.warnings, ...build.warnings] }
+  return { ...inputs, warnings: [...diagnostics.warnings, ...build.warnings] }
 }
 
 type Build = Pick<Inputs, 'push' | 'variants' | 'settings' | 'registries' | 'warnings'>
@@ -132,7 +129,7 @@ async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promis
   const parts = variants.flatMap(({ name }, index) => platforms[index]?.map((one) => exportPart(name, one)) ?? [])
   if (parts.length > 1)
     for (const dest of settings.exports.flatMap((files) => parts.map((part) => exportDest(files, part))))
-      source.paths.use(dest, { input: 'outputs', access: 'write' })
+      source.paths.use(dest, 'outputs')
   const registries = await parseRegistries(source)
   checkSections(text('buildkitd-config-inline'), registries, report)
   checkReach(text('buildkitd-config-inline'), imagesOf(variants), report)

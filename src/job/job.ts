@@ -1,18 +1,20 @@
+import { allowManyListeners } from '../lib/concurrency.ts'
 import * as core from '@actions/core'
-import { createGithubRequest } from '../forge/api-client.ts'
+import { createGithubRequest, createPlatformRequest } from '../forge/api-client.ts'
 import { readEvent } from '../forge/event.ts'
+import { detectPlatform } from '../forge/platform.ts'
 import { createRunStatusFetcher, type FetchRunStatus } from '../forge/run-status.ts'
 import { createRunChecker, type RunChecker } from '../gc/run-status.ts'
 import { UserError } from '../lib/errors.ts'
 import { setPrivateUmask } from '../lib/files.ts'
 import type { Fetch } from '../lib/http.ts'
-import { exit, runnerLog } from '../lib/log.ts'
+import { exit } from '../lib/log.ts'
+import { runnerLog } from './runner-log.ts'
 import { sleep } from '../lib/time.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { repositoryScope } from '../run/names.ts'
 import { reportFailure } from './report.ts'
-import '../lib/listeners.ts'
 
 /** The longest time that garbage collection waits for the CI platform's API, in milliseconds. */
 const runStatusTimeout = 10_000
@@ -28,6 +30,7 @@ export class Job {
 
   constructor() {
     setPrivateUmask()
+    allowManyListeners()
   }
 
   /** Aborts when the step is cancelled. A step that does not use it ends at once. */
@@ -57,7 +60,7 @@ export class Job {
       token: this.#token,
       ownerKind: this.event.ownerKind,
       registries,
-      githubClient: (apiUrl, until) => this.#githubRequest(fetch, until, apiUrl),
+      githubClient: (apiUrl, until) => createGithubRequest(this.#apiOptions(fetch, until, apiUrl)),
       clock: { now: Date.now, sleep },
     }
   }
@@ -67,16 +70,19 @@ export class Job {
     if (this.#token === '') return () => Promise.resolve('denied')
     let fetcher: FetchRunStatus | undefined
     return (run) => {
-      fetcher ??= createRunStatusFetcher(this.#githubRequest(fetch, Date.now() + timeout), this.event.repository)
+      fetcher ??= createRunStatusFetcher(
+        createPlatformRequest(this.#apiOptions(fetch, Date.now() + timeout)),
+        this.event.repository,
+      )
       return fetcher(run)
     }
   }
 
   /** Which runs are finished. */
   runs(fetch: Fetch): RunChecker {
-    const { apiUrl, runId, runAttempt } = this.event
+    const { runId, runAttempt } = this.event
     // Forgejo and Gitea can restart a single job while others of its run continue.
-    const attemptsEnd = !/\/api\/v1\/*$/.test(apiUrl)
+    const attemptsEnd = detectPlatform(this.event) !== 'forgejo'
     const self = { scope: repositoryScope(this.event), runId, runAttempt, attemptsEnd }
     return createRunChecker(self, this.fetchRunStatus(fetch))
   }
@@ -87,8 +93,8 @@ export class Job {
     return await exit()
   }
 
-  #githubRequest(fetch: Fetch, until: number, apiUrl = this.event.apiUrl) {
-    return createGithubRequest({ apiUrl, token: this.#token, fetch, until, log: this.log.debug })
+  #apiOptions(fetch: Fetch, until: number, apiUrl = this.event.apiUrl) {
+    return { apiUrl, token: this.#token, fetch, until, log: this.log.debug }
   }
 }
 

@@ -1,3 +1,4 @@
+import { detectPlatform } from '../forge/platform.ts'
 import { requireBuildAlias, findRequested, provideBuildx } from '../buildx/install/provide.ts'
 import { callTargets } from '../buildx/call.ts'
 import type { Buildx } from '../buildx/find.ts'
@@ -8,17 +9,15 @@ import { secretsToMask } from '../inputs/secrets-to-mask.ts'
 import { openNodes } from '../nodes/open.ts'
 import { withRegistryConfig } from '../nodes/registry-config.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
-import { loadJobDockerConfig } from '../registry/credentials/docker-config.ts'
-import { exchangeEcrKeys } from '../registry/credentials/ecr.ts'
-import { dropTokenIfJobHasLogin } from '../registry/credentials/platform-token.ts'
 import { saveRegistryHosts } from '../registry/hosts.ts'
+import type { Repository } from '../registry/reference.ts'
 import { openJournal } from '../run/journal.ts'
 import { repositoryScope } from '../run/names.ts'
 import { describeOwner, writeOwner } from '../run/owner.ts'
 import { RunDir } from '../run/run-dir.ts'
 import type { BuildPorts, DryRunPorts, Run } from '../stories/ports.ts'
 import type { Job } from './job.ts'
-import { createRegistryAccess } from './registries.ts'
+import { resolveLogins } from './logins.ts'
 import { saveDownload, saveMainState } from './state.ts'
 
 interface MainStep {
@@ -29,13 +28,12 @@ interface MainStep {
 /** Reads the inputs, creates the run directory, and connects the stories of the main action with this job. */
 export async function prepareMain(job: Job): Promise<MainStep> {
   job.mask(secretsToMask(job.env))
-  const event = await withCommitDate(job.event)
-  const inputs = await readInputs(job.env, event)
+  const platformEvent = await withCommitDate(job.event)
+  const inputs = await readInputs(job.env, platformEvent)
+  const event = { ...platformEvent, trust: inputs.trust }
   const dir = await createRunDir(job, inputs, event)
-  const dockerConfig = loadJobDockerConfig(job.env, job.log.warn)
   const hosts = saveRegistryHosts(dir.registries, inputs.registries)
-  const logins = await resolveLogins(job, inputs, createRegistryAccess([], dockerConfig, hosts))
-  const registries = createRegistryAccess(logins, dockerConfig, hosts)
+  const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images: imagesOf(inputs), hosts })
   const run = {
     inputs: { ...inputs, logins, registries: hosts, ...withRegistryConfig(inputs, hosts) },
     event,
@@ -48,24 +46,19 @@ export async function prepareMain(job: Job): Promise<MainStep> {
   return { run, ports: mainPorts(job, run, registries) }
 }
 
-async function createRunDir(job: Job, { cleanup, packagesApi }: Inputs, event: Event): Promise<RunDir> {
+async function createRunDir(job: Job, inputs: Inputs, event: Event): Promise<RunDir> {
+  const { cleanup, packagesApi } = inputs
   const dir = RunDir.choose(job.env['RUNNER_TEMP'])
   const owner = await describeOwner({ ...event, scope: repositoryScope(event) })
-  saveMainState({ dir, main: owner.main, cleanup, packagesApi, began: Date.now() })
+  const images = imagesOf(inputs)
+  saveMainState({ dir, main: owner.main, cleanup, packagesApi, images, began: Date.now() })
   dir.create()
   writeOwner(dir, owner)
   return dir
 }
 
-/** The logins that count, with those that AWS issues for its keys. */
-async function resolveLogins(job: Job, { logins, variants, push }: Inputs, registries: RegistryAccess) {
-  const images = variants.flatMap((variant) => variant.images)
-  const exchanged = await exchangeEcrKeys(logins, { env: job.env, fetch: registries.fetch })
-  const resolved = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log: job.log })
-  // Those of AWS are new; others are masked already, unless they were quoted in YAML.
-  const lines = resolved.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim())
-  job.mask(lines.filter((line) => line.length > 3))
-  return resolved
+function imagesOf({ variants }: Inputs): readonly Repository[] {
+  return variants.flatMap(({ images }) => images)
 }
 
 function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['ports'] {
@@ -93,7 +86,7 @@ async function provideRequested(job: Job, run: Run, { fetch }: RegistryAccess): 
     signal,
     dir,
     log,
-    token: event.serverUrl === 'https://github.com' ? inputs.token : '',
+    token: detectPlatform(event) === 'github.com' ? inputs.token : '',
     toolCache: job.env['RUNNER_TOOL_CACHE'] ?? '',
     useCache: inputs.cacheBinary,
   })

@@ -1,12 +1,16 @@
+import { rmSync } from 'node:fs'
 import { saveFile } from '../buildx/install/binary-cache.ts'
 import { collectRunnerGarbage } from '../gc/runner.ts'
-import { loadDockerConfig } from '../registry/credentials/docker-config.ts'
-import { loadScopedLogins } from '../registry/credentials/scoped.ts'
+import { readPostKeys, readPostLogins } from '../inputs/post-inputs.ts'
+import { connects } from '../lib/time.ts'
+import { startAgent } from '../nodes/ssh/agent.ts'
+import type { PackageAccess } from '../packages/backend.ts'
 import { loadRegistryHosts } from '../registry/hosts.ts'
 import { repositoryScope } from '../run/names.ts'
 import { RunDir } from '../run/run-dir.ts'
 import type { UndoPorts, UndoRequest } from '../stories/undo.ts'
 import type { Job } from './job.ts'
+import { resolveLogins } from './logins.ts'
 import { createRegistryAccess } from './registries.ts'
 import { loadDownload, type MainState } from './state.ts'
 
@@ -15,23 +19,37 @@ interface PostStep {
   readonly ports: UndoPorts
 }
 
-/** Connects the undo story with this job, and with the logins that main used. */
-export function preparePost(job: Job, { dir, main, cleanup, packagesApi, began }: MainState): PostStep {
+/** Connects the undo story with this job. It authenticates only if something is left to undo. */
+export function preparePost(job: Job, state: MainState): PostStep {
   const { event, log, signal } = job
-  const logins = loadScopedLogins(dir.scopedLogins)
-  const hosts = loadRegistryHosts(dir.registries)
-  const registries = createRegistryAccess(logins, loadDockerConfig(dir.dockerConfig, log.warn), hosts)
-  const runs = job.runs(registries.fetch)
+  const { dir, main, cleanup, began } = state
+  const { fetch } = createRegistryAccess([], {}, loadRegistryHosts(dir.registries))
+  const run = { scope: repositoryScope(event), runId: event.runId }
   return {
     request: { dir, main, tags: cleanup, began, event },
     ports: {
-      packages: job.packages(registries, packagesApi),
-      collectRunnerGarbage: () =>
-        collectRunnerGarbage(dir, { scope: repositoryScope(event), runId: event.runId }, runs),
+      openPackages: () => openPackages(job, state),
+      authenticate: () => restoreAgent(job, dir),
+      collectRunnerGarbage: () => collectRunnerGarbage(dir, run, job.runs(fetch)),
       log,
       signal,
     },
   }
+}
+
+async function openPackages(job: Job, { dir, images, packagesApi }: MainState): Promise<PackageAccess> {
+  const logins = await readPostLogins(job.env, job.event, images)
+  const hosts = loadRegistryHosts(dir.registries)
+  const { registries } = await resolveLogins(job, { logins, images, push: true, hosts })
+  return job.packages(registries, packagesApi)
+}
+
+/** Starts the agent again, unless main was killed before it ended its agent. */
+async function restoreAgent({ env }: Job, { agentSocket }: RunDir): Promise<void> {
+  const keys = readPostKeys(env)
+  if (keys.length === 0 || (await connects(agentSocket))) return
+  rmSync(agentSocket, { force: true })
+  await startAgent(agentSocket, keys)
 }
 
 /** Stores the buildx that main downloaded in the job's cache service. */

@@ -3,7 +3,7 @@ import type { RegistryAccess } from '../registry/client-factory.ts'
 import { createHelperRunner, credentialsFor, type Login } from '../registry/credentials/login.ts'
 import { formatRepository } from '../registry/reference.ts'
 import { createFetch } from '../lib/http.ts'
-import { runnerLog } from '../lib/log.ts'
+import { runnerLog } from './runner-log.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
 
 /**

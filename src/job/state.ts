@@ -1,6 +1,7 @@
 import * as core from '@actions/core'
 import { parseCachedFile, type CachedFile } from '../buildx/install/binary-cache.ts'
 import { packagesChoices } from '../packages/select.ts'
+import { formatRepository, parseRepository, type Repository } from '../registry/reference.ts'
 import { RunDir } from '../run/run-dir.ts'
 import type { UndoRequest } from '../stories/undo.ts'
 
@@ -13,13 +14,21 @@ export interface MainState {
   readonly main: string
   readonly cleanup: CleanupMode
   readonly packagesApi: string
+  readonly images: readonly Repository[]
   /** When main started, in milliseconds since the epoch; 0 if unknown. */
   readonly began: number
 }
 
 /** To be called before the run directory is created: post then knows it whenever main is killed. */
-export function saveMainState({ dir, main, cleanup, packagesApi, began }: MainState): void {
-  const state = { main, cleanup, 'packages-api': packagesApi, began, dir: dir.path }
+export function saveMainState({ dir, main, cleanup, packagesApi, images, began }: MainState): void {
+  const state = {
+    main,
+    cleanup,
+    'packages-api': packagesApi,
+    images: images.map(formatRepository).join(' '),
+    began,
+    dir: dir.path,
+  }
   Object.entries(state).forEach(([name, value]) => core.saveState(name, value))
 }
 
@@ -34,6 +43,10 @@ export function loadMainState(): MainState | undefined {
         main: core.getState('main'),
         cleanup: cleanup === 'always' || cleanup === 'never' ? cleanup : 'auto',
         packagesApi: packagesChoices[core.getState('packages-api')] ?? 'auto',
+        images: core
+          .getState('images')
+          .split(' ')
+          .flatMap((name) => parseRepository(name, () => undefined) ?? []),
         began: Number(core.getState('began')),
       }
 }

@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { errorMessage } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
+import { lockVolume } from './names.ts'
 import type { RunDir } from './run-dir.ts'
 
 interface OnNode {
@@ -35,8 +36,8 @@ export type Entry =
   /** buildx starts to boot a daemon of this image; `booted` follows, unless buildx is ended before. */
   | (OnEngine & { readonly kind: 'boots'; readonly container: string; readonly image: string })
   | { readonly kind: 'booted'; readonly container: string }
-  /** A container or pod was removed: a post step that is run again does not need its connection. */
-  | { readonly kind: 'removed'; readonly container: string }
+  /** A container, pod or volume of this name was removed: the post step does not need a connection to its node. */
+  | { readonly kind: 'removed'; readonly name: string }
   /** The lock of a persistent builder, held while this run boots it: a volume with the holder's label. */
   | (OnEngine & { readonly kind: 'lock'; readonly daemon: string; readonly holder: string })
   /** A volume that shows other runs that this one builds there. */
@@ -55,7 +56,7 @@ const fields: Record<Entry['kind'], readonly string[]> = {
   pod: ['node', 'name', 'buildx', 'kubeconfig'],
   boots: ['node', 'socket', 'container', 'image'],
   booted: ['container'],
-  removed: ['container'],
+  removed: ['name'],
   lock: ['node', 'socket', 'daemon', 'holder'],
   reservation: ['node', 'socket', 'volume'],
   tunnel: ['node', 'config', 'local', 'remote'],
@@ -88,6 +89,24 @@ export function readJournal({ journal: path }: RunDir, log: Pick<Log, 'warn'>): 
       )
     return []
   }
+}
+
+/** PURE: the entries about nodes whose effect still exists. */
+export function pendingOnNodes(entries: readonly Entry[]): Entry[] {
+  const removed = new Set(entries.flatMap((entry) => (entry.kind === 'removed' ? [entry.name] : [])))
+  const booted = new Set(entries.flatMap((entry) => (entry.kind === 'booted' ? [entry.container] : [])))
+  return entries.filter((entry) => {
+    const name = resourceName(entry)
+    return entry.kind === 'boots' ? !booted.has(entry.container) : name !== '' && !removed.has(name)
+  })
+}
+
+/** The container, pod or volume on a node; empty for entries about something else. */
+function resourceName(entry: Entry): string {
+  if (entry.kind === 'container') return entry.container
+  if (entry.kind === 'pod') return entry.name
+  if (entry.kind === 'lock') return lockVolume(entry.daemon)
+  return entry.kind === 'reservation' ? entry.volume : ''
 }
 
 function isEntry(value: unknown): value is Entry {

@@ -108,9 +108,14 @@ export class RunDir {
     return join(this.path, `${node}-k.sock`)
   }
 
+  /** A directory of TLS certificates and keys of nodes. */
+  get tlsKeys(): string {
+    return join(this.path, 'tls')
+  }
+
   /** A TLS file of a node: `cacert`, `cert` or `key`. */
   pem(node: string, option: string): string {
-    return join(this.path, `${node}-${option}.pem`)
+    return join(this.tlsKeys, `${node}-${option}.pem`)
   }
 
   /** What buildx and the Docker client read in place of the user's own configuration. */
@@ -140,9 +145,9 @@ export class RunDir {
     return join(this.path, 'docker', 'config.json')
   }
 
-  /** Logins for parts of a registry, for the post step. */
-  get scopedLogins(): string {
-    return join(this.path, 'scoped-logins.json')
+  /** The Docker configuration that later steps use with `login: job`: a directory. */
+  get jobDockerConfig(): string {
+    return join(this.path, 'job-docker')
   }
 
   /** Where buildx looks for logins for parts of a registry (docker/buildx, util/dockerconfig). */

@@ -68,12 +68,12 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   if (build.results.some(({ failure }) => failure)) await collected
   throwFailures(build.results, signal)
   // Nothing else is built there, so the nodes get their memory back at once.
-  if (!inputs.use) prepared.builder.release()
+  const removed = inputs.use ? undefined : prepared.builder.release()
   const lost = reportGroups(run, build.results)
   const plan = withoutSkipped(planned.plan, build.results)
   requirePlatforms(inputs.variants, plan.targets, opened.outcomes)
   const published = inputs.push ? await publishTargets(run, ports, plan, { ...prepared, groups: build.results }) : []
-  await Promise.all([collected, build.released])
+  await Promise.all([collected, build.released, removed])
   return { ...base, plan, groups: build.results, published, notes: [...planned.notes, ...build.notes, ...lost] }
 }
 

@@ -10,7 +10,7 @@ import { openPackageRepository } from '../packages/select.ts'
 import { createClientFactory } from '../registry/client-factory.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
 
-type Inputs = Pick<CleanupInputs, 'images' | 'tags' | 'olderThan' | 'runId' | 'untagged' | 'dryRun'>
+type Inputs = Pick<CleanupInputs, 'images' | 'tags' | 'olderThan' | 'runId' | 'untagged' | 'unmarked' | 'dryRun'>
 
 /** What the cleanup action needs from the job. */
 export interface CleanupPorts {

@@ -60,7 +60,7 @@ export async function prepareBuild(
 function writeLogins({ inputs, dir, dockerConfig }: Run): void {
   mkdirSync(dirname(dir.dockerConfig), { mode: 0o700 })
   writePrivate(dir.dockerConfig, JSON.stringify(createDockerConfig(dockerConfig, inputs.logins)))
-  writeScopedLogins(dir, inputs.logins)
+  writeScopedLogins(dir.scopedConfigs, inputs.logins)
 }
 
 /** A daemon of an existing builder is booted by the build, as buildx does it for every builder. */

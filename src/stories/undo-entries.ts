@@ -6,13 +6,14 @@ import type { Log } from '../lib/log.ts'
 import { sleep } from '../lib/time.ts'
 import type { Entry, Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
-import { withEngine } from './reconnect.ts'
+import type { Connections } from './reconnect.ts'
 
 /** What the handlers of journal entries share. */
 interface UndoContext {
   readonly dir: RunDir
-  /** All entries, the latest first. */
+  /** The entries to undo, the latest first. */
   readonly entries: readonly Entry[]
+  readonly connections: Connections
   readonly journal: Journal
   readonly log: Log
 }
@@ -35,10 +36,10 @@ const handlers: { readonly [Kind in Entry['kind']]?: Handler<Kind> } = {
   pod: undoPod,
   boots: undoBoot,
   // Other runs take over a lock whose holder is gone, and garbage collection removes a reservation: no warning.
-  lock: async ({ socket, daemon, holder }, { entries }) =>
-    await withEngine(socket, entries, (engine) => releaseLock(engine, daemon, holder)).catch(() => undefined),
-  reservation: async ({ socket, volume }, { entries }) =>
-    await withEngine(socket, entries, (engine) => engine.removeVolume(volume)).catch(() => undefined),
+  lock: async ({ socket, daemon, holder }, { connections }) =>
+    await connections.withEngine(socket, (engine) => releaseLock(engine, daemon, holder)).catch(() => undefined),
+  reservation: async ({ socket, volume }, { connections }) =>
+    await connections.withEngine(socket, (engine) => engine.removeVolume(volume)).catch(() => undefined),
 }
 
 /** Undoes every entry of these kinds at the same time. */
@@ -60,7 +61,7 @@ async function undoContainer(entry: EntryOf<'container'>, context: UndoContext):
   await removeBuilder(
     { node, name: container, command: `On that node, \`docker rm -f ${container} && docker volume rm ${volume}\`` },
     context,
-    () => withEngine(socket, context.entries, (engine) => engine.removeBuilder(container, volume)),
+    () => context.connections.withEngine(socket, (engine) => engine.removeBuilder(container, volume)),
   )
 }
 
@@ -85,13 +86,12 @@ interface RunBuilder {
  */
 async function removeBuilder(
   { node, name, command }: RunBuilder,
-  { entries, journal, log }: UndoContext,
+  { journal, log }: UndoContext,
   remove: () => Promise<void>,
 ): Promise<void> {
-  if (entries.some((entry) => entry.kind === 'removed' && entry.container === name)) return
   try {
     await remove()
-    journal.note({ kind: 'removed', container: name })
+    journal.note({ kind: 'removed', name })
     log.info(`Removed the builder on ${node}.`)
   } catch (error) {
     log.warn(`The builder on ${node} could not be removed: ${errorMessage(error)}. ${command} removes it.`)
@@ -101,12 +101,11 @@ async function removeBuilder(
 /** Removes what buildx left if it was ended while it booted a daemon. Garbage collection removes the rest. */
 async function undoBoot(entry: EntryOf<'boots'>, context: UndoContext): Promise<void> {
   const { node, socket, container, image } = entry
-  const { entries, journal, log } = context
-  if (entries.some((other) => other.kind === 'booted' && other.container === container)) return
+  const { connections, journal, log } = context
   try {
     // Containers that other runs create are started within this time.
     await sleep(probeAge + 1000)
-    const outcomes = await withEngine(socket, entries, (engine) => removeProbes(engine, image, probeAge))
+    const outcomes = await connections.withEngine(socket, (engine) => removeProbes(engine, image, probeAge))
     journal.note({ kind: 'booted', container })
     outcomes.forEach(({ name, error }) => log.debug(`${node}: ${error ?? `removed ${name}, which buildx had left`}`))
   } catch (error) {

@@ -16,9 +16,10 @@ import { openPackageRepository } from '../packages/select.ts'
 import { createClientFactory } from '../registry/client-factory.ts'
 import { formatRepository } from '../registry/reference.ts'
 import type { Event } from '../forge/event.ts'
-import { openJournal, readJournal, type Entry } from '../run/journal.ts'
+import { openJournal, pendingOnNodes, readJournal, type Entry } from '../run/journal.ts'
 import { runAnnotation } from '../run/names.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import { Connections } from './reconnect.ts'
 import { undoEntries } from './undo-entries.ts'
 
 /** The run to undo, as its main step saved it. */
@@ -35,7 +36,10 @@ export interface UndoRequest {
 
 /** What undoing a run needs from the job. */
 export interface UndoPorts {
-  readonly packages: PackageAccess
+  /** Logs in again, since main has removed its logins. */
+  readonly openPackages: () => Promise<PackageAccess>
+  /** Makes the SSH keys available again, since main has ended its agent. */
+  readonly authenticate: () => Promise<void>
   /** Removes what finished runs left on this runner. */
   readonly collectRunnerGarbage: () => Promise<RunnerGarbage>
   readonly log: Log
@@ -82,10 +86,11 @@ async function undo(request: UndoRequest, ports: UndoPorts): Promise<void> {
   await killProcess(main, mainPatience)
   await killProcessesIn(dir.path, '--metadata-file')
   const entries = readJournal(dir, ports.log).reverse()
-  const context = { dir, entries, journal: openJournal(dir), log: ports.log }
+  const connections = new Connections(entries, ports.authenticate)
+  const pending = { dir, connections, entries: pendingOnNodes(entries), journal: openJournal(dir), log: ports.log }
   // Agents and connections are not needed for the registry.
-  const leaveNodes = undoEntries(['container', 'pod', 'lock', 'reservation'], context)
-    .then(() => undoEntries(['boots'], context))
+  const leaveNodes = undoEntries(['container', 'pod', 'lock', 'reservation'], pending)
+    .then(() => undoEntries(['boots'], pending))
     .then(() => killProcessesIn(dir.path).catch(() => undefined))
   await Promise.all([deleteImages(entries, request, ports), leaveNodes])
 }
@@ -118,7 +123,9 @@ async function removeRunDir({ path }: RunDir, log: Log): Promise<void> {
 async function deleteImages(entries: readonly Entry[], request: UndoRequest, ports: UndoPorts): Promise<void> {
   const { dir, tags, event } = request
   const artifacts = artifactsByRepository([...entries].reverse(), tags, runAnnotation(event, dir.key))
-  const outcomes = await Promise.all(artifacts.map((own) => deleteFrom(own, request, ports.packages)))
+  if (artifacts.length === 0) return
+  const packages = await ports.openPackages()
+  const outcomes = await Promise.all(artifacts.map((own) => deleteFrom(own, request, { packages, log: ports.log })))
   outcomes.forEach(({ deleted }) => deleted.forEach((tag) => ports.log.info(`Deleted ${tag}.`)))
   const kept = outcomes.flatMap((outcome) => outcome.kept)
   if (kept.length > 0) ports.log.warn(kept.join('\n'))
@@ -127,7 +134,7 @@ async function deleteImages(entries: readonly Entry[], request: UndoRequest, por
 async function deleteFrom(
   own: RepositoryArtifacts,
   { dir, began, event }: UndoRequest,
-  packages: PackageAccess,
+  { packages, log }: { readonly packages: PackageAccess; readonly log: Pick<Log, 'info'> },
 ): Promise<OutcomeLines> {
   const { repository } = own
   const name = formatRepository(repository)
@@ -142,7 +149,8 @@ async function deleteFrom(
       since: new Date(began - clockSkew),
       signal,
     })
-    return formatOutcomes(name, await deleteRunArtifacts(opened, own))
+    const onDeleted = (digest: string) => log.info(`Deleted ${name}@${digest}.`)
+    return formatOutcomes(name, await deleteRunArtifacts(opened, own, onDeleted))
   } catch (error) {
     return { deleted: [], kept: [`Kept ${name}: ${errorMessage(error)}`] }
   }

@@ -118,7 +118,7 @@ describe('reservations', () => {
     const second = await reserve(2)
     expect(second.on).toBe('b')
     expect(volumes()).toEqual([[reservation(1, 0)], [reservation(2, 1)]])
-    expect(second.noted.map((entry) => entry.kind === 'reservation' && entry.volume)).toEqual([
+    expect(second.noted.flatMap((entry) => (entry.kind === 'reservation' ? [entry.volume] : []))).toEqual([
       reservation(2, 0),
       reservation(2, 1),
     ])

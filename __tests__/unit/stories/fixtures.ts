@@ -76,7 +76,7 @@ export function testPorts(
       built: group.targets.map((target) => {
         const digest = digestOf(target.platform)
         onPush(target, digest)
-        return { target, digest, steps: { total: 1, cached: 0 }, metadata: {} }
+        return { target, digest, took: 1, steps: { total: 1, cached: 0 }, metadata: {} }
       }),
       lostCaches: [],
       warnings: [],

@@ -28,7 +28,8 @@ async function undo(request: Partial<UndoRequest> = {}, ports: Partial<UndoPorts
   await undoRun(
     { dir, main: '', tags: 'auto', began: 0, event, ...request },
     {
-      packages: testPackages({ credentials: noRegistry, fetch: noRegistry, log: () => undefined }),
+      openPackages: () => Promise.resolve(testPackages({ ...registries, credentials: noRegistry, fetch: noRegistry })),
+      authenticate: () => Promise.reject(new Error('no key may be used')),
       collectRunnerGarbage: () => Promise.resolve({ removed: [], failed: [], strays: 0 }),
       log,
       signal: new AbortController().signal,
@@ -71,7 +72,7 @@ describe('the undo story', () => {
   })
 
   test('a post step that is run again after it was killed needs neither keys nor connections', async () => {
-    note({ ...container, socket: join(dir.path, 'closed') }, { kind: 'removed', container: 'c' })
+    note({ ...container, socket: join(dir.path, 'closed') }, { kind: 'removed', name: 'c' })
     expect(await undo()).toEqual([])
     expect([requests, existsSync(dir.path)]).toEqual([[], false])
   })
@@ -101,12 +102,12 @@ describe('the undo story', () => {
   test('tags of other runs stay with `cleanup: auto`, and every tag with `never`', async () => {
     await withRegistry('none', async ({ host, seen }) => {
       const tag = { kind: 'tag', registry: host, path: 'a/b', digest: `sha256:${'0'.repeat(64)}` } as const
-      const packages = testPackages(registries)
+      const openPackages = () => Promise.resolve(testPackages(registries))
       note({ ...tag, tag: 'latest', ephemeral: false })
-      await undo({}, { packages })
+      await undo({}, { openPackages })
       dir = newRunDir()
       note({ ...tag, tag: 'pr-1', ephemeral: true })
-      await undo({ tags: 'never' }, { packages })
+      await undo({ tags: 'never' }, { openPackages })
       expect(seen).toEqual([])
     })
   })

@@ -6,7 +6,8 @@ import { serverHost } from '../base-url.ts'
 import { createDockerConfig } from './docker-config.ts'
 
 /**
- * Writes the logins for parts of registries where buildx reads them (docker/buildx, util/dockerconfig): below `configs`.
+ * Writes the logins for parts of registries below `configs`, where buildx reads them (docker/buildx,
+ * util/dockerconfig).
  */
 export function writeScopedLogins(configs: string, logins: readonly Login[]): void {
   const scoped = logins.flatMap(({ scope, ...login }) => (scope === undefined ? [] : [{ ...login, scope }]))
