@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { UserError } from '../lib/errors.ts'
 import { fileDigest } from '../lib/files.ts'
-import { inheritedEnv, exec } from '../lib/exec.ts'
+import { inheritedEnv, execTool } from '../lib/exec.ts'
 import { dockerConfigDir } from '../registry/credentials/docker-config.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
@@ -107,7 +107,7 @@ function isExecutable(path: string): boolean {
 /** Undefined if it is not buildx, or not for this machine. */
 async function queryVersion(command: string): Promise<string | undefined> {
   try {
-    const { code, stdout } = await exec(command, ['version'], { env: buildxEnv({}), deadline: 10_000 })
+    const { code, stdout } = await execTool(command, ['version'], { env: buildxEnv({}) })
     return code === 0 ? /\bv?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] : undefined
   } catch {
     return undefined

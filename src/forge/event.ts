@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errorMessage } from '../lib/errors.ts'
-import { exec } from '../lib/exec.ts'
+import { execTool } from '../lib/exec.ts'
 import { asList, asRecord, asText, isRecord } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { defaultApiUrl, type CiPlatform } from './platform.ts'
@@ -171,7 +171,7 @@ async function readCommitDate(sha: string, workspace: string): Promise<Date | un
   if (!/^[0-9a-f]{40,64}$/.test(sha) || !existsSync(join(workspace, '.git'))) return undefined
   // Git refuses a checkout of another user, as in a container, without `safe.directory`.
   const args = ['-c', `safe.directory=${workspace}`, '-C', workspace, 'cat-file', 'commit', sha]
-  const result = await exec('git', args, { deadline: gitTimeout }).catch(() => undefined)
-  const [, seconds] = /^committer .* (\d+) [+-]\d{4}$/m.exec(result?.code === 0 ? result.stdout : '') ?? []
+  const result = await execTool('git', args, { deadline: gitTimeout })
+  const [, seconds] = /^committer .* (\d+) [+-]\d{4}$/m.exec(result.code === 0 ? result.stdout : '') ?? []
   return seconds === undefined ? undefined : new Date(Number(seconds) * 1000)
 }

@@ -21,7 +21,7 @@ const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 const hubHosts = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'])
 const maxNameLength = 255
 
-/** Whether it is a valid tag: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
+/** Whether a tag is valid: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
 export function isTag(text: string): boolean {
   return tagPattern.test(text)
 }

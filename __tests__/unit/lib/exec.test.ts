@@ -2,20 +2,53 @@ import { describe, expect, test } from '@jest/globals'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { waitForExit, exec, startProcess } from '../../../src/lib/exec.ts'
+import { exec, execTool, startProcess, waitForExit } from '../../../src/lib/exec.ts'
 import { jobUmask } from '../../../src/lib/files.ts'
 
-describe('run', () => {
-  test('the deadline holds, too, where a child of the process keeps its pipes', async () => {
-    const { code, stdout } = await exec('sh', ['-c', 'echo said; (sleep 10; echo late) & exec sleep 10'], {
-      deadline: 2000,
+const both = [
+  ['exec', exec],
+  ['execTool', execTool],
+] as const
+
+describe.each(both)('%s', (_, run) => {
+  test('the output, the exit code and arguments that a shell would interpret', async () => {
+    const script = 'printf "%s|" "$@"; echo problem >&2; exit 3'
+    expect(await run('sh', ['-c', script, 'sh', 'a b', '$HOME', '"; exit 0', ''])).toEqual({
+      code: 3,
+      stdout: 'a b|$HOME|"; exit 0||',
+      stderr: 'problem\n',
     })
-    expect([code, stdout]).toEqual([124, 'said\n'])
   })
 
-  test('a command that does not exist is an error', async () => {
-    await expect(exec('/nowhere/at-all', [])).rejects.toThrow('ENOENT')
+  test('standard input is empty', async () => {
+    expect(await run('cat', [])).toEqual({ code: 0, stdout: '', stderr: '' })
   })
+
+  test('the deadline holds even if a child of the process keeps its pipes', async () => {
+    const began = Date.now()
+    const script = 'echo said; (sleep 5; echo late) & exec sleep 5'
+    const { code, stdout } = await run('sh', ['-c', script], { deadline: 1000 })
+    expect([code, stdout]).toEqual([124, 'said\n'])
+    expect(Date.now() - began).toBeLessThan(4000)
+  })
+
+  test('a process that prints too much is killed', async () => {
+    const { code, stdout, stderr } = await run('yes', [], { maxOutput: 100_000 })
+    expect(code).toBe(124)
+    expect(stdout.length + stderr.length).toBeLessThan(400_000)
+  })
+
+  test('environment and directory', async () => {
+    const env = { PATH: process.env['PATH'], NAME: 'value' }
+    expect(await run('sh', ['-c', 'echo "$NAME $HOME $PWD"'], { env, cwd: '/' })).toMatchObject({
+      stdout: expect.stringMatching(/^value\s+\/\n$/),
+    })
+  })
+})
+
+test('a command that does not exist', async () => {
+  await expect(exec('/nowhere/at-all', [])).rejects.toThrow('ENOENT')
+  expect(await execTool('/nowhere/at-all', [])).toMatchObject({ code: 127, stdout: '' })
 })
 
 test('processes write private files, unless they write for the job; the umask does not change', async () => {

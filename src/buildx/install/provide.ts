@@ -1,6 +1,6 @@
 import type { BuildxRequest } from '../../inputs/buildx-version.ts'
 import { errorMessage, UserError } from '../../lib/errors.ts'
-import { exec } from '../../lib/exec.ts'
+import { execTool } from '../../lib/exec.ts'
 import { checkBuildx, findBuildx, findVersion, isOlder, newest, oldest, type Buildx } from '../find.ts'
 import type { CachedFile } from './binary-cache.ts'
 import { installBuildx, type InstallDeps } from './install.ts'
@@ -68,14 +68,12 @@ const pluginHint =
  * @throws UserError if it is not
  */
 export async function requireBuildAlias(): Promise<void> {
-  const version = await exec('docker', ['version', '--format', '{{.Client.Version}}'], { deadline: 10_000 }).then(
-    ({ stdout }) => stdout.trim(),
-    () => '',
-  )
+  const { stdout } = await execTool('docker', ['version', '--format', '{{.Client.Version}}'])
+  const version = stdout.trim()
   if (version === '') throw inputError('install: this runner has no `docker`', aliasHint)
   if (isOlder(version, '23.0.0'))
     throw inputError(`install: \`docker build\` of Docker ${version} does not use buildx`, aliasHint)
-  const { code } = await exec('docker', ['buildx', 'version'], { deadline: 10_000 })
+  const { code } = await execTool('docker', ['buildx', 'version'])
   if (code !== 0) throw inputError('install: the buildx plugin of `docker` is not installed on this runner', pluginHint)
 }
 
