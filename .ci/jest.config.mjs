@@ -14,7 +14,7 @@ export default {
   ...common,
   testTimeout: 120_000,
   projects: [
-    { ...common, displayName: 'unit', testMatch: ['<rootDir>/__tests__/{unit,ghcr}/**/*.test.ts'] },
+    { ...common, displayName: 'unit', testMatch: ['<rootDir>/__tests__/{unit,ghcr,parity}/**/*.test.ts'] },
     { ...common, displayName: 'e2e', testMatch: ['<rootDir>/__tests__/{farm,e2e}/**/*.test.ts'] },
   ],
 }
