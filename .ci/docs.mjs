@@ -1,5 +1,6 @@
 // Generates from the action.yml files: docs/reference.md, the short input table of the README, and the names of all
-// inputs for src/. With --check: fails if a committed file differs.
+// inputs for src/; from the parity tables: the differences in docs/migrating.md. With --check: fails if a committed
+// file differs.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,6 +96,18 @@ const readme = read('README.md').replace(
   (_, open, close) => `${open}${overview.join('\n')}\n${close}`,
 )
 
+/** The differences to docker/metadata-action; a test checks what the table says about this action. */
+const differences = table(
+  ['case', 'there', 'here', 'reason'],
+  JSON.parse(read('__tests__/parity/metadata-differences.json')).map(
+    (row) => `| ${[row.case, row.there, row.here, row.reason].map(cell).join(' | ')} |`,
+  ),
+)
+const migrating = read('docs/migrating.md').replace(
+  /(<!-- metadata differences -->\n)[\s\S]*?(<!-- \/metadata differences -->)/,
+  (_, open, close) => `${open}\n${differences.join('\n')}\n\n${close}`,
+)
+
 const sources = actions.map(({ path }) => path).join(', ')
 const names = [
   `// Written by \`npm run docs\` from ${sources.replace(/, ([^,]*)$/, ' and $1')}.`,
@@ -106,12 +119,17 @@ const names = [
   ]),
 ].join('\n')
 
-const files = { 'README.md': readme, 'docs/reference.md': `${reference}\n`, 'src/inputs/input-names.ts': names }
+const files = {
+  'README.md': readme,
+  'docs/migrating.md': migrating,
+  'docs/reference.md': `${reference}\n`,
+  'src/inputs/input-names.ts': names,
+}
 for (const [name, text] of Object.entries(files)) {
   if (!process.argv.includes('--check')) writeFileSync(join(root, name), text)
-  else if (existsSync(join(root, name)) && read(name) === text) console.error(`${name} matches action.yml.`)
+  else if (existsSync(join(root, name)) && read(name) === text) console.error(`${name} matches its sources.`)
   else {
-    console.error(`${name} differs from action.yml. Run npm run docs and commit it.`)
+    console.error(`${name} differs from its sources. Run npm run docs and commit it.`)
     process.exitCode = 1
   }
 }
