@@ -2,7 +2,6 @@ import { parseRecord, splitList, splitRecords } from '../lib/lists.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { sshTargetOf } from '../nodes/drivers/table.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
-import { failFor, passes } from './diagnostics.ts'
 import { parseFallback, type FallbackChoice } from './fallback.ts'
 import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/cgroup-parent.ts'
 import { checkBuildkitdConfig, parseBuildkitdFlags, splitOptions } from './nodes/daemon-options.ts'
@@ -11,7 +10,6 @@ import { parseBuilder, type BuilderStore } from './nodes/existing-builder.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { localFallbackNode, parseNodesInput } from './nodes/node-list.ts'
 import { parseSshKeys } from './nodes/ssh-key.ts'
-import { emptySecret } from './settings/secrets.ts'
 import type { InputSource } from './source.ts'
 import { boolean, parseTable } from './table.ts'
 
@@ -83,7 +81,7 @@ async function parseNodes(
   const nodes = await parseNodesInput(text('nodes'), defaults, report)
   checkDriver(defaults.driver, nodes, text('nodes') !== '' || nodeList !== undefined, report)
   checkPods(nodes, text, report)
-  for (const path of nodes.flatMap(pathsOf)) paths.use(path, { input: 'nodes' })
+  for (const path of nodes.flatMap(pathsOf)) paths.use(path, 'nodes')
   return nodes
 }
 
@@ -96,15 +94,10 @@ function pathsOf({ endpoint, driverOpts }: NodeSpec): readonly string[] {
 
 function parseSsh(
   nodes: readonly NodeSpec[],
-  { text, env, report, hasIssue }: InputSource,
+  { text, report, hasIssue }: InputSource,
 ): Pick<BuilderInputs, 'sshKeys' | 'knownHosts'> {
   const sshKeys = parseSshKeys(text('ssh-private-key'), report)
   const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
-  const sshNode = nodes.find(sshTargetOf)?.name ?? ''
-  const hasKey = sshKeys.length > 0 || hasIssue('ssh-private-key') || Boolean(env['SSH_AUTH_SOCK'])
-  const form = `write \`\${{ secrets.NAME }}\`; ${emptySecret}`
-  const message = `is empty, but the node ${sshNode} is reached over SSH: ${form}`
-  passes(failFor(report, 'ssh-private-key'), undefined, [[sshNode !== '' && !hasKey, message]])
   const targets = nodes.flatMap((spec) => sshTargetOf(spec) ?? [])
   if (!hasIssue('ssh-known-hosts')) checkKnownHosts(hosts, targets, report)
   return { sshKeys, knownHosts: formatKnownHosts(hosts) }

@@ -48,7 +48,7 @@ export function parseContext({ text, event, paths, report }: InputSource): strin
     [paths.isFile(directory), `is a file: write the directory that contains it${dockerfileHint}`],
     [!paths.exists(directory), `was not found: ${directory}${paths.checkoutHint}`],
   ])
-  return isValid ? paths.use(context, { input }) : undefined
+  return isValid ? paths.use(context, input) : undefined
 }
 
 function hasScheme(text: string): boolean {
@@ -75,7 +75,7 @@ export function parseDockerfile(request: DockerfileRequest, source: InputSource)
   const { paths, report } = source
   if (file === '') return isRemote(context) ? undefined : findDockerfile(context, source)
   if (/^https?:\/\//i.test(file) || isRemote(context)) return file
-  const path = paths.use(file, { input })
+  const path = paths.use(file, input)
   const inContext = posix.resolve(context, file)
   const hint = paths.exists(inContext)
     ? `relative to the workspace, not to the context: write \`${posix.relative(paths.workspace, inContext)}\``
@@ -95,8 +95,7 @@ function findDockerfile(context: string, { paths, report }: InputSource): string
     names.map((name) => posix.join(context, name)).find((path) => paths.exists(path))
   const found = find('Dockerfile', 'dockerfile')
   // BuildKit finds `dockerfile` too, but only if it is given by name.
-  if (found !== undefined)
-    return posix.basename(paths.use(found, { input: 'file' })) === 'Dockerfile' ? undefined : found
+  if (found !== undefined) return posix.basename(paths.use(found, 'file')) === 'Dockerfile' ? undefined : found
   const other = find('Containerfile', 'docker/Dockerfile', '.docker/Dockerfile')
   const hint =
     other === undefined
@@ -122,9 +121,9 @@ export function parseBuildContexts(source: InputSource): Readonly<Record<string,
 function resolveBuildContext(name: string, value: string, { paths, report }: InputSource): string {
   const input = 'build-contexts'
   const layout = /^oci-layout:\/\/(.+)$/.exec(value)?.[1]
-  if (layout !== undefined) return `oci-layout://${paths.use(layout, { input })}`
+  if (layout !== undefined) return `oci-layout://${paths.use(layout, input)}`
   if (isRemote(value) || value.startsWith('docker-image://')) return value
-  const directory = paths.use(value, { input })
+  const directory = paths.use(value, input)
   const forms = 'a directory, a Git URL or `docker-image://…`'
   const problems: readonly Problem[] = [
     [value.startsWith('target:'), `names a bake target, which only bake files have: write ${forms}`],

@@ -77,6 +77,7 @@ export const cleanupInputs = [
   'older-than',
   'run-id',
   'untagged',
+  'unmarked',
   'dry-run',
   'username',
   'password',

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import type { IssueSink } from '../lib/issues.ts'
 import { failFor, type Fail } from './diagnostics.ts'
-import { findLeavingLink, leavingMessage, readLink, type LocalPath, type ReadLink } from './workspace-links.ts'
+import { findLeavingLink, leavingMessage, readLink, type ReadLink } from './workspace-links.ts'
 
 /** What the parsers may ask of the file system. */
 export interface Files {
@@ -20,7 +20,6 @@ export class LocalPaths {
   readonly workspace: string
   readonly #files: Files
   readonly #report: IssueSink
-  readonly #paths: LocalPath[] = []
 
   /** @param workspace absolute; relative paths are relative to it */
   constructor(workspace: string, files: Files, report: IssueSink) {
@@ -35,20 +34,19 @@ export class LocalPaths {
   }
 
   /**
-   * The absolute path that the action or a build will read or write. Recorded with the input that names it; an issue of
-   * that input if a symbolic link leads it out of the workspace.
+   * The absolute path that the action or a build will read or write; an issue of the input that names it if a symbolic
+   * link leads out of the workspace.
    */
-  use(text: string, { input, access = 'read' }: Pick<LocalPath, 'input'> & Partial<LocalPath>): string {
+  use(text: string, input: string): string {
     const path = this.absolute(text)
     const leaving = findLeavingLink(path, this.workspace, this.#files.readLink)
     if (leaving) failFor(this.#report, input)(leavingMessage(leaving, this.workspace), text)
-    this.#paths.push({ input, path, access })
     return path
   }
 
   /** As `use`; the file's text, or undefined if it must not or cannot be read. */
   useText(text: string, input: string): string | undefined {
-    const path = this.use(text, { input })
+    const path = this.use(text, input)
     const isAllowed = findLeavingLink(path, this.workspace, this.#files.readLink) === undefined
     return isAllowed ? this.#read(path, failFor(this.#report, input, text)) : undefined
   }
@@ -79,10 +77,5 @@ export class LocalPaths {
     return this.exists(posix.join(this.workspace, '.git'))
       ? ''
       : '; does a step with `actions/checkout` run before this one?'
-  }
-
-  /** Every path that an input names, as it is used. */
-  get all(): readonly LocalPath[] {
-    return this.#paths
   }
 }

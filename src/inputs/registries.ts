@@ -49,7 +49,7 @@ function parseHost(host: string, entry: unknown, source: RegistriesSource): Regi
 /** PEM text, or the absolute path of a file of it. */
 function parseCa(text: string, { paths }: RegistriesSource, fail: Fail): string {
   if (text === '' || text.includes('-----BEGIN')) return text === '' ? '' : `${text}\n`
-  const path = paths.use(text, { input })
+  const path = paths.use(text, input)
   const message = `is neither a PEM certificate nor a file that contains one: ${path} was not found`
   passes(fail, `ca: ${text}`, [[!paths.isFile(path), message]])
   return path

@@ -1,14 +1,5 @@
 import { readlinkSync } from 'node:fs'
 import { posix } from 'node:path'
-import { UserError } from '../lib/errors.ts'
-
-/** A path on the runner that an input names. */
-export interface LocalPath {
-  readonly input: string
-  /** Absolute. */
-  readonly path: string
-  readonly access: 'read' | 'write'
-}
 
 /** The target of a symbolic link as it is written; undefined if there is no link at a path. */
 export type ReadLink = (path: string) => string | undefined
@@ -77,21 +68,4 @@ export function leavingMessage({ link, target }: LeavingLink, workspace: string)
     ? `is in a loop of symbolic links at \`${name}\`: replace the link`
     : `leaves the workspace through the symbolic link \`${name}\`, which leads to ${target}: replace the link by a ` +
         `file or directory, or write the path \`${target}\` itself`
-}
-
-/**
- * Checks paths again, right before buildx uses them: an earlier step, or a build, may have changed them since.
- *
- * @throws UserError that names the link
- */
-export function enforceWorkspace(paths: readonly LocalPath[], workspace: string, read: ReadLink = readLink): void {
-  for (const { input, path } of paths) {
-    const leaving = findLeavingLink(path, workspace, read)
-    if (leaving)
-      throw new UserError({
-        code: 'inputs',
-        message: `\`${input}\` leaves the workspace since the inputs were checked`,
-        hint: `${path} ${leavingMessage(leaving, workspace)}.`,
-      })
-  }
 }

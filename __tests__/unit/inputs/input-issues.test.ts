@@ -112,7 +112,6 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
     },
   ],
   ['nodes: YAML, nested endpoint', { nodes: '- endpoint: {host: arm}\n  platforms: linux/arm64' }],
-  ['ssh-private-key: missing', { nodes: 'linux/arm64 = ssh://ci@arm.example.com', 'ssh-known-hosts': knownHost }],
   ['ssh-known-hosts: missing', { nodes: 'linux/arm64 = ssh://ci@arm.example.com', SSH_AUTH_SOCK: '/a' }],
   [
     'ssh-known-hosts: other port',

@@ -82,10 +82,6 @@ test('the README example', async () => {
     packagesApi: 'auto',
     dryRun: false,
     warnings: [],
-    localPaths: [
-      { input: 'context', path: '/w', access: 'read' },
-      { input: 'file', path: '/w/Dockerfile', access: 'read' },
-    ],
     failFast: true,
     login: 'step',
     trust: 'trusted',
@@ -355,8 +351,7 @@ test('buildkitd-config is a file with the text of buildkitd-config-inline', asyn
     read({ 'buildkitd-config-inline': 'debug = true' }),
   ])
   expect(byPath.nodes.map(({ buildkitdConfig }) => buildkitdConfig)).toEqual(['debug = true'])
-  expect({ ...byPath, localPaths: byText.localPaths }).toEqual(byText)
-  expect(byPath.localPaths).toContainEqual({ input: 'buildkitd-config', path: '/w/buildkitd.toml', access: 'read' })
+  expect(byPath).toEqual(byText)
 })
 
 test.each([

@@ -3,9 +3,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readInputs } from '../../../src/inputs/inputs.ts'
-import { enforceWorkspace, findLeavingLink } from '../../../src/inputs/workspace-links.ts'
+import { findLeavingLink } from '../../../src/inputs/workspace-links.ts'
 import { InputError } from '../../../src/lib/issues.ts'
-import { UserError } from '../../../src/lib/errors.ts'
 import { event, world, type Given } from '../fixtures/world.ts'
 
 // A runner's directories, with a checkout whose links a pull request has added.
@@ -126,13 +125,4 @@ describe('a path that lies in the workspace by name must lie there in fact', () 
     expect(findLeavingLink(join(link, 'temp'), link)).toMatchObject({ link: join(link, 'temp') })
     expect(findLeavingLink(join(workspace, 'temp'), link)).toMatchObject({ target: join(runner, 'temp') })
   })
-})
-
-test('checked again before buildx starts', async () => {
-  const [env] = world({ nodes: '', outputs: 'late', cache: 'off' })
-  const { localPaths } = await readInputs(env, { ...event, workspace })
-  expect(localPaths).toContainEqual({ input: 'outputs', path: join(workspace, 'late'), access: 'write' })
-  expect(() => enforceWorkspace(localPaths, workspace)).not.toThrow()
-  symlinkSync('../actions', join(workspace, 'late'))
-  expect(() => enforceWorkspace(localPaths, workspace)).toThrow(UserError)
 })

@@ -61,7 +61,7 @@ function complete(
     .map(([name, variable]): Attribute => [name, env[variable] ?? ''])
     .filter(([name, value]) => value !== '' && getAttribute(given, name) === undefined)
   const attributes = [...given, ...fromJob].map(([name, value]): Attribute =>
-    isPathAttribute(name) ? [name, paths.use(value, { input: 'cache', access: 'write' })] : [name, value],
+    isPathAttribute(name) ? [name, paths.use(value, 'cache')] : [name, value],
   )
   failEach(fail, backend.problems(attributes, env))
   backend.warnings?.(attributes, env).forEach(warn)

@@ -8,12 +8,11 @@ import { cacheBackends, secretAttributes } from './backends.ts'
 /** `cache-from` and `cache-to`, which buildx gets as they are: a reference, or `type=…` with its attributes. */
 export function parseCacheSpecs(input: 'cache-from' | 'cache-to', source: InputSource): readonly string[] {
   const { text, paths, report } = source
-  const access = input === 'cache-to' ? 'write' : 'read'
   return splitRecords(input, text(input), report)
     .map((entry) => entry.text)
     .filter((entry) => {
       const attributes = parseCacheSpec(entry, failFor(report, input))
-      for (const [name, path] of attributes ?? []) if (isPathAttribute(name)) paths.use(path, { input, access })
+      for (const [name, path] of attributes ?? []) if (isPathAttribute(name)) paths.use(path, input)
       return attributes !== undefined
     })
 }

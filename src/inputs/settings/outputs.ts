@@ -102,7 +102,7 @@ function parseExport(given: string, attributes: Entry, { paths, report }: InputS
   ])
   if (!isValid) return undefined
   const others = attributes.filter(([name]) => name !== 'type' && name !== 'dest')
-  return { type, dest: paths.use(dest, { input: 'outputs', access: 'write' }), attributes: others }
+  return { type, dest: paths.use(dest, 'outputs'), attributes: others }
 }
 
 function checkImage(given: string, attributes: Entry, { text, report }: InputSource): void {

@@ -28,7 +28,7 @@ const kinds: Readonly<Record<string, (id: string, value: string, source: InputSo
     return { kind: 'env', id, name }
   },
   'secret-files': (id, given, { paths, report }) => {
-    const path = paths.use(given, { input: 'secret-files' })
+    const path = paths.use(given, 'secret-files')
     const message = `does not name a file: ${path} was not found`
     passes(failFor(report, 'secret-files'), `${id}=${given}`, [[!paths.isFile(path), message]])
     return { kind: 'file', id, path }
@@ -91,7 +91,7 @@ export function parseSsh(source: InputSource): readonly string[] {
 
 function parseSshEntry(entry: string, { env, paths, report }: InputSource): string {
   const [, id = '', rest] = /^([^=]*)(?:=(.*))?$/s.exec(entry) ?? []
-  const files = splitList(rest ?? '').map((path) => paths.use(path, { input: 'ssh' }))
+  const files = splitList(rest ?? '').map((path) => paths.use(path, 'ssh'))
   const missing = files.find((path) => !paths.exists(path)) ?? ''
   passes(failFor(report, 'ssh'), entry, [
     [!/^[A-Za-z0-9_.-]+$/.test(id), 'has no id: write `default`, or `id=/path/to/key`'],

@@ -1,0 +1,85 @@
+import { expect, test } from '@jest/globals'
+import { fileAccessFlags, findEscape, localPathsOf } from '../../../src/buildx/local-paths.ts'
+import { cacheOf } from '../../../src/inputs/cache/cache.ts'
+import { readInputs } from '../../../src/inputs/inputs.ts'
+import type { Target } from '../../../src/plan/target.ts'
+import { checkout, world, type Given } from '../fixtures/world.ts'
+
+const files = [...checkout, '/w/key', '/elsewhere/key', '/w/layout/.', '/elsewhere/agent']
+
+async function paths(given: Given) {
+  const { variants, settings, cache, push } = await readInputs(...world({ files, cache: 'off', ...given }))
+  const targets = variants.flatMap((variant) =>
+    variant.platforms.map((platform) => {
+      const targetCache = cacheOf(cache, variant, platform)
+      return { id: platform, variant, platform, ...(targetCache && { cache: targetCache }) } as unknown as Target
+    }),
+  )
+  const options = { settings, push, several: targets.length > 1, nonce: '', ephemeral: false }
+  return localPathsOf(targets, { ...options, dir: undefined as never })
+}
+
+test('every path that a build reads or writes, with the input that names it', async () => {
+  const found = await paths({
+    platforms: 'linux/amd64,linux/arm64',
+    variants: 'slim: {file: app/Dockerfile}',
+    'build-contexts': 'a=app\nb=docker-image://alpine\nc=oci-layout://layout\nd=https://example.com/x.git',
+    'secret-files': 'a=key',
+    ssh: 'a=/elsewhere/agent,default',
+    SSH_AUTH_SOCK: '/agent',
+    outputs: 'out',
+    'cache-from': 'type=local,src=/c/from\nacme/app:cache',
+    cache: 'type=local,dest=kept',
+  })
+  const lines = [...new Set(found.map(({ input, path, access }) => `${input} ${access} ${path}`))]
+  expect(lines).toEqual([
+    'build-contexts read /w/app',
+    'build-contexts read /w/layout',
+    'secret-files read /w/key',
+    'ssh read /elsewhere/agent',
+    'cache-from read /c/from',
+    'context read /w',
+    'file read /w/app/Dockerfile',
+    'outputs write /w/out/slim/linux_amd64',
+    'cache read /w/kept/slim-linux-amd64',
+    'cache read /w/kept/linux-amd64',
+    'cache read /w/kept',
+    'cache write /w/kept/slim-linux-amd64',
+    'outputs write /w/out/slim/linux_arm64',
+    'cache read /w/kept/slim-linux-arm64',
+    'cache read /w/kept/linux-arm64',
+    'cache write /w/kept/slim-linux-arm64',
+  ])
+})
+
+test('bake may use the secrets of the run and what lies outside the workspace by name, and nothing else', async () => {
+  const found = await paths({
+    platforms: 'linux/arm64',
+    context: '/elsewhere',
+    'secret-files': 'a=/elsewhere/key\nb=key',
+    outputs: '/out\nout',
+  })
+  expect(fileAccessFlags(found, { workspace: '/w', secrets: '/run/secrets' })).toEqual(
+    ['fs.read=/run/secrets', 'fs.read=/elsewhere/key', 'fs.read=/elsewhere', 'fs.read=/elsewhere/Dockerfile']
+      .concat('fs.write=/out')
+      .flatMap((entry) => ['--allow', entry]),
+  )
+})
+
+test.each<[given: Given, link: string, input: string]>([
+  [{ outputs: 'out', platforms: 'linux/amd64,linux/arm64' }, '/w/out/linux_arm64', 'outputs'],
+  [{ outputs: 'out', platforms: 'linux/arm64' }, '/w/out', 'outputs'],
+  [{ cache: 'type=local,dest=kept', platforms: 'linux/arm64' }, '/w/kept/linux-arm64', 'cache'],
+  [{ 'cache-to': 'type=local,dest=/w/c', platforms: 'linux/arm64' }, '/w/c', 'cache-to'],
+  [{ context: 'app', platforms: 'linux/arm64' }, '/w/app', 'context'],
+  [{ platforms: 'linux/arm64' }, '/w/Dockerfile', 'file'],
+])('%j: a link at %s that was made since the inputs were parsed is found', async (given, link, input) => {
+  const found = await paths(given)
+  expect(findEscape(found, '/w', () => undefined)).toBeUndefined()
+  expect(findEscape(found, '/w', (path) => (path === link ? '/actions' : undefined))).toMatchObject({
+    code: 'inputs',
+    message: `\`${input}\`: a path leaves the workspace through a symbolic link`,
+    hint: expect.stringContaining('which leads to /actions'),
+  })
+  expect(findEscape(found, '/w', (path) => (path === link ? '/w/empty' : undefined))).toBeUndefined()
+})
