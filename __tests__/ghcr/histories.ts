@@ -40,6 +40,16 @@ function put(state: State, pkg: Package, mediaType: string, manifest: unknown, t
   return putManifest(state, pkg, parsed, tag)
 }
 
+/** An in-toto statement as BuildKit writes it: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
+function statementOf(content: string, platform: string, image: string): string {
+  return JSON.stringify({
+    _type: 'https://in-toto.io/Statement/v0.1',
+    predicateType: 'https://slsa.dev/provenance/v0.2',
+    subject: [{ name: `pkg:docker/app?platform=${platform}`, digest: { sha256: image.slice('sha256:'.length) } }],
+    predicate: { content },
+  })
+}
+
 /** Pushes one image manifest with its config and a layer, past HTTP and past every limit. */
 export function pushManifest(
   state: State,
@@ -56,7 +66,7 @@ export function pushManifest(
   const layer = putBlob(
     state,
     pkg,
-    `${content} ${platform} ${attests ?? ''}`,
+    attests === undefined ? `${content} ${platform}` : statementOf(content, platform, attests),
     attests === undefined ? mediaTypes.layer : 'application/vnd.in-toto+json',
   )
   return put(
@@ -107,6 +117,42 @@ export function pushIndex(
     { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, ...(annotations ? { annotations } : {}) },
     tag,
   )
+}
+
+export interface Artifact {
+  content: string
+  /** What it is about, by its `subject`. */
+  subject?: Version
+  layerType?: string
+  /** The bytes of its layer; by default `content`. */
+  payload?: string
+  annotations?: Readonly<Record<string, string>>
+  tag?: string
+}
+
+/** Pushes a signature, an SBOM, or whatever else refers to an image. */
+export function pushArtifact(state: State, pkg: Package, artifact: Artifact): Version {
+  const { content, subject, layerType = 'application/octet-stream', payload = content, annotations, tag } = artifact
+  const type = mediaTypes.ociManifest
+  const about = subject && { mediaType: type, digest: subject.digest, size: pkg.manifests.get(subject.digest)?.size }
+  const document = {
+    schemaVersion: 2,
+    mediaType: type,
+    artifactType: 'application/vnd.example',
+    config: putBlob(state, pkg, '{}', 'application/vnd.oci.empty.v1+json'),
+    layers: [putBlob(state, pkg, payload, layerType)],
+    ...(about && { subject: about }),
+    ...(annotations && { annotations }),
+  }
+  return put(state, pkg, type, document, tag)
+}
+
+/** Pushes the same manifest under another tag. */
+export function retag(state: State, pkg: Package, digest: string, tag: string): void {
+  const { mediaType, body } = pkg.manifests.get(digest)!
+  const parsed = parseManifest(mediaType, body)
+  if (typeof parsed === 'string') throw new Error(parsed)
+  putManifest(state, pkg, parsed, tag)
 }
 
 export interface Release {

@@ -1,6 +1,7 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { mapConcurrent } from '../lib/concurrency.ts'
 import { unlessNotFound } from '../packages/repository.ts'
+import type { PackageVersion } from '../packages/backend.ts'
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import type { OwnedManifests } from './ownership.ts'
 import { exists, type PackageRepository } from '../packages/repository.ts'
@@ -40,6 +41,19 @@ export async function withoutForgedAttestations(
 export async function withoutLastProofs(repository: PackageRepository, indexes: readonly string[]): Promise<string[]> {
   const isProof = await Promise.all(indexes.map((index) => isLastProof(repository, index)))
   return indexes.filter((_, at) => !isProof[at])
+}
+
+/** PURE: the attestations without a tag that nothing refers to. */
+export function unreferencedAttestations(
+  items: ReadonlyMap<string, Pick<PackageVersion, 'digest' | 'tags'>>,
+  manifests: ReadonlyMap<string, ManifestInfo>,
+): ManifestInfo[] {
+  const referenced = new Set([...items.keys()].flatMap((digest) => manifests.get(digest)?.refs ?? []))
+  return [...items.values()].flatMap(({ digest, tags }) => {
+    const manifest = manifests.get(digest)
+    const isAlone = tags.length === 0 && !referenced.has(digest)
+    return isAlone && manifest?.kind === 'attestation' ? [manifest] : []
+  })
 }
 
 /**

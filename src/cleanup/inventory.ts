@@ -1,8 +1,17 @@
-import { isCertainlyRunId, matchesPattern, parseRunId, type RunStatusCache } from '../forge/run-status.ts'
+import {
+  isCertainlyRunId,
+  matchesPattern,
+  parseRunId,
+  type RunLifetime,
+  type RunStatusCache,
+} from '../forge/run-status.ts'
 import type { PackageVersion } from '../packages/backend.ts'
 import { type ManifestInfo } from '../packages/manifest-info.ts'
-import { readManifests, type PackageRepository } from '../packages/repository.ts'
+import { describes } from './attestations.ts'
+import { mapConcurrent } from '../lib/concurrency.ts'
+import { listReferrers, readManifests, type PackageRepository } from '../packages/repository.ts'
 import type { Item } from './plan.ts'
+import { referrerSubject } from './referrers.ts'
 import { emptySnapshot, neededBy, snapshotTags, type TagSnapshot } from './snapshot.ts'
 import { annotatedRun } from '../run/names.ts'
 
@@ -11,8 +20,12 @@ export class Inventory {
   readonly manifests = new Map<string, ManifestInfo>()
   /** Deleted by this cleanup. */
   readonly deleted = new Map<string, PackageVersion>()
-  /** What the deleted images referred to. */
-  readonly childrenOfDeleted = new Set<string>()
+  /** What the deleted images referred to, with the runs that their tags named. */
+  readonly childrenOfDeleted = new Map<string, ReadonlySet<string>>()
+  /** Attestation → the image that its own content names, of those that an index of a finished run lists. */
+  readonly attestations = new Map<string, string>()
+  /** By run: from its creation to its end. */
+  readonly #lifetimes = new Map<string, RunLifetime | undefined>()
   /** What versions refer to that were pushed since the lists were read. */
   readonly needed = new Set<string>()
   snapshot: TagSnapshot = emptySnapshot
@@ -78,10 +91,51 @@ export class Inventory {
   /** Every manifest that may be deleted, or that may need others, with the status of the runs of its tags. */
   async items(): Promise<ReadonlyMap<string, Item>> {
     const items = this.#listedItems()
-    const tags = [...items.values()].flatMap((item) => item.tags).filter((tag) => matchesPattern(tag, this.#patterns))
-    await this.#runs.load(tags.flatMap((tag) => parseRunId(tag) ?? []))
+    const tags = [...items.values()].flatMap((item) => item.tags)
+    await this.#runs.load(tags.flatMap((tag) => this.tagRun(tag) ?? []))
     if (!this.#repository.backend.capabilities.listsUntagged) await this.#addChildren(items)
+    await this.#verifyAttestations(items)
+    await this.#readLifetimes(items)
     return items
+  }
+
+  /** What an index calls an attestation proves nothing: whoever may push can write one. */
+  async #verifyAttestations(items: ReadonlyMap<string, Item>): Promise<void> {
+    const listed = [...items.keys()].flatMap((digest) => {
+      const manifest = this.manifests.get(digest)
+      return this.isFinished(annotatedRun(manifest?.runAnnotation)) ? [...(manifest?.attests ?? [])] : []
+    })
+    await mapConcurrent(listed, async ([digest, image]) => {
+      const manifest = items.has(digest) && !this.attestations.has(digest) ? this.manifests.get(digest) : undefined
+      if (manifest?.kind !== 'attestation') return
+      if (await describes(this.#repository, manifest, image)) this.attestations.set(digest, image)
+    })
+  }
+
+  /** Of runs whose tags are on an image without annotation. */
+  async #readLifetimes(items: ReadonlyMap<string, Item>): Promise<void> {
+    for (const { digest, tags, createdAt } of items.values()) {
+      if (createdAt === undefined || this.isAnnotated(digest)) continue
+      for (const tag of tags) {
+        const run = this.isExpiredTag(tag, digest) ? this.tagRun(tag) : undefined
+        if (run !== undefined && !this.#lifetimes.has(run)) this.#lifetimes.set(run, await this.#runs.lifetime(run))
+      }
+    }
+  }
+
+  /** Whether the manifest was first pushed while one of the runs existed; false if the API does not tell. */
+  isCreatedDuring(digest: string, runs: ReadonlySet<string>): boolean {
+    const { createdAt } = this.#listed.get(digest)?.version ?? {}
+    if (createdAt === undefined) return false
+    return [...runs].some((run) => {
+      const lifetime = this.#lifetimes.get(run)
+      return lifetime && createdAt >= lifetime.createdAt && createdAt <= lifetime.endedAt
+    })
+  }
+
+  /** The id of the run that a temporary tag names. */
+  tagRun(tag: string): string | undefined {
+    return matchesPattern(tag, this.#patterns) ? parseRunId(tag) : undefined
   }
 
   #listedItems(): Map<string, Item> {
@@ -92,15 +146,18 @@ export class Inventory {
     for (const [digest, { version, times }] of this.#listed) {
       const isDeleted = this.deleted.get(digest)?.id === version.id
       if (isDeleted || !this.manifests.has(digest)) continue
-      const isCurrent = (tag: string) => (this.snapshot.digests.get(tag) ?? digest) === digest
-      const tags = [...new Set([...version.tags.filter(isCurrent), ...(registryTags.get(digest) ?? [])])]
-      const confirmed = times > 1 || !this.#repository.backend.capabilities.listsById
-      items.set(digest, { id: version.id, digest, tags, confirmed })
+      items.set(digest, this.#listedItem(version, registryTags.get(digest) ?? [], times))
     }
     for (const [digest, tags] of registryTags)
       if (!items.has(digest) && this.manifests.has(digest))
         items.set(digest, { id: '', digest, tags, confirmed: false })
     return items
+  }
+
+  #listedItem(version: PackageVersion, registryTags: readonly string[], times: number): Item {
+    const isCurrent = (tag: string) => (this.snapshot.digests.get(tag) ?? version.digest) === version.digest
+    const tags = [...new Set([...version.tags.filter(isCurrent), ...registryTags])]
+    return { ...version, tags, confirmed: times > 1 || !this.#repository.backend.capabilities.listsById }
   }
 
   /**
@@ -111,15 +168,37 @@ export class Inventory {
     const temporary = [...items.values()].filter(({ digest, tags }) =>
       tags.some((tag) => this.isExpiredTag(tag, digest)),
     )
-    await this.#readManifests(temporary.flatMap(({ digest }) => this.manifests.get(digest)?.refs ?? []))
+    const images = temporary.flatMap(({ digest }) => [digest, ...(this.manifests.get(digest)?.refs ?? [])])
+    await this.#readManifests(images)
+    const referrers = await listReferrers(this.#repository, images)
+    await this.#readManifests(referrers)
+    for (const digest of referrers)
+      if (!items.has(digest) && !this.deleted.has(digest) && this.manifests.has(digest))
+        items.set(digest, { id: digest, digest, tags: [], confirmed: true })
     const attestations = [...this.manifests.values()].flatMap(({ attests }) => [...attests])
     const owned = new Set(attestations.flatMap(([child, image]) => (this.isAnnotated(image) ? [child] : [])))
     const below = [...items.keys()].flatMap((digest) => this.manifests.get(digest)?.refs ?? [])
-    for (const digest of [...below, ...this.childrenOfDeleted]) {
+    for (const digest of [...below, ...this.childrenOfDeleted.keys()]) {
       if (items.has(digest) || this.deleted.has(digest) || !this.manifests.has(digest)) continue
       if (this.isAnnotated(digest) || owned.has(digest))
         items.set(digest, { id: digest, digest, tags: [], confirmed: true })
     }
+  }
+
+  /** The manifests that may be referrers of a temporary image; those of releases are not worth a request. */
+  referrerCandidates(items: ReadonlyMap<string, Item>): ManifestInfo[] {
+    const isExpired = ({ digest, tags }: Item) => tags.some((tag) => this.isExpiredTag(tag, digest))
+    const expired = [...items.values()].filter(isExpired).map(({ digest }) => digest)
+    const children = expired.flatMap((digest) => this.manifests.get(digest)?.refs ?? [])
+    const temporary = new Set([...expired, ...children, ...this.childrenOfDeleted.keys()])
+    const found = new Set<string>()
+    // Twice, since a referrer may have referrers of its own.
+    for (const [digest, { tags }] of [...items, ...items]) {
+      const subject = this.manifests.get(digest)?.subject
+      const images = [...(subject === undefined ? [] : [subject]), ...tags.flatMap((tag) => referrerSubject(tag) ?? [])]
+      if (images.some((image) => temporary.has(image) || this.isAnnotated(image) || found.has(image))) found.add(digest)
+    }
+    return [...found].flatMap((digest) => this.manifests.get(digest) ?? [])
   }
 
   /** Whether the manifest has the annotation of any run. */
@@ -134,7 +213,7 @@ export class Inventory {
 
   /** Whether the tag names a finished run. If the number may be a pull request, the annotation has to name it too. */
   isExpiredTag(tag: string, digest: string): boolean {
-    const run = matchesPattern(tag, this.#patterns) ? parseRunId(tag) : undefined
+    const run = this.tagRun(tag)
     if (run === undefined || !this.isFinished(run)) return false
     return isCertainlyRunId(run) || annotatedRun(this.manifests.get(digest)?.runAnnotation) === run
   }

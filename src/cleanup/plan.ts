@@ -1,5 +1,6 @@
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import { closure } from './ownership.ts'
+import { referrerSubject, type Referrer } from './referrers.ts'
 
 /** One manifest with its state. */
 export interface Item {
@@ -7,17 +8,28 @@ export interface Item {
   readonly digest: string
   /** In the lists and in the registry. */
   readonly tags: readonly string[]
+  readonly createdAt?: number
   /** Enough lists contained it. */
   readonly confirmed: boolean
 }
+
+/** Ids of finished runs. */
+type Runs = ReadonlySet<string>
 
 interface PlanInput {
   readonly items: ReadonlyMap<string, Item>
   readonly manifests: ReadonlyMap<string, ManifestInfo>
   readonly isExpiredTag: (tag: string, digest: string) => boolean
   readonly isExpiredAnnotation: (annotation: string | undefined) => boolean
-  /** What temporary images that were deleted referred to. */
-  readonly childrenOfDeleted: ReadonlySet<string>
+  /** What temporary images that were deleted referred to, with the runs that their tags name. */
+  readonly childrenOfDeleted: ReadonlyMap<string, Runs>
+  /** Whether the manifest was first pushed while one of the runs existed. */
+  readonly isCreatedDuring: (digest: string, runs: Runs) => boolean
+  /** The id of the run in a temporary tag. */
+  readonly tagRun: (tag: string) => string | undefined
+  /** Attestations that describe the image by their own content: attestation → image. */
+  readonly attestations: ReadonlyMap<string, string>
+  readonly referrers: readonly Referrer[]
   /** Digests that stay, by an earlier decision. */
   readonly excluded: ReadonlySet<string>
   readonly orphans: ReadonlySet<string>
@@ -32,6 +44,8 @@ export interface Plan {
   readonly tagged: readonly string[]
   readonly below: readonly string[]
   readonly proofs: readonly string[]
+  /** Image → its signatures and other referrers, which are deleted right before it. */
+  readonly referrers: ReadonlyMap<string, readonly string[]>
   readonly needed: ReadonlySet<string>
   readonly reasons: ReadonlyMap<string, string>
   readonly kept: readonly { readonly subject: string; readonly reason: string }[]
@@ -45,8 +59,11 @@ export function planCleanup(input: PlanInput): Plan {
   const candidates = [...reasons.keys()].filter((digest) => !excluded.has(digest) && items.get(digest)?.confirmed)
   const isCandidate = new Set(candidates)
   const staying = [...items.keys()].filter((digest) => !isCandidate.has(digest))
-  const needed = closure(refsOf(staying, manifests), manifests)
-  const deletable = candidates.filter((digest) => !needed.has(digest))
+  const neededByAll = closure(refsOf(staying, manifests), manifests)
+  const deletable = candidates.filter((digest) => !neededByAll.has(digest))
+  const { referrers, needed } = planReferrers(input, deletable, staying)
+  const isReferrer = new Set([...referrers.values()].flat())
+  for (const digest of isReferrer) reasons.set(digest, 'it belongs to a deleted image')
   const isTagged = (digest: string) => (items.get(digest)?.tags.length ?? 0) > 0
   const children = new Set(refsOf(deletable, manifests))
   const isTopIndex = (digest: string) => manifests.get(digest)?.kind === 'index' && !children.has(digest)
@@ -55,16 +72,44 @@ export function planCleanup(input: PlanInput): Plan {
   const below = untagged.filter((digest) => !isTopIndex(digest))
   const leaving = new Set([...tagged, ...below])
   return {
-    untag: findSharedTags(input, isCandidate),
+    untag: findTagsToRemove(input, isCandidate),
     tagged,
     below,
     proofs: untagged.filter((digest) => isTopIndex(digest) && !isStillProof(digest, input, leaving)),
+    referrers,
     needed,
     reasons,
     kept: candidates
       .filter((digest) => needed.has(digest))
       .map((subject) => ({ subject, reason: 'an image that stays refers to it.' })),
   }
+}
+
+/** The referrers of what is deleted, unless something else needs them; and what is needed without them. */
+function planReferrers(
+  input: PlanInput,
+  deletable: readonly string[],
+  staying: readonly string[],
+): { readonly referrers: Plan['referrers']; readonly needed: ReadonlySet<string> } {
+  const { items, manifests, excluded } = input
+  const isDeletable = new Set(deletable)
+  const mayLeave = ({ digest, subject }: Referrer) => {
+    const item = items.get(digest)
+    const isOnlyReferrer = item?.tags.every((tag) => referrerSubject(tag) === subject)
+    return item?.confirmed && isOnlyReferrer && !isDeletable.has(digest) && !excluded.has(digest)
+  }
+  const candidates = input.referrers.filter((referrer) => mayLeave(referrer) && !isOfActiveRun(referrer.digest, input))
+  // A set iterates over what is added meanwhile: a referrer may have referrers of its own, which are deleted first.
+  const images = new Set(deletable)
+  for (const image of images) for (const { digest, subject } of candidates) if (subject === image) images.add(digest)
+  const leaving = candidates.filter(({ subject }) => images.has(subject))
+  const isLeaving = new Set(leaving.map(({ digest }) => digest))
+  const rest = staying.filter((digest) => !isLeaving.has(digest))
+  const needed = closure(refsOf(rest, manifests), manifests)
+  const referrers = new Map<string, string[]>()
+  for (const { digest, subject } of leaving)
+    if (!needed.has(digest)) referrers.set(subject, [...(referrers.get(subject) ?? []), digest])
+  return { referrers, needed }
 }
 
 const refsOf = (digests: Iterable<string>, manifests: PlanInput['manifests']): string[] =>
@@ -80,13 +125,15 @@ function isStillProof(index: string, { items, manifests }: PlanInput, leaving: R
 
 /** Everything that can be deleted if nothing needs it, with the reason. */
 function findReasons(input: PlanInput): Map<string, string> {
+  const { items, untagged } = input
   const reasons = expiredTagged(input)
-  const { items, manifests, childrenOfDeleted, untagged } = input
-  const children = new Set([...childrenOfDeleted, ...refsOf(reasons.keys(), manifests)])
-  const attestations = untagged || children.size > 0 ? ownedAttestations(input) : new Set<string>()
+  const claims = claimedChildren(input, reasons.keys())
+  const attestations = untagged || claims.size > 0 ? ownedAttestations(input) : new Set<string>()
   for (const { digest, tags } of items.values()) {
     if (tags.length > 0 || isOfActiveRun(digest, input)) continue
-    if (children.has(digest)) reasons.set(digest, 'only a temporary image referred to it')
+    const runs = claims.get(digest)
+    if (runs && (attestations.has(digest) || isOfRuns(digest, runs, input)))
+      reasons.set(digest, 'only a temporary image referred to it')
     else if (untagged) {
       const reason = untaggedReason(digest, input, attestations)
       if (reason !== undefined) reasons.set(digest, reason)
@@ -95,15 +142,50 @@ function findReasons(input: PlanInput): Map<string, string> {
   return reasons
 }
 
-/** Manifests all of whose tags belong to finished runs. */
+/** What is below images that are or were deleted, with the runs whose content it may be if it has no annotation. */
+function claimedChildren(input: PlanInput, parents: Iterable<string>): ReadonlyMap<string, Runs> {
+  const { manifests, childrenOfDeleted } = input
+  const claims = new Map(childrenOfDeleted)
+  for (const parent of parents)
+    for (const child of manifests.get(parent)?.refs ?? [])
+      claims.set(child, new Set([...(claims.get(child) ?? []), ...contentRuns(parent, input)]))
+  return claims
+}
+
+/** The runs that the tags of an image name; none if it has an annotation, as then all of its content has one. */
+export function contentRuns(
+  digest: string,
+  {
+    items,
+    manifests,
+    tagRun,
+    childrenOfDeleted,
+  }: Pick<PlanInput, 'items' | 'manifests' | 'tagRun' | 'childrenOfDeleted'>,
+): Runs {
+  if (manifests.get(digest)?.runAnnotation !== undefined) return new Set()
+  const runs = items.get(digest)?.tags.flatMap((tag) => tagRun(tag) ?? []) ?? []
+  return new Set([...runs, ...(childrenOfDeleted.get(digest) ?? [])])
+}
+
+/** Manifests all of whose tags belong to finished runs, and that are content of these runs. */
 function expiredTagged(input: PlanInput): Map<string, string> {
-  const { items, isExpiredTag } = input
   const reasons = new Map<string, string>()
-  for (const { digest, tags } of items.values()) {
-    const isExpired = tags.length > 0 && tags.every((tag) => isExpiredTag(tag, digest))
-    if (isExpired && !isOfActiveRun(digest, input)) reasons.set(digest, `its run is finished: ${tags.join(', ')}`)
+  for (const item of input.items.values()) {
+    const { digest, tags } = item
+    if (isExpired(item, input) && isOfRuns(digest, contentRuns(digest, input), input))
+      reasons.set(digest, `its run is finished: ${tags.join(', ')}`)
   }
   return reasons
+}
+
+function isExpired({ digest, tags }: Item, input: PlanInput): boolean {
+  const areExpired = tags.length > 0 && tags.every((tag) => input.isExpiredTag(tag, digest))
+  return areExpired && !isOfActiveRun(digest, input)
+}
+
+/** By its annotation, or without one, because it was first pushed while one of the runs existed. */
+function isOfRuns(digest: string, runs: Runs, input: PlanInput): boolean {
+  return isOfFinishedRun(digest, input) || input.isCreatedDuring(digest, runs)
 }
 
 function untaggedReason(digest: string, input: PlanInput, attestations: ReadonlySet<string>): string | undefined {
@@ -125,22 +207,26 @@ function isOfFinishedRun(digest: string, { manifests, isExpiredAnnotation }: Pla
 
 /** Listed by an index of a finished run, for an image of such a run or one that does not exist any more. */
 function ownedAttestations(input: PlanInput): Set<string> {
-  const { items, manifests, childrenOfDeleted } = input
+  const { items, manifests, childrenOfDeleted, attestations } = input
   const found = new Set<string>()
   for (const digest of items.keys()) {
     if (!isOfFinishedRun(digest, input)) continue
-    for (const [child, image] of manifests.get(digest)?.attests ?? [])
-      if (!items.has(image) || childrenOfDeleted.has(image) || isOfFinishedRun(image, input)) found.add(child)
+    for (const [child, image] of manifests.get(digest)?.attests ?? []) {
+      const isOwnedImage = !items.has(image) || childrenOfDeleted.has(image) || isOfFinishedRun(image, input)
+      if (isOwnedImage && attestations.get(child) === image) found.add(child)
+    }
   }
   return found
 }
 
-function findSharedTags({ items, isExpiredTag, excluded }: PlanInput, isCandidate: ReadonlySet<string>): Plan['untag'] {
-  return [...items.values()]
-    .filter(({ digest }) => !isCandidate.has(digest) && !excluded.has(digest))
-    .flatMap(({ digest, tags }) =>
-      tags
-        .filter((tag) => isExpiredTag(tag, digest) && tags.some((other) => !isExpiredTag(other, digest)))
-        .map((tag) => ({ digest, tag })),
-    )
+/** Temporary tags on images that stay: because they have other tags, or are not content of the run. */
+function findTagsToRemove(input: PlanInput, isCandidate: ReadonlySet<string>): Plan['untag'] {
+  const { items, isExpiredTag, excluded } = input
+  return [...items.values()].flatMap((item) => {
+    const { digest, tags, confirmed } = item
+    if (isCandidate.has(digest) || excluded.has(digest)) return []
+    const expired = tags.filter((tag) => isExpiredTag(tag, digest))
+    const isForeign = confirmed && isExpired(item, input) && !isOfRuns(digest, contentRuns(digest, input), input)
+    return expired.length < tags.length || isForeign ? expired.map((tag) => ({ digest, tag })) : []
+  })
 }

@@ -3,11 +3,12 @@ import { NotDeletedError, type PackageVersion } from '../packages/backend.ts'
 import { refreshVersion, requireTime, unlessNotFound, type PackageRepository } from '../packages/repository.ts'
 import { parseRunId, type RunStatusCache } from '../forge/run-status.ts'
 import { errorMessage } from '../lib/errors.ts'
-import { findOrphans, isLastProof } from './attestations.ts'
+import { findOrphans, isLastProof, unreferencedAttestations } from './attestations.ts'
 import { auditTags, findRestorable } from './audit.ts'
 import { Inventory } from './inventory.ts'
 import { decide } from './ownership.ts'
-import { planCleanup, type Item, type Plan } from './plan.ts'
+import { findReferrers, referrerSubject } from './referrers.ts'
+import { contentRuns, planCleanup, type Item, type Plan } from './plan.ts'
 import { createResult, type CleanupResult } from './report.ts'
 import { tagsOn } from './snapshot.ts'
 import { annotatedRun } from '../run/names.ts'
@@ -17,6 +18,8 @@ export interface RegistryCleanupRequest {
   readonly tags: readonly string[]
   readonly runId?: string | undefined
   readonly untagged: boolean
+  /** `auto`: delete content without annotation if it was first pushed while its run existed; `keep`: never. */
+  readonly unmarked?: 'auto' | 'keep'
   readonly dryRun: boolean
 }
 
@@ -72,34 +75,32 @@ class RegistryCleanup {
   }
 
   async #plan(): Promise<CleanupPlan> {
-    const { manifests, childrenOfDeleted, needed } = this.#inventory
-    const { untagged, runId } = this.#request
-    const items = await this.#inventory.items()
-    if (untagged) await this.#findOrphans(items)
+    const inventory = this.#inventory
+    const { manifests, childrenOfDeleted, attestations, needed } = inventory
+    const { untagged, runId, unmarked } = this.#request
+    const items = await inventory.items()
+    const tagsOf = (digest: string) => items.get(digest)?.tags ?? []
+    if (untagged) {
+      const isFinished = (run: string | undefined) => inventory.isFinished(run)
+      const candidates = unreferencedAttestations(items, manifests)
+      for (const digest of await findOrphans(this.#repository, candidates, isFinished)) this.#orphans.add(digest)
+    }
     const plan = planCleanup({
       items,
       manifests,
       childrenOfDeleted,
+      attestations,
+      referrers: await findReferrers(this.#repository, inventory.referrerCandidates(items), tagsOf),
+      tagRun: (tag) => inventory.tagRun(tag),
+      isCreatedDuring: (digest, runs) => unmarked !== 'keep' && inventory.isCreatedDuring(digest, runs),
       excluded: new Set([...this.#excluded, ...needed]),
       orphans: this.#orphans,
-      isExpiredAnnotation: (annotation) => this.#inventory.isFinished(annotatedRun(annotation)),
-      isExpiredTag: (tag, digest) => this.#inventory.isExpiredTag(tag, digest),
+      isExpiredAnnotation: (annotation) => inventory.isFinished(annotatedRun(annotation)),
+      isExpiredTag: (tag, digest) => inventory.isExpiredTag(tag, digest),
       untagged,
       caches: runId === undefined,
     })
     return { ...plan, items }
-  }
-
-  async #findOrphans(items: ReadonlyMap<string, Item>): Promise<void> {
-    const { manifests } = this.#inventory
-    const referenced = new Set([...items.keys()].flatMap((digest) => manifests.get(digest)?.refs ?? []))
-    const candidates = [...items.values()].flatMap(({ digest, tags }) => {
-      const manifest = manifests.get(digest)
-      const isAlone = tags.length === 0 && !referenced.has(digest)
-      return isAlone && manifest?.kind === 'attestation' ? [manifest] : []
-    })
-    const isFinished = (run: string | undefined) => this.#inventory.isFinished(run)
-    for (const digest of await findOrphans(this.#repository, candidates, isFinished)) this.#orphans.add(digest)
   }
 
   async #execute(first: CleanupPlan): Promise<void> {
@@ -121,20 +122,45 @@ class RegistryCleanup {
   }
 
   async #delete(digest: string, plan: CleanupPlan): Promise<void> {
-    const version = await this.#confirm(digest, plan)
+    const version = await this.#confirmWithReferrers(digest, plan)
     this.#inventory.deleted.set(digest, version ?? this.#listed(digest))
     if (!version) return
-    const sizes = await this.#blobSizes(digest)
+    const sizes = await blobSizes(this.#repository, digest)
     await this.#repository.backend.remove(version)
-    for (const ref of this.#inventory.manifests.get(digest)?.refs ?? []) this.#inventory.childrenOfDeleted.add(ref)
+    this.#claimChildren(digest, plan)
     this.#reportDeleted([...version.tags, digest].join(' '), plan.reasons.get(digest), digest)
     sizes.forEach((size, blob) => this.#result.blobs.set(blob, size))
   }
 
+  /** Deletes the referrers of an image right before the image, which is confirmed once more: that took a while. */
+  async #confirmWithReferrers(digest: string, plan: CleanupPlan): Promise<PackageVersion | undefined> {
+    const version = await this.#confirm(digest, plan)
+    const referrers = plan.referrers.get(digest) ?? []
+    if (referrers.length === 0) return version
+    for (const referrer of referrers) await this.#attempt(referrer, () => this.#delete(referrer, plan))
+    try {
+      return await this.#confirm(digest, plan)
+    } catch (error) {
+      for (const referrer of [...referrers].reverse()) await this.#restore(referrer, 'its image stays')
+      throw error
+    }
+  }
+
+  /** What an image without annotation refers to may be content of the runs that its tags name. */
+  #claimChildren(digest: string, { items }: CleanupPlan): void {
+    const { manifests, childrenOfDeleted } = this.#inventory
+    const tagRun = (tag: string) => this.#inventory.tagRun(tag)
+    const runs = contentRuns(digest, { items, manifests, childrenOfDeleted, tagRun })
+    for (const ref of manifests.get(digest)?.refs ?? [])
+      childrenOfDeleted.set(ref, new Set([...(childrenOfDeleted.get(ref) ?? []), ...runs]))
+  }
+
   /** The version as it may be deleted; undefined if it does not exist any more. @throws NotDeletedError if it stays */
-  async #confirm(digest: string, { items, needed }: CleanupPlan): Promise<PackageVersion | undefined> {
+  async #confirm(digest: string, { items, needed, referrers }: CleanupPlan): Promise<PackageVersion | undefined> {
     const tags = items.get(digest)?.tags ?? []
-    const removable = tags.filter((tag) => this.#inventory.isExpiredTag(tag, digest))
+    const isReferrer = [...referrers.values()].flat().includes(digest)
+    const isReferrerTag = (tag: string) => referrerSubject(tag) !== undefined && isReferrer
+    const removable = tags.filter((tag) => this.#inventory.isExpiredTag(tag, digest) || isReferrerTag(tag))
     if (removable.length > 0) await this.#requireFinished(removable)
     else await this.#requireUnneeded(digest)
     const version = await refreshVersion(this.#repository, { ...this.#listed(digest), tags })
@@ -177,7 +203,7 @@ class RegistryCleanup {
     await this.#requireFinished([tag])
     const version = await backend.read({ ...this.#listed(digest), tags: [] })
     const others = version?.tags.filter((other) => other !== tag) ?? []
-    if (!version?.tags.includes(tag) || others.length === 0) return
+    if (!version?.tags.includes(tag)) return
     await backend.untag(version, tag)
     this.#reportDeleted(tag, untagReason(others), '')
   }
@@ -190,16 +216,22 @@ class RegistryCleanup {
       const missing = new Set(broken.flatMap((tag) => tag.missing))
       let isAnyRestored = false
       for (const [digest, version] of await findRestorable(this.#repository, this.#inventory, missing)) {
-        if (!(await this.#repository.backend.restore(version))) continue
-        isAnyRestored = true
-        this.#inventory.deleted.delete(digest)
-        this.#excluded.add(digest)
-        const { deleted } = this.#result
-        deleted.splice(0, Infinity, ...deleted.filter((line) => line.digest !== digest))
-        this.#result.restored.push({ subject: digest, reason: 'an image that stays refers to it by now' })
+        this.#inventory.deleted.set(digest, version)
+        isAnyRestored = (await this.#restore(digest, 'an image that stays refers to it by now')) || isAnyRestored
       }
       if (!isAnyRestored) return
     }
+  }
+
+  async #restore(digest: string, reason: string): Promise<boolean> {
+    const version = this.#inventory.deleted.get(digest)
+    if (!version || !(await this.#repository.backend.restore(version))) return false
+    this.#inventory.deleted.delete(digest)
+    this.#excluded.add(digest)
+    const { deleted } = this.#result
+    deleted.splice(0, Infinity, ...deleted.filter((line) => line.digest !== digest))
+    this.#result.restored.push({ subject: digest, reason })
+    return true
   }
 
   async #attempt(subject: string, work: () => Promise<void>): Promise<void> {
@@ -224,13 +256,13 @@ class RegistryCleanup {
     }
   }
 
-  async #reportPlan({ tagged, below, proofs, untag, reasons, kept, items }: CleanupPlan): Promise<void> {
+  async #reportPlan({ tagged, below, proofs, referrers, untag, reasons, kept, items }: CleanupPlan): Promise<void> {
     const tagsOf = (digest: string) => items.get(digest)?.tags ?? []
     for (const { tag, digest } of untag)
       this.#reportDeleted(tag, untagReason(tagsOf(digest).filter((other) => other !== tag)), '')
-    for (const digest of [...tagged, ...below, ...proofs]) {
+    for (const digest of [...[...referrers.values()].flat(), ...tagged, ...below, ...proofs]) {
       this.#reportDeleted([...tagsOf(digest), digest].join(' '), reasons.get(digest), digest)
-      ;(await this.#blobSizes(digest)).forEach((size, blob) => this.#result.blobs.set(blob, size))
+      ;(await blobSizes(this.#repository, digest)).forEach((size, blob) => this.#result.blobs.set(blob, size))
     }
     this.#result.kept.push(...kept)
   }
@@ -246,12 +278,15 @@ class RegistryCleanup {
   #listed(digest: string): PackageVersion {
     return { id: this.#inventory.versionId(digest), digest, tags: [] }
   }
-
-  async #blobSizes(digest: string): Promise<ReadonlyMap<string, number>> {
-    const manifest = await unlessNotFound(this.#repository.registry.getManifest(this.#repository.repository, digest))
-    return manifest ? parseBlobSizes(digest, manifest.bytes) : new Map()
-  }
 }
 
 const untagReason = (others: readonly string[]): string =>
-  `its run is finished; the image stays under ${others.join(', ')}`
+  others.length > 0
+    ? `its run is finished; the image stays under ${others.join(', ')}`
+    : 'its run is finished; the image stays, since nothing proves that this run pushed it'
+
+/** Digest → bytes of everything that is stored for the manifest; empty if it does not exist. */
+async function blobSizes({ registry, repository }: PackageRepository, digest: string) {
+  const manifest = await unlessNotFound(registry.getManifest(repository, digest))
+  return manifest ? parseBlobSizes(digest, manifest.bytes) : new Map<string, number>()
+}

@@ -132,7 +132,7 @@ class RunImageCleanup {
   }
 
   #skip(reason: unknown, subjects: readonly string[]): void {
-    this.#outcomes.push(...subjects.map((subject) => toOutcome(reason, subject)))
+    for (const subject of subjects) this.#outcomes.push(toOutcome(reason, subject))
   }
 
   /** For every tag that has no outcome, or else for one manifest. */
@@ -168,7 +168,7 @@ class RunImageCleanup {
       return
     }
     const { found, others, isStale } = await listVersions(backend, new Set(digests), this.#deleted)
-    for (const [digest, version] of found) this.#versions.set(digest, version)
+    found.forEach((version, digest) => this.#versions.set(digest, version))
     const owned = new Set([...this.#ownedDigests(), ...this.#referrers.digests])
     const foreign = others.map(({ digest }) => digest).filter((digest) => !owned.has(digest))
     await this.#markNeeded(await neededBy(this.#repository, foreign))
@@ -225,9 +225,7 @@ class RunImageCleanup {
   /** Tags that do not exist any more are deleted; the others point at another image. */
   async #movedTags(tags: readonly string[]): Promise<Outcome[]> {
     const found = await Promise.all(tags.map((tag) => exists(this.#repository, tag)))
-    return tags.map((subject, at) =>
-      found[at] ? { subject, deleted: false, reason: movedTag } : { subject, deleted: true },
-    )
+    return tags.map((subject, at) => ({ subject, deleted: !found[at], ...(found[at] && { reason: movedTag }) }))
   }
 
   async #untag(version: PackageVersion, tags: readonly string[]): Promise<void> {

@@ -1,6 +1,7 @@
 import { errorMessage } from '../lib/errors.ts'
 import type { PackageVersion } from '../packages/backend.ts'
 import {
+  listReferrers,
   listTagNames,
   readManifests,
   refreshVersion,
@@ -32,13 +33,8 @@ export class RunReferrers {
       this.#repository,
       names.filter((tag) => this.isReferrerTag(tag)),
     )
-    const listed = await Promise.all(
-      [...images].map(async (image) => await registry.listReferrers?.(repository, image)),
-    )
-    const tagged = await readManifests(this.#repository, [
-      ...this.#tags.values(),
-      ...listed.flatMap((found) => found ?? []),
-    ])
+    const listed = await listReferrers(this.#repository, images)
+    const tagged = await readManifests(this.#repository, [...this.#tags.values(), ...listed])
     const entries = await readManifests(
       this.#repository,
       [...tagged.values()].flatMap(({ refs }) => refs),

@@ -10,7 +10,7 @@ import { parseLogins } from './logins/logins.ts'
 import { parseRegistries } from './registries.ts'
 import { parseImages, sharedRows } from './shared-inputs.ts'
 import { variableOf, type InputSource } from './source.ts'
-import { boolean, checkedText, duration, parseTable, type Parser } from './table.ts'
+import { boolean, checkedText, choice, duration, parseTable, type Parser } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 import type { Login } from '../registry/credentials/login.ts'
 
@@ -21,6 +21,7 @@ export interface CleanupInputs {
   readonly olderThan: number
   readonly runId: string | undefined
   readonly untagged: boolean
+  readonly unmarked: 'auto' | 'keep'
   readonly dryRun: boolean
   readonly packagesApi: PackagesChoice
   readonly logins: readonly Login[]
@@ -58,6 +59,7 @@ export async function readCleanupInputs(env: Env, event: Event, files = hostFile
       olderThan: ['older-than', duration('3 days')],
       runId: ['run-id', parseRunId],
       untagged: ['untagged', boolean(true)],
+      unmarked: ['unmarked', choice({ auto: 'auto', keep: 'keep' } as const, 'auto')],
     },
     source,
   )

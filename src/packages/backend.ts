@@ -10,6 +10,8 @@ export interface PackageVersion {
   readonly id: string
   readonly digest: string
   readonly tags: readonly string[]
+  /** When the manifest was first pushed, in milliseconds since the epoch; absent if the API does not tell. */
+  readonly createdAt?: number
 }
 
 /** How a backend differs from the others, as far as cleanup depends on it. */
@@ -84,11 +86,12 @@ export interface PackageAccess {
   /** The value of the input `packages-api`. */
   readonly choice: string
   readonly platform: CiPlatform
+  /** The job's token; only the platform that issued it may get it. */
   readonly token: string
   /** The kind of owner that this repository has, which is usually the owner of the image as well. */
   readonly ownerKind: OwnerKind | undefined
   readonly registries: RegistryAccess
-  readonly githubClient: (apiUrl: string, until: number) => GithubRequest
+  readonly githubClient: (apiUrl: string, token: string, until: number) => GithubRequest
   readonly clock: Clock
 }
 

@@ -8,7 +8,8 @@ import { parseManifestInfo, type ManifestInfo } from './manifest-info.ts'
 export type ManifestStore = Pick<
   RegistryClient,
   'getManifest' | 'headManifest' | 'putManifest' | 'listTags' | 'getBlob'
->
+> &
+  Partial<Pick<RegistryClient, 'listReferrers'>>
 
 /** One repository to clean up: its registry, and the API that deletes in it. */
 export interface PackageRepository {
@@ -64,6 +65,20 @@ export async function listTagNames(
   repository: string,
 ): Promise<readonly string[]> {
   return (await unlessNotFound(listTags(repository))) ?? []
+}
+
+/** The manifests whose `subject` is one of the images; none if the registry has no API for them. */
+export async function listReferrers(
+  { registry, repository }: PackageRepository,
+  images: Iterable<string>,
+): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const image of new Set(images)) {
+    const digests = await registry.listReferrers?.(repository, image)
+    if (!digests) return found
+    found.push(...digests)
+  }
+  return found
 }
 
 export const exists = async ({ registry, repository }: PackageRepository, reference: string): Promise<boolean> =>

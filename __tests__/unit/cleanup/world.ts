@@ -26,7 +26,7 @@ export function scene(rules: Partial<Rules> = {}, kind: 'org' | 'user' = 'org'):
   return { world, pkg, clock: { now: () => clock.now(), advance, sleep } }
 }
 
-export const markOf = (run: string, random = 'mab'): string => `${run}-1-${random}`
+export const annotationOf = (run: string, random = 'mab'): string => `${run}-1-${random}`
 
 /** What a pull request's run leaves in the registry, and in its journal. */
 export function pushOwn(
@@ -35,7 +35,7 @@ export function pushOwn(
   release: Partial<Release> = {},
   tag = `pr-${run}`,
 ): { readonly own: RunArtifacts; readonly pushed: Pushed } {
-  const nonce = markOf(run)
+  const nonce = annotationOf(run)
   const pushed = pushRelease(world.state, pkg, {
     tag,
     content: 'app',

@@ -1,9 +1,17 @@
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
+import { runnerLog } from '../../../src/job/runner-log.ts'
 import { cleanUpRegistries, type CleanupPorts } from '../../../src/stories/cleanup.ts'
 import { withRegistry } from '../registry/server.ts'
 import { collectingLog, registries, testPackages } from './fixtures.ts'
 
-const inputs = { tags: ['pr-*'], olderThan: 0, runId: undefined, untagged: false, dryRun: false }
+const inputs = {
+  tags: ['pr-*'],
+  olderThan: 0,
+  runId: undefined,
+  untagged: false,
+  unmarked: 'auto' as const,
+  dryRun: false,
+}
 
 function ports(access = registries): CleanupPorts & { readonly lines: string[] } {
   const { log, lines } = collectingLog()
@@ -32,5 +40,18 @@ describe('the cleanup story', () => {
       expect(given.lines).toContain(`warning: ${host}/acme/broken: no login`)
       expect(results[0]?.kept).toEqual([{ subject: '', reason: 'no login' }])
     })
+  })
+
+  test('no text of a registry becomes a workflow command', async () => {
+    const written: string[] = []
+    const stdout = jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
+    const attack = 'x\n::set-env name=PATH::/attack\n##[add-path]/attack\r::stop-commands::now'
+    const access = { ...registries, credentials: () => Promise.reject(new Error(attack)) }
+    const image = { registry: 'registry.example.com', path: 'acme/app' }
+    await cleanUpRegistries({ ...inputs, images: [image] }, { ...ports(access), log: runnerLog })
+    stdout.mockRestore()
+    const lines = written.join('').split(/[\r\n]+/)
+    expect(lines.filter((line) => !line.startsWith('::warning::') && /^\s*::|##\[/.test(line))).toEqual([])
+    expect(written.join('')).toContain('/attack')
   })
 })

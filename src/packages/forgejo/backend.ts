@@ -1,4 +1,4 @@
-import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
+import { acceptsJobToken, detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { isLoopback } from '../../lib/proxy.ts'
 import { RegistryError } from '../../registry/error.ts'
 import { createRegistryClient, type RegistryClient } from '../../registry/client.ts'
@@ -24,11 +24,11 @@ export const forgejoBackend: BackendDefinition = {
     if (!explicit && detectPlatform(platform) !== 'forgejo') return undefined
     return serverUrl(registry, platform) ?? (explicit && `${schemeFor(registry)}://${registry}`)
   },
-  create: async (server, { registries, token }, { repository, client, since, signal }) =>
+  create: async (server, { platform, registries, token }, { repository, client, since, signal }) =>
     createForgejoBackend({
       ...splitOwner(repository.path),
       serverUrl: server,
-      token: (await registries.credentials(repository))?.password ?? token,
+      token: (await registries.credentials(repository))?.password ?? (acceptsJobToken(platform, server) ? token : ''),
       client,
       fetch: registries.fetch,
       log: registries.log,

@@ -1,7 +1,7 @@
-import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
+import { acceptsJobToken, detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { asList, asRecord, asText } from '../../lib/json.ts'
 import { isDigest } from '../../registry/manifest.ts'
-import { isVersionNotFound } from '../../forge/api-client.ts'
+import type { Repository } from '../../registry/reference.ts'
 import {
   splitOwner,
   trimSlashes,
@@ -10,27 +10,43 @@ import {
   type BackendDefinition,
   type Clock,
   type OwnerKind,
+  type PackageAccess,
   type PackageBackend,
   type PackageVersion,
 } from '../backend.ts'
 import type { ManifestStore } from '../repository.ts'
 import { lastTaggedError, toSkipReason } from './skip-reasons.ts'
 import { untagByCopy } from './untag.ts'
-import { GithubError, type GithubRequest } from '../../forge/api-client.ts'
+import { firstAllowed, GithubError, isVersionNotFound, type GithubRequest } from '../../forge/api-client.ts'
 
 /** GitHub Container Registry: of github.com, of GitHub Enterprise Server, of a `ghe.com` tenant. */
 export const githubBackend: BackendDefinition = {
   endpoint: (registry, platform, explicit) =>
     githubApi(registry, platform) ?? (explicit && trimSlashes(platform.apiUrl)),
-  create: (apiUrl, { githubClient, ownerKind, clock }, { repository, client, until, mark }) =>
-    createGithubBackend({
+  create: async (apiUrl, access, { repository, client, until, mark }) => {
+    const { githubClient, ownerKind, clock } = access
+    const tokens = await findTokens(apiUrl, access, repository)
+    return createGithubBackend({
       ...splitOwner(repository.path),
-      request: githubClient(apiUrl, until),
+      request: firstAllowed(tokens.map((token) => githubClient(apiUrl, token, until))),
       registry: client,
       mark,
       clock,
       ...(ownerKind && { ownerKind }),
-    }),
+    })
+  },
+}
+
+/** The job's token if this server issued it, and the password of the login at its registry, which may delete more. */
+async function findTokens(
+  apiUrl: string,
+  { platform, token, registries }: PackageAccess,
+  repository: Repository,
+): Promise<readonly string[]> {
+  const isRegistryOfApi = githubApi(repository.registry, platform) === apiUrl
+  const login = isRegistryOfApi ? await registries.credentials(repository) : undefined
+  const tokens = [acceptsJobToken(platform, apiUrl) ? token : '', login?.password ?? '']
+  return [...new Set(tokens)].filter((candidate) => candidate !== '')
 }
 
 /** Undefined if the registry is not one of GitHub's. */
@@ -129,12 +145,15 @@ async function* listVersions(call: Call, state: string): AsyncIterable<readonly 
 }
 
 function parseVersion(data: unknown): PackageVersion {
-  const { id, name, metadata } = asRecord(data)
+  const { id, name, metadata, created_at: created } = asRecord(data)
   const tags = asRecord(asRecord(metadata)['container'])['tags']
   // A version with unknown tags must not be treated as untagged.
   if (typeof id !== 'number' || !isDigest(name) || !Array.isArray(tags))
     throw new Error(`GitHub returned a version that cannot be parsed: ${JSON.stringify(data).slice(0, 200)}`)
-  return { id: String(id), digest: name, tags: asList(tags).map(asText) }
+  // It does not change when the manifest is pushed again or a tag is moved.
+  const createdAt = Date.parse(asText(created))
+  const version = { id: String(id), digest: name, tags: asList(tags).map(asText) }
+  return Number.isNaN(createdAt) ? version : { ...version, createdAt }
 }
 
 /** A version that does not exist any more counts as deleted. */

@@ -8,6 +8,7 @@ import { openHands, type Content, type Hands } from '../oci/images.ts'
 export interface Forge {
   readonly host: string
   readonly rows: Row[]
+  readonly blobs: Map<string, Buffer>
   /** `METHOD path` of what the code under test asked. */
   readonly seen: string[]
   /** Answers in place of the forge where it gives true. */
@@ -35,6 +36,7 @@ export async function withForge(use: (forge: Forge) => Promise<void>): Promise<v
   const strange: string[] = []
   const forge = {
     rows: [],
+    blobs: new Map(),
     seen: [],
     fault: () => false,
     before: () => undefined,
@@ -112,50 +114,56 @@ function shown({ id, name, version, createdAt }: Row): object {
 }
 
 function serveRegistry(forge: Forge, request: IncomingMessage, body: Buffer, response: ServerResponse): boolean {
-  const { method = '', url = '' } = request
+  const { url = '' } = request
   if (url === '/v2/') return answer(response, 200, {}, '{}')
-  const [, name = '', kind = '', reference = ''] = /^\/v2\/acme\/(.+)\/(manifests|blobs|tags)\/(.+)$/.exec(url) ?? []
-  const own = forge.rows.filter((row) => row.name === name)
-  if (kind === 'tags')
-    return answer(
-      response,
-      200,
-      {},
-      JSON.stringify({ tags: own.map(({ version }) => version).filter((version) => !version.startsWith('sha256:')) }),
-    )
-  if (kind === 'blobs')
-    return method === 'POST'
-      ? answer(response, 202, { location: `/v2/acme/${name}/blobs/uploads/1` })
-      : answer(response, method === 'PUT' ? 201 : 200)
-  if (kind !== 'manifests') return false
-  if (method === 'PUT') {
-    push(forge, name, reference.toLowerCase(), {
-      bytes: body,
-      mediaType: request.headers['content-type'] ?? '',
-      digest: sha256(body),
-    })
-    return answer(response, 201, { 'docker-content-digest': sha256(body) })
+  const [, name = '', kind = '', reference = ''] = /^\/v2\/acme\/(.+)\/(\w+)\/([^/]+)$/.exec(url) ?? []
+  if (url.includes('/blobs/')) return serveBlob(forge, request, body, response)
+  if (kind === 'referrers') return answer(response, 404, {}, refusal('NOT_FOUND', 'no referrers'))
+  if (kind === 'tags') {
+    const rows = forge.rows.filter((row) => row.name === name && !row.version.startsWith('sha256:'))
+    return answer(response, 200, {}, JSON.stringify({ tags: rows.map(({ version }) => version) }))
   }
+  return kind === 'manifests' && serveManifest(forge, { name, reference }, { request, response, body })
+}
+
+function serveBlob(forge: Forge, { method, url = '' }: IncomingMessage, body: Buffer, response: ServerResponse): true {
+  if (method === 'POST') return answer(response, 202, { location: `${url}1` })
+  if (method === 'PUT') forge.blobs.set(sha256(body), body)
+  if (method === 'PUT') return answer(response, 201)
+  return answer(response, 200, {}, method === 'HEAD' ? undefined : forge.blobs.get(url.split('/').at(-1) ?? ''))
+}
+
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly body: Buffer
+}
+
+function serveManifest(
+  forge: Forge,
+  { name, reference }: { readonly name: string; readonly reference: string },
+  { request, response, body }: Exchange,
+): boolean {
+  const { method, headers } = request
   if (method === 'DELETE') return false
-  const found = own.find(({ version, content }) =>
-    reference.startsWith('sha256:') ? content.digest === reference : version === reference.toLowerCase(),
-  )
+  if (method === 'PUT') {
+    const digest = sha256(body)
+    push(forge, name, reference.toLowerCase(), { bytes: body, mediaType: headers['content-type'] ?? '', digest })
+    return answer(response, 201, { 'docker-content-digest': digest })
+  }
+  const found = forge.rows.find(
+    ({ name: owner, version, content }) =>
+      owner === name &&
+      (reference.startsWith('sha256:') ? content.digest === reference : version === reference.toLowerCase()),
+  )?.content
   if (!found) return answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', 'manifest unknown'))
-  return answer(
-    response,
-    200,
-    { 'content-type': found.content.mediaType, 'docker-content-digest': found.content.digest },
-    found.content.bytes,
-  )
+  return answer(response, 200, { 'content-type': found.mediaType, 'docker-content-digest': found.digest }, found.bytes)
 }
 
 /** A version that is pushed again is another row. */
 export function push(
   forge: Forge,
-  name: string,
-  version: string,
-  content: Content,
-  createdAt = '2026-01-01T00:00:00Z',
+  ...[name, version, content, createdAt = '2026-01-01T00:00:00Z']: [string, string, Content, string?]
 ): void {
   const at = forge.rows.findIndex((row) => row.name === name && row.version === version)
   if (at >= 0) forge.rows.splice(at, 1)

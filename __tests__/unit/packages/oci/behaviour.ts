@@ -3,6 +3,7 @@ import { createRegistryClient } from '../../../../src/registry/client.ts'
 import { createOciBackend } from '../../../../src/packages/oci/backend.ts'
 import type { PackageBackend } from '../../../../src/packages/backend.ts'
 import { answer, basic, fakeClock, refusal, sha256, user, withServer } from '../../registry/server.ts'
+import { ociIndex } from '../../../../src/registry/manifest.ts'
 import { openHands, type Content, type Hands, type TestImage } from './images.ts'
 
 /** How a registry takes a DELETE: the table in facts.md, one product a row. */
@@ -20,6 +21,8 @@ export interface Behaviour {
     'all tags' | 'refused while tagged' | 'refused while referred to' | 'untagged only' | 'unsupported' | 'denied'
   /** Has Harbor's own API beside the registry's. */
   readonly harbor?: boolean
+  /** Has the referrers API; the others have a tag for the list. */
+  readonly referrers?: boolean
   /** The list of tags is for administrators. */
   readonly hidesTags?: boolean
 }
@@ -27,7 +30,7 @@ export interface Behaviour {
 export const behaviours = {
   'distribution 2.8': { byTag: 'invalid digest', byDigest: 'all tags' },
   'distribution 3': { byTag: 'tag only', byDigest: 'all tags' },
-  Zot: { byTag: 'tag only', byDigest: 'refused while referred to' },
+  Zot: { byTag: 'tag only', byDigest: 'refused while referred to', referrers: true },
   Harbor: { byTag: 'unsupported', byDigest: 'all tags', harbor: true },
   'Harbor, for a robot': { byTag: 'denied', byDigest: 'denied', harbor: true },
   Quay: { byTag: 'tag only', byDigest: 'all tags' },
@@ -45,6 +48,7 @@ export interface World {
   readonly host: string
   readonly manifests: Map<string, Content>
   readonly tags: Map<string, string>
+  readonly blobs: Map<string, Buffer>
   /** What was pushed by its digest. */
   readonly pushed: Set<string>
   /** `METHOD path`, but for uploads and what the hands did. */
@@ -67,6 +71,7 @@ export async function withBehaviour(behaviour: Behaviour, use: (world: World) =>
     host: '',
     manifests: new Map(),
     tags: new Map(),
+    blobs: new Map(),
     pushed: new Set(),
     seen: [],
     busiest: 0,
@@ -113,40 +118,68 @@ interface Call {
   readonly ours: boolean
 }
 
+type Endpoint = (world: World, behaviour: Behaviour, call: Call, rest: string) => boolean
+
+/** By the part of the path behind the name of the repository. */
+const endpoints: Readonly<Record<string, Endpoint>> = {
+  tags: listTags,
+  blobs: serveBlob,
+  manifests: serveManifest,
+  referrers: listReferrers,
+}
+
 function serve(world: World, behaviour: Behaviour, call: Call): boolean {
-  const { request, response, body, ours } = call
-  const { method = '', url = '' } = request
+  const { request, response } = call
+  const { url = '' } = request
   if (url === '/v2/') return answer(response, 200, {}, '{}')
   if (url === '/api/v2.0/ping') return behaviour.harbor ? answer(response, 200, {}, 'Pong') : answer(response, 404)
   if (url.startsWith('/api/v2.0/')) return behaviour.harbor === true && serveHarbor(world, call)
-  const [, kind = '', rest = ''] = new RegExp(`^/v2/${repository}/(manifests|blobs|tags)/(.+)$`).exec(url) ?? []
-  if (kind === 'tags') {
-    if (behaviour.hidesTags && ours) return answer(response, 403, {}, refusal('DENIED', 'tags are hidden'))
-    if (world.tags.size === 0)
-      return answer(response, 404, {}, refusal('NAME_UNKNOWN', 'repository name not known to registry'))
-    return answer(
-      response,
-      200,
-      { 'content-type': 'application/json' },
-      JSON.stringify({ name: repository, tags: [...world.tags.keys()] }),
-    )
+  const [, kind = '', rest = ''] = new RegExp(`^/v2/${repository}/(\\w+)/(.+)$`).exec(url) ?? []
+  return endpoints[kind]?.(world, behaviour, call, rest) ?? false
+}
+
+function listTags(world: World, behaviour: Behaviour, { response, ours }: Call): boolean {
+  if (behaviour.hidesTags && ours) return answer(response, 403, {}, refusal('DENIED', 'tags are hidden'))
+  if (world.tags.size === 0)
+    return answer(response, 404, {}, refusal('NAME_UNKNOWN', 'repository name not known to registry'))
+  const body = JSON.stringify({ name: repository, tags: [...world.tags.keys()] })
+  return answer(response, 200, { 'content-type': 'application/json' }, body)
+}
+
+function serveBlob(world: World, _: Behaviour, { request, response, body }: Call, rest: string): boolean {
+  if (request.method === 'POST') return answer(response, 202, { location: `/v2/${repository}/blobs/uploads/1` })
+  if (request.method === 'PUT') {
+    world.blobs.set(sha256(body), body)
+    return answer(response, 201)
   }
-  if (kind === 'blobs')
-    return method === 'POST'
-      ? answer(response, 202, { location: `/v2/${repository}/blobs/uploads/1` })
-      : answer(response, method === 'PUT' ? 201 : 200)
-  if (kind !== 'manifests') return false
-  if (method === 'PUT')
-    return put(
-      world,
-      rest,
-      { bytes: body, mediaType: request.headers['content-type'] ?? '', digest: sha256(body) },
-      response,
-    )
-  const digest = rest.startsWith('sha256:') ? rest : world.tags.get(rest)
+  const blob = world.blobs.get(rest)
+  if (!blob) return answer(response, 404, {}, refusal('BLOB_UNKNOWN', 'blob unknown'))
+  return answer(response, 200, {}, request.method === 'HEAD' ? undefined : blob)
+}
+
+function listReferrers(world: World, behaviour: Behaviour, { response }: Call, digest: string): boolean {
+  if (!behaviour.referrers) return answer(response, 404, {}, refusal('UNSUPPORTED', 'no referrers'))
+  const found = [...world.manifests.values()].filter(({ bytes }) => subjectOf(bytes) === digest)
+  const manifests = found.map(({ mediaType, bytes, digest: referrer }) => ({
+    mediaType,
+    digest: referrer,
+    size: bytes.length,
+  }))
+  return answer(response, 200, {}, JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }))
+}
+
+function subjectOf(bytes: Buffer): string | undefined {
+  return (JSON.parse(bytes.toString()) as { subject?: { digest: string } }).subject?.digest
+}
+
+function serveManifest(world: World, behaviour: Behaviour, call: Call, reference: string): boolean {
+  const { request, response, body, ours } = call
+  const mediaType = request.headers['content-type'] ?? ''
+  if (request.method === 'PUT') return put(world, reference, { bytes: body, mediaType, digest: sha256(body) }, response)
+  if (request.method === 'DELETE')
+    return remove(world, ours ? behaviour : { byTag: 'tag only', byDigest: 'all tags' }, reference, response)
+  const digest = reference.startsWith('sha256:') ? reference : world.tags.get(reference)
   const found = world.manifests.get(digest ?? '')
-  if (method === 'DELETE')
-    return remove(world, ours ? behaviour : { byTag: 'tag only', byDigest: 'all tags' }, rest, response)
   if (!found) return answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', 'manifest unknown'))
   return answer(response, 200, { 'content-type': found.mediaType, 'docker-content-digest': found.digest }, found.bytes)
 }
@@ -162,34 +195,48 @@ function put(world: World, reference: string, content: Content, response: Server
   return answer(response, 201, { 'docker-content-digest': content.digest })
 }
 
-function remove(world: World, { byTag, byDigest }: Behaviour, reference: string, response: ServerResponse): true {
-  const say = (status: number, code: string): true => answer(response, status, {}, refusal(code, 'no'))
-  if (!reference.startsWith('sha256:')) {
-    if (byTag === 'unsupported') return say(405, 'UNSUPPORTED')
-    if (byTag === 'invalid digest') return say(400, 'DIGEST_INVALID')
-    if (byTag === 'unknown') return say(404, 'MANIFEST_UNKNOWN')
-    if (byTag === 'denied') return say(403, 'DENIED')
-    const digest = world.tags.get(reference)
-    if (digest === undefined) return say(404, 'MANIFEST_UNKNOWN')
-    world.tags.delete(reference)
-    const last = tagsOn(world, digest).length === 0
-    if (
-      byTag === 'takes the manifest' ||
-      (last && (byTag === 'untag, the last takes the image' || (byTag === 'a row each' && !world.pushed.has(digest))))
-    )
-      drop(world, digest)
-    return answer(response, 202)
-  }
-  if (byDigest === 'unsupported') return say(405, 'UNSUPPORTED')
-  if (byDigest === 'denied') return say(401, 'UNAUTHORIZED')
-  if (!world.manifests.has(reference)) return say(404, 'MANIFEST_UNKNOWN')
-  const tagged = tagsOn(world, reference).length > 0
-  if (byDigest === 'refused while tagged' && tagged) return say(400, 'GOOGLE_MANIFEST_DANGLING_TAG')
-  if (byDigest === 'untagged only' && tagged) return say(405, 'UNSUPPORTED')
-  const referred = [...world.manifests.values()].some((content) => childrenOf(content).includes(reference))
-  if (byDigest === 'refused while referred to' && referred) return say(405, 'DENIED')
-  drop(world, reference)
+function remove(world: World, behaviour: Behaviour, reference: string, response: ServerResponse): true {
+  const isTag = !reference.startsWith('sha256:')
+  const [status, code] = isTag ? tagRefusal(world, behaviour, reference) : digestRefusal(world, behaviour, reference)
+  if (status !== 202) return answer(response, status, {}, refusal(code, 'no'))
+  if (isTag) removeTag(world, behaviour, reference)
+  else drop(world, reference)
   return answer(response, 202)
+}
+
+type Refusal = readonly [status: number, code: string]
+const accepted: Refusal = [202, '']
+
+const tagRefusals: Readonly<Partial<Record<Behaviour['byTag'], Refusal>>> = {
+  unsupported: [405, 'UNSUPPORTED'],
+  'invalid digest': [400, 'DIGEST_INVALID'],
+  unknown: [404, 'MANIFEST_UNKNOWN'],
+  denied: [403, 'DENIED'],
+}
+
+function tagRefusal(world: World, { byTag }: Behaviour, tag: string): Refusal {
+  return tagRefusals[byTag] ?? (world.tags.has(tag) ? accepted : [404, 'MANIFEST_UNKNOWN'])
+}
+
+function removeTag(world: World, { byTag }: Behaviour, tag: string): void {
+  const digest = world.tags.get(tag) ?? ''
+  world.tags.delete(tag)
+  const isLast = tagsOn(world, digest).length === 0
+  const isDropped =
+    (byTag === 'untag, the last takes the image' && isLast) ||
+    (byTag === 'a row each' && isLast && !world.pushed.has(digest))
+  if (byTag === 'takes the manifest' || isDropped) drop(world, digest)
+}
+
+function digestRefusal(world: World, { byDigest }: Behaviour, digest: string): Refusal {
+  if (byDigest === 'unsupported') return [405, 'UNSUPPORTED']
+  if (byDigest === 'denied') return [401, 'UNAUTHORIZED']
+  if (!world.manifests.has(digest)) return [404, 'MANIFEST_UNKNOWN']
+  const isTagged = tagsOn(world, digest).length > 0
+  if (byDigest === 'refused while tagged' && isTagged) return [400, 'GOOGLE_MANIFEST_DANGLING_TAG']
+  if (byDigest === 'untagged only' && isTagged) return [405, 'UNSUPPORTED']
+  const isReferenced = [...world.manifests.values()].some((content) => childrenOf(content).includes(digest))
+  return byDigest === 'refused while referred to' && isReferenced ? [405, 'DENIED'] : accepted
 }
 
 /**
@@ -197,10 +244,9 @@ function remove(world: World, { byTag, byDigest }: Behaviour, reference: string,
  * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
  */
 function serveHarbor(world: World, { request, response }: Call): boolean {
+  const artifacts = '/api/v2.0/projects/acme/repositories/team%252Fapp/artifacts/'
   const [, digest = '', tag] =
-    /^\/api\/v2\.0\/projects\/acme\/repositories\/team%252Fapp\/artifacts\/(sha256:[a-f0-9]+)(?:\/tags\/([^/]+))?$/.exec(
-      request.url ?? '',
-    ) ?? []
+    /^(sha256:[a-f0-9]+)(?:\/tags\/([^/]+))?$/.exec((request.url ?? '').replace(artifacts, '')) ?? []
   if (digest === '' || request.method !== 'DELETE') return false
   if (request.headers.authorization !== basic) return answer(response, 401, {}, refusal('UNAUTHORIZED', 'unauthorized'))
   if (!world.manifests.has(digest) || (tag !== undefined && world.tags.get(tag) !== digest))
