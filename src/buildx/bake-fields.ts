@@ -1,7 +1,7 @@
 import { joinAttributes, joinFields, type Attribute } from '../lib/csv.ts'
 import { unlessEmpty } from '../lib/json.ts'
 import { formatRepository, formatTagReference } from '../registry/reference.ts'
-import { exportSpec } from '../inputs/settings/outputs.ts'
+import { exportPart, exportSpec } from '../inputs/settings/outputs.ts'
 import { secretSpec } from '../inputs/settings/secrets.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { Target } from '../plan/target.ts'
@@ -38,7 +38,7 @@ interface OutputRequest {
 
 /** PURE: the outputs of a target: pushed by digest, loaded, written to files, or only cached. */
 export function outputSpecs(target: Target, { push, settings, several }: OutputRequest): string[] {
-  const part = [target.variant.name, target.platform.replaceAll('/', '_')].filter((name) => name !== '').join('/')
+  const part = exportPart(target.variant.name, target.platform)
   const outputs = [
     ...(push ? [imageOutput(target, settings)] : []),
     ...(settings.load ? [loadOutput(target)] : []),

@@ -7,8 +7,9 @@ import { renderBake } from './bake-definition.ts'
 import { writeDefinition } from './build-env.ts'
 import { annotate, withoutRepeats } from './checks.ts'
 import { explainFailure } from './errors.ts'
+import { findEscape, localPathsOf } from './local-paths.ts'
 import { Progress } from './progress.ts'
-import { runBuildx, type BuildxRequest } from './run.ts'
+import { runBuildx, type BuildxRequest } from './process.ts'
 
 interface CallRequest extends BuildxRequest {
   readonly call: Call
@@ -61,8 +62,11 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   const progress = new Progress([{ id: target.id, label: targetLabel(target) }], () => undefined)
   const method = call === 'check' ? 'check,format=json' : call
   let output = ''
+  const localPaths = localPathsOf([target], request)
+  const escape = findEscape(localPaths, request.workspace)
+  if (escape) throw escape
   const exitCode = await runBuildx(
-    request,
+    { ...request, localPaths },
     ['bake', '--file', definition, '--builder', builder, '--call', method],
     (lines) => {
       lines.forEach((line) => progress.read(line))

@@ -1,7 +1,11 @@
+import { firstLine, formatDuration } from '../lib/format.ts'
 import { cacheErrorPattern } from '../inputs/cache/backends.ts'
 import { UserError } from '../lib/errors.ts'
 import { silence } from '../nodes/watch.ts'
-import { failureTable, type FailureRow, type Phase } from './failure-table.ts'
+import type { FailureRow } from './dockerfile-failures.ts'
+import { failureTable, type Phase } from './failure-table.ts'
+import type { Silence } from './heartbeat.ts'
+import { OutputTail } from './output-tail.ts'
 import type { FailedVertex } from './progress.ts'
 import { isCancel } from './steps.ts'
 
@@ -15,11 +19,13 @@ export interface GroupFailure {
   readonly output: readonly string[]
   /** Set if the node was lost: the last output of ssh, or how long it did not answer. */
   readonly lost: string | undefined
+  /** Labels of the targets that were cancelled because of the failure. */
+  readonly cancelled?: readonly string[]
 }
 
 interface PhaseRule {
   readonly phase: Phase
-  readonly error: RegExp
+  readonly error?: RegExp
   /** Matches the name of the failed vertex. */
   readonly vertex?: RegExp
 }
@@ -56,12 +62,14 @@ const phaseRules: readonly PhaseRule[] = [
   { phase: 'boot', error: /container name .* is already in use/i },
   { phase: 'cluster', error: new RegExp(clusterErrors) },
   { phase: 'boot', error: bootErrors, vertex: bootErrors },
+  { phase: 'frontend', vertex: /\bresolve image config for / },
+  { phase: 'download', vertex: /^\[.*\] ADD https?:/ },
   {
     phase: 'pull',
     error: /failed to resolve source metadata|pull access denied|httpReadSeeker|failed to load cache key/i,
     vertex: /\bload metadata for |^\[.*\] FROM /,
   },
-  { phase: 'push', error: new RegExp(pushErrors) },
+  { phase: 'push', error: new RegExp(pushErrors), vertex: /^exporting to image/ },
   { phase: 'node', error: new RegExp(lostNodeErrors, 'i') },
 ]
 
@@ -75,7 +83,7 @@ const wrappers = new RegExp(
   'i',
 )
 const longestHeadline = 100
-const detailLines = 12
+const detailLines = OutputTail.longest + OutputTail.mostErrors
 
 /** PURE: the vertex whose failure ended the build; siblings that BuildKit cancelled because of it do not count. */
 export function findCause(failed: readonly FailedVertex[]): FailedVertex | undefined {
@@ -84,6 +92,7 @@ export function findCause(failed: readonly FailedVertex[]): FailedVertex | undef
 
 /** PURE: why a group failed, by the first row of `failureTable` that matches: what happened, and what to do. */
 export function explainFailure(failure: GroupFailure): UserError {
+  const { cancelled = [] } = failure
   const cause = findCause(failure.failed)
   const error = cause?.error ?? lastError(failure)
   const brief = trimError(error)
@@ -92,7 +101,7 @@ export function explainFailure(failure: GroupFailure): UserError {
   const values = {
     target: failure.target,
     node: failure.node,
-    image: /(?:load metadata for|FROM) (\S+)/.exec(cause?.name ?? '')?.[1] ?? 'An image',
+    image: imageOf(cause?.name ?? '') ?? 'An image',
     step: firstLine(cause?.name ?? ''),
     cause: firstLine(brief.replace(commandOfStep, '')),
   }
@@ -100,8 +109,37 @@ export function explainFailure(failure: GroupFailure): UserError {
     code,
     message: fillIn(message, values, longestHeadline),
     hint: fillIn(hint, values),
-    details: tail(relevantLines(phase, failure, cause, brief)),
+    details: [
+      ...tail(relevantLines(phase, failure, cause, brief)),
+      ...(cancelled.length > 0 ? [`Cancelled because of this failure: ${cancelled.join(', ')}`] : []),
+    ],
   })
+}
+
+/** PURE: the failure of a build that was ended because another one failed, or because the run was cancelled. */
+export function cancelledBuild(target: string): UserError {
+  return new UserError({
+    code: 'cancelled',
+    message: fillIn('The build of {target} was cancelled', { target }, longestHeadline),
+    hint: 'See the failure of the other target.',
+  })
+}
+
+/** PURE: the failure of a build that waited too long for a registry. */
+export function explainSilence({ host, phase, duration }: Silence, target: string): UserError {
+  return new UserError({
+    code: 'registry',
+    message: fillIn('No response from {host} during the build of {target}', { host, target }, longestHeadline),
+    hint: `It accepted the connection and sent nothing for ${formatDuration(duration)}: check the registry’s status.`,
+    details: [phase],
+  })
+}
+
+/** The image that a vertex resolves or pulls. */
+function imageOf(vertex: string): string | undefined {
+  const pattern =
+    /(?:load metadata for|resolve image config for(?: docker-image:\/\/)?|FROM) ?(?:docker-image:\/\/)?(\S+)/
+  return pattern.exec(vertex)?.[1]?.replace(/@sha256:.*$/, '')
 }
 
 function lastError({ output, exitCode }: GroupFailure): string {
@@ -117,7 +155,7 @@ function classify(failure: GroupFailure, cause: FailedVertex | undefined, error:
   if (diskInOutput || (!isStep && diskFull.test(error))) return 'disk'
   if (isStep) return 'step'
   const rule = phaseRules.find(
-    (rule) => rule.error.test(error) || (cause !== undefined && rule.vertex?.test(cause.name) === true),
+    (rule) => rule.error?.test(error) === true || (cause !== undefined && rule.vertex?.test(cause.name) === true),
   )
   return rule?.phase ?? 'other'
 }
@@ -139,7 +177,7 @@ function relevantLines(
   const lines: Partial<Record<Phase, readonly string[]>> = {
     lost: lost.startsWith(silence) ? [lost] : [lost, brief],
     disk: [...printed, brief],
-    step: printed,
+    step: printed.some((line) => line.trim() !== '') ? printed : ['The step printed nothing.'],
     boot: [...output.slice(-5), brief],
     other: [...printed, ...output],
   }
@@ -167,10 +205,6 @@ function tail(lines: readonly string[]): string[] {
     .flatMap((line) => line.split('\n'))
     .filter((line) => line.trim() !== '')
     .slice(-detailLines)
-}
-
-function firstLine(text: string): string {
-  return text.split('\n')[0] ?? ''
 }
 
 /** PURE: BuildKit's error for a cache that could not be exported, with a reason where it only lists key sources. */

@@ -1,32 +1,21 @@
 import { cacheErrorPattern } from '../inputs/cache/backends.ts'
-import type { UserError } from '../lib/errors.ts'
 import { silence } from '../nodes/watch.ts'
-
-/**
- * One known failure. `{target}`, `{node}` and `{image}` in `message` and `hint` are filled in, `{step}` and `{cause}`
- * in the message too.
- */
-export interface FailureRow {
-  /** Matches the error text, trimmed of BuildKit's wrappers. */
-  readonly pattern: RegExp
-  readonly code: UserError['code']
-  readonly message: string
-  readonly hint: string
-}
+import { dockerfileRows, type FailureRow } from './dockerfile-failures.ts'
 
 /** What buildx or BuildKit was doing when it failed. */
 export type Phase =
-  'lost' | 'disk' | 'step' | 'cache' | 'cluster' | 'boot' | 'frontend' | 'pull' | 'push' | 'node' | 'other'
+  'lost' | 'disk' | 'step' | 'cache' | 'cluster' | 'boot' | 'frontend' | 'pull' | 'download' | 'push' | 'node' | 'other'
 
 const any = /^/
-const rateLimited = /\b429\b|too many requests|rate limit/i
+const rateLimited = /\b429\b|too ?many ?requests|rate limit/i
 const denied = /\b40[13]\b|denied|unauthorized|insufficient_scope|authoriz/i
 const notFound = /not found|\b404\b/i
 /** What a registry, or the network on the way to it, reports and a later attempt may not. */
 const transient = new RegExp(
   [
-    '\\b(?:429|50[0234])\\b|too many requests|connection reset by peer|broken pipe|unexpected EOF|\\bEOF$',
-    'i/o timeout|TLS handshake timeout|connection refused',
+    '\\b(?:429|50[0234])\\b|too ?many ?requests|\\bunavailable: |connection reset by peer|broken pipe|unexpected EOF',
+    '\\bEOF$|i/o timeout|TLS handshake timeout|connection refused|server misbehaving|no route to host',
+    'temporary failure in name resolution',
   ].join('|'),
   'i',
 )
@@ -35,27 +24,71 @@ const transient = new RegExp(
 export const pushHint =
   'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant ' +
   'this repository the Write role.'
-
 const clusterRoomHint =
   'While it waits, `kubectl describe pods -l app.kubernetes.io/managed-by=multiarch-build` in its namespace shows ' +
   'the reason: no machine of this architecture has room (see `nodeselector` and `tolerations`), the image cannot be ' +
   'pulled (`driver-opts: image=…`), or privileged pods are not allowed. `driver-opts: timeout=5m` waits longer.'
-
 const clusterRightsHint =
   'In its namespace the account needs `get`, `create` and `delete` of deployments, `create`, `update` and `delete` ' +
   'of configmaps, `list` of pods and `create` of pods/exec. `driver-opts: namespace=…` selects another namespace.'
-
+const clusterLoginHint =
+  'The login of the kubeconfig may have expired, or its certificate may belong to another cluster: write a new ' +
+  'kubeconfig in a step before this one.'
 const bootHint =
   'Its engine must be able to pull the BuildKit image (`driver-opts: image=…` names another one) and to run ' +
   'privileged containers.'
-
 const diskHint =
   'On the node, `docker system df` shows what uses the disk; `docker builder prune` and `docker image prune` free it.'
-
 const pullLoginHint = 'Check its name; if it is private, log in to its registry before this step (docker/login-action).'
-
 const rateLimitHint =
   'Log in to that registry before this step (docker/login-action), which raises the limit, or use a mirror.'
+const reachHint = 'Check that node {node} can reach its registry; then run the job again.'
+const registryHint = 'Run the job again; if the error persists, check the registry’s status.'
+const sizeHint =
+  'Raise the limit of the registry or of the proxy before it (nginx: `client_max_body_size`), or split the layer.'
+const httpHint = 'If that is intended, declare it: `registries: |` with the line `<host>: {http: true}`.'
+const certificateHint =
+  'Give its certificate authority: `registries: |` with the line `<host>: {ca: /path/to/ca.pem}`; `insecure: true` ' +
+  'accepts any certificate.'
+
+/** What a connection to any registry can fail with; `message` says what was attempted. */
+const connectionRows = (message: string): FailureRow[] => [
+  {
+    pattern: /server gave HTTP response to HTTPS client/i,
+    code: 'registry',
+    message: `${message}: the registry uses plain http`,
+    hint: httpHint,
+  },
+  {
+    pattern: /x509:|failed to verify certificate|certificate signed by unknown authority/i,
+    code: 'registry',
+    message: `${message}: the certificate is not trusted`,
+    hint: certificateHint,
+  },
+]
+
+/** The rows for an image that is pulled. */
+const pullRows = (image: string): FailureRow[] => [
+  ...connectionRows(`${image} could not be pulled for {target}`),
+  {
+    pattern: rateLimited,
+    code: 'busy',
+    message: `${image} could not be pulled for {target}: pull rate limit exceeded`,
+    hint: rateLimitHint,
+  },
+  { pattern: denied, code: 'registry', message: `${image} may not be pulled for {target}`, hint: pullLoginHint },
+  {
+    pattern: notFound,
+    code: 'build',
+    message: `${image} does not exist for {target}`,
+    hint: 'Check its name and tag, and that it has this platform.',
+  },
+  { pattern: transient, code: 'busy', message: `${image} could not be pulled for {target}`, hint: reachHint },
+  { pattern: any, code: 'node', message: `${image} could not be pulled for {target}`, hint: reachHint },
+]
+
+const pushFailed = 'The registry failed during the push of {target}'
+const pushRefused = 'The registry refuses the push of {target}'
 
 /** The rows of each phase: the first that matches is used, and the last of each phase matches every text. */
 export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
@@ -76,6 +109,12 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
   disk: [{ pattern: any, code: 'node', message: 'Node {node} is out of disk space ({target})', hint: diskHint }],
   step: [
     {
+      pattern: /exit code: 137$/,
+      code: 'build',
+      message: '{target}: {step} failed: {cause}',
+      hint: 'The process was killed, often because node {node} ran out of memory. See the full log for its output.',
+    },
+    {
       pattern: any,
       code: 'build',
       message: '{target}: {step} failed: {cause}',
@@ -83,7 +122,6 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     },
   ],
   cache: [
-    // BuildKit creates the container of an Azure cache: if two nodes do so at once, one of them gets this error.
     {
       pattern: cacheErrorPattern('createdMeanwhile'),
       code: 'busy',
@@ -114,9 +152,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       pattern: /unauthorized|provide credentials|x509|certificate|getting credentials/i,
       code: 'node',
       message: 'Authentication to the cluster of {node} failed',
-      hint:
-        'The login of the kubeconfig may have expired, or its certificate may belong to another cluster: write a new ' +
-        'kubeconfig in a step before this one.',
+      hint: clusterLoginHint,
     },
     {
       pattern: /\bnot found\b|invalid/i,
@@ -139,62 +175,38 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       message: 'BuildKit is being started on node {node} by another call',
       hint: 'Run the job again.',
     },
-    { pattern: any, code: 'node', message: 'BuildKit does not start on node {node}', hint: bootHint },
-  ],
-  frontend: [
-    {
-      pattern: any,
-      code: 'node',
-      message: '{image} could not be pulled for {target}',
-      hint: 'Check that node {node} can reach its registry; then run the job again.',
-    },
-  ],
-  pull: [
     {
       pattern: rateLimited,
       code: 'busy',
-      message: '{image} could not be pulled for {target}: pull rate limit exceeded',
-      hint: rateLimitHint,
+      message: 'BuildKit does not start on node {node}: pull rate limit exceeded',
+      hint: bootHint,
     },
-    {
-      pattern: denied,
-      code: 'registry',
-      message: '{image} may not be pulled for {target}',
-      hint: pullLoginHint,
-    },
-    {
-      pattern: notFound,
-      code: 'build',
-      message: '{image} does not exist for {target}',
-      hint: 'Check its name and tag, and that it has this platform.',
-    },
-    {
-      pattern: transient,
-      code: 'busy',
-      message: '{image} could not be pulled for {target}',
-      hint: 'Check that node {node} can reach its registry; then run the job again.',
-    },
+    { pattern: any, code: 'node', message: 'BuildKit does not start on node {node}', hint: bootHint },
+  ],
+  // The image of `# syntax=…` or BUILDKIT_SYNTAX, or the scanner of `sbom`.
+  frontend: pullRows('Frontend or scanner image {image}'),
+  pull: pullRows('{image}'),
+  download: [
+    { pattern: transient, code: 'busy', message: '{target}: {step} could not be downloaded', hint: 'Check the URL.' },
     {
       pattern: any,
-      code: 'node',
-      message: '{image} could not be pulled for {target}',
-      hint: 'Check that node {node} can reach its registry; then run the job again.',
+      code: 'build',
+      message: '{target}: {step} could not be downloaded',
+      hint: 'Check the URL, and that node {node} can reach it.',
     },
   ],
   push: [
-    { pattern: denied, code: 'registry', message: 'The registry refuses the push of {target}', hint: pushHint },
+    ...connectionRows(pushFailed),
+    { pattern: /quota|storage limit/i, code: 'registry', message: `${pushRefused}: quota exceeded`, hint: pushHint },
     {
-      pattern: transient,
-      code: 'busy',
-      message: 'The registry failed during the push of {target}',
-      hint: 'Run the job again; if the error persists, check the registry’s status.',
-    },
-    {
-      pattern: any,
+      pattern: /\b413\b|too large/i,
       code: 'registry',
-      message: 'The registry failed during the push of {target}',
-      hint: 'Run the job again; if the error persists, check the registry’s status.',
+      message: `${pushRefused}: a layer is too large`,
+      hint: sizeHint,
     },
+    { pattern: denied, code: 'registry', message: pushRefused, hint: pushHint },
+    { pattern: transient, code: 'busy', message: pushFailed, hint: registryHint },
+    { pattern: any, code: 'registry', message: pushFailed, hint: registryHint },
   ],
   node: [
     {
@@ -205,6 +217,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     },
   ],
   other: [
+    ...dockerfileRows,
     { pattern: any, code: 'build', message: '{target}: {cause}', hint: 'The lines above are BuildKit’s own output.' },
   ],
 }

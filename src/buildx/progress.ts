@@ -1,17 +1,22 @@
 import { StringDecoder } from 'node:string_decoder'
-import { parseSolveStatus, type Vertex, type VertexWarning } from './solve-status.ts'
+import { firstLine, formatDuration } from '../lib/format.ts'
+import { OutputTail } from './output-tail.ts'
+import { parseSolveStatus, type Vertex, type VertexStatus, type VertexWarning } from './solve-status.ts'
 import {
   countSteps,
   formatEnd,
   formatStart,
   hasRun,
   isCancel,
+  isFrom,
   isOptional,
   isStep,
   splitName,
   stepPrefix,
+  elapsed,
 } from './steps.ts'
 import { isCacheExport, type Steps } from './steps.ts'
+import { Transfers } from './transfers.ts'
 
 interface ProgressTarget {
   readonly id: string
@@ -23,13 +28,22 @@ export interface FailedVertex {
   readonly target?: string
   readonly name: string
   readonly error: string
-  /** The last lines that the step printed. */
+  /** The last lines that the step printed, and earlier ones with an error. */
   readonly output: readonly string[]
 }
 
+export interface RunningVertex {
+  readonly name: string
+  /** Milliseconds since it started, and since BuildKit last reported anything about it. */
+  readonly runningFor: number
+  readonly silentFor: number
+}
+
+/** A vertex that is running and printed nothing for so long gets a log line. Milliseconds. */
+const heartbeatInterval = 30_000
+
 /** BuildKit reports it once before and once after the push (moby/buildkit, util/push/push.go). */
 const pushing = /^pushing manifest for .*@(sha256:[0-9a-f]{64})$/
-const keptStepOutput = 20
 const keptOutput = 30
 const longestPartial = 1 << 16
 
@@ -42,7 +56,16 @@ interface VertexState {
   partial: string
   /** A character may arrive in two parts. */
   readonly decoder: StringDecoder
-  readonly output: string[]
+  readonly output: OutputTail
+  readonly transfers: Transfers
+  /** Milliseconds of all its executions, and when the last one ended. */
+  took: number
+  completed: number | undefined
+  /** When it started, by this machine's clock (`performance.now()`); undefined if it is not running. */
+  openSince: number | undefined
+  /** When BuildKit last reported anything about it. */
+  progressAt: number
+  loggedAt: number
 }
 
 /**
@@ -78,14 +101,13 @@ export class Progress {
       return
     }
     for (const vertex of status.vertexes) this.#readVertex(vertex)
-    for (const { vertex, id } of status.statuses) {
-      const digest = pushing.exec(id)?.[1]
-      if (digest !== undefined) this.#states.get(vertex)?.targets.forEach((target) => this.#onPush(target, digest))
-    }
+    for (const part of status.statuses) this.#readStatus(part)
     this.#warnings.push(...status.warnings)
     for (const { vertex, data } of status.logs) {
       const state = this.#states.get(vertex)
-      if (state) this.#print(state, state.decoder.write(data))
+      if (!state) continue
+      state.progressAt = performance.now()
+      this.#print(state, state.decoder.write(data))
     }
   }
 
@@ -97,9 +119,34 @@ export class Progress {
     }
   }
 
+  /** Logs every vertex that is running and was not logged for a while. `now` as of `performance.now()`. */
+  heartbeat(now: number): void {
+    for (const state of this.#states.values()) {
+      const { openSince, loggedAt, vertex } = state
+      if (openSince === undefined || now - Math.max(openSince, loggedAt) < heartbeatInterval) continue
+      this.#log(state, `${firstLine(vertex.name)}: running for ${formatDuration(now - openSince)}`)
+      state.loggedAt = now
+    }
+  }
+
+  /** The vertexes that are running. */
+  running(now: number): readonly RunningVertex[] {
+    return [...this.#states.values()].flatMap(({ vertex: { name }, openSince, progressAt }) =>
+      openSince === undefined ? [] : [{ name, runningFor: now - openSince, silentFor: now - progressAt }],
+    )
+  }
+
   steps(target: string): Steps {
-    const states = [...this.#states.values()].filter(({ targets }) => targets.has(target))
-    return countSteps(states.map(({ vertex }) => vertex))
+    return countSteps(this.#vertexesOf(target))
+  }
+
+  /** Milliseconds that a target took, from its first step to the end of its last export. */
+  took(target: string): number {
+    return elapsed(this.#vertexesOf(target))
+  }
+
+  #vertexesOf(target: string): readonly Vertex[] {
+    return [...this.#states.values()].filter(({ targets }) => targets.has(target)).map(({ vertex }) => vertex)
   }
 
   failed(): readonly FailedVertex[] {
@@ -129,21 +176,38 @@ export class Progress {
       .filter(({ vertex }) => vertex.error !== '' && isWanted(vertex))
       .map(({ targets, vertex, output }) => {
         const [target] = targets
-        return { ...(target !== undefined && { target }), name: vertex.name, error: vertex.error, output }
+        const { name, error } = vertex
+        return { ...(target !== undefined && { target }), name, error, output: output.lines() }
       })
+  }
+
+  #readStatus(status: VertexStatus): void {
+    const state = this.#states.get(status.vertex)
+    if (!state) return
+    state.progressAt = performance.now()
+    const digest = pushing.exec(status.id)?.[1]
+    if (digest !== undefined) state.targets.forEach((target) => this.#onPush(target, digest))
+    state.transfers.update(status)
+    const line = status.completed === undefined ? undefined : state.transfers.take()
+    if (line !== undefined)
+      this.#log(state, `${isStep(state.vertex.name) ? stepPrefix(state.vertex.name) : state.vertex.name} ${line}`)
   }
 
   #readVertex(update: Vertex): void {
     const state = this.#update(update)
     const { vertex } = state
+    const isRunning = vertex.started !== undefined && vertex.completed === undefined
+    state.progressAt = performance.now()
+    state.openSince = isRunning ? (state.openSince ?? state.progressAt) : undefined
     const start = state.announced ? undefined : formatStart(vertex)
     if (start !== undefined) {
       state.announced = true
       this.#log(state, start)
     }
     if (vertex.completed === undefined || state.finished) return
-    state.finished = true
-    const end = this.#ranBefore(state) ? undefined : formatEnd(vertex)
+    const end = this.#ranBefore(state) ? undefined : formatEnd(withTotalTime(state))
+    // FROM runs several times: for its manifest, for its layers, and to extract them.
+    state.finished = end !== undefined && !isFrom(vertex.name)
     if (end !== undefined) this.#log(state, end)
   }
 
@@ -181,12 +245,14 @@ export class Progress {
     // A progress bar may never end its line; only its last state is kept.
     if (state.partial.length > longestPartial) state.partial = lastRewrite(state.partial)
     for (const line of lines.map(lastRewrite)) {
-      keepTail(state.output, line, keptStepOutput)
+      state.output.push(line)
       if (isStep(state.vertex.name)) this.#log(state, `${stepPrefix(state.vertex.name)} ${line}`)
     }
   }
 
-  #log({ targets }: VertexState, text: string): void {
+  #log(state: VertexState, text: string): void {
+    const { targets } = state
+    state.loggedAt = performance.now()
     const labels = this.#targets.map(({ label }) => label)
     const own = this.#targets.filter(({ id }) => targets.has(id)).map(({ label }) => label)
     // Work for the whole call, such as booting the daemon, gets what its targets have in common: the platform.
@@ -204,8 +270,22 @@ function newState(vertex: Vertex): VertexState {
     finished: false,
     partial: '',
     decoder: new StringDecoder('utf8'),
-    output: [],
+    output: new OutputTail(),
+    transfers: new Transfers(),
+    took: 0,
+    completed: undefined,
+    openSince: undefined,
+    progressAt: 0,
+    loggedAt: 0,
   }
+}
+
+/** The vertex as if all of its executions were one. */
+function withTotalTime(state: VertexState): Vertex {
+  const { started, completed = 0 } = state.vertex
+  if (completed !== state.completed) state.took += completed - (started ?? completed)
+  state.completed = completed
+  return isFrom(state.vertex.name) ? { ...state.vertex, started: completed - state.took } : state.vertex
 }
 
 /** A progress bar rewrites its line with carriage returns; its last state is kept. */

@@ -1,31 +1,18 @@
 import { readFileSync } from 'node:fs'
-import type { Readable } from 'node:stream'
 import type { UserError } from '../lib/errors.ts'
-import { startProcess, waitForExit } from '../lib/exec.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
-import type { Annotation } from '../lib/log.ts'
+import type { Annotation, Log } from '../lib/log.ts'
 import { sleep } from '../lib/time.ts'
-import { targetLabel, type Target, type TargetGroup } from '../plan/target.ts'
-import { renderBake, writesForJob, type BakeOptions } from './bake-definition.ts'
-import { entitlementFlags } from './bake-fields.ts'
+import { targetLabel, targetLabels, type Target, type TargetGroup } from '../plan/target.ts'
+import { renderBake, writesForJob } from './bake-definition.ts'
 import { writeDefinition } from './build-env.ts'
 import { annotateWarnings } from './checks.ts'
-import { explainFailure, findCause } from './errors.ts'
-import { runEnv, type Buildx } from './find.ts'
+import { cancelledBuild, explainFailure, explainSilence, findCause } from './errors.ts'
+import { startHeartbeat, type Silence } from './heartbeat.ts'
+import { findEscape, localPathsOf } from './local-paths.ts'
+import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
 import { Progress, type FailedVertex } from './progress.ts'
-import type { Steps } from './steps.ts'
-
-/** Receives lines; returns what to wait for before more lines are read. */
-type ReadLines = (lines: readonly string[]) => Promise<unknown> | undefined
-
-/** What every call of buildx needs. */
-export interface BuildxRequest extends BakeOptions {
-  readonly buildx: Buildx
-  /** Variables that only buildx gets. */
-  readonly env: Readonly<Record<string, string>>
-  readonly workspace: string
-  readonly signal: AbortSignal
-}
+import { isCancel, type Steps } from './steps.ts'
 
 export interface GroupRequest extends BuildxRequest {
   readonly group: TargetGroup
@@ -41,12 +28,15 @@ export interface GroupRequest extends BuildxRequest {
   readonly onPush: (target: Target, digest: string) => void
   /** Receives the log lines. */
   readonly emit: ReadLines
+  readonly log: Pick<Log, 'warn'>
 }
 
 export interface BuiltTarget {
   readonly target: Target
   /** What was pushed: an index with an attestation, or a manifest; empty if nothing was pushed. */
   readonly digest: string
+  /** Milliseconds of its own steps and exports; other targets of the node may have been built at the same time. */
+  readonly took: number
   readonly steps: Steps
   /** Bake's metadata of this target. */
   readonly metadata: Record<string, unknown>
@@ -61,35 +51,68 @@ export interface GroupResult {
   /** Results of the Dockerfile checks. */
   readonly warnings: readonly Annotation[]
   readonly failure?: UserError
+  /** The target that failed, if it is known; the others of the group were cancelled because of it. */
+  readonly failing?: Target
 }
 
 /** Builds the targets of one node with one call of buildx. Does not throw if that fails: `failure` has the reason. */
 export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
-  const { group, dir, name } = request
+  const { group } = request
   const started = performance.now()
-  const definition = writeDefinition(dir, name, renderBake(group.targets, request))
   const lines: string[] = []
   const flush = () => (lines.length > 0 ? request.emit(lines.splice(0)) : undefined)
   const progress = trackProgress(request, (line) => lines.push(line))
-  let lost: string | undefined
-  void request.lost.then((reason) => (lost = reason))
-  const exitCode = await runBuildx(
-    { ...request, writesForJob: writesForJob(group.targets, request) },
-    ['bake', '--file', definition, '--builder', request.builder, '--metadata-file', dir.metadata(name)],
-    (read) => {
-      request.onProgress()
-      read.forEach((line) => progress.read(line))
-      return flush()
-    },
-  )
+  const escape = findEscape(localPathsOf(group.targets, request), request.workspace)
+  if (escape) return { group, took: 0, built: [], lostCaches: [], warnings: [], failure: escape }
+  const end = await runWatched(request, progress, flush)
   const took = performance.now() - started
   progress.end()
   await flush()
   const result = { group, took, built: [], lostCaches: progress.lostCaches(), warnings: [] }
-  if (exitCode === 0) return { ...result, ...readResult(request, progress) }
+  if (end.exitCode === 0) return { ...result, ...readResult(request, progress) }
+  return { ...result, ...groupFailure(request, progress, end) }
+}
+
+interface CallEnd {
+  readonly exitCode: number
+  /** Why the node was lost. */
+  readonly lost: string | undefined
+  /** The registry that did not respond. */
+  readonly silence: Silence | undefined
+}
+
+/** Runs buildx until it exits, its node is lost, or a registry does not respond for too long. */
+async function runWatched(
+  request: GroupRequest,
+  progress: Progress,
+  flush: () => Promise<unknown> | undefined,
+): Promise<CallEnd> {
+  const { group, dir, name, log } = request
+  const definition = writeDefinition(dir, name, renderBake(group.targets, request))
+  const args = ['bake', '--file', definition, '--builder', request.builder, '--metadata-file', dir.metadata(name)]
+  let lost: string | undefined
+  let silence: Silence | undefined
+  const stop = new AbortController()
+  void request.lost.then((reason) => {
+    lost = reason
+    stop.abort()
+  })
+  const onSilence = (found: Silence) => {
+    silence = found
+    stop.abort()
+  }
+  const stopHeartbeat = startHeartbeat({ progress, flush, warn: (text) => log.warn(text), onSilence })
+  const localPaths = localPathsOf(group.targets, request)
+  const call = { ...request, localPaths, stop: stop.signal, writesForJob: writesForJob(group.targets, request) }
+  const read = (lines: readonly string[]) => {
+    request.onProgress()
+    lines.forEach((line) => progress.read(line))
+    return flush()
+  }
+  const exitCode = await runBuildx(call, args, read).finally(stopHeartbeat)
   // buildx may notice that a connection was cut shortly before ssh has ended.
-  if (group.node.lost) await Promise.race([request.lost, sleep(500)])
-  return { ...result, failure: groupFailure(group, progress, exitCode, lost) }
+  if (exitCode !== 0 && group.node.lost) await Promise.race([request.lost, sleep(500)])
+  return { exitCode, lost, silence }
 }
 
 function trackProgress({ group, onPush }: GroupRequest, emit: (line: string) => void): Progress {
@@ -108,87 +131,31 @@ function readResult(
   const built = targets.map((target): BuiltTarget => {
     const metadata = asRecord(results[target.id])
     const digest = asText(metadata['containerimage.digest'])
-    return { target, digest, steps: progress.steps(target.id), metadata }
+    return { target, digest, took: progress.took(target.id), steps: progress.steps(target.id), metadata }
   })
   return { built, warnings: annotateWarnings(progress.warnings(), targets, workspace) }
 }
 
 function groupFailure(
-  { node, targets }: TargetGroup,
+  { group: { node, targets }, signal }: GroupRequest,
   progress: Progress,
-  exitCode: number,
-  lost: string | undefined,
-): UserError {
+  { exitCode, lost, silence }: CallEnd,
+): Pick<GroupResult, 'failure' | 'failing'> {
   const failed = progress.failed()
   const cause = findCause(failed)
   const failing = targets.find(({ id }) => id === cause?.target) ?? (targets.length === 1 ? targets[0] : undefined)
-  return explainFailure({
-    target: failing ? targetLabel(failing) : targets.map(targetLabel).join(', '),
+  const target = targetLabels(failing ? [failing] : targets)
+  if (silence) return { failure: explainSilence(silence, target) }
+  if (signal.aborted && lost === undefined && (!cause || isCancel(cause.error)))
+    return { failure: cancelledBuild(target) }
+  const failure = explainFailure({
+    target,
     node: node.spec.name,
     exitCode,
     failed,
     output: progress.output(),
     lost,
+    cancelled: failing ? targets.filter((other) => other !== failing).map(targetLabel) : [],
   })
-}
-
-interface BuildxCall extends Omit<BuildxRequest, keyof BakeOptions>, Pick<BakeOptions, 'dir' | 'settings'> {
-  /** Ends buildx once it resolves. */
-  readonly lost?: Promise<string>
-  readonly writesForJob?: boolean
-}
-
-/**
- * Runs buildx with the environment and the entitlements of the run. Resolves with its exit code.
- *
- * @param read receives its standard error
- * @param onOutput receives its standard output
- */
-export async function runBuildx(
-  { buildx, dir, workspace, signal, env, settings, lost, writesForJob = false }: BuildxCall,
-  args: readonly string[],
-  read: ReadLines,
-  onOutput?: (text: string) => void,
-): Promise<number> {
-  // Every path in the definition comes from the workflow, so bake does not have to check each.
-  const flags = ['--progress', 'rawjson', '--allow', 'fs=*', ...entitlementFlags(settings)]
-  const child = startProcess(buildx.command, [...args, ...flags], {
-    cwd: workspace,
-    env: runEnv(dir, env),
-    stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe'],
-    writesForJob,
-  })
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text))
-  let kill: NodeJS.Timeout | undefined
-  const end = (grace: number) => {
-    // On SIGINT buildx also cancels the build in the daemon.
-    child.kill('SIGINT')
-    kill ??= setTimeout(() => child.kill('SIGKILL'), grace)
-  }
-  const stop = () => end(4000)
-  void lost?.then(() => end(1000))
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
-  try {
-    const [code] = await Promise.all([waitForExit(child), readLines(child.stderr, read)])
-    return code
-  } finally {
-    clearTimeout(kill)
-    signal.removeEventListener('abort', stop)
-  }
-}
-
-/**
- * Reads lines no faster than they are logged: buildx waits, and nothing accumulates here. Node's readline would hold up
- * to a thousand lines, each as long as a chunk of step output.
- */
-async function readLines(stream: Readable | null, read: ReadLines): Promise<void> {
-  let rest = ''
-  for await (const chunk of stream?.setEncoding('utf8') ?? []) {
-    const [first = '', ...lines] = String(chunk).split('\n')
-    lines.unshift(rest + first)
-    rest = lines.pop() ?? ''
-    await read(lines)
-  }
-  if (rest !== '') await read([rest])
+  return { failure, ...(failing && { failing }) }
 }

@@ -6,7 +6,7 @@ import { EngineClient } from '../nodes/engine/client.ts'
 import type { NodePool } from '../nodes/pool.ts'
 import { watchNode } from '../nodes/watch.ts'
 import { rescheduleTargets } from '../plan/reschedule.ts'
-import { targetLabel, type TargetGroup } from '../plan/target.ts'
+import { targetLabel, targetLabels, type TargetGroup } from '../plan/target.ts'
 import type { Journal } from '../run/journal.ts'
 import { explainLostCache } from './errors.ts'
 import type { BuilderInstances } from './instances.ts'
@@ -117,7 +117,8 @@ export class Scheduler {
     result: GroupResult,
   ): Promise<void> {
     const { log } = this.#request
-    log.info(`${failure.message}; trying again in ${ms / 1000} s`)
+    const [reason = failure.hint] = failure.details.slice(-1)
+    log.info(`${failure.message} (${reason}); trying again in ${ms / 1000} s`)
     await withAbort(this.#signal, sleep(ms)).catch(() => undefined)
     await this.#handle(state, { kind: 'waited', failure }, result)
   }
@@ -197,5 +198,5 @@ export function formatLostCaches({ group, lostCaches }: GroupResult): string[] {
 
 /** The labels of all targets: `linux/arm64 slim, linux/amd64 slim`. */
 export function formatTargets(groups: readonly TargetGroup[]): string {
-  return groups.flatMap(({ targets }) => targets.map(targetLabel)).join(', ')
+  return targetLabels(groups.flatMap(({ targets }) => targets))
 }

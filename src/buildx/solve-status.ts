@@ -19,9 +19,14 @@ export interface Vertex {
 }
 
 /** A part of the work of a vertex, such as `pushing manifest for …`. */
-interface VertexStatus {
+export interface VertexStatus {
   readonly vertex: string
   readonly id: string
+  /** Bytes, if it is a transfer. */
+  readonly current: number
+  /** Milliseconds since the epoch. */
+  readonly started?: number
+  readonly completed?: number
 }
 
 interface VertexLog {
@@ -48,9 +53,7 @@ export function parseSolveStatus(line: string): SolveStatus | undefined {
   if (!isRecord(message)) return undefined
   return {
     vertexes: asList(message['vertexes']).map(asRecord).map(parseVertex),
-    statuses: asList(message['statuses'])
-      .map(asRecord)
-      .map((status) => ({ vertex: asText(status['vertex']), id: asText(status['id']) })),
+    statuses: asList(message['statuses']).map(asRecord).map(parseStatus),
     logs: asList(message['logs'])
       .map(asRecord)
       .map((log) => ({ vertex: asText(log['vertex']), data: Buffer.from(asText(log['data']), 'base64') })),
@@ -72,17 +75,30 @@ function parseWarning(warning: Record<string, unknown>): VertexWarning {
   }
 }
 
+function parseStatus(status: Record<string, unknown>): VertexStatus {
+  const { current } = status
+  return {
+    vertex: asText(status['vertex']),
+    id: asText(status['id']),
+    current: typeof current === 'number' ? current : 0,
+    ...parseTimes(status),
+  }
+}
+
 function parseVertex(vertex: Record<string, unknown>): Vertex {
-  const started = asTime(vertex['started'])
-  const completed = asTime(vertex['completed'])
   return {
     digest: asText(vertex['digest']),
     name: asText(vertex['name']),
     cached: vertex['cached'] === true,
     error: asText(vertex['error']),
-    ...(started !== undefined && { started }),
-    ...(completed !== undefined && { completed }),
+    ...parseTimes(vertex),
   }
+}
+
+function parseTimes(fields: Record<string, unknown>): Pick<Vertex, 'started' | 'completed'> {
+  const started = asTime(fields['started'])
+  const completed = asTime(fields['completed'])
+  return { ...(started !== undefined && { started }), ...(completed !== undefined && { completed }) }
 }
 
 function asTime(value: unknown): number | undefined {

@@ -1,3 +1,4 @@
+import { firstLine, formatDuration } from '../lib/format.ts'
 import type { Vertex } from './solve-status.ts'
 
 export interface Steps {
@@ -17,6 +18,11 @@ export function isStep(name: string): boolean {
   return step.test(name)
 }
 
+/** PURE: whether a vertex provides a base image. */
+export function isFrom(name: string): boolean {
+  return /^\[[^\]]*\] FROM /.test(name)
+}
+
 /** PURE: `[build 2/3]` of `[build 2/3] RUN make`. */
 export function stepPrefix(name: string): string {
   return /^\[.*?\]/.exec(name)?.[0] ?? ''
@@ -34,7 +40,8 @@ export function isOptional(name: string): boolean {
 
 /** PURE: whether an error says that the vertex ended only because something else had failed. */
 export function isCancel(error: string): boolean {
-  return /context canceled|CANCELED/i.test(error)
+  // A step whose process BuildKit has killed ends with the exit code -1, as an unsigned number.
+  return /context canceled|CANCELED|exit code: 4294967295/i.test(error)
 }
 
 /** PURE: whether a vertex was executed, and not served by a cache. */
@@ -60,27 +67,32 @@ export function formatStart(vertex: Vertex): string | undefined {
 
 /** PURE: the log line for a vertex that has completed; undefined if there is none. */
 export function formatEnd({ name, error, cached, started, completed = 0 }: Vertex): string | undefined {
-  const took = completed - (started ?? completed)
-  if (error !== '') {
-    const what = isStep(name) ? stepPrefix(name) : firstLine(name)
-    return isOptional(name) ? undefined : `${what} FAILED: ${firstLine(error)}`
-  }
-  if (isStep(name)) return cached ? `${firstLine(name)} CACHED` : `${stepPrefix(name)} done ${seconds(took)}`
-  return took >= shortestLogged ? `${firstLine(name)} ${seconds(took)}` : undefined
+  const took = Math.max(completed - (started ?? completed), 0)
+  if (error !== '') return formatFailure(name, error)
+  if (isStep(name) && cached) return `${firstLine(name)} CACHED`
+  // BuildKit completes FROM when it has resolved the image, and again when its layers were pulled and extracted.
+  if (isFrom(name) && took < shortestLogged) return undefined
+  if (isStep(name)) return `${stepPrefix(name)} done ${formatDuration(took)}`
+  return took >= shortestLogged ? `${firstLine(name)} ${formatDuration(took)}` : undefined
+}
+
+function formatFailure(name: string, error: string): string | undefined {
+  const what = isStep(name) ? stepPrefix(name) : firstLine(name)
+  const end = isCancel(error) ? 'CANCELLED' : `FAILED: ${firstLine(error)}`
+  return isOptional(name) ? undefined : `${what} ${end}`
 }
 
 /** PURE: of the same step of several targets one runs, and the others only wait for it. */
 export function countSteps(vertexes: readonly Vertex[]): Steps {
-  const cacheable = vertexes.filter(({ name }) => isStep(name) && !/^\[[^\]]*\] FROM /.test(name))
+  const cacheable = vertexes.filter(({ name }) => isStep(name) && !isFrom(name))
   const all = new Set(cacheable.map(({ name }) => name))
   const ran = new Set(cacheable.filter(hasRun).map(({ name }) => name))
   return { total: all.size, cached: all.size - ran.size }
 }
 
-function firstLine(text: string): string {
-  return text.split('\n')[0] ?? ''
-}
-
-function seconds(ms: number): string {
-  return `${(Math.max(ms, 0) / 1000).toFixed(1)} s`
+/** PURE: milliseconds from the start of the first vertex to the end of the last. */
+export function elapsed(vertexes: readonly Vertex[]): number {
+  const started = vertexes.flatMap((vertex) => vertex.started ?? [])
+  const completed = vertexes.flatMap((vertex) => vertex.completed ?? [])
+  return started.length === 0 || completed.length === 0 ? 0 : Math.max(0, Math.max(...completed) - Math.min(...started))
 }

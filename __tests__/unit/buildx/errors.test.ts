@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { explainFailure, explainLostCache, type GroupFailure } from '../../../src/buildx/errors.ts'
+import { OutputTail } from '../../../src/buildx/output-tail.ts'
+import { failureCases } from './errors.cases.ts'
 
-const end = (fields: Partial<GroupFailure>): GroupFailure => ({
+const failureOf = (fields: Partial<GroupFailure>): GroupFailure => ({
   target: 'linux/arm64 slim',
   node: 'arm',
   exitCode: 1,
@@ -16,303 +18,97 @@ const step = (error: string, name = '[2/3] RUN make', output: readonly string[] 
   error,
   output,
 })
+const exitCode = (code: number) => `process "/bin/sh -c make" did not complete successfully: exit code: ${code}`
 
 describe('explainFailure', () => {
+  test('the table has at least 120 real errors', () => expect(failureCases.length).toBeGreaterThanOrEqual(120))
+
+  test.each(failureCases.map((failure) => [failure.error.slice(0, 90), failure] as const))('%s', (_, failure) => {
+    const { vertex, error, code, message, hint } = failure
+    const failed = vertex === '' ? [] : [step(error, vertex, ['output'])]
+    const explained = explainFailure(failureOf({ failed, output: vertex === '' ? [error] : [] }))
+    expect([explained.code, explained.message]).toEqual([code, message === '…' ? explained.message : message])
+    expect(explained.hint).toContain(hint)
+    expect(explained.message.length).toBeLessThanOrEqual(100)
+    expect(explained.details.length).toBeGreaterThan(0)
+  })
+
+  test('a node that is lost, or does not answer', () => {
+    const failed = [step('rpc error: code = Unavailable desc = error reading from server: EOF')]
+    const cut = explainFailure(failureOf({ lost: 'Timeout, server arm not responding.', failed }))
+    expect(cut.message).toBe('The connection to node arm ended during the build of linux/arm64 slim')
+    const hung = explainFailure(failureOf({ lost: 'nothing has answered behind the connection for 9 s', failed }))
+    expect(hung.message).toBe('Node arm stopped answering during the build of linux/arm64 slim')
+  })
+
+  test('only the output of a step, and not its command, says that a disk is full', () => {
+    const name = '[2/3] RUN echo no space left on device; false'
+    const command =
+      'process "/bin/sh -c echo no space left on device; false" did not complete successfully: exit code: 1'
+    expect(explainFailure(failureOf({ failed: [step(command, name)] })).code).toBe('build')
+    const full = step(exitCode(1), undefined, ['cp: /x: no space left on device'])
+    expect(explainFailure(failureOf({ failed: [full] })).message).toBe(
+      'Node arm is out of disk space (linux/arm64 slim)',
+    )
+  })
+
   test.each([
     [
-      'a step of the Dockerfile',
-      end({
-        failed: [
-          step('process "/bin/sh -c make" did not complete successfully: exit code: 2', undefined, ['cc: not found']),
-        ],
-      }),
-      'build',
-      /^linux\/arm64 slim: \[2\/3\] RUN make failed: exit code: 2$/,
-    ],
-    [
-      'a connection that ended',
-      end({
-        lost: 'Timeout, server arm not responding.',
-        failed: [step('rpc error: code = Unavailable desc = error reading from server: EOF')],
-      }),
-      'node',
-      /connection to node arm ended/,
-    ],
-    [
-      'a BuildKit that went away',
-      end({ failed: [step('rpc error: code = Unavailable desc = error reading from server: EOF')] }),
-      'node',
-      /Node arm was lost/,
-    ],
-    [
-      'a full disk',
-      end({ failed: [step('failed to copy: write /x: no space left on device')] }),
-      'node',
-      /out of disk space/,
-    ],
-    [
-      'a step that only speaks of a full disk',
-      end({
-        failed: [
-          step('process "/bin/sh -c echo no space left on device; false" did not complete successfully: exit code: 1'),
-        ],
-      }),
-      'build',
-      /RUN make failed/,
-    ],
-    [
-      'a cache that cannot be tried',
-      end({
-        output: [
-          'ERROR: failed to solve: failed to configure gha cache exporter: invalid token without expiration time',
-        ],
-      }),
-      'cache',
-      /^The cache of .* cannot be written$/,
-    ],
-    [
-      'a cache of several words',
-      end({
-        output: [
-          'ERROR: failed to solve: failed to configure azblob cache exporter: failed to create container client: failed to get properties of cache container caches: HEAD https://a.example/caches',
-          '----',
-          'RESPONSE 403: 403 Server failed to authenticate the request.',
-          'ERROR CODE: AuthenticationFailed',
-          '----',
-        ],
-      }),
-      'cache',
-      /^The cache of .* cannot be written$/,
-    ],
-    [
-      'a cache that two nodes make at once',
-      end({
-        output: [
-          'ERROR: failed to solve: failed to configure azblob cache exporter: failed to create container client: failed to create cache container caches: PUT https://a.example/caches',
-          '----',
-          'RESPONSE 409: 409 The specified container already exists.',
-          'ERROR CODE: ContainerAlreadyExists',
-          '----',
-        ],
-      }),
+      'the cache container that two nodes create',
+      'ContainerAlreadyExists',
       'busy',
-      /^The cache container for .* is being created by another node$/,
+      /is being created by another node$/,
     ],
-    [
-      'a cache that this BuildKit does not know',
-      end({ output: ['ERROR: failed to solve: rpc error: code = Unknown desc = unknown cache exporter: "s3"'] }),
-      'cache',
-      /^The cache of .* cannot be written$/,
-    ],
-    [
-      'a push that is refused',
-      end({
-        failed: [
-          step(
-            'failed to push r/a: unexpected status from POST request to http://r/v2/a/blobs/uploads/: 401 Unauthorized',
-            'exporting to image',
-          ),
-        ],
-      }),
-      'registry',
-      /refuses the push/,
-    ],
-    [
-      'a registry that is down',
-      end({
-        failed: [
-          step(
-            'failed to push r/a: unexpected status from HEAD request to http://r/v2/a: 503 Service Unavailable',
-            'exporting to image',
-          ),
-        ],
-      }),
-      'busy',
-      /failed during the push/,
-    ],
-    [
-      'a base image that is private',
-      end({
-        failed: [
-          step(
-            'docker.io/acme/private: failed to resolve source metadata for docker.io/acme/private: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed',
-            '[internal] load metadata for docker.io/acme/private:1',
-          ),
-        ],
-      }),
-      'registry',
-      /docker\.io\/acme\/private:1 may not be pulled for linux\/arm64 slim/,
-    ],
-    [
-      'a registry that limits pulls',
-      end({
-        failed: [
-          step(
-            'failed to resolve source metadata: unexpected status from HEAD request to https://registry-1.docker.io/v2/library/alpine/manifests/3: 429 Too Many Requests',
-            '[internal] load metadata for docker.io/library/alpine:3',
-          ),
-        ],
-      }),
-      'busy',
-      /pull rate limit exceeded$/,
-    ],
-    [
-      'a base image that is not there',
-      end({ failed: [step('docker.io/library/alpin:3: not found', '[1/3] FROM docker.io/library/alpin:3')] }),
-      'build',
-      /alpin:3 does not exist/,
-    ],
-    [
-      'a base image that breaks off',
-      end({
-        failed: [
-          step(
-            'failed to copy: httpReadSeeker: failed open: read tcp: connection reset by peer',
-            '[1/3] FROM docker.io/library/alpine:3',
-          ),
-        ],
-      }),
-      'busy',
-      /could not be pulled/,
-    ],
-    [
-      'a BuildKit that cannot start',
-      end({ output: ['ERROR: failed to initialize builder n (n): Error response from daemon: pull access denied'] }),
-      'node',
-      /does not start on node arm/,
-    ],
-    [
-      'a cluster that lets nobody in',
-      end({ failed: [step('error for bootstrap "mab-1": Unauthorized', '[internal] booting buildkit')] }),
-      'node',
-      /^Authentication to the cluster of arm failed$/,
-    ],
-    [
-      'a cluster that is not there',
-      end({
-        failed: [
-          step(
-            'error for bootstrap "mab-1": Get "https://k/apis/apps/v1/namespaces/default/deployments/mab-1": dial tcp: lookup k: no such host',
-            '[internal] booting buildkit',
-          ),
-        ],
-      }),
-      'node',
-      /^The cluster of arm cannot be reached$/,
-    ],
-    [
-      'a cluster that lets nobody in by its certificate',
-      end({
-        failed: [
-          step(
-            'error for bootstrap "mab-1": Get "https://k/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
-            '[internal] booting buildkit',
-          ),
-        ],
-      }),
-      'node',
-      /^Authentication to the cluster of arm failed$/,
-    ],
-    [
-      'a cluster that allows no deployments',
-      end({
-        failed: [
-          step(
-            'error while calling Create for "mab-1": deployments.apps is forbidden: User "ci" cannot create resource "deployments"',
-            '[internal] booting buildkit',
-          ),
-        ],
-      }),
-      'node',
-      /account of the kubeconfig may not build on arm/,
-    ],
-    [
-      'a cluster that allows no lists of pods',
-      end({
-        output: [
-          'ERROR: pods is forbidden: User "ci" cannot list resource "pods" in API group "" in the namespace "default"',
-        ],
-      }),
-      'node',
-      /account of the kubeconfig may not build on arm/,
-    ],
-    [
-      'a cluster that allows no commands in pods',
-      end({
-        output: [
-          'ERROR: pods "mab-1-5d4f8" is forbidden: User "ci" cannot create resource "pods/exec" in API group "" in the namespace "default"',
-        ],
-      }),
-      'node',
-      /account of the kubeconfig may not build on arm/,
-    ],
-    [
-      'a cluster with no room',
-      end({ failed: [step('expected 1 replicas to be ready, got 0', '[internal] booting buildkit')] }),
-      'node',
-      /No BuildKit pod of arm was ready in time/,
-    ],
-    [
-      'a cluster that does not take the pod',
-      end({
-        failed: [
-          step(
-            'error while calling Create for "mab-1": Deployment.apps "mab-1" is invalid: spec.template.spec.nodeSelector: Invalid value: "-"',
-            '[internal] booting buildkit',
-          ),
-        ],
-      }),
-      'node',
-      /^The cluster of arm rejected the BuildKit pod for linux\/arm64 slim$/,
-    ],
-    [
-      'a Dockerfile that cannot be read',
-      end({
-        output: ['ERROR: target arm: failed to solve: dockerfile parse error on line 3: unknown instruction: RUNN'],
-      }),
-      'build',
-      /linux\/arm64 slim: dockerfile parse error on line 3/,
-    ],
-    ['nothing said at all', end({ exitCode: 137 }), 'build', /buildx exited with code 137/],
-  ])('%s', (_, given, kind, headline) => {
-    const failure = explainFailure(given)
-    expect(failure.code).toBe(kind)
-    expect(failure.message).toMatch(headline)
-    expect(failure.hint).not.toBe('')
+    ['a key that is not accepted', 'AuthenticationFailed', 'cache', /^The cache of .* cannot be written$/],
+  ])('an Azure cache reports its code in a line below its error: %s', (_, reason, code, message) => {
+    const error = 'ERROR: failed to solve: failed to configure azblob cache exporter: failed to create container client'
+    const output = [error, '----', 'RESPONSE 4xx', `ERROR CODE: ${reason}`, '----']
+    expect(explainFailure(failureOf({ output }))).toMatchObject({
+      code,
+      message: expect.stringMatching(message) as unknown,
+    })
   })
 
-  test('a sibling that was cancelled is not the cause', () => {
-    const failure = explainFailure(
-      end({
-        failed: [
-          step('process "/bin/sh -c make" did not complete successfully: exit code: 2'),
-          step('context canceled', '[3/3] RUN other'),
-        ],
-      }),
-    )
-    expect(failure.message).toContain('[2/3] RUN make')
+  test('no output at all', () => {
+    expect(explainFailure(failureOf({ exitCode: 137 })).message).toContain('buildx exited with code 137')
   })
 
-  test('the last lines of the step are kept', () => {
-    const failure = explainFailure(
-      end({
-        failed: [
-          step(
-            'process "x" did not complete successfully: exit code: 1',
-            undefined,
-            Array.from({ length: 20 }, (_, i) => `line ${i}`),
-          ),
-        ],
-      }),
+  test('a sibling that was cancelled is not the cause, and is listed', () => {
+    const failed = [
+      step(`${exitCode(137)}: context canceled`, '[1/3] RUN other'),
+      step(exitCode(2)),
+      step('context canceled', '[3/3] RUN other'),
+      step('process "x" did not complete successfully: exit code: 4294967295', '[3/3] RUN another'),
+    ]
+    const failure = explainFailure(failureOf({ failed, cancelled: ['linux/arm64 full'] }))
+    expect(failure.message).toBe('linux/arm64 slim: [2/3] RUN make failed: exit code: 2')
+    expect(failure.details.at(-1)).toBe('Cancelled because of this failure: linux/arm64 full')
+  })
+
+  test('the kept lines of a step are in the details', () => {
+    const tail = new OutputTail()
+    for (let line = 0; line < 500; line++) tail.push(line === 100 ? 'error: the cause' : `line ${line}`)
+    const { details } = explainFailure(failureOf({ failed: [step(exitCode(1), undefined, tail.lines())] }))
+    expect([details[0], details.length, details.at(-1)]).toEqual(['error: the cause', 31, 'line 499'])
+  })
+
+  test('a step that printed nothing', () => {
+    expect(explainFailure(failureOf({ failed: [step(exitCode(1))] })).details).toEqual(['The step printed nothing.'])
+  })
+
+  test('a long step name is shortened; the exit code stays', () => {
+    const { message } = explainFailure(
+      failureOf({ failed: [step(exitCode(2), `[2/3] RUN ${'make && '.repeat(40)}true`)] }),
     )
-    expect(failure.details).toHaveLength(12)
-    expect(failure.details.at(-1)).toBe('line 19')
+    expect(message).toHaveLength(100)
+    expect(message).toMatch(/^linux\/arm64 slim: \[2\/3\] RUN make .*… failed: exit code: 2$/)
   })
 })
 
-test('a cache without keys is told as that; anything else in BuildKit’s own words', () => {
+test('a cache without credentials is explained; any other error is passed on', () => {
   const error =
-    'operation error S3: HeadObject, exceeded maximum number of attempts, 3, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found'
+    'operation error S3: HeadObject, exceeded maximum number of attempts, 3, get identity: get credentials: ' +
+    'failed to refresh cached credentials, no EC2 IMDS role found'
   expect(explainLostCache(error)).toMatch(/^no credentials found in .*: operation error S3/)
   expect(explainLostCache('operation error S3: HeadObject, https response error StatusCode: 403')).toBe(
     'operation error S3: HeadObject, https response error StatusCode: 403',

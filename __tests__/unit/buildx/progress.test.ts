@@ -7,19 +7,19 @@ const output = (text: string, digest = 'sha256:a') =>
   JSON.stringify({ logs: [{ vertex: digest, stream: 1, data: Buffer.from(text).toString('base64') }] })
 
 function follow(ids: readonly string[], lines: readonly string[]) {
-  const told: string[] = []
+  const logged: string[] = []
   const progress = new Progress(
     ids.map((id) => ({ id, label: id })),
-    (line) => told.push(line),
+    (line) => logged.push(line),
   )
   lines.forEach((line) => progress.read(line))
-  return { told, progress }
+  return { logged, progress }
 }
 
 describe('Progress', () => {
-  test('tells a step, its output and its end under the label of its target', () => {
+  test('logs a step, its output and its end under the label of its target', () => {
     const name = '[arm 2/3] RUN make'
-    const { told } = follow(
+    const { logged } = follow(
       ['arm', 'amd'],
       [
         vertex({ name, started: t(0) }),
@@ -28,21 +28,21 @@ describe('Progress', () => {
         vertex({ name, started: t(0), completed: t(3.2) }),
       ],
     )
-    expect(told).toEqual(['arm │ [2/3] RUN make', 'arm │ [2/3] one', 'arm │ [2/3] two', 'arm │ [2/3] done 3.2 s'])
+    expect(logged).toEqual(['arm │ [2/3] RUN make', 'arm │ [2/3] one', 'arm │ [2/3] two', 'arm │ [2/3] done 3.2 s'])
   })
 
   test('one target in the call: bake writes no prefix', () => {
-    const { told, progress } = follow(
+    const { logged, progress } = follow(
       ['arm'],
       [vertex({ name: '[build 2/3] RUN make', started: t(0), completed: t(1), cached: true })],
     )
-    expect(told).toEqual(['arm │ [build 2/3] RUN make CACHED'])
+    expect(logged).toEqual(['arm │ [build 2/3] RUN make CACHED'])
     expect(progress.steps('arm')).toEqual({ total: 1, cached: 1 })
   })
 
   test('a repeated vertex counts once, and stays cached once it was', () => {
     const name = '[2/3] RUN make'
-    const { told, progress } = follow(
+    const { logged, progress } = follow(
       ['arm'],
       [
         vertex({ name }),
@@ -50,11 +50,11 @@ describe('Progress', () => {
         vertex({ name, started: t(0), completed: t(0) }),
       ],
     )
-    expect(told).toEqual(['arm │ [2/3] RUN make CACHED'])
+    expect(logged).toEqual(['arm │ [2/3] RUN make CACHED'])
     expect(progress.steps('arm')).toEqual({ total: 1, cached: 1 })
   })
 
-  test('FROM is no step that a cache can serve', () => {
+  test('FROM is not a step that a cache can serve', () => {
     const { progress } = follow(
       ['arm'],
       [vertex({ name: '[1/3] FROM docker.io/library/busybox', started: t(0), completed: t(1) })],
@@ -74,10 +74,10 @@ describe('Progress', () => {
     expect(progress.steps('b')).toEqual({ total: 1, cached: 0 })
   })
 
-  test('a step that several targets name runs once, and is cached for nobody', () => {
+  test('a step that several targets name runs once, and is not a cache hit', () => {
     const of = (digest: string, fields: Record<string, unknown>) =>
       JSON.stringify({ vertexes: [{ digest, ...fields }] })
-    const { told, progress } = follow(
+    const { logged, progress } = follow(
       ['a', 'b'],
       [
         of('1', { name: '[a base 2/2] RUN x', started: t(0), completed: t(3) }),
@@ -87,12 +87,12 @@ describe('Progress', () => {
     )
     expect(progress.steps('a')).toEqual({ total: 1, cached: 0 })
     expect(progress.steps('b')).toEqual({ total: 1, cached: 1 })
-    expect(told).toEqual(['a │ [base 2/2] RUN x', 'a │ [base 2/2] done 3.0 s', 'b │ [base 2/2] RUN x CACHED'])
+    expect(logged).toEqual(['a │ [base 2/2] RUN x', 'a │ [base 2/2] done 3.0 s', 'b │ [base 2/2] RUN x CACHED'])
   })
 
   test('a failed step: its error, its last lines, its target', () => {
     const name = '[arm 2/3] RUN make'
-    const { told, progress } = follow(
+    const { logged, progress } = follow(
       ['arm', 'amd'],
       [
         vertex({ name, started: t(0) }),
@@ -105,7 +105,7 @@ describe('Progress', () => {
         }),
       ],
     )
-    expect(told.at(-1)).toBe(
+    expect(logged.at(-1)).toBe(
       'arm │ [2/3] FAILED: process "/bin/sh -c make" did not complete successfully: exit code: 2',
     )
     expect(progress.failed()).toEqual([
@@ -118,8 +118,8 @@ describe('Progress', () => {
     ])
   })
 
-  test('a cache that is not there, or cannot be written, is no failure', () => {
-    const { told, progress } = follow(
+  test('a cache that does not exist, or cannot be written, is not a failure', () => {
+    const { logged, progress } = follow(
       ['arm'],
       [
         vertex({ name: 'importing cache manifest from r/a:b', completed: t(1), error: 'not found' }),
@@ -128,7 +128,7 @@ describe('Progress', () => {
         }),
       ],
     )
-    expect(told).toEqual([])
+    expect(logged).toEqual([])
     expect(progress.failed()).toEqual([])
     expect(progress.lostCaches()).toMatchObject([{ target: 'arm', error: '503' }])
   })
@@ -140,13 +140,13 @@ describe('Progress', () => {
     'cache to Azure Blob Storage',
     'cache to client directory',
     'inline cache',
-  ])('a cache that cannot be kept is no failure of the build: exporting %s', (what) => {
-    const { progress, told } = follow(['arm'], [vertex({ name: `exporting ${what}`, completed: t(2), error: '503' })])
-    expect([progress.failed(), progress.lostCaches().map(({ error }) => error), told]).toEqual([[], ['503'], []])
+  ])('a cache that cannot be exported does not fail the build: exporting %s', (what) => {
+    const { progress, logged } = follow(['arm'], [vertex({ name: `exporting ${what}`, completed: t(2), error: '503' })])
+    expect([progress.failed(), progress.lostCaches().map(({ error }) => error), logged]).toEqual([[], ['503'], []])
   })
 
-  test('work inside BuildKit is told only if it took long', () => {
-    const { told } = follow(
+  test('work inside BuildKit is logged only if it took long', () => {
+    const { logged } = follow(
       ['arm'],
       [
         vertex({ name: 'exporting to image', started: t(0), completed: t(2.5) }),
@@ -155,31 +155,31 @@ describe('Progress', () => {
         }),
       ],
     )
-    expect(told).toEqual(['arm │ exporting to image 2.5 s'])
+    expect(logged).toEqual(['arm │ exporting to image 2.5 s'])
   })
 
-  test('work for the whole call bears the platform', () => {
-    const told: string[] = []
+  test('work for the whole call has the platform as its label', () => {
+    const logged: string[] = []
     const progress = new Progress(
       [
         { id: 'a', label: 'linux/arm64 slim' },
         { id: 'b', label: 'linux/arm64 full' },
       ],
-      (line) => told.push(line),
+      (line) => logged.push(line),
     )
     progress.read(vertex({ name: '[internal] booting buildkit', started: t(0), completed: t(2) }))
-    expect(told).toEqual(['linux/arm64      │ [internal] booting buildkit 2.0 s'])
+    expect(logged).toEqual(['linux/arm64      │ [internal] booting buildkit 2.0 s'])
   })
 
-  test('a line that rewrites itself is told in its last state', () => {
+  test('a line that rewrites itself is logged in its last state', () => {
     const name = '[2/2] RUN x'
-    const { told } = follow(['arm'], [vertex({ name, started: t(0) }), output('10%\r50%\r100%\r\n')])
-    expect(told.at(-1)).toBe('arm │ [2/2] 100%')
+    const { logged } = follow(['arm'], [vertex({ name, started: t(0) }), output('10%\r50%\r100%\r\n')])
+    expect(logged.at(-1)).toBe('arm │ [2/2] 100%')
   })
 
-  test('what is printed after the end was told is told whole, and so is a last line without an end', () => {
+  test('output after the end of a step is logged completely, and so is a last line without a line end', () => {
     const name = '[2/2] RUN x'
-    const { told, progress } = follow(
+    const { logged, progress } = follow(
       ['arm'],
       [
         vertex({ name, started: t(0) }),
@@ -189,7 +189,7 @@ describe('Progress', () => {
       ],
     )
     progress.end()
-    expect(told).toEqual([
+    expect(logged).toEqual([
       'arm │ [2/2] RUN x',
       'arm │ [2/2] one',
       'arm │ [2/2] done 1.0 s',
@@ -198,15 +198,15 @@ describe('Progress', () => {
     ])
   })
 
-  test('a push is heard of when it begins, for the target whose it is', () => {
-    const heard: string[] = []
+  test('a push is reported when it starts, for its target', () => {
+    const reported: string[] = []
     const progress = new Progress(
       [
         { id: 'amd', label: 'amd' },
         { id: 'arm', label: 'arm' },
       ],
       () => undefined,
-      (target, digest) => heard.push(`${target} ${digest}`),
+      (target, digest) => reported.push(`${target} ${digest}`),
     )
     const digest = `sha256:${'1'.repeat(64)}`
     const status = (id: string) => JSON.stringify({ statuses: [{ id, vertex: 'sha256:a', started: t(1) }] })
@@ -215,7 +215,7 @@ describe('Progress', () => {
       status(`exporting manifest ${digest}`),
       status(`pushing manifest for r/acme/app@${digest}`),
     ].forEach((line) => progress.read(line))
-    expect(heard).toEqual([`arm ${digest}`])
+    expect(reported).toEqual([`arm ${digest}`])
   })
 
   test('a character in two parts is one character', () => {
@@ -224,10 +224,10 @@ describe('Progress', () => {
     const logs = [head, tail].map((data) =>
       JSON.stringify({ logs: [{ vertex: 'sha256:a', stream: 1, data: data.toString('base64') }] }),
     )
-    expect(follow(['arm'], [vertex({ name, started: t(0) }), ...logs]).told.at(-1)).toBe('arm │ [2/2] caf\u00e9')
+    expect(follow(['arm'], [vertex({ name, started: t(0) }), ...logs]).logged.at(-1)).toBe('arm │ [2/2] caf\u00e9')
   })
 
-  test('a failed step told again as cancelled keeps its reason', () => {
+  test('a failed step that is reported again as cancelled keeps its error', () => {
     const name = '[2/2] COPY x /'
     const { progress } = follow(
       ['arm'],
@@ -239,7 +239,7 @@ describe('Progress', () => {
     expect(progress.failed().map(({ error }) => error)).toEqual(['"/x": not found'])
   })
 
-  test('keeps only the tail of what a step prints and of what buildx says', () => {
+  test('keeps only the tail of what a step and buildx print', () => {
     const name = '[2/2] RUN x'
     const { progress } = follow(
       ['arm'],
@@ -250,21 +250,21 @@ describe('Progress', () => {
         vertex({ name, completed: t(1), error: 'bad' }),
       ],
     )
-    expect(progress.failed()[0]?.output).toHaveLength(20)
+    expect(progress.failed()[0]?.output).toHaveLength(30)
     expect(progress.failed()[0]?.output.at(-1)).toBe('499')
     expect(progress.output()).toHaveLength(30)
   })
 
-  test('anything else on the stream is kept as words and breaks nothing', () => {
-    const { told, progress } = follow(
+  test('any other text is kept as the output of buildx', () => {
+    const { logged, progress } = follow(
       ['arm'],
       ['', '{', '{"vertexes":[null,{"name":3}],"logs":[{"vertex":"x"},7]}', '[]', 'ERROR: no builder'],
     )
-    expect(told).toEqual([])
+    expect(logged).toEqual([])
     expect(progress.output()).toEqual(['{', '[]', 'ERROR: no builder'])
   })
 
-  test('what the checks of a Dockerfile found, for its target', () => {
+  test('the results of the Dockerfile checks, for their target', () => {
     const short = 'JSONArgsRecommended: JSON arguments recommended for CMD (line 3)'
     const warning = {
       vertex: 'sha256:a',
@@ -292,4 +292,79 @@ describe('Progress', () => {
       { vertex: 'sha256:b', rule: '', message: '', url: '' },
     ])
   })
+
+  test('a step that BuildKit cancelled is logged as cancelled', () => {
+    const name = '[2/2] RUN x'
+    const error = 'process "/bin/sh -c x" did not complete successfully: exit code: 4294967295'
+    const { logged } = follow(['arm'], [vertex({ name, started: t(0), completed: t(1), error })])
+    expect(logged.at(-1)).toBe('arm │ [2/2] CANCELLED')
+  })
+
+  test('FROM is done when its layers were pulled, not when it was resolved', () => {
+    const name = '[1/2] FROM docker.io/library/busybox'
+    const { logged } = follow(
+      ['arm'],
+      [
+        vertex({ name, started: t(0), completed: t(0.01) }),
+        vertex({ name, started: t(1) }),
+        vertex({ name, started: t(1), completed: t(4.5) }),
+      ],
+    )
+    expect(logged).toEqual(['arm │ [1/2] FROM docker.io/library/busybox', 'arm │ [1/2] done 3.5 s'])
+  })
+
+  test('a transfer of more than a second: bytes, time and rate, once all parts are complete', () => {
+    const name = '[1/2] FROM docker.io/library/busybox'
+    const part = (digit: string, current: number, fields: Record<string, unknown>) =>
+      JSON.stringify({ statuses: [{ vertex: 'sha256:a', id: `sha256:${digit.repeat(64)}`, current, ...fields }] })
+    const { logged } = follow(
+      ['arm'],
+      [
+        vertex({ name, started: t(0) }),
+        part('1', 10e6, { started: t(0) }),
+        part('2', 20e6, { started: t(0.5), completed: t(1.5) }),
+        part('1', 40e6, { started: t(0), completed: t(3) }),
+        part('3', 5e6, { started: t(3), completed: t(3.2) }),
+      ],
+    )
+    expect(logged.slice(1)).toEqual(['arm │ [1/2] pulled 60 MB in 3.0 s (20 MB/s)'])
+  })
+
+  test('the build context and pushed layers are transfers too', () => {
+    const context = JSON.stringify({
+      statuses: [{ vertex: 'sha256:a', id: 'transferring context:', current: 62e6, started: t(0), completed: t(2) }],
+    })
+    expect(follow(['arm'], [vertex({ name: '[internal] load build context', started: t(0) }), context]).logged).toEqual(
+      ['arm │ [internal] load build context sent 62 MB in 2.0 s (31 MB/s)'],
+    )
+    const push = JSON.stringify({
+      statuses: [{ vertex: 'sha256:a', id: 'pushing layers', started: t(0), completed: t(12) }],
+    })
+    expect(follow(['arm'], [vertex({ name: 'exporting to image', started: t(0) }), push]).logged).toEqual([
+      'arm │ exporting to image pushed layers in 12.0 s',
+    ])
+  })
+
+  test('a vertex that prints nothing for half a minute gets a line, and again half a minute later', () => {
+    const { logged, progress } = follow(['arm'], [vertex({ name: '[2/2] RUN make', started: t(0) })])
+    const start = performance.now()
+    for (const seconds of [10, 31, 40, 62]) progress.heartbeat(start + seconds * 1000)
+    expect(logged.slice(1)).toEqual(['arm │ [2/2] RUN make: running for 31.0 s', expect.stringMatching(/1 min 2 s$/)])
+    progress.read(vertex({ name: '[2/2] RUN make', started: t(0), completed: t(70) }))
+    progress.heartbeat(start + 200_000)
+    expect(logged.at(-1)).toBe('arm │ [2/2] done 1 min 10 s')
+    expect(progress.running(start)).toEqual([])
+  })
+})
+
+test('the time of a target is that of its own vertexes', () => {
+  const { progress } = follow(
+    ['arm', 'amd'],
+    [
+      vertex({ digest: 'sha256:1', name: '[arm 1/2] FROM x', started: t(0), completed: t(1) }),
+      vertex({ digest: 'sha256:2', name: '[arm 2/2] RUN a', started: t(1), completed: t(4.5) }),
+      vertex({ digest: 'sha256:3', name: '[amd 2/2] RUN b', started: t(2), completed: t(60) }),
+    ],
+  )
+  expect([progress.took('arm'), progress.took('amd'), progress.took('other')]).toEqual([4500, 58_000, 0])
 })

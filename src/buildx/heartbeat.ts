@@ -1,0 +1,56 @@
+import type { Progress, RunningVertex } from './progress.ts'
+
+/** Milliseconds. */
+const interval = 5000
+const firstWarning = 60_000
+const deadline = 600_000
+
+/** Work that waits for a registry (moby/buildkit, exporter, cache/remotecache, source/containerimage). */
+const registryWork = /load metadata for|resolve image config|importing cache|exporting|\[auth\]|\] FROM /
+
+export interface Silence {
+  /** The host, or `the registry` if BuildKit does not name it. */
+  readonly host: string
+  /** What BuildKit is doing, by the name of the vertex. */
+  readonly phase: string
+  /** Milliseconds. */
+  readonly duration: number
+}
+
+/** PURE: a registry that has not responded for at least `ms`, as far as the progress of the build shows it. */
+export function findSilence(running: readonly RunningVertex[], ms: number): Silence | undefined {
+  const silent = running.find(({ name, silentFor }) => silentFor >= ms && registryWork.test(name))
+  if (!silent) return undefined
+  const [, host] = /(?:for|from|FROM) (?:docker-image:\/\/)?([\w-]+(?:[.:][\w-]+)+)\//.exec(silent.name) ?? []
+  return { host: host ?? 'the registry', phase: silent.name, duration: silent.silentFor }
+}
+
+interface HeartbeatRequest {
+  readonly progress: Progress
+  /** Called after lines were added to the progress. */
+  readonly flush: () => unknown
+  readonly warn: (text: string) => void
+  /** Called once a registry has not responded for ten minutes. */
+  readonly onSilence: (silence: Silence) => void
+}
+
+/** Logs that long steps are still running, and warns of registries that do not respond. @returns what stops it */
+export function startHeartbeat({ progress, flush, warn, onSilence }: HeartbeatRequest): () => void {
+  const warned = new Set<string>()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    progress.heartbeat(now)
+    flush()
+    const silence = findSilence(progress.running(now), firstWarning)
+    if (!silence) return
+    if (!warned.has(silence.phase)) warn(formatSilence(silence))
+    warned.add(silence.phase)
+    if (silence.duration >= deadline) onSilence(silence)
+  }, interval)
+  return () => clearInterval(timer)
+}
+
+/** PURE: `No response from ghcr.io for 60 s: [internal] load metadata for ghcr.io/acme/app:1`. */
+export function formatSilence({ host, phase, duration }: Silence): string {
+  return `No response from ${host} for ${Math.round(duration / 1000)} s: ${phase}`
+}

@@ -1,0 +1,81 @@
+import type { Readable } from 'node:stream'
+import { startProcess, waitForExit } from '../lib/exec.ts'
+import type { BakeOptions } from './bake-definition.ts'
+import { entitlementFlags } from './bake-fields.ts'
+import { runEnv, type Buildx } from './find.ts'
+import { fileAccessFlags, type LocalPath } from './local-paths.ts'
+
+/** Receives lines; returns what to wait for before more lines are read. */
+export type ReadLines = (lines: readonly string[]) => Promise<unknown> | undefined
+
+/** What every call of buildx needs. */
+export interface BuildxRequest extends BakeOptions {
+  readonly buildx: Buildx
+  /** Variables that only buildx gets. */
+  readonly env: Readonly<Record<string, string>>
+  readonly workspace: string
+  readonly signal: AbortSignal
+}
+
+interface BuildxCall extends Omit<BuildxRequest, keyof BakeOptions>, Pick<BakeOptions, 'dir' | 'settings'> {
+  /** Ends buildx without the time that a cancelled build gets: its daemon or a registry does not respond. */
+  readonly stop?: AbortSignal
+  readonly writesForJob?: boolean
+  /** Paths on the runner that it may read and write. */
+  readonly localPaths: readonly LocalPath[]
+}
+
+/**
+ * Runs buildx with the environment and the entitlements of the run. Resolves with its exit code.
+ *
+ * @param read receives its standard error
+ * @param onOutput receives its standard output
+ */
+export async function runBuildx(
+  { buildx, dir, workspace, signal, env, settings, localPaths, stop, writesForJob = false }: BuildxCall,
+  args: readonly string[],
+  read: ReadLines,
+  onOutput?: (text: string) => void,
+): Promise<number> {
+  const access = fileAccessFlags(localPaths, { workspace, secrets: dir.secrets })
+  const flags = ['--progress', 'rawjson', ...access, ...entitlementFlags(settings)]
+  const child = startProcess(buildx.command, [...args, ...flags], {
+    cwd: workspace,
+    env: runEnv(dir, env),
+    stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe'],
+    writesForJob,
+  })
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text))
+  let kill: NodeJS.Timeout | undefined
+  const end = (grace: number) => {
+    // On SIGINT buildx also cancels the build in the daemon.
+    child.kill('SIGINT')
+    kill ??= setTimeout(() => child.kill('SIGKILL'), grace)
+  }
+  const cancel = () => end(4000)
+  stop?.addEventListener('abort', () => end(1000), { once: true })
+  signal.addEventListener('abort', cancel, { once: true })
+  if (signal.aborted) cancel()
+  try {
+    const [code] = await Promise.all([waitForExit(child), readLines(child.stderr, read)])
+    return code
+  } finally {
+    clearTimeout(kill)
+    signal.removeEventListener('abort', cancel)
+  }
+}
+
+/**
+ * Reads lines no faster than they are logged: buildx waits, and nothing accumulates here. Node's readline would hold up
+ * to a thousand lines, each as long as a chunk of step output.
+ */
+async function readLines(stream: Readable | null, read: ReadLines): Promise<void> {
+  let rest = ''
+  for await (const chunk of stream?.setEncoding('utf8') ?? []) {
+    const [first = '', ...lines] = String(chunk).split('\n')
+    lines.unshift(rest + first)
+    rest = lines.pop() ?? ''
+    await read(lines)
+  }
+  if (rest !== '') await read([rest])
+}
