@@ -51,6 +51,37 @@ export function createPlatformRequest(options: ApiOptions): GithubRequest {
   })
 }
 
+/**
+ * Sends each request with the first client whose token is allowed to, beginning with the one that succeeded last.
+ *
+ * @param clients one for each token
+ */
+export function firstAllowed(clients: readonly GithubRequest[]): GithubRequest {
+  let current = 0
+  return async (route, parameters) => {
+    let denied: unknown = new GithubError(401, 'there is no token for this server')
+    for (const [index, request] of clients.entries()) {
+      if (index < current) continue
+      try {
+        const response = await request(route, parameters)
+        current = index
+        return response
+      } catch (error) {
+        if (!isDenied(error)) throw error
+        denied = index === current ? error : denied
+      }
+    }
+    throw denied
+  }
+}
+
+/** Whether a token may not do something; what it may not see does not exist for it. */
+function isDenied(error: unknown): boolean {
+  if (!(error instanceof GithubError) || /rate limit/i.test(error.message)) return false
+  const { status } = error
+  return status === 401 || status === 403 || (status === 404 && !isVersionNotFound(error))
+}
+
 interface Client {
   readonly request: (
     route: string,

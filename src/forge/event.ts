@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { errorMessage } from '../lib/errors.ts'
-import { execTool } from '../lib/exec.ts'
+import { execTool, inheritedEnv } from '../lib/exec.ts'
+import { removeDir, writePrivate } from '../lib/files.ts'
 import { asList, asRecord, asText, isRecord } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { defaultApiUrl, type CiPlatform } from './platform.ts'
@@ -167,11 +169,35 @@ export async function withCommitDate(event: Event): Promise<Event> {
   return { ...event, ...(commitDate && { commitDate }), ...(headCommitDate && { headCommitDate }) }
 }
 
+/**
+ * The checkout may be hostile, and Git runs commands that its configuration names, for example to fetch missing
+ * objects: so Git only reads the objects, from a private repository without configuration.
+ */
 async function readCommitDate(sha: string, workspace: string): Promise<Date | undefined> {
-  if (!/^[0-9a-f]{40,64}$/.test(sha) || !existsSync(join(workspace, '.git'))) return undefined
-  // Git refuses a checkout of another user, as in a container, without `safe.directory`.
-  const args = ['-c', `safe.directory=${workspace}`, '-C', workspace, 'cat-file', 'commit', sha]
-  const result = await execTool('git', args, { deadline: gitTimeout })
-  const [, seconds] = /^committer .* (\d+) [+-]\d{4}$/m.exec(result.code === 0 ? result.stdout : '') ?? []
+  const objects = join(workspace, '.git/objects')
+  if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(sha) || !existsSync(objects)) return undefined
+  const gitDir = createRepository(objects, sha.length === 64 ? 'sha256' : 'sha1')
+  const env = { PATH: inheritedEnv()['PATH'], LC_ALL: 'C', GIT_DIR: gitDir, ...isolatedGit }
+  const { code, stdout } = await execTool('git', ['cat-file', 'commit', sha], { env, deadline: gitTimeout })
+  removeDir(gitDir)
+  const [, seconds] = /^committer .* (\d+) [+-]\d{4}$/m.exec(code === 0 ? stdout : '') ?? []
   return seconds === undefined ? undefined : new Date(Number(seconds) * 1000)
+}
+
+const isolatedGit = {
+  GIT_ALLOW_PROTOCOL: 'none',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_NO_LAZY_FETCH: '1',
+}
+
+/** An empty repository, in a temporary directory, that borrows the objects of another one. */
+function createRepository(objects: string, format: 'sha1' | 'sha256'): string {
+  const dir = mkdtempSync(join(tmpdir(), 'mab-git-'))
+  mkdirSync(join(dir, 'refs'))
+  mkdirSync(join(dir, 'objects/info'), { recursive: true })
+  writePrivate(join(dir, 'HEAD'), 'ref: refs/heads/none\n')
+  writePrivate(join(dir, 'config'), `[core]\nrepositoryformatversion = 1\n[extensions]\nobjectFormat = ${format}\n`)
+  writePrivate(join(dir, 'objects/info/alternates'), `${objects}\n`)
+  return dir
 }

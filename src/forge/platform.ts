@@ -22,6 +22,13 @@ export function defaultApiUrl(serverUrl: string): string {
   return serverUrl === 'https://github.com' ? 'https://api.github.com' : `${serverUrl}/api/v3`
 }
 
+/** PURE: whether a URL is one of the platform that issued the job's token: no other server may get that token. */
+export function acceptsJobToken({ serverUrl, apiUrl }: CiPlatform, url: string): boolean {
+  const originOf = (address: string) => (URL.canParse(address) ? new URL(address).origin : undefined)
+  const origin = originOf(url)
+  return origin !== undefined && [serverUrl, apiUrl].map(originOf).includes(origin)
+}
+
 /** PURE: whether a runner of Forgejo or Gitea runs this job. */
 export function isForgejoRunner(env: Env): boolean {
   return env['FORGEJO_ACTIONS'] === 'true' || env['GITEA_ACTIONS'] === 'true'

@@ -60,7 +60,7 @@ export class Job {
       token: this.#token,
       ownerKind: this.event.ownerKind,
       registries,
-      githubClient: (apiUrl, until) => createGithubRequest(this.#apiOptions(fetch, until, apiUrl)),
+      githubClient: (apiUrl, token, until) => createGithubRequest({ ...this.#apiOptions(fetch, until), apiUrl, token }),
       clock: { now: Date.now, sleep },
     }
   }
@@ -93,8 +93,8 @@ export class Job {
     return await exit()
   }
 
-  #apiOptions(fetch: Fetch, until: number, apiUrl = this.event.apiUrl) {
-    return { apiUrl, token: this.#token, fetch, until, log: this.log.debug }
+  #apiOptions(fetch: Fetch, until: number) {
+    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log: this.log.debug }
   }
 }
 

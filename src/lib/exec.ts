@@ -31,9 +31,9 @@ export async function exec(
 ): Promise<ExecResult> {
   const { input = '', deadline = 60_000, maxOutput = defaultMaxOutput, ...startOptions } = options
   const child = startProcess(command, args, { ...startOptions, stdio: ['pipe', 'pipe', 'pipe'] })
-  let isKilled = false
+  const state = { isKilled: false }
   const kill = () => {
-    isKilled = true
+    state.isKilled = true
     child.kill('SIGKILL')
     // Processes that it has started may keep its pipes open.
     child.stdout?.destroy()
@@ -49,7 +49,7 @@ export async function exec(
   const timer = setTimeout(kill, deadline)
   try {
     const code = await waitForExit(child)
-    return { code: isKilled ? killedCode : code, stdout: stdout.text, stderr: stderr.text }
+    return { code: state.isKilled ? killedCode : code, stdout: stdout.text, stderr: stderr.text }
   } finally {
     clearTimeout(timer)
   }
@@ -71,9 +71,9 @@ export async function execTool(
   { env, cwd, deadline = 10_000, maxOutput = defaultMaxOutput }: ExecOptions = {},
 ): Promise<ExecResult> {
   const toolkit = await import('@actions/exec')
-  let isKilled = false
+  const state = { isKilled: false }
   const kill = () => {
-    isKilled = true
+    state.isKilled = true
     const pid = Number.parseInt(stdout.text, 10)
     if (pid > 0) killIfRunning(pid)
   }
@@ -91,7 +91,7 @@ export async function execTool(
       listeners: { stdout: (chunk) => stdout.add(chunk), stderr: (chunk) => stderr.add(chunk) },
     })
     const output = stdout.text.slice(stdout.text.indexOf('\n') + 1)
-    return { code: isKilled ? killedCode : code, stdout: output, stderr: stderr.text }
+    return { code: state.isKilled ? killedCode : code, stdout: output, stderr: stderr.text }
   } finally {
     clearTimeout(timer)
   }

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from '@jest/globals'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readEvent, withCommitDate } from '../../../src/forge/event.ts'
@@ -100,7 +100,7 @@ describe('withCommitDate', () => {
       env: { ...process.env, GIT_COMMITTER_DATE: '1578616200 +0900' },
     }).trim()
 
-  test('asks the checkout', async () => {
+  test('reads it from the checkout', async () => {
     git('init', '--quiet')
     git('commit', '--quiet', '--allow-empty', '--message', 'committer x 5 +0000')
     const event = { ...read({}), workspace: dir, sha: git('rev-parse', 'HEAD') }
@@ -108,5 +108,55 @@ describe('withCommitDate', () => {
     expect((await withCommitDate({ ...event, sha })).commitDate).toBeUndefined()
     expect((await withCommitDate({ ...event, commitDate: new Date(0) })).commitDate).toEqual(new Date(0))
     expect((await withCommitDate({ ...event, workspace: join(dir, 'nowhere') })).commitDate).toBeUndefined()
+  })
+
+  test('does not run what the configuration of a hostile checkout names', async () => {
+    const [workspace, marker] = [join(dir, 'hostile'), join(dir, 'marker')]
+    execFileSync('git', ['init', '--quiet', workspace])
+    writeFileSync(
+      join(workspace, '.git/config'),
+      `[core]
+        repositoryformatversion = 1
+        sshCommand = "touch ${marker};"
+        fsmonitor = "touch ${marker};"
+      [extensions]
+        partialClone = origin
+      [remote "origin"]
+        url = ssh://nowhere.invalid/x
+        promisor = true
+        uploadpack = "touch ${marker};"
+      `,
+    )
+    expect((await withCommitDate({ ...read({}), workspace })).commitDate).toBeUndefined()
+    expect(existsSync(marker)).toBe(false)
+    // The same command with the checkout's configuration runs it, unless Git is too old to fetch single objects.
+    spawnSync('git', ['-C', workspace, 'cat-file', 'commit', sha])
+    expect(existsSync(marker)).toBe(true)
+  })
+
+  test('reads a checkout with SHA-256', async () => {
+    const workspace = join(dir, 'sha256')
+    execFileSync('git', ['init', '--quiet', '--object-format=sha256', workspace])
+    const commit = (...args: string[]) => git('-C', workspace, ...args)
+    commit('commit', '--quiet', '--allow-empty', '--message', 'x')
+    const event = { ...read({}), workspace, sha: commit('rev-parse', 'HEAD') }
+    expect((await withCommitDate(event)).commitDate).toEqual(new Date('2020-01-10T00:30:00Z'))
+  })
+})
+
+describe('a payload that cannot be read', () => {
+  const env = { GITHUB_EVENT_NAME: 'push', GITHUB_REF: 'refs/heads/main', GITHUB_REF_PROTECTED: 'true' }
+  const [missing, invalid] = [join(dir, 'missing.json'), join(dir, 'invalid.json')]
+  writeFileSync(invalid, '["no object"]')
+  test.each([
+    [{}, 'GITHUB_EVENT_PATH is not set'],
+    [{ GITHUB_EVENT_PATH: missing }, missing],
+    [{ GITHUB_EVENT_PATH: dir }, dir],
+    [{ GITHUB_EVENT_PATH: invalid }, 'not a JSON object'],
+  ])('%j: a warning and the lowest trust level', (path, text) => {
+    const warnings: string[] = []
+    expect(readEvent({ ...env, ...path }, (warning) => warnings.push(warning)).trust).toBe('fork')
+    expect(warnings).toEqual([expect.stringContaining(text)])
+    expect(warnings).toEqual([expect.stringContaining('trust level `fork`')])
   })
 })
