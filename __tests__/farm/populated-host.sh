@@ -28,8 +28,16 @@ if [ ! -e $binfmt/qemu-aarch64 ]; then
 fi
 
 umask 077
-"$@"
-code=$?
+"$@" &
+pid=$!
+trap 'kill "$pid" 2> /dev/null' TERM HUP
+# The command receives Ctrl-C as well; this waits until it has ended.
+trap : INT
+while :; do
+  wait "$pid"
+  code=$?
+  kill -0 "$pid" 2> /dev/null || break
+done
 
 [ -z "$registered" ] || echo -1 > $binfmt/qemu-aarch64
 for path in $created; do

@@ -62,6 +62,7 @@ export async function runOnPopulatedHost(command: readonly string[]): Promise<nu
     const child = spawn('unshare', args, { stdio: 'inherit', env })
     // The command receives Ctrl-C as well; the host is restored after it has ended.
     process.on('SIGINT', () => undefined)
+    process.on('SIGTERM', () => child.kill('SIGTERM'))
     return await new Promise<number>((resolve, reject) => {
       child.once('error', reject)
       child.once('exit', (status) => resolve(status ?? 1))
