@@ -7,8 +7,8 @@ import { renderDryRun, renderDryRunSummary } from '../report/dry-run.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
 import { renderLogLines } from '../report/log-lines.ts'
 import { renderOutputs, renderVariables } from '../report/outputs.ts'
-import { createRunReport, type RunResult } from '../report/run-report.ts'
-import { renderSummary } from '../report/summary.ts'
+import { BuildErrors, createRunReport, type RunResult } from '../report/run-report.ts'
+import { renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
 import type { DryRunResult } from '../stories/dry-run.ts'
 
 /** Outputs, log lines and summary of a build. */
@@ -35,14 +35,18 @@ export async function reportCleanup(results: readonly CleanupResult[]): Promise<
 }
 
 /** Makes the step fail: a `UserError` with its hint, any other error with its stack. */
-export function reportFailure(error: unknown): void {
+export async function reportFailure(error: unknown): Promise<void> {
   if (error instanceof InputError) {
-    core.setFailed(formatInputIssues(error.issues))
+    const [headline = '', ...issues] = formatInputIssues(error.issues).split('\n')
+    core.setFailed([headline, ...issues].join('\n'))
+    await writeSummary(renderErrorSummary(headline, issues.join('\n')))
     return
   }
   const { headline, body } = formatError(error)
   runnerLog.line(body)
   core.setFailed(headline)
+  const isBuild = error instanceof BuildErrors
+  await writeSummary(isBuild ? renderFailedSummary(error.run, performance.now()) : renderErrorSummary(headline, body))
 }
 
 export function exportVariables(variables: Readonly<Record<string, string>>): void {

@@ -1,5 +1,6 @@
 import type { BuiltTarget, GroupResult } from '../buildx/run.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
+import { UserErrors, type UserError } from '../lib/errors.ts'
 import type { Node } from '../nodes/node.ts'
 import type { Published } from '../publish/publish.ts'
 import type { Plan, Target } from '../plan/target.ts'
@@ -15,6 +16,24 @@ export interface RunResult {
   /** BUILDX_CONFIG of later steps that use the builder. */
   readonly buildxConfig: string
   readonly notes: readonly string[]
+}
+
+/** A run in which a build failed. */
+export interface FailedRun {
+  /** Everything that was planned, in the order of the inputs. */
+  readonly targets: readonly Target[]
+  readonly groups: readonly GroupResult[]
+}
+
+/** The failures of the builds of a run. */
+export class BuildErrors extends UserErrors {
+  readonly run: FailedRun
+
+  constructor(errors: readonly UserError[], run: FailedRun) {
+    super(errors)
+    this.name = 'BuildErrors'
+    this.run = run
+  }
 }
 
 /** What outputs, log lines and summary are rendered from. */

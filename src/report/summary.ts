@@ -2,7 +2,7 @@ import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
 import type { GroupResult } from '../buildx/run.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
-import type { PlatformReport, RunReport, VariantReport } from './run-report.ts'
+import type { FailedRun, PlatformReport, RunReport, VariantReport } from './run-report.ts'
 
 interface Column<Row> {
   readonly title: string
@@ -63,15 +63,6 @@ function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): stri
   ]
 }
 
-/** A run in which a build failed. */
-export interface FailedRun {
-  /** Everything that was planned, in the order of the inputs. */
-  readonly targets: readonly Target[]
-  readonly groups: readonly GroupResult[]
-  /** Milliseconds until the run ended. */
-  readonly took: number
-}
-
 interface FailedRow {
   readonly target: Target
   readonly group: GroupResult | undefined
@@ -84,7 +75,7 @@ const failedColumns: readonly Column<FailedRow>[] = [
 ]
 
 /** PURE: the job summary of a run in which a build failed: nothing was pushed under a tag. */
-export function renderFailedSummary({ targets, groups, took }: FailedRun): string {
+export function renderFailedSummary({ targets, groups }: FailedRun, took: number): string {
   const rows = targets.map((target): FailedRow => ({
     target,
     group: groups.findLast((each) => hasTarget(each, target)),
@@ -119,4 +110,10 @@ function fence(lines: readonly string[]): string[] {
 
 function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+}
+
+/** PURE: the job summary of a step that failed before or after its builds. */
+export function renderErrorSummary(headline: string, details: string): string {
+  const lines = details.split('\n').filter((line) => line !== '')
+  return [`### Failed`, `**${escapeHtml(headline)}**`, ...fence(lines), ''].join('\n\n')
 }

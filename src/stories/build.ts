@@ -5,7 +5,6 @@ import { removeSecrets } from '../buildx/build-env.ts'
 import { withoutRepeats } from '../buildx/checks.ts'
 import { startGarbageCollection } from '../gc/background.ts'
 import { logNodeGarbage } from '../gc/log.ts'
-import { UserErrors } from '../lib/errors.ts'
 import { withAbort } from '../lib/time.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
 import { createNodePool, type OpenedNodes } from '../nodes/pool.ts'
@@ -16,7 +15,7 @@ import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
 import { PushAccessCheck } from '../publish/push-access.ts'
 import { publish, type Published } from '../publish/publish.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
-import type { RunResult } from '../report/run-report.ts'
+import { BuildErrors, type RunResult } from '../report/run-report.ts'
 import { runBuilderName } from '../run/names.ts'
 import { prepareBuild, type PreparedBuild } from './prepare.ts'
 import type { BuildPorts, Run } from './ports.ts'
@@ -25,7 +24,7 @@ import type { BuildPorts, Run } from './ports.ts'
  * The main action: opens the nodes, plans, builds every target on its node, assembles and verifies the image indexes,
  * and updates the tags last.
  *
- * @throws UserError or UserErrors
+ * @throws UserError, or BuildErrors if a build failed
  */
 export async function buildImage(run: Run, ports: BuildPorts): Promise<RunResult> {
   const { inputs, signal } = run
@@ -66,7 +65,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   const collected = logNodeGarbage(garbage.end(), log)
   // Leftovers of other runs may be the reason why a node is full: remove them before this run fails.
   if (build.results.some(({ failure }) => failure)) await collected
-  throwFailures(build.results, signal)
+  throwFailures(planned.plan, build.results, signal)
   // Nothing else is built there, so the nodes get their memory back at once.
   const removed = inputs.use ? undefined : prepared.builder.release()
   const lost = reportGroups(run, build.results)
@@ -160,11 +159,11 @@ async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promis
   return { results, notes, released }
 }
 
-function throwFailures(groups: readonly GroupResult[], signal: AbortSignal): void {
+function throwFailures({ targets }: Plan, groups: readonly GroupResult[], signal: AbortSignal): void {
   signal.throwIfAborted()
   const failures = groups.flatMap(({ failure }) => failure ?? [])
   const causes = failures.filter(({ code }) => code !== 'cancelled')
-  if (failures.length > 0) throw new UserErrors(causes.length > 0 ? causes : failures)
+  if (failures.length > 0) throw new BuildErrors(causes.length > 0 ? causes : failures, { targets, groups })
 }
 
 /** Logs what was found while building. @returns the warnings for the summary */

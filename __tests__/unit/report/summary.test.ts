@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { renderLogLines } from '../../../src/report/log-lines.ts'
 import { createRunReport } from '../../../src/report/run-report.ts'
-import { renderFailedSummary, renderSummary } from '../../../src/report/summary.ts'
+import { renderErrorSummary, renderFailedSummary, renderSummary } from '../../../src/report/summary.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import { digest, testResult } from './reports.ts'
 
@@ -92,11 +92,11 @@ function failedRun(change: { readonly cause?: boolean; readonly code?: 'build' |
       ? { ...group, built: [], failure, ...(failing && change.cause !== false && { failing }) }
       : group,
   )
-  return { targets: plan.targets, groups: failed, took: 5000 }
+  return { targets: plan.targets, groups: failed }
 }
 
 test('the summary of a failed run has the result of every target, the cause and its output', () => {
-  expect(renderFailedSummary(failedRun()).split('\n')).toEqual([
+  expect(renderFailedSummary(failedRun(), 5000).split('\n')).toEqual([
     '### Build failed: no tag was updated',
     '',
     '| target | node | result |',
@@ -126,7 +126,14 @@ test.each([
   ['another group failed', failedRun({ cause: false, code: 'cancelled' }), 'cancelled'],
   ['the build never started', { ...failedRun(), groups: [] }, 'not built'],
 ])('the result of a target if %s', (_, run, expected) => {
-  const summary = renderFailedSummary(run)
+  const summary = renderFailedSummary(run, 5000)
   expect(summary).toContain(`| linux/amd64 slim | amd | ${expected} |`)
   expect(summary.includes('**RUN make')).toBe(expected === 'failed')
+})
+
+test('the summary of any other failure has headline, details and hint', () => {
+  expect(renderErrorSummary('arm <x> does not answer', '  | ssh: timed out\nCheck the machine.\n')).toBe(
+    '### Failed\n\n**arm &lt;x> does not answer**\n\n```\n  | ssh: timed out\nCheck the machine.\n```\n\n',
+  )
+  expect(renderErrorSummary('x', '')).toBe('### Failed\n\n**x**\n\n')
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { existsSync, readFileSync } from 'node:fs'
 import { UserError } from '../../../src/lib/errors.ts'
+import { BuildErrors } from '../../../src/report/run-report.ts'
 import { readJournal } from '../../../src/run/journal.ts'
 import { buildImage } from '../../../src/stories/build.ts'
 import { push, withPushed } from '../publish/parts.ts'
@@ -55,6 +56,11 @@ describe('the build story', () => {
           }),
       })
       await expect(work).rejects.toThrow('A step failed')
+      // The summary shows every planned target, and what became of its group.
+      const failed: unknown = await work.catch((error: unknown) => error)
+      if (!(failed instanceof BuildErrors)) throw new Error('BuildErrors is expected')
+      expect(failed.run.targets.length).toBeGreaterThan(0)
+      expect(failed.run.groups.every((group) => group.failure === failure)).toBe(true)
       expect([registry.tags.size, kinds(given)]).toEqual([0, []])
     })
   })
