@@ -7,6 +7,7 @@ import type { EngineInfo } from './engine/client.ts'
 import type { MachineInfo } from './machine-info.ts'
 import type { Endpoint, NamedDraft, NodeDraft, NodeSpec } from './node-spec.ts'
 import type { SshTarget } from './ssh/config.ts'
+import type { KeySource } from './ssh/errors.ts'
 
 /** A driver of buildx that can build for this action. */
 export type BuildxDriver = 'docker-container' | 'remote' | 'kubernetes'
@@ -40,8 +41,7 @@ export interface OpenRequest {
   readonly key: string
   /** Socket of the agent that holds the SSH keys; empty if there is none. */
   readonly agent: string
-  /** Whether the keys come from `ssh-private-key`, not from the job's agent. */
-  readonly ownAgent: boolean
+  readonly keys: KeySource
   readonly dir: RunDir
   /** Relative paths in inputs start here. */
   readonly workspace: string

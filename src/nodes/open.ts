@@ -36,25 +36,37 @@ const probeDeadline = 20_000
  * or a bug.
  */
 export async function openNodes(request: NodesRequest, journal: Journal): Promise<NodeOutcome[]> {
-  const { nodes, dir, workspace, sshKeys } = request
-  const agent = await prepareSsh(request)
-  const outcomes = await Promise.all(
-    nodes.map((spec, index) =>
-      openNode({ spec, key: `n${index}`, agent, ownAgent: sshKeys.length > 0, dir, workspace, journal }),
-    ),
-  )
+  const { nodes, dir, workspace } = request
+  const { agent, keys, failure, endAgent } = await prepareSsh(request)
+  const open = async (spec: NodeSpec, index: number): Promise<NodeOutcome> =>
+    failure && sshTargetOf(spec)
+      ? { spec, failure }
+      : await openNode({ spec, key: `n${index}`, agent, keys, dir, workspace, journal })
+  const outcomes = await Promise.all(nodes.map(open)).finally(endAgent)
   const inputErrors = outcomes.flatMap(({ failure }) => (failure?.code === 'inputs' ? [failure] : []))
   if (inputErrors.length > 0) throw new UserErrors(inputErrors)
   return outcomes
 }
 
-/** @returns the socket of the agent that holds the keys; empty if there is none */
-async function prepareSsh({ nodes, dir, knownHosts, sshKeys, agent = '' }: NodesRequest): Promise<string> {
-  if (!nodes.some(sshTargetOf)) return agent
+interface SshAccess extends Pick<OpenRequest, 'agent' | 'keys'> {
+  /** Why this runner cannot connect by SSH. */
+  readonly failure?: UserError
+  readonly endAgent: () => void
+}
+
+/** Starts an agent with the keys; without keys, the job's agent is used, or access that needs no key. */
+async function prepareSsh({ nodes, dir, knownHosts, sshKeys, agent = '' }: NodesRequest): Promise<SshAccess> {
+  const access: SshAccess = { agent, keys: agent === '' ? 'none' : 'agent', endAgent: () => undefined }
+  if (!nodes.some(sshTargetOf)) return access
   writePrivate(dir.knownHosts, knownHosts)
-  if (sshKeys.length === 0) return agent
-  await startAgent(dir.agentSocket, sshKeys)
-  return dir.agentSocket
+  if (sshKeys.length === 0) return access
+  try {
+    const endAgent = await startAgent(dir.agentSocket, sshKeys)
+    return { agent: dir.agentSocket, keys: 'input', endAgent }
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'runner') return { ...access, failure: error }
+    throw error
+  }
 }
 
 async function openNode(request: OpenRequest): Promise<NodeOutcome> {

@@ -383,7 +383,6 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ['outputs: two builds, one file', { outputs: 'type=oci,dest=out.tar' }],
   ['outputs: another repository', { outputs: 'type=registry,name=acme/other' }],
   ['outputs: by digest', { outputs: 'type=image,push-by-digest=true,name-canonical=true,push=true' }],
-  ['outputs: media types', { outputs: 'type=registry,oci-mediatypes=false' }],
   ['outputs: an image, and no word of a push', { outputs: 'type=image,compression=zstd' }],
   ['outputs: annotation of no platform', { outputs: 'type=registry,annotation-index[linux/arm64].a=1' }],
   ['outputs that push nothing, and push: true', { outputs: 'type=image,push=false', push: 'true' }],

@@ -71,7 +71,7 @@ export function checkBuiltIn(
   report: IssueSink,
 ): void {
   if (driver !== 'docker') return
-  for (const name of ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent', 'registries'])
+  for (const name of ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent'])
     if (text(name) !== '')
       report({ input: name, expected: `${engineConfigures.replace('have', 'has')}: leave one of the two out` })
   if (text('driver-opts') === '' && text('buildkitd-flags') === '')

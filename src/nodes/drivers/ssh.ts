@@ -5,7 +5,7 @@ import type { Endpoint } from '../node-spec.ts'
 import type { Driver, Node, OpenRequest } from '../node.ts'
 import { machineInfoScript, parseMachineInfo, type MachineInfo } from '../machine-info.ts'
 import { describeTarget } from '../ssh/config.ts'
-import { defaultEngineSocket, findEngine } from '../ssh/find-engine.ts'
+import { defaultEngineSocket, findEngine, isChannelRefused } from '../ssh/find-engine.ts'
 import { connectThroughSessions } from '../ssh/forwarder.ts'
 import { execRemote, openTunnel, type Tunnel } from '../ssh/tunnel.ts'
 import { hostName, parseAddress, pathPattern, type HostEndpoint } from './address.ts'
@@ -101,7 +101,7 @@ async function findBuildkitd(tunnel: Tunnel, endpoint: SshSocketEndpoint, { jour
     return socket
   } catch (error) {
     // A server that forbids forwarding reports only that it could not open the channel.
-    if (!/open failed/i.test(tunnel.output())) throw error
+    if (!isChannelRefused(tunnel.output())) throw error
     const forwarded = await connectThroughSessions(tunnel, { target: endpoint, remote: endpoint.socket }, journal)
     if (forwarded === undefined) throw error
     await probeBuildkitd(forwarded, where)

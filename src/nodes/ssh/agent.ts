@@ -2,14 +2,16 @@ import { UserError, errorMessage } from '../../lib/errors.ts'
 import { exec, inheritedEnv, startProcess, waitForExit } from '../../lib/exec.ts'
 import { waitForSocket } from '../../lib/time.ts'
 
-/** Seconds after which an agent that was not ended forgets a key; jobs on self-hosted runners last 5 days at most. */
-const keyLifetime = 5 * 24 * 3600
+/** Seconds after which an agent that was not ended forgets its keys: connections are opened within that time. */
+const keyLifetime = 180
 
 /**
  * Starts an ssh-agent at `socket` and adds the keys through its standard input, so that no key is ever in a file or an
- * argv. It outlives this process: the post step needs it if it must restore a connection.
+ * argv.
+ *
+ * @returns ends the agent: a connection needs its key only until it is open
  */
-export async function startAgent(socket: string, keys: readonly string[]): Promise<void> {
+export async function startAgent(socket: string, keys: readonly string[]): Promise<() => void> {
   const agent = startProcess('ssh-agent', ['-D', '-a', socket], { detached: true })
   agent.unref()
   const exit = waitForExit(agent).then((code) => `it ended with code ${code}`, errorMessage)
@@ -21,6 +23,7 @@ export async function startAgent(socket: string, keys: readonly string[]): Promi
       hint: `Install the OpenSSH client: ${failure}.`,
     })
   for (const [index, key] of keys.entries()) await addKey(socket, key, index + 1)
+  return () => void agent.kill('SIGTERM')
 }
 
 async function addKey(socket: string, key: string, number: number): Promise<void> {

@@ -6,7 +6,7 @@ export interface SshTarget {
 }
 
 interface SshPaths {
-  /** Socket of the agent that holds the keys. */
+  /** Socket of the agent that holds the keys; empty if there is none. */
   readonly agent: string
   readonly knownHosts: string
   readonly control: string
@@ -22,8 +22,9 @@ export function formatSshConfig(target: SshTarget, paths: SshPaths): string {
     Port: target.port,
     ...(target.user !== undefined && { User: target.user }),
     // The path of a job's agent may contain anything; ssh splits at spaces and expands `%`.
-    IdentityAgent: `"${paths.agent.replaceAll('%', '%%')}"`,
+    IdentityAgent: paths.agent === '' ? 'none' : `"${paths.agent.replaceAll('%', '%%')}"`,
     IdentityFile: 'none',
+    // Before it offers a key, ssh asks for access without any, which some servers grant by network.
     PreferredAuthentications: 'publickey',
     BatchMode: 'yes',
     UserKnownHostsFile: paths.knownHosts,

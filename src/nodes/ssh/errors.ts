@@ -1,10 +1,13 @@
 import { UserError } from '../../lib/errors.ts'
 import { describeTarget, type SshTarget } from './config.ts'
 
+/** Where the SSH keys come from: `ssh-private-key`, the job's agent, or nowhere. */
+export type KeySource = 'input' | 'agent' | 'none'
+
 interface SshFailure {
+  /** Matches lines of ssh itself: the text of a server's banner, which is in its output too, must not match. */
   readonly pattern: RegExp
   readonly code?: 'runner'
-  /** `keys`: where the keys come from. */
   readonly message: (where: string, keys: string) => string
   readonly hint: (target: SshTarget) => string
 }
@@ -12,48 +15,77 @@ interface SshFailure {
 const fingerprint =
   "on the node itself, `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints the key's fingerprint"
 
-const dropped = /kex_exchange_identification|Connection (closed|reset) by/
+const dropped = /^(kex_exchange_identification:|Connection (closed|reset) by)/m
 
 /** Messages of OpenSSH 8 to 10 (sshconnect.c, sshconnect2.c, packet.c), the most specific first. */
 const failures: readonly SshFailure[] = [
   {
-    pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED|REVOKED HOST KEY/,
+    pattern: /^(@ +WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED|@ +WARNING: REVOKED HOST KEY)/m,
     message: (where) => `The host key of ${where} does not match ssh-known-hosts`,
     hint: () =>
       `If the host was reinstalled, replace its line in ssh-known-hosts: ${fingerprint} to compare with. ` +
       'If not, the connection may be intercepted: do not continue.',
   },
   {
-    pattern: /No \S+ host key is known|Host key verification failed/,
+    pattern: /^Certificate invalid: expired/m,
+    message: (where) => `The host certificate of ${where} has expired`,
+    hint: () =>
+      'On the node, install a new certificate (HostCertificate in sshd_config), signed by the same authority.',
+  },
+  {
+    pattern: /^Certificate invalid: /m,
+    message: (where) => `The host certificate of ${where} is not valid for it`,
+    hint: () =>
+      'The line above has the reason. The certificate must name this host as a principal, and the clocks of both ' +
+      'machines must be right.',
+  },
+  {
+    pattern: /^(No \S+ host key is known for|Host key verification failed)/m,
     message: (where) => `The host key of ${where} is not in ssh-known-hosts`,
     hint: ({ host, port }) =>
       `Add its line: run \`ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${host}\` in a network that you trust; ` +
       `${fingerprint} to compare with.`,
   },
   {
-    pattern: /Too many authentication failures/,
+    pattern: /^Received disconnect from .*Too many authentication failures/m,
     message: (where) => `${where} gave up before the right key was offered`,
     hint: () => 'Keep only the keys these nodes accept in ssh-private-key, or raise MaxAuthTries on the node.',
   },
   {
-    pattern: /Permission denied/,
+    pattern: /^sign_and_send_pubkey: signing failed for (?:ED25519|ECDSA)-SK/m,
+    message: (where, keys) => `The key for ${where} ${keys} is a hardware key, which must be touched to sign`,
+    hint: () => 'Create a key for CI that needs no hardware: `ssh-keygen -t ed25519`.',
+  },
+  {
+    // The list has the methods that the server still requires.
+    pattern: /: Permission denied \((?!\S*publickey)\S+\)/,
+    message: (where) => `${where} requires more than an SSH key`,
+    hint: ({ user = 'this user' }) =>
+      'The line above lists what the server asks for, such as a password or a second factor, which a job cannot ' +
+      `enter. On the node, set \`AuthenticationMethods publickey\` for ${user} in /etc/ssh/sshd_config.`,
+  },
+  {
+    pattern: /: Permission denied \(/,
     message: (where, keys) => `${where} accepts none of the keys ${keys}`,
     hint: ({ user }) =>
-      `On the node, add the public key to ~${user ?? ''}/.ssh/authorized_keys (mode 600, owned by that user), ` +
-      'and check that the user in `nodes` is right.',
+      `On the node, add the public key to ~${user ?? ''}/.ssh/authorized_keys (mode 600, owned by that user), and ` +
+      'check that the user in `nodes` is right and that AllowUsers or AllowGroups in sshd_config permit it.',
   },
   {
-    pattern: /Could not resolve hostname/,
+    pattern: /^ssh: Could not resolve hostname/m,
     message: (where) => `The DNS of this runner cannot resolve the name of ${where}`,
-    hint: () => 'Check the host name in `nodes`; a name of a private network needs a runner in that network.',
+    hint: ({ host }) =>
+      host.includes('.')
+        ? 'Check the host name in `nodes`; a name of a private network needs a runner in that network.'
+        : `If ${host} is an alias of \`~/.ssh/config\`, which is not read, write its host name, user and port instead.`,
   },
   {
-    pattern: /Connection refused/,
+    pattern: /^ssh: connect to host .*: Connection refused/m,
     message: (where) => `Nothing listens for SSH at ${where}`,
     hint: () => 'Check that sshd runs on the node and that the port in `nodes` is the right one.',
   },
   {
-    pattern: /timed out|No route to host|Network is unreachable|Timeout, server/,
+    pattern: /^(ssh: connect to host .*(timed out|No route to host|unreachable)|Connection timed out|Timeout, server)/m,
     message: (where) => `${where} does not answer`,
     hint: () => 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
   },
@@ -63,31 +95,50 @@ const failures: readonly SshFailure[] = [
     hint: () => 'Its sshd may be over MaxStartups, or fail2ban or a firewall blocks this runner; its log says which.',
   },
   {
-    pattern: /ENOENT/,
+    pattern: /^No user exists for uid \d+/m,
+    code: 'runner',
+    message: () => 'The user of this job has no entry in /etc/passwd, which ssh requires',
+    hint: () => 'Run the container of the job as a user that its image knows, or add one: `useradd -u UID ci`.',
+  },
+  {
+    pattern: /^(Error: )?spawn ssh ENOENT/,
     code: 'runner',
     message: () => 'This runner has no `ssh` command',
     hint: () => 'Install the OpenSSH client in the job image, for example `apt-get install openssh-client`.',
   },
 ]
 
+const keyTexts: Readonly<Record<KeySource, string>> = {
+  input: 'in ssh-private-key',
+  agent: "in the job's ssh-agent (SSH_AUTH_SOCK)",
+  none: '',
+}
+
+const noKey =
+  'Set `ssh-private-key: ${{ secrets.NAME }}`. Secrets are empty if their name is misspelled, in runs for forks, ' +
+  'and in runs of Dependabot, which has secrets of its own.'
+
 /** Rulers, and advice about the known_hosts file, which is a copy that is removed after the run. */
 const unhelpful = /^@+\s*$|^(Add correct host key|Offending .* key) in |^\s+(remove with:|ssh-keygen -f )/
 
-/**
- * PURE: the cause of ssh's last messages, and what to do.
- *
- * @param ownAgent whether the keys come from `ssh-private-key`, not from the job's agent
- */
-export function sshError(output: string, target: SshTarget, ownAgent = true): UserError {
+/** PURE: the cause of ssh's last messages, and what to do. */
+export function sshError(output: string, target: SshTarget, keys: KeySource = 'input'): UserError {
   const where = describeTarget(target)
-  const keys = ownAgent ? 'in ssh-private-key' : "in the job's ssh-agent (SSH_AUTH_SOCK)"
+  const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !unhelpful.test(line))
+  const details = lines.slice(-6)
+  if (keys === 'none' && /: Permission denied \(\S*publickey/.test(output))
+    return new UserError({
+      code: 'node',
+      message: `${where} requires an SSH key, and there is none`,
+      hint: noKey,
+      details,
+    })
   const failure = failures.find(({ pattern }) => pattern.test(output))
-  const lines = output.split('\n').filter((line) => line.trim() !== '' && !unhelpful.test(line))
   return new UserError({
     code: failure?.code ?? 'node',
-    message: failure?.message(where, keys) ?? `The SSH connection to ${where} failed`,
+    message: failure?.message(where, keyTexts[keys]) ?? `The SSH connection to ${where} failed`,
     hint: failure?.hint(target) ?? 'The lines above are the last messages of ssh.',
-    details: lines.slice(-6),
+    details,
   })
 }
 

@@ -94,13 +94,18 @@ export function parseEngineSearch(output: string): EngineSearch {
 }
 
 /** Messages of ssh itself: a banner of the server that mentions such words must not match. */
-const prohibited = /\bopen failed: administratively prohibited|\bforwarding request failed/i
-const openFailed = /\bopen failed\b/i
+const prohibited = /^(channel \d+: open failed: administratively prohibited|.*: forwarding request failed:)/m
+const openFailed = /^channel \d+: open failed:/m
+
+/** PURE: whether the server refused to open a channel to a socket. */
+export function isChannelRefused(sshOutput: string): boolean {
+  return openFailed.test(sshOutput)
+}
 
 /** PURE: whether an engine is there, and only the configuration of the SSH server prevents its use. */
 function forbidsForwarding({ usable, listening }: EngineSearch, sshOutput: string): boolean {
   // OpenSSH's server reports `connect failed` for a socket it may not forward, as it does if no process listens there.
-  const refused = openFailed.test(sshOutput) && usable.some((socket) => listening.includes(socket))
+  const refused = isChannelRefused(sshOutput) && usable.some((socket) => listening.includes(socket))
   return usable.length > 0 && (refused || prohibited.test(sshOutput))
 }
 

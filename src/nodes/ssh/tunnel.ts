@@ -6,7 +6,7 @@ import { sleep, waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
 import { connectionPaths, type RunDir } from '../../run/run-dir.ts'
 import { describeTarget, formatSshConfig, type SshTarget } from './config.ts'
-import { isDropped, sshError } from './errors.ts'
+import { isDropped, sshError, type KeySource } from './errors.ts'
 
 /** The SSH connection of a node. */
 export interface Tunnel {
@@ -26,7 +26,7 @@ interface TunnelRequest {
   /** The socket on the node to forward to. */
   readonly remote: string
   readonly agent: string
-  readonly ownAgent: boolean
+  readonly keys: KeySource
   readonly journal: Journal
 }
 
@@ -48,14 +48,14 @@ const attempts = 5
  * default).
  */
 export async function openTunnel(request: TunnelRequest): Promise<Tunnel> {
-  const { dir, key, target, remote, agent, ownAgent, journal } = request
+  const { dir, key, target, remote, agent, keys, journal } = request
   const { config, socket: local, control } = dir.connection(key)
   writePrivate(config, formatSshConfig(target, { agent, knownHosts: dir.knownHosts, control }))
   const route = { node: describeTarget(target), config, local, remote }
   journal.note({ kind: 'tunnel', ...route })
   for (let attempt = 1; ; attempt++) {
     try {
-      return await connect(route, target, ownAgent)
+      return await connect(route, target, keys)
     } catch (error) {
       if (attempt === attempts || !(error instanceof UserError) || !isDropped(error)) throw error
       await sleep(250 * 2 ** attempt * (0.5 + Math.random()))
@@ -63,8 +63,7 @@ export async function openTunnel(request: TunnelRequest): Promise<Tunnel> {
   }
 }
 
-/** @param ownAgent whether the keys come from `ssh-private-key`, not from the job's agent */
-async function connect({ config, local, remote }: Route, target: SshTarget, ownAgent: boolean): Promise<Tunnel> {
+async function connect({ config, local, remote }: Route, target: SshTarget, keys: KeySource): Promise<Tunnel> {
   const { log: path, control } = connectionPaths(config)
   const log = openSync(path, 'w', 0o600)
   // Detached: later steps of the job and the post step use the connection.
@@ -79,7 +78,7 @@ async function connect({ config, local, remote }: Route, target: SshTarget, ownA
   const failure = await Promise.race([lost, waitForSockets(local, control)])
   if (failure === undefined) return { config, lost, output }
   ssh.kill('SIGTERM')
-  throw sshError(failure, target, ownAgent)
+  throw sshError(failure, target, keys)
 }
 
 /** Waits for the forwarded socket, and for the control socket, which follows at once. Resolves with the problem. */
@@ -96,7 +95,7 @@ async function waitForSockets(local: string, control: string): Promise<string | 
 /** Restores a connection that the journal records, for the post step. The agent still has the keys. */
 export async function reconnect(route: Route): Promise<void> {
   rmSync(route.local, { force: true })
-  await connect(route, { host: route.node, port: 22 }, true)
+  await connect(route, { host: route.node, port: 22 }, 'input')
 }
 
 /** Runs a script in the node's shell over the existing connection; without it, fails instead of opening another. */

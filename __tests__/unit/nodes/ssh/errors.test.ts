@@ -41,15 +41,73 @@ describe('sshError', () => {
       /host key of ci@arm\.example\.com does not match ssh-known-hosts/,
       /connection may be intercepted/,
     ],
+    [
+      'Certificate invalid: expired\r\nNo RSA host key is known for arm and you have requested strict checking.',
+      /host certificate of ci@arm\.example\.com has expired/,
+      /HostCertificate/,
+    ],
+    [
+      'Certificate invalid: name is not a listed principal\r\nHost key verification failed.',
+      /host certificate of ci@arm\.example\.com is not valid for it/,
+      /principal/,
+    ],
+    [
+      'sign_and_send_pubkey: signing failed for ED25519-SK "ci@laptop" from agent: agent refused operation\n' +
+        'ci@arm.example.com: Permission denied (publickey).',
+      /is a hardware key/,
+      /ssh-keygen -t ed25519/,
+    ],
+    [
+      'ci@arm.example.com: Permission denied (keyboard-interactive).',
+      /requires more than an SSH key/,
+      /AuthenticationMethods publickey/,
+    ],
+    ['ci@arm.example.com: Permission denied (publickey).', /accepts none of the keys/, /AllowUsers/],
+    ['No user exists for uid 1001', /no entry in \/etc\/passwd/, /useradd/],
     ['kex_exchange_identification: read: Connection reset by peer', /closed the connection before/, /MaxStartups/],
     ['spawn ssh ENOENT', /no `ssh` command/, /openssh-client/],
     ['something new', /The SSH connection to ci@arm\.example\.com failed/, /last messages of ssh/],
   ])('%s', (output, message, hint) => {
     const failure = sshError(output, target)
-    expect(failure.code).toBe(output.includes('ENOENT') ? 'runner' : 'node')
+    expect(failure.code).toBe(/ENOENT|No user exists/.test(output) ? 'runner' : 'node')
     expect(failure.message).toMatch(message)
     expect(failure.hint).toMatch(hint)
     expect(failure.details.every((line) => !/^@+$/.test(line))).toBe(true)
+  })
+})
+
+test('the alias of a host is explained, a full name is not', () => {
+  const output = 'ssh: Could not resolve hostname builder: Temporary failure in name resolution'
+  expect(sshError(output, { host: 'builder', port: 22 }).hint).toMatch(/alias of `~\/\.ssh\/config`, which is not read/)
+  expect(sshError(output, target).hint).not.toContain('alias')
+})
+
+test('without a key, the reason names where secrets are empty', () => {
+  const { message, hint } = sshError('ci@arm.example.com: Permission denied (publickey).', target, 'none')
+  expect(message).toBe('ci@arm.example.com requires an SSH key, and there is none')
+  expect(hint).toMatch(/forks.*Dependabot/)
+  expect(sshError('ssh: connect to host arm port 22: Connection refused', target, 'none').message).toMatch(/^Nothing/)
+})
+
+describe('the banner of a server', () => {
+  const banner = [
+    'Unauthorized access is prohibited. Port forwarding is logged.',
+    'Permission denied to everyone else. Connection refused or timed out? Host key verification failed?',
+    'Too many authentication failures are reported. open failed.',
+  ].join('\n')
+
+  test('is not the cause of a failure', () => {
+    expect(sshError(banner, target).message).toBe('The SSH connection to ci@arm.example.com failed')
+    expect(sshError(`${banner}\nssh: connect to host arm port 22: Connection refused`, target).message).toMatch(
+      /^Nothing listens/,
+    )
+  })
+
+  test('is not the reason why a hung engine does not answer', () => {
+    const search = parseEngineSearch('usable /var/run/docker.sock\nlistening /var/run/docker.sock\nuser ci\n')
+    expect(noEngineError(target, search, banner).message).toBe(
+      'The Docker Engine of ci@arm.example.com does not answer',
+    )
   })
 })
 
@@ -59,7 +117,7 @@ describe('noEngineError', () => {
     ['user ci\n', '', /No Docker Engine runs on/, /systemctl enable --now docker/],
     [
       'usable /var/run/docker.sock\nuser ci\n',
-      'open failed: administratively prohibited: open failed',
+      'channel 2: open failed: administratively prohibited: open failed',
       /does not forward sockets/,
       /AllowStreamLocalForwarding/,
     ],
