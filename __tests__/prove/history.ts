@@ -10,6 +10,7 @@ import { seeded, type Random } from '../ghcr/random.ts'
 import { declareRun, endRun, findRun, forgetRun } from '../ghcr/runs.ts'
 import { settle } from '../ghcr/state.ts'
 import { calm, type Rules, type World } from '../ghcr/world.ts'
+import { adversary, sign } from './adversary.ts'
 import {
   begin,
   closureOf,
@@ -30,27 +31,80 @@ import {
 import { placeIn, requestIn } from './place.ts'
 import { crash, settled, startTask, type Task } from './tasks.ts'
 
-export const kinds = [
-  'build',
-  'begin',
-  'publish',
-  'post',
-  'sweep',
-  'sweep run',
-  'retag index',
-  'retag child',
-  'promote',
-  'release',
-  'drop',
-  'foreign',
-  'pin',
-  'end',
-  'rerun',
-  'forget',
-  'advance',
-  'crash',
-  'fault',
-] as const
+/** What may happen; `pick` selects to what. */
+const actions = {
+  build: (playing, pick) => {
+    const made = beginRun(playing, pick)
+    if (made) publish(playing.model, made, pick % 2 ? `pr-${made.run}` : `pr-${made.run}-slim`)
+  },
+  begin: (playing, pick) => void beginRun(playing, pick),
+  publish: publishOne,
+  post: (playing, pick) => {
+    const one = builtAttempt(playing, pick)
+    if (one) startPost(playing, one)
+  },
+  sweep: (playing) => startSweep(playing),
+  'sweep run': (playing, pick) => startSweep(playing, runOf(pick)),
+  'retag index': (playing, pick) => {
+    const index = builtAttempt(playing, pick)?.index
+    if (index) retag(playing.model, index.digest, `stable-${pick % 2}`)
+  },
+  'retag child': (playing, pick) => {
+    const entries = builtAttempt(playing, pick)?.entries
+    if (entries) retag(playing.model, entries[pick % entries.length]!.version.digest, `child-${pick % 2}`)
+  },
+  promote: (playing, pick) => {
+    const entries = builtAttempt(playing, pick)?.entries.filter((_, at) => (pick >> at) % 2 === 0)
+    if (entries) promote(playing.model, entries, pick % 3 === 0 ? 'latest' : `promoted-${pick % 2}`)
+  },
+  release: ({ model }, pick) => release(model, pick % 3, pick % 2 ? 'latest' : `v${pick % 3}`),
+  drop: ({ model }, pick) => drop(model, pick),
+  foreign: ({ model }, pick) => foreign(model, pick),
+  pin: ({ model }, pick) => pin(model, `pinned ${pick % 2}`),
+  sign: ({ model }, pick) => sign(model, pick),
+  'forge tag': ({ model }, pick) => adversary['forge tag'](model, pick),
+  'forge index': ({ model }, pick) => adversary['forge index'](model, pick),
+  'forge attestation': ({ model }, pick) => adversary['forge attestation'](model, pick),
+  'forge subject': ({ model }, pick) => adversary['forge subject'](model, pick),
+  'forge referrer': ({ model }, pick) => adversary['forge referrer'](model, pick),
+  'forge node': ({ model }, pick) => adversary['forge node'](model, pick),
+  end: ({ model }, pick) => endOf(model, runOf(pick)),
+  rerun: ({ model }, pick) => rerun(model, runOf(pick)),
+  forget: ({ model }, pick) => void forgetRun(model.world.state, repository, runOf(pick)),
+  advance: ({ model }, pick) => {
+    model.clock.advance(pick % 2 ? 2 * hours : 2 * days)
+    expire(model)
+  },
+  crash: ({ tasks }, pick) => {
+    const running = tasks.filter(({ done }) => !done)
+    const task = running[pick % Math.max(1, running.length)]
+    if (task) crash(task)
+  },
+  fault: ({ model }, pick) => {
+    model.world.faults.push({
+      side: pick % 3 ? 'rest' : 'registry',
+      answer: ([429, 403, 500, 502, 'reset', 'timeout'] as const)[pick % 6]!,
+      skip: pick % 4,
+      when: pick % 2 ? 'after' : 'before',
+      retryAfter: 1,
+    })
+  },
+} satisfies Record<string, (playing: Play, pick: number) => void>
+
+export const kinds = Object.keys(actions) as (keyof typeof actions)[]
+
+const runOf = (pick: number): number => firstRun + (pick % 3)
+
+function beginRun({ model }: Play, pick: number): Attempt | undefined {
+  const run = runOf(pick)
+  if (findRun(model.world.state, repository, run)?.status === 'completed') return undefined
+  return begin(model, run, { ephemeral: true, provenance: pick % 5 !== 0, content: `content ${pick % 4}` })
+}
+
+function builtAttempt({ model }: Play, pick: number): Attempt | undefined {
+  const built = model.attempts.filter(({ index, ephemeral }) => index !== undefined && ephemeral)
+  return built[pick % Math.max(1, built.length)]
+}
 
 export interface Step {
   /** How many calls of those at work come first. */
@@ -108,7 +162,7 @@ export async function play(history: History, mutation: Mutation = {}): Promise<v
   for (const step of history.steps) {
     await goOn(playing, step.after)
     if (process.env['TRACE']) console.log('STEP', JSON.stringify(step))
-    act(playing, step)
+    actions[step.kind](playing, step.pick)
     check(playing)
     if (playing.violation) throw playing.violation
   }
@@ -127,92 +181,6 @@ async function goOn(playing: Play, calls: number): Promise<void> {
     await settled()
     healed(playing)
     if (playing.violation) throw playing.violation
-  }
-}
-
-function act(playing: Play, { kind, pick }: Step): void {
-  const { model } = playing
-  const {
-    world: { state, faults },
-    clock,
-    attempts,
-  } = model
-  const run = firstRun + (pick % 3)
-  const built = attempts.filter(({ index, ephemeral }) => index !== undefined && ephemeral)
-  const one = built[pick % Math.max(1, built.length)]
-  switch (kind) {
-    case 'build':
-    case 'begin':
-      if (findRun(state, repository, run)?.status !== 'completed') {
-        const made = begin(model, run, true, pick % 5 !== 0, `content ${pick % 4}`)
-        if (kind === 'build') publish(model, made, pick % 2 ? `pr-${run}` : `pr-${run}-slim`)
-      }
-      return
-    case 'publish':
-      publishOne(playing, pick)
-      return
-    case 'post':
-      if (one) startPost(playing, one)
-      return
-    case 'sweep':
-      startSweep(playing)
-      return
-    case 'sweep run':
-      startSweep(playing, run)
-      return
-    case 'retag index':
-      if (one?.index) retag(model, one.index.digest, `stable-${pick % 2}`)
-      return
-    case 'retag child':
-      if (one) retag(model, one.entries[pick % one.entries.length]!.version.digest, `child-${pick % 2}`)
-      return
-    case 'promote':
-      if (one)
-        promote(
-          model,
-          one.entries.filter((_, at) => (pick >> at) % 2 === 0),
-          pick % 3 === 0 ? 'latest' : `promoted-${pick % 2}`,
-        )
-      return
-    case 'release':
-      release(model, pick % 3, pick % 2 ? 'latest' : `v${pick % 3}`)
-      return
-    case 'drop':
-      drop(model, pick)
-      return
-    case 'foreign':
-      foreign(model, pick)
-      return
-    case 'pin':
-      pin(model, `pinned ${pick % 2}`)
-      return
-    case 'end':
-      endOf(model, run)
-      return
-    case 'rerun':
-      rerun(model, run)
-      return
-    case 'forget':
-      forgetRun(state, repository, run)
-      return
-    case 'advance':
-      clock.advance(pick % 2 ? 2 * hours : 2 * days)
-      expire(model)
-      return
-    case 'crash': {
-      const alive = playing.tasks.filter(({ done }) => !done)
-      const task = alive[pick % Math.max(1, alive.length)]
-      if (task) crash(task)
-      return
-    }
-    case 'fault':
-      faults.push({
-        side: pick % 3 ? 'rest' : 'registry',
-        answer: ([429, 403, 500, 502, 'reset', 'timeout'] as const)[pick % 6]!,
-        skip: pick % 4,
-        when: pick % 2 ? 'after' : 'before',
-        retryAfter: 1,
-      })
   }
 }
 
@@ -269,7 +237,7 @@ function rerun(model: Model, run: number): void {
       digest !== undefined &&
       isWhole(pkg, tag, digest) &&
       model.attempts.some(
-        (made) => made.index?.digest === digest && !model.given.has(run) && !model.posted.has(made.nonce),
+        (made) => made.index?.digest === digest && !model.given.has(run) && !model.posted.has(made.runAnnotation),
       )
     )
       living.set(tag, { digest, since: model.calls, run, revived: true })
@@ -278,12 +246,12 @@ function rerun(model: Model, run: number): void {
 
 function startPost(playing: Play, made: Attempt): void {
   const { model, mutation } = playing
-  model.posted.add(made.nonce)
+  model.posted.add(made.runAnnotation)
   for (const [tag, { digest, run }] of model.living)
     if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
   // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
-  start(playing, `post ${playing.tasks.length} of ${made.nonce}`, async (world) => {
-    const place = placeOf(playing, world, made.nonce)
+  start(playing, `post ${playing.tasks.length} of ${made.runAnnotation}`, async (world) => {
+    const place = placeOf(playing, world, made.runAnnotation)
     return await deleteRunArtifacts(place, (await mutation.own?.(made.own, place)) ?? made.own)
   })
 }
@@ -414,7 +382,7 @@ async function finish(playing: Play): Promise<void> {
   Object.assign(world.rules, { lists: calm.lists })
   settle(world.state)
   const last = firstRun + 900
-  publish(model, begin(model, last, true, true), `pr-${last}`)
+  publish(model, begin(model, last, { ephemeral: true, provenance: true }), `pr-${last}`)
   for (const run of world.state.runs.values()) if (run.status !== 'completed') endRun(world.state, repository, run.id)
   clock.advance(100 * days)
   expire(model)

@@ -1,6 +1,6 @@
 import type { RunArtifacts } from '../../src/cleanup/ownership.ts'
 import { missingFrom } from '../ghcr/audit.ts'
-import { days, manualClock } from '../ghcr/clock.ts'
+import { days, hours, manualClock } from '../ghcr/clock.ts'
 import { pushIndex, pushManifest, pushRelease, type IndexEntry } from '../ghcr/histories.ts'
 import { parseManifest, type Manifest } from '../ghcr/manifest.ts'
 import { putManifest } from '../ghcr/push.ts'
@@ -15,7 +15,7 @@ export const firstRun = 17_000_000_001
 /** What one attempt of a run has pushed. */
 export interface Attempt {
   readonly run: number
-  readonly nonce: string
+  readonly runAnnotation: string
   readonly ephemeral: boolean
   readonly entries: IndexEntry[]
   readonly parts: Version[]
@@ -44,6 +44,8 @@ export interface Model {
   readonly ours: Set<string>
   /** Used by its digest alone, with no tag. */
   readonly pinned: Set<string>
+  /** Of these, what adversaries try to get deleted: pushed before any run existed. */
+  readonly victims: ReadonlySet<string>
   readonly posted: Set<string>
   /** Runs that a sweep was told to take all of. */
   readonly given: Set<number>
@@ -62,18 +64,29 @@ export function createModel(rules: Rules, seed: number): Model {
     living: new Map(),
     ours: new Set(),
     pinned: new Set(),
+    victims: new Set(),
     posted: new Set(),
     given: new Set(),
     calls: 0,
   }
-  release(model, 0, 'latest')
-  return model
+  const victim = pushRelease(world.state, pkg, { content: 'victim' })
+  const victims = closureOf(pkg, victim.index.digest)
+  victims.forEach((digest) => model.pinned.add(digest))
+  clock.advance(hours)
+  const withVictims = { ...model, victims }
+  release(withVictims, 0, 'latest')
+  return withVictims
 }
 
 const markOf = (run: number, attempt: number, random: number) => `${run}-${attempt}-mab${random}`
 
 /** The nodes of a run push each platform by digest; nothing names it yet. */
-export function begin(model: Model, run: number, ephemeral: boolean, provenance: boolean, content = `${run}`): Attempt {
+export function begin(
+  model: Model,
+  run: number,
+  options: { readonly ephemeral: boolean; readonly provenance: boolean; readonly content?: string },
+): Attempt {
+  const { ephemeral, provenance, content = `${run}` } = options
   const {
     world: { state },
     pkg,
@@ -88,7 +101,7 @@ export function begin(model: Model, run: number, ephemeral: boolean, provenance:
   const made: Attempt = {
     attempt,
     run,
-    nonce,
+    runAnnotation: nonce,
     ephemeral,
     entries: [],
     parts: [],
@@ -127,7 +140,7 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
     state,
     pkg,
     attempt.entries,
-    attempt.ephemeral ? { [ownershipAnnotation]: attempt.nonce } : undefined,
+    attempt.ephemeral ? { [ownershipAnnotation]: attempt.runAnnotation } : undefined,
     tag,
   )
   const { digest } = attempt.index
@@ -143,7 +156,7 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
 
 export function release(model: Model, content: number, tag: string): void {
   const run = firstRun + 500 + model.attempts.length
-  publish(model, begin(model, run, false, true, `release ${content}`), tag)
+  publish(model, begin(model, run, { ephemeral: false, provenance: true, content: `release ${content}` }), tag)
   endRun(model.world.state, repository, run)
 }
 

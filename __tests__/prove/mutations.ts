@@ -1,5 +1,6 @@
 import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
 import type { ManifestStore, PackageRepository } from '../../src/packages/repository.ts'
+import { claimedImage } from './adversary.ts'
 import type { Mutation } from './history.ts'
 import type { RunState } from '../../src/forge/run-status.ts'
 
@@ -160,5 +161,58 @@ export const mutations: Readonly<Record<string, Mutation>> = {
           reference.includes(':') ? undefined : await place.registry.headManifest(repository, reference),
       },
     }),
+  },
+  'takes any content under a temporary tag for its run’s': answers((answer) =>
+    typeof answer === 'string' ? answer : { ...answer, createdAt: 0 },
+  ),
+  'believes an index that calls something an attestation': {
+    place: (place) => ({
+      ...place,
+      manifest: async (digest) => {
+        const found = await place.manifest(digest)
+        if (!found || found.runAnnotation !== undefined || found.subject !== undefined) return found
+        return { ...found, kind: 'attestation', subject: claimedImage }
+      },
+    }),
+  },
+  'takes whatever an index of a run lists for its run’s': {
+    place: (place) => {
+      const annotations = new Map<string, string>()
+      return {
+        ...place,
+        manifest: async (digest) => {
+          const found = await place.manifest(digest)
+          const runAnnotation = found?.runAnnotation ?? annotations.get(digest)
+          if (!found || runAnnotation === undefined) return found
+          found.refs.forEach((ref) => annotations.set(ref, runAnnotation))
+          return { ...found, runAnnotation }
+        },
+      }
+    },
+  },
+  'deletes what an artifact of a run has as its subject': removingFirst(
+    async ({ manifest }, index, { digest }) => (await manifest(index.digest))?.subject === digest,
+  ),
+  'believes a tag that calls something a referrer': {
+    place: (place) => {
+      const tags = new Map<string, string>()
+      return {
+        ...place,
+        registry: {
+          ...place.registry,
+          headManifest: async (repository, reference) => {
+            const digest = await place.registry.headManifest(repository, reference)
+            const [, hex] = /^sha256-([0-9a-f]{64})/.exec(reference) ?? []
+            if (digest !== undefined && hex !== undefined) tags.set(digest, `sha256:${hex}`)
+            return digest
+          },
+        },
+        manifest: async (digest) => {
+          const found = await place.manifest(digest)
+          const subject = found?.subject ?? tags.get(digest)
+          return found && subject !== undefined ? { ...found, subject } : found
+        },
+      }
+    },
   },
 }

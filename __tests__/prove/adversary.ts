@@ -1,0 +1,88 @@
+import { ownershipAnnotation } from '../../src/run/names.ts'
+import { pushArtifact, pushIndex, retag, type IndexEntry } from '../ghcr/histories.ts'
+import type { Version } from '../ghcr/state.ts'
+import { findRun } from '../ghcr/runs.ts'
+import { firstRun, repository, type Attempt, type Model } from './model.ts'
+
+/**
+ * Somebody who may push, but not delete, and a hostile node: each step tries to get an image deleted that is used by
+ * its digest. `pick` selects the victim, the run and the variant.
+ */
+export const adversary = {
+  'forge tag': (model, pick) => {
+    const victim = victimOf(model, pick)
+    if (victim) retag(model.world.state, model.pkg, victim.digest, temporaryTag(pick))
+  },
+  'forge index': (model, pick) => {
+    pushIndex(model.world.state, model.pkg, entriesOf(model), { forged: `${pick}` }, temporaryTag(pick))
+  },
+  'forge attestation': (model, pick) => {
+    const annotations = { [ownershipAnnotation]: `${runOf(pick)}-1-forged${pick}` }
+    pushIndex(model.world.state, model.pkg, entriesOf(model, claimedImage), annotations, tagOrNone(pick))
+  },
+  'forge subject': (model, pick) => {
+    const subject = victimOf(model, pick)
+    const tag = tagOrNone(pick)
+    if (subject)
+      pushArtifact(model.world.state, model.pkg, {
+        content: `artifact ${pick}`,
+        subject,
+        annotations: { [ownershipAnnotation]: `${runOf(pick)}-1-forged${pick}` },
+        ...(tag !== undefined && { tag }),
+      })
+  },
+  'forge referrer': (model, pick) => {
+    const victim = victimOf(model, pick)
+    const image = imageOf(model, pick)
+    const suffix = ['', '.sig', '.att', '.sbom'][pick % 4] ?? ''
+    if (victim && image) retag(model.world.state, model.pkg, victim.digest, image.digest.replace(':', '-') + suffix)
+  },
+  'forge node': (model, pick) => {
+    const { world, pkg, attempts, ours } = model
+    const attempt = attempts.filter(({ ephemeral, run }) => ephemeral && isRunning(model, run)).at(pick % 3)
+    if (!attempt) return
+    const annotations = { [ownershipAnnotation]: attempt.runAnnotation }
+    const forged = pushIndex(world.state, pkg, entriesOf(model, claimedImage), annotations)
+    ours.add(forged.digest)
+    const { own } = attempt
+    attempt.own = { ...own, manifests: [...own.manifests, forged.digest] }
+  },
+} satisfies Record<string, (model: Model, pick: number) => void>
+
+/** An image that never existed: what an attestation of it would be, nothing needs. */
+export const claimedImage = `sha256:${'1'.repeat(64)}`
+
+/** Signs an image of a run: nothing of that may keep the image. */
+export function sign(model: Model, pick: number): void {
+  const { world, pkg } = model
+  const image = imageOf(model, pick)
+  if (!image) return
+  const signature = pushArtifact(world.state, pkg, { content: `signature of ${image.digest}`, subject: image })
+  const entry = { version: signature, platform: 'linux/amd64' }
+  pushIndex(world.state, pkg, [entry], {}, image.digest.replace(':', '-'))
+}
+
+const runOf = (pick: number): number => firstRun + (pick % 3)
+const temporaryTag = (pick: number): string => `pr-${runOf(pick)}-forged${pick}`
+const tagOrNone = (pick: number): string | undefined => (pick % 2 ? temporaryTag(pick) : undefined)
+
+const isRunning = ({ world: { state } }: Model, run: number): boolean =>
+  findRun(state, repository, run)?.status === 'in_progress'
+
+const victimsOf = ({ pkg, victims }: Model): Version[] => [...victims].flatMap((digest) => pkg.active.get(digest) ?? [])
+
+const victimOf = (model: Model, pick: number): Version | undefined => victimsOf(model).at(pick % model.victims.size)
+
+const entriesOf = (model: Model, attests?: string): IndexEntry[] =>
+  victimsOf(model).map((version) => ({ version, platform: 'linux/amd64', ...(attests !== undefined && { attests }) }))
+
+/** An index or image that a run has pushed for itself. */
+function imageOf({ attempts, pkg }: Model, pick: number): Version | undefined {
+  const images = attempts.filter(({ ephemeral }) => ephemeral).flatMap(ownImages)
+  return pkg.active.get(images.at(pick % Math.max(1, images.length))?.digest ?? '')
+}
+
+const ownImages = ({ index, entries }: Attempt): Version[] => [
+  ...(index ? [index] : []),
+  ...entries.filter(({ attests }) => attests === undefined).map(({ version }) => version),
+]
