@@ -124,8 +124,8 @@ async function deleteImages(entries: readonly Entry[], request: UndoRequest, por
   const { dir, tags, event } = request
   const artifacts = artifactsByRepository([...entries].reverse(), tags, runAnnotation(event, dir.key))
   if (artifacts.length === 0) return
-  const packages = await ports.openPackages()
-  const outcomes = await Promise.all(artifacts.map((own) => deleteFrom(own, request, { packages, log: ports.log })))
+  const access = { packages: ports.openPackages(), log: ports.log }
+  const outcomes = await Promise.all(artifacts.map((own) => deleteFrom(own, request, access)))
   outcomes.forEach(({ deleted }) => deleted.forEach((tag) => ports.log.info(`Deleted ${tag}.`)))
   const kept = outcomes.flatMap((outcome) => outcome.kept)
   if (kept.length > 0) ports.log.warn(kept.join('\n'))
@@ -134,12 +134,13 @@ async function deleteImages(entries: readonly Entry[], request: UndoRequest, por
 async function deleteFrom(
   own: RepositoryArtifacts,
   { dir, began, event }: UndoRequest,
-  { packages, log }: { readonly packages: PackageAccess; readonly log: Pick<Log, 'info'> },
+  access: { readonly packages: Promise<PackageAccess>; readonly log: Pick<Log, 'info'> },
 ): Promise<OutcomeLines> {
   const { repository } = own
   const name = formatRepository(repository)
   const signal = AbortSignal.timeout(registryDeadline)
   try {
+    const packages = await access.packages
     const client = await createClientFactory(packages.registries, signal)(repository)
     const opened = await openPackageRepository(packages, {
       repository,
@@ -149,9 +150,9 @@ async function deleteFrom(
       since: new Date(began - clockSkew),
       signal,
     })
-    const onDeleted = (digest: string) => log.info(`Deleted ${name}@${digest}.`)
+    const onDeleted = (digest: string) => access.log.info(`Deleted ${name}@${digest}.`)
     return formatOutcomes(name, await deleteRunArtifacts(opened, own, onDeleted))
   } catch (error) {
-    return { deleted: [], kept: [`Kept ${name}: ${errorMessage(error)}`] }
+    return { deleted: [], kept: [`Kept ${name}: ${errorMessage(error)}. The \`cleanup\` action removes it later.`] }
   }
 }

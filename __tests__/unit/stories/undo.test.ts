@@ -95,7 +95,20 @@ describe('the undo story', () => {
     const lines = await undo()
     expect(lines).toContain('Removed the builder on arm.')
     expect(lines.filter((line) => line.startsWith('warning'))).toEqual([
-      'warning: Kept registry.example.com/a/b: no registry may be queried',
+      'warning: Kept registry.example.com/a/b: no registry may be queried. The `cleanup` action removes it later.',
+    ])
+  })
+
+  test('if the logins cannot be used again, the nodes are cleaned up all the same', async () => {
+    note(
+      { kind: 'tag', registry: 'registry.example.com', path: 'a/b', tag: 'pr-1', digest: 'sha256:0', ephemeral: true },
+      { ...container, socket: socket() },
+    )
+    const lines = await undo({}, { openPackages: () => Promise.reject(new Error('AWS does not answer')) })
+    expect(requests).toContain('DELETE /volumes/c_state?force=1')
+    expect([...lines].sort()).toEqual([
+      'Removed the builder on arm.',
+      'warning: Kept registry.example.com/a/b: AWS does not answer. The `cleanup` action removes it later.',
     ])
   })
 
