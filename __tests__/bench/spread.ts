@@ -1,5 +1,5 @@
 // How much faster 12 targets are on two nodes per platform than on one, and two runs at once with reservations than
-// without: npm run bench:spread
+// without: npm run bench:spread, and npm run bench:spread -- --runs
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { farmInputs, farmJob } from '../e2e/harness.ts'
@@ -13,6 +13,8 @@ const step = 'RUN sleep 8; echo "$WHICH $TARGETPLATFORM"'
 const config = '[worker.oci]\n  max-parallelism = 1\n'
 
 const dist = fileURLToPath(new URL('../../dist/main/index.js', import.meta.url))
+
+let runs = 0
 
 type Nodes = readonly (readonly [platform: string, endpoint: string])[]
 
@@ -85,8 +87,6 @@ async function withoutReservations<T>(action: () => Promise<T>): Promise<T> {
 async function wipe(farm: Farm): Promise<void> {
   await Promise.all(Object.values(farm.nodes).map((node) => node.wipe()))
 }
-
-let runs = 0
 
 /** Milliseconds of main. */
 async function measure(farm: Farm, nodes: Nodes, variants: readonly string[], keep = false): Promise<number> {
