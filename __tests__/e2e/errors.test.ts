@@ -258,14 +258,14 @@ describe('a failing build or push', () => {
       files: dockerfile('RUNN true'),
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'linux/amd64: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)',
-      hint: 'The lines above are BuildKit’s own output.',
+      hint: 'Correct the Dockerfile at this line.',
     },
     {
       name: 'a file that is not in the context',
       files: dockerfile('COPY missing.txt /'),
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: 'linux/amd64: "/missing.txt": not found',
-      hint: 'The lines above are BuildKit’s own output.',
+      hint: 'The path is not in the build context: check its spelling, `context` and `.dockerignore`.',
       detail: '>>> COPY missing.txt /',
     },
     ...[401, 403].map((status): Scenario => ({
@@ -312,7 +312,7 @@ describe('a failing build or push', () => {
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: (image) => `The image index of ${image} could not be created`,
       hint: 'No tag was updated. Run the job again; if the error persists, check the registry’s status.',
-      detail: /\| .*@sha256:\w+: \S+ failed \(503 UNAVAILABLE: fault 503 set by the farm\)/,
+      detail: /\| .*@sha256:\w+: \S+ reported a server error \(503 UNAVAILABLE: fault 503 set by the farm\)/,
     },
     {
       name: 'a registry that does not let us push the index',

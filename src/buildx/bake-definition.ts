@@ -88,14 +88,18 @@ export function writesForJob(targets: readonly Target[], options: BakeOptions): 
 
 function manifestAnnotations({ variant, platform }: Target, { nonce, ephemeral, settings }: BakeOptions): string[] {
   // Without an attestation there is no per-platform index, and BuildKit refuses annotations for one.
-  const index =
-    settings.provenance === '' && settings.attests.length === 0 ? [] : [`index:${ownershipAnnotation}=${nonce}`]
+  const index = hasAttestation(settings) ? [`index:${ownershipAnnotation}=${nonce}`] : []
   const manifest = ephemeral ? [`manifest:${ownershipAnnotation}=${nonce}`] : []
   // Annotations of the index and of descriptors are set when the image index is assembled.
   const requested = Object.entries(annotationsAt(variant.annotations, 'manifest', platform)).map(
     ([key, value]) => `manifest:${key}=${value}`,
   )
   return [...index, ...manifest, ...requested]
+}
+
+/** Inline provenance is in the build's result alone, and not in the image. */
+function hasAttestation({ provenance, attests }: BuildSettings): boolean {
+  return attests.length > 0 || (provenance !== '' && !/\binline-only=true\b/i.test(provenance))
 }
 
 function escapeTemplates(value: unknown): unknown {

@@ -1,7 +1,7 @@
 import { joinAttributes, joinFields, type Attribute } from '../lib/csv.ts'
 import { unlessEmpty } from '../lib/json.ts'
 import { formatRepository, formatTagReference } from '../registry/reference.ts'
-import { exportPart, exportSpec } from '../inputs/settings/outputs.ts'
+import { exportPart, exportSpec, type FileExport } from '../inputs/settings/outputs.ts'
 import { secretSpec } from '../inputs/settings/secrets.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { Target } from '../plan/target.ts'
@@ -42,7 +42,7 @@ export function outputSpecs(target: Target, { push, settings, several }: OutputR
   const outputs = [
     ...(push ? [imageOutput(target, settings)] : []),
     ...(settings.load ? [loadOutput(target)] : []),
-    ...settings.exports.map((files) => exportSpec(files, several ? part : '')),
+    ...settings.exports.map((files) => exportSpec(withNames(files, target), several ? part : '')),
   ]
   return outputs.length > 0 ? outputs : ['type=cacheonly']
 }
@@ -50,19 +50,31 @@ export function outputSpecs(target: Target, { push, settings, several }: OutputR
 function imageOutput({ variant }: Target, { image, rewriteTimestamps }: BuildSettings): string {
   const names = variant.images.map(formatRepository).join(',')
   const hasEpoch = rewriteTimestamps || (variant.buildArgs['SOURCE_DATE_EPOCH'] ?? '') !== ''
-  const rewrite: readonly Attribute[] =
-    hasEpoch && !image.some(([name]) => name === 'rewrite-timestamp') ? [['rewrite-timestamp', 'true']] : []
-  const more = [...image, ...rewrite].map(([name, value]) => `${name}=${value}`)
+  const defaults: readonly Attribute[] = [
+    ['oci-mediatypes', 'true'],
+    ...(hasEpoch ? [['rewrite-timestamp', 'true'] as const] : []),
+  ]
+  const attributes = [...defaults.filter(([name]) => !image.some(([given]) => given === name)), ...image]
   // The list is CSV: a field that contains commas is quoted.
-  return [
-    `type=image,"name=${names}",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true`,
-    ...(more.length > 0 ? [joinFields(more)] : []),
-  ].join(',')
+  const fields = joinFields(attributes.map(([name, value]) => `${name}=${value}`))
+  return `type=image,"name=${names}",push-by-digest=true,name-canonical=true,push=true,${fields}`
 }
 
-function loadOutput({ variant }: Target): string {
+function loadOutput(target: Target): string {
+  return joinAttributes([['type', 'docker'], ...nameAttribute(target)])
+}
+
+/** The references that an image has when it is loaded, or in an archive. */
+function nameAttribute({ variant }: Target): readonly Attribute[] {
   const name = variant.tags.map(formatTagReference).join(',')
-  return joinAttributes([['type', 'docker'], ...(name === '' ? [] : [['name', name] as const])])
+  return name === '' ? [] : [['name', name]]
+}
+
+/** An archive of an image has its references, unless the workflow names others. */
+function withNames(files: FileExport, target: Target): FileExport {
+  const isImage = files.type === 'docker' || files.type === 'oci'
+  if (!isImage || files.attributes.some(([name]) => name === 'name')) return files
+  return { ...files, attributes: [...files.attributes, ...nameAttribute(target)] }
 }
 
 /** PURE: the entitlements that the workflow requests, as arguments of bake. */

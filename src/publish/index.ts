@@ -13,6 +13,8 @@ import {
   type Descriptor,
 } from '../registry/manifest.ts'
 
+export type Annotations = Readonly<Record<string, string>>
+
 /** What was pushed for one platform: an image manifest, or an index of one image and its attestations. */
 export interface Part {
   readonly platform: Platform
@@ -20,7 +22,9 @@ export interface Part {
   readonly mediaType: string
   readonly digest: string
   /** For the image's descriptor in the image index. */
-  readonly annotations?: Readonly<Record<string, string>>
+  readonly annotations?: Annotations
+  /** Fields that its configuration adds to the platform, such as `os.version` of Windows. */
+  readonly platformFields?: Readonly<Record<string, unknown>>
 }
 
 export interface Child {
@@ -51,6 +55,25 @@ export class IndexError extends Error {
 /** The usual reasons for an image of another platform than the requested one. */
 export const mismatchReasons =
   'the last stage may start with `FROM --platform=…`, or `nodes` may name another platform than the node has'
+
+/**
+ * Assembles what the tags will name. A single image without attestations and without annotations of its index needs no
+ * index: some platforms, such as AWS Lambda, accept only an image manifest.
+ *
+ * @param ownership annotations of an index; the image itself has them already
+ * @throws IndexError unless it has exactly the platforms of `order`
+ */
+export function assembleImage(
+  parts: readonly Part[],
+  { annotations, ownership = {} }: { readonly annotations: Annotations; readonly ownership?: Annotations },
+  order?: readonly Platform[],
+): ImageIndex {
+  const index = assembleIndex(parts, { ...annotations, ...ownership }, order)
+  const [part] = parts
+  const isAnnotated = [annotations, part?.annotations ?? {}].some((added) => Object.keys(added).length > 0)
+  if (!part || parts.length > 1 || isAnnotated || !isManifestType(part.mediaType)) return index
+  return { bytes: Buffer.from(part.bytes), mediaType: part.mediaType, digest: part.digest, children: index.children }
+}
 
 /**
  * Assembles what was pushed for each platform into one image index: flat, in the requested order, each image followed
@@ -118,7 +141,12 @@ function parseChildren(part: Part): readonly Child[] {
       {
         kind: 'image',
         platform,
-        descriptor: normalizeDescriptor({ mediaType, digest, size: bytes.length, platform: platformRecord(platform) }),
+        descriptor: normalizeDescriptor({
+          mediaType,
+          digest,
+          size: bytes.length,
+          platform: { ...platformRecord(platform), ...part.platformFields },
+        }),
       },
     ]
   if (!isIndexType(mediaType))

@@ -11,8 +11,8 @@ import { type RegistryClient } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { ownershipAnnotation } from '../run/names.ts'
-import { assembleIndex, IndexError, type ImageIndex } from './index.ts'
-import { updateTags } from './tags.ts'
+import { assembleImage, IndexError, type Annotations, type ImageIndex } from './index.ts'
+import { isFixedTag, isImmutable, updateTags, type TagUpdates } from './tags.ts'
 import { fetchParts, verifyChildren, verifyStored, withReplicas } from './verify.ts'
 import type { PublishedPlatform, PushedPart } from './verify.ts'
 
@@ -94,11 +94,12 @@ async function storeIndexes(request: PublishRequest, signal: AbortSignal): Promi
 async function storeIndex(destination: Destination, request: PublishRequest): Promise<StoredIndex> {
   const { variant, repository } = destination
   const platforms = request.targets.filter((target) => target.variant === variant).map(({ platform }) => platform)
-  const ownership = request.ephemeral && { [ownershipAnnotation]: request.nonce }
+  const ownership = request.ephemeral ? { [ownershipAnnotation]: request.nonce } : {}
   try {
     const stored = await putIndex(destination.client, repository.path, {
       parts: pushedParts(variant, request),
-      annotations: { ...annotationsAt(variant.annotations, 'index'), ...ownership },
+      annotations: annotationsAt(variant.annotations, 'index'),
+      ownership,
       platforms,
       // No tag names it until every repository has its index.
       onIndex: (digest) => request.journal.note({ kind: 'manifest', ...repository, digest }),
@@ -121,7 +122,9 @@ function pushedParts(variant: VariantSpec, { built }: PublishRequest): readonly 
 
 interface IndexRequest {
   readonly parts: readonly PushedPart[]
-  readonly annotations: Readonly<Record<string, string>>
+  readonly annotations: Annotations
+  /** Annotations that show that an index belongs to this run. */
+  readonly ownership?: Annotations
   /** The platforms that the index must have, in its order. */
   readonly platforms?: readonly PushedPart['platform'][]
   /** Receives the digest before the index is put. */
@@ -130,27 +133,35 @@ interface IndexRequest {
 }
 
 /**
- * Assembles an index of what the targets pushed, verifies its content, puts it by its digest and reads it back.
+ * Assembles an index of what the targets pushed, verifies its content, puts it by its digest and reads it back. An
+ * image that needs no index is only verified.
  *
  * @throws IndexError, RegistryError
  */
 export async function putIndex(
   registry: RegistryClient,
   repository: string,
-  { parts, annotations, platforms, onIndex, sleep = delay }: IndexRequest,
+  { parts, platforms, onIndex, sleep = delay, ...added }: IndexRequest,
 ): Promise<Pick<StoredIndex, 'index' | 'platforms'>> {
   const client = withReplicas(registry, sleep)
   const fetched = await fetchParts(client, repository, parts)
-  const index = assembleIndex(fetched, annotations, platforms)
+  const index = assembleImage(fetched, added, platforms)
   const verified = await verifyChildren(client, repository, index, fetched)
   onIndex?.(index.digest)
-  await client.putManifest(repository, index.digest, index.bytes, index.mediaType)
-  await verifyStored(client, repository, index)
+  const isStored = fetched.some(({ digest }) => digest === index.digest)
+  if (!isStored) await client.putManifest(repository, index.digest, index.bytes, index.mediaType)
+  if (!isStored) await verifyStored(client, repository, index)
   return { index, platforms: verified }
 }
 
 async function updateAllTags(stored: readonly StoredIndex[], request: PublishRequest): Promise<void> {
-  const outcomes = await Promise.all(stored.map((index) => updateTagsOf(index, request)))
+  const updateBoth = (isWanted: (tag: string) => boolean) =>
+    Promise.all(stored.map((index) => updateTagsOf(index, isWanted, request)))
+  // The tags that a registry may protect come first: if it refuses one, the moving tags stay as they are.
+  const fixed = await updateBoth(isFixedTag)
+  const refused = fixed.flatMap(({ failed }) => failed).filter(({ reason }) => isImmutable(reason))
+  if (refused.length > 0) throw immutableTags(refused)
+  const outcomes = [...fixed, ...(await updateBoth((tag) => !isFixedTag(tag)))]
   const updated = outcomes.flatMap((outcome) => outcome.updated)
   const failed = outcomes.flatMap((outcome) => outcome.failed)
   updated.forEach((tag) => request.log.debug(`Updated ${tag}`))
@@ -168,12 +179,27 @@ async function updateAllTags(stored: readonly StoredIndex[], request: PublishReq
   })
 }
 
+function immutableTags(refused: TagUpdates['failed']): UserError {
+  const [{ tag, error } = { tag: '', error: undefined }] = refused
+  return new UserError({
+    code: 'registry',
+    message: `The tag ${tag} is immutable and names another image`,
+    hint: 'Use a new tag, or delete the old one in the registry. The moving tags were not updated.',
+    details: refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`),
+    cause: error,
+  })
+}
+
 async function updateTagsOf(
   { variant, repository, client, index }: StoredIndex,
+  isWanted: (tag: string) => boolean,
   { journal, isEphemeral }: PublishRequest,
-): ReturnType<typeof updateTags> {
+): Promise<TagUpdates> {
   const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
-  const tags = variant.tags.filter(isHere).map(({ tag }) => tag)
+  const tags = variant.tags
+    .filter(isHere)
+    .map(({ tag }) => tag)
+    .filter(isWanted)
   for (const tag of tags)
     journal.note({ kind: 'tag', ...repository, tag, digest: index.digest, ephemeral: isEphemeral(tag) })
   const { updated, failed } = await updateTags(client, { repository: repository.path, tags, index })

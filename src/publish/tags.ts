@@ -4,7 +4,7 @@ import type { RegistryClient } from '../registry/client.ts'
 import { IndexError, type ImageIndex } from './index.ts'
 import { replicaLag } from './verify.ts'
 
-interface TagUpdates {
+export interface TagUpdates {
   readonly updated: readonly string[]
   readonly failed: readonly { readonly tag: string; readonly reason: string; readonly error: unknown }[]
 }
@@ -14,7 +14,20 @@ interface UpdateOptions {
   readonly sleep?: (ms: number) => Promise<unknown>
 }
 
-/** Points tags at an index that is in the repository. Every tag is tried, also if others fail. */
+/** PURE: whether a tag names one build for good, by its name: a full version or a commit. */
+export function isFixedTag(tag: string): boolean {
+  return /\d+\.\d+\.\d+/.test(tag) || /(?:^|-)[0-9a-f]{7,64}$/.test(tag)
+}
+
+/** PURE: whether a registry refused to change a tag because it is immutable (ECR, Harbor, Docker Hub, Quay, GAR). */
+export function isImmutable(reason: string): boolean {
+  return /immutab|ImageTagAlreadyExists|cannot be overwritten|may not be overwritten/i.test(reason)
+}
+
+/**
+ * Points tags at an index that is in the repository. Every tag is tried, also if others fail. A tag that names the
+ * index already counts as updated, even if the registry refuses to write it again.
+ */
 export async function updateTags(
   client: RegistryClient,
   {
@@ -28,7 +41,7 @@ export async function updateTags(
   const failed: { tag: string; reason: string; error: unknown }[] = []
   const update = async (tag: string): Promise<void> => {
     try {
-      await client.putManifest(repository, tag, index.bytes, index.mediaType)
+      await putTag(client, repository, tag, index)
       await verifyTag(client, repository, { tag, digest: index.digest }, sleep)
     } catch (error) {
       failed.push({ tag, reason: errorMessage(error), error })
@@ -40,6 +53,16 @@ export async function updateTags(
   await Promise.all(tags.map(update))
   const inOrder = (a: string, b: string): number => tags.indexOf(a) - tags.indexOf(b)
   return { updated: updated.sort(inOrder), failed: failed.sort((a, b) => inOrder(a.tag, b.tag)) }
+}
+
+/** Some registries refuse to write an immutable tag again, even with the image that it names. */
+async function putTag(client: RegistryClient, repository: string, tag: string, index: ImageIndex): Promise<void> {
+  try {
+    await client.putManifest(repository, tag, index.bytes, index.mediaType)
+  } catch (error) {
+    const current = await client.headManifest(repository, tag).catch(() => undefined)
+    if (current !== index.digest) throw error
+  }
 }
 
 async function verifyTag(

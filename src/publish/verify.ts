@@ -2,7 +2,7 @@ import { isNotFound } from '../lib/errors.ts'
 import { asRecord, tryParseJson } from '../lib/json.ts'
 import type { Platform } from '../lib/platform.ts'
 import { type RegistryClient } from '../registry/client.ts'
-import { parseDescriptor, type Descriptor } from '../registry/manifest.ts'
+import { isManifestType, parseDescriptor, type Descriptor } from '../registry/manifest.ts'
 import { IndexError, mismatchReasons, parsePlatformRecord, type Child, type ImageIndex, type Part } from './index.ts'
 
 /** What one target pushed by digest. */
@@ -54,8 +54,30 @@ export async function fetchParts(
   parts: readonly PushedPart[],
 ): Promise<readonly Part[]> {
   return await Promise.all(
-    parts.map(async ({ digest, ...part }) => ({ ...part, ...(await client.getManifest(repository, digest)) })),
+    parts.map(async ({ digest, ...part }) => {
+      const manifest = await client.getManifest(repository, digest)
+      // In an index of BuildKit's these fields are in the descriptor; a plain manifest has none.
+      const isPlain = part.platform.startsWith('windows/') && isManifestType(manifest.mediaType)
+      const platformFields = isPlain ? await readPlatformFields(client, repository, manifest.bytes) : {}
+      return { ...part, ...manifest, platformFields }
+    }),
   )
+}
+
+/** Windows runs an image only on hosts of its `os.version`. */
+async function readPlatformFields(
+  client: RegistryClient,
+  repository: string,
+  manifest: Uint8Array,
+): Promise<Readonly<Record<string, unknown>>> {
+  const config = parseDescriptor(parseRecord(manifest)['config'])
+  if (!config) return {}
+  const fields = Object.entries(parseRecord(await client.getBlob(repository, config.digest)))
+  return Object.fromEntries(fields.filter(([name]) => name === 'os.version' || name === 'os.features'))
+}
+
+function parseRecord(bytes: Uint8Array): Record<string, unknown> {
+  return asRecord(tryParseJson(new TextDecoder().decode(bytes)))
 }
 
 /**
@@ -120,9 +142,11 @@ function parseImage(
   digest: string,
   platform: Platform,
 ): { readonly config: Descriptor; readonly layers: readonly Descriptor[] } {
-  const manifest = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
+  const manifest = parseRecord(bytes)
   const config = parseDescriptor(manifest['config'])
-  const entries: readonly unknown[] = Array.isArray(manifest['layers']) ? manifest['layers'] : [undefined]
+  // BuildKit writes `null` for an image without layers.
+  const { layers: list } = manifest
+  const entries: readonly unknown[] = Array.isArray(list) ? list : list === null ? [] : [undefined]
   const layers = entries.flatMap((layer) => parseDescriptor(layer) ?? [])
   if (!config || layers.length < entries.length)
     throw new IndexError(`${digest} is not a valid image manifest`, platform)
@@ -131,7 +155,7 @@ function parseImage(
 
 /** The platform in the index is only declared; the configuration has the one that the image was built for. */
 function verifyConfig(bytes: Uint8Array, { digest, platform: declared }: Descriptor, platform: Platform): void {
-  const config = asRecord(tryParseJson(new TextDecoder().decode(bytes)))
+  const config = parseRecord(bytes)
   // Not every builder writes the variant into the configuration.
   const { variant = asRecord(declared)['variant'] } = config
   const actual = parsePlatformRecord({ ...config, variant })

@@ -136,6 +136,34 @@ describe('renderBake', () => {
     })
   })
 
+  test('inline provenance is no index', () => {
+    const target = bake({ settings: { ...settings, provenance: 'mode=min,inline-only=true' } }).target[
+      'slim-linux-arm64'
+    ]
+    expect(target?.['annotations']).toEqual([])
+  })
+
+  test('Docker media types if `outputs` requests them', () => {
+    const image = [['oci-mediatypes', 'false'] as const]
+    const { output } = bake({ settings: { ...settings, image } }).target['slim-linux-arm64'] ?? {}
+    expect(output).toEqual([expect.stringMatching(/push=true,oci-mediatypes=false$/)])
+  })
+
+  test('an archive of an image has its references, unless `outputs` names others', () => {
+    const tags = ['1.0', 'latest'].map((tag) => ({ registry: 'ghcr.io', path: 'acme/app', tag }))
+    const exports = [
+      { type: 'docker' as const, dest: '/w/a.tar', attributes: [] },
+      { type: 'oci' as const, dest: '/w/b.tar', attributes: [['name', 'x/y:1'] as const] },
+      { type: 'local' as const, dest: '/w/out', attributes: [] },
+    ]
+    const built = bake({ push: false, settings: { ...settings, exports } }, { tags }).target['slim-linux-arm64']
+    expect(built?.['output']).toEqual([
+      'type=docker,dest=/w/a.tar,"name=ghcr.io/acme/app:1.0,ghcr.io/acme/app:latest"',
+      'type=oci,dest=/w/b.tar,name=x/y:1',
+      'type=local,dest=/w/out',
+    ])
+  })
+
   test('push: false reads the cache and writes nothing', () => {
     const built = bake({ push: false }).target['slim-linux-arm64']
     expect(built).toMatchObject({ output: ['type=cacheonly'], 'cache-from': [expect.any(String)], 'cache-to': [] })

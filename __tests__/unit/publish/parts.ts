@@ -26,6 +26,8 @@ export interface Shape {
   readonly attestations?: number
   readonly plain?: boolean
   readonly manifestType?: string
+  /** `null` for an image without layers, as BuildKit writes it. */
+  readonly layers?: null
   readonly indexType?: string
   readonly change?: (index: Record<string, unknown>) => Record<string, unknown>
 }
@@ -47,7 +49,7 @@ export function push(name: string, shape: Shape = {}): Pushed {
   const own = { architecture, os, ...(variant !== undefined && { variant }) }
   const { config: configuration = { ...own, rootfs: {} }, manifestType = ociManifest } = shape
   const config = Buffer.from(JSON.stringify(configuration))
-  const image = imageOf(name, config, manifestType)
+  const image = imageOf(name, config, { manifestType, ...shape })
   const { plain = false, attestations: count = plain ? 0 : 1, indexType = ociIndex } = shape
   const attestations = Array.from({ length: count }, (_, number) =>
     content({ schemaVersion: 2, mediaType: ociManifest, about: image.digest, number }, ociManifest),
@@ -69,8 +71,9 @@ function labelOf(shape: Shape, own: Record<string, unknown>) {
   return 'label' in shape ? shape.label && { platform: shape.label } : { platform: own }
 }
 
-function imageOf(name: string, config: Buffer, mediaType: string): Content {
-  const layers = [
+function imageOf(name: string, config: Buffer, shape: { manifestType: string; layers?: null }): Content {
+  const mediaType = shape.manifestType
+  const layer = [
     { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(`layer of ${name}`), size: 1000 },
   ]
   return content(
@@ -78,7 +81,7 @@ function imageOf(name: string, config: Buffer, mediaType: string): Content {
       schemaVersion: 2,
       mediaType,
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(config), size: config.length },
-      layers,
+      layers: shape.layers === null ? null : layer,
     },
     mediaType,
   )

@@ -108,6 +108,29 @@ describe('publish', () => {
     )
   })
 
+  test('an immutable tag with another image fails before the moving tags are updated', async () => {
+    await withPushed(
+      pushed,
+      async (_, registry) => {
+        const immutable = refusal('TAG_INVALID', "tag 'v1.0.0' is immutable and cannot be overwritten")
+        registry.faults.push(onNext('PUT', '/acme/mirror/manifests/v1.0.0', 400, {}, immutable))
+        const { variants, ...rest } = request(registry)
+        const [slim = testVariant('')] = variants
+        const tags = slim.images.flatMap((image) => ['latest', 'v1.0.0'].map((tag) => ({ ...image, tag })))
+        const variant = { ...slim, tags }
+        const built = rest.built
+          .filter(({ target }) => target.variant === slim)
+          .map((target) => ({ ...target, target: { ...target.target, variant } }))
+        const targets = built.map(({ target }) => target)
+        const publishing = publish({ ...rest, variants: [variant], built, targets })
+        const error = (await publishing.catch((error: unknown) => error)) as UserError
+        expect(error.message).toBe(`The tag ${registry.host}/acme/mirror:v1.0.0 is immutable and names another image`)
+        expect([...registry.tags.keys()]).toEqual(['acme/app:v1.0.0'])
+      },
+      paths,
+    )
+  })
+
   test('an abort before the tags leaves them as they are', async () => {
     await withPushed(
       pushed,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { IndexError } from '../../../src/publish/index.ts'
 import { putIndex } from '../../../src/publish/publish.ts'
+import { dockerManifest, ociIndex } from '../../../src/registry/manifest.ts'
 import { answer, onNext, refusal, type FakeRegistry } from '../registry/server.ts'
 import { platform, push, repository as name, targets, withPushed } from './parts.ts'
 
@@ -116,6 +117,47 @@ describe('putIndex', () => {
       ).toMatchObject({
         kind: 'not-found',
       })
+    })
+  })
+
+  test('one image without attestations and annotations is what the tags name, without an index', async () => {
+    const single = [push('linux/arm64', { plain: true })]
+    await withPushed(single, async (client, registry) => {
+      const ownership = { run: '1' }
+      const { index, platforms } = await putIndex(client, name, { parts: targets(single), annotations: {}, ownership })
+      expect([index.digest, index.mediaType]).toEqual([single[0]?.part.digest, single[0]?.part.mediaType])
+      expect(platforms.map(({ digest }) => digest)).toEqual([index.digest])
+      expect(puts(registry)).toEqual([])
+      const annotated = await putIndex(client, name, { parts: targets(single), annotations: { a: '1' }, ownership })
+      expect(annotated.index.mediaType).toBe(ociIndex)
+    })
+  })
+
+  test('Docker media types stay as they are', async () => {
+    const single = [push('linux/arm64', { plain: true, manifestType: dockerManifest })]
+    await withPushed(single, async (client) => {
+      const { index } = await putIndex(client, name, { parts: targets(single), annotations: {} })
+      expect(index.mediaType).toBe(dockerManifest)
+    })
+  })
+
+  test('an image without layers, for which BuildKit writes `null`', async () => {
+    const single = [push('linux/arm64', { plain: true, layers: null })]
+    await withPushed(single, async (client) => {
+      const { platforms } = await putIndex(client, name, { parts: targets(single), annotations: {} })
+      expect(platforms[0]?.size).toBe(single[0]?.config.length)
+    })
+  })
+
+  test('the `os.version` of a plain Windows image is that of its configuration', async () => {
+    const config = { os: 'windows', architecture: 'amd64', 'os.version': '10.0.20348.1', 'os.features': ['win32k'] }
+    const mixed = [push('windows/amd64', { plain: true, config }), push('linux/amd64', { plain: true })]
+    await withPushed(mixed, async (client) => {
+      const { index } = await putIndex(client, name, { parts: targets(mixed), annotations: {} })
+      expect(index.children.map(({ descriptor }) => descriptor.platform)).toEqual([
+        config,
+        { architecture: 'amd64', os: 'linux' },
+      ])
     })
   })
 })

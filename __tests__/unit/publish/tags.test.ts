@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { putIndex } from '../../../src/publish/publish.ts'
-import { updateTags } from '../../../src/publish/tags.ts'
+import { isFixedTag, updateTags } from '../../../src/publish/tags.ts'
 import type { RegistryClient } from '../../../src/registry/client.ts'
 import { onNext, refusal, sha256, type FakeRegistry } from '../registry/server.ts'
 import { push, repository as name, targets, withPushed } from './parts.ts'
@@ -72,4 +72,22 @@ describe('updateTags', () => {
       expect(await updateTags(client, { repository: name, tags: [], index })).toEqual({ updated: [], failed: [] })
     })
   })
+
+  test('an immutable tag that names the image already counts as updated', async () => {
+    await withIndex(async (client, registry, index) => {
+      registry.tags.set(`${name}:1.0`, index.digest)
+      registry.faults.push(onNext('PUT', '/manifests/1.0', 409, {}, refusal('TAG_INVALID', 'tag is immutable')))
+      expect(await updateTags(client, { repository: name, tags: ['1.0'], index })).toEqual({
+        updated: ['1.0'],
+        failed: [],
+      })
+    })
+  })
+
+  test.each(['1.2.3', 'v1.2.3-slim', 'sha-0123abc', '0123abcd'])('%s names one build', (tag) =>
+    expect(isFixedTag(tag)).toBe(true),
+  )
+  test.each(['1', '1.2', 'latest', 'main', 'pr-17', 'sha'])('%s is a moving tag', (tag) =>
+    expect(isFixedTag(tag)).toBe(false),
+  )
 })

@@ -20,7 +20,7 @@ export interface Outputs {
   readonly imageAnnotations: readonly string[]
 }
 
-interface FileExport {
+export interface FileExport {
   readonly type: FileType
   /** Absolute. */
   readonly dest: string
@@ -35,7 +35,7 @@ const form = {
   types: [...fileTypes, 'image', 'registry', 'cacheonly'],
 }
 /** What the action's own output sets; names and tags are those of `image` and `tags`. */
-const setHere = ['type', 'push', 'name', 'push-by-digest', 'name-canonical', 'oci-mediatypes']
+const setHere = ['type', 'push', 'name', 'push-by-digest', 'name-canonical']
 
 type Entry = readonly Attribute[]
 
@@ -122,10 +122,6 @@ function checkImage(given: string, attributes: Entry, { text, report }: InputSou
       isSet(getAttribute(attributes, 'push-by-digest')),
       'asks for an image without tags, which a later step would assemble: this step assembles the platforms itself; ' +
         'list all of them in `platforms`, and remove `push-by-digest`',
-    ],
-    [
-      !isSet(getAttribute(attributes, 'oci-mediatypes') ?? 'true'),
-      'asks for Docker media types, but this step pushes OCI images: remove `oci-mediatypes`',
     ],
   ])
 }

@@ -81,7 +81,8 @@ export function parseSettings(source: InputSource): BuildSettings {
   )
   const outputs = parseOutputs(source, load)
   return {
-    ...parseAttests(source, outputs.load),
+    // The Docker format has no attestations.
+    ...parseAttests(source, outputs.load || outputs.exports.some(({ type }) => type === 'docker')),
     ...outputs,
     ...values,
     ...(call && { call }),
