@@ -1,6 +1,6 @@
-// npm run soak [-- --kills N] [--seed S]: kills main or post at random moments on a farm of its own. After the post step,
-// one garbage collection and one cleanup nothing may be left. A failure is reported with the seed and the case that
-// reproduce it.
+// npm run soak [-- --kills N] [--seed S]: kills main or post at random moments on a farm of its own. After the post
+// step, one garbage collection and one cleanup nothing may be left. A failure is reported with the seed and the case
+// that reproduce it.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
