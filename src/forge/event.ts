@@ -46,7 +46,7 @@ export interface Event extends CiPlatform {
 }
 
 /** The repository's description; empty texts for what the payload does not contain. */
-export interface RepositoryMetadata {
+interface RepositoryMetadata {
   readonly title: string
   readonly description: string
   /** The address of its page. */

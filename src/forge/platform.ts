@@ -7,7 +7,7 @@ export interface CiPlatform {
 }
 
 /** `forgejo` is Gitea as well: both have the same API. */
-export type PlatformKind = 'github.com' | 'ghe.com' | 'enterprise-server' | 'forgejo' | 'unknown'
+type PlatformKind = 'github.com' | 'ghe.com' | 'enterprise-server' | 'forgejo' | 'unknown'
 
 /** PURE: the CI platform: GitHub Enterprise Server has the API `/api/v3`, Forgejo and Gitea have `/api/v1`. */
 export function detectPlatform({ serverUrl, apiUrl }: CiPlatform): PlatformKind {

@@ -19,7 +19,7 @@ export type RunState =
 
 export type FetchRunStatus = (run: string) => Promise<RunState>
 
-export interface RunRetention {
+interface RunRetention {
   /** Milliseconds since the epoch. */
   readonly now: number
   /** How long ago a run must have ended, in milliseconds. */
@@ -31,7 +31,7 @@ export interface RunRetention {
 }
 
 /** Whether what a run created may be deleted, and if not, why. */
-export type RunVerdict = { readonly expired: true } | { readonly expired: false; readonly reason: string }
+type RunVerdict = { readonly expired: true } | { readonly expired: false; readonly reason: string }
 
 const day = 24 * 3_600_000
 /** A run lasts up to 35 days, and can be restarted for another 30. */
@@ -126,7 +126,7 @@ export function isCertainlyRunId(run: string): boolean {
 }
 
 /** PURE: what a run created may be deleted only if the run ended long enough ago. */
-export function classifyRun(run: string, state: RunState, retention: RunRetention): RunVerdict {
+function classifyRun(run: string, state: RunState, retention: RunRetention): RunVerdict {
   const reason = retentionReason(run, state, retention)
   return reason === undefined ? { expired: true } : { expired: false, reason }
 }
@@ -148,7 +148,7 @@ function retentionReason(
 }
 
 /** PURE: an id such that all runs with smaller ids ended long enough ago, since ids grow with time. */
-export function findFinishedBefore(
+function findFinishedBefore(
   states: Iterable<readonly [string, RunState]>,
   { now, olderThan }: Pick<RunRetention, 'now' | 'olderThan'>,
 ): bigint | undefined {

@@ -12,7 +12,7 @@ import { parseImages, sharedRows } from './shared-inputs.ts'
 import { variableOf, type InputSource } from './source.ts'
 import { boolean, checkedText, choice, duration, parseTable, type Parser } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
-import type { Login } from '../registry/credentials/login.ts'
+import type { Login } from '../registry/auth.ts'
 
 export interface CleanupInputs {
   readonly images: readonly Repository[]
@@ -48,7 +48,7 @@ export async function readCleanupInputs(env: Env, event: Event, files = hostFile
     paths: new LocalPaths(event.workspace, files, diagnostics.report),
     text: (name) => (env[variableOf(name)] ?? '').trim(),
   }
-  checkNames(env, cleanupInputs, diagnostics)
+  checkNames(env, cleanupInputs, diagnostics.warn)
   const images = parseImages(source)
   if (images.length === 0 && !diagnostics.hasIssue('image'))
     failFor(source.report, 'image')('is empty: write the repositories to clean up, for example `ghcr.io/acme/app`')

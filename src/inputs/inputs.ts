@@ -1,7 +1,6 @@
 import type { Event } from '../forge/event.ts'
 import type { Env } from '../lib/lists.ts'
 import type { PackagesChoice } from '../packages/select.ts'
-import type { Login } from '../registry/credentials/login.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
 import { parseAliases } from './aliases.ts'
 import { parseBuilderInputs, type BuilderInputs } from './builder-inputs.ts'
@@ -26,6 +25,7 @@ import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 import type { VariantSpec } from './variants.ts'
+import type { Login } from '../registry/auth.ts'
 
 /** All inputs of the main action, parsed once; no other room sees their text. */
 export interface Inputs extends BuilderInputs {
@@ -96,7 +96,7 @@ export async function readInputs(
   const trust = parseTrust({ event: platformEvent, text, report })
   const event = { ...platformEvent, trust }
   const source: InputSource = { env, event, paths, text, report, warn, hasIssue }
-  checkNames(env, mainInputs, diagnostics)
+  checkNames(env, mainInputs, warn)
   const builder = await parseBuilderInputs({ ...source, nodeList }, builders)
   const build = await parseBuild(source, builder)
   const inputs = {

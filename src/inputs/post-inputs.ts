@@ -1,10 +1,10 @@
 import type { Event } from '../forge/event.ts'
 import type { Env } from '../lib/lists.ts'
-import type { Login } from '../registry/credentials/login.ts'
 import type { Repository } from '../registry/reference.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseSshKeys } from './nodes/ssh-key.ts'
 import { variableOf } from './source.ts'
+import type { Login } from '../registry/auth.ts'
 
 const ignore = () => undefined
 

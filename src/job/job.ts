@@ -89,7 +89,9 @@ export class Job {
 
   /** Runs the step and ends this process, even if connections are open that later steps use. */
   async run(step: () => Promise<void>): Promise<never> {
-    await step().catch((error: unknown) => reportFailure(this.#cancel?.signal.aborted ? cancelled(error) : error))
+    await step().catch((error: unknown) =>
+      reportFailure(this.#cancel?.signal.aborted ? cancelled(error) : error, this.#masked),
+    )
     return await exit()
   }
 

@@ -1,4 +1,3 @@
-import type { Login } from '../registry/credentials/login.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { loadJobDockerConfig } from '../registry/credentials/docker-config.ts'
 import { exchangeEcrKeys } from '../registry/credentials/ecr.ts'
@@ -7,6 +6,7 @@ import type { RegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
 import type { Job } from './job.ts'
 import { createRegistryAccess } from './registries.ts'
+import type { Login } from '../registry/auth.ts'
 
 interface LoginOptions {
   /** The logins of the step's inputs. */

@@ -32,7 +32,7 @@ export async function prepareMain(job: Job): Promise<MainStep> {
   const inputs = await readInputs(job.env, platformEvent)
   const event = { ...platformEvent, trust: inputs.trust }
   const dir = await createRunDir(job, inputs, event)
-  const hosts = saveRegistryHosts(dir.registries, inputs.registries)
+  const hosts = await saveRegistryHosts(dir.registries, inputs.registries)
   const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images: imagesOf(inputs), hosts })
   const run = {
     inputs: { ...inputs, logins, registries: hosts, ...withRegistryConfig(inputs, hosts) },

@@ -1,6 +1,6 @@
-import type { Credentials } from '../registry/auth.ts'
+import type { Credentials, Login } from '../registry/auth.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
-import { createHelperRunner, credentialsFor, type Login } from '../registry/credentials/login.ts'
+import { createHelperRunner, credentialsFor } from '../registry/credentials/login.ts'
 import { formatRepository } from '../registry/reference.ts'
 import { createFetch } from '../lib/http.ts'
 import { runnerLog } from './runner-log.ts'
@@ -15,9 +15,10 @@ export function createRegistryAccess(
   hosts: RegistryHosts = {},
 ): RegistryAccess {
   return {
-    isPlain: (registry) => hosts[registry]?.http === true,
+    isPlain: (host) => hosts[host]?.http === true,
     credentials: createCredentials(logins, dockerConfig),
     fetch: createFetch(process.env, hosts),
+    fetchFor: (registry) => createFetch(process.env, hosts, registry),
     log: runnerLog.debug,
   }
 }

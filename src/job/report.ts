@@ -8,7 +8,7 @@ import { formatInputIssues } from '../report/input-issues.ts'
 import { renderLogLines } from '../report/log-lines.ts'
 import { renderOutputs, renderVariables } from '../report/outputs.ts'
 import { BuildErrors, createRunReport, type RunResult } from '../report/run-report.ts'
-import { renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
+import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
 import type { DryRunResult } from '../stories/dry-run.ts'
 
 /** Outputs, log lines and summary of a build. */
@@ -34,19 +34,27 @@ export async function reportCleanup(results: readonly CleanupResult[]): Promise<
   await writeSummary(outputs.report)
 }
 
-/** Makes the step fail: a `UserError` with its hint, any other error with its stack. */
-export async function reportFailure(error: unknown): Promise<void> {
-  if (error instanceof InputError) {
-    const [headline = '', ...issues] = formatInputIssues(error.issues).split('\n')
-    core.setFailed([headline, ...issues].join('\n'))
-    await writeSummary(renderErrorSummary(headline, issues.join('\n')))
-    return
-  }
+/**
+ * Makes the step fail: a `UserError` with its hint, any other error with its stack.
+ *
+ * @param secrets replaced in the summary, which may contain output of build steps: not every runner masks it there
+ */
+export async function reportFailure(error: unknown, secrets: ReadonlySet<string>): Promise<void> {
   const { headline, body } = formatError(error)
-  runnerLog.line(body)
-  core.setFailed(headline)
-  const isBuild = error instanceof BuildErrors
-  await writeSummary(isBuild ? renderFailedSummary(error.run, performance.now()) : renderErrorSummary(headline, body))
+  if (error instanceof InputError) core.setFailed(formatInputIssues(error.issues))
+  else {
+    runnerLog.line(body)
+    core.setFailed(headline)
+  }
+  await writeSummary(maskSecrets(failureSummary(error), secrets))
+}
+
+function failureSummary(error: unknown): string {
+  if (error instanceof BuildErrors) return renderFailedSummary(error.run, performance.now())
+  const { headline, body } = formatError(error)
+  if (!(error instanceof InputError)) return renderErrorSummary(headline, body)
+  const [count = '', ...issues] = formatInputIssues(error.issues).split('\n')
+  return renderErrorSummary(count, issues.join('\n'))
 }
 
 export function exportVariables(variables: Readonly<Record<string, string>>): void {

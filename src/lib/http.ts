@@ -1,4 +1,6 @@
 import { rootCertificates } from 'node:tls'
+import { tryRead } from './files.ts'
+import { asList, asRecord } from './json.ts'
 import type { Env } from './lists.ts'
 import { namesProxy, proxyFor } from './proxy.ts'
 
@@ -15,23 +17,79 @@ export interface HostAccess {
 }
 
 /**
- * Creates a `fetch` that uses the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, which Node's own ignores, and that
- * reaches the given hosts (with their port) as described.
+ * Creates a `fetch` that uses the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, which Node's own ignores, that
+ * reaches the given hosts (with their port) as described, and that trusts the certificates of the operating system.
+ *
+ * @param authority a host of `hosts` whose `ca` also counts for hosts that are not listed: its token server, storage
  */
-export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}): Fetch {
-  const plain = namesProxy(env) ? lazily(() => loadUndici(env)) : globalThis.fetch
-  if (Object.keys(hosts).length === 0) return plain
+export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}, authority = ''): Fetch {
+  const usual = withSystemCertificates(env)
   const clients = new Map<string, Fetch>()
+  const clientFor = (access: HostAccess): Fetch => {
+    const key = JSON.stringify([access.ca, access.insecure])
+    const client = clients.get(key) ?? lazily(() => loadUndici(env, tlsOptions(access)))
+    clients.set(key, client)
+    return client
+  }
+  const shared = hosts[authority]?.ca ?? ''
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input)
-    const host = hosts[url.host] ?? hosts[`${url.host}:443`]
-    if (!host) return await plain(input, init)
-    if (host.http) url.protocol = 'http:'
-    if (host.ca === '' && !host.insecure) return await plain(url, init)
-    const client = clients.get(url.host) ?? lazily(() => loadUndici(env, tlsOptions(host)))
-    clients.set(url.host, client)
-    return await client(url, init)
+    const listed = hosts[url.host] ?? hosts[`${url.host}:443`]
+    const access = listed ?? { ca: shared, http: false, insecure: false }
+    if (access.http) url.protocol = 'http:'
+    if (access.ca === '' && !access.insecure) return await usual(listed ? url : input, init)
+    return await clientFor(access)(url, init)
   }
+}
+
+/** Node trusts only its own list of authorities, unlike Docker: on failure, that of the system is used as well. */
+function withSystemCertificates(env: Env): Fetch {
+  const usual = namesProxy(env) ? lazily(() => loadUndici(env)) : globalThis.fetch
+  let system: Fetch | undefined
+  return async (input, init) => {
+    if (system) return await system(input, init)
+    try {
+      return await usual(input, init)
+    } catch (error) {
+      const ca = isUntrusted(findErrorCode(error)) ? systemCertificates(env) : ''
+      if (ca === '') throw error
+      const fetch = lazily(() => loadUndici(env, tlsOptions({ ca, insecure: false })))
+      const response = await fetch(input, init)
+      system = fetch
+      return response
+    }
+  }
+}
+
+/** Where Go looks for them (crypto/x509, root_linux.go); the variable is that of OpenSSL and Go. */
+const certificateBundles = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+]
+
+function systemCertificates({ SSL_CERT_FILE: file = '' }: Env): string {
+  const candidates = file === '' ? certificateBundles : [file]
+  return candidates.map(tryRead).find((text) => text !== '') ?? ''
+}
+
+const untrusted = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/
+
+/** Whether a connection failed because of the server's certificate, so there is a TLS server at least. */
+export function isUntrusted(code: string | undefined): boolean {
+  return code !== undefined && untrusted.test(code)
+}
+
+/** The system's code of a failed request: fetch wraps it, at times twice (one error for all addresses of a name). */
+export function findErrorCode(error: unknown, depth = 0): string | undefined {
+  const { code, cause, errors } = asRecord(error)
+  if (typeof code === 'string') return code
+  return depth > 4 || cause === undefined
+    ? asList(errors).map((inner) => findErrorCode(inner, depth + 1))[0]
+    : findErrorCode(cause, depth + 1)
 }
 
 /**
@@ -49,7 +107,7 @@ export async function* readChunks(response: Response, limit: number): AsyncGener
   }
 }
 
-function tlsOptions({ ca, insecure }: HostAccess): object {
+function tlsOptions({ ca, insecure }: Omit<HostAccess, 'http'>): object {
   return { ...(ca !== '' && { ca: [...rootCertificates, ca] }), rejectUnauthorized: !insecure }
 }
 
@@ -67,6 +125,7 @@ async function loadUndici(env: Env, tls?: object): Promise<Fetch> {
     const origin = new URL(String(options.origin))
     const uri = proxyFor(origin, env)
     if (uri === undefined) return direct.dispatch(options, handler)
+    if (!/^https?:/.test(uri)) throw unsupportedProxy(uri)
     const key = `${origin.protocol}${uri}`
     // Many proxies refuse tunnels to ports other than 443, and plain http needs none.
     const proxy =
@@ -78,4 +137,11 @@ async function loadUndici(env: Env, tls?: object): Promise<Fetch> {
   // Node's fetch is undici's, but has types of its own.
   return ((url: string, init: object) =>
     fetch(url, { ...init, dispatcher: { dispatch } } as object)) as unknown as Fetch
+}
+
+/** Its message has no credentials. */
+function unsupportedProxy(uri: string): Error {
+  const [, scheme = '', host = ''] = /^([^:]*):\/\/(?:[^/]*@)?([^/]*)/.exec(uri) ?? []
+  const message = `the proxy ${scheme}://${host} is not supported: use an http or https proxy`
+  return Object.assign(new Error(message), { code: 'ERR_INVALID_PROXY' })
 }

@@ -1,3 +1,4 @@
+import { splitFields } from './csv.ts'
 import { shorten, type IssueSink } from './issues.ts'
 
 /** One entry of a list input, with the line it begins on, counted from 1. */
@@ -18,10 +19,10 @@ export function splitLines(text: string): readonly ListEntry[] {
     .filter((entry) => !isIgnored(entry.text))
 }
 
-/** Lines, separated by commas as well: for entries that cannot contain a comma. */
+/** Lines, separated by commas as well, as CSV: an entry in double quotes may contain commas. */
 export function splitList(text: string): readonly string[] {
   return splitLines(text)
-    .flatMap((entry) => entry.text.split(','))
+    .flatMap((entry) => splitFields(entry.text) ?? entry.text.split(','))
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '')
 }

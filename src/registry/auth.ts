@@ -23,8 +23,8 @@ interface AuthorizerOptions {
   readonly credentials: Credentials | undefined
   readonly http: HttpClient
   readonly now: () => number
-  /** Plain http is configured for this registry: it may get the login unencrypted. */
-  readonly plain?: boolean
+  /** Whether plain http is configured for a host: it may get the login unencrypted. */
+  readonly isPlain?: (host: string) => boolean
 }
 
 interface Token {
@@ -72,14 +72,14 @@ class TokenCache {
   }
 
   async get(scope: string, realm: Realm, info: RequestInfo): Promise<Token> {
-    const { credentials, http, now, plain = false } = this.options
+    const { credentials, http, now, isPlain = () => false } = this.options
     const cached = this.tokens.get(scope)
     const token = cached && (await cached)
     if (token && now() < token.staleAt) return token
     // Another request may have renewed it in the meantime.
     const renewed = this.tokens.get(scope)
     if (renewed && renewed !== cached) return await renewed
-    const url = tokenServer(realm.realm, { login: credentials !== undefined, plain, info })
+    const url = tokenServer(realm.realm, { login: credentials !== undefined, isPlain, info })
     const request = tokenRequest(url, realm.service, this.requestedScopes.get(scope) ?? scope, credentials)
     const fetched = fetchToken(request, { http, now, info })
     this.tokens.set(scope, fetched)
@@ -166,22 +166,23 @@ function tokenRequest(
 interface TokenServerOptions {
   /** Whether the request contains a login. */
   readonly login: boolean
-  readonly plain: boolean
+  readonly isPlain: (host: string) => boolean
   readonly info: RequestInfo
 }
 
 /**
  * The token server that the registry names. A login is never sent there unencrypted over a network, unless plain http
- * is configured for the registry and the token server is the registry itself.
+ * is configured for the token server's host.
  */
-function tokenServer(realm: string, { login, plain, info }: TokenServerOptions): URL {
+function tokenServer(realm: string, { login, isPlain, info }: TokenServerOptions): URL {
   const url = URL.canParse(realm) ? new URL(realm) : undefined
   if (!url || !/^https?:$/.test(url.protocol))
     throw protocolError('the registry names a token server whose address is not an http address', info)
   const isSafe = url.protocol === 'https:' || isLoopback(url.host) || isLoopback(info.host)
-  if (login && !isSafe && !(plain && url.host === info.host))
+  if (login && !isSafe && !isPlain(url.host))
     throw protocolError(
-      `the registry requests the login for ${url.host} over plain http, where others can read it`,
+      `the registry requests the login for ${url.host} over plain http, where others can read it; to allow that, set ` +
+        `\`http: true\` for ${url.host} in \`registries\``,
       info,
     )
   return url
@@ -204,4 +205,16 @@ async function fetchToken(request: HttpRequest, { http, now, info }: TokenContex
   const lifetime = typeof body['expires_in'] === 'number' && body['expires_in'] > 0 ? body['expires_in'] : 60
   // Renewed before it expires, since clocks differ and requests take a while.
   return { header: `Bearer ${token}`, staleAt: start + lifetime * 1000 * 0.8 }
+}
+
+export interface Login {
+  readonly registry: string
+  readonly username: string
+  readonly password: string
+  /** A part of the registry, `acme/app@push`: only for builds that pull and push there. */
+  readonly scope?: string
+  /** An AWS key, to be exchanged for a password; empty: the job's own. */
+  readonly ecr?: boolean
+  /** The CI platform's token, which is used by default: a login that the job already has there takes precedence. */
+  readonly isPlatformToken?: boolean
 }

@@ -1,6 +1,7 @@
+import { isUntrusted } from '../lib/http.ts'
 import { isLoopback } from '../lib/proxy.ts'
 import { RegistryError, type RequestInfo } from './error.ts'
-import { isUntrusted, type HttpClient, type HttpResponse } from './http-client.ts'
+import type { HttpClient, HttpResponse } from './http-client.ts'
 
 /** The server of a registry: Docker Hub's has another name than in references. */
 export function serverHost(registry: string): string {

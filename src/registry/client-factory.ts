@@ -7,8 +7,10 @@ import type { Repository } from './reference.ts'
 export interface RegistryAccess {
   readonly credentials: (repository: Repository) => Promise<Credentials | undefined>
   readonly fetch: Fetch
-  /** Whether plain http is configured for the registry. */
-  readonly isPlain?: (registry: string) => boolean
+  /** A `fetch` that also uses the registry's own certificate authority for its token server and its storage. */
+  readonly fetchFor?: (registry: string) => Fetch
+  /** Whether plain http is configured for a host. */
+  readonly isPlain?: (host: string) => boolean
   /** Called with every failure that is followed by another attempt. */
   readonly log: (text: string) => void
 }
@@ -18,7 +20,7 @@ export type ClientFactory = (repository: Repository) => Promise<RegistryClient>
 
 /** Clients with the logins of this job; the signal ends their requests. */
 export function createClientFactory(access: RegistryAccess, signal?: AbortSignal): ClientFactory {
-  const { fetch, log, isPlain } = access
+  const { fetch, fetchFor, log, isPlain } = access
   const clients = new Map<string, RegistryClient>()
   return async (repository) => {
     const { registry } = repository
@@ -28,10 +30,10 @@ export function createClientFactory(access: RegistryAccess, signal?: AbortSignal
       clients.get(key) ??
       createRegistryClient({
         registry,
-        fetch,
+        fetch: fetchFor?.(registry) ?? fetch,
         log,
         willPush: true,
-        plain: isPlain?.(registry) ?? false,
+        ...(isPlain && { isPlain }),
         ...(credentials && { credentials }),
         ...(signal && { signal }),
       })

@@ -39,8 +39,8 @@ export interface RegistryOptions {
   readonly credentials?: Credentials
   /** Requests the right to push along with the right to read, so that one token serves both. */
   readonly willPush?: boolean
-  /** Plain http, also if the registry is not on this machine. */
-  readonly plain?: boolean
+  /** Whether plain http is configured for a host, the registry or its token server. */
+  readonly isPlain?: (host: string) => boolean
   readonly fetch?: Fetch
   readonly signal?: AbortSignal
   /** Called with every failure that is followed by another attempt. */
@@ -69,7 +69,7 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
 }
 
 function createSession(options: RegistryOptions): Session {
-  const { registry, credentials, signal, willPush = false, plain = false } = options
+  const { registry, credentials, signal, willPush = false, isPlain = () => false } = options
   const { clock = systemClock, log = () => undefined } = options
   const http = createHttpClient(options.fetch ?? globalThis.fetch, signal)
   return {
@@ -77,8 +77,8 @@ function createSession(options: RegistryOptions): Session {
     willPush,
     secrets: credentialSecrets(credentials),
     http,
-    baseUrl: plain ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),
-    authorizer: createAuthorizer({ credentials, http, now: clock.now, plain }),
+    baseUrl: isPlain(registry) ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),
+    authorizer: createAuthorizer({ credentials, http, now: clock.now, isPlain }),
     clock,
     signal,
     log,

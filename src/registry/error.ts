@@ -2,7 +2,7 @@ import { shorten } from '../lib/issues.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { parseRetryAfter } from '../lib/retry.ts'
 
-export type RegistryErrorKind = 'unauthorized' | 'denied' | 'not-found' | 'too-many' | 'server' | 'network' | 'protocol'
+type RegistryErrorKind = 'unauthorized' | 'denied' | 'not-found' | 'too-many' | 'server' | 'network' | 'protocol'
 
 interface RegistryErrorDetails {
   readonly kind: RegistryErrorKind

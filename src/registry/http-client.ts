@@ -1,6 +1,6 @@
-import { readChunks, type Fetch } from '../lib/http.ts'
+import { findErrorCode, isUntrusted, readChunks, type Fetch } from '../lib/http.ts'
 import { shorten } from '../lib/issues.ts'
-import { asList, asRecord, asText } from '../lib/json.ts'
+import { asRecord, asText } from '../lib/json.ts'
 import type { RetryPolicy } from '../lib/retry.ts'
 import { withDeadline } from '../lib/time.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
@@ -77,34 +77,18 @@ async function sendRequest(
 /** Errors that do not change within minutes: an unknown host name, a certificate, TLS where there is none. */
 const permanent =
   /^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
-const untrusted = /^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|ERR_TLS_CERT)/
-
-/** Whether a connection failed because of the server's certificate, so there is a TLS server at least. */
-export function isUntrusted(code: string | undefined): boolean {
-  return code !== undefined && untrusted.test(code)
-}
-
 const certificateHint = 'set `ca` for it in `registries`, or name a file with its authority in NODE_EXTRA_CA_CERTS'
 
 function networkError(error: unknown, url: string, { host, repository, subject }: RequestInfo): RegistryError {
   const code = findErrorCode(error)
   const server = new URL(url).host
-  const reason = code ?? rootMessage(error)
+  const reason = code === undefined || code.startsWith('ERR_INVALID') ? rootMessage(error) : code
   const message = isUntrusted(code)
     ? `${subject}: the certificate of ${server} is not trusted (${code}); ${certificateHint}`
     : `${subject}: no answer from ${server} (${reason})`
   // fetch refuses some ports (https://fetch.spec.whatwg.org/#port-blocking), and redirects that are not allowed.
   const transient = code === undefined ? !/redirect|bad port/i.test(reason) : !permanent.test(code)
   return new RegistryError(message, { kind: 'network', host, repository, code, transient, cause: error })
-}
-
-/** fetch wraps the error, at times twice (one error for all addresses of a name). */
-function findErrorCode(error: unknown, depth = 0): string | undefined {
-  const { code, cause, errors } = asRecord(error)
-  if (typeof code === 'string') return code
-  return depth > 4 || cause === undefined
-    ? asList(errors).map((inner) => findErrorCode(inner, depth + 1))[0]
-    : findErrorCode(cause, depth + 1)
 }
 
 function rootMessage(error: unknown, depth = 0): string {

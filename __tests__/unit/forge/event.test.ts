@@ -108,6 +108,8 @@ describe('withCommitDate', () => {
     expect((await withCommitDate({ ...event, sha })).commitDate).toBeUndefined()
     expect((await withCommitDate({ ...event, commitDate: new Date(0) })).commitDate).toEqual(new Date(0))
     expect((await withCommitDate({ ...event, workspace: join(dir, 'nowhere') })).commitDate).toBeUndefined()
+    const request = { ...event, headSha: event.sha, sha, workspace: dir }
+    expect(await withCommitDate(request)).toMatchObject({ headCommitDate: new Date('2020-01-10T00:30:00Z') })
   })
 
   test('does not run what the configuration of a hostile checkout names', async () => {

@@ -1,7 +1,14 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
-import { createFetch } from '../../../src/lib/http.ts'
+import { createFetch, findErrorCode, isUntrusted } from '../../../src/lib/http.ts'
+import { createRegistryClient } from '../../../src/registry/client.ts'
+import { createCertificateEnv, saveRegistryHosts } from '../../../src/registry/hosts.ts'
 
 const servers: Server[] = []
 async function listen(server: Server): Promise<number> {
@@ -18,9 +25,18 @@ describe('createFetch', () => {
     }
   })
 
-  test('without a proxy it is Node’s own', () => expect(createFetch({})).toBe(globalThis.fetch))
+  test('without a proxy, Node’s own fetch sends the request as it is', async () => {
+    const nodeFetch = jest.spyOn(globalThis, 'fetch').mockResolvedValue(new Response('ok'))
+    const init = { method: 'PUT', body: 'x' }
+    try {
+      expect(await (await createFetch({})('https://registry.invalid/v2/', init)).text()).toBe('ok')
+      expect(nodeFetch.mock.calls).toEqual([['https://registry.invalid/v2/', init]])
+    } finally {
+      nodeFetch.mockRestore()
+    }
+  })
 
-  test('with one, it asks through it, but for loopback: http as it is, https by a tunnel', async () => {
+  test('with a proxy, http requests and https tunnels go through it, except to loopback addresses', async () => {
     const target = await listen(createServer((_, answer) => answer.end('target')))
     const asked: string[] = []
     const proxy = createServer(({ url }, answer) => {
@@ -38,5 +54,94 @@ describe('createFetch', () => {
     await expect(fetch('https://registry.invalid/v2/')).rejects.toThrow()
     await expect(fetch('http://direct.invalid/v2/')).rejects.toThrow()
     expect(asked).toEqual(['GET http://registry.invalid/v2/', 'CONNECT registry.invalid:443'])
+  })
+})
+
+describe('certificates', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'certificates-'))
+  const [caFile, keyFile] = [join(dir, 'ca.pem'), join(dir, 'key.pem')]
+  let ca = ''
+  let registry = ''
+  let other = ''
+
+  beforeAll(async () => {
+    const subject = ['-subj', '/CN=fake', '-addext', 'subjectAltName=IP:127.0.0.1']
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile]
+    execFileSync('openssl', ['req', '-x509', '-days', '2', ...key, '-out', caFile, ...subject], { stdio: 'ignore' })
+    ca = readFileSync(caFile, 'utf8')
+    const start = async () => {
+      const server = createTlsServer({ cert: ca, key: readFileSync(keyFile) }, (_, response) => response.end('ok'))
+      return `127.0.0.1:${await listen(server)}`
+    }
+    registry = await start()
+    other = await start()
+  })
+  afterAll(() => {
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections()
+      server.close()
+    }
+    rmSync(dir, { recursive: true })
+  })
+
+  const access = { ca: '', http: false, insecure: false, mirrors: [] }
+  const get = async (fetch: typeof globalThis.fetch, host: string) =>
+    await fetch(`https://${host}/v2/`).then(
+      async (response) => await response.text(),
+      (error: unknown) => (isUntrusted(findErrorCode(error)) ? 'not trusted' : error),
+    )
+
+  test('an authority of one registry is trusted for that registry only', async () => {
+    const fetch = createFetch({}, { [registry]: { ...access, ca } })
+    expect([await get(fetch, registry), await get(fetch, other)]).toEqual(['ok', 'not trusted'])
+  })
+
+  test('and for its token server, unless that has settings of its own', async () => {
+    const hosts = { [registry]: { ...access, ca } }
+    expect(await get(createFetch({}, hosts, registry), other)).toBe('ok')
+    expect(await get(createFetch({}, hosts, 'ghcr.io'), other)).toBe('not trusted')
+    expect(await get(createFetch({}, { ...hosts, [other]: access }, registry), other)).toBe('not trusted')
+  })
+
+  test('`insecure` counts for its host only', async () => {
+    const fetch = createFetch({}, { [registry]: { ...access, insecure: true } }, registry)
+    expect([await get(fetch, registry), await get(fetch, other)]).toEqual(['ok', 'not trusted'])
+  })
+
+  test('the authorities of the operating system are trusted', async () => {
+    expect(await get(createFetch({ SSL_CERT_FILE: caFile }), registry)).toBe('ok')
+    expect(await get(createFetch({ SSL_CERT_FILE: join(dir, 'missing.pem') }), registry)).toBe('not trusted')
+  })
+
+  test('the certificate of an insecure registry is passed on to buildx, which fetches tokens itself', async () => {
+    const hosts = await saveRegistryHosts(join(dir, 'hosts.json'), {
+      [registry]: { ...access, insecure: true },
+      '127.0.0.1:1': { ...access, insecure: true },
+    })
+    expect(hosts[registry]?.certificate?.replace(/\s/g, '')).toBe(ca.replace(/\s/g, ''))
+    expect(hosts['127.0.0.1:1']).not.toHaveProperty('certificate')
+    const certificates = join(dir, 'certs')
+    expect(createCertificateEnv(certificates, hosts)['SSL_CERT_DIR']).toContain(`:${certificates}`)
+    expect(readFileSync(join(certificates, '0.pem'), 'utf8').replace(/\s/g, '')).toBe(ca.replace(/\s/g, ''))
+  })
+
+  test('an untrusted certificate: the message names the input', async () => {
+    const client = createRegistryClient({ registry: other, fetch: createFetch({ SSL_CERT_FILE: '/dev/null' }) })
+    await expect(client.ping()).rejects.toMatchObject({
+      message: expect.stringContaining('`ca` for it in `registries`'),
+    })
+  })
+})
+
+test('a socks proxy is refused, without its login in the message', async () => {
+  const fetch = createFetch({ HTTPS_PROXY: 'socks5://user:secret@proxy.example:1080' })
+  const error = await createRegistryClient({ registry: 'registry.invalid', fetch })
+    .ping()
+    .catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({
+    message:
+      'registry.invalid: no answer from registry.invalid ' +
+      '(the proxy socks5://proxy.example:1080 is not supported: use an http or https proxy)',
+    transient: false,
   })
 })

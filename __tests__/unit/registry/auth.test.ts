@@ -69,7 +69,12 @@ function elsewhere(registry: FakeRegistry): typeof fetch {
 test.each(['basic', 'bearer'] as const)('%s over plain http, where the author says so, and only then', async (auth) => {
   await withRegistry(auth, async (registry) => {
     const options = { registry: 'reg.example.com:5000', credentials: user, fetch: elsewhere(registry) }
-    await open(registry, { ...options, plain: true }).putManifest('acme/app', 'a', bytes, ociManifest)
+    await open(registry, { ...options, isPlain: (host) => host === options.registry }).putManifest(
+      'acme/app',
+      'a',
+      bytes,
+      ociManifest,
+    )
     expect(registry.tags.get('acme/app:a')).toMatch(/^sha256:/)
     await expect(open(registry, options).headManifest('acme/app', 'a')).rejects.toMatchObject({ kind: 'network' })
   })

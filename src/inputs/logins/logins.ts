@@ -1,13 +1,13 @@
 import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { shorten } from '../../lib/issues.ts'
 import { ecrRegion, isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
-import type { Login } from '../../registry/credentials/login.ts'
 import type { Repository } from '../../registry/reference.ts'
 import { failFor, passes } from '../diagnostics.ts'
 import { emptySecret } from '../settings/secrets.ts'
 import type { InputSource } from '../source.ts'
 import { hostOf, parseEcr, registryAuthLogins } from './registry-auth.ts'
 import { dockerConfigKey } from '../../registry/credentials/docker-config.ts'
+import type { Login } from '../../registry/auth.ts'
 
 type LoginSource = Pick<InputSource, 'text' | 'env' | 'event' | 'report' | 'warn'>
 
@@ -118,7 +118,7 @@ function platformTokenLogin(
 }
 
 /** The registry that accepts the CI platform's own token. */
-function platformRegistry(platform: CiPlatform): string {
+export function platformRegistry(platform: CiPlatform): string {
   const host = hostOf(platform.serverUrl)
   const kind = detectPlatform(platform)
   if (kind === 'github.com') return 'ghcr.io'

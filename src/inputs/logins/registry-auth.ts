@@ -5,7 +5,7 @@ import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
 import { emptySecret } from '../settings/secrets.ts'
 import { parseFields } from '../yaml-fields.ts'
 import type { InputSource } from '../source.ts'
-import type { Login } from '../../registry/credentials/login.ts'
+import type { Login } from '../../registry/auth.ts'
 
 const input = 'registry-auth'
 const keys = ['registry', 'username', 'password', 'scope', 'ecr']

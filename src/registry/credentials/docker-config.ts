@@ -4,9 +4,7 @@ import { errorMessage } from '../../lib/errors.ts'
 import { homeDir } from '../../lib/files.ts'
 import { asRecord, asText, asTextRecord, isRecord, tryParseJson, unlessEmpty } from '../../lib/json.ts'
 import type { Env } from '../../lib/lists.ts'
-import type { Credentials } from '../auth.ts'
-import type { Login } from './login.ts'
-
+import type { Credentials, Login } from '../auth.ts'
 type DockerConfig = Readonly<Record<string, unknown>>
 
 const hubKey = 'https://index.docker.io/v1/'
@@ -17,7 +15,7 @@ export function dockerConfigDir({ DOCKER_CONFIG: dir = '' }: Env = process.env):
 }
 
 /** Reads a Docker configuration; an empty one, with a warning unless there is no file, if that is not possible. */
-export function loadDockerConfig(path: string, warn: (text: string) => void): Record<string, unknown> {
+function loadDockerConfig(path: string, warn: (text: string) => void): Record<string, unknown> {
   try {
     const config: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (isRecord(config)) return config

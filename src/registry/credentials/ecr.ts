@@ -3,7 +3,7 @@ import { readChunks, type Fetch } from '../../lib/http.ts'
 import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
 import type { Env } from '../../lib/lists.ts'
 import { signAws, type AwsKey } from './aws-sign.ts'
-import type { Login } from './login.ts'
+import type { Login } from '../auth.ts'
 
 export type EcrMode = 'auto' | 'true' | 'false'
 
@@ -23,7 +23,7 @@ export function isEcr(registry: string, mode: EcrMode): boolean {
 }
 
 /** How AWS is called. */
-export interface AwsAccess {
+interface AwsAccess {
   /** The job's: `AWS_ACCESS_KEY_ID` and others are used if a login has no key of its own. */
   readonly env: Env
   readonly fetch: Fetch

@@ -2,24 +2,11 @@ import { exec } from '../../lib/exec.ts'
 import { errorMessage } from '../../lib/errors.ts'
 import { shorten } from '../../lib/issues.ts'
 import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import type { Credentials } from '../auth.ts'
+import type { Credentials, Login } from '../auth.ts'
 import type { Repository } from '../reference.ts'
 import { credentialHelper, dockerConfigKey, storedCredentials } from './docker-config.ts'
-
-export interface Login {
-  readonly registry: string
-  readonly username: string
-  readonly password: string
-  /** A part of the registry, `acme/app@push`: only for builds that pull and push there. */
-  readonly scope?: string
-  /** An AWS key, to be exchanged for a password; empty: the job's own. */
-  readonly ecr?: boolean
-  /** The CI platform's token, which is used by default: a login that the job already has there takes precedence. */
-  readonly isPlatformToken?: boolean
-}
-
 /** Runs `docker-credential-<helper> get` for a registry: its standard output, undefined if it has no login. */
-export type RunHelper = (helper: string, registry: string) => Promise<string | undefined>
+type RunHelper = (helper: string, registry: string) => Promise<string | undefined>
 
 /**
  * The credentials for a repository: the step's own logins first, one for just this repository before one for all of

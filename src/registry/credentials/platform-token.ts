@@ -2,7 +2,7 @@ import { errorMessage } from '../../lib/errors.ts'
 import { createClientFactory, type RegistryAccess } from '../client-factory.ts'
 import { RegistryError } from '../error.ts'
 import type { Repository } from '../reference.ts'
-import type { Login } from './login.ts'
+import type { Login } from '../auth.ts'
 
 interface TokenOptions {
   readonly images: readonly Repository[]

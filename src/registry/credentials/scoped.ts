@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Login } from './login.ts'
 import { writePrivate } from '../../lib/files.ts'
 import { serverHost } from '../base-url.ts'
 import { createDockerConfig } from './docker-config.ts'
+import type { Login } from '../auth.ts'
 
 /**
  * Writes the logins for parts of registries below `configs`, where buildx reads them (docker/buildx,

@@ -10,7 +10,7 @@ import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import { signAws } from '../../../../src/registry/credentials/aws-sign.ts'
 import { exchangeEcrKeys } from '../../../../src/registry/credentials/ecr.ts'
-import { credentialsFor, type Login } from '../../../../src/registry/credentials/login.ts'
+import { credentialsFor } from '../../../../src/registry/credentials/login.ts'
 import { dropTokenIfJobHasLogin } from '../../../../src/registry/credentials/platform-token.ts'
 import { writeScopedLogins } from '../../../../src/registry/credentials/scoped.ts'
 import { createRegistryAccess } from '../../../../src/job/registries.ts'
@@ -20,6 +20,7 @@ import { answer, user, withServer } from '../../registry/server.ts'
 import { RunDir } from '../../../../src/run/run-dir.ts'
 import { formatDaemonFiles } from '../../../../src/nodes/registry-config.ts'
 import { createDockerConfig, withAuths } from '../../../../src/registry/credentials/docker-config.ts'
+import type { Login } from '../../../../src/registry/auth.ts'
 
 const read = (given: Given = {}) => readInputs(...world({ files: [...checkout, '/w/ca.pem'], ...given }))
 const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
@@ -387,7 +388,7 @@ describe('registries', () => {
     const file = join(dir, 'registries.json')
     try {
       expect(loadRegistryHosts(file)).toEqual({})
-      expect(saveRegistryHosts(file, registries)).toEqual(registries)
+      expect(await saveRegistryHosts(file, registries)).toEqual(registries)
       expect(loadRegistryHosts(file)).toEqual(registries)
     } finally {
       rmSync(dir, { recursive: true })

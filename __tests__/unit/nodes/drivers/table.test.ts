@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { BuilderInstances } from '../../../../src/buildx/instances.ts'
 import { parseNodesInput } from '../../../../src/inputs/nodes/node-list.ts'
 import type { InputIssue } from '../../../../src/lib/issues.ts'
+import type { Log } from '../../../../src/lib/log.ts'
 import { dockerContainer } from '../../../../src/nodes/drivers/docker-container.ts'
 import { drivers, driverOf } from '../../../../src/nodes/drivers/table.ts'
 import { formatEndpoint } from '../../../../src/nodes/endpoint.ts'
@@ -14,6 +15,7 @@ import { openNodes } from '../../../../src/nodes/open.ts'
 import { planTargets } from '../../../../src/plan/targets.ts'
 import { openJournal, readJournal } from '../../../../src/run/journal.ts'
 import { RunDir } from '../../../../src/run/run-dir.ts'
+import { Connections } from '../../../../src/stories/reconnect.ts'
 import { undoEntries } from '../../../../src/stories/undo-entries.ts'
 import { testVariant } from '../../fixtures/nodes.ts'
 
@@ -23,6 +25,9 @@ const engine = createServer(({ method = '', url = '' }, answer) => {
   if (method === 'DELETE') removed.push(url.replace(/\?.*/, ''))
   answer.writeHead(204).end()
 }).listen(join(dir.path, 'engine'))
+
+const none = () => undefined
+const log: Log = { info: none, line: none, warn: none, debug: none, annotate: none, lines: none }
 
 /** An engine that a path names: everything about a new kind of node. */
 const fake: Driver = {
@@ -70,11 +75,7 @@ test('a kind of endpoint is one driver: it is parsed, opened, planned, written f
   expect(nodes).toMatchObject([{ socket: `${dir.path}/engine`, driver: fake }])
 
   const variants = [testVariant('', { platforms: specs[0]?.platforms ?? [] })]
-  const { targets } = planTargets(
-    { variants, fallback: [], cache: { kind: 'off' }, settings: { cacheFrom: [], cacheTo: [] } } as never,
-    outcomes,
-    'none',
-  )
+  const { targets } = planTargets({ variants, fallback: [], cache: { kind: 'off' } }, outcomes, 'none')
   expect(targets.map(({ node, platform }) => [node.spec.name, platform])).toEqual([
     ['fake', 'linux/arm64'],
     ['fake', 'linux/amd64'],
@@ -88,8 +89,8 @@ test('a kind of endpoint is one driver: it is parsed, opened, planned, written f
   })
 
   const entries = readJournal(dir, { warn: () => undefined })
-  const log = { info: () => undefined, warn: () => undefined, debug: () => undefined }
-  await undoEntries(['container', 'pod'], { dir, entries, journal, log } as never)
+  const connections = new Connections(entries, () => Promise.resolve())
+  await undoEntries(['container', 'pod'], { dir, entries, connections, journal, log })
   expect(removed).toEqual(['/containers/buildx_buildkit_mab-1-0', '/volumes/buildx_buildkit_mab-1-0_state'])
 })
 
