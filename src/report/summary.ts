@@ -117,3 +117,11 @@ export function renderErrorSummary(headline: string, details: string): string {
   const lines = details.split('\n').filter((line) => line !== '')
   return [`### Failed`, `**${escapeHtml(headline)}**`, ...fence(lines), ''].join('\n\n')
 }
+
+/** PURE: a summary without secrets, also where they are escaped. Longer ones first: one may contain another. */
+export function maskSecrets(markdown: string, secrets: Iterable<string>): string {
+  const texts = [...secrets].filter((secret) => secret !== '').sort((a, b) => b.length - a.length)
+  return texts
+    .flatMap((secret) => [secret, escapeHtml(secret)])
+    .reduce((text, secret) => text.replaceAll(secret, '***'), markdown)
+}

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { renderLogLines } from '../../../src/report/log-lines.ts'
 import { createRunReport } from '../../../src/report/run-report.ts'
-import { renderErrorSummary, renderFailedSummary, renderSummary } from '../../../src/report/summary.ts'
+import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../../../src/report/summary.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import { digest, testResult } from './reports.ts'
 
@@ -136,4 +136,15 @@ test('the summary of any other failure has headline, details and hint', () => {
     '### Failed\n\n**arm &lt;x> does not answer**\n\n```\n  | ssh: timed out\nCheck the machine.\n```\n\n',
   )
   expect(renderErrorSummary('x', '')).toBe('### Failed\n\n**x**\n\n')
+})
+
+test('secrets in the output of a failed build are masked in the summary', () => {
+  const run = failedRun()
+  const details = ['token=s3cr3t-long', 'key=s3cr3t']
+  const failure = new UserError({ code: 'build', message: 'echo a<b&c failed', hint: '', details })
+  const groups = run.groups.map((group) => ({ ...group, failure }))
+  const summary = maskSecrets(renderFailedSummary({ ...run, groups }, 0), ['s3cr3t', 's3cr3t-long', 'a<b&c', ''])
+  expect(summary).not.toMatch(/s3cr3t|a&lt;b/)
+  expect(summary).toContain('token=***\nkey=***')
+  expect(summary).toContain('**echo *** failed**')
 })
