@@ -1,5 +1,6 @@
 import { parseRecord, parseRecordInput, splitList, splitRecords, type Env } from '../lib/lists.ts'
 import { parseBoolean } from '../lib/choice.ts'
+import { shorten } from '../lib/issues.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { parseImageMetadata } from '../metadata/image-metadata.ts'
 import { normaliseEntries } from '../metadata/labels.ts'
@@ -74,6 +75,7 @@ export async function parseImageInputs(
     version: metadata.version(draft.tagSuffix),
   }))
   checkTagsDiffer(variants, source)
+  warnFolded(variants, source)
   return { variants, warnings: metadata.warnings() }
 }
 
@@ -81,6 +83,20 @@ function fileOf({ file }: VariantDraft, context: string | undefined, source: Inp
   const input = file === source.text('file') ? 'file' : 'variants'
   const path = context === undefined ? undefined : parseDockerfile({ input, file, context }, source)
   return path === undefined ? {} : { file: path }
+}
+
+/** Several entries on one line, as YAML folds them with `>`, are one value that the author did not mean. */
+function warnFolded(variants: readonly VariantSpec[], { warn }: InputSource): void {
+  const values = new Map(variants.flatMap(({ buildArgs }) => Object.entries(buildArgs)))
+  for (const [name, value] of values) {
+    const next = /[\s,]([A-Z_][A-Z0-9_]*)=/.exec(value)?.[1]
+    const part = next === undefined ? (/\s#\s/.test(value) ? 'a comment' : '') : `\`${next}=\``
+    if (part !== '')
+      warn(
+        `\`build-args\`: the value of \`${shorten(name)}\` contains ${part}. Entries and comments need a line of ` +
+          'their own: use `|`, not `>`, for lists of several lines.',
+      )
+  }
 }
 
 /** @param variablesOf what build arguments without a value may take, by the step's labels */

@@ -1,7 +1,7 @@
 import { splitList } from '../lib/lists.ts'
 import { packagesChoices, type PackagesChoice } from '../packages/select.ts'
-import { lowerCaseRepository, parseRepository, type Repository } from '../registry/reference.ts'
-import { failFor } from './diagnostics.ts'
+import { parseRepository, type Repository } from '../registry/reference.ts'
+import { failFor, passes } from './diagnostics.ts'
 import type { InputSource } from './source.ts'
 import { boolean, choice } from './table.ts'
 
@@ -11,10 +11,15 @@ export const sharedRows = {
   packagesApi: ['packages-api', choice<PackagesChoice>(packagesChoices, 'auto')],
 } as const
 
-/** `image`: repositories without tag, on lines or between commas. */
-export function parseImages({ text, event, report }: InputSource): readonly Repository[] {
+/**
+ * `image`: repositories without tag, on lines or between commas. Registries allow no capital letters, and expressions
+ * in workflows cannot change them, so names become lower case, as in metadata-action.
+ */
+export function parseImages({ text, report }: Pick<InputSource, 'text' | 'report'>): readonly Repository[] {
   const fail = failFor(report, 'image')
-  return splitList(text('image')).flatMap(
-    (entry) => parseRepository(lowerCaseRepository(entry, event), (expected) => fail(expected, entry)) ?? [],
-  )
+  return splitList(text('image')).flatMap((entry) => {
+    const isPlain = passes(fail, entry, [[/\s#/.test(entry), 'contains a comment: comments need a line of their own']])
+    const repository = isPlain ? parseRepository(entry.toLowerCase(), (expected) => fail(expected, entry)) : undefined
+    return repository ?? []
+  })
 }

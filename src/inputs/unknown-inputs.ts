@@ -1,6 +1,5 @@
-import { isForgejoRunner } from '../forge/platform.ts'
 import type { Env } from '../lib/lists.ts'
-import { didYouMean } from '../lib/issues.ts'
+import { didYouMean, shorten } from '../lib/issues.ts'
 import type { Diagnostics } from './diagnostics.ts'
 
 /** What other actions call differently, or need and this one does not. */
@@ -25,21 +24,18 @@ const alternatives: Readonly<Record<string, string>> = {
 }
 
 /**
- * PURE: reports every input that the action does not have: runners only warn, and its effect would be missing. On act
- * and its descendants the inputs of an enclosing composite action are visible; there it is only a warning.
+ * PURE: warns about every input that the action does not have. It is not an issue: a variable `INPUT_…` of the job or
+ * of an enclosing composite action looks the same.
  */
-export function checkNames(env: Env, known: readonly string[], { report, warn }: Pick<Diagnostics, 'report' | 'warn'>) {
-  const isNested = Boolean(env['GITHUB_ACTION_PATH']) && (env['ACT'] === 'true' || isForgejoRunner(env))
+export function checkNames(env: Env, known: readonly string[], warn: Diagnostics['warn']): void {
   for (const variable of Object.keys(env)) {
     const name = /^INPUT_(.+)$/.exec(variable)?.[1]?.toLowerCase()
-    if (name === undefined || known.includes(name)) continue
-    const expected = `is not an input of this action${hint(name, known)}`
-    if (isNested) warn(`\`${name}\` ${expected}`)
-    else report({ input: name, expected })
+    if (name !== undefined && !known.includes(name))
+      warn(`\`${shorten(name)}\` is not an input of this action${hint(name, known)}`)
   }
 }
 
 function hint(name: string, known: readonly string[]): string {
   const alternative = Object.hasOwn(alternatives, name) ? alternatives[name] : undefined
-  return alternative === undefined ? didYouMean(name, known) || '; the README lists all inputs' : `: ${alternative}`
+  return alternative === undefined ? didYouMean(name, known) || '; the README lists all inputs.' : `: ${alternative}.`
 }

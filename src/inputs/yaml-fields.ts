@@ -19,6 +19,7 @@ export function parseFields(map: Readonly<Record<string, unknown>>, form: Fields
   const known = keys.join(', ')
   for (const key of Object.keys(map))
     passes(fail, key, [
+      [key === '<<', `is a YAML merge key, which is not supported${where}: repeat the settings`],
       [!keys.includes(key), `is not a key of ${what}${where}: valid keys are ${known}${didYouMean(key, keys)}`],
     ])
   return (key) => {

@@ -17,6 +17,7 @@ test('defaults', async () => {
     olderThan: 3 * day,
     runId: undefined,
     untagged: true,
+    unmarked: 'auto',
     dryRun: false,
     packagesApi: 'auto',
     logins: [{ registry: 'ghcr.io', username: 'octo', password: 't', isPlatformToken: true }],
@@ -57,11 +58,9 @@ test('all issues at once', async () => {
     'run-id': 'x',
     'older-than': 'long',
     untagged: 'no',
-    imgae: 'a',
     username: 'bot',
   }).catch((thrown: unknown) => thrown)
   expect(error instanceof InputError && formatInputIssues(error.issues).split('\n').slice(1)).toEqual([
-    'imgae: is not an input of this action; did you mean `image`?',
     'image: is empty: write the repositories to clean up, for example `ghcr.io/acme/app`',
     'older-than: "long" is not a valid duration: write `3 days`, `12 hours` or `2 weeks`',
     'run-id: "x" is not a valid run id: write `${{ github.run_id }}`',

@@ -69,7 +69,7 @@ test('the README example', async () => {
         version: 'main',
       },
     ],
-    cache: { kind: 'registry' },
+    cache: { kind: 'registry', registry: 'ghcr.io' },
     push: true,
     settings: {
       ...plainSettings,
@@ -202,14 +202,15 @@ describe('context and file', () => {
   })
 })
 
-test('capitals in names of the CI platform become lower case, others are refused', async () => {
+test('capitals become lower case, also in names of other owners', async () => {
   const { variants } = await read({
     image: 'ghcr.io/Acme/App\nghcr.io/Acme/other',
     tags: 'ghcr.io/Acme/App-x:1, 2',
     event: { repository: 'Acme/App' },
   })
   expect(variants[0]?.images.map(({ path }) => path)).toEqual(['acme/app', 'acme/other', 'acme/app-x'])
-  await expect(read({ image: 'ghcr.io/Else/App', event: { repository: 'Acme/App' } })).rejects.toThrow()
+  const { variants: others } = await read({ image: 'ghcr.io/Else/App', event: { repository: 'Acme/App' } })
+  expect(others[0]?.images).toEqual([{ registry: 'ghcr.io', path: 'else/app' }])
 })
 
 describe('logins', () => {
@@ -296,9 +297,31 @@ test.each<[string, Given, object]>([
 
 test.each<[string, Given, readonly string[]]>([
   [
-    'inputs of a composite action on act and its descendants are told, not refused',
-    { tag: 'x', GITHUB_ACTION_PATH: '/a', FORGEJO_ACTIONS: 'true' },
-    ['`tag` is not an input of this action: use `tags`'],
+    'variables INPUT_… of the job, which look like misspelled inputs',
+    { tag: 'x', environment: 'production', platfroms: 'linux/amd64', 'sep-tags': ',' },
+    [
+      '`tag` is not an input of this action: use `tags`.',
+      '`environment` is not an input of this action; the README lists all inputs.',
+      '`platfroms` is not an input of this action; did you mean `platforms`?',
+      '`sep-tags` is not an input of this action: outputs have one entry per line, and `json` has them as lists.',
+    ],
+  ],
+  [
+    'entries on one line, as `>` folds them, and comments',
+    {
+      'build-args': 'A=1 B=2 C=3\nD=1 # one\nLDFLAGS=-X main.v=1\nE=a#b',
+      variants: 'slim: {build-args: "V=1.0, W=2"}',
+    },
+    ['`A` contains `B=`', '`D` contains a comment', '`V` contains `W=`'].map(
+      (what) =>
+        `\`build-args\`: the value of ${what}. Entries and comments need a line of their own: ` +
+        'use `|`, not `>`, for lists of several lines.',
+    ),
+  ],
+  [
+    'a secret file that is missing',
+    { 'secret-files': 'a=none.txt' },
+    ['The build does not get the secret `a`: `secret-files` names /w/none.txt, which is not a file.'],
   ],
   [
     'rules without a tag',

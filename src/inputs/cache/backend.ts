@@ -6,8 +6,10 @@ import type { Problem } from '../diagnostics.ts'
 export interface CacheBackend {
   /** The attribute that names a cache for imports and for exports. */
   readonly name: { readonly from: string; readonly to: string }
-  /** The name if none is given. */
-  readonly defaultName: string
+  /** The name if none is given, by the repository of the run, if its storage is not that of the repository alone. */
+  readonly defaultName: (repository: string) => string
+  /** An attribute's value as BuildKit accepts it. */
+  readonly normalise?: (name: string, value: string) => string
   /** The name of one target's cache. */
   readonly withSuffix: (name: string, suffix: string) => string
   /**

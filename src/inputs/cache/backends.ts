@@ -12,6 +12,15 @@ const appendToEach = (names: string, suffix: string) =>
     .map((name) => appendSuffix(name, suffix))
     .join(';')
 const whole = (value: string) => [value]
+/** Several repositories may use one bucket or container. */
+const nameByRepository = (repository: string) =>
+  ['buildkit', ...repository.split('/')].filter((part) => part !== '').join('-')
+
+/** Capital letters are allowed in tags only. */
+function lowerCaseName(ref: string): string {
+  const [, name = '', rest = ''] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/.exec(ref) ?? []
+  return `${name.toLowerCase()}${rest}`
+}
 
 function missing(names: readonly string[], example: string): CacheBackend['problems'] {
   return (attributes) =>
@@ -24,7 +33,8 @@ export const cacheBackends = new Map<string, CacheBackend>([
     'registry',
     {
       name: { from: 'ref', to: 'ref' },
-      defaultName: '',
+      defaultName: () => '',
+      normalise: (name, value) => (name === 'ref' ? lowerCaseName(value) : value),
       withSuffix: (ref, suffix) => appendSuffix(/:[^/]+$/.test(ref) ? ref : `${ref}:buildcache`, suffix),
       problems: missing(['ref'], 'type=registry,ref=ghcr.io/acme/app:cache'),
     },
@@ -33,7 +43,7 @@ export const cacheBackends = new Map<string, CacheBackend>([
     'inline',
     {
       name: { from: 'ref', to: 'ref' },
-      defaultName: '',
+      defaultName: () => '',
       withSuffix: appendSuffix,
       problems: () => [[true, 'stores the cache in the image: write `cache: off` and `cache-to: type=inline`']],
       isInImage: true,
@@ -43,7 +53,7 @@ export const cacheBackends = new Map<string, CacheBackend>([
     'local',
     {
       name: { from: 'src', to: 'dest' },
-      defaultName: '',
+      defaultName: () => '',
       withSuffix: (directory, suffix) => posix.join(directory, suffix),
       problems: (attributes) => [
         [!attributes.some(([name]) => name === 'src' || name === 'dest'), 'has no `dest`: write `type=local,dest=…`'],
@@ -54,7 +64,7 @@ export const cacheBackends = new Map<string, CacheBackend>([
     'gha',
     {
       name: { from: 'scope', to: 'scope' },
-      defaultName: 'buildkit',
+      defaultName: () => 'buildkit',
       withSuffix: appendSuffix,
       secretAttributes: ['token', 'ghtoken'],
       ...cacheService,
@@ -64,7 +74,7 @@ export const cacheBackends = new Map<string, CacheBackend>([
     's3',
     {
       name: { from: 'name', to: 'name' },
-      defaultName: 'buildkit',
+      defaultName: nameByRepository,
       withSuffix: appendToEach,
       // https://github.com/moby/buildkit/blob/master/cache/remotecache/s3/s3.go; buildx itself reads the credentials
       variables: { bucket: 'AWS_BUCKET', region: 'AWS_REGION' },
@@ -78,7 +88,7 @@ export const cacheBackends = new Map<string, CacheBackend>([
     'azblob',
     {
       name: { from: 'name', to: 'name' },
-      defaultName: 'buildkit',
+      defaultName: nameByRepository,
       withSuffix: appendToEach,
       // https://github.com/moby/buildkit/blob/master/cache/remotecache/azblob/utils.go
       variables: {

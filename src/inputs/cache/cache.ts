@@ -1,7 +1,9 @@
 import { formatRepository } from '../../registry/reference.ts'
 import { getAttribute, joinAttributes, type Attribute } from '../../lib/csv.ts'
 import { platformSlug, type Platform } from '../../lib/platform.ts'
+import { parseFlavor } from '../../metadata/flavor.ts'
 import { failEach, failFor, type Fail } from '../diagnostics.ts'
+import { platformRegistry } from '../logins/logins.ts'
 import { typeOf } from '../settings/typed-attributes.ts'
 import type { InputSource } from '../source.ts'
 import type { VariantSpec } from '../variants.ts'
@@ -14,6 +16,10 @@ export type CachePolicy = ImageCache | SpecCache
 
 interface ImageCache {
   readonly kind: 'off' | 'registry'
+  /** Of several images, the registry whose image has the cache; otherwise that of the first. */
+  readonly registry?: string
+  /** Stands for the name of a variant without one: what distinguishes the legs of a matrix. */
+  readonly scope?: string
   /** The code is a proposal: it reads the caches of accepted code, and writes beside them. */
   readonly proposal?: boolean
 }
@@ -34,10 +40,12 @@ export interface TargetCache {
 /** Parses `cache`: `registry`, `off`, or a specification of BuildKit's, to whose name every target adds its own. */
 export function parseCache(source: InputSource): CachePolicy {
   const given = source.text('cache')
-  const proposal = source.event.trust === 'trusted' ? {} : { proposal: true }
+  const scope = constantFlavor(source)
+  const proposal = { ...(source.event.trust !== 'trusted' && { proposal: true }), ...(scope !== '' && { scope }) }
   const attributes = given.includes('=') ? parseBackend(given, source) : undefined
   if (attributes) return { kind: 'spec', attributes, ...proposal }
-  if (/^(|registry|true)$/i.test(given)) return { kind: 'registry', ...proposal }
+  if (/^(|registry|true)$/i.test(given))
+    return { kind: 'registry', registry: platformRegistry(source.event), ...proposal }
   if (!/^(off|false)$/i.test(given) && !given.includes('='))
     failFor(source.report, 'cache')('is not one of `registry`, `off`, or a specification such as `type=gha`', given)
   return { kind: 'off', ...proposal }
@@ -54,13 +62,16 @@ function parseBackend(given: string, source: InputSource): readonly Attribute[] 
 function complete(
   given: readonly Attribute[],
   backend: CacheBackend,
-  { env, paths, warn }: InputSource,
+  { env, event, paths, warn }: InputSource,
   fail: Fail,
 ): readonly Attribute[] {
   const fromJob = Object.entries(backend.variables ?? {})
     .map(([name, variable]): Attribute => [name, env[variable] ?? ''])
     .filter(([name, value]) => value !== '' && getAttribute(given, name) === undefined)
-  const attributes = [...given, ...fromJob].map(([name, value]): Attribute =>
+  const isNamed = [backend.name.from, backend.name.to].some((name) => getAttribute(given, name) !== undefined)
+  const byDefault = isNamed ? '' : backend.defaultName(event.repository)
+  const named: readonly Attribute[] = byDefault === '' ? [] : [[backend.name.to, byDefault]]
+  const attributes = [...given, ...fromJob, ...named].map(([name, value]): Attribute =>
     isPathAttribute(name) ? [name, paths.use(value, 'cache')] : [name, value],
   )
   failEach(fail, backend.problems(attributes, env))
@@ -70,9 +81,20 @@ function complete(
 
 /** PURE: what a target reads and writes; undefined if no cache is used. */
 export function cacheOf(policy: CachePolicy, variant: VariantSpec, platform: Platform): TargetCache | undefined {
-  const suffixes = suffixesOf(variant.name, platformSlug(platform), policy.proposal ?? false)
+  const scope = variant.name === '' ? (policy.scope ?? '') : variant.name
+  const suffixes = suffixesOf(scope, platformSlug(platform), policy.proposal ?? false)
   if (policy.kind === 'spec') return specCache(policy.attributes, suffixes)
-  return policy.kind === 'off' ? undefined : imageCache(variant, suffixes)
+  return policy.kind === 'off' ? undefined : imageCache(variant, suffixes, policy.registry)
+}
+
+/** `prefix` and `suffix` of `flavor` without templates, as a part of tags: `suffix=-py311` is `py311`. */
+function constantFlavor({ text }: InputSource): string {
+  const { prefix, suffix } = parseFlavor({ input: 'flavor', text: text('flavor') }, () => undefined)
+  return [prefix, suffix]
+    .filter((part) => !part.includes('{{'))
+    .map((part) => part.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[._-]+|[._-]+$/g, ''))
+    .filter((part) => part !== '')
+    .join('-')
 }
 
 /** What distinguishes the caches in one storage. */
@@ -93,7 +115,8 @@ function suffixesOf(variant: string, slug: string, proposal: boolean): Suffixes 
   return { to, from: [...new Set([to, name, slug])] }
 }
 
-function imageCache({ images: [first] }: VariantSpec, { to, from }: Suffixes): TargetCache | undefined {
+function imageCache({ images }: VariantSpec, { to, from }: Suffixes, registry = ''): TargetCache | undefined {
+  const first = images.find((image) => image.registry === registry) ?? images[0]
   if (!first) return undefined
   // `buildcache` is the name in other recipes; a missing one costs nothing.
   const references = [...from.map((name) => `buildcache-${name}`), 'buildcache'].map(
@@ -126,7 +149,7 @@ function specCache(attributes: readonly Attribute[], { to, from }: Suffixes): Ta
   const backend = cacheBackends.get(type)
   if (!backend) return undefined
   const { name, withSuffix } = backend
-  const given = getAttribute(attributes, name.to) ?? getAttribute(attributes, name.from) ?? backend.defaultName
+  const given = getAttribute(attributes, name.to) ?? getAttribute(attributes, name.from) ?? ''
   const nameFor = (suffix: string) => (suffix === '' ? given : withSuffix(given, suffix))
   const others = attributes.filter(([key]) => ![name.from, name.to, 'mode', 'ignore-error'].includes(key))
   const forImport = others.filter(([key]) => !exportOnly.includes(key))

@@ -1,20 +1,18 @@
-import type { Attribute } from '../../lib/csv.ts'
+import { joinAttributes, type Attribute } from '../../lib/csv.ts'
 import { splitRecords } from '../../lib/lists.ts'
 import { failFor, type Fail } from '../diagnostics.ts'
-import { parseTyped } from '../settings/typed-attributes.ts'
+import { parseTyped, typeOf } from '../settings/typed-attributes.ts'
 import type { InputSource } from '../source.ts'
 import { cacheBackends, secretAttributes } from './backends.ts'
 
 /** `cache-from` and `cache-to`, which buildx gets as they are: a reference, or `type=…` with its attributes. */
 export function parseCacheSpecs(input: 'cache-from' | 'cache-to', source: InputSource): readonly string[] {
   const { text, paths, report } = source
-  return splitRecords(input, text(input), report)
-    .map((entry) => entry.text)
-    .filter((entry) => {
-      const attributes = parseCacheSpec(entry, failFor(report, input))
-      for (const [name, path] of attributes ?? []) if (isPathAttribute(name)) paths.use(path, input)
-      return attributes !== undefined
-    })
+  return splitRecords(input, text(input), report).flatMap((entry) => {
+    const attributes = parseCacheSpec(entry.text, failFor(report, input))
+    for (const [name, path] of attributes ?? []) if (isPathAttribute(name)) paths.use(path, input)
+    return attributes ? [joinAttributes(attributes)] : []
+  })
 }
 
 /** Whether an attribute of a cache is a path on the runner, which `type=local` has. */
@@ -25,12 +23,18 @@ export function isPathAttribute(name: string): boolean {
 /** The attributes of one specification; undefined if it is invalid, which is reported without its credentials. */
 export function parseCacheSpec(text: string, fail: Fail = () => undefined): readonly Attribute[] | undefined {
   if (!/[=,"\s]/.test(text))
-    return [
+    return normalise([
       ['type', 'registry'],
       ['ref', text],
-    ]
+    ])
   const form = { what: 'cache', example: 'type=registry,ref=ghcr.io/acme/app:cache', types: [...cacheBackends.keys()] }
-  return parseTyped(text, form, (expected) => fail(expected, text.replace(secretPattern(), '$1=***')))
+  const attributes = parseTyped(text, form, (expected) => fail(expected, text.replace(secretPattern(), '$1=***')))
+  return attributes && normalise(attributes)
+}
+
+function normalise(attributes: readonly Attribute[]): readonly Attribute[] {
+  const backend = cacheBackends.get(typeOf(attributes))
+  return attributes.map(([name, value]) => [name, backend?.normalise?.(name, value) ?? value])
 }
 
 function secretPattern(): RegExp {

@@ -23,10 +23,11 @@ export function parseAttests(source: InputSource, loads: boolean): Attests {
   // Engines with the classic image store cannot load an image that has an attestation: as build-push-action, none
   // unless requested. https://docs.docker.com/build/building/variables/#buildx_no_default_attestations
   const byDefault = loads || isTrue(env['BUILDX_NO_DEFAULT_ATTESTATIONS']) ? 'false' : ''
-  const given = listed.get('provenance')
+  // As in build-push-action the inputs win.
+  const given = text('provenance') === '' ? listed.get('provenance') : undefined
   const provenance = given === undefined ? text('provenance') || byDefault : given || 'true'
   const fail = failFor(report, given === undefined ? 'provenance' : 'attests', provenance)
-  const sbom = listed.get('sbom') ?? parseSbom(text('sbom'), failFor(report, 'sbom', text('sbom')))
+  const sbom = text('sbom') === '' ? listed.get('sbom') : parseSbom(text('sbom'), failFor(report, 'sbom', text('sbom')))
   const attests = sbom === undefined || isDisabled(sbom) ? [] : [['type=sbom', sbom].filter(Boolean).join(',')]
   return { provenance: parseProvenance(provenance, event, fail), attests }
 }
@@ -46,19 +47,12 @@ function parseListed({ text, report }: InputSource): ReadonlyMap<string, string>
     if (listed.has(type)) fail('is given twice: write it once, with all of its attributes', `type=${type}`)
     listed.set(type, joinAttributes(attributes.filter(([name]) => name !== 'type')))
   }
-  for (const type of form.types)
-    passes(failFor(report, type), text(type), [
-      [
-        text(type) !== '' && listed.has(type),
-        `cannot be combined with \`type=${type}\` in \`attests\`: remove one of them`,
-      ],
-    ])
   return listed
 }
 
 /** The attributes; undefined for none. */
 function parseSbom(text: string, fail: Fail): string | undefined {
-  if (text === '' || /^(false|False|FALSE)$/.test(text)) return undefined
+  if (/^(false|False|FALSE)$/.test(text)) return undefined
   const attributes = /^(true|True|TRUE)$/.test(text) ? [] : parseAttributes(text)
   passes(fail, text, [[!attributes, 'is not valid: write `true`, `false` or `generator=image`']])
   return attributes && joinAttributes(attributes)

@@ -27,11 +27,12 @@ const kinds: Readonly<Record<string, (id: string, value: string, source: InputSo
     passes(failFor(report, 'secret-envs'), `${id}=${name}`, [[env[name] === undefined, message]])
     return { kind: 'env', id, name }
   },
-  'secret-files': (id, given, { paths, report }) => {
+  // As in build-push-action a missing file is not an issue.
+  'secret-files': (id, given, { paths, warn }) => {
     const path = paths.use(given, 'secret-files')
-    const message = `does not name a file: ${path} was not found`
-    passes(failFor(report, 'secret-files'), `${id}=${given}`, [[!paths.isFile(path), message]])
-    return { kind: 'file', id, path }
+    if (paths.isFile(path)) return { kind: 'file', id, path }
+    warn(`The build does not get the secret \`${shorten(id)}\`: \`secret-files\` names ${path}, which is not a file.`)
+    return undefined
   },
 }
 

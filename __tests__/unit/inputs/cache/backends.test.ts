@@ -16,7 +16,7 @@ import { world, type Given } from '../../fixtures/world.ts'
 beforeEach(() => {
   cacheBackends.set('tape', {
     name: { from: 'reel', to: 'reel' },
-    defaultName: 'tape0',
+    defaultName: () => 'tape0',
     withSuffix: (name, suffix) => `${name}/${suffix}`,
     variables: { drive: 'TAPE_DRIVE' },
     secretAttributes: ['pin'],

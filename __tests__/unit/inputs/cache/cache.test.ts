@@ -141,26 +141,33 @@ describe('each target has its own', () => {
       's3, whose place the job knows and the daemon does not',
       { cache: 'type=s3,prefix=p/', AWS_BUCKET: 'b', AWS_REGION: 'r', variants: '', platforms: 'linux/arm64' },
       {
-        from: ['buildkit-linux-arm64', 'buildkit'].map((name) => `type=s3,prefix=p/,bucket=b,region=r,name=${name}`),
-        to: 'type=s3,prefix=p/,bucket=b,region=r,name=buildkit-linux-arm64,mode=max,ignore-error=true',
+        from: ['buildkit-acme-app-linux-arm64', 'buildkit-acme-app'].map(
+          (name) => `type=s3,prefix=p/,bucket=b,region=r,name=${name}`,
+        ),
+        to: 'type=s3,prefix=p/,bucket=b,region=r,name=buildkit-acme-app-linux-arm64,mode=max,ignore-error=true',
       },
     ],
     [
       's3, where the job says otherwise',
       { cache: 'type=s3,bucket=mine,region=r', AWS_BUCKET: 'b', variants: '', platforms: 'linux/arm64' },
       {
-        from: ['buildkit-linux-arm64', 'buildkit'].map((name) => `type=s3,bucket=mine,region=r,name=${name}`),
-        to: 'type=s3,bucket=mine,region=r,name=buildkit-linux-arm64,mode=max,ignore-error=true',
+        from: ['buildkit-acme-app-linux-arm64', 'buildkit-acme-app'].map(
+          (name) => `type=s3,bucket=mine,region=r,name=${name}`,
+        ),
+        to: 'type=s3,bucket=mine,region=r,name=buildkit-acme-app-linux-arm64,mode=max,ignore-error=true',
       },
     ],
     [
       'azblob, for a proposal',
       { cache: 'type=azblob,account_url=https://a', ...proposal },
       {
-        from: ['buildkit-slim-linux-arm64-pr', 'buildkit-slim-linux-arm64', 'buildkit-linux-arm64', 'buildkit'].map(
-          (name) => `type=azblob,account_url=https://a,name=${name}`,
-        ),
-        to: 'type=azblob,account_url=https://a,name=buildkit-slim-linux-arm64-pr,mode=max,ignore-error=true',
+        from: [
+          'buildkit-acme-app-slim-linux-arm64-pr',
+          'buildkit-acme-app-slim-linux-arm64',
+          'buildkit-acme-app-linux-arm64',
+          'buildkit-acme-app',
+        ].map((name) => `type=azblob,account_url=https://a,name=${name}`),
+        to: 'type=azblob,account_url=https://a,name=buildkit-acme-app-slim-linux-arm64-pr,mode=max,ignore-error=true',
       },
     ],
     [
@@ -197,6 +204,30 @@ describe('each target has its own', () => {
           (name) => `type=local,src=${join('/w/kept', name)}`,
         ),
         to: 'type=local,dest=/w/kept/slim-linux-arm64-pr,mode=max,ignore-error=true',
+      },
+    ],
+    [
+      'capital letters in a reference, but not in its tag',
+      { cache: 'type=registry,ref=ghcr.io/Acme/App:Kept', variants: '', platforms: 'linux/arm64' },
+      {
+        from: ['ghcr.io/acme/app:Kept-linux-arm64', 'ghcr.io/acme/app:Kept'].map((ref) => `type=registry,ref=${ref}`),
+        to: 'type=registry,ref=ghcr.io/acme/app:Kept-linux-arm64,mode=max,ignore-error=true',
+      },
+    ],
+    [
+      'several images: the registry of the CI platform',
+      { image: 'docker.io/acme/app\nghcr.io/acme/app', variants: '', platforms: 'linux/arm64' },
+      {
+        from: [`${image}:buildcache-linux-arm64`, `${image}:buildcache`],
+        to: `${image}:buildcache-linux-arm64,${written}`,
+      },
+    ],
+    [
+      'legs of a matrix, which differ by the suffix of their tags',
+      { flavor: 'prefix={{branch}}-\nsuffix=-py311', variants: '', platforms: 'linux/arm64' },
+      {
+        from: [`${image}:buildcache-py311-linux-arm64`, `${image}:buildcache-linux-arm64`, `${image}:buildcache`],
+        to: `${image}:buildcache-py311-linux-arm64,${written}`,
       },
     ],
     ['off', { cache: 'off' }, undefined],

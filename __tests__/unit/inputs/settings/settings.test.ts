@@ -62,6 +62,12 @@ describe('on every target', () => {
       { sbom: 'generator=acme/scan' },
       { attest: [provenance, 'type=sbom,generator=acme/scan'] },
     ],
+    [
+      'attests beside provenance and sbom, which win',
+      { attests: 'type=provenance,mode=min\ntype=sbom,generator=a', provenance: 'true', sbom: 'false' },
+      { attest: [provenance] },
+    ],
+    ['quoted entries between commas', { 'no-cache-filters': '"a","b"' }, { 'no-cache-filter': ['a', 'b'] }],
     ['sbom false', { sbom: 'false' }, { attest: [provenance] }],
     [
       'attests',
@@ -91,7 +97,7 @@ describe('on every target', () => {
     [
       'cache-from',
       { 'cache-from': 'acme/app:cache\ntype=local,src=/c' },
-      { 'cache-from': ['acme/app:cache', 'type=local,src=/c'] },
+      { 'cache-from': ['type=registry,ref=acme/app:cache', 'type=local,src=/c'] },
     ],
     ['cache-to inline', { 'cache-to': 'type=inline' }, { 'cache-to': ['type=inline'] }],
     ['network', { network: 'none' }, { network: 'none' }],
