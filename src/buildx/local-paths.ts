@@ -1,7 +1,11 @@
+import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseCacheSpec } from '../inputs/cache/specs.ts'
 import { exportDest, exportPart } from '../inputs/settings/outputs.ts'
 import { findLeavingLink, isWithin, leavingMessage, type ReadLink } from '../inputs/workspace-links.ts'
-import { UserError } from '../lib/errors.ts'
+import { getAttribute } from '../lib/csv.ts'
+import { errorMessage, UserError } from '../lib/errors.ts'
+import { jobUmask } from '../lib/files.ts'
 import type { Target } from '../plan/target.ts'
 import type { BakeOptions } from './bake-definition.ts'
 
@@ -10,6 +14,8 @@ export interface LocalPath {
   readonly input: string
   readonly path: string
   readonly access: 'read' | 'write'
+  /** A file, and not a directory, is written. */
+  readonly isFile?: boolean
 }
 
 /** PURE: every path on the runner that a build of these targets reads or writes, besides those of the run directory. */
@@ -27,9 +33,10 @@ export function localPathsOf(targets: readonly Target[], { settings, several }: 
   const ofTargets = targets.flatMap(({ variant, platform, cache }) => [
     named('context', variant.context, 'read'),
     named('file', variant.file ?? `${variant.context}/Dockerfile`, 'read'),
-    ...settings.exports.map((files) =>
-      named('outputs', exportDest(files, several ? exportPart(variant.name, platform) : ''), 'write'),
-    ),
+    ...settings.exports.map((files) => ({
+      ...named('outputs', exportDest(files, several ? exportPart(variant.name, platform) : ''), 'write'),
+      isFile: files.type !== 'local' && getAttribute(files.attributes, 'tar') !== 'false',
+    })),
     ...(cache ? cachePaths('cache', [...cache.from, cache.to]) : []),
   ])
   // What does not begin with `/` is a URL or an image.
@@ -60,6 +67,35 @@ export function findEscape(paths: readonly LocalPath[], workspace: string, read?
       })
   }
   return undefined
+}
+
+/**
+ * Creates the destinations outside the workspace that do not exist yet, with the job's umask. For a path that does not
+ * exist, bake requires write access to its nearest parent: `--allow` would open all of `/tmp`. Returns the error for a
+ * destination that cannot be created.
+ */
+export function createDestinations(paths: readonly LocalPath[], workspace: string): UserError | undefined {
+  const missing = paths.filter(
+    ({ path, access }) => access === 'write' && !isWithin(path, workspace) && !existsSync(path),
+  )
+  const privateUmask = process.umask(jobUmask)
+  try {
+    for (const { path, isFile = false } of missing) {
+      mkdirSync(isFile ? dirname(path) : path, { recursive: true })
+      if (isFile) appendFileSync(path, '')
+    }
+    return undefined
+  } catch (error) {
+    return new UserError({
+      code: 'inputs',
+      message: 'A destination outside the workspace cannot be created',
+      hint: 'Check the paths in `outputs`, `cache` and `cache-to`, and the permissions of their directories.',
+      details: [errorMessage(error)],
+      cause: error,
+    })
+  } finally {
+    process.umask(privateUmask)
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ import { writeDefinition } from './build-env.ts'
 import { annotateWarnings } from './checks.ts'
 import { cancelledBuild, explainFailure, explainSilence, findCause } from './errors.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
-import { findEscape, localPathsOf } from './local-paths.ts'
+import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
 import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
 import { Progress, type FailedVertex } from './progress.ts'
 import { isCancel, type Steps } from './steps.ts'
@@ -62,8 +62,9 @@ export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
   const lines: string[] = []
   const flush = () => (lines.length > 0 ? request.emit(lines.splice(0)) : undefined)
   const progress = trackProgress(request, (line) => lines.push(line))
-  const escape = findEscape(localPathsOf(group.targets, request), request.workspace)
-  if (escape) return { group, took: 0, built: [], lostCaches: [], warnings: [], failure: escape }
+  const paths = localPathsOf(group.targets, request)
+  const failure = findEscape(paths, request.workspace) ?? createDestinations(paths, request.workspace)
+  if (failure) return { group, took: 0, built: [], lostCaches: [], warnings: [], failure }
   const end = await runWatched(request, progress, flush)
   const took = performance.now() - started
   progress.end()

@@ -1,5 +1,8 @@
 import { expect, test } from '@jest/globals'
-import { fileAccessFlags, findEscape, localPathsOf } from '../../../src/buildx/local-paths.ts'
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createDestinations, fileAccessFlags, findEscape, localPathsOf } from '../../../src/buildx/local-paths.ts'
 import { cacheOf } from '../../../src/inputs/cache/cache.ts'
 import { readInputs } from '../../../src/inputs/inputs.ts'
 import type { Target } from '../../../src/plan/target.ts'
@@ -82,4 +85,29 @@ test.each<[given: Given, link: string, input: string]>([
     hint: expect.stringContaining('which leads to /actions'),
   })
   expect(findEscape(found, '/w', (path) => (path === link ? '/w/empty' : undefined))).toBeUndefined()
+})
+
+test('destinations outside the workspace exist before bake starts; those in it are left to BuildKit', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'destinations-'))
+  const write = (path: string, isFile = false) => ({
+    input: 'outputs',
+    path: join(dir, path),
+    access: 'write' as const,
+    isFile,
+  })
+  try {
+    const paths = [
+      write('out/a'),
+      write('archives/b.tar', true),
+      write('w/c'),
+      { ...write('read'), access: 'read' as const },
+    ]
+    expect(createDestinations(paths, join(dir, 'w'))).toBeUndefined()
+    expect(statSync(join(dir, 'out/a')).isDirectory()).toBe(true)
+    expect(statSync(join(dir, 'archives/b.tar')).isFile()).toBe(true)
+    expect([existsSync(join(dir, 'w')), existsSync(join(dir, 'read'))]).toEqual([false, false])
+    expect(createDestinations([write('archives/b.tar/c')], join(dir, 'w'))).toMatchObject({ code: 'inputs' })
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
 })
