@@ -17,16 +17,19 @@ const entries = {
   'cache-service': 'bin/cache-service',
 }
 const options = { target: 'es2022', sourceMapRegister: false, minify: true, license: 'licenses.txt', quiet: true }
-// @actions/core imports its HTTP client, half of a bundle, only to request OIDC tokens, which these bundles do not do.
-// Any module can replace it.
-const unused = { '@actions/http-client': 'node:http', '@actions/http-client/lib/auth': 'node:http' }
+const httpClient = 'http-client.mjs'
+const replaced = {
+  '@actions/http-client': `./${httpClient}`,
+  '@actions/http-client/lib/auth': `./${httpClient}`,
+}
 
 async function bundle(entry, source, into) {
   const { code, assets } = await ncc(join(root, `src/${source}.ts`), {
     ...options,
-    externals: entry === 'cache-service' ? {} : unused,
+    externals: entry === 'cache-service' ? {} : replaced,
   })
   mkdirSync(into)
+  if (code.includes(httpClient)) cpSync(join(root, '.ci', httpClient), join(into, httpClient))
   writeFileSync(join(into, 'index.js'), code)
   for (const [name, asset] of Object.entries(assets))
     writeFileSync(join(into, name), name.endsWith('.js') ? await minified(asset.source) : asset.source)
