@@ -199,14 +199,17 @@ describe('names, one per variant and platform', () => {
 
   test('s3', async () => {
     expect(await manifests(stores.s3)).toEqual(
-      platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]),
+      platforms.flatMap((platform) => [
+        `buildkit-acme-app-slim-linux-${platform}`,
+        `buildkit-acme-app-slim-linux-${platform}-pr`,
+      ]),
     )
   })
 
   test('azblob: a new variant reads the earlier cache without a variant', async () => {
     expect(await manifests(stores.azblob)).toEqual([
-      ...platforms.map((platform) => `buildkit-linux-${platform}`),
-      ...platforms.map((platform) => `buildkit-slim-linux-${platform}`),
+      ...platforms.map((platform) => `buildkit-acme-app-linux-${platform}`),
+      ...platforms.map((platform) => `buildkit-acme-app-slim-linux-${platform}`),
     ])
   })
 

@@ -151,8 +151,8 @@ describe('a run for a fork', () => {
     expect(await storedIndex(farm, image, 'main')).toBeUndefined()
     expect(main.warnings).toEqual(
       expect.arrayContaining([
-        'The login is not used, since its `password` is empty; nothing is pushed.',
-        expect.stringMatching(/^The build gets no secret `key`, since its value is empty/),
+        'The login is not used because its `password` is empty; nothing is pushed.',
+        expect.stringMatching(/^The secret `key` has no value, so the build does not get it/),
       ]),
     )
     expect(
