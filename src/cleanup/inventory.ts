@@ -170,10 +170,14 @@ export class Inventory {
     )
     const images = temporary.flatMap(({ digest }) => [digest, ...(this.manifests.get(digest)?.refs ?? [])])
     await this.#readManifests(images)
-    const referrers = await listReferrers(this.#repository, images)
+    const lists = [...items.values()].filter(({ tags }) =>
+      tags.some((tag) => images.includes(referrerSubject(tag) ?? '')),
+    )
+    const listed = lists.flatMap(({ digest }) => this.manifests.get(digest)?.refs ?? [])
+    const referrers = [...listed, ...(await listReferrers(this.#repository, images))]
     await this.#readManifests(referrers)
     for (const digest of referrers)
-      if (!items.has(digest) && !this.deleted.has(digest) && this.manifests.has(digest))
+      if (!items.has(digest) && !this.deleted.has(digest) && this.manifests.get(digest)?.subject !== undefined)
         items.set(digest, { id: digest, digest, tags: [], confirmed: true })
     const attestations = [...this.manifests.values()].flatMap(({ attests }) => [...attests])
     const owned = new Set(attestations.flatMap(([child, image]) => (this.isAnnotated(image) ? [child] : [])))

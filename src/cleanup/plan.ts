@@ -112,6 +112,10 @@ function planReferrers(
   return { referrers, needed }
 }
 
+export function isEmptyPlan({ tagged, below, proofs, untag }: Plan): boolean {
+  return tagged.length + below.length + proofs.length + untag.length === 0
+}
+
 const refsOf = (digests: Iterable<string>, manifests: PlanInput['manifests']): string[] =>
   [...digests].flatMap((digest) => manifests.get(digest)?.refs ?? [])
 

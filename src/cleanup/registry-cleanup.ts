@@ -1,15 +1,14 @@
-import { parseBlobSizes } from '../packages/manifest-info.ts'
 import { NotDeletedError, type PackageVersion } from '../packages/backend.ts'
-import { refreshVersion, requireTime, unlessNotFound, type PackageRepository } from '../packages/repository.ts'
-import { parseRunId, type RunStatusCache } from '../forge/run-status.ts'
+import { refreshVersion, requireTime, readBlobSizes, type PackageRepository } from '../packages/repository.ts'
+import { matchesPattern, parseRunId, type RunStatusCache } from '../forge/run-status.ts'
 import { errorMessage } from '../lib/errors.ts'
 import { findOrphans, isLastProof, unreferencedAttestations } from './attestations.ts'
 import { auditTags, findRestorable } from './audit.ts'
 import { Inventory } from './inventory.ts'
 import { decide } from './ownership.ts'
 import { findReferrers, referrerSubject } from './referrers.ts'
-import { contentRuns, planCleanup, type Item, type Plan } from './plan.ts'
-import { createResult, type CleanupResult } from './report.ts'
+import { contentRuns, isEmptyPlan, planCleanup, type Item, type Plan } from './plan.ts'
+import { createResult, untagReason, type CleanupResult } from './report.ts'
 import { tagsOn } from './snapshot.ts'
 import { annotatedRun } from '../run/names.ts'
 
@@ -66,7 +65,7 @@ class RegistryCleanup {
       const plan = await this.#plan()
       this.#reportActiveTags()
       if (this.#request.dryRun) await this.#reportPlan(plan)
-      else await this.#execute(plan)
+      else await this.#executeIfPossible(plan)
       this.#result.audit = await auditTags(this.#repository)
     } catch (error) {
       this.#keep('', `${errorMessage(error)} Nothing more was deleted.`)
@@ -103,6 +102,13 @@ class RegistryCleanup {
     return { ...plan, items }
   }
 
+  /** A registry that never deletes, or not with this login, would refuse every single manifest. */
+  async #executeIfPossible(plan: CleanupPlan): Promise<void> {
+    const refusal = isEmptyPlan(plan) ? undefined : await this.#repository.backend.probeDeletion?.()
+    if (refusal) this.#keep('', `Nothing was deleted: ${refusal.message}`)
+    else await this.#execute(plan)
+  }
+
   async #execute(first: CleanupPlan): Promise<void> {
     const { deleted } = this.#inventory
     for (const { digest, tag } of first.untag) await this.#attempt(tag, () => this.#untag(digest, tag))
@@ -125,7 +131,7 @@ class RegistryCleanup {
     const version = await this.#confirmWithReferrers(digest, plan)
     this.#inventory.deleted.set(digest, version ?? this.#listed(digest))
     if (!version) return
-    const sizes = await blobSizes(this.#repository, digest)
+    const sizes = await readBlobSizes(this.#repository, digest)
     await this.#repository.backend.remove(version)
     this.#claimChildren(digest, plan)
     this.#reportDeleted([...version.tags, digest].join(' '), plan.reasons.get(digest), digest)
@@ -248,8 +254,12 @@ class RegistryCleanup {
   #reportActiveTags(): void {
     if (this.#request.runId !== undefined) return
     for (const [tag, digest] of this.#inventory.snapshot.digests) {
+      if (!matchesPattern(tag, this.#request.tags) || this.#inventory.isExpiredTag(tag, digest)) continue
       const run = parseRunId(tag)
-      if (run === undefined || this.#inventory.isExpiredTag(tag, digest)) continue
+      if (run === undefined) {
+        this.#keep(tag, 'its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.')
+        continue
+      }
       const verdict = this.#runs.classify(run)
       const unproven = `${run} may be the number of a pull request, and the image does not have that run’s annotation.`
       this.#keep(tag, verdict.expired ? unproven : verdict.reason)
@@ -262,7 +272,7 @@ class RegistryCleanup {
       this.#reportDeleted(tag, untagReason(tagsOf(digest).filter((other) => other !== tag)), '')
     for (const digest of [...[...referrers.values()].flat(), ...tagged, ...below, ...proofs]) {
       this.#reportDeleted([...tagsOf(digest), digest].join(' '), reasons.get(digest), digest)
-      ;(await blobSizes(this.#repository, digest)).forEach((size, blob) => this.#result.blobs.set(blob, size))
+      ;(await readBlobSizes(this.#repository, digest)).forEach((size, blob) => this.#result.blobs.set(blob, size))
     }
     this.#result.kept.push(...kept)
   }
@@ -278,15 +288,4 @@ class RegistryCleanup {
   #listed(digest: string): PackageVersion {
     return { id: this.#inventory.versionId(digest), digest, tags: [] }
   }
-}
-
-const untagReason = (others: readonly string[]): string =>
-  others.length > 0
-    ? `its run is finished; the image stays under ${others.join(', ')}`
-    : 'its run is finished; the image stays, since nothing proves that this run pushed it'
-
-/** Digest → bytes of everything that is stored for the manifest; empty if it does not exist. */
-async function blobSizes({ registry, repository }: PackageRepository, digest: string) {
-  const manifest = await unlessNotFound(registry.getManifest(repository, digest))
-  return manifest ? parseBlobSizes(digest, manifest.bytes) : new Map<string, number>()
 }

@@ -32,6 +32,13 @@ export function createResult(name: string, dryRun: boolean, pages: () => number 
   return { name, deleted: [], kept: [], restored: [], blobs: new Map(), audit: undefined, dryRun, pages }
 }
 
+/** Why a temporary tag was deleted, and its image was not. */
+export function untagReason(others: readonly string[]): string {
+  return others.length > 0
+    ? `its run is finished; the image stays under ${others.join(', ')}`
+    : 'its run is finished; the image stays, since nothing proves that this run pushed it'
+}
+
 /** PURE: the outputs `deleted`, `kept` and `report`. */
 export function renderCleanup(results: readonly CleanupResult[]): {
   readonly deleted: string

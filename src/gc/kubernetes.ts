@@ -28,7 +28,7 @@ interface Deployment {
 export async function collectClusterGarbage(spec: NodeSpec, runs: RunChecker, dir: RunDir): Promise<NodeGarbage> {
   const flags = kubectlFlags(spec, dir)
   try {
-    if (!(await hasKubectl())) return { node: spec.name, removed: [], failed: [] }
+    if (!(await hasKubectl(flags))) return { node: spec.name, removed: [], failed: [] }
     const deployments = await findDeployments(flags)
     const isFinished = await Promise.all(deployments.map(({ owner, age }) => runs.isFinished({ ...owner, age })))
     const finished = deployments.filter((_, at) => isFinished[at])
@@ -93,9 +93,10 @@ function parseDeployment({ metadata, spec }: Record<string, unknown>): Deploymen
 }
 
 /** Whether this machine has kubectl. @throws Error if it cannot be started for another reason */
-async function hasKubectl(): Promise<boolean> {
+async function hasKubectl(flags: readonly string[]): Promise<boolean> {
   try {
-    await exec('kubectl', ['version', '--client'], { env: inheritedEnv(), deadline })
+    // Some builds of kubectl ask the cluster even for this, and cache the answer.
+    await exec('kubectl', [...flags, 'version', '--client'], { env: inheritedEnv(), deadline })
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false

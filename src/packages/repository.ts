@@ -2,7 +2,7 @@ import { isNotFound } from '../lib/errors.ts'
 import { type RegistryClient } from '../registry/client.ts'
 import { mapConcurrent } from '../lib/concurrency.ts'
 import { NotDeletedError, type Clock, type PackageBackend, type PackageVersion } from './backend.ts'
-import { parseManifestInfo, type ManifestInfo } from './manifest-info.ts'
+import { parseBlobSizes, parseManifestInfo, type ManifestInfo } from './manifest-info.ts'
 
 /** What cleanup needs from a registry: the current tags and manifests. */
 export type ManifestStore = Pick<
@@ -79,6 +79,15 @@ export async function listReferrers(
     found.push(...digests)
   }
   return found
+}
+
+/** Digest → bytes of everything that is stored for the manifest; empty if it does not exist. */
+export async function readBlobSizes(
+  { registry, repository }: PackageRepository,
+  digest: string,
+): Promise<ReadonlyMap<string, number>> {
+  const manifest = await unlessNotFound(registry.getManifest(repository, digest))
+  return manifest ? parseBlobSizes(digest, manifest.bytes) : new Map()
 }
 
 export const exists = async ({ registry, repository }: PackageRepository, reference: string): Promise<boolean> =>

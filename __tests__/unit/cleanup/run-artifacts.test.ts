@@ -238,3 +238,29 @@ describe('bad days', () => {
     expect(brokenTags(here.world.state)).toEqual([])
   })
 })
+
+test('a list that lags behind the push is read again, after pauses that grow, until the deadline', async () => {
+  const here = scene()
+  pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+  const { own, pushed } = pushOwn(here, '17000000001')
+  const began = here.clock.now()
+  const repository = placeIn(here)
+  const hidden = (until: number) => ({
+    ...repository,
+    backend: {
+      ...repository.backend,
+      async *list() {
+        for await (const page of repository.backend.list())
+          yield here.clock.now() < until ? page.filter(({ digest }) => !allOf(pushed).includes(digest)) : page
+      },
+    },
+  })
+  expect(await deleteRunArtifacts({ ...hidden(Infinity), deadline: began + 60_000 }, own)).toMatchObject([
+    { subject: 'pr-17000000001', deleted: false, reason: expect.stringMatching(/does not list it yet/) },
+  ])
+  expect(here.clock.now() - began).toBeGreaterThanOrEqual(31_000)
+  expect(await deleteRunArtifacts(hidden(here.clock.now() + 6000), own)).toEqual([
+    { subject: 'pr-17000000001', deleted: true },
+  ])
+  expect(remains(here, allOf(pushed))).toEqual([])
+})

@@ -256,3 +256,13 @@ test('what a sweep that died deleted, and somebody promoted meanwhile, comes bac
   expect(brokenTags(here.world.state)).toEqual([])
   expect(unneeded(here.pkg).filter((digest) => allOf(pushed).includes(digest))).toEqual([])
 })
+
+test('other patterns: only tags that match are reported, with the reason why they stay', async () => {
+  const here = used()
+  deadRun(here, '17000000001')
+  pushManifest(here.world.state, here.pkg, { content: 'preview' }, 'preview-main')
+  const { kept } = await run(here, { tags: ['preview-*'] })
+  expect(kept.filter(({ subject }) => !subject.startsWith('sha256:'))).toEqual([
+    { subject: 'preview-main', reason: expect.stringMatching(/does not contain the id of a run/) },
+  ])
+})

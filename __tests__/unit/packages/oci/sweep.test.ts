@@ -63,3 +63,15 @@ test('the images of other tools stay where an index without a tag would not be s
     for (const { digest } of image.children) expect(world.manifests.has(digest)).toBe(true)
   })
 })
+
+test('a registry that answers 405 to every DELETE: one warning with the reason, and no attempt for each', async () => {
+  await withBehaviour(behaviours['deletion switched off'], async (world) => {
+    await world.hands.push(makeImage(`${run}-1-x`), [`pr-${run}`])
+    const { deleted, kept } = await sweepIn(world)
+    expect([deleted, kept]).toEqual([
+      [],
+      [{ subject: '', reason: expect.stringMatching(/^Nothing was deleted: .*REGISTRY_STORAGE_DELETE_ENABLED=true/) }],
+    ])
+    expect(world.seen.filter((line) => line.startsWith('DELETE'))).toHaveLength(2)
+  })
+})
