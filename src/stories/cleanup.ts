@@ -22,11 +22,19 @@ export interface CleanupPorts {
   readonly log: Pick<Log, 'info' | 'warn'>
 }
 
-/** The cleanup action: deletes leftovers of finished runs in each repository, one after the other. */
+/** Only a bug in this action throws these; what a registry or an API refuses has error classes of its own. */
+const internalErrors = new Set(['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError'])
+
+/**
+ * The cleanup action: deletes leftovers of finished runs in each repository, one after the other.
+ *
+ * @throws the first internal error, after all repositories
+ */
 export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Promise<readonly CleanupResult[]> {
   const results: CleanupResult[] = []
+  const bugs: Error[] = []
   for (const repository of inputs.images) {
-    const result = await cleanUpOne(repository, inputs, ports)
+    const result = await cleanUpOne(repository, inputs, ports, bugs)
     logResult(result, ports.log)
     results.push(result)
   }
@@ -35,11 +43,17 @@ export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Pr
     if (broken.length > 0)
       ports.log.warn(`${name}: incomplete tags: ${broken.join(', ')}. The report lists what is missing.`)
   }
+  if (bugs[0]) throw bugs[0]
   return results
 }
 
-/** An error in one repository does not stop the cleanup of the others. */
-async function cleanUpOne(repository: Repository, inputs: Inputs, ports: CleanupPorts): Promise<CleanupResult> {
+/** An error in one repository does not stop the cleanup of the others. Internal errors are added to `bugs`. */
+async function cleanUpOne(
+  repository: Repository,
+  inputs: Inputs,
+  ports: CleanupPorts,
+  bugs: Error[],
+): Promise<CleanupResult> {
   const { packages, event, until, fetchRunStatus } = ports
   const { olderThan, runId } = inputs
   const retention = () => ({ now: Date.now(), olderThan, runId })
@@ -49,6 +63,7 @@ async function cleanUpOne(repository: Repository, inputs: Inputs, ports: Cleanup
     const opened = await openPackageRepository(packages, { repository, client, until, mark })
     return await cleanUpRepository(opened, inputs, createRunStatusCache(fetchRunStatus, retention))
   } catch (error) {
+    if (error instanceof Error && internalErrors.has(error.name)) bugs.push(error)
     return {
       ...createResult(formatRepository(repository), inputs.dryRun),
       kept: [{ subject: '', reason: errorMessage(error) }],

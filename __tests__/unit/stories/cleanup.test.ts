@@ -42,6 +42,20 @@ describe('the cleanup story', () => {
     })
   })
 
+  test('an internal error fails the action, after the other repositories are cleaned up', async () => {
+    await withRegistry('none', async ({ host, seen }) => {
+      const bug = new TypeError('client.list is not a function')
+      const access = {
+        ...registries,
+        credentials: (repository: { readonly path: string }) =>
+          repository.path === 'acme/broken' ? Promise.reject(bug) : Promise.resolve(undefined),
+      }
+      const images = ['acme/broken', 'acme/app'].map((path) => ({ registry: host, path }))
+      await expect(cleanUpRegistries({ ...inputs, images }, ports(access))).rejects.toBe(bug)
+      expect(seen.some(({ url }) => url.startsWith('/v2/acme/app/'))).toBe(true)
+    })
+  })
+
   test('no text of a registry becomes a workflow command', async () => {
     const written: string[] = []
     const stdout = jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
