@@ -9,11 +9,14 @@ export interface PushAccessRequest {
   readonly inputs: { readonly push: boolean; readonly variants: readonly Pick<VariantSpec, 'images'>[] }
   readonly registries: RegistryAccess
   readonly signal: AbortSignal
+  /** Receives why a registry cannot be reached from this runner. */
+  readonly warn: (text: string) => void
 }
 
 /**
  * Checks in the background whether this login may push, so that a refusal is reported early and not after hours of
- * building. Only a clear refusal counts; any other problem is left to the push itself. The caller decides when to
+ * building. Only a clear refusal counts; a registry that cannot be reached is a warning, and any other problem is left
+ * to the push itself. The caller decides when to
  * `start`, while nothing else has to be done, and when to `enforce`, once an abort leaves nothing behind.
  */
 export class PushAccessCheck {
@@ -37,6 +40,7 @@ export class PushAccessCheck {
     for (const repository of distinctRepositories(inputs.variants))
       void checkPushAccess(repository, createClient).then(({ denied, failure }) => {
         if (denied) this.#refusal ??= failure
+        else this.#warnIfUnreachable(failure)
         this.#abortIfRefused()
       })
   }
@@ -49,6 +53,13 @@ export class PushAccessCheck {
 
   stop(): void {
     this.#stopped.abort()
+  }
+
+  /** The nodes push, and may reach what this runner cannot: the build goes on. */
+  #warnIfUnreachable(failure: UserError | undefined): void {
+    const isNetwork = failure?.cause instanceof RegistryError && failure.cause.kind === 'network'
+    if (isNetwork && !this.#stopped.signal.aborted)
+      this.#request.warn([`${failure.message} from this runner.`, ...failure.details, failure.hint].join(' '))
   }
 
   #abortIfRefused(): void {
@@ -71,6 +82,21 @@ interface PushAccess {
 
 const otherHint = 'Check the name in `image`; if it is correct, check the registry’s status.'
 
+/** What to do about a failed connection, by its error code; `{host}` is filled in. */
+const connectionHints: readonly (readonly [code: RegExp, hint: string])[] = [
+  [/CERT|SELF_SIGNED|UNABLE_TO/i, 'Give its certificate authority: `registries: "{host}: {ca: /path/to/ca.pem}"`.'],
+  [/EPROTO|SSL/i, 'If it uses plain http, declare it: `registries: "{host}: {http: true}"`.'],
+  [/ENOTFOUND|EAI_AGAIN/, 'The name of {host} cannot be resolved: check `image`.'],
+  [/ECONNREFUSED/, 'Nothing listens at {host}: check `image` and its port.'],
+]
+
+function accessHint(error: unknown): string {
+  if (!(error instanceof RegistryError)) return otherHint
+  const { code = '', host } = error
+  const [, hint = otherHint] = connectionHints.find(([pattern]) => pattern.test(code)) ?? []
+  return hint.replaceAll('{host}', host)
+}
+
 /** Checks whether a login may push to a repository. Does not throw, and leaves nothing there. */
 export async function checkPushAccess(repository: Repository, createClient: ClientFactory): Promise<PushAccess> {
   try {
@@ -81,7 +107,7 @@ export async function checkPushAccess(repository: Repository, createClient: Clie
     const failure = new UserError({
       code: 'registry',
       message: `Nothing can be pushed to ${formatRepository(repository)}`,
-      hint: denied ? pushHint : otherHint,
+      hint: denied ? pushHint : accessHint(error),
       details: [errorMessage(error)],
       cause: error,
     })

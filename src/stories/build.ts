@@ -27,8 +27,9 @@ import type { BuildPorts, Run } from './ports.ts'
  * @throws UserError, or BuildErrors if a build failed
  */
 export async function buildImage(run: Run, ports: BuildPorts): Promise<RunResult> {
-  const { inputs, signal } = run
-  const access = new PushAccessCheck({ inputs, signal, registries: ports.registries })
+  const { inputs, signal, log } = run
+  const warn = (text: string) => log.warn(text)
+  const access = new PushAccessCheck({ inputs, signal, registries: ports.registries, warn })
   try {
     return await buildAndPublish({ ...run, signal: access.signal }, ports, access)
   } finally {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { PushAccessCheck, type PushAccessRequest } from '../../../src/publish/push-access.ts'
+import { checkPushAccess, PushAccessCheck, type PushAccessRequest } from '../../../src/publish/push-access.ts'
+import type { RegistryClient } from '../../../src/registry/client.ts'
+import { RegistryError } from '../../../src/registry/error.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 
 const variants = [
@@ -36,6 +38,8 @@ function enforced(request: PushAccessRequest) {
   return access
 }
 
+const unexpected = (text: string) => expect(text).toBe('no warning')
+
 const settle = () => new Promise((resolve) => setTimeout(resolve, 50))
 
 describe('PushAccessCheck', () => {
@@ -45,6 +49,7 @@ describe('PushAccessCheck', () => {
       inputs: { push: true, variants },
       registries: registry(() => 202, requests),
       signal: new AbortController().signal,
+      warn: unexpected,
     })
     await settle()
     access.stop()
@@ -61,6 +66,7 @@ describe('PushAccessCheck', () => {
       inputs: { push: false, variants },
       registries: registry(() => 401, requests),
       signal: new AbortController().signal,
+      warn: unexpected,
     })
     await settle()
     expect(requests).toEqual([])
@@ -71,6 +77,7 @@ describe('PushAccessCheck', () => {
       inputs: { push: true, variants },
       registries: registry((path) => (path.includes('other') ? status : 202)),
       signal: new AbortController().signal,
+      warn: unexpected,
     })
     await settle()
     expect(signal.reason).toBeInstanceOf(UserError)
@@ -82,6 +89,7 @@ describe('PushAccessCheck', () => {
       inputs: { push: true, variants },
       registries: registry(() => status),
       signal: new AbortController().signal,
+      warn: unexpected,
     })
     await settle()
     access.stop()
@@ -93,6 +101,7 @@ describe('PushAccessCheck', () => {
       inputs: { push: true, variants },
       registries: registry(() => 403),
       signal: new AbortController().signal,
+      warn: unexpected,
     })
     access.stop()
     await settle()
@@ -104,6 +113,7 @@ describe('PushAccessCheck', () => {
       inputs: { push: true, variants },
       registries: registry(() => 403),
       signal: new AbortController().signal,
+      warn: unexpected,
     })
     access.enforce()
     await settle()
@@ -115,6 +125,7 @@ describe('PushAccessCheck', () => {
       inputs: { push: true, variants },
       registries: registry(() => 403),
       signal: new AbortController().signal,
+      warn: unexpected,
     })
     early.start()
     await settle()
@@ -129,8 +140,42 @@ describe('PushAccessCheck', () => {
       inputs: { push: false, variants },
       registries: registry(() => 202),
       signal: cancel.signal,
+      warn: unexpected,
     })
     cancel.abort()
     expect(signal.aborted).toBe(true)
+  })
+
+  test.each([
+    ['ENOTFOUND', /The name of r\.example cannot be resolved/],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', /`registries: "r\.example: \{ca: \/path\/to\/ca\.pem\}"`/],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', /`registries: "r\.example: \{http: true\}"`/],
+  ])('a registry that cannot be reached (%s) is a warning with what to write', async (code, hint) => {
+    const error = new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) })
+    const repository = { registry: 'r.example', path: 'acme/app' }
+    const network = new RegistryError('no answer', { kind: 'network', host: 'r.example', code, cause: error })
+    const client = { checkPush: () => Promise.reject(network) } as unknown as RegistryClient
+    const { denied, failure } = await checkPushAccess(repository, () => Promise.resolve(client))
+    expect([denied, failure?.message]).toEqual([false, 'Nothing can be pushed to r.example/acme/app'])
+    expect(failure?.hint).toMatch(hint)
+  })
+
+  test('an unreachable registry is reported while the build goes on', async () => {
+    const warnings: string[] = []
+    const error = Object.assign(new Error('x'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+    const { signal } = enforced({
+      inputs: { push: true, variants: variants.slice(0, 1) },
+      registries: {
+        ...registry(() => 202),
+        fetch: () => Promise.reject(new TypeError('fetch failed', { cause: error })),
+      },
+      signal: new AbortController().signal,
+      warn: (text) => warnings.push(text),
+    })
+    await settle()
+    expect(signal.aborted).toBe(false)
+    expect(warnings).toEqual([
+      expect.stringMatching(/^Nothing can be pushed to r\.example\/acme\/app from this runner\./),
+    ])
   })
 })
