@@ -61,7 +61,7 @@ export function planCleanup(input: PlanInput): Plan {
   const staying = [...items.keys()].filter((digest) => !isCandidate.has(digest))
   const neededByAll = closure(refsOf(staying, manifests), manifests)
   const deletable = candidates.filter((digest) => !neededByAll.has(digest))
-  const { referrers, needed } = planReferrers(input, deletable, staying)
+  const { referrers, needed } = planReferrers(input, deletable, { staying, neededByAll })
   const isReferrer = new Set([...referrers.values()].flat())
   for (const digest of isReferrer) reasons.set(digest, 'it belongs to a deleted image')
   const isTagged = (digest: string) => (items.get(digest)?.tags.length ?? 0) > 0
@@ -89,7 +89,7 @@ export function planCleanup(input: PlanInput): Plan {
 function planReferrers(
   input: PlanInput,
   deletable: readonly string[],
-  staying: readonly string[],
+  { staying, neededByAll }: { readonly staying: readonly string[]; readonly neededByAll: ReadonlySet<string> },
 ): { readonly referrers: Plan['referrers']; readonly needed: ReadonlySet<string> } {
   const { items, manifests, excluded } = input
   const isDeletable = new Set(deletable)
@@ -103,6 +103,7 @@ function planReferrers(
   const images = new Set(deletable)
   for (const image of images) for (const { digest, subject } of candidates) if (subject === image) images.add(digest)
   const leaving = candidates.filter(({ subject }) => images.has(subject))
+  if (leaving.length === 0) return { referrers: new Map(), needed: neededByAll }
   const isLeaving = new Set(leaving.map(({ digest }) => digest))
   const rest = staying.filter((digest) => !isLeaving.has(digest))
   const needed = closure(refsOf(rest, manifests), manifests)
