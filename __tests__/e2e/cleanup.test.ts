@@ -158,9 +158,9 @@ describe('GitHub', () => {
     ).toEqual(
       [
         ...Array<string>(2).fill('|only a temporary image referred to it'),
-        '|a later push of the cache replaced it',
-        `pr-${finished}|its run is over: pr-${finished}`,
-        `pr-${shared}|its run is over; the image stays under stable`,
+        '|a later push replaced this cache',
+        `pr-${finished}|its run is finished: pr-${finished}`,
+        `pr-${shared}|its run is finished; the image stays under stable`,
       ].sort(),
     )
   })

@@ -399,7 +399,7 @@ describe('invalid inputs', () => {
     jobs.push(job)
     const main = await job.main(
       farmInputs(farm, {
-        image: `${farm.registry.host}/Acme/App`,
+        image: `${farm.registry.host}/acme app`,
         tags: 'not valid',
         context: 'nowhere',
         platforms: 'linux/riscv64',

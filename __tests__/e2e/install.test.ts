@@ -218,6 +218,6 @@ describe('version, on a runner without buildx', () => {
   test('a dry run downloads nothing and reports that', () => {
     const { main, requests } = run('dry-run')
     expect([main.code === 0 ? '' : main.log, requests]).toEqual(['', []])
-    expect(main.log).toContain('This runner has not the buildx that `version` asks for: a run downloads it.')
+    expect(main.log).toContain('The buildx that `version` asks for is not installed on this runner; a run downloads it')
   })
 })

@@ -200,7 +200,7 @@ describe.each(Object.keys(repositories))('%s', (place) => {
     const [image, other] = [makeImage('run 3'), makeImage('run 4')]
     await hands.push(image, ['pr-3'])
     await hands.push(other, ['pr-3'])
-    await expect(api.untag(versionOf(image.index, 'pr-3'), 'pr-3')).rejects.toThrow('names another image by now')
+    await expect(api.untag(versionOf(image.index, 'pr-3'), 'pr-3')).rejects.toThrow('was moved to another image')
     expect(await api.read(versionOf(image.index, 'pr-3'))).toEqual(versionOf(image.index))
     expect(await hands.missing('pr-3')).toEqual([])
   })
@@ -260,7 +260,7 @@ describe('how simple tools break images, which proves that these servers show it
     const untagged = [...(await collect(api))].flatMap(([digest, tags]) => (tags.length === 0 ? [digest] : []))
     expect(untagged.sort()).toEqual([...image.children, ...image.intermediates].map(({ digest }) => digest).sort())
     for (const child of image.children)
-      await expect(api.remove(versionOf(child))).rejects.toThrow('the image under the tag v8 needs it')
+      await expect(api.remove(versionOf(child))).rejects.toThrow('the image with the tag v8 needs it')
     expect(await hands.missing('v8')).toEqual([])
     const headers = { authorization: `token ${giteaLogin.password}` }
     for (const digest of untagged)

@@ -190,10 +190,10 @@ describe('the log', () => {
   })
 
   test('only the masks themselves contain secrets, in main and post', () => {
-    const printed = main.raw
-      .split('\n')
+    const printed = [main.raw, post.raw]
+      .flatMap((raw) => raw.split('\n'))
       .filter((line) => find(line) !== undefined && !line.startsWith('::add-mask::') && !/│ \[.*2\/2\] /.test(line))
-    expect([printed, find(post.raw)]).toEqual([[], undefined])
+    expect(printed).toEqual([])
   })
 })
 
@@ -203,9 +203,9 @@ test('no secret is in outputs, state or summary', () => {
   ).toBeUndefined()
 })
 
-test('between main and post no node has a secret, and the runner only the login', () => {
+test('between main and post no node and no file of the runner has a secret', () => {
   expect(between.split('\n').filter((path) => path !== '' && !path.includes('/var/lib/docker/volumes/'))).toEqual([])
-  expect(filesBetween.map((path) => path.split('/').at(-1))).toEqual(['config.json'])
+  expect(filesBetween).toEqual([])
   // The state of the daemon contains a build secret, which proves that the search works.
   expect(between).toContain('/var/lib/docker/volumes/')
 })

@@ -175,7 +175,7 @@ describe('a private registry, with a user name and a password', () => {
     const { password, username } = farm.privateRegistry
     const { main, post } = guarded
     expect(main.masks).toContain(password)
-    const seen = [main.log, post.raw, main.summary, JSON.stringify([main.outputs, main.state])].join('\n')
+    const seen = [main.log, post.log, main.summary, JSON.stringify([main.outputs, main.state])].join('\n')
     for (const secret of [
       password,
       Buffer.from(password).toString('base64'),

@@ -113,13 +113,13 @@ describe('a workflow on a runner', () => {
         '        env: { KEY: "${{ secrets.KEY }}" }\n',
       ].join('\n'),
       uses('./cleanup', 'cleanup', { image, 'dry-run': 'true' }, 'if: always()'),
-      '      - run: echo "outputs: deleted ${{ steps.cleanup.outputs.deleted }}"\n',
+      '      - run: echo "deleted=${{ steps.cleanup.outputs.deleted }}"\n',
     ].join('')
     const { code, log, home } = await runWorkflow(steps, { KEY: farm.privateKey })
     if (code !== 0) throw new Error(log)
     const index = await storedIndex(farm, image, 'main')
     expect(log).toContain(`outputs: digest ${index?.digest}, tags ${image}:main`)
-    expect(log).toMatch(/outputs: deleted \[\]/)
+    expect(log).toMatch(/deleted=\[\]/)
     expect(log).toMatch(/Success - Post \.\//)
     // The PEM header and footer are not secret; every other line is.
     const secret = farm.privateKey
@@ -137,15 +137,15 @@ describe('a workflow on a runner', () => {
       uses(
         './',
         'build',
-        { nodes: 'linux/amd64 = ftp://nowhere', image: 'example.com/Acme' },
+        { nodes: 'linux/amd64 = ftp://nowhere', image: 'example.com/acme app' },
         'continue-on-error: true',
       ),
-      '      - run: echo "outcome: ${{ steps.build.outcome }}"\n',
+      '      - run: echo "outcome=${{ steps.build.outcome }}"\n',
     ].join('')
     const { code, log, home } = await runWorkflow(steps, {})
-    expect({ code, outcome: /outcome: (failure)/.exec(log)?.[1] }).toEqual({ code: 0, outcome: 'failure' })
+    expect({ code, outcome: /outcome=(failure)/.exec(log)?.[1] }).toEqual({ code: 0, outcome: 'failure' })
     expect(log).toMatch(/nodes: .*ftp:\/\/nowhere/)
-    expect(log).toMatch(/image: .*example\.com\/Acme/)
+    expect(log).toMatch(/image: .*example\.com\/acme app/)
     expect(await leftOver(home)).toEqual([])
   })
 })
