@@ -210,13 +210,16 @@ function isOfFinishedRun(digest: string, { manifests, isExpiredAnnotation }: Pla
   return isExpiredAnnotation(manifests.get(digest)?.runAnnotation)
 }
 
-/** Listed by an index of a finished run, for an image of such a run or one that does not exist any more. */
+/**
+ * Listed by an index of a finished run, for an image of such a run or one that does not exist any more. The index may be
+ * deleted already: the attestation proves by its own content which image it describes.
+ */
 function ownedAttestations(input: PlanInput): Set<string> {
   const { items, manifests, childrenOfDeleted, attestations } = input
   const found = new Set<string>()
-  for (const digest of items.keys()) {
-    if (!isOfFinishedRun(digest, input)) continue
-    for (const [child, image] of manifests.get(digest)?.attests ?? []) {
+  for (const [digest, { attests }] of manifests) {
+    if (attests.size === 0 || !isOfFinishedRun(digest, input)) continue
+    for (const [child, image] of attests) {
       const isOwnedImage = !items.has(image) || childrenOfDeleted.has(image) || isOfFinishedRun(image, input)
       if (isOwnedImage && attestations.get(child) === image) found.add(child)
     }
