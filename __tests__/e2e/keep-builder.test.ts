@@ -38,12 +38,18 @@ const daemons = async () => {
     .sort()
 }
 
-/** A push, or a pull request from the repository `head`. */
+/** As in the payloads of GitHub and Forgejo: without a default branch, a push would be trusted like a proposal. */
+const repository = { full_name: 'acme/app', default_branch: 'main' }
+
+/** A push to the default branch, or a pull request from the repository `head`. */
 function open(head?: string): Job {
   const event = join(files, `${head?.replace('/', '-') ?? 'push'}.json`)
   writeFileSync(
     event,
-    JSON.stringify(head === undefined ? {} : { pull_request: { head: { repo: { full_name: head } } } }),
+    JSON.stringify({
+      repository,
+      ...(head !== undefined && { pull_request: { head: { repo: { full_name: head } } } }),
+    }),
   )
   const Dockerfile = [
     `FROM ${farm.images.base}`,
