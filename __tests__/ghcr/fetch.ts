@@ -3,31 +3,44 @@ import { answer as registry } from './registry-server.ts'
 import { answer as rest } from './rest-server.ts'
 import type { World } from './world.ts'
 
+type FetchOfWorld = (url: string | URL, init?: RequestInit) => Promise<Response>
+
+const servers: Readonly<Record<string, typeof registry>> = {
+  'ghcr.io': registry,
+  'api.github.com': rest,
+  'github.example': rest,
+}
+
 /** A `fetch` that reaches ghcr.io and api.github.com of this world, and nothing else: for octokit without a socket. */
-export function fetchIn(world: World): (url: string | URL, init?: RequestInit) => Promise<Response> {
-  return async (address, init = {}) => {
+export function fetchIn(world: World): FetchOfWorld {
+  return async function fetch(address, init = {}): Promise<Response> {
     const url = new URL(address)
-    const side = { 'ghcr.io': registry, 'api.github.com': rest, 'github.example': rest }[url.hostname]
-    if (!side) throw new TypeError('fetch failed', { cause: new Error(`getaddrinfo ENOTFOUND ${url.hostname}`) })
-    const headers = new Headers(init.headers)
-    if (!headers.has('accept')) headers.set('accept', '*/*')
-    const method = init.method ?? 'GET'
-    const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer())
-    try {
-      const {
-        status,
-        headers: answered,
-        body: content,
-      } = await side(world, { method, url, header: (name) => headers.get(name) ?? undefined, body }, url.origin)
-      const raw = typeof content === 'string' || content instanceof Uint8Array
-      const payload =
-        content === undefined || method === 'HEAD' ? null : raw ? (content as string) : JSON.stringify(content)
-      return new Response(payload, {
-        status,
-        headers: { ...(raw ? {} : { 'content-type': 'application/json; charset=utf-8' }), ...answered },
-      })
-    } catch (error) {
-      throw error instanceof ConnectionLost ? new TypeError('fetch failed', { cause: error }) : error
-    }
+    const response = await send(world, url, init)
+    const location = response.headers.get('location')
+    if (response.status !== 307 || location === null || init.redirect === 'manual') return response
+    return await fetch(new URL(location, url), init)
   }
+}
+
+async function send(world: World, url: URL, init: RequestInit): Promise<Response> {
+  const server = servers[url.hostname]
+  if (!server) throw new TypeError('fetch failed', { cause: new Error(`getaddrinfo ENOTFOUND ${url.hostname}`) })
+  const headers = new Headers(init.headers)
+  if (!headers.has('accept')) headers.set('accept', '*/*')
+  const method = init.method ?? 'GET'
+  const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer())
+  try {
+    const request = { method, url, header: (name: string) => headers.get(name) ?? undefined, body }
+    return toResponse(method, await server(world, request, url.origin))
+  } catch (error) {
+    throw error instanceof ConnectionLost ? new TypeError('fetch failed', { cause: error }) : error
+  }
+}
+
+function toResponse(method: string, { status, headers, body }: Awaited<ReturnType<typeof registry>>): Response {
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array
+  const type = isRaw ? {} : { 'content-type': 'application/json; charset=utf-8' }
+  const init = { status, headers: { ...type, ...headers } }
+  if (body === undefined || method === 'HEAD') return new Response(null, init)
+  return new Response(isRaw ? (body as string) : JSON.stringify(body), init)
 }
