@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Job } from './job/job.ts'
 import { prepareMain } from './job/main-step.ts'
 import { exportVariables, reportBuild, reportDryRun } from './job/report.ts'
+import { withAbort } from './lib/time.ts'
 import { dockerConfigDir } from './registry/credentials/docker-config.ts'
 import { endAccess, writeJobLogins } from './stories/access.ts'
 import { buildImage } from './stories/build.ts'
@@ -14,7 +15,7 @@ const began = performance.now()
 const job = new Job()
 
 await job.run(async () => {
-  const { run, ports } = await prepareMain(job)
+  const { run, ports } = await withAbort(job.signal, prepareMain(job))
   let keepsBuilder = false
   try {
     if (run.inputs.dryRun) {

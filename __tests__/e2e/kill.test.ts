@@ -212,7 +212,8 @@ describe('main is cancelled by the runner', () => {
         expect(await storedTags(farm, scene.image)).toEqual([])
       })(),
       (async () => {
-        const scene = begin(slow)
+        // Only an image with several platforms has an index that the action itself puts.
+        const scene = begin(slow, { nodes: `linux/amd64,linux/386 = ${farm.nodes.amd.endpoint}` })
         await requested('PUT', /manifests\/sha256/)(scene)
         await waitFor('the PUT of the action', async () =>
           (await farm.registry.requests()).some(
@@ -246,18 +247,15 @@ describe('post', () => {
   })
 
   test('is cancelled while the registry does not answer: ends in time and leaves nothing behind', async () => {
-    const { job, image, running } = begin()
+    // The builder is kept until post.
+    const { job, image, running } = begin(freshImage(farm), { use: 'true' })
     const main = await running.result
     expect([main.code, main.log]).toEqual([0, main.log])
     await farm.registry.fault({ delayMs: 60_000, match: pathOf(image) })
     const post = job.startPost()
     await post.waitForOutput(/Removed the builder/)
     const { forced, code, warnings } = await cancel({ job, image, running: post, dir: () => undefined })
-    expect([forced, code, warnings]).toEqual([
-      false,
-      0,
-      [expect.stringContaining('Cancelled before everything was cleaned up')],
-    ])
+    expect([forced, code, warnings]).toEqual([false, 0, [expect.stringContaining('Cleanup was cancelled')]])
     await expectNothingLeft()
     await farm.registry.clearFaults()
     expect((await job.post()).code).toBe(0)
@@ -268,7 +266,7 @@ describe('post', () => {
       moment: (post: Running, image: string) => Promise<unknown>,
       before: (image: string) => Promise<unknown> = () => Promise.resolve(),
     ) => {
-      const { job, image, running } = begin()
+      const { job, image, running } = begin(freshImage(farm), { use: 'true' })
       const main = await running.result
       expect([main.code, main.log]).toEqual([0, main.log])
       await before(image)

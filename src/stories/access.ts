@@ -5,7 +5,7 @@ import { asRecord } from '../lib/json.ts'
 import { killProcessesIn } from '../lib/processes.ts'
 import { createDockerConfig } from '../registry/credentials/docker-config.ts'
 import { readJournal } from '../run/journal.ts'
-import { connectionPaths } from '../run/run-dir.ts'
+import { connectionPaths, type RunDir } from '../run/run-dir.ts'
 import type { Run } from './ports.ts'
 
 /**
@@ -37,13 +37,20 @@ export async function endAccess({ dir, log }: Pick<Run, 'dir' | 'log'>, keepsBui
   if (!keepsBuilder) {
     await killProcessesIn(dir.path)
     removeDir(dir.tlsKeys)
+    removeSockets(dir)
     return
   }
   await killProcessesIn(dir.path, dir.agentSocket)
+  rmSync(dir.agentSocket, { force: true })
   const entries = readJournal(dir, log)
   // A forwarder needs sessions, since its server forbids forwarding.
   const forwarders = new Set(entries.flatMap((entry) => (entry.kind === 'forwarder' ? [entry.config] : [])))
   const tunnels = entries.filter((entry) => entry.kind === 'tunnel').filter(({ config }) => !forwarders.has(config))
   // The connection stays for its forwarded sockets; without its control socket no session can be started.
   for (const { config } of tunnels) rmSync(connectionPaths(config).control, { force: true })
+}
+
+/** ssh leaves the files of its sockets behind when it is killed. */
+function removeSockets({ path }: RunDir): void {
+  for (const name of readdirSync(path)) if (/\.(?:sock|ctl)$/.test(name)) rmSync(join(path, name), { force: true })
 }

@@ -28,8 +28,8 @@ async function usedRunDir() {
   for (const path of [dirname(dir.dockerConfig), join(dir.scopedConfigs, 'ghcr.io'), dir.secrets, dir.tlsKeys])
     mkdirSync(path, { recursive: true })
   const { config, control, socket } = dir.connection('n0')
-  for (const file of [dir.dockerConfig, join(dir.scopedConfigs, 'ghcr.io/config.json'), dir.secret(0), config, control])
-    writeFileSync(file, '')
+  const files = [dir.dockerConfig, join(dir.scopedConfigs, 'ghcr.io/config.json'), dir.secret(0)]
+  for (const file of [...files, config, control, socket, dir.agentSocket]) writeFileSync(file, '')
   writeFileSync(dir.pem('n1', 'key'), '')
   openJournal(dir).note({ kind: 'tunnel', node: 'ci@arm', config, local: socket, remote: '/s' })
   const [agent, connection] = [await process(dir.agentSocket), await process(config)]
@@ -47,6 +47,7 @@ describe('endAccess', () => {
     expect([await ended(agent), await ended(connection)]).toEqual(['SIGTERM', 'SIGTERM'])
     for (const path of [dir.dockerConfig, dir.scopedConfigs, dir.secrets, dir.tlsKeys])
       expect([path, existsSync(path)]).toEqual([path, false])
+    expect(readdirSync(dir.path).filter((name) => /sock|ctl/.test(name))).toEqual([])
     expect(existsSync(dir.journal)).toBe(true)
   })
 

@@ -80,6 +80,21 @@ describe('the build story', () => {
     expect(existsSync(given.run.dir.secrets)).toBe(false)
   })
 
+  test('a run that is cancelled while the registry does not answer ends at once', async () => {
+    await withPushed(pushed, async (_, registry) => {
+      const cancel = new AbortController()
+      const image = `${registry.host}/acme/app`
+      const given = await testRun({ image, tags: '1.0', registries: plain(registry.host) }, cancel.signal)
+      registry.faults.push(({ method }) => {
+        if (method !== 'PUT') return false
+        setTimeout(() => cancel.abort(new Error('cancelled')), 50)
+        return true
+      })
+      await expect(buildImage(given.run, testPorts(given, digestOf))).rejects.toThrow('cancelled')
+      expect(registry.tags.size).toBe(0)
+    })
+  }, 5000)
+
   test('`call` checks the Dockerfile instead of building', async () => {
     const given = await testRun({ call: 'check' })
     const ports = testPorts(given, digestOf)
