@@ -21,10 +21,6 @@ const noEffects = {
   message: 'This room is pure: it decides and renders, and has no effects.',
 }
 const restricted = (...patterns) => ['error', { patterns }]
-const noEnvironment = {
-  selector: "MemberExpression[object.name='process'][property.name='env']",
-  message: 'Only job/ and the entry points read the environment; pass what you need as a parameter.',
-}
 
 /** Limits for code as Prettier formats it. */
 const limits = {

@@ -54,14 +54,18 @@ export interface RegistryCalls {
 const noBytes = new Uint8Array()
 const everything = Object.values(mediaTypes).join(', ')
 
+interface RegistryCallOptions {
+  query?: Record<string, string>
+  mediaType?: string
+  body?: Uint8Array
+}
+
 export function registryCalls(world: World, token: Token = root): RegistryCalls {
   const access = accessOf(world.state, token)
   const call = (
     method: string,
     path: string,
-    query: Record<string, string> = {},
-    mediaType?: string,
-    body: Uint8Array = noBytes,
+    { query = {}, mediaType, body = noBytes }: RegistryCallOptions = {},
   ): Promise<Answer> =>
     callRegistry(world, {
       method,
@@ -75,13 +79,13 @@ export function registryCalls(world: World, token: Token = root): RegistryCalls 
     getManifest: (repository, reference) => call('GET', `${repository}/manifests/${reference}`),
     headManifest: (repository, reference) => call('HEAD', `${repository}/manifests/${reference}`),
     putManifest: (repository, reference, mediaType, body) =>
-      call('PUT', `${repository}/manifests/${reference}`, {}, mediaType, Buffer.from(body)),
+      call('PUT', `${repository}/manifests/${reference}`, { mediaType, body: Buffer.from(body) }),
     deleteManifest: (repository, reference) => call('DELETE', `${repository}/manifests/${reference}`),
-    putBlob: (repository, digest, data) => call('POST', `${repository}/blobs/uploads/`, { digest }, undefined, data),
+    putBlob: (repository, digest, data) =>
+      call('POST', `${repository}/blobs/uploads/`, { query: { digest }, body: data }),
     listTags: (repository, { n, last } = {}) =>
       call('GET', `${repository}/tags/list`, {
-        ...(n === undefined ? {} : { n: String(n) }),
-        ...(last === undefined ? {} : { last }),
+        query: { ...(n === undefined ? {} : { n: String(n) }), ...(last === undefined ? {} : { last }) },
       }),
   }
 }

@@ -2,13 +2,13 @@ import { days } from './clock.ts'
 import { become, findPackage, nextStep, present } from './state.ts'
 import type { Package, Refusal, State, Version } from './state.ts'
 
+const tooPopular = 'with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.'
+
 /** The words of the API, to the letter: tools match them. */
 export const messages = {
   lastTagged: 'You cannot delete the last tagged version of a package. You must delete the package instead.',
-  popularVersion:
-    'Publicly visible package versions with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.',
-  popularPackage:
-    'Publicly visible packages with a version with more than 5000 downloads cannot be deleted. Contact GitHub support for further assistance.',
+  popularVersion: `Publicly visible package versions ${tooPopular}`,
+  popularPackage: `Publicly visible packages with a version ${tooPopular}`,
   noPackage: 'Package not found.',
   noVersion: 'Package version not found.',
 } as const

@@ -34,8 +34,13 @@ const platformOf = (platform: string): Record<string, string> => {
   return { os, architecture, ...(variant === undefined ? {} : { variant }) }
 }
 
-function put(state: State, pkg: Package, mediaType: string, manifest: unknown, tag?: string): Version {
-  const parsed = parseManifest(mediaType, JSON.stringify(manifest))
+interface ManifestDocument {
+  mediaType: string
+  [field: string]: unknown
+}
+
+function put(state: State, pkg: Package, manifest: ManifestDocument, tag?: string): Version {
+  const parsed = parseManifest(manifest.mediaType, JSON.stringify(manifest))
   if (typeof parsed === 'string') throw new Error(parsed)
   return putManifest(state, pkg, parsed, tag)
 }
@@ -72,7 +77,6 @@ export function pushManifest(
   return put(
     state,
     pkg,
-    mediaTypes.ociManifest,
     {
       schemaVersion: 2,
       mediaType: mediaTypes.ociManifest,
@@ -113,7 +117,6 @@ export function pushIndex(
   return put(
     state,
     pkg,
-    mediaTypes.ociIndex,
     { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, ...(annotations ? { annotations } : {}) },
     tag,
   )
@@ -144,7 +147,7 @@ export function pushArtifact(state: State, pkg: Package, artifact: Artifact): Ve
     ...(about && { subject: about }),
     ...(annotations && { annotations }),
   }
-  return put(state, pkg, type, document, tag)
+  return put(state, pkg, document, tag)
 }
 
 /** Pushes the same manifest under another tag. */

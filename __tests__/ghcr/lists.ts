@@ -41,15 +41,15 @@ export function phaseAt(version: Version, step: number): Phase | undefined {
 const isIn = (phase: Phase | undefined, which: ListState): boolean =>
   phase !== undefined && (phase.deletedAt === undefined) === (which === 'active')
 
+export interface ListSelection {
+  step: number
+  which: ListState
+  order: ListRules['order']
+  seed: number
+}
+
 /** Every version that a list shows at a step, in its order. */
-export function versionsAt(
-  state: State,
-  pkg: Package,
-  step: number,
-  which: ListState,
-  order: ListRules['order'],
-  seed: number,
-): Version[] {
+export function versionsAt(state: State, pkg: Package, { step, which, order, seed }: ListSelection): Version[] {
   const key = `${which} ${step} ${order} ${seed}`
   let list = pkg.lists.get(key)
   if (!list) {

@@ -54,19 +54,25 @@ function parse(mediaType: string, body: string): Manifest | string {
   if (!isRecord(json)) return 'manifest is not an object'
   if (json['mediaType'] !== undefined && json['mediaType'] !== mediaType)
     return 'mediaType does not match the Content-Type'
-  const index = mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList
-  if (!index && mediaType !== mediaTypes.ociManifest && mediaType !== mediaTypes.dockerManifest)
-    return `unsupported media type ${mediaType}`
-  const children = index ? digests(json['manifests']) : []
-  const layers = index ? [] : digests(json['layers'])
-  const config = index ? [] : digests([json['config']])
-  if (!children || !layers || !config) return 'manifest has an invalid descriptor'
-  return {
-    digest: digestOf(body),
-    mediaType,
-    body,
-    size: Buffer.byteLength(body),
-    children,
-    blobs: [...new Set([...config, ...layers])],
-  }
+  if (!isIndex(mediaType) && !isImage(mediaType)) return `unsupported media type ${mediaType}`
+  const references = isIndex(mediaType) ? indexReferences(json) : imageReferences(json)
+  if (!references) return 'manifest has an invalid descriptor'
+  return { digest: digestOf(body), mediaType, body, size: Buffer.byteLength(body), ...references }
+}
+
+const isIndex = (mediaType: string): boolean => mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList
+const isImage = (mediaType: string): boolean =>
+  mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest
+
+type References = Pick<Manifest, 'children' | 'blobs'>
+
+function indexReferences(json: Record<string, unknown>): References | undefined {
+  const children = digests(json['manifests'])
+  return children && { children, blobs: [] }
+}
+
+function imageReferences(json: Record<string, unknown>): References | undefined {
+  const layers = digests(json['layers'])
+  const config = digests([json['config']])
+  return layers && config && { children: [], blobs: [...new Set([...config, ...layers])] }
 }

@@ -73,14 +73,17 @@ export function registryActions(
   pkg: Package | undefined,
   token: Token | undefined,
 ): ('pull' | 'push')[] {
-  const mayPush =
-    token?.kind === 'root' ||
-    (token?.kind === 'classic' && token.scopes.includes('write:packages')) ||
-    (token?.kind === 'actions' && token.packages === 'write')
+  const mayPush = mayWrite(token)
   if (pkg)
     return hasRole(pkg, token, 'read') ? (mayPush && hasRole(pkg, token, 'write') ? ['pull', 'push'] : ['pull']) : []
   return mayPush && mayCreate(state, owner, token) ? ['pull', 'push'] : []
 }
+
+/** Whether the token itself has the right to push, whatever the role of its bearer. */
+const mayWrite = (token: Token | undefined): boolean =>
+  token?.kind === 'root' ||
+  (token?.kind === 'classic' && token.scopes.includes('write:packages')) ||
+  (token?.kind === 'actions' && token.packages === 'write')
 
 function mayCreate(state: State, owner: string, token: Token | undefined): boolean {
   const key = owner.toLowerCase()

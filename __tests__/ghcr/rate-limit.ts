@@ -38,44 +38,61 @@ export interface Limited {
   refusal?: { status: number; message: string; documentation: string }
 }
 
-const subject = (token: Exclude<Token, { kind: 'root' }>): string =>
+/** The limits, what was used of them, and the clock that both follow. */
+export interface Limits {
+  limiter: Limiter
+  rules: LimitRules
+  clock: Clock
+}
+
+type LimitedToken = Exclude<Token, { kind: 'root' }>
+
+const subject = (token: LimitedToken): string =>
   token.kind === 'actions' ? `repository ${token.repository.toLowerCase()}` : `user ${token.login.toLowerCase()}`
 
 /** Counts a call against its bearer, and says whether it went too far. */
-export function spend(
-  limiter: Limiter,
-  rules: LimitRules,
-  clock: Clock,
-  token: Token | undefined,
-  method: string,
-): Limited {
+export function spend({ limiter, rules, clock }: Limits, token: Token | undefined, method: string): Limited {
   if (!token || token.kind === 'root') return { headers: {} }
   const now = clock.now()
   const usage = limiter.get(subject(token)) ?? { windowStart: now, points: 0, blockedUntil: 0, hourStart: now, used: 0 }
   limiter.set(subject(token), usage)
 
+  const primary = spendPrimary(rules, usage, token, now)
+  if (primary.refusal) return primary
+  const wait = spendSecondary(rules, usage, method, now)
+  if (wait === undefined) return primary
+  return {
+    headers: { ...primary.headers, 'retry-after': String(wait) },
+    refusal: { status: rules.status, ...secondary },
+  }
+}
+
+/** Counts the request against those of the hour. */
+function spendPrimary(rules: LimitRules, usage: Usage, token: LimitedToken, now: number): Limited {
   if (now - usage.hourStart >= hours) Object.assign(usage, { hourStart: now, used: 0 })
   const perHour = rules.perHour[token.kind]
   const exhausted = usage.used >= perHour
   if (!exhausted) usage.used++
   const headers = primaryHeaders(perHour, usage)
-  if (exhausted)
-    return {
-      headers,
-      refusal: {
-        status: 403,
-        message: `API rate limit exceeded for ${token.kind === 'actions' ? 'installation' : 'user'}.`,
-        documentation: 'https://docs.github.com/rest/overview/rate-limits-for-the-rest-api',
-      },
-    }
+  if (!exhausted) return { headers }
+  return {
+    headers,
+    refusal: {
+      status: 403,
+      message: `API rate limit exceeded for ${token.kind === 'actions' ? 'installation' : 'user'}.`,
+      documentation: 'https://docs.github.com/rest/overview/rate-limits-for-the-rest-api',
+    },
+  }
+}
 
+/** Counts the points of the request. Returns the seconds to wait if they exceed the limit. */
+function spendSecondary(rules: LimitRules, usage: Usage, method: string, now: number): number | undefined {
   if (now - usage.windowStart >= rules.windowMs) Object.assign(usage, { windowStart: now, points: 0 })
   const blocked = now < usage.blockedUntil
   if (!blocked) usage.points += method === 'GET' || method === 'HEAD' ? 1 : 5
-  if (!blocked && usage.points <= rules.points) return { headers }
+  if (!blocked && usage.points <= rules.points) return undefined
   if (!blocked || rules.prolong) usage.blockedUntil = now + rules.retryAfter * seconds
-  const wait = Math.ceil((usage.blockedUntil - now) / seconds)
-  return { headers: { ...headers, 'retry-after': String(wait) }, refusal: { status: rules.status, ...secondary } }
+  return Math.ceil((usage.blockedUntil - now) / seconds)
 }
 
 export const secondary = {

@@ -77,7 +77,7 @@ function startUpload(
     return stored(repository, mount)
   }
   const digest = query.get('digest')
-  if (digest !== null) return store(world, pkg, repository, digest, body)
+  if (digest !== null) return store(world, pkg, repository, { digest, data: body })
   const id = String(nextId(world.state))
   world.uploads.set(id, { repository, data: new Uint8Array() })
   return progress(world, repository, id, 202)
@@ -109,18 +109,27 @@ function continueUpload(
     world.uploads.delete(reference)
     return { status: 204, headers: {} }
   }
-  const start = /^(?:bytes[ =])?(\d+)-\d+/.exec(request.header('content-range') ?? '')?.[1]
-  if (start !== undefined && Number(start) !== upload.data.length)
-    return { ...progress(world, repository, reference, 416) }
+  if (!continuesAt(request, upload.data.length)) return progress(world, repository, reference, 416)
   upload.data = body.length === 0 ? upload.data : Buffer.concat([upload.data, body])
   if (method === 'PATCH') return progress(world, repository, reference, 202)
   if (method !== 'PUT') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
-  const answer = store(world, pkg, repository, query.get('digest') ?? '', upload.data)
+  const answer = store(world, pkg, repository, { digest: query.get('digest') ?? '', data: upload.data })
   if (answer.status === 201) world.uploads.delete(reference)
   return answer
 }
 
-function store(world: World, pkg: Package, repository: string, digest: string, data: Uint8Array): Answer {
+/** Whether the chunk, if it names its range, starts where the data so far ends. */
+function continuesAt({ header }: RegistryRequest, size: number): boolean {
+  const start = /^(?:bytes[ =])?(\d+)-\d+/.exec(header('content-range') ?? '')?.[1]
+  return start === undefined || Number(start) === size
+}
+
+interface Blob {
+  digest: string
+  data: Uint8Array
+}
+
+function store(world: World, pkg: Package, repository: string, { digest, data }: Blob): Answer {
   if (!isDigest(digest) || digestOf(data) !== digest)
     return ociError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
   world.state.blobs.set(digest, data)

@@ -30,11 +30,10 @@ export function answer(world: World, request: HttpRequest, origin: string): Prom
 function challenge(method: string, url: URL, origin: string): Answer {
   const repository = routeOf(url.pathname)?.repository ?? 'user/image'
   const actions = method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push'
+  const scope = `repository:${repository}:${actions}`
   return {
     status: 401,
-    headers: {
-      'www-authenticate': `Bearer realm="${origin}/token",service="ghcr.io",scope="repository:${repository}:${actions}"`,
-    },
+    headers: { 'www-authenticate': `Bearer realm="${origin}/token",service="ghcr.io",scope="${scope}"` },
     body: { errors: [{ code: 'UNAUTHORIZED', message: 'authentication required' }] },
   }
 }

@@ -69,15 +69,9 @@ function spoiled({ retryAfter = 60 }: Fault, status: number): Answer {
 function perform(world: World, request: RegistryRequest, route: Route): Answer {
   const { repository } = route
   const [owner, name] = split(repository)
-  if (repository !== repository.toLowerCase()) return ociError(400, 'NAME_INVALID', 'invalid repository name')
-  if (request.method === 'DELETE' && route.what !== 'upload')
-    return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
-  const reading = request.method === 'GET' || request.method === 'HEAD'
-  if (!request.access.may(repository, reading ? 'pull' : 'push')) {
-    return reading
-      ? ociError(403, 'DENIED', 'requested access to the resource is denied')
-      : ociError(403, 'DENIED', 'permission_denied: write_package')
-  }
+  const refusal = refuse(request, route)
+  if (refusal) return refusal
+  const reading = isReading(request)
   const pkg = findPackage(world.state, owner, name)
   if (route.what === 'referrers') return { status: 404, headers: {}, body: '404 page not found\n' }
   if (route.what === 'manifest' && reading) return getManifest(pkg, request, route.reference)
@@ -87,6 +81,20 @@ function perform(world: World, request: RegistryRequest, route: Route): Answer {
   return route.what === 'manifest'
     ? storeManifest(world, target, request, route)
     : answerBlobs(world, target, request, route)
+}
+
+const isReading = ({ method }: RegistryRequest): boolean => method === 'GET' || method === 'HEAD'
+
+/** The error for a request that is refused whatever the repository contains. */
+function refuse(request: RegistryRequest, { what, repository }: Route): Answer | undefined {
+  if (repository !== repository.toLowerCase()) return ociError(400, 'NAME_INVALID', 'invalid repository name')
+  if (request.method === 'DELETE' && what !== 'upload')
+    return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
+  const reading = isReading(request)
+  if (request.access.may(repository, reading ? 'pull' : 'push')) return undefined
+  return reading
+    ? ociError(403, 'DENIED', 'requested access to the resource is denied')
+    : ociError(403, 'DENIED', 'permission_denied: write_package')
 }
 
 /** Whoever creates a package by pushing to it becomes its admin: the person, or the repository of the job. */

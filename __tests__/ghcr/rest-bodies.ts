@@ -22,13 +22,18 @@ export function packageBody(state: State, base: string, pkg: Package): Record<st
   }
 }
 
+/** A version of a package as it is, or was, in one phase. */
+export interface ShownVersion {
+  pkg: Package
+  version: Version
+  phase: Phase
+}
+
 /** A deleted version shows no tags here: what GitHub shows is not documented, so nothing may depend on it. */
 export function versionBody(
   state: State,
   base: string,
-  pkg: Package,
-  version: Version,
-  phase: Phase,
+  { pkg, version, phase }: ShownVersion,
 ): Record<string, unknown> {
   const name = encodeURIComponent(pkg.name)
   const at = `${home(state, pkg)}/packages/container`

@@ -27,31 +27,33 @@ const number = (text: string | null, otherwise: number, most: number): number =>
   return Number.isNaN(asked) || asked < 1 ? otherwise : Math.min(asked, most)
 }
 
+const packagesPath =
+  /^\/(?:(orgs|users)\/([^/]+)|user)\/packages(?:\/container\/([^/]+)(\/versions(?:\/(\d+))?)?(\/restore)?)?$/
+
+const scopeOf = (kind: string | undefined, owner = ''): Scope =>
+  kind === 'orgs' || kind === 'users' ? { scope: kind, owner: decodeURIComponent(owner) } : { scope: 'user' }
+
+/** What a method does to a package or a version, and below `/restore`. */
+const verbs = new Map<string, 'get' | 'delete'>([
+  ['GET', 'get'],
+  ['DELETE', 'delete'],
+])
+const restoreVerbs = new Map<string, 'restore'>([['POST', 'restore']])
+const verbOf = (method: string, restore: boolean) => (restore ? restoreVerbs : verbs).get(method)
+
 /** Which operation a request means; a slash in a package's name has to come as %2F. */
 export function operationOf(method: string, path: string, query: URLSearchParams): Operation | undefined {
   const [, repository, run] = /^\/repos\/([^/]+\/[^/]+)\/actions\/runs\/(\d+)$/.exec(path) ?? []
   if (repository !== undefined) return method === 'GET' ? { name: 'get run', repository, id: Number(run) } : undefined
-  const [matched, kind, owner = '', name, versions, id, restore] =
-    /^\/(?:(orgs|users)\/([^/]+)|user)\/packages(?:\/container\/([^/]+)(\/versions(?:\/(\d+))?)?(\/restore)?)?$/.exec(
-      path,
-    ) ?? []
-  if (matched === undefined) return undefined
-  const scope: Scope =
-    kind === 'orgs' || kind === 'users' ? { scope: kind, owner: decodeURIComponent(owner) } : { scope: 'user' }
+  const match = packagesPath.exec(path)
+  if (!match) return undefined
+  const [, kind, owner, name, versions, id, restore] = match
+  const scope = scopeOf(kind, owner)
   const paging = { page: number(query.get('page'), 1, Infinity), perPage: number(query.get('per_page'), 30, 100) }
   if (name === undefined) return method === 'GET' ? { name: 'list packages', at: scope, ...paging } : undefined
 
   const at: PackageAt = { ...scope, name: decodeURIComponent(name) }
-  const verb =
-    restore !== undefined
-      ? method === 'POST'
-        ? 'restore'
-        : undefined
-      : method === 'GET'
-        ? 'get'
-        : method === 'DELETE'
-          ? 'delete'
-          : undefined
+  const verb = verbOf(method, restore !== undefined)
   if (verb === undefined) return undefined
   if (versions === undefined) return { name: `${verb} package`, at }
   if (id !== undefined) return { name: `${verb} version`, at, id: Number(id) }

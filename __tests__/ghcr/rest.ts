@@ -41,7 +41,8 @@ function template(operation: Operation): string {
   if (operation.name === 'list packages') return `GET ${home}/packages`
   const [verb, noun = ''] = operation.name.split(' ')
   const versions = noun === 'package' ? '' : noun === 'versions' ? '/versions' : '/versions/{package_version_id}'
-  return `${method(operation)} ${home}/packages/{package_type}/{package_name}${versions}${verb === 'restore' ? '/restore' : ''}`
+  const restore = verb === 'restore' ? '/restore' : ''
+  return `${method(operation)} ${home}/packages/{package_type}/{package_name}${versions}${restore}`
 }
 
 export function restPath(operation: Operation): string {
@@ -68,9 +69,7 @@ export async function callRest(world: World, operation: Operation, asker: Asker)
     { side: 'rest', endpoint: operation.name, method: method(operation), path: restPath(operation) },
     () => {
       const { headers, refusal } = spend(
-        world.limiter,
-        world.rules.limits,
-        world.state.clock,
+        { limiter: world.limiter, rules: world.rules.limits, clock: world.state.clock },
         asker.token,
         method(operation),
       )
@@ -110,14 +109,7 @@ type Known = Asker & { token: Token }
 
 function perform(world: World, operation: Operation, asker: Known): Answer {
   const { state } = world
-  if (operation.name === 'get run') {
-    const run = findRun(state, operation.repository, operation.id)
-    const refusal =
-      mayReadRun(operation.repository, asker.token) ?? (run ? undefined : { status: 404, message: 'Not Found' })
-    return run && !refusal
-      ? { status: 200, headers: {}, body: runBody(state, asker.base, run) }
-      : refused(refusal ?? { status: 404, message: 'Not Found' })
-  }
+  if (operation.name === 'get run') return getRun(world, operation, asker)
   const owner = ownerOf(world, operation.at, asker.token)
   if (typeof owner !== 'string') return refused(owner)
   if (operation.name === 'list packages') return listPackages(world, operation, owner, asker)
@@ -128,6 +120,13 @@ function perform(world: World, operation: Operation, asker: Known): Answer {
       : findPackage(state, owner, operation.at.name)
   const refusal = method(operation) === 'GET' ? mayRead(pkg, asker.token) : mayDelete(pkg, asker.token)
   if (refusal || !pkg) return refused(refusal ?? { status: 404, message: messages.noPackage })
+  return performOn(world, operation, pkg, asker)
+}
+
+type PackageOperation = Exclude<Operation, { name: 'get run' | 'list packages' }>
+
+function performOn(world: World, operation: PackageOperation, pkg: Package, asker: Known): Answer {
+  const { state } = world
   switch (operation.name) {
     case 'get package':
       return { status: 200, headers: {}, body: packageBody(state, asker.base, pkg) }
@@ -144,6 +143,14 @@ function perform(world: World, operation: Operation, asker: Known): Answer {
     case 'restore package':
       return done(restorePackage(state, pkg))
   }
+}
+
+function getRun({ state }: World, { repository, id }: Operation & { name: 'get run' }, asker: Known): Answer {
+  const run = findRun(state, repository, id)
+  const refusal = mayReadRun(repository, asker.token)
+  return run && !refusal
+    ? { status: 200, headers: {}, body: runBody(state, asker.base, run) }
+    : refused(refusal ?? { status: 404, message: 'Not Found' })
 }
 
 const done = (refusal: Refusal | undefined): Answer => (refusal ? refused(refusal) : { status: 204, headers: {} })
@@ -169,7 +176,10 @@ function listPackages(
   const seen = [...world.state.packages.values()].filter(
     (pkg) => pkg.owner.toLowerCase() === owner.toLowerCase() && !mayRead(pkg, asker.token),
   )
-  return paged(seen, operation, asker, '?package_type=container&', (pkg) => packageBody(world.state, asker.base, pkg))
+  return paged(seen, operation, asker, {
+    query: '?package_type=container&',
+    body: (pkg) => packageBody(world.state, asker.base, pkg),
+  })
 }
 
 function listVersions(
@@ -182,10 +192,11 @@ function listVersions(
   if (operation.page >= rules.deepPages.from && random() < rules.deepPages.chance)
     return refused({ status: 500, message: 'Server Error' })
   const step = shownStep(state, pkg, rules.lists, random)
-  const versions = versionsAt(state, pkg, step, operation.state, rules.lists.order, seed)
-  return paged(versions, operation, asker, `?state=${operation.state}&`, (version) =>
-    versionBody(state, asker.base, pkg, version, phaseAt(version, step)!),
-  )
+  const versions = versionsAt(state, pkg, { step, which: operation.state, order: rules.lists.order, seed })
+  return paged(versions, operation, asker, {
+    query: `?state=${operation.state}&`,
+    body: (version) => versionBody(state, asker.base, { pkg, version, phase: phaseAt(version, step)! }),
+  })
 }
 
 function getVersion(world: World, pkg: Package, id: number, asker: Known): Answer {
@@ -194,15 +205,14 @@ function getVersion(world: World, pkg: Package, id: number, asker: Known): Answe
   const phase =
     version && phaseAt(version, rules.lists.freshGet ? pkg.step : shownStep(state, pkg, rules.lists, random))
   if (!version || !phase || phase.deletedAt !== undefined) return refused({ status: 404, message: messages.noVersion })
-  return { status: 200, headers: {}, body: versionBody(state, asker.base, pkg, version, phase) }
+  return { status: 200, headers: {}, body: versionBody(state, asker.base, { pkg, version, phase }) }
 }
 
 function paged<T>(
   all: readonly T[],
   operation: Operation & { page: number; perPage: number },
   asker: Asker,
-  query: string,
-  body: (item: T) => unknown,
+  { query, body }: { query: string; body: (item: T) => unknown },
 ): Answer {
   const { page, perPage } = operation
   const last = Math.ceil(all.length / perPage)

@@ -62,7 +62,15 @@ export const forgetRun = (state: State, repository: string, id: number): boolean
 export const findRun = (state: State, repository: string, id: number): Run | undefined =>
   state.runs.get(key(repository, id))
 
-const user = (web: string, api: string, login: string, id: number, type: string): Record<string, unknown> => {
+interface User {
+  web: string
+  api: string
+  login: string
+  id: number
+  type: 'User' | 'Organization'
+}
+
+const user = ({ web, api, login, id, type }: User): Record<string, unknown> => {
   const at = `${api}/users/${login}`
   return {
     login,
@@ -88,13 +96,13 @@ const user = (web: string, api: string, login: string, id: number, type: string)
 
 export function ownerBody(state: State, base: string, login: string): Record<string, unknown> {
   const owner = state.owners.get(login.toLowerCase())
-  return user(
-    'https://github.com',
-    base,
-    owner?.login ?? login,
-    owner?.id ?? 1,
-    owner?.kind === 'user' ? 'User' : 'Organization',
-  )
+  return user({
+    web: 'https://github.com',
+    api: base,
+    login: owner?.login ?? login,
+    id: owner?.id ?? 1,
+    type: owner?.kind === 'user' ? 'User' : 'Organization',
+  })
 }
 
 const links = [

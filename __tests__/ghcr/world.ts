@@ -84,12 +84,20 @@ export const createWorld = ({ seed = 1, rules = calm, clock, state, keepCalls }:
   uploads: new Map(),
 })
 
+type SpoiledAnswer = (fault: Fault, status: number) => Answer
+
+/** The answer to a call that meets a fault, before or after its work is done; undefined if the connection is lost. */
+function answerFault(fault: Fault, work: () => Answer, spoiled: SpoiledAnswer): Answer | undefined {
+  if (fault.when === 'after') work()
+  return typeof fault.answer === 'number' ? spoiled(fault, fault.answer) : undefined
+}
+
 /** The way of every call, over HTTP or not: hook, log, fault, work, hook. */
 export async function serve(
   world: World,
   call: Omit<Call, 'at'>,
   work: () => Answer,
-  spoiled: (fault: Fault, status: number) => Answer,
+  spoiled: SpoiledAnswer,
 ): Promise<Answer> {
   const noted: Call = { ...call, at: world.state.clock.now() }
   const hooked = world.beforeEach?.(noted)
@@ -97,8 +105,7 @@ export async function serve(
   note(world.log, noted)
 
   const fault = takeFault(world.faults, noted)
-  const done = fault && fault.when !== 'after' ? undefined : work()
-  const answer = fault ? (typeof fault.answer === 'number' ? spoiled(fault, fault.answer) : undefined) : done
+  const answer = fault ? answerFault(fault, work, spoiled) : work()
   if (answer) noted.status = answer.status
   const after = world.afterEach?.(noted)
   if (after) await after

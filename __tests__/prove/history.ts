@@ -26,6 +26,7 @@ import {
   repository,
   retag,
   type Attempt,
+  type Living,
   type Model,
 } from './model.ts'
 import { placeIn, requestIn } from './place.ts'
@@ -297,12 +298,9 @@ function start(playing: Play, name: string, work: (world: World) => Promise<unkn
   const { model, tasks } = playing
   let before = ''
   const world: World = { ...model.world, afterEach: () => undefined }
-  const task = startTask(
-    name,
-    world,
-    work,
-    () => playing.free,
-    (call) => {
+  const task = startTask(name, world, work, {
+    isFree: () => playing.free,
+    before: (call) => {
       model.calls++
       const id = call.path.split('/').at(-1) ?? ''
       if (call.endpoint === 'get tags') task.look = model.calls
@@ -320,43 +318,82 @@ function start(playing: Play, name: string, work: (world: World) => Promise<unkn
           model.pkg.versions.get(Number(id))?.digest.slice(7, 15) ?? '',
         )
     },
-    (call) => check(playing, task, call.endpoint, call.path.split('/').at(-1)),
-  )
+    after: (call) => check(playing, task, call.endpoint, call.path.split('/').at(-1)),
+  })
   tasks.push(task)
 }
 
 /** What lives is whole; else whose fault is it, and could it have been known? */
 function check(playing: Play, task?: Task, endpoint = '', id = ''): void {
-  const { model, history } = playing
-  const { pkg, living, pinned } = model
+  const { pkg, living } = playing.model
+  checkPinned(playing, task)
+  const call = task && { task, endpoint, id, deleted: digestOfVersion(playing.model, id) }
+  for (const [tag, alive] of living) {
+    if (isWhole(pkg, tag, alive.digest)) continue
+    if (pkg.tags.get(tag) === alive.digest && isBrokenByAnother(alive, task)) addBreaker(alive, call)
+    else if (!call) playing.violation ??= new Violation(`somebody broke ${tag} by ${endpoint}`)
+    else if (!isExcused(playing, call, tag, alive)) playing.violation ??= new Violation(blame(call, tag, alive))
+  }
+}
+
+function checkPinned(playing: Play, task?: Task): void {
+  const { pkg, pinned } = playing.model
   for (const digest of pinned)
     if (!pkg.active.has(digest))
       playing.violation ??= new Violation(`${task?.name ?? 'somebody'} deleted ${digest}, which is used without a tag`)
-  for (const [tag, alive] of living) {
-    if (isWhole(pkg, tag, alive.digest)) continue
-    if (alive.wounded && [...alive.wounded].some((name) => name !== task?.name) && pkg.tags.get(tag) === alive.digest) {
-      if (task && endpoint === 'delete version') alive.wounded.add(task.name)
-      continue
-    }
-    const deleted = pkg.versions.get(Number(id))?.digest
-    const inOrder = history.lag === 0 && history.order === 'newest'
-    const seen = task && Math.max(task.look, inOrder ? task.list : -1)
-    if (task && seen !== undefined && endpoint === 'put manifest' && alive.since >= task.head) living.delete(tag)
-    else if (task && seen !== undefined && endpoint === 'delete version' && deleted === alive.digest) {
-      const last = alive.revived ? task.run : Math.max(seen, history.freshGet ? (task.gets.get(id) ?? -1) : -1)
-      if (alive.since >= last) living.delete(tag)
-      else playing.violation ??= new Violation(`${task.name} deleted ${tag}`)
-    } else if (
-      task &&
-      seen !== undefined &&
-      endpoint === 'delete version' &&
-      closureOf(pkg, alive.digest).has(deleted ?? '') &&
-      alive.since >= seen
-    )
-      (alive.wounded ??= new Set()).add(task.name)
-    else if (!alive.wounded?.has(task?.name ?? ''))
-      playing.violation ??= new Violation(`${task?.name ?? 'somebody'} broke ${tag} by ${endpoint}`)
+}
+
+/** A call that a task has made; `deleted` is the digest of the version whose ID ends the path. */
+interface TaskCall {
+  readonly task: Task
+  readonly endpoint: string
+  readonly id: string
+  readonly deleted: string | undefined
+}
+
+const digestOfVersion = ({ pkg }: Model, id: string): string | undefined => pkg.versions.get(Number(id))?.digest
+
+const isBrokenByAnother = ({ wounded }: Living, task?: Task): boolean =>
+  [...(wounded ?? [])].some((name) => name !== task?.name)
+
+function addBreaker(alive: Living, call: TaskCall | undefined): void {
+  if (call?.endpoint === 'delete version') (alive.wounded ??= new Set()).add(call.task.name)
+}
+
+const deletes = ({ endpoint, deleted }: TaskCall, { digest }: Living): boolean =>
+  endpoint === 'delete version' && deleted === digest
+
+/** Whether the call overwrites a tag that was updated after the task last read it. */
+const overwritesUnread = ({ endpoint, task }: TaskCall, { since }: Living): boolean =>
+  endpoint === 'put manifest' && since >= task.head
+
+const blame = (call: TaskCall, tag: string, alive: Living): string =>
+  deletes(call, alive) ? `${call.task.name} deleted ${tag}` : `${call.task.name} broke ${tag} by ${call.endpoint}`
+
+/** Whether the task could not know that the tag was in use, or has broken it before and may still repair it. */
+function isExcused({ model, history }: Play, call: TaskCall, tag: string, alive: Living): boolean {
+  const { task } = call
+  const removes = deletes(call, alive)
+  if (removes ? alive.since >= lastRead(history, call, alive) : overwritesUnread(call, alive)) {
+    model.living.delete(tag)
+    return true
   }
+  if (removes) return false
+  if (alive.since >= lastListed(history, task) && closureOf(model.pkg, alive.digest).has(call.deleted ?? ''))
+    addBreaker(alive, call)
+  return alive.wounded?.has(task.name) ?? false
+}
+
+/** When the task last read which tags there are, as the number of the call. */
+function lastListed({ lag, order }: History, task: Task): number {
+  const inOrder = lag === 0 && order === 'newest'
+  return Math.max(task.look, inOrder ? task.list : -1)
+}
+
+/** When the task last read anything that shows whether the deleted version is in use. */
+function lastRead(history: History, { task, id }: TaskCall, { revived }: Living): number {
+  if (revived) return task.run
+  return Math.max(lastListed(history, task), history.freshGet ? (task.gets.get(id) ?? -1) : -1)
 }
 
 /** Who is done and has not died has mended what it broke. */
@@ -394,10 +431,9 @@ async function finish(playing: Play): Promise<void> {
   if (broken.length > 0) throw new Violation(`still broken in the end: ${broken.join(', ')}`)
   const tags = [...pkg.tags.keys()].filter((tag) => tag.startsWith('pr-'))
   const left = leftovers(model)
-  if (tags.length + left.length > 0)
-    throw new Violation(
-      `left in the end: ${[...tags, ...left].join(', ')}; ${JSON.stringify(told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored]))}`,
-    )
+  if (tags.length + left.length === 0) return
+  const results = told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored])
+  throw new Violation(`left in the end: ${[...tags, ...left].join(', ')}; ${JSON.stringify(results)}`)
 }
 
 /** Broken by one that died, with nothing left that tells whose the missing was: only a person can restore that. */

@@ -17,14 +17,19 @@ export interface Task {
 
 class Killed extends Error {}
 
+/** Unless `isFree`, the calls of a task wait; `before` and `after` observe each of them. */
+export interface Gate {
+  readonly isFree: () => boolean
+  readonly before: (call: Call) => void
+  readonly after: (call: Call) => void
+}
+
 /** Starts it on a view of the world whose calls stop at our gate. */
 export function startTask(
   name: string,
   world: World,
   work: (world: World) => Promise<unknown>,
-  isFree: () => boolean,
-  before: (call: Call) => void,
-  after: (call: Call) => void,
+  { isFree, before, after }: Gate,
 ): Task {
   const task: Task = {
     name,

@@ -15,8 +15,10 @@ interface Description {
   components: Record<string, Record<string, Json>>
 }
 
-const wanted =
-  /^\/(orgs\/\{org\}|users\/\{username\}|user)\/packages(\/|$)|^\/repos\/\{owner\}\/\{repo\}\/actions\/runs\/\{run_id\}$/
+const wanted = [
+  /^\/(orgs\/\{org\}|users\/\{username\}|user)\/packages(\/|$)/,
+  /^\/repos\/\{owner\}\/\{repo\}\/actions\/runs\/\{run_id\}$/,
+]
 const prose = new Set(['description', 'example', 'title', 'deprecated'])
 
 const isObject = (value: Json | undefined): value is JsonObject =>
@@ -52,7 +54,7 @@ function extract(file: string): { operations: Record<string, Json>; schemas: Rec
   }
   const operations: Record<string, Json> = {}
   for (const [path, methods] of Object.entries(paths)) {
-    if (!wanted.test(path)) continue
+    if (!wanted.some((pattern) => pattern.test(path))) continue
     for (const [method, operation] of Object.entries(methods)) {
       const responses = isObject(operation) && isObject(operation['responses']) ? operation['responses'] : {}
       operations[`${method.toUpperCase()} ${path}`] = Object.fromEntries(

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,6 +21,29 @@ let volumes: Map<string, number>
 let labels: Map<string, Record<string, string>>
 let broken: string
 
+type Say = (status: number, body?: unknown) => void
+
+/** Creates a volume, or returns the one of that name, as the engine does. */
+function createVolume(request: IncomingMessage, say: Say): void {
+  let body = ''
+  request.on('data', (chunk) => (body += String(chunk)))
+  request.on('end', () => {
+    const { Name, Labels } = JSON.parse(body) as { Name: string; Labels: Record<string, string> }
+    if (!volumes.has(Name)) labels.set(Name, Labels)
+    volumes.set(Name, volumes.get(Name) ?? 0)
+    say(201, { Name, Labels: labels.get(Name) })
+  })
+}
+
+/** Inspects a volume, or removes a volume or a container. */
+function inspectOrRemove(method: string | undefined, pathname: string, say: Say): void {
+  const [, kind = '', name = ''] = pathname.split('/')
+  if (method === 'GET' && kind === 'volumes' && volumes.has(name))
+    say(200, { Name: name, Labels: labels.get(name) ?? null })
+  else if ((kind === 'containers' ? containers : volumes).delete(name)) say(204)
+  else say(404, { message: 'no such thing' })
+}
+
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'engine-'))
   containers = new Map()
@@ -29,9 +52,7 @@ beforeEach(async () => {
   broken = ''
   server = createServer((asked, answer) => {
     const { pathname } = new URL(asked.url ?? '', 'http://engine')
-    const say = (status: number, body?: unknown) =>
-      answer.writeHead(status).end(body === undefined ? '' : JSON.stringify(body))
-    const [, kind = '', name = ''] = pathname.split('/')
+    const say: Say = (status, body) => answer.writeHead(status).end(body === undefined ? '' : JSON.stringify(body))
     if (broken !== '' && pathname.includes(broken)) say(500, { message: 'device is busy' })
     else if (pathname === '/info') say(200, { SystemTime: new Date(clock).toISOString() })
     else if (pathname === '/containers/json')
@@ -47,19 +68,8 @@ beforeEach(async () => {
           Labels: labels.get(key) ?? null,
         })),
       })
-    else if (asked.method === 'POST') {
-      let body = ''
-      asked.on('data', (chunk) => (body += String(chunk)))
-      asked.on('end', () => {
-        const { Name, Labels } = JSON.parse(body) as { Name: string; Labels: Record<string, string> }
-        if (!volumes.has(Name)) labels.set(Name, Labels)
-        volumes.set(Name, volumes.get(Name) ?? 0)
-        say(201, { Name, Labels: labels.get(Name) })
-      })
-    } else if (asked.method === 'GET' && kind === 'volumes' && volumes.has(name))
-      say(200, { Name: name, Labels: labels.get(name) ?? null })
-    else if ((kind === 'containers' ? containers : volumes).delete(name)) say(204)
-    else say(404, { message: 'no such thing' })
+    else if (asked.method === 'POST') createVolume(asked, say)
+    else inspectOrRemove(asked.method, pathname, say)
   }).listen(join(dir, 'sock'))
   await once(server, 'listening')
 })

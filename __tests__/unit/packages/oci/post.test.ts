@@ -149,7 +149,7 @@ describe('what is said where the registry does not delete', () => {
     },
   )
 
-  test('no right to delete: a release that has nothing to delete says nothing, and a tag that is gone is gone', async () => {
+  test('no right to delete: no report if there is nothing to delete; a missing tag counts as deleted', async () => {
     await withBehaviour(behaviours['no right to delete'], async (world) => {
       const image = makeImage('release')
       await world.hands.push(image, ['v1'])
