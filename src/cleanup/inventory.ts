@@ -15,6 +15,9 @@ import { referrerSubject } from './referrers.ts'
 import { emptySnapshot, neededBy, snapshotTags, type TagSnapshot } from './snapshot.ts'
 import { annotatedRun } from '../run/names.ts'
 
+/** Shared, since there may be a hundred thousand versions. */
+const noTags: readonly string[] = []
+
 /** The state of a repository as it was read: digests and numbers only, as there may be a hundred thousand versions. */
 export class Inventory {
   readonly manifests = new Map<string, ManifestInfo>()
@@ -146,7 +149,7 @@ export class Inventory {
     for (const [digest, { version, times }] of this.#listed) {
       const isDeleted = this.deleted.get(digest)?.id === version.id
       if (isDeleted || !this.manifests.has(digest)) continue
-      items.set(digest, this.#listedItem(version, registryTags.get(digest) ?? [], times))
+      items.set(digest, this.#listedItem(version, registryTags.get(digest) ?? noTags, times))
     }
     for (const [digest, tags] of registryTags)
       if (!items.has(digest) && this.manifests.has(digest))
@@ -154,10 +157,12 @@ export class Inventory {
     return items
   }
 
-  #listedItem(version: PackageVersion, registryTags: readonly string[], times: number): Item {
-    const isCurrent = (tag: string) => (this.snapshot.digests.get(tag) ?? version.digest) === version.digest
-    const tags = [...new Set([...version.tags.filter(isCurrent), ...registryTags])]
-    return { ...version, tags, confirmed: times > 1 || !this.#repository.backend.capabilities.listsById }
+  #listedItem({ id, digest, tags, createdAt }: PackageVersion, registryTags: readonly string[], times: number): Item {
+    const isCurrent = (tag: string) => (this.snapshot.digests.get(tag) ?? digest) === digest
+    const all =
+      tags.length + registryTags.length === 0 ? noTags : [...new Set([...tags.filter(isCurrent), ...registryTags])]
+    const confirmed = times > 1 || !this.#repository.backend.capabilities.listsById
+    return { id, digest, tags: all, confirmed, ...(createdAt !== undefined && { createdAt }) }
   }
 
   /**
