@@ -209,7 +209,10 @@ describe('GitHub', () => {
     })
     world.beforeEach = ({ endpoint, path }) => {
       if (endpoint === 'delete version' && path.endsWith(`/${image!.id}`))
-        pushIndex(world.state, pkg, [{ version: image!, platform: 'linux/amd64' }], {}, 'promoted')
+        pushIndex(world.state, pkg, [{ version: image!, platform: 'linux/amd64' }], {
+          annotations: {},
+          tag: 'promoted',
+        })
     }
     const { code, warnings, outputs } = await job.cleanup({
       image: `${ghcr.registry}/acme/shop/api`,

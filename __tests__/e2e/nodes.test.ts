@@ -215,7 +215,7 @@ describe('a server that forbids forwarding', () => {
 })
 
 describe('without `use`', () => {
-  test('daemons end as soon as nothing builds on them, and the connection with main: a later step cannot use them', async () => {
+  test('daemons end as soon as nothing builds on them, and connections with main', async () => {
     const { amd } = farm.nodes
     const job = open()
     const main = await job.main(oneNodeInputs(farm, { image: freshImage(farm) }))

@@ -88,12 +88,16 @@ export function pushManifest(
   )
 }
 
+export interface IndexOptions {
+  annotations?: Readonly<Record<string, string>> | undefined
+  tag?: string | undefined
+}
+
 export function pushIndex(
   state: State,
   pkg: Package,
   entries: readonly IndexEntry[],
-  annotations?: Readonly<Record<string, string>>,
-  tag?: string,
+  { annotations, tag }: IndexOptions = {},
 ): Version {
   const manifests = entries.map(({ version, platform, attests }) => {
     const { mediaType, size } = pkg.manifests.get(version.digest)!
@@ -192,9 +196,9 @@ export function pushRelease(
     pushed.attestations.push(attestation)
     const attested = { version: attestation, platform, attests: image.digest }
     entries.push(attested)
-    pushed.perPlatform.push(pushIndex(state, pkg, [{ version: image, platform }, attested], nonce))
+    pushed.perPlatform.push(pushIndex(state, pkg, [{ version: image, platform }, attested], { annotations: nonce }))
   }
-  return { ...pushed, index: pushIndex(state, pkg, entries, nonce, tag) }
+  return { ...pushed, index: pushIndex(state, pkg, entries, { annotations: nonce, tag }) }
 }
 
 /** A package that has been in use for long: so many releases of seven versions each, tagged `v1`, `v2` … */

@@ -14,11 +14,14 @@ export const adversary = {
     if (victim) retag(model.world.state, model.pkg, victim.digest, temporaryTag(pick))
   },
   'forge index': (model, pick) => {
-    pushIndex(model.world.state, model.pkg, entriesOf(model), { forged: `${pick}` }, temporaryTag(pick))
+    pushIndex(model.world.state, model.pkg, entriesOf(model), {
+      annotations: { forged: `${pick}` },
+      tag: temporaryTag(pick),
+    })
   },
   'forge attestation': (model, pick) => {
     const annotations = { [ownershipAnnotation]: `${runOf(pick)}-1-forged${pick}` }
-    pushIndex(model.world.state, model.pkg, entriesOf(model, claimedImage), annotations, tagOrNone(pick))
+    pushIndex(model.world.state, model.pkg, entriesOf(model, claimedImage), { annotations, tag: tagOrNone(pick) })
   },
   'forge subject': (model, pick) => {
     const subject = victimOf(model, pick)
@@ -42,7 +45,7 @@ export const adversary = {
     const attempt = attempts.filter(({ ephemeral, run }) => ephemeral && isRunning(model, run)).at(pick % 3)
     if (!attempt) return
     const annotations = { [ownershipAnnotation]: attempt.runAnnotation }
-    const forged = pushIndex(world.state, pkg, entriesOf(model, claimedImage), annotations)
+    const forged = pushIndex(world.state, pkg, entriesOf(model, claimedImage), { annotations })
     ours.add(forged.digest)
     const { own } = attempt
     attempt.own = { ...own, manifests: [...own.manifests, forged.digest] }
@@ -59,7 +62,7 @@ export function sign(model: Model, pick: number): void {
   if (!image) return
   const signature = pushArtifact(world.state, pkg, { content: `signature of ${image.digest}`, subject: image })
   const entry = { version: signature, platform: 'linux/amd64' }
-  pushIndex(world.state, pkg, [entry], {}, image.digest.replace(':', '-'))
+  pushIndex(world.state, pkg, [entry], { annotations: {}, tag: image.digest.replace(':', '-') })
 }
 
 const runOf = (pick: number): number => firstRun + (pick % 3)

@@ -117,7 +117,7 @@ export function begin(
         attests: image.digest,
       })
     made.entries.push(...entries)
-    const part = provenance ? pushIndex(state, pkg, entries, annotations) : image
+    const part = provenance ? pushIndex(state, pkg, entries, { annotations }) : image
     made.parts.push(part)
     if (provenance || ephemeral) ours.add(part.digest)
     if (ephemeral) entries.forEach(({ version }) => ours.add(version.digest))
@@ -136,13 +136,10 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
     ours,
   } = model
   if (attempt.entries.some(({ version }) => !pkg.active.has(version.digest))) return false
-  attempt.index = pushIndex(
-    state,
-    pkg,
-    attempt.entries,
-    attempt.ephemeral ? { [ownershipAnnotation]: attempt.runAnnotation } : undefined,
+  attempt.index = pushIndex(state, pkg, attempt.entries, {
+    annotations: attempt.ephemeral ? { [ownershipAnnotation]: attempt.runAnnotation } : undefined,
     tag,
-  )
+  })
   const { digest } = attempt.index
   if (attempt.ephemeral) {
     ours.add(digest)
@@ -202,8 +199,7 @@ export function promote(model: Model, entries: readonly IndexEntry[], tag: strin
     state,
     pkg,
     entries.map((entry) => ({ ...entry, version: pkg.active.get(entry.version.digest)! })),
-    { promoted: tag },
-    tag,
+    { annotations: { promoted: tag }, tag },
   )
   living.set(tag, { digest: made.digest, since: model.calls })
 }

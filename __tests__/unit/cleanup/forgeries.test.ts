@@ -62,7 +62,7 @@ describe('an image that is used by its digest stays', () => {
   test('when an index under a temporary tag lists it', async () => {
     const { here, victim } = begin()
     const entries = [...victim.images.map((image) => entry(image)), entry(victim.index)]
-    pushIndex(here.world.state, here.pkg, entries, {}, `pr-${run}`)
+    pushIndex(here.world.state, here.pkg, entries, { annotations: {}, tag: `pr-${run}` })
     await cleanUp(here)
     expect(lost(here, allOf(victim))).toEqual([])
     expect(here.pkg.tags.has(`pr-${run}`)).toBe(false)
@@ -72,7 +72,10 @@ describe('an image that is used by its digest stays', () => {
     const { here, victim } = begin()
     const gone = `sha256:${'1'.repeat(64)}`
     const entries = [...victim.images, ...victim.attestations, victim.index].map((version) => entry(version, gone))
-    pushIndex(here.world.state, here.pkg, entries, annotation, tagged === '' ? undefined : `pr-${run}`)
+    pushIndex(here.world.state, here.pkg, entries, {
+      annotations: annotation,
+      tag: tagged === '' ? undefined : `pr-${run}`,
+    })
     await cleanUp(here)
     expect(lost(here, allOf(victim))).toEqual([])
   })
@@ -117,13 +120,10 @@ describe('an image that is used by its digest stays', () => {
     const image = pushed.images[0]!
     const listed = [victim.index, ...victim.images, ...victim.attestations]
     const forged = [
-      pushIndex(here.world.state, here.pkg, [...listed.map((version) => entry(version))], annotation),
-      pushIndex(
-        here.world.state,
-        here.pkg,
-        [entry(image), ...listed.map((one) => entry(one, image.digest))],
-        annotation,
-      ),
+      pushIndex(here.world.state, here.pkg, [...listed.map((version) => entry(version))], { annotations: annotation }),
+      pushIndex(here.world.state, here.pkg, [entry(image), ...listed.map((one) => entry(one, image.digest))], {
+        annotations: annotation,
+      }),
     ]
     const deleted: string[] = []
     const manifests = [...own.manifests, ...forged.map(({ digest }) => digest)]
@@ -167,8 +167,10 @@ test('nested indexes cost one request per manifest, and endless ones stop the cl
   const leaf = pushManifest(state, here.pkg, { content: 'leaf' })
   let pair = [entry(leaf)]
   for (let level = 0; level < 20; level++)
-    pair = ['a', 'b'].map((side) => entry(pushIndex(state, here.pkg, pair, { level: `${level}${side}` })))
-  pushIndex(state, here.pkg, pair, { level: 'top' }, 'nested')
+    pair = ['a', 'b'].map((side) =>
+      entry(pushIndex(state, here.pkg, pair, { annotations: { level: `${level}${side}` } })),
+    )
+  pushIndex(state, here.pkg, pair, { annotations: { level: 'top' }, tag: 'nested' })
   const began = performance.now()
   const { own, pushed } = pushOwn(here, run)
   await deleteRunArtifacts(placeIn(here), own)
@@ -177,7 +179,8 @@ test('nested indexes cost one request per manifest, and endless ones stop the cl
   expect(result.audit?.broken).toEqual([])
   expect(performance.now() - began).toBeLessThan(10_000)
   let chain = leaf
-  for (let level = 0; level < 40; level++) chain = pushIndex(state, here.pkg, [entry(chain)], { chain: `${level}` })
+  for (let level = 0; level < 40; level++)
+    chain = pushIndex(state, here.pkg, [entry(chain)], { annotations: { chain: `${level}` } })
   retag(state, here.pkg, chain.digest, 'chain')
   const second = pushOwn(here, '17000000002', { content: 'two' })
   const outcomes = await deleteRunArtifacts(placeIn(here), second.own)

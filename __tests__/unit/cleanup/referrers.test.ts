@@ -23,7 +23,10 @@ const envelope = (image: Version) => JSON.stringify({ payload: Buffer.from(state
 const signers: Readonly<Record<string, (here: Scene, image: Version) => Version[]>> = {
   'a referrer with the tag for its list': ({ world: { state }, pkg }, image) => {
     const signature = pushArtifact(state, pkg, { content: `bundle ${image.digest}`, subject: image })
-    const list = pushIndex(state, pkg, [{ version: signature, platform: 'unknown/unknown' }], {}, tagOf(image))
+    const list = pushIndex(state, pkg, [{ version: signature, platform: 'unknown/unknown' }], {
+      annotations: {},
+      tag: tagOf(image),
+    })
     return [list, signature]
   },
   'cosign’s classic signature': ({ world: { state }, pkg }, image) => [

@@ -67,7 +67,7 @@ test('after a release only what nothing needs is deleted', async () => {
         { version: image, platform: 'linux/amd64' },
         { version: pushed.attestations[at]!, platform: 'linux/amd64', attests: image.digest },
       ],
-      { [ownershipAnnotation]: nonce },
+      { annotations: { [ownershipAnnotation]: nonce } },
     ),
   )
   const own = { runAnnotation: nonce, tags: [], manifests: parts.map(({ digest }) => digest) }
@@ -105,7 +105,10 @@ describe('what others have', () => {
   test('promoted into another index stays with all it needs', async () => {
     const here = scene()
     const { own, pushed } = pushOwn(here, '17000000001')
-    pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {}, 'promoted')
+    pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
+      annotations: {},
+      tag: 'promoted',
+    })
     const outcomes = await deleteRunArtifacts(placeIn(here), own)
     expect(kept(outcomes)).toEqual([
       { subject: pushed.images[0]!.digest, deleted: false, reason: 'another image refers to it by now, so it stays.' },
@@ -121,7 +124,10 @@ describe('what others have', () => {
     let deletions = 0
     here.world.beforeEach = (call) => {
       if (call.endpoint === 'delete version' && ++deletions === 2)
-        pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {}, 'promoted')
+        pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
+          annotations: {},
+          tag: 'promoted',
+        })
     }
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
       expect.objectContaining({ reason: 'another image refers to it by now, so it was restored.' }),

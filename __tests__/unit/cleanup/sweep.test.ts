@@ -194,7 +194,10 @@ describe('stays', () => {
   test('what was promoted, and what that needs', async () => {
     const here = used()
     const pushed = deadRun(here, '17000000001')
-    pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {}, 'promoted')
+    pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
+      annotations: {},
+      tag: 'promoted',
+    })
     await run(here)
     expect(brokenTags(here.world.state)).toEqual([])
     expect(remaining(here, allOf(pushed))).toEqual([pushed.images[0]!.digest])
@@ -245,8 +248,7 @@ test('what a sweep that died deleted, and somebody promoted meanwhile, comes bac
           { version: pushed.images[0]!, platform: 'linux/amd64' },
           { version: pushed.images[1]!, platform: 'linux/arm64' },
         ],
-        {},
-        'promoted',
+        { annotations: {}, tag: 'promoted' },
       )
     if (deletions === 3) throw new Error('killed')
   }
