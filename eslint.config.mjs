@@ -20,6 +20,10 @@ const noEffects = {
   ],
   message: 'This room is pure: it decides and renders, and has no effects.',
 }
+const noEnvironment = {
+  selector: "MemberExpression[object.name='process'][property.name='env']",
+  message: 'This room gets what it needs of the environment as a parameter.',
+}
 const restricted = (...patterns) => ['error', { patterns }]
 
 /** Limits for code as Prettier formats it. */
@@ -55,6 +59,11 @@ export default ts.config(
     files: ['src/*/**/*.ts'],
     ignores: ['src/job/**', 'src/bin/**', 'src/forge/api-client.ts', 'src/lib/exec.ts'],
     rules: { 'no-restricted-imports': restricted(noRunner) },
+  },
+  {
+    // Rooms that start programs, choose a proxy or look for an engine read the environment of the job themselves.
+    files: ['src/{cleanup,forge,gc,metadata,packages,plan,publish,report,run,stories}/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', noEnvironment] },
   },
   {
     files: ['src/{plan,report,metadata}/**/*.ts'],

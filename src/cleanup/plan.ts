@@ -211,8 +211,8 @@ function isOfFinishedRun(digest: string, { manifests, isExpiredAnnotation }: Pla
 }
 
 /**
- * Listed by an index of a finished run, for an image of such a run or one that does not exist any more. The index may be
- * deleted already: the attestation proves by its own content which image it describes.
+ * Listed by an index of a finished run, for an image of such a run or one that does not exist any more. The index may
+ * be deleted already: the attestation proves by its own content which image it describes.
  */
 function ownedAttestations(input: PlanInput): Set<string> {
   const { items, manifests, childrenOfDeleted, attestations } = input
