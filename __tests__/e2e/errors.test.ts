@@ -409,8 +409,8 @@ describe('invalid inputs', () => {
     expect(main.errors).toHaveLength(1)
     expect(main.errors[0]?.split('\n')).toEqual([
       '4 invalid inputs',
-      expect.stringMatching(/^image: ".*\/Acme\/App" .*capital.*`.*\/acme\/app`/),
-      expect.stringMatching(/^tags: "not valid" is not a valid tag: write `not-valid`/),
+      expect.stringMatching(/^image: ".*\/acme app" is not a repository: write `registry\/owner\/name`/),
+      expect.stringMatching(/^tags: "not valid" contains spaces: write one tag per line, or commas between them$/),
       expect.stringMatching(/^context: "nowhere" /),
       expect.stringMatching(
         new RegExp(

@@ -218,7 +218,14 @@ describe('a job with hostile names, a long temporary directory, no HOME and no u
     }
     job = farmJob(farm, { ref: `refs/heads/${hostile}`, env, umask: 0 })
     main = await job.main(
-      farmInputs(farm, { image, variant: 'a.b', 'build-args': `NAME=${hostile}`, labels: `hostile=${hostile}` }),
+      // The sockets of the nodes stay until post.
+      farmInputs(farm, {
+        image,
+        variant: 'a.b',
+        'build-args': `NAME=${hostile}`,
+        labels: `hostile=${hostile}`,
+        use: 'true',
+      }),
     )
     during = below(main.state['dir'] ?? root)
     post = await job.post()

@@ -18,7 +18,7 @@ export interface LocalPath {
   readonly isFile?: boolean
 }
 
-/** PURE: every path on the runner that a build of these targets reads or writes, besides those of the run directory. */
+/** PURE: every path on the runner that a build of these targets reads or writes, except those of the run directory. */
 export function localPathsOf(targets: readonly Target[], { settings, several }: BakeOptions): readonly LocalPath[] {
   const named = (input: string, path: string, access: LocalPath['access']): LocalPath => ({ input, path, access })
   const ofSettings = [
@@ -99,7 +99,7 @@ export function createDestinations(paths: readonly LocalPath[], workspace: strin
 }
 
 /**
- * PURE: what bake may read and write besides the workspace, by its `--allow` flags: secrets of the run, and the paths
+ * PURE: what bake may read and write outside of the workspace, by its `--allow` flags: secrets of the run, and paths
  * that lie outside by name. It resolves links itself and refuses every other path.
  */
 export function fileAccessFlags(

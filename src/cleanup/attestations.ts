@@ -7,8 +7,8 @@ import type { OwnedManifests } from './ownership.ts'
 import { exists, type PackageRepository } from '../packages/repository.ts'
 
 /**
- * Whether the index is the last proof of ownership (rule 3 in ownership.ts) of an attestation that exists, whatever
- * lists say. Attestations of a released image do not count, since the image needs them.
+ * Whether the index is the last proof of ownership (rule 3 in ownership.ts) of an attestation that exists in the
+ * registry, which lists may not show. Attestations of a released image do not count, since the image needs them.
  */
 export async function isLastProof(repository: PackageRepository, index: string): Promise<boolean> {
   for (const [child, image] of (await repository.manifest(index))?.attests ?? []) {

@@ -6,8 +6,8 @@ import type { Audit } from './report.ts'
 import { neededBy, snapshotTags } from './snapshot.ts'
 
 /**
- * Checks every tag with everything below it. A tag that is deleted meanwhile is not reported: whoever deletes an image
- * deletes its index first, so a tag that still points at the index afterwards is incomplete.
+ * Checks every tag with everything below it. A tag that is deleted meanwhile is not reported: every client that deletes
+ * an image deletes its index first, so a tag that still points at the index afterwards is incomplete.
  */
 export async function auditTags(repository: PackageRepository): Promise<Audit> {
   const { digests } = await snapshotTags(repository)

@@ -102,7 +102,7 @@ export class Inventory {
     return items
   }
 
-  /** What an index calls an attestation proves nothing: whoever may push can write one. */
+  /** What an index calls an attestation proves nothing: every user who may push can write one. */
   async #verifyAttestations(items: ReadonlyMap<string, Item>): Promise<void> {
     const listed = [...items.keys()].flatMap((digest) => {
       const manifest = this.manifests.get(digest)

@@ -43,7 +43,7 @@ export interface Outcome {
   readonly deleted: boolean
   /** Why it was not deleted. */
   readonly reason?: string
-  /** The registry never deletes this, whatever the login. */
+  /** The registry never deletes this, with any login. */
   readonly isUnsupported?: true
 }
 

@@ -43,8 +43,8 @@ export async function neededByTags(
 const maxDepth = 32
 
 /**
- * Everything below the roots: an index may refer to another index, and so on. Each manifest is read once, whatever the
- * number of indexes that refer to it. @throws NotDeletedError if indexes are nested too deep
+ * Everything below the roots: an index may refer to another index, and so on. Each manifest is read once, even
+ * if many indexes refer to it. @throws NotDeletedError if indexes are nested too deep
  */
 export async function neededBy(repository: PackageRepository, roots: Iterable<string>): Promise<Set<string>> {
   const needed = new Set<string>()

@@ -24,7 +24,7 @@ interface RunRetention {
   readonly now: number
   /** How long ago a run must have ended, in milliseconds. */
   readonly olderThan: number
-  /** Only what this run created, whatever its age. */
+  /** Only what this run created, of any age. */
   readonly runId?: string | undefined
   /** Every run with a smaller id has certainly ended. */
   readonly certainlyEnded?: bigint | undefined

@@ -5,7 +5,7 @@ import { failFor, passes } from './diagnostics.ts'
 import type { InputSource } from './source.ts'
 import { boolean, choice } from './table.ts'
 
-/** Inputs that the main action and the cleanup action have in common, besides logins and `registries`. */
+/** Inputs that the main action and the cleanup action have in common, except logins and `registries`. */
 export const sharedRows = {
   dryRun: ['dry-run', boolean()],
   packagesApi: ['packages-api', choice<PackagesChoice>(packagesChoices, 'auto')],

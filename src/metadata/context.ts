@@ -84,7 +84,7 @@ function globalExpressions(
 ): Expressions {
   const baseRef = tag !== '' || number !== '' ? (event.baseRef ?? '').replace(/^refs\/heads\//, '') : ''
   const date = dateExpression(event.now)
-  // These run for the last commit of the default branch, whatever ref they name.
+  // These run for the last commit of the default branch, even if they name another ref.
   const always = /create|discussion|issues|schedule/.test(name) && (branch !== '' || tag !== '')
   const isDefault = (branch !== '' && branch === event.defaultBranch) || always
   return {

@@ -42,7 +42,7 @@ interface ImageMetadata {
   readonly version: (suffix: string) => string
   readonly labels: (requested: Labels, suffix: string) => Labels
   readonly annotations: (suffix: string) => readonly Annotation[]
-  /** Values of build arguments without one, besides the variables of the job. */
+  /** Values of build arguments without one, in addition to the variables of the job. */
   readonly variables: (images: readonly Repository[], labels: Labels) => Env
 }
 

@@ -64,7 +64,7 @@ export interface PackageBackend {
 
 /** Why something was not deleted, and what would help; for the user. */
 export class NotDeletedError extends Error {
-  /** The registry never deletes this, whatever the login: a warning in every run would be noise. */
+  /** The registry never deletes this, with any login: a warning in every run would be noise. */
   readonly isUnsupported: boolean
   constructor(reason: string, cause?: unknown, isUnsupported = false) {
     super(reason, { cause })
@@ -81,7 +81,7 @@ export interface Clock {
 
 export type OwnerKind = 'orgs' | 'users'
 
-/** What the job knows about packages, whatever the backend. */
+/** What the job knows about packages, for every backend. */
 export interface PackageAccess {
   /** The value of the input `packages-api`. */
   readonly choice: string

@@ -100,7 +100,7 @@ function targetResult({ target, group }: FailedRow): string {
   return group.failure.code === 'cancelled' || !isCause ? 'cancelled' : 'failed'
 }
 
-/** Output of build steps as a code block, whatever it contains. */
+/** Output of build steps as a code block that no content can end. */
 function fence(lines: readonly string[]): string[] {
   if (lines.length === 0) return []
   const text = lines.join('\n')

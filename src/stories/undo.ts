@@ -81,8 +81,8 @@ export async function undoRun(request: UndoRequest, ports: UndoPorts): Promise<v
 
 async function undo(request: UndoRequest, ports: UndoPorts): Promise<void> {
   const { dir, main } = request
-  // First whatever still creates things: in container jobs a cancellation does not reach main, and the buildx of a
-  // killed main runs on for a moment.
+  // First the processes that still create things: in container jobs a cancellation does not reach main, and the buildx
+  // of a killed main runs on for a moment.
   await killProcess(main, mainPatience)
   await killProcessesIn(dir.path, '--metadata-file')
   const entries = readJournal(dir, ports.log).reverse()

@@ -47,7 +47,7 @@ const releaseHint =
 /**
  * Installs the buildx of a release: from the runner's tool cache, from the job's cache service, or from docker/buildx'
  * releases. Nothing is executed before its digest was compared with the pinned one, or with the published ones. The
- * cache service is not trusted, since other jobs can write to it; the tool cache is, since whoever can write to it
+ * cache service is not trusted, since other jobs can write to it; the tool cache is, since users who can write to it
  * controls the runner.
  *
  * @throws UserError

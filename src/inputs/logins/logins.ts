@@ -19,7 +19,7 @@ interface LoginNeeds {
 
 /**
  * All logins of the step: `registry-auth`, or `username` and `password`, and the platform's token; one per registry,
- * besides those with a scope.
+ * in addition to those with a scope.
  */
 export async function parseLogins(source: LoginSource, { images, push }: LoginNeeds): Promise<readonly Login[]> {
   const { text, report, warn } = source

@@ -12,7 +12,7 @@ export interface Outputs {
   readonly load: boolean
   /** Attributes of the image that is pushed: `compression=zstd`. */
   readonly image: readonly Attribute[]
-  /** Files besides. */
+  /** Additional files. */
   readonly exports: readonly FileExport[]
   /** Whether the images in `outputs` are pushed: undefined if there are none. */
   readonly imagePush?: 'yes' | 'no' | 'unspecified'

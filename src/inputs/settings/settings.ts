@@ -16,7 +16,7 @@ import {
 import { parseOutputs, type Outputs } from './outputs.ts'
 import { parseSecrets, parseSsh, type Secret } from './secrets.ts'
 
-/** What the inputs of build-push-action set for every build alike, besides what it builds. */
+/** What the inputs of build-push-action set for every build alike, except what it builds. */
 export interface BuildSettings extends Attests, Outputs {
   /** Name → address. */
   readonly hosts: Readonly<Record<string, string>>

@@ -74,7 +74,7 @@ interface GithubOptions {
   readonly clock: Clock
 }
 
-/** A call below the package, whatever the kind of its owner. */
+/** A call below the package, for every kind of owner. */
 type Call = (verb: string, path: string, parameters?: Readonly<Record<string, unknown>>) => ReturnType<GithubRequest>
 
 /**

@@ -50,7 +50,7 @@ function isTagUnsupported({ status, code = '' }: RegistryError): boolean {
   return status === 405 || /^(UNSUPPORTED|DIGEST_INVALID)$/.test(code)
 }
 
-/** The registry does not support the request, whatever the login. */
+/** The registry does not support the request, with any login. */
 export function isUnsupported({ kind, status }: RegistryError): boolean {
   return kind === 'not-found' || (kind === 'protocol' && status !== undefined)
 }
