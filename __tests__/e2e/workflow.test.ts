@@ -81,8 +81,12 @@ async function runWorkflow(
   await git('remote', 'add', 'origin', 'https://github.com/acme/app')
   await git('add', '-A')
   await git('commit', '-qm', 'app')
+  // act itself sends a payload without the repository, which GitHub and Forgejo always describe.
+  const payload = join(home, 'payload.json')
+  writeFileSync(payload, JSON.stringify({ repository: { full_name: 'acme/app', default_branch: 'main' } }))
+  const platform = ['-P', 'ubuntu-latest=-self-hosted']
   // By name only: act reads the values from its environment, so that none is in its arguments.
-  const args = ['push', '-P', 'ubuntu-latest=-self-hosted', ...Object.keys(secrets).flatMap((name) => ['-s', name])]
+  const args = ['push', '-e', payload, ...platform, ...Object.keys(secrets).flatMap((name) => ['-s', name])]
   const env = {
     PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}`,
     HOME: home,
