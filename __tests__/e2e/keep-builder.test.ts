@@ -66,14 +66,15 @@ function open(head?: string): Job {
   return job
 }
 
-async function build(name: string, head?: string): Promise<void> {
+async function build(name: string, head?: string, inputs: Readonly<Record<string, string>> = {}): Promise<void> {
   const job = open(head)
   const main = await job.main(
     oneNodeInputs(farm, {
-      image: name === 'fork' ? imageOfFork : image,
+      image: name.startsWith('fork') ? imageOfFork : image,
       'keep-builder': 'true',
       'build-args': `NAME=${name}`,
       ...(head === undefined && { tags: name }),
+      ...inputs,
     }),
   )
   const post = await job.post()
@@ -95,6 +96,7 @@ beforeAll(async () => {
   await Promise.all([build('a'), build('b')])
   first = await daemons()
   await Promise.all([build('c'), build('proposal', 'acme/app'), build('fork', 'mallory/app')])
+  await build('fork-push', 'mallory/app', { push: 'true' })
   afterwards = await daemons()
   config = await fileOf(
     (await farm.nodes.amd.containers()).find(({ name }) => name.includes('-trusted-'))?.name ?? '',
@@ -151,8 +153,15 @@ describe('keep-builder', () => {
   })
 })
 
-test('a fork writes no cache, and the log says so', async () => {
-  const fork = done.get('fork')
+test('a fork pushes nothing by default and writes no cache, and the log says so', async () => {
+  const fork = done.get('fork-push')
+  const byDefault = done.get('fork')?.main
+  expect(byDefault?.log).toContain('Nothing is pushed, because this run builds a pull request from a fork')
+  expect([byDefault?.outputs['tags'], byDefault?.log]).toEqual([
+    '',
+    expect.not.stringContaining('caches are read-only'),
+  ])
+  expect(fork?.main.outputs['tags']).toMatch(/:pr-\d+$/)
   expect(fork?.main.log).toContain('Fork build: caches are read-only')
   expect(fork?.main.log).toContain('Fork build: `keep-builder` is ignored')
   expect(await storedTags(farm, imageOfFork)).toEqual([])

@@ -7,7 +7,7 @@ import { removeDir, writePrivate } from '../lib/files.ts'
 import { asList, asRecord, asText, isRecord } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { defaultApiUrl, type CiPlatform } from './platform.ts'
-import { classifyTrust, type Trust } from './trust.ts'
+import { classifyTrust, readOnlyTrigger, type ReadOnlyTrigger, type Trust } from './trust.ts'
 
 /** The run and the event that triggered it, as the CI platform describes them. */
 export interface Event extends CiPlatform {
@@ -28,6 +28,8 @@ export interface Event extends CiPlatform {
   readonly ownerKind?: 'orgs' | 'users'
   /** How far the code of this run is trusted. */
   readonly trust: Trust
+  /** Why the job's token may only read; undefined if nothing says so. */
+  readonly readOnlyTrigger?: ReadOnlyTrigger
   /** The absolute path of the checkout. */
   readonly workspace: string
   /** When the step began. */
@@ -68,7 +70,9 @@ export function readEvent(env: Env, warn: (text: string) => void = () => undefin
   const serverUrl = variable('SERVER_URL', 'https://github.com').replace(/\/+$/, '')
   const repository = variable('REPOSITORY')
   const [name, ref, sha] = [variable('EVENT_NAME'), variable('REF'), variable('SHA')]
-  const isProtected = variable('REF_PROTECTED') === 'true'
+  const [actor, isProtected] = [variable('ACTOR'), variable('REF_PROTECTED') === 'true']
+  const trigger = { name, ref, repository, payload, isProtected, actor }
+  const readOnly = readOnlyTrigger(trigger)
   return {
     serverUrl,
     apiUrl: variable('API_URL', defaultApiUrl(serverUrl)),
@@ -77,9 +81,10 @@ export function readEvent(env: Env, warn: (text: string) => void = () => undefin
     runAttempt: Number(variable('RUN_ATTEMPT', '1')),
     name,
     ref,
-    trust: classifyTrust({ name, ref, repository, payload, isProtected }),
+    trust: classifyTrust(trigger),
+    ...(readOnly && { readOnlyTrigger: readOnly }),
     sha,
-    actor: variable('ACTOR'),
+    actor,
     workspace: resolve(variable('WORKSPACE', process.cwd())),
     now: new Date(),
     ...parseCommitDate(payload ?? {}, sha),

@@ -73,6 +73,23 @@ function trustOfPullRequest({ repository, payload }: Parameters<Rule>[0]): Trust
   return !isAgit && isRepository(head['repo'], repository) ? 'pr' : 'fork'
 }
 
+/** Events of a fork's proposal that run with the rights of the fork. */
+const proposalOnly = ['pull_request', 'pull_request_review', 'pull_request_review_comment']
+/** Events for which GitHub treats a run that Dependabot triggered as one of a fork. */
+const dependabotOnly = [...proposalOnly, 'push', 'create']
+
+/**
+ * PURE: who triggered a run whose token may only read; undefined for all others.
+ * https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-on-actions
+ */
+export function readOnlyTrigger(context: TrustContext & { readonly actor: string }): ReadOnlyTrigger | undefined {
+  const { name, actor } = context
+  if (proposalOnly.includes(name) && classifyTrust(context) === 'fork') return 'fork'
+  return dependabotOnly.includes(name) && actor === 'dependabot[bot]' ? 'Dependabot' : undefined
+}
+
+export type ReadOnlyTrigger = 'fork' | 'Dependabot'
+
 /** The events of runs whose `head_branch` is a branch, or a tag, of the repository itself. */
 const branchEvents = new Set(['push', 'create', 'workflow_dispatch', 'repository_dispatch', 'schedule', 'release'])
 const proposalEvents = new Set(['pull_request', 'merge_group'])

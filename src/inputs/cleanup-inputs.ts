@@ -42,6 +42,7 @@ export async function readCleanupInputs(env: Env, event: Event, files = hostFile
   const source: InputSource = {
     report: diagnostics.report,
     warn: diagnostics.warn,
+    note: diagnostics.note,
     hasIssue: diagnostics.hasIssue,
     env,
     event,

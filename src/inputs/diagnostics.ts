@@ -28,6 +28,7 @@ export class Diagnostics {
   readonly #issues = new Map<string, InputIssue>()
   readonly #aliases = new Map<string, string>()
   readonly #warnings: string[] = []
+  readonly #notes: string[] = []
 
   /** From now on issues of the input `name` are reported as those of `alias`, which the author wrote instead. */
   useAlias(name: string, alias: string): void {
@@ -44,12 +45,21 @@ export class Diagnostics {
     this.#warnings.push(text)
   }
 
+  /** What the author should know and need not change. */
+  readonly note = (text: string): void => {
+    this.#notes.push(text)
+  }
+
   /** Whether one of these inputs has an issue already, so that a check based on it would only repeat that. */
   readonly hasIssue = (...inputs: readonly string[]): boolean =>
     [...this.#issues.values()].some(({ input }) => inputs.some((name) => this.#nameOf(name) === input))
 
   get warnings(): readonly string[] {
     return this.#warnings
+  }
+
+  get notes(): readonly string[] {
+    return this.#notes
   }
 
   /** @throws InputError with every issue, if there is any */

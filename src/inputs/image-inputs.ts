@@ -13,13 +13,18 @@ import { parseImages } from './shared-inputs.ts'
 import type { InputSource } from './source.ts'
 import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } from './variants.ts'
 
-/** Parses `push`: by default an image is pushed unless other inputs ask for something else. */
-export function parsePush({ text, report }: InputSource, settings: BuildSettings): boolean {
-  const { load, exports, imagePush, call } = settings
+const readOnlyTriggers = {
+  fork: 'this run builds a pull request from a fork',
+  Dependabot: 'Dependabot triggered this run',
+}
+
+/** Parses `push`: by default an image is pushed unless other inputs, or the run's token, are for something else. */
+export function parsePush(source: InputSource, settings: BuildSettings): boolean {
+  const { text, report } = source
+  const { imagePush, call } = settings
   const given = text('push')
-  const isOther = [load, exports.length > 0, call, /\bcacheonly\b/.test(text('outputs'))].some(Boolean)
-  const byDefault = imagePush === undefined ? !isOther : imagePush === 'yes'
-  const push = parseBoolean('push', given || String(byDefault), report)
+  const isOther = asksForOther(source, settings)
+  const push = parseBoolean('push', given || String(pushesByDefault(source, imagePush, isOther)), report)
   failEach(failFor(report, 'push', given), [
     [push && call !== undefined, `has no effect with \`call: ${call ?? ''}\`, which builds nothing: remove it`],
     [!push && imagePush === 'yes', 'contradicts `outputs`, which pushes: remove one of them'],
@@ -29,6 +34,22 @@ export function parsePush({ text, report }: InputSource, settings: BuildSettings
   const message = 'has an image, but does not specify whether to push it: write `push: true` or `push: false`'
   passes(failFor(report, 'outputs'), text('outputs'), [[isUnspecified, message]])
   return push && !call
+}
+
+function asksForOther({ text }: InputSource, { load, exports, call }: BuildSettings): boolean {
+  return [load, exports.length > 0, call, /\bcacheonly\b/.test(text('outputs'))].some(Boolean)
+}
+
+function pushesByDefault(
+  { text, note, event }: InputSource,
+  imagePush: BuildSettings['imagePush'],
+  isOther: boolean,
+): boolean {
+  if (imagePush !== undefined || isOther) return imagePush === 'yes'
+  const reason = event.readOnlyTrigger && readOnlyTriggers[event.readOnlyTrigger]
+  if (reason !== undefined && text('push') === '')
+    note(`Nothing is pushed, because ${reason}, whose token can only read. \`push: true\` pushes with another login.`)
+  return reason === undefined
 }
 
 interface ImageInputs {

@@ -56,6 +56,8 @@ export interface Inputs extends BuilderInputs {
   /** Report the plan, build nothing. */
   readonly dryRun: boolean
   readonly warnings: readonly string[]
+  /** What is logged and needs no action. */
+  readonly notes: readonly string[]
   readonly packagesApi: PackagesChoice
 }
 
@@ -91,11 +93,11 @@ export async function readInputs(
   const given = (name: string): string => (env[variableOf(name)] ?? '').trim()
   const paths = new LocalPaths(platformEvent.workspace, files, diagnostics.report)
   const { texts, nodeList } = await parseAliases({ given, paths, diagnostics })
-  const { report, warn, hasIssue } = diagnostics
+  const { report, warn, note, hasIssue } = diagnostics
   const text = (name: string) => texts.get(name) ?? given(name)
   const trust = parseTrust({ event: platformEvent, text, report })
   const event = { ...platformEvent, trust }
-  const source: InputSource = { env, event, paths, text, report, warn, hasIssue }
+  const source: InputSource = { env, event, paths, text, report, warn, note, hasIssue }
   checkNames(env, mainInputs, warn)
   const builder = await parseBuilderInputs({ ...source, nodeList }, builders)
   const build = await parseBuild(source, builder)
@@ -111,7 +113,7 @@ export async function readInputs(
     checkAnnotations: !/^(?:0|f|false)$/i.test(env['DOCKER_BUILD_CHECKS_ANNOTATIONS'] ?? ''),
   }
   diagnostics.throwIssues()
-  return { ...inputs, warnings: [...diagnostics.warnings, ...build.warnings] }
+  return { ...inputs, warnings: [...diagnostics.warnings, ...build.warnings], notes: diagnostics.notes }
 }
 
 type Build = Pick<Inputs, 'push' | 'variants' | 'settings' | 'registries' | 'warnings'>

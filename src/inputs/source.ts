@@ -4,7 +4,7 @@ import type { Diagnostics } from './diagnostics.ts'
 import type { LocalPaths } from './local-paths.ts'
 
 /** What parsers of inputs read, and where they report issues. */
-export interface InputSource extends Pick<Diagnostics, 'report' | 'warn' | 'hasIssue'> {
+export interface InputSource extends Pick<Diagnostics, 'report' | 'warn' | 'note' | 'hasIssue'> {
   readonly env: Env
   readonly event: Event
   readonly paths: LocalPaths

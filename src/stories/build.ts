@@ -91,7 +91,8 @@ interface PlannedRun extends Pick<ReservedPlan<Plan>, 'plan' | 'release'> {
 async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promise<PlannedRun> {
   const { inputs, event, journal, log } = run
   const fork = describeFork(event.trust, inputs, nodes)
-  fork.notes.forEach((note) => log.info(note))
+  const notes = [...inputs.notes, ...fork.notes]
+  notes.forEach((note) => log.info(note))
   const { plan, runsPerNode, release } = await planWithReservations({
     nodes,
     holder: builderName(run),
@@ -101,7 +102,7 @@ async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promi
   formatBusyNodes(runsPerNode).forEach((note) => log.info(note))
   const warnings = [...inputs.warnings, ...nodeWarnings(nodes), ...plan.notes, ...fork.warnings]
   warnings.forEach((note) => log.warn(note))
-  return { plan, notes: [...warnings, ...fork.notes], release }
+  return { plan, notes: [...warnings, ...notes], release }
 }
 
 async function callDockerfiles(

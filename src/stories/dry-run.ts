@@ -123,6 +123,7 @@ function describeDryRun(run: Run, findings: Findings, problems: readonly UserErr
     post: describePost(run, nodes),
     warnings: [
       ...inputs.warnings,
+      ...inputs.notes,
       ...(isInstalled ? [] : [buildxNotInstalled]),
       ...nodeWarnings(nodes.nodes),
       ...(plan?.notes ?? []),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { classifyTrust } from '../../../src/forge/trust.ts'
+import { classifyTrust, readOnlyTrigger } from '../../../src/forge/trust.ts'
 
 const repository = { full_name: 'acme/app', default_branch: 'main' }
 const base = { repository: 'acme/app', isProtected: false }
@@ -133,4 +133,27 @@ test.each(['push', 'schedule', 'release', 'pull_request', 'workflow_run', 'merge
 test.each(['push', 'release', 'workflow_dispatch'])('%s that contains the pull request of a fork', (name) => {
   expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', payload: pullRequest(fork) })).toBe('fork')
   expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', payload: pullRequest(own) })).toBe('pr')
+})
+
+test.each<[name: string, actor: string, payload: object, expected: string | undefined]>([
+  ['pull_request', 'mallory', pullRequest(fork), 'fork'],
+  ['pull_request', 'octo', pullRequest(own), undefined],
+  ['pull_request', 'octo', pullRequest(own, { flow: 1 }), 'fork'],
+  ['pull_request', 'dependabot[bot]', pullRequest(own), 'Dependabot'],
+  ['pull_request_review', 'mallory', pullRequest(fork), 'fork'],
+  // Runs with the rights of the base.
+  ['pull_request_target', 'mallory', pullRequest(fork), undefined],
+  ['pull_request_target', 'dependabot[bot]', pullRequest(own), undefined],
+  ['push', 'dependabot[bot]', { repository }, 'Dependabot'],
+  ['push', 'octo', { repository }, undefined],
+  ['schedule', 'dependabot[bot]', { repository }, undefined],
+  ['issue_comment', 'mallory', { repository }, undefined],
+])('the token of %s by %s, payload %j, can only read because of: %s', (name, actor, payload, expected) => {
+  const ref = 'refs/heads/topic'
+  expect(readOnlyTrigger({ ...base, name, ref, actor, payload: { ...payload } })).toBe(expected)
+})
+
+test('the token of a pull request whose payload cannot be read counts as one of a fork', () => {
+  const context = { ...base, name: 'pull_request', ref: 'refs/pull/7/merge', actor: 'octo', payload: undefined }
+  expect(readOnlyTrigger(context)).toBe('fork')
 })

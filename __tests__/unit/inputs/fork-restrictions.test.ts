@@ -77,3 +77,36 @@ describe('the code of a fork', () => {
     expect((await read('pr', given)).settings.cacheTo).toHaveLength(3)
   })
 })
+
+describe('push, in a run whose token can only read', () => {
+  const readOnly = (trigger: 'fork' | 'Dependabot', given: Given = {}) =>
+    readInputs(...world({ ...given, event: { readOnlyTrigger: trigger } }))
+
+  test.each([
+    ['fork', 'this run builds a pull request from a fork'],
+    ['Dependabot', 'Dependabot triggered this run'],
+  ] as const)('%s: `false` by default, with a notice', async (trigger, reason) => {
+    const { push, notes, warnings } = await readOnly(trigger)
+    expect([push, notes, warnings]).toEqual([
+      false,
+      [`Nothing is pushed, because ${reason}, whose token can only read. \`push: true\` pushes with another login.`],
+      [],
+    ])
+  })
+
+  test.each<[Given, boolean]>([
+    [{ push: 'true' }, true],
+    [{ push: 'false' }, false],
+    [{ load: 'true', platforms: 'linux/amd64' }, false],
+    [{ outputs: 'type=registry' }, true],
+  ])('%j decides without a notice', async (given, expected) => {
+    expect(await readOnly('fork', given)).toMatchObject({ push: expected, notes: [] })
+  })
+
+  test('an image needs no login', async () => {
+    expect(await readOnly('fork', { image: 'docker.io/acme/app', username: 'octo', password: '' })).toMatchObject({
+      push: false,
+      logins: [],
+    })
+  })
+})

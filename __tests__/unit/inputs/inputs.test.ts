@@ -82,6 +82,7 @@ test('the README example', async () => {
     packagesApi: 'auto',
     dryRun: false,
     warnings: [],
+    notes: [],
     failFast: true,
     login: 'step',
     trust: 'trusted',
