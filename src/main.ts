@@ -6,7 +6,6 @@ import { withAbort } from './lib/time.ts'
 import { dockerConfigDir } from './registry/credentials/docker-config.ts'
 import { endAccess, writeJobLogins } from './stories/access.ts'
 import { buildImage } from './stories/build.ts'
-import { dryRun } from './stories/dry-run.ts'
 
 // Most memory is output of build steps, garbage at once; on a large machine V8 would let it pile up.
 setFlagsFromString('--optimize-for-size')
@@ -19,6 +18,7 @@ await job.run(async () => {
   let keepsBuilder = false
   try {
     if (run.inputs.dryRun) {
+      const { dryRun } = await import('./stories/dry-run.ts')
       await reportDryRun(await dryRun(run, ports))
       return
     }

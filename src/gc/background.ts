@@ -1,4 +1,4 @@
-import { collectNodeGarbage } from './nodes.ts'
+import type { collectNodeGarbage } from './nodes.ts'
 import type { NodeGarbage } from './log.ts'
 
 /** Milliseconds: the first moments of a build, in which it loads and pulls images, have the nodes to themselves. */
@@ -9,13 +9,15 @@ interface GarbageCollection {
   readonly begin: () => void
   /** To be called when they have ended: begins at once if it has not begun yet. */
   readonly end: () => Promise<readonly NodeGarbage[]>
+  /** To be called if the builds could not be run: nothing begins any more. */
+  readonly cancel: () => void
 }
 
 /** Removes leftovers of finished runs on these nodes, in the background of a build, which never waits for it. */
 export function startGarbageCollection(...request: Parameters<typeof collectNodeGarbage>): GarbageCollection {
   let collecting: Promise<readonly NodeGarbage[]> | undefined
   let timer: NodeJS.Timeout | undefined
-  const collect = () => (collecting ??= collectNodeGarbage(...request))
+  const collect = () => (collecting ??= import('./nodes.ts').then((nodes) => nodes.collectNodeGarbage(...request)))
   return {
     begin: () => {
       timer = setTimeout(() => void collect(), startDelay)
@@ -24,5 +26,6 @@ export function startGarbageCollection(...request: Parameters<typeof collectNode
       clearTimeout(timer)
       return collect()
     },
+    cancel: () => clearTimeout(timer),
   }
 }

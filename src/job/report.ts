@@ -3,7 +3,6 @@ import { renderCleanup, type CleanupResult } from '../cleanup/report.ts'
 import { formatError, UserErrors } from '../lib/errors.ts'
 import { InputError } from '../lib/issues.ts'
 import { runnerLog } from './runner-log.ts'
-import { renderDryRun, renderDryRunSummary } from '../report/dry-run.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
 import { renderLogLines } from '../report/log-lines.ts'
 import { renderOutputs, renderVariables } from '../report/outputs.ts'
@@ -23,6 +22,7 @@ export async function reportBuild(result: RunResult, took: number): Promise<void
 
 /** The plan, in log and summary. @throws UserErrors if the plan would fail */
 export async function reportDryRun({ report, problems }: DryRunResult): Promise<void> {
+  const { renderDryRun, renderDryRunSummary } = await import('../report/dry-run.ts')
   renderDryRun(report).forEach((line) => runnerLog.line(line))
   await writeSummary(renderDryRunSummary(report))
   if (problems.length > 0) throw new UserErrors(problems)

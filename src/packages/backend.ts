@@ -107,7 +107,7 @@ export interface RepositoryOptions {
   readonly signal?: AbortSignal
 }
 
-/** One delete API. To add one, write a file that exports its definition, and add it to the table in select.ts. */
+/** One delete API. To add one, write a file that exports its definition, and load it in the table of select.ts. */
 export interface BackendDefinition {
   /**
    * The address of the API for a registry; undefined if the API does not serve it. `explicit`: the user chose this API,

@@ -1,24 +1,21 @@
 import type { CiPlatform } from '../forge/platform.ts'
 import { formatRepository } from '../registry/reference.ts'
 import type { BackendDefinition, PackageAccess, RepositoryOptions } from './backend.ts'
-import { forgejoBackend } from './forgejo/backend.ts'
-import { githubBackend } from './github/backend.ts'
-import { ociBackend } from './oci/backend.ts'
-import { createPackageRepository, type PackageRepository } from './repository.ts'
+import type { PackageRepository } from './repository.ts'
+
+type BackendTable = Readonly<Record<string, () => Promise<BackendDefinition>>>
 
 /**
  * Every delete API by its name in the input `packages-api`. With `auto` the first one that serves the registry is used:
  * GitHub's registries refuse every DELETE request, so only GitHub's API deletes there; Forgejo and Gitea serve packages
- * on their own host; every other registry has no API but its own.
+ * on their own host; every other registry has no API but its own. A build deletes nothing, so modules load on demand.
  */
 const backends = {
-  github: githubBackend,
-  forgejo: forgejoBackend,
-  gitea: forgejoBackend,
-  oci: ociBackend,
-} as const satisfies Record<string, BackendDefinition>
-
-type BackendTable = Readonly<Record<string, BackendDefinition>>
+  github: async () => (await import('./github/backend.ts')).githubBackend,
+  forgejo: async () => (await import('./forgejo/backend.ts')).forgejoBackend,
+  gitea: async () => (await import('./forgejo/backend.ts')).forgejoBackend,
+  oci: async () => (await import('./oci/backend.ts')).ociBackend,
+} as const satisfies BackendTable
 
 export type PackagesChoice = 'auto' | keyof typeof backends
 
@@ -35,16 +32,17 @@ interface SelectedBackend {
   readonly endpoint: string
 }
 
-/** PURE: the delete API for a registry. @throws Error if `choice` is not in the table */
-export function selectBackend(
+/** The delete API for a registry. @throws Error if `choice` is not in the table */
+export async function selectBackend(
   choice: string,
   registry: string,
   platform: CiPlatform,
   table: BackendTable = backends,
-): SelectedBackend {
+): Promise<SelectedBackend> {
   const host = registry.toLowerCase()
   const [candidates, explicit] = choice === 'auto' ? [Object.values(table)] : [[table[choice]], 'explicit' as const]
-  for (const definition of candidates) {
+  for (const load of candidates) {
+    const definition = await load?.()
     const endpoint = definition?.endpoint(host, platform, explicit)
     if (definition && endpoint !== undefined) return { definition, endpoint }
   }
@@ -58,7 +56,8 @@ export async function openPackageRepository(
   table: BackendTable = backends,
 ): Promise<PackageRepository> {
   const { repository, client, until } = options
-  const { definition, endpoint } = selectBackend(access.choice, repository.registry, access.platform, table)
+  const { definition, endpoint } = await selectBackend(access.choice, repository.registry, access.platform, table)
+  const { createPackageRepository } = await import('./repository.ts')
   return createPackageRepository({
     backend: await definition.create(endpoint, access, options),
     registry: client,

@@ -62,7 +62,10 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
     access.enforce()
     garbage.begin()
   }
-  const build = await buildPlan(run, ports, { opened, planned, prepared, onBegun })
+  const build = await buildPlan(run, ports, { opened, planned, prepared, onBegun }).catch((error: unknown) => {
+    garbage.cancel()
+    throw error
+  })
   const collected = logNodeGarbage(garbage.end(), log)
   // Leftovers of other runs may be the reason why a node is full: remove them before this run fails.
   if (build.results.some(({ failure }) => failure)) await collected

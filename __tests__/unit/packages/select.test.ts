@@ -35,8 +35,8 @@ describe('auto', () => {
     ['containers.codeberg.org', forgejo, ociBackend, 'containers.codeberg.org'],
     ['github.com', github, ociBackend, 'github.com'],
     ['127.0.0.1:5000', github, ociBackend, '127.0.0.1:5000'],
-  ])('%s, on %o', (registry, platform, definition, endpoint) => {
-    expect(selectBackend('auto', registry, platform)).toEqual({ definition, endpoint })
+  ])('%s, on %o', async (registry, platform, definition, endpoint) => {
+    expect(await selectBackend('auto', registry, platform)).toEqual({ definition, endpoint })
   })
 })
 
@@ -49,13 +49,13 @@ describe('explicit', () => {
     ['forgejo', 'codeberg.org', github, forgejoBackend, 'https://codeberg.org'],
     ['gitea', 'localhost:3000', github, forgejoBackend, 'http://localhost:3000'],
     ['forgejo', 'example.com:3000', below, forgejoBackend, 'https://example.com:3000/git'],
-  ])('%s for %s', (...[choice, registry, platform, definition, endpoint]) => {
-    expect(selectBackend(choice, registry, platform)).toEqual({ definition, endpoint })
+  ])('%s for %s', async (...[choice, registry, platform, definition, endpoint]) => {
+    expect(await selectBackend(choice, registry, platform)).toEqual({ definition, endpoint })
   })
 
-  test('every name in the table is a value of the input', () => {
+  test('every name in the table is a value of the input', async () => {
     expect(Object.keys(packagesChoices)).toEqual(['auto', 'github', 'forgejo', 'gitea', 'oci'])
-    expect(() => selectBackend('quay', 'quay.io', github)).toThrow('No packages API `quay`')
+    await expect(selectBackend('quay', 'quay.io', github)).rejects.toThrow('No packages API `quay`')
   })
 })
 
@@ -115,7 +115,7 @@ test('another delete API is one definition and one line of the table, and cleanu
         until: Infinity,
         mark: '1-1-cleanup',
       },
-      { imaginary: definition, github: githubBackend },
+      { imaginary: () => Promise.resolve(definition), github: () => Promise.resolve(githubBackend) },
     )
     const runs = createRunStatusCache(
       () => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }),

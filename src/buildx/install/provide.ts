@@ -3,8 +3,7 @@ import { errorMessage, UserError } from '../../lib/errors.ts'
 import { execTool } from '../../lib/exec.ts'
 import { checkBuildx, findBuildx, findVersion, isOlder, newest, oldest, type Buildx } from '../find.ts'
 import type { CachedFile } from './binary-cache.ts'
-import { installBuildx, type InstallDeps } from './install.ts'
-import { fetchLatestVersion } from './release.ts'
+import type { InstallDeps } from './install.ts'
 
 interface Provided {
   readonly buildx: Buildx
@@ -25,6 +24,7 @@ export async function provideBuildx(request: BuildxRequest, deps: InstallDeps): 
     })
   const found = await findVersion(version, digest)
   if (found) return { buildx: found }
+  const { installBuildx } = await import('./install.ts')
   const { command, save } = await installBuildx({ version, digest }, deps)
   return { buildx: await checkBuildx(command, version), ...(save && { save }) }
 }
@@ -32,6 +32,7 @@ export async function provideBuildx(request: BuildxRequest, deps: InstallDeps): 
 /** The version of the newest release; if that cannot be determined, the newest that this action was tested with. */
 export async function latestVersion(deps: InstallDeps): Promise<string> {
   try {
+    const { fetchLatestVersion } = await import('./release.ts')
     return await fetchLatestVersion(deps)
   } catch (error) {
     deps.signal.throwIfAborted()
