@@ -284,7 +284,7 @@ describe('errors', () => {
       'rights that do not suffice',
       async (job) => await job.main(inputs({ platforms: 'linux/amd64' })),
       { user: 'reader' },
-      'The account of the kubeconfig may not build on kubernetes-amd64',
+      'The account of the kubeconfig has no permission to build on kubernetes-amd64',
       /`list` of pods and `create` of pods\/exec/,
     ],
     [
@@ -326,7 +326,7 @@ describe('errors', () => {
       const main = await build(job)
       const post = await job.post()
       // Without access to the cluster it is unknown whether there are leftovers.
-      const warnings = /^Authentication to|be reached$|may not build/.test(headline) ? [] : post.warnings
+      const warnings = /^Authentication to|be reached$|has no permission to build/.test(headline) ? [] : post.warnings
       return {
         name,
         actual: [main.code, main.errors, post.code, warnings],

@@ -100,7 +100,7 @@ function parseCheck(text: string, { id, variant }: Pick<Target, 'id' | 'variant'
     throw new UserError({
       code: 'build',
       message: `${variant.file ?? 'The Dockerfile'} could not be checked`,
-      hint: 'See the lines above for the part that cannot be parsed.',
+      hint: 'Correct the syntax error in the lines above.',
       details: error.trim().split('\n'),
     })
   return asList(check['warnings']).map((entry) => {

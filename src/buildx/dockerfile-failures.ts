@@ -16,11 +16,16 @@ const secretHint =
   'Pass it in `secrets`, `secret-files` or `secret-envs` with this id; runs for forks and Dependabot get no secrets.'
 const fileHint = 'The path is not in the build context: check its spelling, `context` and `.dockerignore`.'
 const dockerfileHint = 'Check `file` and `context`; a step with `actions/checkout` must run before this one.'
-const nameHint = 'Image names are lower case; a build argument in the name may be empty: check `build-args`.'
+const nameHint =
+  'Write the image name in lower case. If it contains a build argument, check that `build-args` gives it a value.'
 const archiveHint =
-  'Such archives cannot have attestations: set `provenance: false` and `sbom: false`, or use `type=oci`.'
+  'The output `type=docker` cannot contain attestations: set `provenance: false` and `sbom: false`, or use `type=oci`.'
 const pathHint =
-  'An input names a path outside the workspace, or a link that leads there: use a path inside the workspace.'
+  'A path in an input leads out of the workspace, for example through a symbolic link: use a path in the workspace.'
+const cycleHint = 'Two stages depend on each other: remove one of their `FROM` or `COPY --from` references.'
+const entitlementHint =
+  'The BuildKit daemon does not allow it: add `--allow-insecure-entitlement …` to `buildkitd-flags`.'
+const gitHint = 'Check the URL. For a private repository, check `github-token` or the secret `GIT_AUTH_TOKEN.<host>`.'
 
 /** Known mistakes in Dockerfiles and in the inputs of a build; the hint says which part to change. */
 const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
@@ -28,11 +33,11 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/no build stage in current context|no build stage/i, 'A Dockerfile starts with `FROM`; only `ARG` may precede it.'],
   [/failed to read dockerfile|failed to find Dockerfile|unable to prepare context/i, dockerfileHint],
   [/target stage "?[^"]*"? could not be found/i, 'Check `target`: it must be the name of a stage of the Dockerfile.'],
-  [/circular dependency detected/i, 'A stage copies from a stage that is built from it: change the order.'],
+  [/circular dependency detected/i, cycleHint],
   [/failed to parse stage name|invalid reference format|base name \(.*\) should not be blank/i, nameHint],
   [/secret .*not found|failed to get secret/i, secretHint],
   [/unset ssh forward key|no SSH key|ssh forwarding/i, 'Pass the SSH agent of the job with `ssh: default`.'],
-  [/granting entitlement \S+ is not allowed/i, 'The BuildKit daemon must permit it too: see `buildkitd-flags`.'],
+  [/granting entitlement \S+ is not allowed/i, entitlementHint],
   [/(?:network\.host|security\.insecure|device) is not allowed/i, 'Add the entitlement to `allow`.'],
   [/exporter .*does not (?:currently )?support exporting manifest lists/i, archiveHint],
   [/additional privileges requested/i, pathHint],
@@ -41,7 +46,7 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
     /no match for platform|does not provide the specified platform/i,
     'Check `platforms` and the platforms of the image.',
   ],
-  [/could not read Username|Authentication failed for|failed to fetch remote/i, 'Check the URL and the Git token.'],
+  [/could not read Username|Authentication failed for|failed to fetch remote/i, gitHint],
 ]
 
 export const dockerfileRows: readonly FailureRow[] = hints.map(([pattern, hint]) => ({

@@ -144,7 +144,7 @@ function imageOf(vertex: string): string | undefined {
 
 function lastError({ output, exitCode }: GroupFailure): string {
   const error = output.findLast((line) => /^error: /i.test(line)) ?? output.at(-1)
-  return error ?? `buildx exited with code ${exitCode}`
+  return error ?? `buildx exited with code ${exitCode} and without a message`
 }
 
 function classify(failure: GroupFailure, cause: FailedVertex | undefined, error: string): Phase {
@@ -213,5 +213,5 @@ export function explainLostCache(error: string): string {
 }
 
 const noCacheKeys =
-  'no credentials found in `cache` (`access_key_id`, `secret_access_key`), in the job’s environment or in an ' +
-  'instance role of the node'
+  'no credentials for S3 (set `access_key_id` and `secret_access_key` in `cache`, set `AWS_ACCESS_KEY_ID` and ' +
+  '`AWS_SECRET_ACCESS_KEY` in the `env` of the step, or give the node an instance role)'

@@ -25,31 +25,35 @@ export const pushHint =
   'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant ' +
   'this repository the Write role.'
 const clusterRoomHint =
-  'While it waits, `kubectl describe pods -l app.kubernetes.io/managed-by=multiarch-build` in its namespace shows ' +
-  'the reason: no machine of this architecture has room (see `nodeselector` and `tolerations`), the image cannot be ' +
-  'pulled (`driver-opts: image=…`), or privileged pods are not allowed. `driver-opts: timeout=5m` waits longer.'
+  'Run the job again. While the pod is pending, run `kubectl describe pods -n <namespace> -l ' +
+  'app.kubernetes.io/managed-by=multiarch-build` to see the reason: no machine of this architecture has room ' +
+  '(check `nodeselector` and `tolerations`), the image cannot be pulled (`driver-opts: image=…`), or privileged pods ' +
+  'are not allowed. To wait longer, set `driver-opts: timeout=5m`.'
 const clusterRightsHint =
-  'In its namespace the account needs `get`, `create` and `delete` of deployments, `create`, `update` and `delete` ' +
+  'In the namespace, the account needs `get`, `create` and `delete` of deployments, `create`, `update` and `delete` ' +
   'of configmaps, `list` of pods and `create` of pods/exec. `driver-opts: namespace=…` selects another namespace.'
 const clusterLoginHint =
   'The login of the kubeconfig may have expired, or its certificate may belong to another cluster: write a new ' +
   'kubeconfig in a step before this one.'
 const bootHint =
-  'Its engine must be able to pull the BuildKit image (`driver-opts: image=…` names another one) and to run ' +
-  'privileged containers.'
+  'Check that the Docker Engine of node {node} can pull the BuildKit image and run privileged containers. To use ' +
+  'another image, set `driver-opts: image=…`.'
 const diskHint =
   'On the node, `docker system df` shows what uses the disk; `docker builder prune` and `docker image prune` free it.'
-const pullLoginHint = 'Check its name; if it is private, log in to its registry before this step (docker/login-action).'
+const pullLoginHint = 'Check the image name. If the image is private, add a login for its registry to `registry-auth`.'
 const rateLimitHint =
-  'Log in to that registry before this step (docker/login-action), which raises the limit, or use a mirror.'
+  'Add a login for that registry to `registry-auth`, which raises the limit, or set a mirror in `registries`.'
+const memoryHint =
+  'The kernel killed a process of this step, often because node {node} ran out of memory: use a node with more ' +
+  'memory, or set a lower `max-parallelism` in `buildkitd-config-inline`. See the full log for the complete output.'
 const reachHint = 'Check that node {node} can reach its registry; then run the job again.'
 const registryHint = 'Run the job again; if the error persists, check the registry’s status.'
 const sizeHint =
   'Raise the limit of the registry or of the proxy before it (nginx: `client_max_body_size`), or split the layer.'
-const httpHint = 'If that is intended, declare it: `registries: |` with the line `<host>: {http: true}`.'
+const httpHint = 'If the registry has no TLS, add the line `<host>: {http: true}` to `registries`.'
 const certificateHint =
-  'Give its certificate authority: `registries: |` with the line `<host>: {ca: /path/to/ca.pem}`; `insecure: true` ' +
-  'accepts any certificate.'
+  'Add the line `<host>: {ca: /path/to/ca.pem}` to `registries`, with the certificate authority of the registry; ' +
+  '`insecure: true` accepts any certificate.'
 
 /** What a connection to any registry can fail with; `message` says what was attempted. */
 const connectionRows = (message: string): FailureRow[] => [
@@ -76,7 +80,12 @@ const pullRows = (image: string): FailureRow[] => [
     message: `${image} could not be pulled for {target}: pull rate limit exceeded`,
     hint: rateLimitHint,
   },
-  { pattern: denied, code: 'registry', message: `${image} may not be pulled for {target}`, hint: pullLoginHint },
+  {
+    pattern: denied,
+    code: 'registry',
+    message: `${image} is not accessible for {target}`,
+    hint: pullLoginHint,
+  },
   {
     pattern: notFound,
     code: 'build',
@@ -97,7 +106,9 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       pattern: new RegExp(`^${silence}`),
       code: 'node',
       message: 'Node {node} stopped answering during the build of {target}',
-      hint: 'The engine, BuildKit or the machine is hung: check its load, memory and disk; then run the job again.',
+      hint:
+        'The Docker Engine, BuildKit or the machine does not respond: check load, memory and disk space of the ' +
+        'machine, then run the job again.',
     },
     {
       pattern: any,
@@ -112,7 +123,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       pattern: /exit code: 137$/,
       code: 'build',
       message: '{target}: {step} failed: {cause}',
-      hint: 'The process was killed, often because node {node} ran out of memory. See the full log for its output.',
+      hint: memoryHint,
     },
     {
       pattern: any,
@@ -125,14 +136,14 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: cacheErrorPattern('createdMeanwhile'),
       code: 'busy',
-      message: 'The cache container for {target} is being created by another node',
+      message: 'Another node is creating the storage container for the cache of {target}',
       hint: 'Run the job again.',
     },
     {
       pattern: any,
       code: 'cache',
       message: 'The cache of {target} cannot be written',
-      hint: 'Check the service that `cache` or `cache-to` names, and its keys.',
+      hint: 'Check the address and the credentials of the storage in `cache` or `cache-to`.',
     },
   ],
   cluster: [
@@ -145,7 +156,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: /forbidden/i,
       code: 'node',
-      message: 'The account of the kubeconfig may not build on {node}',
+      message: 'The account of the kubeconfig has no permission to build on {node}',
       hint: clusterRightsHint,
     },
     {
@@ -172,7 +183,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: /container name .* is already in use/i,
       code: 'busy',
-      message: 'BuildKit is being started on node {node} by another call',
+      message: 'Another build is starting BuildKit on node {node}',
       hint: 'Run the job again.',
     },
     {

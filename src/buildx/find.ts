@@ -24,7 +24,8 @@ const upgradeHint =
   `Write \`version: v${newest}\`, which downloads that version, or install a newer \`docker-buildx-plugin\` from ` +
   'Docker’s packages.'
 const executableHint = `Make it executable (\`chmod +x\`), or write \`version: v${newest}\`, which downloads buildx.`
-const noexecHint = 'Check that this runner can execute programs there (no `noexec`), or install that buildx on it.'
+const noexecHint = 'Check that its directory is not mounted with `noexec`, or install this version on the runner.'
+const otherVersionHint = 'Delete this file and run the job again. A digest in `version` must be that of this version.'
 
 /** The runner's buildx. @throws UserError if it has none, or none that is new enough */
 export async function findBuildx(): Promise<Buildx> {
@@ -49,8 +50,8 @@ export async function findVersion(version: string, digest?: string): Promise<Bui
 export async function checkBuildx(command: string, version: string): Promise<Buildx> {
   const actual = await queryVersion(command)
   if (actual === version) return { command, version }
-  const reported = actual === undefined ? '' : `: it reports version ${actual}`
-  throw nodeError(`The buildx ${version} in ${command} does not run here${reported}`, noexecHint)
+  if (actual === undefined) throw nodeError(`buildx ${version} cannot be executed: ${command}`, noexecHint)
+  throw nodeError(`buildx has version ${actual} instead of ${version}: ${command}`, otherVersionHint)
 }
 
 function nodeError(message: string, hint: string): UserError {

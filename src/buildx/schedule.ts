@@ -60,7 +60,9 @@ function afterFailure(state: GroupState, failure: UserError): readonly GroupActi
   if (failure.retryable && ms !== undefined) return [{ kind: 'wait', ms, failure }]
   if (failure.code === 'node') return [{ kind: 'reschedule', failure }]
   if (failure.code !== 'cache') return [{ kind: 'finish', failure }]
-  const note = [`${failure.message}: building without cache. ${failure.hint}`, ...failure.details].join('\n')
+  const note = [`${failure.message}: building without writing the cache. ${failure.hint}`, ...failure.details].join(
+    '\n',
+  )
   return [
     { kind: 'warn', note },
     { kind: 'build', state: { ...state, group: withoutCacheExport(state.group) } },

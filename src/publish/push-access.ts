@@ -84,8 +84,11 @@ const otherHint = 'Check the name in `image`; if it is correct, check the regist
 
 /** What to do about a failed connection, by its error code; `{host}` is filled in. */
 const connectionHints: readonly (readonly [code: RegExp, hint: string])[] = [
-  [/CERT|SELF_SIGNED|UNABLE_TO/i, 'Give its certificate authority: `registries: "{host}: {ca: /path/to/ca.pem}"`.'],
-  [/EPROTO|SSL/i, 'If it uses plain http, declare it: `registries: "{host}: {http: true}"`.'],
+  [
+    /CERT|SELF_SIGNED|UNABLE_TO/i,
+    'Set the certificate authority of the registry: `registries: "{host}: {ca: /path/to/ca.pem}"`.',
+  ],
+  [/EPROTO|SSL/i, 'If the registry has no TLS, set `registries: "{host}: {http: true}"`.'],
   [/ENOTFOUND|EAI_AGAIN/, 'The name of {host} cannot be resolved: check `image`.'],
   [/ECONNREFUSED/, 'Nothing listens at {host}: check `image` and its port.'],
 ]

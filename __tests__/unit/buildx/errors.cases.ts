@@ -26,8 +26,8 @@ export const failureCases: readonly FailureCase[] = [
       unexpected status from HEAD request to http://r.example:5000/v2/fb/x/manifests/1: 401 Unauthorized
     `,
     code: 'registry',
-    message: 'r.example:5000/fb/x:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'r.example:5000/fb/x:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/front:1',
@@ -35,8 +35,8 @@ export const failureCases: readonly FailureCase[] = [
       unexpected status from HEAD request to http://r.example:5000/v2/fb/front/manifests/1: 401 Unauthorized
     `,
     code: 'registry',
-    message: 'Frontend or scanner image r.example:5000/fb/front:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'Frontend or scanner image r.example:5000/fb/front:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/scan:1',
@@ -44,8 +44,8 @@ export const failureCases: readonly FailureCase[] = [
       unexpected status from HEAD request to http://r.example:5000/v2/fb/scan/manifests/1: 401 Unauthorized
     `,
     code: 'registry',
-    message: 'Frontend or scanner image r.example:5000/fb/scan:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'Frontend or scanner image r.example:5000/fb/scan:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: '[internal] load metadata for r.example:5000/fb/x:1',
@@ -54,8 +54,8 @@ export const failureCases: readonly FailureCase[] = [
       unavailable: fault 403
     `,
     code: 'registry',
-    message: 'r.example:5000/fb/x:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'r.example:5000/fb/x:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/front:1',
@@ -64,8 +64,8 @@ export const failureCases: readonly FailureCase[] = [
       unavailable: fault 403
     `,
     code: 'registry',
-    message: 'Frontend or scanner image r.example:5000/fb/front:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'Frontend or scanner image r.example:5000/fb/front:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/scan:1',
@@ -74,8 +74,8 @@ export const failureCases: readonly FailureCase[] = [
       unavailable: fault 403
     `,
     code: 'registry',
-    message: 'Frontend or scanner image r.example:5000/fb/scan:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'Frontend or scanner image r.example:5000/fb/scan:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: '[internal] load metadata for r.example:5000/fb/x:1',
@@ -416,7 +416,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'build',
     message: '…',
-    hint: 'Image names are lower case',
+    hint: 'image name in lower case',
   },
   {
     vertex: '',
@@ -530,7 +530,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'build',
     message: '…',
-    hint: 'outside the workspace',
+    hint: 'out of the workspace',
   },
   {
     vertex: '',
@@ -540,7 +540,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'build',
     message: '…',
-    hint: 'outside the workspace',
+    hint: 'out of the workspace',
   },
   {
     vertex: '',
@@ -550,7 +550,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'build',
     message: '…',
-    hint: 'outside the workspace',
+    hint: 'out of the workspace',
   },
   {
     vertex: '',
@@ -791,8 +791,8 @@ export const failureCases: readonly FailureCase[] = [
       insufficient_scope: authorization failed
     `,
     code: 'registry',
-    message: 'docker.io/acme/private:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'docker.io/acme/private:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: '[internal] load metadata for ghcr.io/acme/base:1',
@@ -801,8 +801,8 @@ export const failureCases: readonly FailureCase[] = [
       https://ghcr.io/token?scope=repository%3Aacme%2Fbase%3Apull&service=ghcr.io: 401 Unauthorized
     `,
     code: 'registry',
-    message: 'ghcr.io/acme/base:1 may not be pulled for linux/arm64 slim',
-    hint: 'log in to its registry',
+    message: 'ghcr.io/acme/base:1 is not accessible for linux/arm64 slim',
+    hint: 'to `registry-auth`',
   },
   {
     vertex: '[internal] load metadata for docker.io/library/alpin:3',
@@ -963,7 +963,7 @@ export const failureCases: readonly FailureCase[] = [
       container "0". You have to remove (or rename) that container to be able to reuse that name.
     `,
     code: 'busy',
-    message: 'BuildKit is being started on node arm by another call',
+    message: 'Another build is starting BuildKit on node arm',
     hint: 'Run the job again',
   },
   {
@@ -1032,8 +1032,8 @@ export const failureCases: readonly FailureCase[] = [
       "deployments"
     `,
     code: 'node',
-    message: 'The account of the kubeconfig may not build on arm',
-    hint: 'In its namespace',
+    message: 'The account of the kubeconfig has no permission to build on arm',
+    hint: 'In the namespace',
   },
   {
     vertex: '[internal] booting buildkit',
@@ -1066,8 +1066,8 @@ export const failureCases: readonly FailureCase[] = [
       "default"
     `,
     code: 'node',
-    message: 'The account of the kubeconfig may not build on arm',
-    hint: 'In its namespace',
+    message: 'The account of the kubeconfig has no permission to build on arm',
+    hint: 'In the namespace',
   },
   {
     vertex: '',
@@ -1076,7 +1076,7 @@ export const failureCases: readonly FailureCase[] = [
       the namespace "default"
     `,
     code: 'node',
-    message: 'The account of the kubeconfig may not build on arm',
+    message: 'The account of the kubeconfig has no permission to build on arm',
     hint: 'pods/exec',
   },
   {
@@ -1204,7 +1204,7 @@ export const failureCases: readonly FailureCase[] = [
     error: 'ERROR: failed to solve: circular dependency detected on stage: a',
     code: 'build',
     message: 'linux/arm64 slim: circular dependency detected on stage: a',
-    hint: 'change the order',
+    hint: 'depend on each other',
   },
   {
     vertex: '',
@@ -1215,7 +1215,7 @@ export const failureCases: readonly FailureCase[] = [
     message: fold`
       linux/arm64 slim: granting entitlement network.host is not allowed by build daemon configuration
     `,
-    hint: '`buildkitd-flags`',
+    hint: 'to `buildkitd-flags`',
   },
   {
     vertex: '',
@@ -1239,7 +1239,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'build',
     message: '…',
-    hint: 'Git token',
+    hint: '`github-token`',
   },
   {
     vertex: '',

@@ -57,7 +57,7 @@ describe('explainFailure', () => {
       'the cache container that two nodes create',
       'ContainerAlreadyExists',
       'busy',
-      /is being created by another node$/,
+      /^Another node is creating the storage container/,
     ],
     ['a key that is not accepted', 'AuthenticationFailed', 'cache', /^The cache of .* cannot be written$/],
   ])('an Azure cache reports its code in a line below its error: %s', (_, reason, code, message) => {
@@ -109,7 +109,7 @@ test('a cache without credentials is explained; any other error is passed on', (
   const error =
     'operation error S3: HeadObject, exceeded maximum number of attempts, 3, get identity: get credentials: ' +
     'failed to refresh cached credentials, no EC2 IMDS role found'
-  expect(explainLostCache(error)).toMatch(/^no credentials found in .*: operation error S3/)
+  expect(explainLostCache(error)).toMatch(/^no credentials for S3 .*: operation error S3/)
   expect(explainLostCache('operation error S3: HeadObject, https response error StatusCode: 403')).toBe(
     'operation error S3: HeadObject, https response error StatusCode: 403',
   )

@@ -51,7 +51,7 @@ describe('next', () => {
   test('a cache that cannot be written: a warning, and a build without it that counts as no retry', () => {
     const actions = next({ ...state, retries: 2 }, ended(failure('cache')), false)
     expect(actions).toEqual([
-      { kind: 'warn', note: 'It failed: building without cache. Do this.\ndetail' },
+      { kind: 'warn', note: 'It failed: building without writing the cache. Do this.\ndetail' },
       {
         kind: 'build',
         state: { ...state, retries: 2, group: { node: a, targets: [{ ...target, writesCache: false }] } },

@@ -46,7 +46,7 @@ export async function saveFile({ file, key }: CachedFile, dir: string, log: Pick
     linkOrCopy(file, join(dir, 'buildx'))
     await runCacheService('save', key, dir, log)
   } catch (error) {
-    log.debug(`Nothing was saved in the cache service: ${errorMessage(error)}`)
+    log.debug(`buildx was not saved in the cache service, so the next job downloads it again: ${errorMessage(error)}`)
   } finally {
     removeDir(dir)
   }
@@ -82,10 +82,10 @@ async function runCacheService(
     }
     const args = [entryPath('cache-service'), `${dir}/`, verb, key]
     const { code, stdout, stderr } = await exec(process.execPath, args, { env, cwd: dir, deadline })
-    log.debug(`Cache service, ${verb}: exit code ${code}\n${withoutMasked(stdout + stderr)}`)
+    log.debug(`The cache service program exited with code ${code} (${verb} buildx)\n${withoutMasked(stdout + stderr)}`)
     return code === 0
   } catch (error) {
-    log.debug(`The cache service could not be used: ${errorMessage(error)}`)
+    log.debug(`The cache service program failed (${verb} buildx): ${errorMessage(error)}`)
     return false
   }
 }

@@ -42,7 +42,8 @@ interface Binary {
 const largestBinary = 512 * 1024 * 1024
 const pinHint = 'Check the digest in `version`: it must be that of the binary for this runner’s processor architecture.'
 const releaseHint =
-  'Run the job again; if the error persists, something between this runner and github.com changes downloads.'
+  'Run the job again. If the error persists, check the proxy between this runner and github.com: it may change ' +
+  'downloads.'
 
 /**
  * Installs the buildx of a release: from the runner's tool cache, from the job's cache service, or from docker/buildx'
@@ -57,7 +58,7 @@ export async function installBuildx({ version, digest: pin }: InstallRequest, de
   const machine = thisMachine()
   const name = binaryName(version, machine)
   if (name === undefined)
-    throw missingRelease(`There is no buildx for this runner (${machine.platform}, ${machine.arch})`)
+    throw missingRelease(`buildx has no release for this runner (${machine.platform}, ${machine.arch})`)
   const shared = toolCache === '' ? undefined : join(toolCache, 'buildx', version, process.arch)
   const installed = await findInstalled(shared, { version, digest: pin }, deps)
   if (installed !== undefined) return { command: installed }
@@ -140,11 +141,11 @@ function digestMismatch({ version, digest, isPinned }: Binary, actual: string): 
 }
 
 function explainDownload(error: DownloadError, { version, name }: Binary): UserError {
-  if (error.status === 404) return missingRelease(`There is no buildx ${version} for this runner (${name})`, error)
+  if (error.status === 404) return missingRelease(`buildx ${version} has no release for this runner (${name})`, error)
   return new UserError({
     code: 'node',
     message: `buildx ${version} could not be downloaded`,
-    hint: 'This runner must reach github.com (HTTPS_PROXY is honoured), or have that buildx installed.',
+    hint: 'Allow this runner to reach github.com (it uses HTTPS_PROXY), or install this version of buildx on it.',
     details: [error.message],
     cause: error,
   })
@@ -152,7 +153,8 @@ function explainDownload(error: DownloadError, { version, name }: Binary): UserE
 
 function missingRelease(message: string, error?: DownloadError): UserError {
   const details = error ? [error.message] : []
-  return new UserError({ code: 'node', message, hint: `See ${releasesPage} for the releases.`, details, cause: error })
+  const hint = `Use a version from ${releasesPage}, or install buildx on this runner and remove \`version\`.`
+  return new UserError({ code: 'node', message, hint, details, cause: error })
 }
 
 /** Moves a complete directory to its target; if another job was faster, its result is the same. */

@@ -40,7 +40,7 @@ export function assetUrl(version: string, name: string): string {
 /** The version of the newest release. @throws Error if it cannot be determined */
 export async function fetchLatestVersion(deps: ReleaseDeps): Promise<string> {
   const version = parseTagName(await queryApi('latest', deps))
-  if (version === undefined) throw new Error('the response does not name a release')
+  if (version === undefined) throw new Error('the response of api.github.com contains no release version')
   return version
 }
 
@@ -83,8 +83,8 @@ export async function fetchDigest(version: string, name: string, deps: ReleaseDe
 
 function noChecksumHint(version: string): string {
   return (
-    `See ${releasesPage} for the existing releases. This runner must reach github.com (HTTPS_PROXY is honoured), or ` +
-    `the digest must be pinned: \`version: v${version}@sha256:…\`.`
+    `Check that ${releasesPage} lists this version. Allow this runner to reach github.com and api.github.com (it ` +
+    `uses HTTPS_PROXY), or pin the digest of the binary: \`version: v${version}@sha256:…\`.`
   )
 }
 

@@ -190,7 +190,7 @@ describe('installBuildx', () => {
     [
       'a release that does not exist',
       () => put(asset(name), status(404)),
-      /There is no buildx 0\.38\.2 for this runner/,
+      /buildx 0\.38\.2 has no release for this runner/,
       digest,
     ],
     ['a server that keeps failing', () => put(asset(name), status(503)), /could not be downloaded/, digest],
