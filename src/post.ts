@@ -11,7 +11,7 @@ await job.run(async () => {
     job.log.info('Nothing to clean up.')
     return
   }
-  const { request, ports } = preparePost(job, state)
+  const { request, ports } = await preparePost(job, state)
   const stored = storeDownload(job)
   await undoRun(request, ports)
   if (!job.signal.aborted) await stored

@@ -5,7 +5,7 @@ import { errorMessage } from '../lib/errors.ts'
 import type { Entry } from '../run/journal.ts'
 import type { RunArtifacts } from './ownership.ts'
 
-export interface RepositoryArtifacts extends RunArtifacts {
+interface RepositoryArtifacts extends RunArtifacts {
   readonly repository: Repository
 }
 

@@ -17,6 +17,8 @@ export interface RunRef {
   readonly scope: string
   readonly runId: string
   readonly runAttempt: number
+  /** The builder instance that the resource belongs to: `<run's builder>-<number>`; absent for a run directory. */
+  readonly name?: string
   /** Milliseconds since the resource was created, by the clock of its machine. */
   readonly age: number
 }
@@ -69,4 +71,9 @@ export function createRunChecker(
       return verdict === 'unknown' ? hasEnded(await status(ref.runId), ref.age, now()) : verdict === 'finished'
     },
   }
+}
+
+/** Only this builder's run is finished: matrix legs and other steps of the same run have builders of their own. */
+export function onlyBuilder(builder: string): RunChecker {
+  return { isFinished: ({ name = '' }) => Promise.resolve(name.startsWith(`${builder}-`)) }
 }

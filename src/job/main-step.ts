@@ -11,7 +11,7 @@ import { withRegistryConfig } from '../nodes/registry-config.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { saveRegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
-import { openJournal } from '../run/journal.ts'
+import { createJournal, openJournal } from '../run/journal.ts'
 import { repositoryScope } from '../run/names.ts'
 import { describeOwner, writeOwner } from '../run/owner.ts'
 import { RunDir } from '../run/run-dir.ts'
@@ -54,6 +54,7 @@ async function createRunDir(job: Job, inputs: Inputs, event: Event): Promise<Run
   saveMainState({ dir, main: owner.main, cleanup, packagesApi, images, began: Date.now() })
   dir.create()
   writeOwner(dir, owner)
+  createJournal(dir)
   return dir
 }
 

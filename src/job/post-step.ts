@@ -1,14 +1,18 @@
 import { rmSync } from 'node:fs'
 import { saveFile } from '../buildx/install/binary-cache.ts'
 import { collectRunnerGarbage } from '../gc/runner.ts'
-import { readPostKeys, readPostLogins } from '../inputs/post-inputs.ts'
+import { readPostKeys, readPostLogins, readPostNodes, readPostRegistries } from '../inputs/post-inputs.ts'
+import { errorMessage } from '../lib/errors.ts'
 import { connects } from '../lib/time.ts'
+import { driverOf } from '../nodes/drivers/table.ts'
+import { openLocal, openNodes, type NodeOutcome } from '../nodes/open.ts'
 import { startAgent } from '../nodes/ssh/agent.ts'
 import type { PackageAccess } from '../packages/backend.ts'
-import { loadRegistryHosts } from '../registry/hosts.ts'
+import { loadRegistryHosts, readCertificates, type RegistryHosts } from '../registry/hosts.ts'
+import { hasJournal, openJournal } from '../run/journal.ts'
 import { repositoryScope } from '../run/names.ts'
 import { RunDir } from '../run/run-dir.ts'
-import type { UndoPorts, UndoRequest } from '../stories/undo.ts'
+import type { UndoPorts, UndoRequest } from '../stories/undo-ports.ts'
 import type { Job } from './job.ts'
 import { resolveLogins } from './logins.ts'
 import { createRegistryAccess } from './registries.ts'
@@ -20,15 +24,17 @@ interface PostStep {
 }
 
 /** Connects the undo story with this job. It authenticates only if something is left to undo. */
-export function preparePost(job: Job, state: MainState): PostStep {
+export async function preparePost(job: Job, state: MainState): Promise<PostStep> {
   const { event, log, signal } = job
-  const { dir, main, cleanup, began } = state
-  const { fetch } = createRegistryAccess([], {}, loadRegistryHosts(dir.registries))
+  const { dir, main, cleanup, began, images } = state
+  const hosts = await loadHosts(job, dir)
+  const { fetch } = createRegistryAccess([], {}, hosts)
   const run = { scope: repositoryScope(event), runId: event.runId }
   return {
-    request: { dir, main, tags: cleanup, began, event },
+    request: { dir, main, tags: cleanup, began, event, images },
     ports: {
-      openPackages: () => openPackages(job, state),
+      openPackages: () => openPackages(job, state, hosts),
+      openNodes: (place) => openNodesAgain(job, place),
       authenticate: () => restoreAgent(job, dir),
       collectRunnerGarbage: () => collectRunnerGarbage(dir, run, job.runs(fetch)),
       log,
@@ -37,11 +43,34 @@ export function preparePost(job: Job, state: MainState): PostStep {
   }
 }
 
-async function openPackages(job: Job, { dir, images, packagesApi }: MainState): Promise<PackageAccess> {
+/** As main saved them; from the inputs if the run directory is lost. */
+async function loadHosts({ env, event, log }: Job, dir: RunDir): Promise<RegistryHosts> {
+  if (hasJournal(dir)) return loadRegistryHosts(dir.registries)
+  try {
+    return readCertificates(await readPostRegistries(env, event))
+  } catch (error) {
+    log.warn(`registries: ${errorMessage(error)}`)
+    return {}
+  }
+}
+
+async function openPackages(
+  job: Job,
+  { images, packagesApi }: MainState,
+  hosts: RegistryHosts,
+): Promise<PackageAccess> {
   const logins = await readPostLogins(job.env, job.event, images)
-  const hosts = loadRegistryHosts(dir.registries)
   const { registries } = await resolveLogins(job, { logins, images, push: true, hosts })
   return job.packages(registries, packagesApi)
+}
+
+/** The nodes of the inputs, and the local engine, which `fallback` may have used. */
+async function openNodesAgain({ env, event }: Job, dir: RunDir): Promise<readonly NodeOutcome[]> {
+  const { localFallback, ...inputs } = await readPostNodes(env, event)
+  const nodes = inputs.nodes.filter((spec) => driverOf(spec).collector)
+  const request = { ...inputs, nodes, dir, agent: env['SSH_AUTH_SOCK'], workspace: event.workspace }
+  const [outcomes, local] = await Promise.all([openNodes(request, openJournal(dir)), openLocal(localFallback)])
+  return typeof local === 'string' ? outcomes : [...outcomes, { spec: localFallback, node: local }]
 }
 
 /** Starts the agent again, unless main was killed before it ended its agent. */

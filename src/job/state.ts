@@ -3,7 +3,7 @@ import { parseCachedFile, type CachedFile } from '../buildx/install/binary-cache
 import { packagesChoices } from '../packages/select.ts'
 import { formatRepository, parseRepository, type Repository } from '../registry/reference.ts'
 import { RunDir } from '../run/run-dir.ts'
-import type { UndoRequest } from '../stories/undo.ts'
+import type { UndoRequest } from '../stories/undo-ports.ts'
 
 type CleanupMode = UndoRequest['tags']
 

@@ -1,6 +1,7 @@
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { errorMessage } from '../lib/errors.ts'
+import { writePrivate } from '../lib/files.ts'
 import type { Log } from '../lib/log.ts'
 import { lockVolume } from './names.ts'
 import type { RunDir } from './run-dir.ts'
@@ -67,6 +68,15 @@ const fields: Record<Entry['kind'], readonly string[]> = {
 
 export interface Journal {
   readonly note: (entry: Entry) => void
+}
+
+/** Creates the empty journal, so that the post step can tell a run without effects from a lost run directory. */
+export function createJournal({ journal: path }: RunDir): void {
+  writePrivate(path, '')
+}
+
+export function hasJournal({ journal: path }: RunDir): boolean {
+  return existsSync(path)
 }
 
 /** One JSON line per entry, appended in a single write, so that a killed run leaves whole lines. */

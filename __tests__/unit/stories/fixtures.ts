@@ -10,7 +10,7 @@ import { unixBuildkitd } from '../../../src/nodes/drivers/unix.ts'
 import type { Node } from '../../../src/nodes/node.ts'
 import type { PackageAccess } from '../../../src/packages/backend.ts'
 import type { RegistryAccess } from '../../../src/registry/client-factory.ts'
-import { openJournal } from '../../../src/run/journal.ts'
+import { createJournal, openJournal } from '../../../src/run/journal.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 import type { BuildPorts, DryRunPorts, Run } from '../../../src/stories/ports.ts'
 import { world, type Given } from '../fixtures/world.ts'
@@ -26,7 +26,9 @@ export function collectingLog(): { readonly log: Log; readonly lines: string[] }
 }
 
 export function newRunDir(): RunDir {
-  return new RunDir(mkdtempSync(join(tmpdir(), 'story-')))
+  const dir = new RunDir(mkdtempSync(join(tmpdir(), 'story-')))
+  createJournal(dir)
+  return dir
 }
 
 export interface TestRun {

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { openJournal, readJournal, type Entry } from '../../../src/run/journal.ts'
 import type { RunDir } from '../../../src/run/run-dir.ts'
-import { undoRun, type UndoPorts, type UndoRequest } from '../../../src/stories/undo.ts'
+import { undoRun } from '../../../src/stories/undo.ts'
+import type { UndoPorts, UndoRequest } from '../../../src/stories/undo-ports.ts'
 import { withRegistry } from '../registry/server.ts'
 import { collectingLog, fakeEngine, newRunDir, registries, testPackages } from './fixtures.ts'
 
@@ -20,16 +21,17 @@ afterEach(() => {
   engine.close()
 })
 
-const event = { runId: '1', runAttempt: 1 }
+const event = { runId: '1', runAttempt: 1, serverUrl: 'https://github.com', repository: 'acme/app' }
 const noRegistry = () => Promise.reject(new Error('no registry may be queried'))
 
 async function undo(request: Partial<UndoRequest> = {}, ports: Partial<UndoPorts> = {}): Promise<readonly string[]> {
   const { log, lines } = collectingLog()
   await undoRun(
-    { dir, main: '', tags: 'auto', began: 0, event, ...request },
+    { dir, main: '', tags: 'auto', began: 0, event, images: [], ...request },
     {
       openPackages: () => Promise.resolve(testPackages({ ...registries, credentials: noRegistry, fetch: noRegistry })),
       authenticate: () => Promise.reject(new Error('no key may be used')),
+      openNodes: () => Promise.reject(new Error('no node may be opened')),
       collectRunnerGarbage: () => Promise.resolve({ removed: [], failed: [], strays: 0 }),
       log,
       signal: new AbortController().signal,
@@ -126,6 +128,7 @@ describe('the undo story', () => {
   })
 
   test('a journal that cannot be read is a warning, and the directory is removed', async () => {
+    rmSync(dir.journal)
     mkdirSync(dir.journal)
     writeFileSync(join(dir.journal, 'x'), '')
     expect((await undo()).map((line) => line.slice(0, 51))).toEqual([
