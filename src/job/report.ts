@@ -1,6 +1,6 @@
 import * as core from '@actions/core'
-import { renderCleanup, type CleanupResult } from '../cleanup/report.ts'
-import { formatError, UserErrors } from '../lib/errors.ts'
+import { renderCleanup } from '../cleanup/report.ts'
+import { formatError, UserError, UserErrors } from '../lib/errors.ts'
 import { InputError } from '../lib/issues.ts'
 import { runnerLog } from './runner-log.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
@@ -8,6 +8,7 @@ import { renderLogLines } from '../report/log-lines.ts'
 import { renderOutputs, renderVariables } from '../report/outputs.ts'
 import { BuildErrors, createRunReport, type RunResult } from '../report/run-report.ts'
 import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
+import type { CleanupRun } from '../stories/cleanup.ts'
 import type { DryRunResult } from '../stories/dry-run.ts'
 
 /** Outputs, log lines and summary of a build. */
@@ -28,10 +29,15 @@ export async function reportDryRun({ report, problems }: DryRunResult): Promise<
   if (problems.length > 0) throw new UserErrors(problems)
 }
 
-export async function reportCleanup(results: readonly CleanupResult[]): Promise<void> {
+/** Outputs and summary. @throws the first internal error, or else the other errors */
+export async function reportCleanup({ results, errors }: CleanupRun): Promise<void> {
   const outputs = renderCleanup(results)
   setOutputs(outputs)
   await writeSummary(outputs.report)
+  const bug = errors.find((error) => !(error instanceof UserError))
+  if (bug) throw bug
+  const failures = errors.filter((error) => error instanceof UserError)
+  if (failures.length > 0) throw new UserErrors(failures)
 }
 
 /**

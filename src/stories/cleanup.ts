@@ -3,9 +3,10 @@ import { createResult, type CleanupResult } from '../cleanup/report.ts'
 import type { Event } from '../forge/event.ts'
 import { createRunStatusCache, type FetchRunStatus } from '../forge/run-status.ts'
 import type { CleanupInputs } from '../inputs/cleanup-inputs.ts'
-import { errorMessage } from '../lib/errors.ts'
+import { errorMessage, UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { PackageAccess } from '../packages/backend.ts'
+import { unlessNotFound, type PackageRepository } from '../packages/repository.ts'
 import { openPackageRepository } from '../packages/select.ts'
 import { createClientFactory } from '../registry/client-factory.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
@@ -25,16 +26,18 @@ export interface CleanupPorts {
 /** Only a bug in this action throws these; what a registry or an API refuses has error classes of its own. */
 const internalErrors = new Set(['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError'])
 
-/**
- * The cleanup action: deletes leftovers of finished runs in each repository, one after the other.
- *
- * @throws the first internal error, after all repositories
- */
-export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Promise<readonly CleanupResult[]> {
+export interface CleanupRun {
+  readonly results: readonly CleanupResult[]
+  /** Why the action fails: internal errors, and repositories that do not exist. */
+  readonly errors: readonly Error[]
+}
+
+/** The cleanup action: deletes leftovers of finished runs in each repository, one after the other. */
+export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Promise<CleanupRun> {
   const results: CleanupResult[] = []
-  const bugs: Error[] = []
+  const errors: Error[] = []
   for (const repository of inputs.images) {
-    const result = await cleanUpOne(repository, inputs, ports, bugs)
+    const result = await cleanUpOne(repository, inputs, ports, errors)
     logResult(result, ports.log)
     results.push(result)
   }
@@ -43,16 +46,15 @@ export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Pr
     if (broken.length > 0)
       ports.log.warn(`${name}: incomplete tags: ${broken.join(', ')}. The report lists what is missing.`)
   }
-  if (bugs[0]) throw bugs[0]
-  return results
+  return { results, errors }
 }
 
-/** An error in one repository does not stop the cleanup of the others. Internal errors are added to `bugs`. */
+/** An error in one repository does not stop the cleanup of the others. Those that fail the action are added. */
 async function cleanUpOne(
   repository: Repository,
   inputs: Inputs,
   ports: CleanupPorts,
-  bugs: Error[],
+  errors: Error[],
 ): Promise<CleanupResult> {
   const { packages, event, until, fetchRunStatus } = ports
   const { olderThan, runId } = inputs
@@ -61,15 +63,31 @@ async function cleanUpOne(
     const client = await createClientFactory(packages.registries)(repository)
     const mark = `${event.runId}-${event.runAttempt}-sweep`
     const opened = await openPackageRepository(packages, { repository, client, until, mark })
+    await requireRepository(opened)
     return await cleanUpRepository(opened, inputs, createRunStatusCache(fetchRunStatus, retention))
   } catch (error) {
-    if (error instanceof Error && internalErrors.has(error.name)) bugs.push(error)
+    if (error instanceof Error && (error instanceof UserError || internalErrors.has(error.name))) errors.push(error)
     return {
       ...createResult(formatRepository(repository), inputs.dryRun),
       kept: [{ subject: '', reason: errorMessage(error) }],
     }
   }
 }
+
+/** A misspelled `image` must not look like a repository without leftovers. @throws UserError */
+async function requireRepository({ backend, registry, repository, name }: PackageRepository): Promise<void> {
+  if ((await unlessNotFound(registry.listTags(repository))) !== undefined) return
+  // Some registries answer 404 for a repository without tags.
+  if (backend.capabilities.listsUntagged) for await (const page of backend.list()) if (page.length > 0) return
+  throw new UserError({
+    code: 'inputs',
+    message: `image: the repository ${name} does not exist`,
+    hint: unknownHint,
+  })
+}
+
+const unknownHint =
+  'Check its spelling. Some registries remove a repository together with its last image: then remove it from `image`.'
 
 function logResult({ name, deleted, kept, dryRun }: CleanupResult, log: CleanupPorts['log']): void {
   const done = dryRun ? 'Would delete' : 'Deleted'

@@ -35,9 +35,10 @@ describe('the cleanup story', () => {
       }
       const given = ports(access)
       const images = ['acme/broken', 'acme/app'].map((path) => ({ registry: host, path }))
-      const results = await cleanUpRegistries({ ...inputs, images }, given)
+      const { results, errors } = await cleanUpRegistries({ ...inputs, images }, given)
       expect(results.map(({ name }) => name)).toEqual([`${host}/acme/broken`, `${host}/acme/app`])
       expect(given.lines).toContain(`warning: ${host}/acme/broken: no login`)
+      expect(errors).toEqual([])
       expect(results[0]?.kept).toEqual([{ subject: '', reason: 'no login' }])
     })
   })
@@ -51,8 +52,22 @@ describe('the cleanup story', () => {
           repository.path === 'acme/broken' ? Promise.reject(bug) : Promise.resolve(undefined),
       }
       const images = ['acme/broken', 'acme/app'].map((path) => ({ registry: host, path }))
-      await expect(cleanUpRegistries({ ...inputs, images }, ports(access))).rejects.toBe(bug)
+      expect((await cleanUpRegistries({ ...inputs, images }, ports(access))).errors).toEqual([bug])
       expect(seen.some(({ url }) => url.startsWith('/v2/acme/app/'))).toBe(true)
+    })
+  })
+
+  test('a repository that does not exist fails the action, after the others are cleaned up', async () => {
+    await withRegistry('none', async ({ host, faults }) => {
+      faults.push(({ url = '' }, response) => {
+        if (!url.startsWith('/v2/acme/ap/')) return false
+        response.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN"}]}')
+        return true
+      })
+      const images = ['acme/ap', 'acme/app'].map((path) => ({ registry: host, path }))
+      const { results, errors } = await cleanUpRegistries({ ...inputs, images }, ports())
+      expect(errors.map(({ message }) => message)).toEqual([`image: the repository ${host}/acme/ap does not exist`])
+      expect(results.map(({ audit }) => audit)).toEqual([undefined, { tags: 0, broken: [] }])
     })
   })
 

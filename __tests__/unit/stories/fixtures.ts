@@ -120,15 +120,17 @@ export function testPackages(access = registries): PackageAccess {
   }
 }
 
-/** An engine at `socket` that answers every request with `status`. */
+/** An engine at `socket` that answers every request with `status`, and with what `answer` returns for the path. */
 export async function fakeEngine(
   socket: string,
   status = 204,
+  answer: (url: string) => unknown = () => undefined,
 ): Promise<{ readonly requests: string[]; readonly server: Server }> {
   const requests: string[] = []
   const server = createServer(({ method = '', url = '' }, response) => {
     requests.push(`${method} ${url}`)
-    response.writeHead(status).end(status < 300 ? undefined : '{"message":"it refuses"}')
+    const body = status < 300 ? answer(url) : { message: 'it refuses' }
+    response.writeHead(status).end(body === undefined ? undefined : JSON.stringify(body))
   })
   await new Promise<void>((resolve) => server.listen(socket, resolve))
   return { requests, server }

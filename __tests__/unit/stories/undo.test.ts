@@ -2,12 +2,15 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import { UserError } from '../../../src/lib/errors.ts'
+import { localEngine } from '../../../src/nodes/drivers/local.ts'
 import { openJournal, readJournal, type Entry } from '../../../src/run/journal.ts'
-import type { RunDir } from '../../../src/run/run-dir.ts'
+import { runBuilderName } from '../../../src/run/names.ts'
+import { RunDir } from '../../../src/run/run-dir.ts'
 import { undoRun } from '../../../src/stories/undo.ts'
 import type { UndoPorts, UndoRequest } from '../../../src/stories/undo-ports.ts'
 import { withRegistry } from '../registry/server.ts'
-import { collectingLog, fakeEngine, newRunDir, registries, testPackages } from './fixtures.ts'
+import { collectingLog, fakeEngine, newRunDir, registries, testPackages, testRun } from './fixtures.ts'
 
 let dir: RunDir
 let requests: string[]
@@ -135,6 +138,41 @@ describe('the undo story', () => {
       'warning: The journal of this run could not be read:',
     ])
     expect(existsSync(dir.path)).toBe(false)
+  })
+
+  test('without the journal, the builders of this run are found by their names', async () => {
+    const lost = new RunDir(join(dir.path, 'mab-00000000aa'))
+    const { run, nodes } = await testRun({ nodes: 'linux/amd64 = local' })
+    const place = newRunDir()
+    const names = ['own', 'other'].map((step) => {
+      const key = step === 'own' ? lost.key : 'mab-0123456789'
+      return `buildx_buildkit_${runBuilderName(key, event)}-0`
+    })
+    const { requests: sent, server } = await fakeEngine(join(place.path, 's'), 200, (url) =>
+      url.startsWith('/containers/json') ? names.map((name) => ({ Id: name, Names: [`/${name}`], Created: 1 })) : {},
+    )
+    const [spec] = run.inputs.nodes
+    const [node] = nodes
+    if (!spec || !node) throw new Error('no node')
+    const failure = new UserError({ code: 'node', message: 'arm does not answer', hint: '' })
+    const lines = await undo(
+      { dir: lost },
+      {
+        openNodes: () =>
+          Promise.resolve([
+            { spec, node: { ...node, driver: localEngine, socket: join(place.path, 's') } },
+            { spec: { ...spec, name: 'arm' }, failure },
+          ]),
+      },
+    )
+    server.close()
+    const removed = sent.filter((request) => request.startsWith('DELETE /containers/'))
+    expect(removed).toEqual([`DELETE /containers/${names[0] ?? ''}?force=1&v=1`])
+    expect(lines).toEqual([
+      expect.stringMatching(/^warning: The journal of this run in \S+ is lost\./),
+      expect.stringMatching(/^warning: The builder mab-\S+ on arm stays: arm does not answer\. The next run there/),
+      expect.stringMatching(/^Removed mab-\S+-0 on /),
+    ])
   })
 
   test('garbage of other runs is collected last, unless the post step is cancelled', async () => {
