@@ -34,12 +34,15 @@ export function readPostKeys(env: Env): readonly string[] {
 /** The nodes and their SSH access, if the run directory is lost. */
 export async function readPostNodes(env: Env, event: Event): Promise<BuilderInputs> {
   const diagnostics = new Diagnostics()
-  const { report, warn, hasIssue } = diagnostics
+  const { report, warn, note, hasIssue } = diagnostics
   const given = textsOf(env)
   const paths = new LocalPaths(event.workspace, hostFiles, report)
   const { texts, nodeList } = await parseAliases({ given, paths, diagnostics })
   const text = (name: string) => texts.get(name) ?? given(name)
-  return await parseBuilderInputs({ env, event, paths, text, report, warn, hasIssue, nodeList }, createBuilderStore())
+  return await parseBuilderInputs(
+    { env, event, paths, text, report, warn, note, hasIssue, nodeList },
+    createBuilderStore(),
+  )
 }
 
 /** How registries are reached, if the run directory is lost. */
