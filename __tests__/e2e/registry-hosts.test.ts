@@ -67,3 +67,22 @@ describe('registries by host', () => {
     expect(await leftovers(farm, job)).toEqual([])
   })
 })
+
+test('the configuration of buildkitd takes the files of a registry to every node', async () => {
+  const served = await serveTls(authority, farm.nodes.amd.host.replace(/\d+$/, '1'), farm.registry.host)
+  const files = {
+    Dockerfile: `FROM ${served.host}/farm/base:latest\nRUN uname -m > /arch\n`,
+    'certs/ca.pem': authority.ca,
+  }
+  const other = farmJob(farm, { files })
+  const inputs = { image: `${farm.registry.host}/${path}`, push: 'false', cache: 'off' }
+  const config = `[registry."${served.host}"]\n  ca = ["certs/ca.pem"]`
+  const results = [
+    await other.main(farmInputs(farm, { ...inputs, 'buildkitd-config-inline': config })),
+    await other.main(farmInputs(farm, inputs)),
+  ]
+  await other.post()
+  other.end()
+  served.server.close()
+  expect([results[0]?.code === 0 ? '' : results[0]?.log, results[1]?.code]).toEqual(['', 1])
+})

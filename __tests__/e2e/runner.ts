@@ -132,7 +132,7 @@ function writePayload(dir: string, event = 'push'): string {
   return path
 }
 
-const defaults = { context: '.', cache: 'registry', push: 'true', cleanup: 'auto', 'github-token': '' }
+const defaults = { context: '.', cache: 'registry', cleanup: 'auto', 'github-token': '' }
 
 /** The variables that the runner sets for inputs, with the defaults of action.yml. */
 function inputEnv(

@@ -123,5 +123,5 @@ function readConfigFile({ given, paths, diagnostics: { report } }: AliasSource):
     [!paths.exists(path), `was not found: ${path}`],
     [paths.isDirectory(path), 'is a directory: write the path of the file in it, such as `buildkitd.toml`'],
   ])
-  return isUsable ? paths.useText(name, 'buildkitd-config') : undefined
+  return isUsable ? paths.readFile(name, fail) : undefined
 }

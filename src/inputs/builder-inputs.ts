@@ -4,7 +4,8 @@ import { sshTargetOf } from '../nodes/drivers/table.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
 import { parseFallback, type FallbackChoice } from './fallback.ts'
 import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/cgroup-parent.ts'
-import { checkBuildkitdConfig, parseBuildkitdFlags, splitOptions } from './nodes/daemon-options.ts'
+import { parseDaemonConfig } from './nodes/daemon-config.ts'
+import { parseBuildkitdFlags, splitOptions } from './nodes/daemon-options.ts'
 import { checkDriver, checkBuiltIn, checkPods, checkUse, parseDriver } from './nodes/driver.ts'
 import { parseBuilder, type BuilderStore } from './nodes/existing-builder.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
@@ -41,7 +42,7 @@ export async function parseBuilderInputs(source: BuilderSource, store: BuilderSt
     { fallback: ['fallback', parseFallback], use: ['use', boolean()], keepBuilder: ['keep-builder', boolean()] },
     source,
   )
-  const daemon = parseDaemonOptions(source)
+  const daemon = parseDaemonOptions(source, store)
   const driver = parseDriver(text('driver'), report)
   const nodes = await parseNodes(source, { ...daemon, driver, list: source.nodeList }, store)
   checkBuiltIn(driver, nodes, text, report)
@@ -59,12 +60,12 @@ export async function parseBuilderInputs(source: BuilderSource, store: BuilderSt
   }
 }
 
-function parseDaemonOptions({ text, report }: InputSource) {
+function parseDaemonOptions(source: InputSource, store: BuilderStore) {
+  const { text, report } = source
   const entries = splitOptions(splitRecords('driver-opts', text('driver-opts'), report))
   const driverOpts = parseRecord({ input: 'driver-opts' }, entries, report)
-  const buildkitdConfig = text('buildkitd-config-inline')
-  checkBuildkitdConfig(buildkitdConfig, report)
-  return { driverOpts, buildkitdConfig, buildkitdFlags: parseBuildkitdFlags(text('buildkitd-flags'), report) }
+  const buildkitdFlags = parseBuildkitdFlags(text('buildkitd-flags'), report)
+  return { driverOpts, buildkitdFlags, ...parseDaemonConfig(source, store) }
 }
 
 type NodeDefaults = Parameters<typeof parseNodesInput>[1] & { readonly driver: ReturnType<typeof parseDriver> }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 import type { IssueSink } from '../lib/issues.ts'
-import { failFor, type Fail } from './diagnostics.ts'
+import { failFor, passes, type Fail } from './diagnostics.ts'
 import { findLeavingLink, leavingMessage, readLink, type ReadLink } from './workspace-links.ts'
 
 /** What the parsers may ask of the file system. */
@@ -44,11 +44,15 @@ export class LocalPaths {
     return path
   }
 
-  /** As `use`; the file's text, or undefined if it must not or cannot be read. */
-  useText(text: string, input: string): string | undefined {
-    const path = this.use(text, input)
-    const isAllowed = findLeavingLink(path, this.workspace, this.#files.readLink) === undefined
-    return isAllowed ? this.#read(path, failFor(this.#report, input, text)) : undefined
+  /** The text of a file that a setting names; an issue if there is none, or if it must not be read. */
+  readFile(text: string, fail: Fail): string {
+    const path = this.absolute(text)
+    const leaving = findLeavingLink(path, this.workspace, this.#files.readLink)
+    const isUsable = passes(fail, text, [
+      [leaving !== undefined, leaving ? leavingMessage(leaving, this.workspace) : ''],
+      [!this.isFile(path), `was not found: ${path}`],
+    ])
+    return isUsable ? this.#read(path, fail) : ''
   }
 
   exists(path: string): boolean {
@@ -63,12 +67,12 @@ export class LocalPaths {
     return this.exists(path) && !this.isDirectory(path)
   }
 
-  #read(path: string, fail: Fail): string | undefined {
+  #read(path: string, fail: Fail): string {
     try {
       return this.#files.read(path).trim()
     } catch {
       fail(`cannot be read: the job's user must be able to read ${path}`)
-      return undefined
+      return ''
     }
   }
 

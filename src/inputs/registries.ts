@@ -3,6 +3,7 @@ import { isRecord } from '../lib/json.ts'
 import { splitList } from '../lib/lists.ts'
 import type { IssueSink } from '../lib/issues.ts'
 import { parseYaml } from '../lib/yaml.ts'
+import { registrySections } from '../nodes/buildkitd-config.ts'
 import type { RegistryHost, RegistryHosts } from '../registry/hosts.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
 import type { InputSource } from './source.ts'
@@ -75,7 +76,7 @@ export function checkSections(config: string, hosts: RegistryHosts, report: Issu
   for (const host of Object.keys(hosts))
     passes(failFor(report, input), host, [
       [
-        sectionOf(config, host) !== undefined,
+        registrySections(config, host) !== '',
         'also has a section in the configuration of buildkitd: write all of its settings in one of the two',
       ],
     ])
@@ -84,17 +85,10 @@ export function checkSections(config: string, hosts: RegistryHosts, report: Issu
 /** Settings that only the daemons would have for the registry of `image`: the login and the checks would fail. */
 export function checkReach(config: string, images: readonly { readonly registry: string }[], report: IssueSink): void {
   for (const host of new Set(images.map(({ registry }) => registry))) {
-    const key = /^\s*(http|insecure|ca)\s*=/m.exec(sectionOf(config, host) ?? '')?.[1] ?? ''
+    const key = /^\s*(http|insecure|ca)\s*=/m.exec(registrySections(config, host))?.[1] ?? ''
     const form = `registries: {${host}: {${key}: …}}`
     passes(failFor(report, 'buildkitd-config-inline'), `[registry."${host}"] ${key}`, [
       [key !== '', `only reaches the daemons: write \`${form}\`, which the login and the checks use too`],
     ])
   }
-}
-
-/** The lines below `[registry."host"]`, up to the next section. */
-function sectionOf(config: string, host: string): string | undefined {
-  const name = host.replace(/[.[\]]/g, '\\$&')
-  const header = `^\\s*\\[\\s*registry\\s*\\.\\s*["']${name}["']\\s*\\]`
-  return new RegExp(`${header}([^\\n]*(?:\\n(?!\\s*\\[)[^\\n]*)*)`, 'im').exec(config)?.[1]
 }

@@ -1,3 +1,5 @@
+import { tryParseJson } from '../lib/json.ts'
+
 /** A worker's keys written in a form to which a section cannot add any. */
 const inlineWorkerTable = /^\s*["']?worker["']?\s*(?:\.[^\]=]*)?=|^\s*\[\s*["']?worker["']?\s*\]/im
 
@@ -26,4 +28,62 @@ const diskKeys =
  */
 export function withDiskLimits(config: string): string {
   return diskKeys.test(config) || !canAddWorkerKeys(config) ? config : withWorkerKeys(config, diskLimits)
+}
+
+/** `[registry."host"]`, `[[registry."host".keypair]]` */
+const registryHeader =
+  /^[ \t]*\[\[?[ \t]*registry[ \t]*\.[ \t]*("[^"\n]*"|'[^'\n]*'|[\w-]+)[ \t]*(?:\.[ \t]*keypair[ \t]*)?\]/
+const literal = /"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/g
+/** `ca = ["a", "b"]`, `key = "a"`, `{key = "a", cert = "b"}` */
+const fileSetting = /((?:^|[{,])[ \t]*(ca|key|cert)[ \t]*=[ \t]*)(\[[^\]]*\]|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')/gm
+
+/** PURE: the sections of a registry in a buildkitd.toml; empty if there are none. */
+export function registrySections(config: string, host: string): string {
+  return splitSections(config)
+    .filter((section) => registryOf(section)?.toLowerCase() === host.toLowerCase())
+    .join('')
+}
+
+/** PURE: a buildkitd.toml without the sections of these registries. */
+export function withoutRegistries(config: string, hosts: readonly string[]): string {
+  return splitSections(config)
+    .filter((section) => !hosts.includes(registryOf(section)?.toLowerCase() ?? ''))
+    .join('')
+}
+
+/** A path in a section of a registry. */
+interface RegistryFile {
+  readonly host: string
+  readonly kind: string
+  readonly path: string
+}
+
+/** PURE: a buildkitd.toml with other paths of the files of registries. */
+export function mapRegistryFiles(config: string, map: (file: RegistryFile) => string): string {
+  const mapSection = (section: string, host: string) =>
+    section.replace(fileSetting, (_, before: string, kind: string, value: string) => {
+      const mapPath = (path: string) => JSON.stringify(map({ host, kind, path: unquote(path) }))
+      return `${before}${value.replace(literal, mapPath)}`
+    })
+  return splitSections(config)
+    .map((section) => {
+      const host = registryOf(section)
+      return host === undefined ? section : mapSection(section, host)
+    })
+    .join('')
+}
+
+/** Each with its header; the first has none. */
+function splitSections(config: string): readonly string[] {
+  return config.split(/^(?=[ \t]*\[)/m)
+}
+
+function registryOf(section: string): string | undefined {
+  const [, host] = registryHeader.exec(section) ?? []
+  return host === undefined ? undefined : unquote(host)
+}
+
+function unquote(text: string): string {
+  const parsed = text.startsWith('"') ? tryParseJson(text) : undefined
+  return typeof parsed === 'string' ? parsed : text.replace(/^["']|["']$/g, '')
 }

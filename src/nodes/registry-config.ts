@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { RegistryHosts } from '../registry/hosts.ts'
+import { withoutRegistries } from './buildkitd-config.ts'
 import { driverOf } from './drivers/table.ts'
 import type { NodeSpec } from './node-spec.ts'
 
@@ -16,7 +17,7 @@ export function formatDaemonFiles(hosts: RegistryHosts): DaemonFiles {
   const sections = Object.entries(hosts).map(([host, settings]) => ({
     host,
     ...settings,
-    path: caPath(host, settings),
+    path: certificatePath(host, 'ca', settings.ca),
   }))
   const lines = sections.flatMap(({ host, ca, http, insecure, mirrors, path }) => [
     `[registry.${JSON.stringify(host)}]`,
@@ -31,9 +32,10 @@ export function formatDaemonFiles(hosts: RegistryHosts): DaemonFiles {
   }
 }
 
-function caPath(host: string, { ca }: { readonly ca: string }): string {
-  const hash = createHash('sha256').update(ca).digest('hex').slice(0, 8)
-  return `certs/${host.replace(/[^a-zA-Z0-9.-]+/g, '_')}/ca-${hash}.pem`
+/** The path below /etc/buildkit of a file of a registry: the same content has the same path. */
+export function certificatePath(host: string, kind: string, content: string): string {
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, 8)
+  return `certs/${host.replace(/[^a-zA-Z0-9.-]+/g, '_')}/${kind}-${hash}.pem`
 }
 
 interface NodeSpecs {
@@ -50,8 +52,11 @@ export function withRegistryConfig({ nodes, localFallback }: NodeSpecs, hosts: R
       ? spec
       : {
           ...spec,
-          buildkitdConfig: [spec.buildkitdConfig, toml].filter((part) => part !== '').join('\n'),
-          daemonFiles: files,
+          // TOML does not allow a section twice: buildkitd would not start.
+          buildkitdConfig: [withoutRegistries(spec.buildkitdConfig, Object.keys(hosts)), toml]
+            .filter((part) => part !== '')
+            .join('\n'),
+          daemonFiles: { ...spec.daemonFiles, ...files },
         }
   return { nodes: nodes.map(withConfig), localFallback: withConfig(localFallback) }
 }

@@ -14,9 +14,12 @@ function buildxConfigDir(): string {
 /** The builders and Docker contexts of the job; nothing is written there. */
 export function createBuilderStore(): BuilderStore {
   const instances = join(buildxConfigDir(), 'instances')
+  // docker/buildx, util/confutil
+  const defaults = join(buildxConfigDir(), 'buildkitd.default.toml')
   return {
     list: () => tryList(instances),
     read: (name) => tryRead(join(instances, name)) || undefined,
+    defaultConfig: () => ({ file: defaults, text: tryRead(defaults).trim() }),
     contextHost: (name) => contextHost(dockerConfigDir(), name),
   }
 }

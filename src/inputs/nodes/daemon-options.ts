@@ -1,5 +1,5 @@
 import { splitFields } from '../../lib/csv.ts'
-import { splitLines, type ListEntry } from '../../lib/lists.ts'
+import type { ListEntry } from '../../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
 import { acceptsOption } from '../../nodes/drivers/options.ts'
 import { drivers } from '../../nodes/drivers/table.ts'
@@ -60,46 +60,6 @@ export function parseBuildkitdFlags(text: string, report: IssueSink): readonly s
       expected: 'is not a flag: write `--debug`, for example',
     })
   return flags
-}
-
-const input = 'buildkitd-config-inline'
-
-/**
- * Reports settings with which buildkitd does not start, and settings that it ignores although the user relies on them.
- * Everything else is left to buildkitd.
- */
-export function checkBuildkitdConfig(text: string, report: IssueSink): void {
-  let section = ''
-  for (const { text: line, line: number } of splitLines(text)) {
-    const header = /^(\[\[?)\s*([^\]]+?)\s*\]/.exec(line)
-    const name = plainKey(header?.[2] ?? '')
-    const problem = header ? headerProblem(header[1] === '[[', name) : keyProblem(section, line)
-    if (header) section = name
-    if (problem !== undefined) report({ input, given: shorten(line), expected: `in line ${number} ${problem}` })
-  }
-}
-
-const routing = 'list other machines in `nodes` instead'
-const ignored = `is ignored by buildkitd, which would silently build under emulation: ${routing}`
-
-function headerProblem(isList: boolean, section: string): string | undefined {
-  if (isList && /^worker(\.|$)/.test(section))
-    return `keeps buildkitd from starting: a worker is written \`[${section}]\`, once; ${routing}`
-  return /^worker\.[^.]+\.ssh$/.test(section) ? ignored : undefined
-}
-
-const topLevelKey = /^(?:address|identity|worker\.[^.]+\.(?:ssh|address|identity)(?:\..*)?)$/
-const workerKey = /^(?:address|identity|ssh(?:\..*)?)$/
-
-function keyProblem(section: string, line: string): string | undefined {
-  const key = plainKey(/^([^=]+)=/.exec(line)?.[1] ?? '')
-  if (section === '') return topLevelKey.test(key) ? ignored : undefined
-  return section.startsWith('worker.') && workerKey.test(key) ? ignored : undefined
-}
-
-/** `worker."oci"` and `worker . oci` are the same key. */
-function plainKey(text: string): string {
-  return text.replace(/["'\s]/g, '')
 }
 
 /**

@@ -16,6 +16,8 @@ export interface BuilderStore {
   readonly read: (name: string) => string | undefined
   /** The host of a docker context, `unix:///…` or `ssh://…`; undefined if there is no context of that name. */
   readonly contextHost: (name: string) => string | undefined
+  /** The configuration that `buildx create` gives a daemon by default. */
+  readonly defaultConfig: () => { readonly file: string; readonly text: string }
 }
 
 const input = 'builder'

@@ -6,12 +6,12 @@ import { formatEndpoint, hidePassword, parseEndpoint } from '../../nodes/endpoin
 import type { NamedDraft, NodeDraft, NodeSpec } from '../../nodes/node-spec.ts'
 import type { Driver } from '../../nodes/node.ts'
 import { parseAppend, parseNodeList } from './append.ts'
+import type { DaemonConfig } from './daemon-config.ts'
 import { checkDriverOpts, isTlsOption, optionsFor, tlsNames } from './daemon-options.ts'
 
 /** Settings of every node whose daemon buildx starts. */
-interface NodeDefaults {
+interface NodeDefaults extends DaemonConfig {
   readonly driverOpts: Readonly<Record<string, string>>
-  readonly buildkitdConfig: string
   /** Flags of every daemon that buildx starts, before those of the node. */
   readonly buildkitdFlags?: readonly string[]
   /** The driver of listed nodes that name none; empty: by their endpoint. */
@@ -25,9 +25,14 @@ const localDraft: NodeDraft = { endpoint: { kind: 'local' }, platforms: [], driv
 const lineForm = '`platform = endpoint`, for example `linux/arm64 = ssh://user@host`'
 
 /** The local engine, for platforms that no node of the list can build. */
-export function localFallbackNode({ driverOpts, buildkitdConfig, buildkitdFlags = [] }: NodeDefaults): NodeSpec {
+export function localFallbackNode(defaults: NodeDefaults): NodeSpec {
+  const { driverOpts, buildkitdFlags = [] } = defaults
   const options = optionsFor(endpointDriver(localDraft.endpoint), driverOpts)
-  return { ...localDraft, name: 'local', driverOpts: options, buildkitdFlags, buildkitdConfig }
+  return { ...localDraft, name: 'local', driverOpts: options, buildkitdFlags, ...configOf(defaults) }
+}
+
+function configOf({ buildkitdConfig, daemonFiles }: DaemonConfig) {
+  return { buildkitdConfig, ...(daemonFiles && { daemonFiles }) }
 }
 
 /** Parses `nodes` in either form; without any node, the local engine. */
@@ -120,7 +125,8 @@ function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, rep
   checkDriverOpts('driver-opts', defaults.driverOpts, accepting, report)
   if (all.length === 0 || starting.length > 0) return
   if (!Object.keys(defaults.driverOpts).every(isTlsOption)) report({ input: 'driver-opts', expected: runAlready })
-  if (defaults.buildkitdConfig !== '') report({ input: 'buildkitd-config-inline', expected: runAlready })
+  if (defaults.buildkitdConfig !== '' && defaults.defaultFile === undefined)
+    report({ input: 'buildkitd-config-inline', expected: runAlready })
   if ((defaults.buildkitdFlags ?? []).length > 0) report({ input: 'buildkitd-flags', expected: runAlready })
 }
 
@@ -142,7 +148,7 @@ function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readon
     return expandNode(driver, withDefaults(driver, draft, defaults)).map(({ base, ...node }) => ({
       ...node,
       name: node.name ?? uniqueName(base, taken),
-      buildkitdConfig: driver.startsDaemon ? defaults.buildkitdConfig : '',
+      ...(driver.startsDaemon ? configOf(defaults) : { buildkitdConfig: '' }),
     }))
   })
 }

@@ -75,6 +75,7 @@ const groups: Readonly<Record<string, unknown>> = {
 const store: BuilderStore = {
   list: () => Object.keys(groups),
   read: (name) => (name in groups ? JSON.stringify(groups[name]) : undefined),
+  defaultConfig: () => ({ file: '', text: '' }),
   contextHost: (name) => (name === 'far' ? 'ssh://ci@arm.example.com:2222' : undefined),
 }
 
