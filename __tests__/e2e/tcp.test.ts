@@ -47,7 +47,7 @@ beforeAll(async () => {
   job = farmJob(farm, { files: { ...appFiles(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
   main = await job.main({
     nodes: `linux/amd64 = tcp://${amd.host}:${port}`,
-    'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key}"`,
+    'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key.replaceAll('\n', ' ')}"`,
     image,
     tags: 'v1',
   })

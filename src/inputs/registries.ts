@@ -2,6 +2,7 @@ import { parseBoolean } from '../lib/choice.ts'
 import { isRecord } from '../lib/json.ts'
 import { splitList } from '../lib/lists.ts'
 import type { IssueSink } from '../lib/issues.ts'
+import { restorePem } from '../lib/pem.ts'
 import { parseYaml } from '../lib/yaml.ts'
 import { registrySections } from '../nodes/buildkitd-config.ts'
 import type { RegistryHost, RegistryHosts } from '../registry/hosts.ts'
@@ -49,7 +50,7 @@ function parseHost(host: string, entry: unknown, source: RegistriesSource): Regi
 
 /** PEM text, or the absolute path of a file of it. */
 function parseCa(text: string, { paths }: RegistriesSource, fail: Fail): string {
-  if (text === '' || text.includes('-----BEGIN')) return text === '' ? '' : `${text}\n`
+  if (text === '' || text.includes('-----BEGIN')) return text === '' ? '' : restorePem(text)
   const path = paths.use(text, input)
   const message = `is neither a PEM certificate nor a file that contains one: ${path} was not found`
   passes(fail, `ca: ${text}`, [[!paths.isFile(path), message]])

@@ -1,7 +1,7 @@
 import type { IssueSink } from '../../lib/issues.ts'
+import { formatPemBlock, pemBlock, restoreLines } from '../../lib/pem.ts'
 
 const input = 'ssh-private-key'
-const block = /-----BEGIN ([A-Z0-9 ]+)-----([\s\S]*?)-----END \1-----/g
 
 const keyForm = 'give the whole text of a private key file, from its BEGIN to its END line'
 const newKey = "`ssh-keygen -t ed25519 -N '' -f deploy`, and add deploy.pub to the node's `~/.ssh/authorized_keys`"
@@ -40,26 +40,14 @@ export function parseSshKeys(text: string, report: IssueSink): readonly string[]
   const pasted = restoreLines(text)
   if (pasted.trim() === '') return []
   const keys = new Set<string>()
-  for (const [, label = '', body = ''] of pasted.matchAll(block)) {
+  for (const [, label = '', body = ''] of pasted.matchAll(pemBlock)) {
     const problem = blockProblem(label, body)
-    if (problem === undefined) keys.add(formatKey(label, body.replace(/\s+/g, '')))
+    if (problem === undefined) keys.add(`${formatPemBlock(label, body)}\n`)
     else report({ input, expected: problem })
   }
-  const problem = restProblem(pasted.replace(block, '\n'))
+  const problem = restProblem(pasted.replace(pemBlock, '\n'))
   if (problem !== undefined) report({ input, expected: problem })
   return [...keys]
-}
-
-function restoreLines(text: string): string {
-  return text
-    .replace(/^\uFEFF/, '')
-    .replace(/\r\n?/g, '\n')
-    .replace(/\\r\\n|\\n/g, '\n')
-}
-
-function formatKey(label: string, base64: string): string {
-  const lines = base64.match(/.{1,64}/g) ?? []
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
 /** The problem of one block, from its label to the lengths inside it. */

@@ -7,6 +7,7 @@ import type { Driver, OpenRequest } from '../node.ts'
 import { bracketed, hostName, parseAddress, type HostEndpoint } from './address.ts'
 import { text } from './options.ts'
 import { buildkitdNode, remote, waitForSettings } from './remote.ts'
+import { restorePem } from '../../lib/pem.ts'
 import { writePrivate } from '../../lib/files.ts'
 
 const certificates = ['cacert', 'cert', 'key'] as const
@@ -66,7 +67,7 @@ function storeCertificates({ spec, key, dir, workspace }: OpenRequest): {
 }
 
 function loadPem(pem: string, workspace: string, what: string): string {
-  if (pem.includes('-----BEGIN')) return `${pem.replaceAll('\\n', '\n').trim()}\n`
+  if (pem.includes('-----BEGIN')) return restorePem(pem)
   try {
     return readFileSync(pem.startsWith('/') ? pem : join(workspace, pem), 'utf8')
   } catch (error) {

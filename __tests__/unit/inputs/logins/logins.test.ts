@@ -370,6 +370,7 @@ describe('registries', () => {
       registries: [
         '"10.0.0.1:5000": {http: true}',
         `reg.example.com:\n  ca: |\n    ${pem.replaceAll('\n', '\n    ')}`,
+        `line.example.com: {ca: "${pem.replaceAll('\n', ' ')}"}`,
         'docker.io: {mirrors: [mirror.example.com, other.example.com/hub]}',
         'old.example.com: {insecure: "true"}',
       ].join('\n'),
@@ -379,10 +380,11 @@ describe('registries', () => {
       toml: [
         '[registry."10.0.0.1:5000"]\n  http = true\n',
         `[registry."reg.example.com"]\n  ca = ["/etc/buildkit/${path}"]\n`,
+        `[registry."line.example.com"]\n  ca = ["/etc/buildkit/${path.replace('reg.', 'line.')}"]\n`,
         '[registry."docker.io"]\n  mirrors = ["mirror.example.com","other.example.com/hub"]\n',
         '[registry."old.example.com"]\n  insecure = true\n',
       ].join(''),
-      files: { [path]: `${pem}\n` },
+      files: { [path]: `${pem}\n`, [path.replace('reg.', 'line.')]: `${pem}\n` },
     })
     const dir = mkdtempSync(join(tmpdir(), 'hosts-'))
     const file = join(dir, 'registries.json')
