@@ -5,6 +5,7 @@ import type { PackageVersion } from '../packages/backend.ts'
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import type { OwnedManifests } from './ownership.ts'
 import { exists, type PackageRepository } from '../packages/repository.ts'
+import { neededBy } from './snapshot.ts'
 
 /**
  * Whether the index is the last proof of ownership (rule 3 in ownership.ts) of an attestation that exists in the
@@ -35,6 +36,17 @@ export async function withoutForgedAttestations(
   })
   const forged = new Set(checked.flat())
   return { ...owned, children: owned.children.filter((digest) => !forged.has(digest)) }
+}
+
+/** Nothing that a tag of this run needs is a leftover: to try it would be a warning in every run. */
+export async function withoutKept(
+  repository: PackageRepository,
+  owned: OwnedManifests,
+  kept: readonly string[] = [],
+): Promise<OwnedManifests> {
+  if (owned.children.length === 0 || kept.length === 0) return owned
+  const needed = await neededBy(repository, kept)
+  return { ...owned, children: owned.children.filter((digest) => !needed.has(digest)) }
 }
 
 /** The indexes that are not the last proof of ownership of anything. */

@@ -29,6 +29,8 @@ export interface RunArtifacts {
   readonly manifests: readonly string[]
   /** The ownership annotation of the run. */
   readonly runAnnotation: string
+  /** What the run pushed under tags that stay; what these need is not even tried. */
+  readonly kept?: readonly string[]
 }
 
 /** What of it may be deleted. */

@@ -1,4 +1,4 @@
-import { formatRepository, type Repository } from '../registry/reference.ts'
+import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import { deadlinePassed } from '../packages/repository.ts'
 import { NotDeletedError } from '../packages/backend.ts'
 import { errorMessage } from '../lib/errors.ts'
@@ -19,22 +19,32 @@ export function artifactsByRepository(
   runAnnotation: string,
 ): RepositoryArtifacts[] {
   if (cleanup === 'never') return []
-  const tags = entries
-    .filter((entry) => entry.kind === 'tag')
-    .filter(({ ephemeral }) => cleanup === 'always' || ephemeral)
+  const parts = entries.filter((entry) => entry.kind === 'part')
+  const isPart = (tag: TagEntry) => parts.some((part) => sameTag(part, tag))
+  const updated = entries.filter((entry) => entry.kind === 'tag')
+  const tags = updated.filter((tag) => (cleanup === 'always' || tag.ephemeral) && !isPart(tag))
   const manifests = entries.filter((entry) => entry.kind === 'manifest')
   const repositories = new Map<string, Repository>()
   for (const { registry, path } of [...tags, ...manifests])
     repositories.set(formatRepository({ registry, path }), { registry, path })
   return [...repositories.values()].map((repository) => {
     const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
+    const kept = updated.filter((tag) => isHere(tag) && !tags.includes(tag)).map(({ digest }) => digest)
+    const pushed = new Set(manifests.filter(isHere).map(({ digest }) => digest))
     return {
       repository,
       runAnnotation,
       tags: tags.filter(isHere).map(({ tag, digest }) => ({ tag, digest })),
-      manifests: [...new Set(manifests.filter(isHere).map(({ digest }) => digest))],
+      manifests: [...pushed].filter((digest) => !kept.includes(digest)),
+      kept,
     }
   })
+}
+
+type TagEntry = Extract<Entry, { readonly kind: 'tag' | 'part' }>
+
+function sameTag(one: TagEntry, other: TagEntry): boolean {
+  return formatTagReference(one) === formatTagReference(other) && one.digest === other.digest
 }
 
 /** What happened to one tag or digest. */

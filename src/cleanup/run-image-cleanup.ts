@@ -9,7 +9,7 @@ import {
   requireTime,
   type PackageRepository,
 } from '../packages/repository.ts'
-import { withoutForgedAttestations, withoutLastProofs } from './attestations.ts'
+import { withoutForgedAttestations, withoutKept, withoutLastProofs } from './attestations.ts'
 import { listVersions } from './listing.ts'
 import {
   decide,
@@ -22,13 +22,13 @@ import {
 } from './ownership.ts'
 import { toOutcome, type Outcome } from './run-artifacts.ts'
 import { RunReferrers } from './run-referrers.ts'
-import { emptySnapshot, neededBy, neededByTags, snapshotTags, tagsOn } from './snapshot.ts'
+import { emptySnapshot, neededBy, neededByTags, snapshotTags, tagsOn, tooManyTags } from './snapshot.ts'
 
 /** Milliseconds between lists, until one contains what the run pushed; and what is left then for the deletions. */
 const listPauses = [1000, 2000, 4000, 8000, 16_000]
 const deletionTime = 15_000
 
-/** With more tags than this, only new ones are resolved in the post step, which should take no longer than a moment. */
+/** With more tags than this, only new ones are resolved in the post step, which should take only a moment. */
 const maxResolvedTags = 100
 
 /**
@@ -127,7 +127,8 @@ class RunImageCleanup {
     const pushed = await readManifests(this.#repository, [...tags.map(({ digest }) => digest), ...manifests])
     const refs = [...pushed.values()].flatMap((manifest) => manifest.refs)
     const all = new Map([...pushed, ...(await readManifests(this.#repository, refs))])
-    this.#owned = await withoutForgedAttestations(this.#repository, findOwnedManifests(this.#artifacts, all), all)
+    const owned = await withoutKept(this.#repository, findOwnedManifests(this.#artifacts, all), this.#artifacts.kept)
+    this.#owned = await withoutForgedAttestations(this.#repository, owned, all)
     for (const { tag, digest } of tags) if (!pushed.has(digest)) this.#outcomes.push({ subject: tag, deleted: true })
   }
 
@@ -203,7 +204,7 @@ class RunImageCleanup {
     if (version?.tags.length === 0 && !isAnnotated) return outcomes
     const removable = tags.filter((tag) => !moved.includes(tag))
     const registryTags = tagsOn(this.#snapshot, digest).filter((tag) => !moved.includes(tag))
-    const decision = await this.#decide({ digest, removable, version, tags: registryTags, needed: this.#needed })
+    const decision = await this.#decide({ digest, removable, version, tags: registryTags })
     if (decision.action === 'skip')
       return [...outcomes, ...removable.map((subject) => ({ subject, deleted: false, reason: decision.reason }))]
     if (decision.action === 'untag') await this.#untag(version ?? listed, removable)
@@ -212,7 +213,8 @@ class RunImageCleanup {
   }
 
   /** Deletes the referrers of an image that is to be deleted, and decides once more: that took a while. */
-  async #decide(input: DecisionInput): Promise<Decision> {
+  async #decide(manifest: Omit<DecisionInput, 'needed'>): Promise<Decision> {
+    const input = { ...manifest, needed: this.#needed }
     const before = decide(input)
     if (before.action !== 'delete' || !this.#referrers.has(input.digest)) return before
     this.#outcomes.push(...(await this.#referrers.deleteFor(input.digest, this.#versions, this.#needed)))
@@ -266,8 +268,7 @@ class RunImageCleanup {
       const listed = this.#versions.get(digest)
       if (!listed) throw new NotDeletedError(notListedYet)
       const version = this.#isListFresh ? listed : await refreshVersion(this.#repository, listed)
-      const tags = tagsOn(this.#snapshot, digest)
-      const decision = await this.#decide({ digest, removable: [], version, tags, needed: this.#needed })
+      const decision = await this.#decide({ digest, removable: [], version, tags: tagsOn(this.#snapshot, digest) })
       if (decision.action === 'skip') throw new NotDeletedError(decision.reason)
       if (version) await this.#repository.backend.remove(version)
       this.#deleted.set(digest, version ?? listed)
@@ -300,7 +301,3 @@ class RunImageCleanup {
     }
   }
 }
-
-const tooManyTags = (count: number): string =>
-  `the repository has ${count} tags, and each one would have to be resolved. ` +
-  'The registry’s own garbage collection deletes what no tag needs.'

@@ -59,3 +59,8 @@ export async function neededBy(repository: PackageRepository, roots: Iterable<st
   }
   return needed
 }
+
+/** Why untagged manifests stay in a registry that needs a request per tag. */
+export const tooManyTags = (count: number): string =>
+  `the repository has ${count} tags, and each one would have to be resolved. ` +
+  'The registry’s own garbage collection deletes what no tag needs.'

@@ -9,6 +9,7 @@ import { parseContext, parseDockerfile } from './context.ts'
 import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
 import { failEach, failFor, passes } from './diagnostics.ts'
 import type { BuildSettings } from './settings/settings.ts'
+import { warnOfIndexAnnotations, type PushMode } from './partial.ts'
 import { parseImages } from './shared-inputs.ts'
 import type { InputSource } from './source.ts'
 import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } from './variants.ts'
@@ -61,7 +62,7 @@ interface ImageInputs {
 /** Parses what the step builds: images, tags and variants. */
 export async function parseImageInputs(
   source: InputSource,
-  push: boolean,
+  { push, partial }: PushMode,
   { load, imageAnnotations }: BuildSettings,
 ): Promise<ImageInputs> {
   const { text, report } = source
@@ -79,13 +80,13 @@ export async function parseImageInputs(
     report,
   })
   const repositories = allRepositories(images, metadata.plan)
-  if (push) checkTagged(source, repositories, metadata.plan)
+  if (push) checkTagged(source, repositories, metadata.plan, partial)
   const context = parseContext(source)
   const drafts = await parseDrafts(source, (labels) => ({ ...metadata.variables(images, labels), ...source.env }))
   const variants = drafts.map((draft): VariantSpec => ({
     name: draft.name,
     images: repositories,
-    tags: metadata.tags(images, draft.tagSuffix),
+    tags: partial ? [] : metadata.tags(images, draft.tagSuffix),
     platforms: draft.platforms,
     context: context ?? '',
     ...fileOf(draft, context, source),
@@ -95,9 +96,14 @@ export async function parseImageInputs(
     annotations: metadata.annotations(draft.tagSuffix),
     version: metadata.version(draft.tagSuffix),
   }))
+  checkVariants(variants, partial, source)
+  return { variants, warnings: metadata.warnings() }
+}
+
+function checkVariants(variants: readonly VariantSpec[], partial: boolean, source: InputSource): void {
   checkTagsDiffer(variants, source)
   warnFolded(variants, source)
-  return { variants, warnings: metadata.warnings() }
+  if (partial) warnOfIndexAnnotations(variants[0]?.annotations ?? [], source)
 }
 
 function fileOf({ file }: VariantDraft, context: string | undefined, source: InputSource): { readonly file?: string } {

@@ -53,6 +53,7 @@ export const mainInputs = [
   'variants',
   'cache',
   'push',
+  'partial',
   'load',
   'outputs',
   'cache-from',

@@ -14,6 +14,7 @@ import { parseSettingsForTrust, parseTrust, withGitToken } from './fork-restrict
 import { parseImageInputs, parsePush } from './image-inputs.ts'
 import { mainInputs } from './input-names.ts'
 import { hostFiles, LocalPaths } from './local-paths.ts'
+import { parsePartial } from './partial.ts'
 import { parseLogins } from './logins/logins.ts'
 import { createBuilderStore } from './nodes/builder-store.ts'
 import type { BuilderStore } from './nodes/existing-builder.ts'
@@ -41,6 +42,8 @@ export interface Inputs extends BuilderInputs {
   readonly tagsGiven: boolean
   readonly cache: CachePolicy
   readonly push: boolean
+  /** Whether this job builds a part, which the merge action assembles with those of other jobs. */
+  readonly partial: boolean
   /** Whether a failing Dockerfile step ends the builds of the other targets. */
   readonly failFast: boolean
   readonly settings: BuildSettings
@@ -116,14 +119,14 @@ export async function readInputs(
   return { ...inputs, warnings: [...diagnostics.warnings, ...build.warnings], notes: diagnostics.notes }
 }
 
-type Build = Pick<Inputs, 'push' | 'variants' | 'settings' | 'registries' | 'warnings'>
+type Build = Pick<Inputs, 'push' | 'partial' | 'variants' | 'settings' | 'registries' | 'warnings'>
 
 /** What is built, with the checks that need the nodes too. */
 async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promise<Build> {
   const { text, report } = source
   const settings = parseSettingsForTrust(source)
-  const push = parsePush(source, settings)
-  const { variants, warnings } = await parseImageInputs(source, push, settings)
+  const pushed = parsePartial(source, parsePush(source, settings))
+  const { variants, warnings } = await parseImageInputs(source, pushed, settings)
   checkPlatforms(variants, nodes, source)
   const native = [...new Set(nodes.flatMap(({ platforms }) => platforms))]
   const platforms = variants.map((variant) => (variant.platforms.length > 0 ? variant.platforms : native))
@@ -135,7 +138,13 @@ async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promis
   const registries = await parseRegistries(source)
   checkSections(text('buildkitd-config-inline'), registries, report)
   checkReach(text('buildkitd-config-inline'), imagesOf(variants), report)
-  return { push, variants, warnings, registries, settings: withGitToken(settings, variants[0]?.context ?? '', source) }
+  return {
+    ...pushed,
+    variants,
+    warnings,
+    registries,
+    settings: withGitToken(settings, variants[0]?.context ?? '', source),
+  }
 }
 
 function imagesOf(variants: readonly VariantSpec[]) {

@@ -1,6 +1,6 @@
 import { splitRecords, type ListEntry } from '../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink, type Reject } from '../lib/issues.ts'
-import { ownershipAnnotation } from '../run/names.ts'
+import { ownershipAnnotation, partAnnotationPrefix } from '../run/names.ts'
 import type { MetadataContext, NamedText } from './context.ts'
 import { normaliseEntries } from './labels.ts'
 import { parsePlatform, platformExpected, type Platform } from '../lib/platform.ts'
@@ -73,10 +73,16 @@ function parseEntry(text: string, defaultLevels: readonly AnnotationLevel[], rep
   const colon = before.indexOf(':')
   const key = before.slice(colon + 1)
   if (key === '' || /\s/.test(key)) return reject(`has ${key === '' ? 'no key' : 'a space'} before \`=\`: ${form}`)
-  if (key === ownershipAnnotation || key.startsWith('vnd.docker.reference.'))
-    return reject('has a key that the build itself needs: choose another one')
+  if (isReserved(key)) return reject('has a key that the build itself needs: choose another one')
   const parsed = colon < 0 ? defaultLevels : parseLevelList(before.slice(0, colon), reject)
   return parsed.map((level) => ({ ...level, key, value }))
+}
+
+/** A key that says whose the image is, or what its attestations are. */
+function isReserved(key: string): boolean {
+  return (
+    key === ownershipAnnotation || [partAnnotationPrefix, 'vnd.docker.reference.'].some((one) => key.startsWith(one))
+  )
 }
 
 function parseLevelList(text: string, reject: Reject): readonly AnnotationLevel[] {

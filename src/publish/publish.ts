@@ -165,9 +165,12 @@ async function updateAllTags(stored: readonly StoredIndex[], request: PublishReq
   const updated = outcomes.flatMap((outcome) => outcome.updated)
   const failed = outcomes.flatMap((outcome) => outcome.failed)
   updated.forEach((tag) => request.log.debug(`Updated ${tag}`))
-  const [first] = failed
-  if (!first) return
-  throw new UserError({
+  if (failed.length > 0) throw tagsNotUpdated({ updated, failed })
+}
+
+/** The error for tags of which at least one was not updated. */
+export function tagsNotUpdated({ updated, failed }: TagUpdates): UserError {
+  return new UserError({
     code: 'registry',
     message: `${failed.length} of ${updated.length + failed.length} tags could not be updated`,
     hint: 'The image itself is in the registry, complete and verified: run the job again to update the other tags.',
@@ -175,7 +178,7 @@ async function updateAllTags(stored: readonly StoredIndex[], request: PublishReq
       ...updated.map((tag) => `updated:     ${tag}`),
       ...failed.map(({ tag, reason }) => `not updated: ${tag} (${reason})`),
     ],
-    cause: first.error,
+    cause: failed[0]?.error,
   })
 }
 
@@ -227,7 +230,7 @@ const storeHints = {
 }
 
 /** Errors of other kinds are returned as they are. */
-function explainStoreError(error: unknown, repository: Repository): unknown {
+export function explainStoreError(error: unknown, repository: Repository): unknown {
   if (!(error instanceof IndexError) && !(error instanceof RegistryError)) return error
   return new UserError({
     code: 'registry',

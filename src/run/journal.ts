@@ -49,6 +49,8 @@ export type Entry =
   | (Connection & { readonly kind: 'forwarder' })
   /** A manifest pushed by digest, without a tag. */
   | (InRepository & { readonly kind: 'manifest' })
+  /** A part of a split build that is complete under its build tag: the post step keeps it for the merge. */
+  | (InRepository & { readonly kind: 'part'; readonly tag: string })
   /** A tag that this run updated; `ephemeral` if it contains the run's id, so that no other run uses it. */
   | (InRepository & { readonly kind: 'tag'; readonly tag: string; readonly ephemeral: boolean })
 
@@ -63,6 +65,7 @@ const fields: Record<Entry['kind'], readonly string[]> = {
   tunnel: ['node', 'config', 'local', 'remote'],
   forwarder: ['node', 'config', 'local', 'remote'],
   manifest: ['registry', 'path', 'digest'],
+  part: ['registry', 'path', 'tag', 'digest'],
   tag: ['registry', 'path', 'tag', 'digest', 'ephemeral'],
 }
 

@@ -11,6 +11,9 @@ import type { Trust } from '../forge/trust.ts'
  */
 export const ownershipAnnotation = 'io.github.multiarch-build.run'
 
+/** The prefix of the annotations that describe a part of a split build, on the index with the part's build tag. */
+export const partAnnotationPrefix = 'io.github.multiarch-build.part.'
+
 /**
  * The annotation of a copy of a manifest, with a random id: a tag is moved to the copy, which is then deleted, in
  * registries that cannot delete a tag alone.
@@ -120,4 +123,9 @@ function parsePersistentResource(name: string): ResourceOwner | undefined {
 /** PURE: the id of the run in an ownership annotation; undefined if it contains none. */
 export function annotatedRun(annotation: string | undefined): string | undefined {
   return /^(\d+)-\d+-/.exec(annotation ?? '')?.[1]
+}
+
+/** PURE: the attempt in an ownership annotation; 0 if it contains none. */
+export function annotatedAttempt(annotation: string): number {
+  return Number(/^\d+-(\d+)-/.exec(annotation)?.[1] ?? 0)
 }

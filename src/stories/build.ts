@@ -13,6 +13,7 @@ import { describeFork } from '../plan/fork-policy.ts'
 import { requirePlatforms, planTargets } from '../plan/targets.ts'
 import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
 import { PushAccessCheck } from '../publish/push-access.ts'
+import { publishParts } from '../publish/parts.ts'
 import { publish, type Published } from '../publish/publish.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
@@ -193,16 +194,20 @@ async function publishTargets(
   { targets }: Plan,
   { calls, groups }: { readonly calls: BuildxRequest; readonly groups: readonly GroupResult[] },
 ): Promise<Published[]> {
-  const { inputs, event, journal, log, signal } = run
-  return await publish({
-    ...calls,
+  const { inputs, event, dir, journal, log, signal } = run
+  const request = {
     variants: inputs.variants,
-    targets,
     built: groups.flatMap((group) => group.built),
     journal,
-    log,
     signal,
     registries,
+  }
+  if (inputs.partial) return await publishParts({ ...request, event, key: dir.key })
+  return await publish({
+    ...calls,
+    ...request,
+    targets,
+    log,
     isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
   })
 }

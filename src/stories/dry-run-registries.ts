@@ -6,7 +6,7 @@ import { openPackageRepository } from '../packages/select.ts'
 import type { Target } from '../plan/target.ts'
 import { checkPushAccess, distinctRepositories } from '../publish/push-access.ts'
 import { createClientFactory, type ClientFactory } from '../registry/client-factory.ts'
-import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
+import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { TagReport } from '../report/dry-run.ts'
 
 export interface RegistryChecks {
@@ -31,16 +31,21 @@ interface Permission {
 const deadline = 30_000
 const shownOnUse = 'whether it allows the deletion shows only when something is deleted'
 
+interface CheckedInputs extends Pick<Inputs, 'variants' | 'push' | 'cleanup'> {
+  /** The tags that a run would update. */
+  readonly tags: readonly TagReference[]
+}
+
 /** Queries what the registries contain and what they would allow. Leaves nothing there. */
 export async function checkRegistries(
-  { variants, push, cleanup }: Pick<Inputs, 'variants' | 'push' | 'cleanup'>,
+  { variants, push, cleanup, tags: updated }: CheckedInputs,
   targets: readonly Pick<Target, 'cache' | 'variant'>[],
   packages: PackageAccess,
 ): Promise<RegistryChecks> {
   const signal = AbortSignal.timeout(deadline)
   const createClient = createClientFactory(packages.registries, signal)
   const repositories = push ? distinctRepositories(variants) : []
-  const checkTag = async (tag: Repository & { readonly tag: string }): Promise<TagReport> => ({
+  const checkTag = async (tag: TagReference): Promise<TagReport> => ({
     tag: formatTagReference(tag),
     now: await findDigest(tag, tag.tag, createClient),
   })
@@ -49,7 +54,7 @@ export async function checkRegistries(
     Promise.all(
       cleanup === 'never' ? [] : repositories.map((repository) => checkDeletion(repository, packages, signal)),
     ),
-    Promise.all(push ? variants.flatMap((variant) => variant.tags).map(checkTag) : []),
+    Promise.all(updated.map(checkTag)),
     Promise.all(targets.map((target) => checkCache(target, createClient))),
   ])
   const permissions = [...pushes, ...deletions]

@@ -12,9 +12,10 @@ import type { Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import { createNodePool, type OpenedNodes } from '../nodes/pool.ts'
 import { describeFork } from '../plan/fork-policy.ts'
-import type { Plan } from '../plan/target.ts'
+import type { Plan, Target } from '../plan/target.ts'
 import { planTargets } from '../plan/targets.ts'
-import { formatTagReference } from '../registry/reference.ts'
+import { buildTags } from '../publish/parts.ts'
+import { formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { DryRunReport, TargetReport } from '../report/dry-run.ts'
 import { formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { runBuilderName } from '../run/names.ts'
@@ -52,7 +53,8 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
   const nodes = await createNodePool(opened, run)
   // Without probed nodes there is nothing to plan with.
   const plan = opened.length === 0 ? undefined : await collect(planOn(run, nodes))
-  const registries = await checkRegistries(run.inputs, plan?.targets ?? [], ports.packages)
+  const targets = plan?.targets ?? []
+  const registries = await checkRegistries({ ...run.inputs, tags: updatedTags(run, targets) }, targets, ports.packages)
   problems.push(...registries.problems)
   if (plan && buildx?.found) await collect(validateDefinition(plan, run, buildx.found))
   const status = await ports.fetchRunStatus(run.event.runId).catch(() => 'unknown' as const)
@@ -72,6 +74,13 @@ function collectProblem(error: unknown, problems: UserError[]): undefined {
   else if (error instanceof UserError) problems.push(error)
   else throw error
   return undefined
+}
+
+/** The tags that a run would update; of a part only its build tags. */
+function updatedTags({ inputs, event }: Run, targets: readonly Target[]): readonly TagReference[] {
+  const { push, partial, variants } = inputs
+  if (!push) return []
+  return partial ? targets.flatMap((target) => buildTags(target, event)) : variants.flatMap(({ tags }) => tags)
 }
 
 async function planOn({ inputs }: Run, { outcomes, local }: OpenedNodes): Promise<Plan> {

@@ -84,10 +84,12 @@ export function bakeOptions(
   { inputs, event, dir }: Pick<Run, 'inputs' | 'event' | 'dir'>,
   targets: readonly Target[],
 ): BakeOptions {
-  const { push, settings, variants, tagsGiven } = inputs
-  const ephemeral = variants.every(
-    ({ tags }) => tags.length > 0 && tags.every(({ tag }) => isEphemeral(tag, event, tagsGiven)),
-  )
+  const { push, partial, settings, variants, tagsGiven } = inputs
+  const ephemeral = variants.every(({ tags, version }) => {
+    // The merge updates the tags of a part; `version` is the first of them.
+    const names = partial ? [version] : tags.map(({ tag }) => tag)
+    return names.length > 0 && names.every((tag) => isEphemeral(tag, event, tagsGiven))
+  })
   return {
     push,
     settings,

@@ -333,6 +333,8 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ['variants: setting that is a list', { variants: 'slim: {target: [a]}' }],
   ['variants: text for a map', { variants: 'slim: alpine' }],
   ['variants: bad name', { variants: '"a b": {}' }],
+  ['partial: nothing is pushed', { partial: 'true', push: 'false' }],
+  ['partial: call', { partial: 'true', call: 'check' }],
   ['variants: names that differ by case', { variants: 'slim: {}\nSlim: {}' }],
   ['variants: same tag', { variants: 'slim: {tag-suffix: ""}\nfull: {tag-suffix: ""}' }],
   ['variants: bad suffix', { variants: 'slim: {tag-suffix: "/x"}' }],

@@ -80,6 +80,7 @@ test('the README example', async () => {
     token: 'ghs_1',
     cleanup: 'auto',
     packagesApi: 'auto',
+    partial: false,
     dryRun: false,
     warnings: [],
     notes: [],
@@ -173,6 +174,29 @@ describe('image and tags', () => {
   ])('%s', async (_, given, expected) => {
     const { variants } = await read(given)
     expect(variants[0]?.tags.map(({ registry, path, tag }) => `${registry}/${path}:${tag}`)).toEqual(expected)
+  })
+})
+
+describe('partial', () => {
+  test('takes the labels from the tags, and has no tag', async () => {
+    const { partial, push, variants } = await read({ partial: 'true', tags: '1.2.3' })
+    expect([partial, push, variants[0]?.tags, variants[0]?.version]).toEqual([true, true, [], '1.2.3'])
+    expect(variants[0]?.labels).toMatchObject({ 'org.opencontainers.image.version': '1.2.3' })
+  })
+
+  test('needs no tag, as the merge action has them', async () => {
+    const { variants } = await read({ partial: 'true', event: { name: 'release', ref: '' } })
+    expect(variants[0]?.images).toEqual([{ registry: 'ghcr.io', path: 'acme/app' }])
+  })
+
+  test('only builds at the level `fork`', async () => {
+    const { push, notes } = await read({ partial: 'true', event: { trust: 'fork' } })
+    expect([push, notes]).toEqual([false, ['This run has the level `fork`: with `partial: true` nothing is pushed.']])
+  })
+
+  test('warns about annotations of the index', async () => {
+    const { warnings } = await read({ partial: 'true', annotations: 'index:a=b\nmanifest-descriptor:c=d\ne=f' })
+    expect(warnings).toEqual([expect.stringContaining('of the level index, manifest-descriptor have no effect')])
   })
 })
 

@@ -10,8 +10,13 @@ import { failFor, passes } from '../diagnostics.ts'
 import type { InputSource } from '../source.ts'
 import type { VariantSpec } from '../variants.ts'
 
-/** An image without a tag cannot be found again. */
-export function checkTagged(source: InputSource, repositories: readonly Repository[], plan: TagPlan): void {
+/** An image without a tag cannot be found again; the merge action gives a part its tags. */
+export function checkTagged(
+  source: InputSource,
+  repositories: readonly Repository[],
+  plan: TagPlan,
+  isPart: boolean,
+): void {
   const { text, event, report, hasIssue } = source
   if (hasIssue('image', 'tags')) return
   const hasNames = plan.names.length > 0
@@ -29,7 +34,8 @@ export function checkTagged(source: InputSource, repositories: readonly Reposito
         'references there',
     ],
   ])
-  if (hasImage && !hasNames && plan.references.length === 0) failFor(report, 'tags')(noTags(text('tags'), event, plan))
+  if (hasImage && !isPart && !hasNames && plan.references.length === 0)
+    failFor(report, 'tags')(noTags(text('tags'), event, plan))
   if (hasNames || plan.references.length === 0) return
   const tagged = new Set(plan.references.map(formatRepository))
   for (const repository of repositories.map(formatRepository).filter((one) => !tagged.has(one)))

@@ -1,0 +1,70 @@
+import type { Event } from '../forge/event.ts'
+import { parsePlatform, platformSlug, type Platform } from '../lib/platform.ts'
+import {
+  annotatedAttempt,
+  annotatedRun,
+  ownershipAnnotation,
+  partAnnotationPrefix,
+  repositoryScope,
+  runAnnotation,
+} from './names.ts'
+
+type PartEvent = Pick<Event, 'runId' | 'runAttempt' | 'sha' | 'serverUrl' | 'repository'>
+
+/** What a part of a split build is: one platform of one variant. */
+export interface PartName {
+  readonly platform: Platform
+  /** Empty if the job builds one image without a name. */
+  readonly variant: string
+}
+
+/** A part as the annotations of its index describe it. */
+export interface PartInfo extends PartName {
+  /** The ownership annotation of the job that pushed it. */
+  readonly owner: string
+  readonly runId: string
+  readonly runAttempt: number
+  readonly commit: string
+  /** The repository of the run, as `repositoryScope` gives it: run ids of two CI platforms may be equal. */
+  readonly scope: string
+}
+
+/** PURE: what the build tags of a run begin with: `build-<short sha>-<run_id>-`. */
+function partTagPrefix({ sha, runId }: Pick<Event, 'sha' | 'runId'>): string {
+  const short = /^[0-9a-f]{7}/.exec(sha)?.[0] ?? '0000000'
+  return `build-${short}-${runId}-`
+}
+
+/** PURE: the build tag of a part: the same in every attempt, so that a later attempt replaces it. */
+export function partTag(event: Pick<Event, 'sha' | 'runId'>, { platform, variant }: PartName): string {
+  const slug = platformSlug(platform)
+  return `${partTagPrefix(event)}${variant === '' ? slug : `${slug}-${variant.toLowerCase()}`}`
+}
+
+/** PURE: the annotations of a part's index. `key` is the name of the run's directory, which no other job has. */
+export function partAnnotations(event: PartEvent, key: string, part: PartName): Readonly<Record<string, string>> {
+  return {
+    [ownershipAnnotation]: runAnnotation(event, key),
+    [`${partAnnotationPrefix}platform`]: part.platform,
+    ...(part.variant !== '' && { [`${partAnnotationPrefix}variant`]: part.variant }),
+    [`${partAnnotationPrefix}commit`]: event.sha,
+    [`${partAnnotationPrefix}scope`]: repositoryScope(event),
+  }
+}
+
+/** PURE: reads the annotations of a part's index; undefined if it is not a part. */
+export function parsePart(annotations: Readonly<Record<string, string>>): PartInfo | undefined {
+  const text = (name: string): string => annotations[`${partAnnotationPrefix}${name}`] ?? ''
+  const owner = annotations[ownershipAnnotation] ?? ''
+  const [runId, platform] = [annotatedRun(owner), parsePlatform(text('platform'))]
+  if (runId === undefined || platform === undefined) return undefined
+  return {
+    platform,
+    variant: text('variant'),
+    owner,
+    runId,
+    runAttempt: annotatedAttempt(owner),
+    commit: text('commit'),
+    scope: text('scope'),
+  }
+}
