@@ -43,21 +43,33 @@ interface TransientError extends Error {
 }
 
 /** Repeats `work` as long as it fails with a transient error and the policy allows another attempt. */
-export async function retry<T>(
-  work: (attempt: number) => Promise<T>,
-  { policy, clock = systemClock, signal, log = () => undefined }: RetryOptions,
-): Promise<T> {
-  const start = clock.now()
+export async function retry<T>(work: (attempt: number) => Promise<T>, options: RetryOptions): Promise<T> {
+  const waitAfter = createBackoff(options)
   for (let attempt = 1; ; attempt++) {
     try {
       return await work(attempt)
     } catch (error) {
-      if (signal?.aborted || !isTransient(error)) throw error
-      const wait = nextWait(policy, attempt, { retryAfter: error.retryAfter, random: clock.random() })
-      if (wait === undefined || clock.now() - start + wait > (policy.deadline ?? Infinity)) throw error
-      log(`${error.message}; trying again in ${(wait / 1000).toFixed(1)} s`)
-      await clock.sleep(wait, signal)
+      await waitAfter(error)
     }
+  }
+}
+
+/** Returns a function that waits after a transient error; it throws the error if there is no further attempt. */
+export function createBackoff({
+  policy,
+  clock = systemClock,
+  signal,
+  log = () => undefined,
+}: RetryOptions): (error: unknown) => Promise<void> {
+  const start = clock.now()
+  let failures = 0
+  return async (error) => {
+    if (signal?.aborted || !isTransient(error)) throw error
+    failures++
+    const wait = nextWait(policy, failures, { retryAfter: error.retryAfter, random: clock.random() })
+    if (wait === undefined || clock.now() - start + wait > (policy.deadline ?? Infinity)) throw error
+    log(`${error.message}; trying again in ${(wait / 1000).toFixed(1)} s`)
+    await clock.sleep(wait, signal)
   }
 }
 

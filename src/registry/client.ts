@@ -4,11 +4,14 @@ import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { systemClock, type Clock } from '../lib/retry.ts'
 import { createAuthorizer, credentialSecrets, type Credentials } from './auth.ts'
 import { createBaseUrl } from './base-url.ts'
+import { blobPath, headBlob, readBlob, type BlobId } from './blobs.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
 import { createHttpClient } from './http-client.ts'
+import { createHttpStream, type Bytes } from './http-stream.ts'
 import { listReferrers, listTags } from './list-tags.ts'
 import { computeDigest, isDigest, manifestTypes, type Manifest } from './manifest.ts'
 import { repeat, requestInfo, send, sendOnce, type Session } from './session.ts'
+import { checkPush, putBlob, type BlobStorage, type UploadRequest } from './uploads.ts'
 
 /**
  * The part of https://github.com/opencontainers/distribution-spec/blob/main/spec.md that this action needs; every
@@ -25,6 +28,10 @@ export interface RegistryClient {
   /** A small blob, such as an image's configuration. */
   getBlob(repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>>
   headBlob(repository: string, digest: string): Promise<boolean>
+  /** The content of a blob from `offset` on, verified when its last byte arrives. Continues after a cut. */
+  readBlob(repository: string, blob: BlobId): (offset: number) => Bytes
+  /** Stores a blob, unless the repository has it: mounts it from another repository, or uploads it. */
+  putBlob(repository: string, request: UploadRequest): Promise<BlobStorage>
   listTags(repository: string): Promise<readonly string[]>
   /** The digests of the manifests whose `subject` is this one; undefined if the registry has no API for them. */
   listReferrers(repository: string, digest: string): Promise<readonly string[] | undefined>
@@ -59,6 +66,8 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
     deleteManifest: (repository, reference) => deleteManifest(session, repository, reference),
     getBlob: (repository, digest) => getBlob(session, repository, digest),
     headBlob: (repository, digest) => headBlob(session, repository, digest),
+    readBlob: (repository, blob) => readBlob(session, repository, blob),
+    putBlob: (repository, request) => putBlob(session, repository, request),
     listTags: (repository) => listTags(session, repository),
     listReferrers: (repository, digest) => listReferrers(session, repository, digest),
     checkPush: (repository) => checkPush(session, repository),
@@ -71,12 +80,14 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
 function createSession(options: RegistryOptions): Session {
   const { registry, credentials, signal, willPush = false, isPlain = () => false } = options
   const { clock = systemClock, log = () => undefined } = options
-  const http = createHttpClient(options.fetch ?? globalThis.fetch, signal)
+  const fetch = options.fetch ?? globalThis.fetch
+  const http = createHttpClient(fetch, signal)
   return {
     registry,
     willPush,
     secrets: credentialSecrets(credentials),
     http,
+    stream: createHttpStream(fetch, signal),
     baseUrl: isPlain(registry) ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),
     authorizer: createAuthorizer({ credentials, http, now: clock.now, isPlain }),
     clock,
@@ -147,38 +158,10 @@ async function getBlob(session: Session, repository: string, digest: string): Pr
   return bytes
 }
 
-async function headBlob(session: Session, repository: string, digest: string): Promise<boolean> {
-  const info = requestInfo(session, 'read', repository, digest)
-  const path = blobPath(repository, digest)
-  const { status } = await send(session, { method: 'HEAD', path, info, allowNotFound: true })
-  return status !== 404
-}
-
-/**
- * Checks whether this login may push, as far as a request can show it: starts an upload and cancels it at once
- * (https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-blobs).
- *
- * @throws RegistryError if it may not
- */
-async function checkPush(session: Session, repository: string): Promise<void> {
-  const info = requestInfo(session, 'push', repository)
-  const { headers, url } = await send(session, { method: 'POST', path: blobPath(repository, 'uploads/'), info })
-  const location = headers.get('location')
-  const upload = location === null || !URL.canParse(location, url) ? undefined : new URL(location, url)
-  if (!upload?.pathname.startsWith('/v2/') || upload.host !== new URL(url).host) return
-  const path = `${upload.pathname.slice('/v2/'.length)}${upload.search}`
-  // An upload that does not continue expires; not every registry supports its cancellation.
-  await send(session, { method: 'DELETE', path, info, allowNotFound: true }).catch(() => undefined)
-}
-
 const acceptManifests = { accept: manifestTypes.join(', ') }
 
 function manifestPath(repository: string, reference: string): string {
   return `${repository}/manifests/${reference}`
-}
-
-function blobPath(repository: string, digest: string): string {
-  return `${repository}/blobs/${digest}`
 }
 
 /** For registries that do not have the method. */

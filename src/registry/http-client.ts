@@ -35,10 +35,15 @@ export const registryRetryPolicy: RetryPolicy = {
   longestRetryAfter: 60_000,
 }
 
+/** For blobs: an attempt takes as long as their bytes need, so the attempts together have no deadline. */
+export const blobRetryPolicy: RetryPolicy = { waits: registryRetryPolicy.waits, jitter: 0.5, longestRetryAfter: 60_000 }
+
 /** For one attempt, from the connection to the last byte, in milliseconds. */
 const attemptTimeout = 60_000
 /** Bytes of an error response that are read to find the reason; the rest may be a page of HTML. */
-const errorLimit = 64 * 1024
+export const errorLimit = 64 * 1024
+
+export const commonHeaders = { 'accept-encoding': 'identity', 'user-agent': 'multiarch-build' }
 
 export function createHttpClient(fetch: Fetch, signal: AbortSignal | undefined): HttpClient {
   return async (request, info) => {
@@ -61,7 +66,7 @@ async function sendRequest(
 ): Promise<HttpResponse> {
   const response = await fetch(url, {
     method,
-    headers: { 'accept-encoding': 'identity', 'user-agent': 'multiarch-build', ...headers },
+    headers: { ...commonHeaders, ...headers },
     redirect,
     signal,
     ...(body !== undefined && { body }),
@@ -79,7 +84,8 @@ const permanent =
   /^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
 const certificateHint = 'set `ca` for it in `registries`, or name a file with its authority in NODE_EXTRA_CA_CERTS'
 
-function networkError(error: unknown, url: string, { host, repository, subject }: RequestInfo): RegistryError {
+/** The error for a request that got no complete response. */
+export function networkError(error: unknown, url: string, { host, repository, subject }: RequestInfo): RegistryError {
   const code = findErrorCode(error)
   const server = new URL(url).host
   const reason = code === undefined || code.startsWith('ERR_INVALID') ? rootMessage(error) : code

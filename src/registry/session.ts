@@ -2,6 +2,7 @@ import { retry, type Clock } from '../lib/retry.ts'
 import type { Authorizer } from './auth.ts'
 import { responseError, type RequestInfo } from './error.ts'
 import { registryRetryPolicy, type HttpClient, type HttpRequest, type HttpResponse } from './http-client.ts'
+import type { HttpStream, StreamRequest, StreamResponse } from './http-stream.ts'
 import { isDigest } from './manifest.ts'
 
 /** What all requests to one registry share. */
@@ -10,6 +11,7 @@ export interface Session {
   readonly willPush: boolean
   readonly secrets: readonly string[]
   readonly http: HttpClient
+  readonly stream: HttpStream
   readonly baseUrl: (info: RequestInfo) => Promise<string>
   readonly authorizer: Authorizer
   readonly clock: Clock
@@ -17,13 +19,20 @@ export interface Session {
   readonly log: (text: string) => void
 }
 
-interface RegistryRequest extends Omit<HttpRequest, 'url' | 'limit' | 'redirect'> {
-  /** After `/v2/`. */
-  readonly path: string
+interface Target {
+  /** After `/v2/`; or an upload, which may be at another server. */
+  readonly path: string | URL
   readonly info: RequestInfo
+  /** The repository that a blob is mounted from, to be read with the same token. */
+  readonly mountFrom?: string
+}
+
+interface RegistryRequest extends Target, Omit<HttpRequest, 'url' | 'limit' | 'redirect'> {
   /** Return a 404 response instead of throwing. */
   readonly allowNotFound?: boolean
 }
+
+interface RegistryStream extends Target, Omit<StreamRequest, 'url'> {}
 
 /**
  * What registries accept at least:
@@ -42,30 +51,55 @@ export function repeat<T>({ clock, signal, log }: Session, work: (attempt: numbe
 }
 
 /** Sends a request, and once more if the registry asks for another authorization. */
-export async function sendOnce(session: Session, request: RegistryRequest): Promise<HttpResponse> {
-  const { authorizer } = session
-  const { info } = request
-  const scope = tokenScope(session, info)
-  const used = await authorizer.header(scope, info)
-  let response = await sendAuthorized(session, request, used)
-  if (response.status === 401) {
-    const challenge = challengeHeader(response, await session.baseUrl(info))
-    if (await authorizer.learn(challenge, scope, used))
-      response = await sendAuthorized(session, request, await authorizer.header(scope, info))
-  }
-  const { status } = response
-  if ((status >= 200 && status < 300) || (status === 404 && request.allowNotFound)) return response
-  throw responseError(response, info, session.clock.now())
+export async function sendOnce(
+  session: Session,
+  { allowNotFound, ...request }: RegistryRequest,
+): Promise<HttpResponse> {
+  const response = await authorize(session, request, (target) =>
+    session.http({ ...request, ...target, limit: largestManifest }, request.info),
+  )
+  return checkStatus(response, request.info, { allowNotFound, now: session.clock.now() })
 }
 
-async function sendAuthorized(
-  { http, baseUrl }: Session,
-  { path, info, headers, ...request }: RegistryRequest,
-  authorization: string | undefined,
-): Promise<HttpResponse> {
-  const url = `${await baseUrl(info)}/v2/${path}`
-  const allHeaders = { ...headers, ...(authorization !== undefined && { authorization }) }
-  return await http({ ...request, url, headers: allHeaders, limit: largestManifest }, info)
+/** As `sendOnce`, for a request whose body or whose response is streamed. */
+export async function streamOnce(session: Session, request: RegistryStream): Promise<StreamResponse> {
+  const response = await authorize(session, request, (target) =>
+    session.stream({ ...request, ...target }, request.info),
+  )
+  return checkStatus(response, request.info, { now: session.clock.now() })
+}
+
+function checkStatus<R extends HttpResponse>(
+  response: R,
+  info: RequestInfo,
+  { allowNotFound = false, now }: { readonly allowNotFound?: boolean | undefined; readonly now: number },
+): R {
+  const { status } = response
+  if ((status >= 200 && status < 300) || (status === 404 && allowNotFound)) return response
+  throw responseError(response, info, now)
+}
+
+/** What of a request depends on the registry: its URL, and its headers with the login. */
+type Addressed = Required<Pick<HttpRequest, 'url' | 'headers'>>
+
+async function authorize<R extends HttpResponse>(
+  session: Session,
+  request: Target & Pick<HttpRequest, 'headers'>,
+  attempt: (target: Addressed) => Promise<R>,
+): Promise<R> {
+  const { authorizer } = session
+  const { path, info, headers } = request
+  const base = await session.baseUrl(info)
+  const url = path instanceof URL ? path.href : `${base}/v2/${path}`
+  // Another server gets no login: it checks a signature in the URL.
+  if (new URL(url).origin !== new URL(base).origin) return await attempt({ url, headers: { ...headers } })
+  const scope = tokenScope(session, request)
+  const send = (authorization: string | undefined) =>
+    attempt({ url, headers: { ...headers, ...(authorization !== undefined && { authorization }) } })
+  const used = await authorizer.header(scope, info)
+  const response = await send(used)
+  const canLearn = response.status === 401 && (await authorizer.learn(challengeHeader(response, base), scope, used))
+  return canLearn ? await send(await authorizer.header(scope, info)) : response
 }
 
 /** The challenge of the registry itself: a server that it redirects to must not get the login. */
@@ -84,8 +118,10 @@ export function requestInfo(
   return { host: registry, repository, subject: `${registry}/${repository}${suffix}`, verb, secrets }
 }
 
-function tokenScope({ willPush }: Session, { repository, verb }: RequestInfo): string {
+function tokenScope({ willPush }: Session, { info: { repository, verb }, mountFrom }: Target): string {
   if (repository === undefined) return ''
   const actions = verb === 'delete' ? 'delete' : verb === 'push' || willPush ? 'pull,push' : 'pull'
-  return `repository:${repository}:${actions}`
+  // The destination comes first: some registries read only the first scope (google/go-containerregistry, write.go).
+  const source = mountFrom === undefined ? '' : ` repository:${mountFrom}:pull`
+  return `repository:${repository}:${actions}${source}`
 }

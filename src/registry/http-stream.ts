@@ -1,0 +1,143 @@
+import { readChunks, type Fetch } from '../lib/http.ts'
+import type { RequestInfo } from './error.ts'
+import { commonHeaders, errorLimit, networkError, type HttpResponse } from './http-client.ts'
+
+/** Bytes as they arrive. */
+export type Bytes = AsyncGenerator<Uint8Array, void>
+
+/** A request whose body is sent while it is read. */
+export interface StreamRequest {
+  readonly method: 'GET' | 'PUT' | 'PATCH'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Called for each time the request is sent; the length of the body must be in `content-length`. */
+  readonly body?: () => Bytes
+}
+
+export interface StreamResponse extends HttpResponse {
+  /** The content of a successful response to GET. `bytes` has that of any other. Must be read or returned. */
+  readonly body: Bytes
+}
+
+/** Sends one request; throws a `RegistryError` of kind `network` if there is no response. */
+export type HttpStream = (request: StreamRequest, info: RequestInfo) => Promise<StreamResponse>
+
+/** Milliseconds in which no byte moves before a connection counts as lost. */
+const stallTimeout = 60_000
+/** Milliseconds that a registry may need to store what it has received. */
+const storeTimeout = 300_000
+
+export function createHttpStream(fetch: Fetch, signal: AbortSignal | undefined): HttpStream {
+  return async (request, info) => {
+    signal?.throwIfAborted()
+    const watchdog = new Watchdog(signal)
+    const body = request.body?.()
+    try {
+      const response = await fetch(
+        request.url,
+        requestInit(request, body && watchBody(body, watchdog), watchdog.signal),
+      )
+      const { status, headers, url } = response
+      const isContent = response.ok && request.method === 'GET'
+      const bytes = isContent ? Buffer.alloc(0) : await readError(response)
+      const content = isContent ? watchContent(response, watchdog, { ...info, url: request.url }) : empty()
+      if (!isContent) watchdog.end()
+      return { status, headers, url: url || request.url, bytes, body: content }
+    } catch (error) {
+      watchdog.end()
+      signal?.throwIfAborted()
+      throw networkError(error, request.url, info)
+    } finally {
+      // The response may come before the whole body is sent.
+      void body?.return()
+    }
+  }
+}
+
+function requestInit(
+  { method, headers }: StreamRequest,
+  body: Bytes | undefined,
+  signal: AbortSignal,
+): RequestInit & { readonly duplex?: 'half' } {
+  const init = { method, headers: { ...commonHeaders, ...headers }, signal }
+  // An upload that is redirected would have to be read again.
+  return body ? { ...init, body, duplex: 'half', redirect: 'error' } : init
+}
+
+async function* empty(): Bytes {
+  // A response without content.
+}
+
+async function readError(response: Response): Promise<Buffer<ArrayBuffer>> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of readChunks(response, errorLimit)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+async function* watchBody(body: Bytes, watchdog: Watchdog): Bytes {
+  watchdog.pause()
+  for await (const chunk of body) {
+    watchdog.reset()
+    yield chunk
+    // The source of the body has a watchdog of its own.
+    watchdog.pause()
+  }
+  watchdog.reset(storeTimeout)
+}
+
+async function* watchContent(response: Response, watchdog: Watchdog, info: RequestInfo & { url: string }): Bytes {
+  try {
+    watchdog.reset()
+    for await (const chunk of readChunks(response, Infinity)) {
+      // While the reader waits, for example for a slow destination, nothing is expected of this server.
+      watchdog.pause()
+      yield chunk
+      watchdog.reset()
+    }
+  } catch (error) {
+    watchdog.throwIfCancelled()
+    throw networkError(error, info.url, info)
+  } finally {
+    watchdog.end()
+  }
+}
+
+/** Ends a connection on which nothing moves. */
+class Watchdog {
+  readonly #controller = new AbortController()
+  readonly #outer: AbortSignal | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(outer: AbortSignal | undefined) {
+    this.#outer = outer
+    outer?.addEventListener('abort', this.#cancel, { once: true })
+    this.reset()
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  reset(ms = stallTimeout): void {
+    this.pause()
+    const stalled = () => this.#controller.abort(new Error(`no data for ${ms / 60_000} min`))
+    this.#timer = setTimeout(stalled, ms)
+  }
+
+  pause(): void {
+    clearTimeout(this.#timer)
+  }
+
+  throwIfCancelled(): void {
+    this.#outer?.throwIfAborted()
+  }
+
+  /** Ends the connection unless its response is complete. */
+  end(): void {
+    this.pause()
+    this.#outer?.removeEventListener('abort', this.#cancel)
+    this.#controller.abort()
+  }
+
+  readonly #cancel = (): void => this.#controller.abort(this.#outer?.reason)
+}
