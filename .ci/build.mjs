@@ -13,6 +13,7 @@ const entries = {
   main: 'main',
   post: 'post',
   cleanup: 'cleanup',
+  copy: 'copy',
   forward: 'bin/forward',
   'cache-service': 'bin/cache-service',
 }

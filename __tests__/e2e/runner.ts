@@ -49,6 +49,8 @@ export interface Job {
   startPost(): Running
   /** The cleanup action, as another step of this job. */
   cleanup(inputs: Readonly<Record<string, string>>): Promise<StepResult>
+  /** The copy action, as another step of this job; it may be killed. */
+  startCopy(inputs: Readonly<Record<string, string>>): Running
   end(): void
 }
 
@@ -93,7 +95,12 @@ export function createJob(options: JobOptions = {}): Job {
   let inputsOfMain: Readonly<Record<string, string>> = {}
   const step = (entry: string, inputs: Readonly<Record<string, string>>, extra: Readonly<Record<string, string>>) =>
     withUmask(options.umask ?? 0o022, () =>
-      startStep(dir, entry, { ...base, ...inputEnv(inputs, entry === 'cleanup' ? {} : defaults), ...extra }, workspace),
+      startStep(
+        dir,
+        entry,
+        { ...base, ...inputEnv(inputs, entry === 'cleanup' || entry === 'copy' ? {} : defaults), ...extra },
+        workspace,
+      ),
     )
   const start = (inputs: Readonly<Record<string, string>>): Running => {
     inputsOfMain = inputs
@@ -117,6 +124,7 @@ export function createJob(options: JobOptions = {}): Job {
     startPost: post,
     post: () => post().result,
     cleanup: (inputs) => step('cleanup', inputs, {}).result,
+    startCopy: (inputs) => step('copy', inputs, {}),
     end: () => rmSync(dir, { recursive: true, force: true }),
   }
 }

@@ -1,4 +1,4 @@
-// Written by `npm run docs` from action.yml and cleanup/action.yml.
+// Written by `npm run docs` from action.yml, cleanup/action.yml and copy/action.yml.
 export const mainInputs = [
   'nodes',
   'builder',
@@ -86,4 +86,20 @@ export const cleanupInputs = [
   'registries',
   'github-token',
   'packages-api',
+]
+
+export const copyInputs = [
+  'from',
+  'to',
+  'platforms',
+  'referrers',
+  'existing',
+  'dry-run',
+  'username',
+  'password',
+  'registry',
+  'registry-auth',
+  'ecr',
+  'registries',
+  'github-token',
 ]

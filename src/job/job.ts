@@ -102,6 +102,7 @@ export class Job {
 
 /** Whatever fails after a cancellation fails because of it. */
 function cancelled(cause: unknown): UserError {
+  if (cause instanceof UserError && cause.code === 'cancelled') return cause
   return new UserError({
     code: 'cancelled',
     message: 'Cancelled',

@@ -12,6 +12,8 @@ interface LoginOptions {
   /** The logins of the step's inputs. */
   readonly logins: readonly Login[]
   readonly images: readonly Repository[]
+  /** Repositories that are only read. */
+  readonly sources?: readonly Repository[]
   readonly push: boolean
   readonly hosts: RegistryHosts
 }
@@ -26,12 +28,15 @@ interface ResolvedLogins {
 }
 
 /** Logs in: decides which logins are used, and exchanges AWS keys. */
-export async function resolveLogins(job: Job, { logins, images, push, hosts }: LoginOptions): Promise<ResolvedLogins> {
+export async function resolveLogins(job: Job, options: LoginOptions): Promise<ResolvedLogins> {
+  const { logins, images, sources = [], push, hosts } = options
   const { env, log } = job
   const dockerConfig = loadJobDockerConfig(env, log.warn)
   const registries = createRegistryAccess([], dockerConfig, hosts)
   const exchanged = await exchangeEcrKeys(logins, { env, fetch: registries.fetch })
-  const resolved = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log })
+  const kept = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log })
+  const onlyRead = sources.filter((source) => !images.some(({ registry }) => registry === source.registry))
+  const resolved = await dropTokenIfJobHasLogin(kept, { images: onlyRead, push: false, registries, log })
   // Those of AWS are new; others are masked already, unless they were quoted in YAML.
   const lines = resolved.flatMap(({ password }) => password.split(/[\r\n]+/)).map((line) => line.trim())
   job.mask(lines.filter((line) => line.length > 3))

@@ -3,6 +3,7 @@ import { renderCleanup } from '../cleanup/report.ts'
 import { formatError, UserError, UserErrors } from '../lib/errors.ts'
 import { InputError } from '../lib/issues.ts'
 import { runnerLog } from './runner-log.ts'
+import { renderCopyLines, renderCopyOutputs, renderCopySummary, type CopyResult } from '../report/copy.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
 import { renderLogLines } from '../report/log-lines.ts'
 import { renderOutputs, renderVariables } from '../report/outputs.ts'
@@ -27,6 +28,13 @@ export async function reportDryRun({ report, problems }: DryRunResult): Promise<
   renderDryRun(report).forEach((line) => runnerLog.line(line))
   await writeSummary(renderDryRunSummary(report))
   if (problems.length > 0) throw new UserErrors(problems)
+}
+
+/** Outputs, log lines and summary of a copy. */
+export async function reportCopy(result: CopyResult, took: number): Promise<void> {
+  setOutputs(renderCopyOutputs(result))
+  renderCopyLines(result, took).forEach((line) => runnerLog.line(line))
+  await writeSummary(renderCopySummary(result, took))
 }
 
 /** Outputs and summary. @throws the first internal error, or else the other errors */

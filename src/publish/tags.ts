@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorMessage } from '../lib/errors.ts'
 import type { RegistryClient } from '../registry/client.ts'
-import { IndexError, type ImageIndex } from './index.ts'
+import type { Manifest } from '../registry/manifest.ts'
+import { IndexError } from './index.ts'
 import { replicaLag } from './verify.ts'
 
 export interface TagUpdates {
@@ -34,7 +35,7 @@ export async function updateTags(
     repository,
     tags,
     index,
-  }: { readonly repository: string; readonly tags: readonly string[]; readonly index: ImageIndex },
+  }: { readonly repository: string; readonly tags: readonly string[]; readonly index: Manifest },
   { onUpdated, sleep = delay }: UpdateOptions = {},
 ): Promise<TagUpdates> {
   const updated: string[] = []
@@ -56,7 +57,7 @@ export async function updateTags(
 }
 
 /** Some registries refuse to write an immutable tag again, even with the image that it names. */
-async function putTag(client: RegistryClient, repository: string, tag: string, index: ImageIndex): Promise<void> {
+async function putTag(client: RegistryClient, repository: string, tag: string, index: Manifest): Promise<void> {
   try {
     await client.putManifest(repository, tag, index.bytes, index.mediaType)
   } catch (error) {

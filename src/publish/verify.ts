@@ -2,7 +2,7 @@ import { isNotFound } from '../lib/errors.ts'
 import { asRecord, tryParseJson } from '../lib/json.ts'
 import type { Platform } from '../lib/platform.ts'
 import { type RegistryClient } from '../registry/client.ts'
-import { isManifestType, parseDescriptor, type Descriptor } from '../registry/manifest.ts'
+import { isManifestType, parseDescriptor, type Descriptor, type Manifest } from '../registry/manifest.ts'
 import { IndexError, mismatchReasons, parsePlatformRecord, type Child, type ImageIndex, type Part } from './index.ts'
 
 /** What one target pushed by digest. */
@@ -103,12 +103,12 @@ export async function verifyChildren(
   return verified.flatMap((platform) => platform ?? [])
 }
 
-/** Reads an index back. @throws IndexError if the registry returns anything else than what was put */
-export async function verifyStored(client: RegistryClient, repository: string, index: ImageIndex): Promise<void> {
+/** Reads a manifest back. @throws IndexError if the registry returns anything else than what was put */
+export async function verifyStored(client: RegistryClient, repository: string, index: Manifest): Promise<void> {
   const stored = await client.getManifest(repository, index.digest)
   if (Buffer.compare(index.bytes, stored.bytes) === 0 && stored.mediaType === index.mediaType) return
   const name = `${client.registry}/${repository}@${index.digest}`
-  throw new IndexError(`${name}: the registry returned another index than the one that was put`)
+  throw new IndexError(`${name}: the registry returned other content than what was put`)
 }
 
 async function verifyAttestation(

@@ -18,8 +18,16 @@ export interface RegistryAccess {
 /** Returns the client for a repository; repositories of one registry with the same login share a client. */
 export type ClientFactory = (repository: Repository) => Promise<RegistryClient>
 
-/** Clients with the logins of this job; the signal ends their requests. */
-export function createClientFactory(access: RegistryAccess, signal?: AbortSignal): ClientFactory {
+/**
+ * Clients with the logins of this job; the signal ends their requests.
+ *
+ * @param options `willPush: false` for repositories that are only read: their tokens need no right to push
+ */
+export function createClientFactory(
+  access: RegistryAccess,
+  signal?: AbortSignal,
+  { willPush } = { willPush: true },
+): ClientFactory {
   const { fetch, fetchFor, log, isPlain } = access
   const clients = new Map<string, RegistryClient>()
   return async (repository) => {
@@ -32,7 +40,7 @@ export function createClientFactory(access: RegistryAccess, signal?: AbortSignal
         registry,
         fetch: fetchFor?.(registry) ?? fetch,
         log,
-        willPush: true,
+        willPush,
         ...(isPlain && { isPlain }),
         ...(credentials && { credentials }),
         ...(signal && { signal }),

@@ -1,4 +1,5 @@
 import type { Reject } from '../lib/issues.ts'
+import { isDigest } from './manifest.ts'
 
 /** `ghcr.io/acme/app`: a repository of images. */
 export interface Repository {
@@ -11,6 +12,12 @@ export interface Repository {
 /** `ghcr.io/acme/app:1.2` */
 export interface TagReference extends Repository {
   readonly tag: string
+}
+
+/** An image that exists, by tag or digest; if it has both, the digest counts. */
+export interface ImageReference extends Repository {
+  readonly tag?: string
+  readonly digest?: string
 }
 
 // https://github.com/distribution/reference/blob/main/regexp.go
@@ -52,6 +59,20 @@ export function parseTagReference(text: string, reject: Reject = () => undefined
   return repository && { ...repository, tag }
 }
 
+/** Parses `repository`, `repository:tag`, `repository@digest` or `repository:tag@digest`. */
+export function parseImageReference(text: string, reject: Reject = () => undefined): ImageReference | undefined {
+  const [, name = '', digest] = /^([^@]*)(?:@(.*))?$/s.exec(text.trim()) ?? []
+  const { name: repository, tag } = splitTag(name)
+  if (digest !== undefined && !isDigest(digest))
+    reject('does not end in a valid digest: write `@sha256:` and 64 hex digits')
+  else if (tag !== undefined && !isTag(tag)) reject(`does not end in a valid tag: ${tagForm}`)
+  else {
+    const parsed = parseRepository(repository, reject)
+    return parsed && { ...parsed, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) }
+  }
+  return undefined
+}
+
 function tagProblem(reference: string): string | undefined {
   const { name, tag } = splitTag(reference)
   if (reference.includes('@')) return 'has a digest, and only a tag can be updated: write `ghcr.io/acme/app:1.2`'
@@ -78,6 +99,11 @@ export function lowerCaseRepository(text: string, { repository }: { readonly rep
 
 export function formatRepository({ registry, path }: Repository): string {
   return `${registry}/${path}`
+}
+
+export function formatImageReference({ tag, digest, ...repository }: ImageReference): string {
+  const suffix = digest === undefined ? `:${tag ?? ''}` : `@${digest}`
+  return `${formatRepository(repository)}${suffix}`
 }
 
 export function formatTagReference(reference: TagReference): string {

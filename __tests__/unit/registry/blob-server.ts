@@ -47,10 +47,10 @@ async function handle(server: BlobServer, request: IncomingMessage, response: Se
   else if (upload !== undefined)
     await receive(server, { upload, digest: searchParams.get('digest') }, request, response)
   else if (pathname === '/v2/') answer(response, 200)
-  else await sendBlob(server, pathname.split('/').at(-1) ?? '', request, response)
+  else sendBlob(server, pathname.split('/').at(-1) ?? '', request, response)
 }
 
-async function sendBlob(server: BlobServer, digest: string, request: IncomingMessage, response: ServerResponse) {
+function sendBlob(server: BlobServer, digest: string, request: IncomingMessage, response: ServerResponse) {
   const blob = server.blobs.get(digest)
   if (!blob || request.method === 'HEAD') return answer(response, blob ? 200 : 404)
   const start = server.resumes ? Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0) : 0

@@ -13,6 +13,8 @@ type LoginSource = Pick<InputSource, 'text' | 'env' | 'event' | 'report' | 'warn
 
 interface LoginNeeds {
   readonly images: readonly Repository[]
+  /** Repositories that are only read; `username` and `password` are not for them. */
+  readonly sources?: readonly Repository[]
   /** Whether anything is pushed: what is only pulled may be public. */
   readonly push: boolean
 }
@@ -21,7 +23,10 @@ interface LoginNeeds {
  * All logins of the step: `registry-auth`, or `username` and `password`, and the platform's token; one per registry,
  * in addition to those with a scope.
  */
-export async function parseLogins(source: LoginSource, { images, push }: LoginNeeds): Promise<readonly Login[]> {
+export async function parseLogins(
+  source: LoginSource,
+  { images, sources = [], push }: LoginNeeds,
+): Promise<readonly Login[]> {
   const { text, report, warn } = source
   const given = ['registry', 'username', 'password', 'ecr'].filter((name) => text(name) !== '')
   passes(failFor(report, 'registry-auth'), undefined, [
@@ -37,16 +42,17 @@ export async function parseLogins(source: LoginSource, { images, push }: LoginNe
     return !push
   }
   const registries = [...new Set(images.map(({ registry }) => registry))]
+  const all = [...new Set([...images, ...sources].map(({ registry }) => registry))]
   const ecr = parseEcr(text('ecr'), failFor(report, 'ecr'))
   const listed = await registryAuthLogins(source, canOmit)
   const step = usernamePasswordLogin(source, { registries, ecr, canOmit })
-  const own = [...step, ...platformTokenLogin(source, registries, step)]
+  const own = [...step, ...platformTokenLogin(source, all, step)]
   const covered = new Set(
     listed.flatMap(({ registry, scope }) => (scope === undefined ? dockerConfigKey(registry) : [])),
   )
   const logins = [...listed, ...own.filter(({ registry }) => !covered.has(dockerConfigKey(registry)))]
   const named = text('registry') === '' ? [] : [hostOf(text('registry'))]
-  const rest = [...new Set([...registries, ...named])].filter((host) => !logins.some((one) => one.registry === host))
+  const rest = [...new Set([...all, ...named])].filter((host) => !logins.some((one) => one.registry === host))
   return [...logins, ...(ecr === 'false' ? [] : awsLogins(source, rest))]
 }
 

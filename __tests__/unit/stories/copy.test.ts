@@ -1,0 +1,447 @@
+import { describe, expect, test } from '@jest/globals'
+import { readCopyInputs } from '../../../src/inputs/copy-inputs.ts'
+import { UserError } from '../../../src/lib/errors.ts'
+import { dockerManifest, ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
+import type { RegistryAccess } from '../../../src/registry/client-factory.ts'
+import { copyImage, planCopyOnly } from '../../../src/stories/copy.ts'
+import { event } from '../fixtures/world.ts'
+import { behaviours, repository, withBehaviour, type World } from '../packages/oci/behaviour.ts'
+import { content, makeImage, type Content, type TestImage } from '../packages/oci/images.ts'
+
+const registries: RegistryAccess = { credentials: () => Promise.resolve(undefined), fetch, log: () => undefined }
+const log = { info: () => undefined, warn: () => undefined }
+
+type Given = Readonly<Record<string, string>>
+
+async function inputsFor(given: Given) {
+  const entries = Object.entries(given).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value] as const)
+  return await readCopyInputs(Object.fromEntries(entries), event)
+}
+
+async function copy(given: Given, signal = new AbortController().signal) {
+  return await copyImage(await inputsFor(given), { registries, log, signal })
+}
+
+async function failureOf(work: Promise<unknown>): Promise<UserError> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  if (!(error instanceof UserError)) throw new Error(`no UserError but ${String(error)}`)
+  return error
+}
+
+/** Two registries; what is pushed by hand does not count as a request. */
+async function between(
+  from: keyof typeof behaviours,
+  to: keyof typeof behaviours,
+  use: (source: World, target: World) => Promise<void>,
+): Promise<void> {
+  await withBehaviour(behaviours[from], (source) => withBehaviour(behaviours[to], (target) => use(source, target)))
+}
+
+const nameOf = ({ host }: World, reference: string): string => `${host}/${repository}${reference}`
+
+const describeContent = ({ digest, bytes, mediaType }: Content) => ({ mediaType, digest, size: bytes.length })
+
+function makeReferrer(subject: Content, name: string): TestImage {
+  const config = content('{}', 'application/vnd.oci.empty.v1+json')
+  const layer = content(`${name} of ${subject.digest}`, 'application/vnd.dev.sigstore.bundle.v0.3+json')
+  const manifest = content(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: ociManifest,
+      artifactType: `application/vnd.example.${name}`,
+      config: describeContent(config),
+      layers: [describeContent(layer)],
+      subject: describeContent(subject),
+      annotations: { name },
+    }),
+    ociManifest,
+  )
+  return { index: manifest, children: [], intermediates: [], blobs: [config, layer] }
+}
+
+/** Cosign's classic form names its subject by the tag alone. */
+function makeSignature(...names: string[]): TestImage {
+  const config = content('{"classic":true}', 'application/vnd.oci.image.config.v1+json')
+  const layers = names.map((name) => content(name, 'application/vnd.dev.cosign.simplesigning.v1+json'))
+  const document = {
+    schemaVersion: 2,
+    mediaType: ociManifest,
+    config: describeContent(config),
+    layers: layers.map(describeContent),
+  }
+  const index = content(JSON.stringify(document), ociManifest)
+  return { index, children: [], intermediates: [], blobs: [config, ...layers] }
+}
+
+const fallback = (digest: string): string => digest.replace(':', '-')
+
+const listOf = (...entries: readonly Content[]): Content =>
+  content(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: entries.map(describeContent) }), ociIndex)
+
+/** As cosign does: the list is a tag where there is no API. */
+async function attach(world: World, subject: Content, hasApi: boolean, ...names: string[]): Promise<Content[]> {
+  const referrers = names.map((name) => makeReferrer(subject, name))
+  for (const referrer of referrers) await world.hands.push(referrer, [])
+  const manifests = referrers.map(({ index }) => index)
+  if (!hasApi) await world.hands.put(fallback(subject.digest), listOf(...manifests))
+  return manifests
+}
+
+async function referrersOf(world: World, { digest }: Content): Promise<readonly Record<string, unknown>[]> {
+  const api = await fetch(`http://${world.host}/v2/${repository}/referrers/${digest}`)
+  const list = api.ok
+    ? ((await api.json()) as Record<string, unknown>)
+    : (JSON.parse(
+        world.manifests.get(world.tags.get(fallback(digest)) ?? '')?.bytes.toString() ?? '{"manifests":[]}',
+      ) as Record<string, unknown>)
+  return list['manifests'] as readonly Record<string, unknown>[]
+}
+
+const digests = (list: readonly Record<string, unknown>[]): unknown[] => list.map(({ digest }) => digest).sort()
+
+describe.each([
+  ['Zot', 'distribution 3'],
+  ['distribution 3', 'Zot'],
+  ['Zot', 'Zot'],
+  ['distribution 3', 'distribution 3'],
+] as const)('from %s to %s', (from, to) => {
+  test('everything comes along, with its digest', async () => {
+    await between(from, to, async (source, target) => {
+      const hasApi = from === 'Zot'
+      const image = makeImage('17-1-mab')
+      await source.hands.push(image, ['1.2.3'])
+      const [onIndex, more] = await attach(source, image.index, hasApi, 'signature', 'sbom')
+      const [onChild] = await attach(source, image.children[0]!, hasApi, 'signature')
+      const [onReferrer] = await attach(source, onIndex!, hasApi, 'timestamp')
+      const classic = makeSignature('one')
+      await source.hands.push(classic, [`${fallback(image.index.digest)}.sig`])
+      const result = await copy({ from: nameOf(source, ':1.2.3'), to: nameOf(target, '') })
+      expect(result).toMatchObject({ digest: image.index.digest, sourceDigest: image.index.digest, referrers: 5 })
+      expect(result.tags).toMatchObject([{ state: 'created', before: undefined }])
+      expect(target.tags.get('1.2.3')).toBe(image.index.digest)
+      expect(target.tags.get(`${fallback(image.index.digest)}.sig`)).toBe(classic.index.digest)
+      expect(await target.hands.missing('1.2.3')).toEqual([])
+      expect(digests(await referrersOf(target, image.index))).toEqual([onIndex!.digest, more!.digest].sort())
+      expect(digests(await referrersOf(target, image.children[0]!))).toEqual([onChild!.digest])
+      expect(digests(await referrersOf(target, onIndex!))).toEqual([onReferrer!.digest])
+      for (const { digest } of [onIndex!, more!, onChild!, onReferrer!])
+        expect(await target.hands.missing(digest)).toEqual([])
+      // The list that we write has what readers filter by.
+      if (to !== 'Zot')
+        expect(await referrersOf(target, image.index)).toContainEqual({
+          ...describeContent(more!),
+          artifactType: 'application/vnd.example.sbom',
+          annotations: { name: 'sbom' },
+        })
+      expect(target.seen.filter((line) => line.startsWith('PUT')).at(-1)).toMatch(/manifests\/1\.2\.3$/)
+    })
+  })
+
+  test('a second copy uploads nothing', async () => {
+    await between(from, to, async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, ['1.2.3'])
+      await attach(source, image.index, from === 'Zot', 'signature')
+      const given = { from: nameOf(source, ':1.2.3'), to: nameOf(target, '') }
+      await copy(given)
+      target.seen.length = 0
+      const { tags } = await copy(given)
+      expect(tags).toMatchObject([{ state: 'unchanged', transfer: { blobs: { uploaded: 0 } } }])
+      expect(target.seen.filter((line) => /^PUT|^POST(?!.*uploads\/$)/.test(line))).toEqual([])
+    })
+  })
+})
+
+describe('referrers', () => {
+  test('are left out with `referrers: false`', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, ['1'])
+      await attach(source, image.index, true, 'signature')
+      await copy({ from: nameOf(source, ':1'), to: nameOf(target, ''), referrers: 'false' })
+      expect(await referrersOf(target, image.index)).toEqual([])
+      expect(source.seen.filter((line) => /referrers|sha256-/.test(line))).toEqual([])
+    })
+  })
+
+  test('of the destination stay in its list', async () => {
+    await between('distribution 3', 'distribution 3', async (source, target) => {
+      const image = makeImage()
+      for (const world of [source, target]) await world.hands.push(image, ['1'])
+      const [theirs] = await attach(target, image.index, false, 'theirs')
+      const [ours] = await attach(source, image.index, false, 'ours')
+      await copy({ from: nameOf(source, ':1'), to: nameOf(target, '') })
+      expect(digests(await referrersOf(target, image.index))).toEqual([theirs!.digest, ours!.digest].sort())
+    })
+  })
+
+  test('that were deleted, or name something else, are not in the list', async () => {
+    await between('distribution 3', 'distribution 3', async (source, target) => {
+      const [image, other] = [makeImage(), makeImage('other')]
+      await source.hands.push(image, ['1'])
+      await source.hands.push(other, [])
+      const stray = makeReferrer(other.index, 'stray')
+      await source.hands.push(stray, [])
+      const gone = content('{"schemaVersion":2}', ociManifest)
+      const list = listOf(stray.index, gone)
+      source.manifests.set(list.digest, list)
+      source.tags.set(fallback(image.index.digest), list.digest)
+      await copy({ from: nameOf(source, ':1'), to: nameOf(target, '') })
+      expect([...target.tags.keys()]).toEqual(['1'])
+    })
+  })
+
+  test.each([
+    ['are replaced by more', ['one'], ['one', 'two'], 'source'],
+    ['stay if they are more', ['one', 'two'], ['one'], 'target'],
+  ] as const)('in a classic tag %s', async (_, there, here, kept) => {
+    await between('distribution 3', 'distribution 3', async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, ['1'])
+      const tag = `${fallback(image.index.digest)}.sig`
+      await target.hands.push(makeSignature(...there), [tag])
+      await source.hands.push(makeSignature(...here), [tag])
+      await copy({ from: nameOf(source, ':1'), to: nameOf(target, '') })
+      const expected = kept === 'source' ? source : target
+      expect(target.tags.get(tag)).toBe(expected.tags.get(tag))
+      expect(target.tags.get(tag)).toBe(makeSignature(...(kept === 'source' ? here : there)).index.digest)
+    })
+  })
+
+  test('in a classic tag are never lost', async () => {
+    await between('distribution 3', 'distribution 3', async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, ['1'])
+      const tag = `${fallback(image.index.digest)}.sig`
+      await target.hands.push(makeSignature('theirs'), [tag])
+      await source.hands.push(makeSignature('ours'), [tag])
+      const error = await failureOf(copy({ from: nameOf(source, ':1'), to: nameOf(target, '') }))
+      expect(error.message).toContain('has signatures or attestations that the source does not have')
+      expect(target.tags.get(tag)).toBe(makeSignature('theirs').index.digest)
+      expect(target.tags.has('1')).toBe(false)
+    })
+  })
+})
+
+describe('platforms', () => {
+  test('a subset has another digest, and complete images', async () => {
+    await between('Zot', 'distribution 3', async (source, target) => {
+      const image = makeImage('17-1-mab')
+      await source.hands.push(image, ['1'])
+      await attach(source, image.index, true, 'index')
+      const [onChild] = await attach(source, image.children[1]!, true, 'child')
+      const result = await copy({ from: nameOf(source, ':1'), to: nameOf(target, ''), platforms: 'linux/arm64' })
+      expect(result.digest).not.toBe(image.index.digest)
+      expect(result.notes).toEqual([expect.stringContaining(`instead of ${image.index.digest}`)])
+      expect(await target.hands.missing('1')).toEqual([])
+      const index = JSON.parse(target.manifests.get(result.digest)!.bytes.toString()) as Record<string, unknown>
+      const whole = JSON.parse(image.index.bytes.toString()) as Record<string, unknown[]>
+      expect(index).toEqual({ ...whole, manifests: [whole['manifests']![1]] })
+      expect(digests(await referrersOf(target, image.children[1]!))).toEqual([onChild!.digest])
+      expect(target.manifests.has(image.children[0]!.digest)).toBe(false)
+    })
+  })
+
+  test('all of them are the image itself', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, ['1'])
+      const platforms = 'linux/arm64, linux/amd64'
+      const { digest } = await copy({ from: nameOf(source, ':1'), to: nameOf(target, ''), platforms })
+      expect(digest).toBe(image.index.digest)
+    })
+  })
+
+  test('one that is missing is named, and nothing is copied', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      await source.hands.push(makeImage(), ['1'])
+      const given = { from: nameOf(source, ':1'), to: nameOf(target, ''), platforms: 'linux/arm64, linux/s390x' }
+      const error = await failureOf(copy(given))
+      expect(error.message).toContain('has no linux/s390x')
+      expect(error.hint).toContain('It has linux/amd64, linux/arm64')
+      expect(target.manifests.size + target.blobs.size).toBe(0)
+    })
+  })
+
+  test('of an image without an index come from its configuration', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, [])
+      await source.hands.put('single', image.children[0]!)
+      const given = { from: nameOf(source, ':single'), to: nameOf(target, '') }
+      expect((await failureOf(copy({ ...given, platforms: 'linux/arm64' }))).message).toContain('has no linux/arm64')
+      expect((await copy({ ...given, platforms: 'linux/amd64' })).digest).toBe(image.children[0]!.digest)
+    })
+  })
+})
+
+describe('existing', () => {
+  async function withTwo(use: (source: World, target: World, given: Given) => Promise<void>): Promise<void> {
+    await between('Zot', 'Zot', async (source, target) => {
+      await source.hands.push(makeImage('new'), ['new'])
+      await target.hands.push(makeImage('old'), ['old'])
+      target.seen.length = 0
+      await use(source, target, {
+        from: nameOf(source, ':new'),
+        to: `${nameOf(target, ':fresh')}\n${nameOf(target, ':old')}`,
+      })
+    })
+  }
+
+  test('fail: nothing is written, and the tags are named', async () => {
+    await withTwo(async (_, target, given) => {
+      const error = await failureOf(copy({ ...given, existing: 'fail' }))
+      expect(error.details).toEqual([`${nameOf(target, ':old')}: ${makeImage('old').index.digest}`])
+      expect(target.seen.filter((line) => line.startsWith('PUT'))).toEqual([])
+      expect([...target.tags.keys()]).toEqual(['old'])
+    })
+  })
+
+  test('keep: the others are copied', async () => {
+    await withTwo(async (_, target, given) => {
+      const { tags } = await copy({ ...given, existing: 'keep' })
+      expect(tags.map(({ state }) => state)).toEqual(['created', 'kept'])
+      expect(target.tags.get('old')).toBe(makeImage('old').index.digest)
+    })
+  })
+
+  test('update: is the default', async () => {
+    await withTwo(async (_, target, given) => {
+      const { tags } = await copy(given)
+      expect(tags).toMatchObject([{ state: 'created' }, { state: 'updated', before: makeImage('old').index.digest }])
+      expect(target.tags.get('old')).toBe(makeImage('new').index.digest)
+    })
+  })
+
+  test('a dry run says what would be, and writes nothing', async () => {
+    await withTwo(async (_, target, given) => {
+      const ports = { registries, log, signal: new AbortController().signal }
+      const { report, problems } = await planCopyOnly(await inputsFor(given), ports)
+      expect(problems).toEqual([])
+      expect(report.tags).toEqual([
+        { tag: nameOf(target, ':fresh'), now: '' },
+        { tag: nameOf(target, ':old'), now: makeImage('old').index.digest },
+      ])
+      expect(target.seen.filter((line) => line.startsWith('PUT'))).toEqual([])
+      const failing = await planCopyOnly(await inputsFor({ ...given, existing: 'fail' }), ports)
+      expect(failing.problems).toHaveLength(1)
+    })
+  })
+})
+
+test('within one repository a copy is a tag', async () => {
+  await withBehaviour(behaviours['distribution 3'], async (world) => {
+    const image = makeImage()
+    await world.hands.push(image, ['pr-17'])
+    const { tags } = await copy({ from: nameOf(world, ':pr-17'), to: nameOf(world, ':1.2.3') })
+    expect(tags).toMatchObject([{ state: 'created', transfer: { blobs: { uploaded: 0, mounted: 0, existing: 0 } } }])
+    expect(world.tags.get('1.2.3')).toBe(image.index.digest)
+    expect(world.seen.filter((line) => line.startsWith('PUT'))).toEqual([`PUT /v2/${repository}/manifests/1.2.3`])
+    expect(world.seen.filter((line) => line.includes('/blobs/sha256'))).toEqual([])
+  })
+})
+
+test('Docker’s media types and foreign layers stay as they are', async () => {
+  await between('Zot', 'Zot', async (source, target) => {
+    const config = content('{"os":"windows"}', 'application/vnd.docker.container.image.v1+json')
+    const layer = content('layer', 'application/vnd.docker.image.rootfs.diff.tar.gzip')
+    const foreign = content('base', 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip')
+    const layers = [{ ...describeContent(foreign), urls: ['https://example.com/base'] }, describeContent(layer)]
+    const document = { schemaVersion: 2, mediaType: dockerManifest, config: describeContent(config), layers }
+    const index = content(JSON.stringify(document), dockerManifest)
+    await source.hands.push({ index, children: [], intermediates: [], blobs: [config, layer] }, ['1'])
+    const { notes } = await copy({ from: nameOf(source, ':1'), to: nameOf(target, '') })
+    expect(notes).toEqual([expect.stringContaining('1 layers are not in the registry')])
+    expect(target.manifests.get(index.digest)?.mediaType).toBe(dockerManifest)
+    expect([...target.blobs.keys()].sort()).toEqual([config.digest, layer.digest].sort())
+  })
+})
+
+describe('a source that is not honest', () => {
+  const entryOf = (entry: Content, size = entry.bytes.length) => ({ ...describeContent(entry), size })
+  const indexOf = (manifests: readonly object[]) =>
+    content(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }), ociIndex)
+  const nested = (levels: number, world: World): Content => {
+    const below = levels === 0 ? makeImage().index : nested(levels - 1, world)
+    const index = indexOf([entryOf(below)])
+    world.manifests.set(index.digest, index)
+    return index
+  }
+  const many = Array.from({ length: 1200 }, (_, at) => content(`{"schemaVersion":2,"at":${at}}`, ociManifest))
+
+  test.each<readonly [what: string, make: (world: World) => Content, message: RegExp]>([
+    ['is nested too deeply', (world) => nested(9, world), /nested in more than 6 levels/],
+    ['has too many entries', () => indexOf(many.map((one) => entryOf(one))), /more than 1000 manifests/],
+    ['lacks an image', () => indexOf([entryOf(many[0]!)]), /is incomplete: sha256:.* is missing/],
+    ['has other sizes', () => indexOf([entryOf(makeImage().children[0]!, 7)]), /and 7 in its index/],
+    ['has an invalid entry', () => indexOf([{ digest: 'sha256:abc' }]), /has an entry that is not valid/],
+    ['is not an index', () => content('[]', ociIndex), /is not a valid image manifest or index/],
+    ['is of another type', () => content(makeImage().index.bytes.toString(), ociManifest), /is not a valid image/],
+  ])('an index that %s: nothing is copied', async (_, make, message) => {
+    await between('Zot', 'Zot', async (source, target) => {
+      await source.hands.push(makeImage(), [])
+      const index = make(source)
+      source.manifests.set(index.digest, index)
+      source.tags.set('1', index.digest)
+      const error = await failureOf(copy({ from: nameOf(source, ':1'), to: nameOf(target, '') }))
+      expect(error.message).toMatch(message)
+      expect(target.manifests.size + target.blobs.size).toBe(0)
+    })
+  })
+
+  test('other content under a digest: no tag is updated', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, ['1'])
+      source.blobs.set(image.blobs[0]!.digest, Buffer.from('x'.repeat(image.blobs[0]!.bytes.length)))
+      const error = await failureOf(copy({ from: nameOf(source, ':1'), to: nameOf(target, '') }))
+      expect(error.details[0]).toContain('the content has the digest')
+      expect(target.blobs.has(image.blobs[0]!.digest)).toBe(false)
+      expect(target.tags.size).toBe(0)
+    })
+  })
+})
+
+describe('failures', () => {
+  test('a source that does not exist is named, with what to check', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      const error = await failureOf(copy({ from: nameOf(source, ':none'), to: nameOf(target, ':1') }))
+      expect(error.message).toBe(`${nameOf(source, ':none')} cannot be read`)
+      expect(error.hint).toContain('`registry-auth`')
+    })
+  })
+
+  test('a cancellation before the tags leaves them as they are', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      await source.hands.push(makeImage(), ['1'])
+      const cancel = new AbortController()
+      target.before = (line) => line.startsWith('PUT') && line.includes('manifests') && cancel.abort()
+      const given = { from: nameOf(source, ':1'), to: nameOf(target, '') }
+      expect(await failureOf(copy(given, cancel.signal))).toMatchObject({ code: 'cancelled' })
+      expect(target.tags.size).toBe(0)
+      target.before = () => undefined
+      await copy(given)
+      expect(await target.hands.missing('1')).toEqual([])
+    })
+  })
+
+  test('every tag is listed if one cannot be updated', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      await source.hands.push(makeImage('new'), ['new'])
+      await target.hands.push(makeImage('old'), ['1.2.3', 'stable'])
+      const given = { from: nameOf(source, ':new'), to: `${nameOf(target, ':stable')}\n${nameOf(target, ':edge')}` }
+      // As if another client wrote the tag at the same time, again and again.
+      const set = target.tags.set.bind(target.tags)
+      target.tags.set = (tag, digest) => (tag === 'stable' ? target.tags : set(tag, digest))
+      const error = await failureOf(copy(given))
+      expect(error.message).toBe('1 of 2 tags could not be updated')
+      expect(error.details.map((line) => line.replace(/ \(.*/, ''))).toEqual([
+        `not updated: ${nameOf(target, ':stable')}, stays at ${makeImage('old').index.digest}`,
+        `updated:     ${nameOf(target, ':edge')}`,
+      ])
+    })
+  })
+})

@@ -1,0 +1,121 @@
+import { splitList, type Env } from '../lib/lists.ts'
+import type { Event } from '../forge/event.ts'
+import { parsePlatforms, type Platform } from '../lib/platform.ts'
+import type { Login } from '../registry/auth.ts'
+import type { RegistryHosts } from '../registry/hosts.ts'
+import {
+  formatTagReference,
+  parseImageReference,
+  type ImageReference,
+  type TagReference,
+} from '../registry/reference.ts'
+import { Diagnostics, failFor, passes } from './diagnostics.ts'
+import { copyInputs } from './input-names.ts'
+import { hostFiles, LocalPaths } from './local-paths.ts'
+import { parseLogins } from './logins/logins.ts'
+import { parseRegistries } from './registries.ts'
+import { variableOf, type InputSource } from './source.ts'
+import { boolean, choice, parseTable, type Parser } from './table.ts'
+import { checkNames } from './unknown-inputs.ts'
+
+/** For a tag that exists with another digest. */
+type ExistingTag = 'update' | 'keep' | 'fail'
+
+export interface CopyInputs {
+  readonly from: ImageReference
+  readonly to: readonly TagReference[]
+  /** Empty for all. */
+  readonly platforms: readonly Platform[]
+  readonly referrers: boolean
+  readonly existing: ExistingTag
+  readonly dryRun: boolean
+  readonly logins: readonly Login[]
+  readonly registries: RegistryHosts
+  readonly warnings: readonly string[]
+}
+
+const rows = {
+  platforms: ['platforms', parsePlatformList],
+  referrers: ['referrers', boolean(true)],
+  existing: ['existing', choice<ExistingTag>({ update: 'update', keep: 'keep', fail: 'fail' }, 'update')],
+  dryRun: ['dry-run', boolean()],
+} as const
+
+/**
+ * Parses the inputs of copy/action.yml.
+ *
+ * @throws InputError with every issue
+ */
+export async function readCopyInputs(env: Env, event: Event, files = hostFiles): Promise<CopyInputs> {
+  const diagnostics = new Diagnostics()
+  const source: InputSource = {
+    report: diagnostics.report,
+    warn: diagnostics.warn,
+    hasIssue: diagnostics.hasIssue,
+    env,
+    event,
+    paths: new LocalPaths(event.workspace, files, diagnostics.report),
+    text: (name) => (env[variableOf(name)] ?? '').trim(),
+  }
+  checkNames(env, copyInputs, diagnostics.warn)
+  const values = parseTable(rows, source)
+  const from = parseFrom(source)
+  const to = parseTo(source, from)
+  const isSubset = values.platforms.length > 0
+  for (const reference of to)
+    passes(failFor(source.report, 'to'), formatTagReference(reference), [
+      [!isSubset && isSame(reference, from), 'is the image of `from`: write another repository or another tag'],
+    ])
+  const registries = await parseRegistries(source)
+  const logins = await parseLogins(source, { images: to, sources: from ? [from] : [], push: true })
+  diagnostics.throwIssues()
+  // Without `from` an issue is thrown.
+  const found = from ?? { registry: '', path: '' }
+  return { ...values, from: found, to, logins, registries, warnings: diagnostics.warnings }
+}
+
+function parsePlatformList(
+  ...[text, , { name, report }]: Parameters<Parser<readonly Platform[]>>
+): readonly Platform[] {
+  return parsePlatforms(name, splitList(text), report)
+}
+
+const fromForm = 'write `ghcr.io/acme/app:1.2` or `ghcr.io/acme/app@sha256:…`'
+
+function parseFrom({ text, report }: InputSource): ImageReference | undefined {
+  const given = text('from')
+  const fail = failFor(report, 'from', given)
+  if (!passes(failFor(report, 'from'), undefined, [[given === '', `is empty: ${fromForm}`]])) return undefined
+  const reference = parseReference(given, fail)
+  const isIncomplete = reference && reference.tag === undefined && reference.digest === undefined
+  return passes(fail, given, [[isIncomplete === true, `has neither a tag nor a digest: ${fromForm}`]])
+    ? reference
+    : undefined
+}
+
+function parseTo({ text, report }: InputSource, from: ImageReference | undefined): readonly TagReference[] {
+  const fail = failFor(report, 'to')
+  const entries = splitList(text('to'))
+  passes(fail, undefined, [[entries.length === 0, 'is empty: write the repositories to copy to, one per line']])
+  const references = entries.flatMap((entry): TagReference[] => {
+    const reference = parseReference(entry, (expected) => fail(expected, entry))
+    if (!reference) return []
+    const { digest, tag = from?.tag, ...repository } = reference
+    const isValid = passes(fail, entry, [
+      [digest !== undefined, 'has a digest, and only a tag can be updated: write `quay.io/acme/app:1.2`'],
+      [tag === undefined && from !== undefined, 'has no tag, and `from` has none: write `quay.io/acme/app:1.2`'],
+    ])
+    return isValid && tag !== undefined ? [{ ...repository, tag }] : []
+  })
+  return [...new Map(references.map((reference) => [formatTagReference(reference), reference])).values()]
+}
+
+/** Registries allow no capital letters, and expressions cannot change them; tags keep theirs. */
+function parseReference(text: string, reject: (expected: string) => void): ImageReference | undefined {
+  const [, name = '', rest = ''] = /^(.*?)((?::[^/:@]*)?(?:@.*)?)$/s.exec(text) ?? []
+  return parseImageReference(`${name.toLowerCase()}${rest}`, reject)
+}
+
+function isSame(to: TagReference, from: ImageReference | undefined): boolean {
+  return to.registry === from?.registry && to.path === from.path && to.tag === from.tag
+}

@@ -1,0 +1,75 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { UserError } from '../../lib/errors.ts'
+import { asRecord, tryParseJson } from '../../lib/json.ts'
+import { ociIndex, parseDescriptor, type Descriptor, type Manifest } from '../../registry/manifest.ts'
+import { referrerDescriptor } from './content.ts'
+import { fallbackTag, getIfExists, type Referrers, type TaggedManifest } from './referrers.ts'
+import type { Place } from './tree.ts'
+
+/** The list in a fallback tag is read, changed and written without a lock: other clients may write it at the time. */
+const attempts = 5
+
+/**
+ * Makes the referrers that are stored in a repository known there. A registry with the referrers API does so by itself;
+ * in any other they are added to the fallback tag of their subject. Cosign's classic tags are written in both.
+ */
+export async function linkReferrers(place: Place, { bySubject, tags }: Referrers): Promise<void> {
+  let hasApi: boolean | undefined
+  for (const [subject, manifests] of bySubject) {
+    hasApi ??= (await place.client.listReferrers(place.path, subject)) !== undefined
+    if (!hasApi) await addToFallbackTag(place, subject, manifests)
+  }
+  for (const entry of tags) await putClassicTag(place, entry)
+}
+
+async function addToFallbackTag(place: Place, subject: string, manifests: readonly Manifest[]): Promise<void> {
+  const { client, path } = place
+  const tag = fallbackTag(subject)
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    const current = entriesOf(await getIfExists(place, tag))
+    const known = new Set(current.map(({ digest }) => digest))
+    const missing = manifests.filter(({ digest }) => !known.has(digest))
+    if (missing.length === 0) return
+    if (attempt > 1) await delay(100 * 2 ** attempt)
+    const index = {
+      schemaVersion: 2,
+      mediaType: ociIndex,
+      manifests: [...current, ...missing.map(referrerDescriptor)],
+    }
+    await client.putManifest(path, tag, Buffer.from(JSON.stringify(index)), ociIndex)
+  }
+  const current = new Set(entriesOf(await getIfExists(place, tag)).map(({ digest }) => digest))
+  if (manifests.every(({ digest }) => current.has(digest))) return
+  throw new UserError({
+    code: 'registry',
+    message: `${client.registry}/${path}:${tag} does not keep the list of signatures and attestations`,
+    hint: 'No tag was updated. Another client may write this tag at the same time: run the job again.',
+  })
+}
+
+function entriesOf(index: Manifest | undefined): readonly Descriptor[] {
+  const entries = asRecord(tryParseJson(new TextDecoder().decode(index?.bytes)))['manifests']
+  return Array.isArray(entries) ? entries.flatMap((entry) => parseDescriptor(entry) ?? []) : []
+}
+
+/** A classic tag has all signatures of an image: it is replaced only if none is lost. */
+async function putClassicTag(place: Place, { tag, manifest }: TaggedManifest): Promise<void> {
+  const { client, path } = place
+  const current = await getIfExists(place, tag)
+  if (current?.digest === manifest.digest) return
+  const [here, there] = [layersOf(current), layersOf(manifest)]
+  if (current && [...there].every((digest) => here.has(digest))) return
+  const lost = [...here].filter((digest) => !there.has(digest))
+  if (lost.length > 0)
+    throw new UserError({
+      code: 'registry',
+      message: `${client.registry}/${path}:${tag} has signatures or attestations that the source does not have`,
+      hint: 'No tag was updated. Delete that tag, sign the copy again, or set `referrers: false`.',
+    })
+  await client.putManifest(path, tag, manifest.bytes, manifest.mediaType)
+}
+
+function layersOf(manifest: Manifest | undefined): ReadonlySet<string> {
+  const layers = asRecord(tryParseJson(new TextDecoder().decode(manifest?.bytes)))['layers']
+  return new Set(Array.isArray(layers) ? layers.flatMap((layer) => parseDescriptor(layer)?.digest ?? []) : [])
+}

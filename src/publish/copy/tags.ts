@@ -1,0 +1,98 @@
+import { mapConcurrent } from '../../lib/concurrency.ts'
+import { UserError } from '../../lib/errors.ts'
+import type { RegistryClient } from '../../registry/client.ts'
+import type { ClientFactory } from '../../registry/client-factory.ts'
+import type { Manifest } from '../../registry/manifest.ts'
+import { formatTagReference, type TagReference } from '../../registry/reference.ts'
+import { isFixedTag, isImmutable, updateTags } from '../tags.ts'
+import type { Transfer } from './store.ts'
+
+/** `kept`: it exists with another digest, and `existing` is `keep`. */
+export type TagState = 'created' | 'updated' | 'unchanged' | 'kept'
+
+export interface CopiedTag {
+  readonly reference: TagReference
+  readonly state: TagState
+  /** The digest before the copy; undefined if the tag is new. */
+  readonly before: string | undefined
+  /** Undefined if nothing was copied there. */
+  readonly transfer?: Transfer
+}
+
+/** A tag, and what happens to it. */
+export interface PlannedTag extends Omit<CopiedTag, 'transfer'> {
+  readonly client: RegistryClient
+}
+
+type Existing = 'update' | 'keep' | 'fail'
+
+/** Reads what all tags name now. @throws UserError if one has another image and `existing` is `fail` */
+export async function planTags(
+  to: readonly TagReference[],
+  digest: string,
+  existing: Existing,
+  createClient: ClientFactory,
+): Promise<readonly PlannedTag[]> {
+  const tags = await mapConcurrent(to, async (reference): Promise<PlannedTag> => {
+    const client = await createClient(reference)
+    const before = await client.headManifest(reference.path, reference.tag)
+    return { reference, client, before, state: stateOf(before, digest, existing) }
+  })
+  const conflicts = tags.filter(({ state }) => state === 'updated')
+  if (existing === 'fail' && conflicts.length > 0) throw existingTags(conflicts)
+  return tags
+}
+
+function stateOf(before: string | undefined, digest: string, existing: Existing): TagState {
+  if (before === undefined) return 'created'
+  if (before === digest) return 'unchanged'
+  return existing === 'keep' ? 'kept' : 'updated'
+}
+
+function existingTags(conflicts: readonly PlannedTag[]): UserError {
+  const count = conflicts.length === 1 ? 'A tag of `to` exists' : `${conflicts.length} tags of \`to\` exist`
+  return new UserError({
+    code: 'registry',
+    message: `${count} with another image, and \`existing\` is \`fail\``,
+    hint: 'Nothing was copied. Use new tags, or set `existing` to `update` or `keep`.',
+    details: conflicts.map(({ reference, before }) => `${formatTagReference(reference)}: ${before ?? ''}`),
+  })
+}
+
+/** @throws UserError that lists every tag, if one could not be updated */
+export async function updateAllTags(root: Manifest, tags: readonly PlannedTag[]): Promise<void> {
+  const reasons = new Map<PlannedTag, string>()
+  const updated = new Set<PlannedTag>()
+  const pending = tags.filter(({ state }) => state === 'created' || state === 'updated')
+  const update = async (tag: PlannedTag): Promise<void> => {
+    const { path, tag: name } = tag.reference
+    const { failed } = await updateTags(tag.client, { repository: path, tags: [name], index: root })
+    if (failed[0]) reasons.set(tag, failed[0].reason)
+    else updated.add(tag)
+  }
+  const isFixed = ({ reference }: PlannedTag) => isFixedTag(reference.tag)
+  // The tags that a registry may protect come first: if it refuses one, the moving tags stay as they are.
+  await mapConcurrent(pending.filter(isFixed), update)
+  const isRefused = [...reasons.values()].some(isImmutable)
+  if (!isRefused)
+    await mapConcurrent(
+      pending.filter((tag) => !isFixed(tag)),
+      update,
+    )
+  if (reasons.size === 0) return
+  throw new UserError({
+    code: 'registry',
+    message: `${pending.length - updated.size} of ${pending.length} tags could not be updated`,
+    hint: isRefused
+      ? 'An immutable tag names another image. Use a new tag, or delete the old one in the registry.'
+      : 'The image itself is in every repository, complete and verified: run the job again to update the other tags.',
+    details: pending.map((tag) => formatOutcome(tag, updated.has(tag), reasons.get(tag))),
+  })
+}
+
+function formatOutcome({ reference, before }: PlannedTag, isUpdated: boolean, reason: string | undefined): string {
+  const name = formatTagReference(reference)
+  if (isUpdated) return `updated:     ${name}`
+  const old = before === undefined ? 'does not exist' : `stays at ${before}`
+  return `not updated: ${name}, ${old}${reason === undefined ? '' : ` (${reason})`}`
+}

@@ -1,0 +1,193 @@
+import type { CopyInputs } from '../inputs/copy-inputs.ts'
+import { mapConcurrent } from '../lib/concurrency.ts'
+import { UserError } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { sourceError } from '../publish/copy/content.ts'
+import { readSource, type SourceImage } from '../publish/copy/source.ts'
+import { storeImage, type Transfer } from '../publish/copy/store.ts'
+import { planTags, updateAllTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
+import { checkPushAccess } from '../publish/push-access.ts'
+import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
+import { formatImageReference, formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
+import { RegistryError } from '../registry/error.ts'
+import type { CopyResult } from '../report/copy.ts'
+import type { DryRunReport } from '../report/dry-run.ts'
+import type { DryRunResult } from './dry-run.ts'
+
+type Inputs = Pick<CopyInputs, 'from' | 'to' | 'platforms' | 'referrers' | 'existing' | 'warnings'>
+
+/** What the copy action needs from the job. */
+export interface CopyPorts {
+  readonly registries: RegistryAccess
+  readonly log: Pick<Log, 'info' | 'warn'>
+  readonly signal: AbortSignal
+}
+
+/**
+ * The copy action: reads the image, checks all tags of `to`, stores the image by digest in every repository, and
+ * updates the tags last. A failure leaves each tag at its old or at the new image, which is complete by then.
+ *
+ * @throws UserError; its details list every tag once the first one may have been updated
+ */
+export async function copyImage(inputs: Inputs, { registries, log, signal }: CopyPorts): Promise<CopyResult> {
+  const stop = new AbortController()
+  const cancel = () => stop.abort(signal.reason)
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    signal.throwIfAborted()
+    const { image, tags } = await planCopy(inputs, registries, stop.signal)
+    const notes = describeImage(inputs, image)
+    notes.forEach((note) => log.warn(note))
+    const transfers = await storeEverywhere(image, tags, log)
+    signal.throwIfAborted()
+    // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
+    signal.removeEventListener('abort', cancel)
+    await updateAllTags(image.root, tags)
+    return describeCopy(inputs, image, { tags, transfers, notes })
+  } catch (error) {
+    throw signal.aborted ? cancelledCopy(error) : error
+  } finally {
+    stop.abort()
+  }
+}
+
+/** The dry run: what would happen to each tag, and whether the logins allow it. */
+export async function planCopyOnly(inputs: Inputs, { registries, signal }: CopyPorts): Promise<DryRunResult> {
+  const empty = { nodes: [], targets: [], tags: [], permissions: [], post: [], warnings: [], problems: [] }
+  try {
+    const { image, tags } = await planCopy(inputs, registries, signal)
+    const report: DryRunReport = {
+      ...empty,
+      tags: tags.map(({ reference, before = '' }) => ({ tag: formatTagReference(reference), now: before })),
+      permissions: tags.map(({ reference }) => `may push to ${formatRepository(reference)}`),
+      warnings: [
+        ...inputs.warnings,
+        ...describeImage(inputs, image),
+        ...tags
+          .filter(({ state }) => state === 'kept')
+          .map(({ reference }) => `${formatTagReference(reference)} is kept`),
+      ],
+    }
+    return { report, problems: [] }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { report: { ...empty, warnings: inputs.warnings, problems: [error.message] }, problems: [error] }
+  }
+}
+
+interface PlannedCopy {
+  readonly image: SourceImage
+  readonly tags: readonly PlannedTag[]
+}
+
+async function planCopy(inputs: Inputs, registries: RegistryAccess, signal: AbortSignal): Promise<PlannedCopy> {
+  const { from, to } = inputs
+  const source = await createClientFactory(registries, signal, { willPush: false })(from)
+  const createClient = createClientFactory(registries, signal)
+  const isElsewhere = to.some(({ registry, path }) => registry !== from.registry || path !== from.path)
+  // In the same repository the referrers are there already, since they name a digest.
+  const options = { ...inputs, referrers: inputs.referrers && isElsewhere }
+  const [image] = await Promise.all([
+    readSource({ client: source, path: from.path }, from.digest ?? from.tag ?? '', options).catch((error: unknown) => {
+      throw explainSource(error, formatImageReference(from))
+    }),
+    checkAccess(to, createClient),
+  ])
+  return { image, tags: await planTags(to, image.root.digest, inputs.existing, createClient) }
+}
+
+async function checkAccess(to: readonly TagReference[], createClient: ClientFactory): Promise<void> {
+  const repositories = [...new Map(to.map((reference) => [formatRepository(reference), reference])).values()]
+  for (const { failure } of await mapConcurrent(repositories, (repository) =>
+    checkPushAccess(repository, createClient),
+  ))
+    if (failure) throw failure
+}
+
+function explainSource(error: unknown, from: string): unknown {
+  if (!(error instanceof RegistryError)) return error
+  const isMissing = error.kind === 'not-found'
+  const login = 'Nothing was copied. Check `from`, and that a login in `registry-auth` may read there.'
+  const hint = isMissing || error.kind === 'denied' || error.kind === 'unauthorized' ? login : undefined
+  return new UserError({
+    ...sourceErrorOptions(`${from} cannot be read`, hint),
+    details: [error.message],
+    cause: error,
+  })
+}
+
+function sourceErrorOptions(message: string, hint: string | undefined) {
+  const { code, hint: usual } = sourceError(message)
+  return { code, message, hint: hint ?? usual }
+}
+
+function describeImage({ platforms }: Inputs, { root, tree, sourceDigest }: SourceImage): readonly string[] {
+  const subset = `Only ${platforms.join(', ')}: the digest is ${root.digest} instead of ${sourceDigest}.`
+  const signatures = 'Signatures of the whole image do not apply to it.'
+  const foreign = `${tree.foreign} layers are not in the registry, but at a URL in the image: they stay there.`
+  return [
+    ...(root.digest === sourceDigest ? [] : [`${subset} ${signatures}`]),
+    ...(tree.foreign === 0 ? [] : [foreign]),
+  ]
+}
+
+type Transfers = ReadonlyMap<string, Transfer>
+
+/** Repositories one after the other: the source is the bottleneck, and a later one may mount what is there by then. */
+async function storeEverywhere(
+  image: SourceImage,
+  tags: readonly PlannedTag[],
+  log: CopyPorts['log'],
+): Promise<Transfers> {
+  const transfers = new Map<string, Transfer>()
+  for (const { reference, client, state } of tags) {
+    const name = formatRepository(reference)
+    if (state === 'kept' || transfers.has(name)) continue
+    log.info(`Copying ${image.root.digest} to ${name}`)
+    const transfer = await storeImage(image, { client, path: reference.path }).catch((error: unknown) => {
+      throw explainStore(error, name)
+    })
+    transfers.set(name, transfer)
+  }
+  return transfers
+}
+
+function explainStore(error: unknown, name: string): unknown {
+  if (!(error instanceof RegistryError)) return error
+  return new UserError({
+    code: 'registry',
+    message: `The image could not be copied to ${name}`,
+    hint: 'No tag was updated. Run the job again: what is in the repository already is not transferred again.',
+    details: [error.message],
+    cause: error,
+  })
+}
+
+function describeCopy(
+  { from }: Inputs,
+  { root, sourceDigest, referrers }: SourceImage,
+  done: { readonly tags: readonly PlannedTag[]; readonly transfers: Transfers; readonly notes: readonly string[] },
+): CopyResult {
+  const listed = [...referrers.bySubject.values()].flat().length
+  const tags = done.tags.map(({ reference, state, before }): CopiedTag => {
+    const transfer = done.transfers.get(formatRepository(reference))
+    return { reference, state, before, ...(transfer && state !== 'kept' && { transfer }) }
+  })
+  return {
+    from: formatImageReference(from),
+    digest: root.digest,
+    sourceDigest,
+    referrers: listed + referrers.tags.length,
+    tags,
+    notes: done.notes,
+  }
+}
+
+function cancelledCopy(cause: unknown): UserError {
+  return new UserError({
+    code: 'cancelled',
+    message: 'Cancelled: no tag was updated',
+    hint: 'Layers that were copied already are not transferred again by the next run.',
+    cause,
+  })
+}
