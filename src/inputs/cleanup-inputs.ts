@@ -5,11 +5,11 @@ import type { RegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
 import { Diagnostics, failFor } from './diagnostics.ts'
 import { cleanupInputs } from './input-names.ts'
-import { hostFiles, LocalPaths } from './local-paths.ts'
+import { hostFiles } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseRegistries } from './registries.ts'
 import { parseImages, sharedRows } from './shared-inputs.ts'
-import { variableOf, type InputSource } from './source.ts'
+import { createSource } from './source.ts'
 import { boolean, checkedText, choice, duration, parseTable, type Parser } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 import type { Login } from '../registry/auth.ts'
@@ -39,16 +39,7 @@ const parseRunId = checkedText((text) => [[!/^\d+$/.test(text), 'is not a valid 
  */
 export async function readCleanupInputs(env: Env, event: Event, files = hostFiles): Promise<CleanupInputs> {
   const diagnostics = new Diagnostics()
-  const source: InputSource = {
-    report: diagnostics.report,
-    warn: diagnostics.warn,
-    note: diagnostics.note,
-    hasIssue: diagnostics.hasIssue,
-    env,
-    event,
-    paths: new LocalPaths(event.workspace, files, diagnostics.report),
-    text: (name) => (env[variableOf(name)] ?? '').trim(),
-  }
+  const source = createSource({ env, event, files, diagnostics })
   checkNames(env, cleanupInputs, diagnostics.warn)
   const images = parseImages(source)
   if (images.length === 0 && !diagnostics.hasIssue('image'))

@@ -11,10 +11,10 @@ import {
 } from '../registry/reference.ts'
 import { Diagnostics, failFor, passes } from './diagnostics.ts'
 import { copyInputs } from './input-names.ts'
-import { hostFiles, LocalPaths } from './local-paths.ts'
+import { hostFiles } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseRegistries } from './registries.ts'
-import { variableOf, type InputSource } from './source.ts'
+import { createSource, type InputSource } from './source.ts'
 import { boolean, choice, parseTable, type Parser } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 
@@ -48,15 +48,7 @@ const rows = {
  */
 export async function readCopyInputs(env: Env, event: Event, files = hostFiles): Promise<CopyInputs> {
   const diagnostics = new Diagnostics()
-  const source: InputSource = {
-    report: diagnostics.report,
-    warn: diagnostics.warn,
-    hasIssue: diagnostics.hasIssue,
-    env,
-    event,
-    paths: new LocalPaths(event.workspace, files, diagnostics.report),
-    text: (name) => (env[variableOf(name)] ?? '').trim(),
-  }
+  const source = createSource({ env, event, files, diagnostics })
   checkNames(env, copyInputs, diagnostics.warn)
   const values = parseTable(rows, source)
   const from = parseFrom(source)

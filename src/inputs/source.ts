@@ -1,7 +1,7 @@
 import type { Event } from '../forge/event.ts'
 import type { Env } from '../lib/lists.ts'
 import type { Diagnostics } from './diagnostics.ts'
-import type { LocalPaths } from './local-paths.ts'
+import { LocalPaths, type Files } from './local-paths.ts'
 
 /** What parsers of inputs read, and where they report issues. */
 export interface InputSource extends Pick<Diagnostics, 'report' | 'warn' | 'note' | 'hasIssue'> {
@@ -15,4 +15,18 @@ export interface InputSource extends Pick<Diagnostics, 'report' | 'warn' | 'note
 /** How runners pass an input to an action. */
 export function variableOf(input: string): string {
   return `INPUT_${input.replaceAll(' ', '_').toUpperCase()}`
+}
+
+interface StepSource {
+  readonly env: Env
+  readonly event: Event
+  readonly files: Files
+  readonly diagnostics: Diagnostics
+}
+
+/** The inputs of an action without aliases, as the runner passes them. */
+export function createSource({ env, event, files, diagnostics }: StepSource): InputSource {
+  const { report, warn, note, hasIssue } = diagnostics
+  const paths = new LocalPaths(event.workspace, files, report)
+  return { env, event, paths, report, warn, note, hasIssue, text: (name) => (env[variableOf(name)] ?? '').trim() }
 }
