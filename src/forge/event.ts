@@ -45,7 +45,11 @@ export interface Event extends CiPlatform {
   /** The target branch of a pull request, or the branch of a pushed tag, as in the payload. */
   readonly baseRef?: string
   readonly repositoryMetadata: RepositoryMetadata
+  /** The payload can be read and does not contain the repository. */
+  readonly lacksRepository?: true
 }
+
+type Warn = (text: string) => void
 
 /** The repository's description; empty texts for what the payload does not contain. */
 interface RepositoryMetadata {
@@ -61,12 +65,13 @@ interface RepositoryMetadata {
  * Reads the runner's variables and the event's payload.
  *
  * @param warn called if the payload cannot be read: the run then has the lowest trust level
+ * @param repository the repository as the API describes it, for a payload without one
  */
-export function readEvent(env: Env, warn: (text: string) => void = () => undefined): Event {
+export function readEvent(env: Env, warn: Warn = () => undefined, repositoryDetails?: unknown): Event {
   // Runners of Forgejo and Gitea set GitHub's names too; their own names are for versions that no longer do.
   const variable = (name: string, byDefault = ''): string =>
     env[`GITHUB_${name}`] ?? env[`FORGEJO_${name}`] ?? env[`GITEA_${name}`] ?? byDefault
-  const payload = readPayload(variable('EVENT_PATH'), warn)
+  const payload = withRepository(readPayload(variable('EVENT_PATH'), warn), repositoryDetails)
   const serverUrl = variable('SERVER_URL', 'https://github.com').replace(/\/+$/, '')
   const repository = variable('REPOSITORY')
   const [name, ref, sha] = [variable('EVENT_NAME'), variable('REF'), variable('SHA')]
@@ -87,11 +92,19 @@ export function readEvent(env: Env, warn: (text: string) => void = () => undefin
     actor,
     workspace: resolve(variable('WORKSPACE', process.cwd())),
     now: new Date(),
+    ...(payload && !isRecord(payload['repository']) && { lacksRepository: true }),
     ...parseCommitDate(payload ?? {}, sha),
     ...parsePullRequest(payload ?? {}),
     ...parseRepository(asRecord(payload?.['repository']), { serverUrl, repository, name, ref }),
   }
 }
+
+/** The payload of some events, such as `schedule`, and of some runners does not contain the repository. */
+function withRepository(payload: Payload | undefined, repository: unknown): Payload | undefined {
+  return payload && isRecord(repository) && !isRecord(payload['repository']) ? { ...payload, repository } : payload
+}
+
+type Payload = Record<string, unknown>
 
 type RepositoryFields = Pick<Event, 'defaultBranch' | 'isPrivate' | 'ownerKind' | 'repositoryMetadata'>
 
@@ -149,7 +162,7 @@ function parseMetadata(details: Record<string, unknown>, serverUrl: string, full
 }
 
 /** Undefined if the payload cannot be read. */
-function readPayload(path: string, warn: (text: string) => void): Record<string, unknown> | undefined {
+function readPayload(path: string, warn: Warn): Record<string, unknown> | undefined {
   try {
     const payload: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (isRecord(payload)) return payload
@@ -166,11 +179,22 @@ const leastTrusted = 'The run has the trust level `fork`, the lowest.'
 /** Milliseconds. */
 const gitTimeout = 5000
 
-/** Adds the dates of the event's commits from the checkout, if the payload does not contain them. */
-export async function withCommitDate(event: Event): Promise<Event> {
+/** Asks the CI platform's API for the date of a commit. */
+type FetchCommitDate = (sha: string) => Promise<Date | undefined>
+
+/**
+ * Adds the dates of the event's commits from the checkout, if the payload does not contain them.
+ *
+ * @param fetchDate for commits that the checkout does not contain
+ */
+export async function withCommitDate(
+  event: Event,
+  fetchDate: FetchCommitDate = () => Promise.resolve(undefined),
+): Promise<Event> {
   const { sha, headSha = '', workspace } = event
-  const commitDate = event.commitDate ?? (await readCommitDate(sha, workspace))
-  const headCommitDate = await readCommitDate(headSha, workspace)
+  const dateOf = async (commit: string) => (await readCommitDate(commit, workspace)) ?? (await fetchDate(commit))
+  const commitDate = event.commitDate ?? (sha === '' ? undefined : await dateOf(sha))
+  const headCommitDate = headSha === '' ? undefined : await dateOf(headSha)
   return { ...event, ...(commitDate && { commitDate }), ...(headCommitDate && { headCommitDate }) }
 }
 

@@ -25,6 +25,10 @@ function expandDefault(text: string, event: Event): string {
   return text.replace(/\{\{ ?defaultContext ?\}\}/g, () => defaultContext(event))
 }
 
+const ofMetadataAction =
+  'was not found, and as a value of docker/metadata-action it has no effect here, where `context` is the build ' +
+  'context and metadata always comes from the event: remove it'
+
 const urlForms = 'a URL that begins with `https://`, `git://` or `ssh://`'
 
 /**
@@ -44,6 +48,7 @@ export function parseContext({ text, event, paths, report }: InputSource): strin
       'contains a template, and only `{{defaultContext}}` is supported: write a directory, or a Git URL such as ' +
         '`https://github.com/acme/app.git#main`',
     ],
+    [['git', 'workflow'].includes(context) && !paths.exists(directory), ofMetadataAction],
     [hasScheme(context), `has an unknown scheme: write a directory, or ${urlForms}`],
     [paths.isFile(directory), `is a file: write the directory that contains it${dockerfileHint}`],
     [!paths.exists(directory), `was not found: ${directory}${paths.checkoutHint}`],

@@ -1,13 +1,14 @@
 import { allowManyListeners } from '../lib/concurrency.ts'
 import * as core from '@actions/core'
 import { createGithubRequest, createPlatformRequest } from '../forge/api-client.ts'
+import { createEventDetails, detailsTimeout, type EventDetails } from '../forge/event-details.ts'
 import { readEvent } from '../forge/event.ts'
 import { detectPlatform } from '../forge/platform.ts'
 import { createRunStatusFetcher, type FetchRunStatus } from '../forge/run-status.ts'
 import { createRunChecker, type RunChecker } from '../gc/run-status.ts'
 import { UserError } from '../lib/errors.ts'
 import { setPrivateUmask } from '../lib/files.ts'
-import type { Fetch } from '../lib/http.ts'
+import { createFetch, type Fetch } from '../lib/http.ts'
 import { exit } from '../lib/log.ts'
 import { runnerLog } from './runner-log.ts'
 import { sleep } from '../lib/time.ts'
@@ -76,6 +77,14 @@ export class Job {
       )
       return fetcher(run)
     }
+  }
+
+  /** Describes this run's repository and commits as the API does, if the job has a token. */
+  eventDetails(): EventDetails | undefined {
+    if (this.#token === '' || this.event.repository === '') return undefined
+    const options = this.#apiOptions(createFetch(this.env), Date.now() + detailsTimeout)
+    const signal = AbortSignal.timeout(detailsTimeout)
+    return createEventDetails(createPlatformRequest(options), this.event, { signal, log: this.log.debug })
   }
 
   /** Which runs are finished. */

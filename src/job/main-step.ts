@@ -3,8 +3,9 @@ import { requireBuildAlias, findRequested, provideBuildx } from '../buildx/insta
 import { callTargets } from '../buildx/call.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { Scheduler } from '../buildx/scheduler.ts'
+import { withRepositoryDetails } from '../forge/event-details.ts'
 import { withCommitDate, type Event } from '../forge/event.ts'
-import { readInputs, type Inputs } from '../inputs/inputs.ts'
+import { readInputs, usesCommitDate, type Inputs } from '../inputs/inputs.ts'
 import { secretsToMask } from '../inputs/secrets-to-mask.ts'
 import { openNodes } from '../nodes/open.ts'
 import { withRegistryConfig } from '../nodes/registry-config.ts'
@@ -28,7 +29,7 @@ interface MainStep {
 /** Reads the inputs, creates the run directory, and connects the stories of the main action with this job. */
 export async function prepareMain(job: Job): Promise<MainStep> {
   job.mask(secretsToMask(job.env))
-  const platformEvent = await withCommitDate(job.event)
+  const platformEvent = await describeEvent(job)
   const inputs = await readInputs(job.env, platformEvent)
   const event = { ...platformEvent, trust: inputs.trust }
   const dir = await createRunDir(job, inputs, event)
@@ -44,6 +45,14 @@ export async function prepareMain(job: Job): Promise<MainStep> {
     dockerConfig,
   }
   return { run, ports: mainPorts(job, run, registries) }
+}
+
+/** The event, with what its payload lacks from the checkout, or else from the API. */
+async function describeEvent(job: Job): Promise<Event> {
+  const details = job.eventDetails()
+  if (!details) return await withCommitDate(job.event)
+  const event = await withRepositoryDetails(job.event, job.env, details)
+  return await withCommitDate(event, usesCommitDate(job.env) ? details.commitDate : undefined)
 }
 
 async function createRunDir(job: Job, inputs: Inputs, event: Event): Promise<RunDir> {

@@ -29,7 +29,8 @@ export interface MetadataContext {
 
 const unknownCommitDate =
   '`{{commit_date}}` is the time of this run, since neither the event nor the checkout contains the date of the ' +
-  'commit: run `actions/checkout` before this step, with `ref` or `fetch-depth` if that is another commit.'
+  'commit, and the API did not answer: run `actions/checkout` before this step, with `ref` or `fetch-depth` if that ' +
+  'is another commit.'
 
 /**
  * PURE: the context of tag rules and templates.

@@ -367,6 +367,7 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ['cache-to: two builds, one reference', { 'cache-to': 'type=registry,ref=acme/app:cache' }],
   ['cache-to: two builds, one scope', { 'cache-to': 'type=gha,scope=a' }],
   ['call', { call: 'chekc' }],
+  ['context: of metadata-action', { context: 'git' }],
   ['call and push', { call: 'check', push: 'true' }],
   ['call and load', { call: 'check', load: 'true', platforms: 'linux/amd64' }],
   ['load of two platforms', { load: 'true' }],
