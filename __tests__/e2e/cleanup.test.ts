@@ -157,10 +157,10 @@ describe('GitHub', () => {
         .sort(),
     ).toEqual(
       [
-        ...Array<string>(2).fill('|only a temporary image referred to it'),
+        ...Array<string>(2).fill('|only an ephemeral image referred to it'),
         '|a later push replaced this cache',
-        `pr-${finished}|its run is finished: pr-${finished}`,
-        `pr-${shared}|its run is finished; the image stays under stable`,
+        `pr-${finished}|run ${finished} has finished`,
+        `pr-${shared}|its run has finished; the image is kept, because it also has the tag stable`,
       ].sort(),
     )
   })
@@ -187,7 +187,7 @@ describe('GitHub', () => {
       new RegExp(
         [
           '^### Cleanup of `127\\.0\\.0\\.1:\\d+/acme/shop/api`\n\n',
-          '5 deleted \\(up to [\\d.]+ k?B\\), 3 kept\\. All 4 tags are complete\\.\n\n',
+          '5 deleted \\(up to [\\d.]+ k?B\\), 3 kept\\. All manifests that the 4 tags refer to exist\\.\n\n',
           '\\| \\| what \\| why \\|\n',
         ].join(''),
       ),
@@ -265,7 +265,7 @@ describe('a registry with its own DELETE', () => {
       'an image that stays refers to it.',
       'an image that stays refers to it.',
     ])
-    expect(done.outputs['report']).toContain('All 4 tags are complete.')
+    expect(done.outputs['report']).toContain('All manifests that the 4 tags refer to exist.')
     // The last job of a run deletes everything of that run, although it is still active.
     const last = await job.cleanup({ ...inputs, 'run-id': live })
     expect([last.code, last.warnings, await hands.tags()]).toEqual([0, [], [`pr-${unknown}`, 'stable', 'v1']])
@@ -281,7 +281,9 @@ describe('a registry with its own DELETE', () => {
       0,
       [`${inputs['image'] ?? ''}: incomplete tags: v1. The report lists what is missing.`],
     ])
-    expect(outputs['report']).toContain(`1 of 1 tags are incomplete: \`v1\` lacks \`${release.children[1]!.digest}\``)
+    expect(outputs['report']).toContain(
+      `1 of 1 tags refer to missing manifests: \`v1\` to \`${release.children[1]!.digest}\``,
+    )
     expect(await hands.missing('v1')).toEqual([release.children[1]!.digest])
   })
 })

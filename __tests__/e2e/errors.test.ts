@@ -179,7 +179,7 @@ describe('an unavailable node', () => {
             'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host),
           }),
         headline: `The host key of ci@${host} does not match ssh-known-hosts`,
-        hint: 'to compare with. If not, the connection may be intercepted: do not continue.',
+        hint: 'If the host was not reinstalled, the connection may be intercepted: do not continue.',
         detail: /\| SHA256:/,
       }),
     )
@@ -191,7 +191,7 @@ describe('an unavailable node', () => {
       await play({
         name: 'guest',
         inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ssh://guest@${host}` }),
-        headline: `guest may not use the Docker Engine of guest@${host}`,
+        headline: `guest has no permission to use the Docker Engine of guest@${host}`,
         hint: 'On the node, run `sudo usermod -aG docker guest`',
       }),
     )
@@ -221,7 +221,9 @@ describe('an unavailable node', () => {
     jobs.push(job)
     const main = await job.main(farmInputs(farm, { nodes: '', image: freshImage(farm) }))
     expect([main.code, main.errors]).toEqual([1, [`No Docker Engine answers on this runner (${socket})`]])
-    expect(main.log).toContain('Start one, set DOCKER_HOST to its socket, or name only remote nodes in `nodes`.')
+    expect(main.log).toContain(
+      'Start a Docker Engine, set DOCKER_HOST to the socket of one, or list only remote nodes in `nodes`.',
+    )
     expect((await job.post()).code).toBe(0)
     await expectRefused(
       await play({

@@ -395,8 +395,8 @@ describe('errors', () => {
       for (const [user, words, rest] of [
         [
           'builder',
-          'Left on kubernetes-amd64 for the next run: ' +
-            'the account of the kubeconfig may not `list` deployments, so leftovers cannot be found',
+          'The next run removes the leftovers on kubernetes-amd64: ' +
+            'the account of the kubeconfig has no permission to `list` deployments, so leftovers cannot be found',
           left,
         ],
         ['reaper', 'Removed leftovers of finished runs on kubernetes-amd64: ', []],

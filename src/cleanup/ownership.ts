@@ -20,6 +20,7 @@
  */
 import type { PackageVersion } from '../packages/backend.ts'
 import type { ManifestInfo } from '../packages/manifest-info.ts'
+import { movedTag } from '../packages/repository.ts'
 
 /** What the journal of a run contains for one repository. */
 export interface RunArtifacts {
@@ -125,13 +126,14 @@ export interface DecisionInput {
 /** PURE: what to do with one version. */
 export function decide({ digest, removable, version, tags, needed }: DecisionInput): Decision {
   if (!version) return { action: 'none' }
-  if (version.digest !== digest) return { action: 'skip', reason: 'it is another version by now.' }
+  if (version.digest !== digest) return { action: 'skip', reason: movedTag }
   const others = [...new Set([...version.tags, ...tags])].filter((tag) => !removable.includes(tag))
   if (others.length > 0) {
-    const reason = `it also has the tag ${others.join(', ')}, so the image stays.`
+    const reason = `it also has the tag ${others.join(', ')}, so the image is kept.`
     const mayUntag = version.tags.some((tag) => removable.includes(tag))
     return { action: mayUntag ? 'untag' : 'skip', reason }
   }
-  if (needed.has(digest)) return { action: 'skip', reason: 'another image refers to it by now, so it stays.' }
+  if (needed.has(digest))
+    return { action: 'skip', reason: 'another image started to refer to it during the cleanup, so it is kept.' }
   return { action: 'delete' }
 }

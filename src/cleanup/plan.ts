@@ -81,7 +81,7 @@ export function planCleanup(input: PlanInput): Plan {
     reasons,
     kept: candidates
       .filter((digest) => needed.has(digest))
-      .map((subject) => ({ subject, reason: 'an image that stays refers to it.' })),
+      .map((subject) => ({ subject, reason: 'an image that is kept refers to it.' })),
   }
 }
 
@@ -138,7 +138,7 @@ function findReasons(input: PlanInput): Map<string, string> {
     if (tags.length > 0 || isOfActiveRun(digest, input)) continue
     const runs = claims.get(digest)
     if (runs && (attestations.has(digest) || isOfRuns(digest, runs, input)))
-      reasons.set(digest, 'only a temporary image referred to it')
+      reasons.set(digest, 'only an ephemeral image referred to it')
     else if (untagged) {
       const reason = untaggedReason(digest, input, attestations)
       if (reason !== undefined) reasons.set(digest, reason)
@@ -178,9 +178,14 @@ function expiredTagged(input: PlanInput): Map<string, string> {
   for (const item of input.items.values()) {
     const { digest, tags } = item
     if (isExpired(item, input) && isOfRuns(digest, contentRuns(digest, input), input))
-      reasons.set(digest, `its run is finished: ${tags.join(', ')}`)
+      reasons.set(digest, formatRuns(new Set(tags.flatMap((tag) => input.tagRun(tag) ?? []))))
   }
   return reasons
+}
+
+function formatRuns(runs: Runs): string {
+  const list = [...runs].join(', ')
+  return runs.size === 1 ? `run ${list} has finished` : `the runs ${list} have finished`
 }
 
 function isExpired({ digest, tags }: Item, input: PlanInput): boolean {
@@ -194,7 +199,7 @@ function isOfRuns(digest: string, runs: Runs, input: PlanInput): boolean {
 }
 
 function untaggedReason(digest: string, input: PlanInput, attestations: ReadonlySet<string>): string | undefined {
-  if (isOfFinishedRun(digest, input)) return 'its run is finished, and nothing refers to it'
+  if (isOfFinishedRun(digest, input)) return 'its run has finished, and nothing refers to it'
   if (attestations.has(digest) || input.orphans.has(digest)) return 'its subject image is deleted'
   if (input.caches && input.manifests.get(digest)?.kind === 'cache') return 'a later push replaced this cache'
   return undefined

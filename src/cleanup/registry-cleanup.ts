@@ -147,7 +147,7 @@ class RegistryCleanup {
     try {
       return await this.#confirm(digest, plan)
     } catch (error) {
-      for (const referrer of [...referrers].reverse()) await this.#restore(referrer, 'its image stays')
+      for (const referrer of [...referrers].reverse()) await this.#restore(referrer, 'the image it describes is kept')
       throw error
     }
   }
@@ -195,7 +195,7 @@ class RegistryCleanup {
     const isIndex = this.#inventory.manifests.get(digest)?.kind === 'index'
     if (!isIndex) await this.#inventory.readNewestPage()
     else if (await isLastProof(this.#repository, digest))
-      throw new NotDeletedError('it is the last record that links an attestation to its run.')
+      throw new NotDeletedError('only this index links an attestation to its run, so it is deleted after it.')
   }
 
   #isLastTagged(tags: readonly string[]): boolean {
@@ -223,7 +223,7 @@ class RegistryCleanup {
       let isAnyRestored = false
       for (const [digest, version] of await findRestorable(this.#repository, this.#inventory, missing)) {
         this.#inventory.deleted.set(digest, version)
-        isAnyRestored = (await this.#restore(digest, 'an image that stays refers to it by now')) || isAnyRestored
+        isAnyRestored = (await this.#restore(digest, 'an image that is kept refers to it')) || isAnyRestored
       }
       if (!isAnyRestored) return
     }
@@ -261,7 +261,7 @@ class RegistryCleanup {
         continue
       }
       const verdict = this.#runs.classify(run)
-      const unproven = `${run} may be the number of a pull request, and the image does not have that run’s annotation.`
+      const unproven = `${run} may be a pull request number: the image has no ownership annotation of run ${run}.`
       this.#keep(tag, verdict.expired ? unproven : verdict.reason)
     }
   }

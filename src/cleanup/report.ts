@@ -35,8 +35,8 @@ export function createResult(name: string, dryRun: boolean, pages: () => number 
 /** Why a temporary tag was deleted, and its image was not. */
 export function untagReason(others: readonly string[]): string {
   return others.length > 0
-    ? `its run is finished; the image stays under ${others.join(', ')}`
-    : 'its run is finished; the image stays, since nothing proves that this run pushed it'
+    ? `its run has finished; the image is kept, because it also has the tag ${others.join(', ')}`
+    : 'its run has finished; the image is kept, because nothing proves that this run pushed it'
 }
 
 /** PURE: the outputs `deleted`, `kept` and `report`. */
@@ -71,13 +71,13 @@ function renderRepository({ name, deleted, kept, restored, audit, blobs, dryRun 
 }
 
 function formatAudit(audit: Audit | undefined): string {
-  if (!audit) return 'The tags could not be checked.'
-  if (audit.broken.length === 0) return `All ${audit.tags} tags are complete.`
+  if (!audit) return 'The remaining tags were not checked, because the cleanup stopped.'
+  if (audit.broken.length === 0) return `All manifests that the ${audit.tags} tags refer to exist.`
   const broken = audit.broken.map(
-    ({ tag, missing }) => `\`${tag}\` lacks ${missing.map((digest) => `\`${digest}\``).join(', ')}`,
+    ({ tag, missing }) => `\`${tag}\` to ${missing.map((digest) => `\`${digest}\``).join(', ')}`,
   )
   return (
-    `${audit.broken.length} of ${audit.tags} tags are incomplete: ${broken.join('; ')}. ` +
-    'GitHub restores deleted versions for 30 days, in the package’s settings.'
+    `${audit.broken.length} of ${audit.tags} tags refer to missing manifests: ${broken.join('; ')}. ` +
+    'On GitHub, you can restore deleted versions in the settings of the package within 30 days.'
   )
 }

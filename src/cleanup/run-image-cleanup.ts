@@ -297,7 +297,7 @@ class RunImageCleanup {
       const isRestored = await this.#repository.backend.restore(version)
       this.#deleted.delete(digest)
       const outcome = isRestored ? 'so it was restored.' : 'and it could not be restored.'
-      this.#skip(new NotDeletedError(`another image refers to it by now, ${outcome}`), [digest])
+      this.#skip(new NotDeletedError(`another image started to refer to it during the cleanup, ${outcome}`), [digest])
     }
   }
 }

@@ -91,7 +91,7 @@ export class RunReferrers {
     const outcomes: Outcome[] = []
     for (const version of [...(this.#deleted.get(image) ?? [])].reverse()) {
       const isRestored = await this.#repository.backend.restore(version).catch((error: unknown) => errorMessage(error))
-      const reason = 'its image stays, so it was restored.'
+      const reason = 'it was restored, because the image that it describes is kept.'
       if (isRestored === true) outcomes.push({ subject: version.digest, deleted: false, reason })
     }
     this.#deleted.delete(image)

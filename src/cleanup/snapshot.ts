@@ -51,7 +51,9 @@ export async function neededBy(repository: PackageRepository, roots: Iterable<st
   let level = [...new Set(roots)]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > maxDepth)
-      throw new NotDeletedError(`indexes are nested more than ${maxDepth} levels deep, down to ${level[0] ?? ''}.`)
+      throw new NotDeletedError(
+        `${level[0] ?? ''} is more than ${maxDepth} index levels deep, so the manifests that tags need are unknown.`,
+      )
     const manifests = await readManifests(repository, level)
     const refs = new Set([...manifests.values()].flatMap((manifest) => manifest.refs))
     level = [...refs].filter((digest) => !needed.has(digest))
@@ -62,5 +64,5 @@ export async function neededBy(repository: PackageRepository, roots: Iterable<st
 
 /** Why untagged manifests stay in a registry that needs a request per tag. */
 export const tooManyTags = (count: number): string =>
-  `the repository has ${count} tags, and each one would have to be resolved. ` +
-  'The registry’s own garbage collection deletes what no tag needs.'
+  `the repository has ${count} tags, which are too many to check whether one of them needs it. ` +
+  'The garbage collection of the registry deletes untagged manifests.'

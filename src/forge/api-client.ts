@@ -115,7 +115,7 @@ async function loadPlugins() {
 
 function clientOptions({ apiUrl, fetch, log, until }: ApiOptions) {
   const onRateLimit = (after: number, { method, url }: Route, _: unknown, count: number): boolean => {
-    log(`GitHub asks to wait ${after} s before ${method} ${url}`)
+    log(`GitHub limits the rate of requests: ${method} ${url} must wait for ${after} s`)
     return count < maxWaits && Date.now() + after * 1000 < until
   }
   const mute = (): undefined => undefined

@@ -136,8 +136,9 @@ function retentionReason(
   state: RunState,
   { now, olderThan, runId, certainlyEnded }: RunRetention,
 ): string | undefined {
-  if (runId !== undefined) return run === runId ? undefined : `created by run ${run}, not by run ${runId}.`
-  if (state === 'denied') return `the token may not read run ${run}. Give the job \`permissions: actions: read\`.`
+  if (runId !== undefined) return run === runId ? undefined : `it belongs to run ${run}, not to run ${runId}.`
+  if (state === 'denied')
+    return `the token has no permission to read run ${run}. Give the job \`permissions: actions: read\`.`
   if (state === 'unknown') {
     if (certainlyEnded !== undefined && isCertainlyRunId(run) && BigInt(run) < certainlyEnded) return undefined
     return `run ${run} not found; it may belong to another repository and still be running.`

@@ -36,7 +36,7 @@ export async function collectClusterGarbage(spec: NodeSpec, runs: RunChecker, di
   } catch (error) {
     const message = errorMessage(error)
     const reason = /forbidden/i.test(message)
-      ? 'the account of the kubeconfig may not `list` deployments, so leftovers cannot be found'
+      ? 'the account of the kubeconfig has no permission to `list` deployments, so leftovers cannot be found'
       : message
     return { node: spec.name, removed: [], failed: [reason] }
   }

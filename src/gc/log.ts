@@ -26,14 +26,14 @@ export async function logNodeGarbage(
   collecting: Promise<readonly NodeGarbage[]>,
   log: Pick<Log, 'info' | 'debug'>,
 ): Promise<void> {
-  const late = () => new Error('it has not finished yet')
+  const late = () => new Error(`not finished after ${patience / 1000} s`)
   const collected = await withTimeout(patience, collecting, late).catch((error: unknown) => {
-    log.debug(`Garbage collection on the nodes: ${errorMessage(error)}`)
+    log.debug(`Garbage collection on the nodes is left to the next run: ${errorMessage(error)}`)
     return []
   })
   for (const { node, removed, failed } of collected) {
     if (removed.length > 0) log.info(`Removed leftovers of finished runs on ${node}: ${removed.join(', ')}.`)
-    failed.forEach((reason) => log.info(`Left on ${node} for the next run: ${reason}`))
+    failed.forEach((reason) => log.info(`The next run removes the leftovers on ${node}: ${reason}`))
   }
 }
 
@@ -41,5 +41,5 @@ export function logRunnerGarbage({ removed, failed, strays }: RunnerGarbage, log
   if (removed.length > 0) log.info(`Removed leftovers of finished runs on this runner: ${removed.join(', ')}.`)
   const runs = strays === 1 ? '1 finished run' : `${strays} finished runs`
   if (strays > 0) log.info(`Killed stray processes of ${runs} on this runner.`)
-  failed.forEach((reason) => log.info(`Left on this runner for the next run: ${reason}`))
+  failed.forEach((reason) => log.info(`The next run removes the leftovers on this runner: ${reason}`))
 }

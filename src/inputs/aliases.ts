@@ -104,7 +104,7 @@ function parseKeepState({ given, diagnostics: { report } }: AliasSource): string
       report,
       'keep-state',
       given('keep-state'),
-    )('contradicts `keep-builder: true`, which has the same meaning: remove one of them')
+    )('conflicts with `keep-builder: true`, which controls the same setting: remove one of them')
   return isKept && /^(false)?$/i.test(given('keep-builder')) ? 'true' : undefined
 }
 

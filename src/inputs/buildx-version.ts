@@ -13,8 +13,8 @@ export const parseBuildxVersion: Parser<BuildxRequest> = (text, fail) => {
   if (text === '' || text === 'latest') return { kind: text === '' ? 'any' : 'latest' }
   const [, version = '', digest] = /^v?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:@sha256:([0-9a-f]{64}))?$/.exec(text) ?? []
   const message =
-    'is not a valid release of buildx: write `v0.30.1`, for example, `v0.30.1@sha256:…` with the digest of its ' +
-    'binary, or `latest`; or remove `version`'
+    'is not a valid version of buildx: write a version such as `v0.30.1`, a version with the digest of its binary ' +
+    '(`v0.30.1@sha256:…`) or `latest`, or remove `version`'
   if (!passes(fail, text, [[version === '', message]])) return { kind: 'any' }
   return { kind: 'exact', version, ...(digest !== undefined && { digest }) }
 }

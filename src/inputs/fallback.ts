@@ -20,7 +20,7 @@ export const parseFallback: Parser<readonly FallbackChoice[]> = (text, fail) => 
         `is not one of ${choices.map((known) => `\`${known}\``).join(', ')}${didYouMean(entry, choices)}`,
       ],
       [choice !== undefined && found.includes(choice), 'is listed twice: list each word once, in the order to try'],
-      [last !== undefined, `follows \`${last ?? ''}\`, which ends the list: move it before that, or remove it`],
+      [last !== undefined, `is never used after \`${last ?? ''}\`: move it before \`${last ?? ''}\`, or remove it`],
     ])
     if (isValid && choice !== undefined) found.push(choice)
   }

@@ -59,7 +59,9 @@ function parseCa(text: string, { paths }: RegistriesSource, fail: Fail): string 
 
 function parseMirrors(value: unknown, fail: Fail): readonly string[] {
   const mirrors: readonly unknown[] = Array.isArray(value) ? value : [value]
-  passes(fail, 'mirrors', [[mirrors.some((mirror) => typeof mirror !== 'string'), 'must be a text or a list of texts']])
+  passes(fail, 'mirrors', [
+    [mirrors.some((mirror) => typeof mirror !== 'string'), 'must be a string or a list of strings'],
+  ])
   return mirrors
     .flatMap((mirror) => (typeof mirror === 'string' ? splitList(mirror) : []))
     .filter((mirror) =>
@@ -89,7 +91,7 @@ export function checkReach(config: string, images: readonly { readonly registry:
     const key = /^\s*(http|insecure|ca)\s*=/m.exec(registrySections(config, host))?.[1] ?? ''
     const form = `registries: {${host}: {${key}: …}}`
     passes(failFor(report, 'buildkitd-config-inline'), `[registry."${host}"] ${key}`, [
-      [key !== '', `only reaches the daemons: write \`${form}\`, which the login and the checks use too`],
+      [key !== '', `applies only to the daemons: write \`${form}\`, so that the login and the checks use it too`],
     ])
   }
 }

@@ -80,7 +80,7 @@ function checkNames(names: readonly string[], fail: Fail): void {
   const seen = new Map<string, string>()
   for (const name of names.filter((one) => isVariantName(one, fail))) {
     const other = seen.get(name.toLowerCase()) ?? ''
-    const message = `has the same cache tag as \`${other}\` on registries that ignore case: choose another name`
+    const message = `shares its cache tag with \`${other}\` on registries that ignore case: choose another name`
     passes(fail, name, [[other !== '', message]])
     seen.set(name.toLowerCase(), name)
   }
@@ -130,7 +130,7 @@ function parseLines(
   if (typeof value === 'string') return splitRecords(input, value, report)
   const pairs = isRecord(value) && key !== 'platforms' ? Object.entries(value).map(formatPair) : [undefined]
   const entries: readonly unknown[] = Array.isArray(value) ? value : pairs
-  const forms = key === 'platforms' ? 'a text or a list' : 'lines of `NAME=value`, a list or a map of them'
+  const forms = key === 'platforms' ? 'a string or a list' : 'lines of `NAME=value`, a list or a map of them'
   return entries.flatMap((text) => {
     passes(fail, key, [[typeof text !== 'string', `must be ${forms}${where}`]])
     return typeof text !== 'string' || text.trim() === '' ? [] : [{ text, line: 0 }]

@@ -25,7 +25,7 @@ export function parseFields(map: Readonly<Record<string, unknown>>, form: Fields
   return (key) => {
     const value = fieldOf(map, key)
     const isText = value === undefined || typeof value === 'string'
-    passes(fail, key, [[!isText, `must be a single text${where}: write \`${key}: …\``]])
+    passes(fail, key, [[!isText, `must be a single string${where}: write \`${key}: …\``]])
     return isText ? value?.trim() : undefined
   }
 }

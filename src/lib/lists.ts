@@ -52,7 +52,7 @@ export function splitRecords(input: string, text: string, report: IssueSink): re
 }
 
 const quoteForm =
-  'put the whole entry between double quotes, `"NAME=value"`, and write a quote that is part of the value twice'
+  'put the whole entry between double quotes, `"NAME=value"`, and write `""` for each quote in the value'
 
 function isIgnored(line: string): boolean {
   return line === '' || line.startsWith('#')

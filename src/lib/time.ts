@@ -64,7 +64,7 @@ const checkInterval = 4
 /** Resolves when the path exists; rejects after `timeout` milliseconds. */
 export async function waitForFile(path: string, timeout: number): Promise<void> {
   const exists = () => Promise.resolve(existsSync(path))
-  await waitUntil(exists, timeout, `${path} did not appear within ${timeout / 1000} s`)
+  await waitUntil(exists, timeout, `${path} was not created within ${timeout / 1000} s`)
 }
 
 /**

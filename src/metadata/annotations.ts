@@ -22,7 +22,7 @@ type Level = 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor'
 
 const levels: readonly Level[] = ['manifest', 'index', 'manifest-descriptor', 'index-descriptor']
 const form = 'write `key=value`, or with its level `index:key=value`, `manifest[linux/amd64]:key=value`'
-const levelForms = 'the first and the third also for one platform, as in `manifest[linux/amd64]`'
+const levelForms = '`manifest` and `manifest-descriptor` also for one platform, as in `manifest[linux/amd64]`'
 
 /** PURE: parses levels such as `manifest,index`, for annotations without a level; by default the image manifests. */
 export function parseLevels(text: string, reject: Reject): readonly AnnotationLevel[] {
@@ -101,7 +101,7 @@ function parseLevel(text: string, reject: Reject): AnnotationLevel | undefined {
   const platform = parsePlatform(inBrackets)
   if (!platform) reject(`has \`${shorten(inBrackets)}\` in brackets, which ${platformExpected(inBrackets)}`)
   else if (level.startsWith('index'))
-    reject(`names a platform for \`${level}\`, and an index has all: write \`${level}:key=value\``)
+    reject(`has a platform for \`${level}\`, but an index belongs to all platforms: write \`${level}:key=value\``)
   else return { level, platform }
   return undefined
 }

@@ -13,7 +13,7 @@ const enginePace: Pace = { interval: 2000, deadline: 7000, patience: 8500 }
 const daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }
 
 /** How the reason begins if the node is silent, but still connected. */
-export const silence = 'nothing has answered behind the connection'
+export const silence = 'no response over the open connection'
 
 interface Watched {
   /** Rejects unless it answers within `deadline` milliseconds. */
@@ -56,7 +56,7 @@ export function watchNode({
     if (daemon)
       void waitForSilence(daemon, paces.daemon, ended).then(
         (silent) =>
-          silent > 0 && markLost(`${silence} but the engine: its buildkitd has been silent for ${seconds(silent)}`),
+          silent > 0 && markLost(`${silence} from buildkitd for ${seconds(silent)}; the Docker Engine responds`),
       )
   })
 }

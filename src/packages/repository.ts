@@ -105,9 +105,9 @@ export async function refreshVersion(
 
 export const notListedYet = 'the API does not list it yet. A later cleanup deletes it.'
 
-export const deadlinePassed = 'the deadline has passed. A later cleanup deletes it.'
+export const deadlinePassed = 'the time limit of the cleanup was reached. A later cleanup deletes it.'
 
-export const movedTag = 'the tag was moved to another image, so it stays.'
+export const movedTag = 'the tag was moved to another image, so it is kept.'
 
 /** @throws NotDeletedError after the deadline */
 export function requireTime({ clock, deadline }: PackageRepository): void {

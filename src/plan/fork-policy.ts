@@ -15,7 +15,7 @@ interface ForkNode {
 }
 
 const messages = {
-  cache: 'Fork build: caches are read-only, so that no release uses a step of it.',
+  cache: 'Fork build: caches are read-only, so that a release never uses a cached step of a fork.',
   keepBuilder: 'Fork build: `keep-builder` is ignored; its builders are removed when this run ends.',
   sharedBuildkit:
     "is a shared BuildKit: fork code built there can read other builds' cache. " +

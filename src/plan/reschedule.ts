@@ -79,6 +79,6 @@ function formatDecision(decision: FallbackDecision, { platform }: TargetDraft): 
   const { choice, node } = decision
   const by = `(\`fallback: ${choice}\`)`
   if (choice !== 'emulate' || node.native.includes(platform)) return `rescheduled to ${node.spec.name} ${by}.`
-  const machine = `${node.spec.name}, a ${node.native[0] ?? 'foreign'} machine`
+  const machine = [node.spec.name, ...node.native.slice(0, 1).map((native) => `a ${native} machine`)].join(', ')
   return `rescheduled to ${machine}, under emulation ${by}. This is slow.`
 }

@@ -187,7 +187,7 @@ function immutableTags(refused: TagUpdates['failed']): UserError {
   return new UserError({
     code: 'registry',
     message: `The tag ${tag} is immutable and names another image`,
-    hint: 'Use a new tag, or delete the old one in the registry. The moving tags were not updated.',
+    hint: 'Use a new tag, or delete the old one in the registry. Tags such as `latest` were not updated.',
     details: refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`),
     cause: error,
   })

@@ -108,7 +108,7 @@ export async function verifyStored(client: RegistryClient, repository: string, i
   const stored = await client.getManifest(repository, index.digest)
   if (Buffer.compare(index.bytes, stored.bytes) === 0 && stored.mediaType === index.mediaType) return
   const name = `${client.registry}/${repository}@${index.digest}`
-  throw new IndexError(`${name}: the registry returned other content than what was put`)
+  throw new IndexError(`${name}: the registry returned other content than the action pushed`)
 }
 
 async function verifyAttestation(
@@ -130,8 +130,8 @@ async function verifyImage(
   const bytes = known ?? (await client.getManifest(repository, digest)).bytes
   const { config, layers } = parseImage(bytes, digest, platform)
   if (bytes.length !== descriptor.size) {
-    const sizes = `${descriptor.size} bytes in the index, and ${bytes.length} in the registry`
-    throw new IndexError(`${digest} has ${sizes}`, platform)
+    const sizes = `${descriptor.size} bytes in the index and ${bytes.length} bytes in the registry`
+    throw new IndexError(`the manifest ${digest} has ${sizes}`, platform)
   }
   verifyConfig(await client.getBlob(repository, config.digest), descriptor, platform)
   return { platform, digest, size: [config, ...layers].reduce((sum, { size }) => sum + size, 0) }

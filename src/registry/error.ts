@@ -97,9 +97,9 @@ function formatKind(kind: RegistryErrorKind, { host, verb, secrets }: RequestInf
     case 'unauthorized':
       return login ? `${host} rejected the login` : `${host} requires a login, and none is configured for it`
     case 'denied':
-      return login ? `${host} does not allow this login to ${verb} here` : `${host} requires a login to ${verb} here`
+      return login ? `${host} does not allow this login to ${verb}` : `${host} requires a login to ${verb}`
     case 'not-found':
-      return `not found at ${host}, or not visible ${login ? 'to this login' : 'without a login'}`
+      return `${host} does not have it, or does not show it ${login ? 'to this login' : 'without a login'}`
     case 'too-many':
       return `${host} limits the rate of requests`
     case 'server':

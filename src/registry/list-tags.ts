@@ -12,7 +12,8 @@ export async function listTags(session: Session, repository: string): Promise<re
   const visited = new Set<string>()
   let path: string | undefined = `${repository}/tags/list?n=1000`
   while (path !== undefined) {
-    if (visited.has(path) || visited.size >= maxPages) throw protocolError('the list of tags does not end', info)
+    if (visited.has(path) || visited.size >= maxPages)
+      throw protocolError(`the list of tags has more than ${maxPages} pages, or a page twice`, info)
     visited.add(path)
     const response = await send(session, { method: 'GET', path, info })
     const page = tryParseJson(new TextDecoder().decode(response.bytes))
@@ -50,6 +51,6 @@ function nextPage(link: string | null, base: string, current: string, info: Requ
   const next = URL.canParse(target, here.href) ? new URL(target, here) : undefined
   // Behind a proxy that terminates TLS, a registry may name itself with http: only the path counts.
   if (next?.host !== here.host || !next.pathname.startsWith('/v2/'))
-    throw protocolError('the list of tags continues at another server', info)
+    throw protocolError('the next page of tags is on another server, which is not trusted', info)
   return next.pathname.slice('/v2/'.length) + next.search
 }

@@ -13,10 +13,10 @@ const scarceDisk = 1e9
 
 const messages = {
   unavailable: 'unavailable:',
-  may32Bit: 'natively only if its processor still runs 32-bit code, and under emulation otherwise.',
+  may32Bit: 'natively if its processor runs 32-bit code, and under emulation otherwise.',
   otherMachines: 'on machines of another architecture, as its `nodeselector` says',
   slow: 'under emulation, as configured. This is slow.',
-  clock: 'registries may refuse it. On that machine, run `timedatectl set-ntp true`.',
+  clock: 'registries may reject its requests. On that machine, run `timedatectl set-ntp true`.',
   disk: 'run `docker system df` there to see what uses it.',
 }
 

@@ -97,8 +97,8 @@ export function readJournal({ journal: path }: RunDir, log: Pick<Log, 'warn'>): 
   } catch (error) {
     if (asRecord(error)['code'] !== 'ENOENT')
       log.warn(
-        `The journal of this run could not be read: ${errorMessage(error)}. What the run created is not removed: ` +
-          'the next run on these nodes removes its builders, and the `cleanup` action its images.',
+        `The journal of this run could not be read: ${errorMessage(error)}. It lists what to remove, so nothing was ` +
+          'removed. The next run on these nodes removes the builders, and the `cleanup` action removes the images.',
       )
     return []
   }

@@ -29,7 +29,7 @@ interface Permission {
 }
 
 const deadline = 30_000
-const shownOnUse = 'whether it allows the deletion shows only when something is deleted'
+const shownOnUse = 'a dry run cannot check whether the registry allows deletion'
 
 interface CheckedInputs extends Pick<Inputs, 'variants' | 'push' | 'cleanup'> {
   /** The tags that a run would update. */
@@ -90,8 +90,8 @@ async function checkDeletion(
     const line = `delete from ${name}: by ${backend.title}`
     if (!backend.capabilities.listsUntagged) return { line: `${line}; ${shownOnUse}` }
     for await (const page of backend.list())
-      if (page.length > 0) return { line: `${line}, which lists versions; ${shownOnUse}` }
-    return { line: `${line}, which has no version yet; ${shownOnUse}` }
+      if (page.length > 0) return { line: `${line}, which lists images; ${shownOnUse}` }
+    return { line: `${line}, which lists no images yet; ${shownOnUse}` }
   } catch (error) {
     return {
       line: `delete from ${name}: unknown`,

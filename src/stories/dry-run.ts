@@ -34,7 +34,7 @@ const buildxNotInstalled =
   'was not validated.'
 const runStatusUnreadable =
   'Without `permissions: actions: read`, leftovers of killed runs on the nodes are removed only after six days, and ' +
-  '`cleanup` cannot tell which runs are finished.'
+  'the cleanup action cannot determine which runs have finished.'
 const platformIndexes = 'the index of each platform, which is not needed after the image index is assembled'
 const runDirContent = "on this runner the run's private directory, with agent, connections and logins"
 

@@ -13,6 +13,8 @@ import type { UndoPorts, UndoRequest } from './undo-ports.ts'
 
 /** Of the ten seconds that GitHub gives a cancelled step. */
 const cancelledFor = 5000
+const laterRemoval =
+  'The next run on these nodes removes the leftovers there; the `cleanup` action removes those in the registry.'
 /** A cancelled main ends its builds by itself within this time. */
 const mainPatience = 6000
 
@@ -25,15 +27,11 @@ export async function undoRun(request: UndoRequest, ports: UndoPorts): Promise<v
   const { dir } = request
   const { log, signal } = ports
   try {
-    if (await isCutShort(undo(request, ports), signal))
-      log.warn(
-        'Cleanup was cancelled. Leftovers on nodes are removed by the next run there; ' +
-          'leftovers in the registry by the `cleanup` action.',
-      )
+    if (await isCutShort(undo(request, ports), signal)) log.warn(`Cleanup was cancelled. ${laterRemoval}`)
   } catch (error) {
     const { headline, body } = formatError(error)
     log.line(body)
-    log.warn(`Cleanup did not finish: ${headline}`)
+    log.warn(`Cleanup did not finish: ${headline}\n${laterRemoval}`)
   } finally {
     await removeRunDir(dir, log)
   }
@@ -89,7 +87,7 @@ async function removeRunDir({ path }: RunDir, log: Log): Promise<void> {
   } catch (error) {
     log.warn(
       `The run directory ${path} could not be removed: ${errorMessage(error)}. ` +
-        'Remove it by hand; only this user can read it.',
+        'On a self-hosted runner, delete it manually; only the user of the runner can read it.',
     )
   }
 }

@@ -37,7 +37,7 @@ describe('explainFailure', () => {
     const failed = [step('rpc error: code = Unavailable desc = error reading from server: EOF')]
     const cut = explainFailure(failureOf({ lost: 'Timeout, server arm not responding.', failed }))
     expect(cut.message).toBe('The connection to node arm ended during the build of linux/arm64 slim')
-    const hung = explainFailure(failureOf({ lost: 'nothing has answered behind the connection for 9 s', failed }))
+    const hung = explainFailure(failureOf({ lost: 'no response over the open connection for 9 s', failed }))
     expect(hung.message).toBe('Node arm stopped answering during the build of linux/arm64 slim')
   })
 

@@ -111,7 +111,11 @@ describe('what others have', () => {
     })
     const outcomes = await deleteRunArtifacts(placeIn(here), own)
     expect(kept(outcomes)).toEqual([
-      { subject: pushed.images[0]!.digest, deleted: false, reason: 'another image refers to it by now, so it stays.' },
+      {
+        subject: pushed.images[0]!.digest,
+        deleted: false,
+        reason: 'another image started to refer to it during the cleanup, so it is kept.',
+      },
     ])
     expect(brokenTags(here.world.state)).toEqual([])
     expect(here.pkg.active.size).toBe(2)
@@ -130,7 +134,9 @@ describe('what others have', () => {
         })
     }
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
-      expect.objectContaining({ reason: 'another image refers to it by now, so it was restored.' }),
+      expect.objectContaining({
+        reason: 'another image started to refer to it during the cleanup, so it was restored.',
+      }),
     ])
     expect(brokenTags(here.world.state)).toEqual([])
   })
@@ -141,7 +147,7 @@ describe('what others have', () => {
     pushRelease(here.world.state, here.pkg, { tag: 'pr-17000000001', content: 'other' })
     const outcomes = await deleteRunArtifacts(placeIn(here), own)
     expect(kept(outcomes)).toEqual([
-      { subject: 'pr-17000000001', deleted: false, reason: 'the tag was moved to another image, so it stays.' },
+      { subject: 'pr-17000000001', deleted: false, reason: 'the tag was moved to another image, so it is kept.' },
     ])
     expect(brokenTags(here.world.state)).toEqual([])
     expect(here.pkg.tags.has('pr-17000000001')).toBe(true)
@@ -217,7 +223,7 @@ describe('bad days', () => {
     const { own } = pushOwn(here, '17000000001')
     const outcomes = await deleteRunArtifacts(placeIn({ ...here, until: here.clock.now() + 3500 }), own)
     expect(new Set(kept(outcomes).map(({ reason }) => reason))).toEqual(
-      new Set(['the deadline has passed. A later cleanup deletes it.']),
+      new Set(['the time limit of the cleanup was reached. A later cleanup deletes it.']),
     )
     expect(brokenTags(here.world.state)).toEqual([])
   })

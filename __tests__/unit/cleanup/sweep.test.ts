@@ -172,7 +172,7 @@ describe('stays', () => {
     here.clock.advance(100 * days)
     expect(await run(here)).toMatchObject({
       deleted: [],
-      kept: [{ subject: 'pr-17', reason: expect.stringMatching(/number of a pull request/) }],
+      kept: [{ subject: 'pr-17', reason: expect.stringMatching(/pull request number/) }],
     })
   })
 

@@ -78,7 +78,7 @@ test.each(['https://api.github.com', 'https://github.example/api/v3'])(
       'delete version 204',
       'delete version 204',
     ])
-    expect(said.join()).toMatch(/wait 1 s/)
+    expect(said.join()).toMatch(/wait for 1 s/)
   },
 )
 

@@ -23,7 +23,7 @@ describe('parseFallback', () => {
       'fallback: nodes is not one of `node`, `local`, `emulate`, `skip`, `fail`; did you mean `node`?',
       'fallback: local is listed twice: list each word once, in the order to try',
       'fallback: qemu is not one of `node`, `local`, `emulate`, `skip`, `fail`',
-      'fallback: emulate follows `fail`, which ends the list: move it before that, or remove it',
+      'fallback: emulate is never used after `fail`: move it before `fail`, or remove it',
     ])
   })
 })

@@ -74,7 +74,7 @@ describe('manifests', () => {
         repository: 'acme/app',
       })
       expect(error.message).toBe(
-        `${host}/acme/app:1.0: not found at ${host}, or not visible without a login ` +
+        `${host}/acme/app:1.0: ${host} does not have it, or does not show it without a login ` +
           '(404 MANIFEST_UNKNOWN: manifest unknown)',
       )
     })
@@ -199,7 +199,7 @@ describe('tags', () => {
         '{"tags":["a"]}',
       )
       registry.faults.push(circle)
-      expect((await failureOf(client.listTags('acme/app'))).message).toContain('does not end')
+      expect((await failureOf(client.listTags('acme/app'))).message).toContain('more than')
       registry.faults.push(onNext('GET', '/tags/', 200, {}, '<html>'))
       expect((await failureOf(client.listTags('acme/app'))).message).toContain('is not valid')
     })

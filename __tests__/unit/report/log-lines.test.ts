@@ -61,8 +61,9 @@ test('warnings about clock, disk and 32-bit Arm', () => {
     machine: { free: 512e6, emulated: [] },
   })
   expect(nodeWarnings([node])).toEqual([
-    'arm builds linux/arm/v7 natively only if its processor still runs 32-bit code, and under emulation otherwise.',
-    'The clock of arm is 90 s behind: registries may refuse it. On that machine, run `timedatectl set-ntp true`.',
+    'arm builds linux/arm/v7 natively if its processor runs 32-bit code, and under emulation otherwise.',
+    'The clock of arm is 90 s behind: registries may reject its requests. On that machine, run `timedatectl ' +
+      'set-ntp true`.',
     'arm has only 512 MB of disk left: run `docker system df` there to see what uses it.',
   ])
 })

@@ -40,7 +40,9 @@ describe('journal', () => {
     mkdirSync(dir.journal)
     expect(read()).toEqual([])
     const [warning, ...others] = warnings
-    expect(warning).toMatch(/^The journal of this run could not be read: .*EISDIR.*the `cleanup` action its images\.$/)
+    expect(warning).toMatch(
+      /^The journal of this run could not be read: .*EISDIR.*the `cleanup` action removes the images\.$/,
+    )
     expect(others).toEqual([])
   })
 })

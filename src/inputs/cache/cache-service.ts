@@ -47,7 +47,7 @@ export const cacheService = {
     return [
       [
         isOther,
-        `asks for version ${requested} of the cache service, but this runner offers the other one: remove \`version\``,
+        `requests version ${requested} of the cache service, which this runner lacks: remove \`version=…\` here`,
       ],
       [
         isMissing && !isOther,
@@ -60,7 +60,7 @@ export const cacheService = {
     serviceVersion(attributes, env) === 1 && isForgejoRunner(env)
       ? [
           '`cache: type=gha`: this CI platform has only version 1 of the cache service, which the runner itself ' +
-            'serves; nodes that cannot reach the runner do not cache there. `cache: registry` works from every node.',
+            'serves. Nodes that cannot reach the runner build without it. `cache: registry` works on every node.',
         ]
       : [],
 } satisfies Partial<CacheBackend>

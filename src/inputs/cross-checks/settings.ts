@@ -39,7 +39,7 @@ function checkShared({ cacheTo, exports }: BuildSettings, problem: string, repor
     const type = typeOf(parseCacheSpec(spec))
     const form =
       type === 'registry'
-        ? 'use `cache`, which stores one per build beside the image, or at `type=registry,ref=…`'
+        ? 'use `cache`, which stores one cache per platform and variant, with the image or at `type=registry,ref=…`'
         : `write it in \`cache\`, \`cache: type=${type},…\`, which adds variant and platform to its name`
     passes(failFor(report, 'cache-to'), type === 'registry' ? spec : `type=${type}`, [
       [!cacheBackends.get(type)?.isInImage, `${problem}: ${form}`],

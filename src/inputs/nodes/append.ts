@@ -67,10 +67,11 @@ function checkKeys(node: Readonly<Record<string, unknown>>, report: IssueSink): 
 }
 
 const engineInside =
-  'is a BuildKit beside the engine and conflicts with `driver: docker`, the one inside it, for all: ' +
+  'starts a BuildKit container and conflicts with the input `driver: docker`, the BuildKit of the engine: ' +
   'remove one of them'
 const unknownDriver =
-  'is not a valid driver: a Docker Engine is `docker-container`, a buildkitd `remote`, a cluster `kubernetes`'
+  'is not a valid driver: write `docker-container` for a Docker Engine, `remote` for a buildkitd, `kubernetes` for a ' +
+  'cluster'
 
 /** The driver of a node; empty if it follows from its endpoint. */
 function parseDriverOf(given: string, defaultDriver: string, report: IssueSink): BuildxDriver | '' {
@@ -168,7 +169,7 @@ function checkNames(drafts: readonly NodeDraft[], report: IssueSink): void {
   for (const { name } of drafts) {
     if (name === undefined) continue
     if (seen.has(name.toLowerCase()))
-      report({ input, given: name, expected: 'is the name of two nodes: give each its own, or none' })
+      report({ input, given: name, expected: 'is the name of two nodes: give them different names, or remove `name`' })
     seen.add(name.toLowerCase())
   }
 }
@@ -176,7 +177,7 @@ function checkNames(drafts: readonly NodeDraft[], report: IssueSink): void {
 function parseText(node: Readonly<Record<string, unknown>>, key: string, report: IssueSink): string | undefined {
   const value = node[key] ?? ''
   if (typeof value === 'string') return value.trim()
-  report({ input, given: key, expected: `must be one text: write \`${key}: …\` in one line` })
+  report({ input, given: key, expected: `must be a single string: write \`${key}: …\` in one line` })
   return undefined
 }
 
@@ -186,7 +187,7 @@ function parseLines(node: Readonly<Record<string, unknown>>, key: string, report
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   return list.flatMap((entry) => {
     if (typeof entry === 'string') return entry.trim() === '' ? [] : [entry]
-    report({ input, given: key, expected: 'must be a text or a list of texts' })
+    report({ input, given: key, expected: 'must be a string or a list of strings' })
     return []
   })
 }

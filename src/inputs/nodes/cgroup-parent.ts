@@ -18,10 +18,9 @@ export function parseCgroupParent(text: string, report: IssueSink): string {
 
 const notAGroup =
   'is not a valid control group: write its path, such as `/builds`, or `builds.slice:run:` if systemd manages them'
-const contradiction =
-  'is contradicted by `defaultCgroupParent` in the configuration of buildkitd: leave one of the two out'
+const contradiction = 'conflicts with `defaultCgroupParent` in the buildkitd configuration: remove one of them'
 const inlineTable =
-  'cannot be added to the configuration of buildkitd as it is written: write its worker’s keys below `[worker.oci]`'
+  'cannot be combined with this form of the buildkitd configuration: move the worker settings below `[worker.oci]`'
 
 /** Reports nodes and configurations to which the control group cannot be added. */
 export function checkCgroupParent(parent: string, nodes: readonly NodeSpec[], config: string, report: IssueSink): void {

@@ -68,7 +68,7 @@ const ignored = `is ignored by buildkitd, which would silently build under emula
 
 function headerProblem(isList: boolean, section: string): string | undefined {
   if (isList && /^worker(\.|$)/.test(section))
-    return `keeps buildkitd from starting: a worker is written \`[${section}]\`, once; ${routing}`
+    return `prevents buildkitd from starting: write a worker once, as \`[${section}]\`; ${routing}`
   return /^worker\.[^.]+\.ssh$/.test(section) ? ignored : undefined
 }
 

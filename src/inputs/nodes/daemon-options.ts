@@ -36,7 +36,7 @@ export function optionsFor(driver: Driver, options: Options): Options {
 }
 
 function optionProblem(name: string, value: string, accepting: readonly Driver[]): string | undefined {
-  if (name.startsWith('env.')) return name.length > 4 ? undefined : 'names no variable: write `env.NAME=value`'
+  if (name.startsWith('env.')) return name.length > 4 ? undefined : 'has no name of a variable: write `env.NAME=value`'
   const forms: Driver['options'] = Object.fromEntries(accepting.flatMap(({ options }) => Object.entries(options)))
   const refused = accepting
     .map(({ refusedOptions = {} }) => refusedOptions[name])

@@ -61,7 +61,8 @@ export function checkDriver(driver: DriverInput, nodes: readonly NodeSpec[], nam
 const noBuildkitd =
   'needs a buildkitd, and none is named: write it into `endpoint` or `nodes`, as in `linux/arm64 = tcp://host:1234`'
 
-const engineConfigures = 'have no effect with `driver: docker`, whose BuildKit is configured with its engine'
+const engineConfigures =
+  'cannot be combined with `driver: docker`, whose BuildKit reads the `daemon.json` of its engine'
 
 /** Reports settings that the built-in BuildKit of an engine ignores: it uses the engine's configuration. */
 export function checkBuiltIn(
@@ -72,14 +73,13 @@ export function checkBuiltIn(
 ): void {
   if (driver !== 'docker') return
   for (const name of ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent'])
-    if (text(name) !== '')
-      report({ input: name, expected: `${engineConfigures.replace('have', 'has')}: leave one of the two out` })
+    if (text(name) !== '') report({ input: name, expected: `${engineConfigures}: remove one of them` })
   if (text('driver-opts') === '' && text('buildkitd-flags') === '')
     for (const { name } of nodes.filter(hasOwnSettings))
       report({
         input: 'nodes',
         given: name,
-        expected: `has options or flags of its own, which ${engineConfigures}: leave them out`,
+        expected: `has options or flags of its own, which ${engineConfigures}: remove them`,
       })
   if (/^true$/i.test(text('keep-builder')))
     report({
@@ -95,8 +95,8 @@ function hasOwnSettings({ endpoint, driverOpts, buildkitdFlags }: NodeSpec): boo
 }
 
 const rootlessConfig =
-  'has no effect with `rootless=true`, whose buildkitd does not read the configuration that buildx gives its pod: ' +
-  'leave one of the two out'
+  'has no effect with `rootless=true`, because a rootless pod does not read the buildkitd configuration of buildx: ' +
+  'remove one of them'
 const podsDeleted =
   'has no effect with kubernetes: pods are deleted after the run. Leave it out; the cache in the registry remains, ' +
   'and a buildkitd that runs in the cluster, at `tcp://host:1234`, keeps its own'
@@ -117,10 +117,10 @@ export function checkUse(nodes: readonly NodeSpec[], report: IssueSink): void {
   const [first] = nodes
   const other = first && nodes.find((node) => targetOf(node) !== targetOf(first))
   if (!other) return
-  const difference = `${first.name} is a ${targetOf(first)}, ${other.name} a ${targetOf(other)}`
+  const difference = `${first.name} is a ${targetOf(first)} and ${other.name} is a ${targetOf(other)}`
   report({
     input: 'use',
     given: 'true',
-    expected: `needs nodes of one kind, since a buildx builder has one driver, and ${difference}: leave it out`,
+    expected: `requires nodes with the same driver, but ${difference}: remove it`,
   })
 }

@@ -35,12 +35,12 @@ const conflicting = [
   'keep-state',
 ]
 
-const besideBuilder = 'is given beside `builder`, which exists already: leave one of the two out'
-const leftRunning = 'is given beside `builder`, whose daemons are always left running: leave it out'
-const withoutBuilder = 'without it, the step creates its own from `nodes`'
+const besideBuilder = 'cannot be combined with `builder`, which exists already: remove one of them'
+const leftRunning = 'cannot be combined with `builder`, whose daemons always keep running: remove it'
+const withoutBuilder = 'without `builder`, the step creates a builder from `nodes`'
 const unsupported =
-  'and only `docker-container`, `remote` and `kubernetes` can be used: leave `builder` out, and the step creates its ' +
-  'own from `nodes`; `driver: docker` is the BuildKit inside an engine'
+  'and only `docker-container`, `remote` and `kubernetes` can be used: remove `builder`, and the step creates a ' +
+  'builder from `nodes`; to use the BuildKit of a Docker Engine, set `driver: docker`'
 
 interface BuilderInputs {
   readonly text: (input: string) => string
@@ -81,8 +81,9 @@ function checkConflicts({ text, report }: BuilderInputs): void {
 
 function unknownBuilder(name: string, names: readonly string[]): string {
   const list = `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}`
-  const known = names.length === 0 ? ', which knows none' : `, which knows ${list}`
-  return `is not a builder of buildx here${known}${didYouMean(name, names)}; ${withoutBuilder}`
+  const known = names.length === 0 ? 'none' : list
+  const lists = `\`docker buildx ls\` on this runner lists ${known}${didYouMean(name, names)}`
+  return `does not exist: ${lists}; ${withoutBuilder}`
 }
 
 /** How buildx stores an endpoint, by driver: an address, or the name of a docker context. */

@@ -93,7 +93,7 @@ function withoutEquals(line: string): string {
 }
 
 const listedTwice =
-  'is listed more than once with different names or options, or once without platforms: ' +
+  'has several entries with different names or options, or one of them without platforms: ' +
   'merge the entries into one with all of its platforms'
 
 /** Merges the platforms of entries that are one node, whose options must not contradict each other. */

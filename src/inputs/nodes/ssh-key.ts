@@ -17,8 +17,8 @@ const problems = {
     `holds a key with a passphrase, which cannot be entered here: make a key for this purpose only, ${newKey}; ` +
     "or remove the passphrase from a copy, `ssh-keygen -p -N '' -f copy`",
   dsa: `holds a DSA key, which OpenSSH no longer supports: make a new key, ${newKey}`,
-  otherBlock: `holds something else than a private key: ${keyForm}`,
-  other: `holds something else than private keys: ${keyForm}`,
+  otherBlock: `contains a PEM block that is not a private key: ${keyForm}`,
+  other: `contains text that is not a private key: ${keyForm}`,
   noEnd: `has a BEGIN line without the END line that belongs to it, so a part is missing: ${keyForm}`,
   noBegin: `has an END line without the BEGIN line that belongs to it, so a part is missing: ${keyForm}`,
   noFrame: `lacks its BEGIN and END lines: ${keyForm}`,
@@ -26,7 +26,7 @@ const problems = {
   putty:
     "is in PuTTY's format: convert it with `puttygen key.ppk -O private-openssh-new -o key` and give the text of " +
     'that file',
-  base64: 'is encoded with base64 once more: give the text of the key file as it is; secrets keep its lines',
+  base64: 'is encoded with base64: give the text of the key file itself; a secret can have several lines',
 }
 
 /**

@@ -45,7 +45,11 @@ export function parseOutputs(source: InputSource, load: boolean): Outputs {
   const fail = failFor(report, 'outputs')
   const entries = splitRecords('outputs', text('outputs'), report).flatMap((entry) => {
     const given = entry.text
-    if (!passes(fail, '-', [[given === '-', 'would print a build in the log: write `type=tar,dest=image.tar`']]))
+    if (
+      !passes(fail, '-', [
+        [given === '-', 'writes the result to standard output, the log: write `type=tar,dest=image.tar`'],
+      ])
+    )
       return []
     const attributes = given.includes('=') ? parseTyped(given, form, fail) : directory(given)
     return attributes ? [{ given, attributes }] : []
@@ -98,7 +102,7 @@ function parseExport(given: string, attributes: Entry, { paths, report }: InputS
   if (type === undefined || (type === 'docker' && dest === '')) return undefined
   const isValid = passes(failFor(report, 'outputs'), given, [
     [dest === '', `has no \`dest\`: write \`type=${type},dest=…\``],
-    [dest === '-', `would print a build in the log: write \`type=${type},dest=…\``],
+    [dest === '-', `writes the result to standard output, the log: write \`type=${type},dest=…\``],
   ])
   if (!isValid) return undefined
   const others = attributes.filter(([name]) => name !== 'type' && name !== 'dest')
@@ -115,8 +119,8 @@ function checkImage(given: string, attributes: Entry, { text, report }: InputSou
   failEach(failFor(report, 'outputs', given), [
     [
       unknown !== '',
-      `names ${shorten(unknown)}: write the repository in \`image\` and its tags in \`tags\`, so that they name one ` +
-        'image index of all platforms',
+      `contains the image name ${shorten(unknown)}, which must be that of an index of all platforms: write the ` +
+        'repository in `image` and the tags in `tags`',
     ],
     [
       isSet(getAttribute(attributes, 'push-by-digest')),

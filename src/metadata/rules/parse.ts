@@ -54,7 +54,7 @@ const common = ['enable', 'priority', 'prefix', 'suffix']
 const messages = {
   quote:
     'has a quote in the middle of a field: put the whole field between quotes, ' +
-    'as in `type=match,"pattern=v(.*),x"`, and write a quote in it twice',
+    'as in `type=match,"pattern=v(.*),x"`, and write `""` for each quote in it',
   group: 'write the number of a pair of parentheses in the pattern, or 0 for the whole match',
 }
 

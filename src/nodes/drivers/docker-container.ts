@@ -79,11 +79,11 @@ async function inspectLocalEngine(socket: string): Promise<EngineInfo> {
     throw new UserError({
       code: 'runner',
       message: denied
-        ? `This job may not use the Docker Engine at ${socket}`
+        ? `This job has no permission to use the Docker Engine at ${socket}`
         : `No Docker Engine answers on this runner (${socket})`,
       hint: denied
         ? "Add the runner's user to the `docker` group and restart the runner."
-        : 'Start one, set DOCKER_HOST to its socket, or name only remote nodes in `nodes`.',
+        : 'Start a Docker Engine, set DOCKER_HOST to the socket of one, or list only remote nodes in `nodes`.',
       cause: error,
     })
   }

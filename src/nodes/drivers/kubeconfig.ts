@@ -21,7 +21,7 @@ export function kubeconfigProblem(named: string, workspace: string): string | un
   if (files.length === 0) return defaultProblem(join(homeDir(), '.kube/config'))
   if (files.some(isReadable)) return undefined
   const absent = files.length > 1 ? 'do not exist' : 'does not exist'
-  const problem = files.some(existsSync) ? 'may not be read by this job' : absent
+  const problem = files.some(existsSync) ? 'cannot be read by this job' : absent
   const source = named === '' ? 'KUBECONFIG' : 'the path in `nodes`'
   return `${files.join(' and ')} ${problem}: check ${source}, and the step that should have written it.`
 }

@@ -114,8 +114,8 @@ export const kubernetes: Driver = {
 }
 
 const invalidPath =
-  'names more than a cluster: write `kubernetes://` for the one of the job’s kubeconfig, or append the absolute path ' +
-  'of another kubeconfig, as in `kubernetes:///path/to/kubeconfig`; the namespace is a driver option'
+  'has more than the absolute path of a kubeconfig: write `kubernetes://` for the kubeconfig of the job, or ' +
+  '`kubernetes:///path/to/kubeconfig` for another one, and the namespace in `driver-opts`'
 
 /** The cluster of a kubeconfig; empty: of the job's. */
 export function clusterAt(kubeconfig: string): ClusterEndpoint {

@@ -56,7 +56,7 @@ function unixSocket(host: string, source: string): string {
   throw new UserError({
     code: 'inputs',
     message: `${source} is ${host}, and a local engine is reached by its Unix socket only`,
-    hint: 'Give the job that socket, or name the machine in `nodes` as `ssh://user@host`.',
+    hint: 'Mount the Unix socket of the engine into the job, or list the machine in `nodes` as `ssh://user@host`.',
   })
 }
 

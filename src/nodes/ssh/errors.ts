@@ -12,8 +12,7 @@ interface SshFailure {
   readonly hint: (target: SshTarget) => string
 }
 
-const fingerprint =
-  "on the node itself, `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints the key's fingerprint"
+const fingerprint = 'on the node itself, `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it'
 
 const dropped = /^(kex_exchange_identification:|Connection (closed|reset) by)/m
 
@@ -23,8 +22,8 @@ const failures: readonly SshFailure[] = [
     pattern: /^(@ +WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED|@ +WARNING: REVOKED HOST KEY)/m,
     message: (where) => `The host key of ${where} does not match ssh-known-hosts`,
     hint: () =>
-      `If the host was reinstalled, replace its line in ssh-known-hosts: ${fingerprint} to compare with. ` +
-      'If not, the connection may be intercepted: do not continue.',
+      `If the host was reinstalled, compare the fingerprint and replace its line in ssh-known-hosts: ${fingerprint}. ` +
+      'If the host was not reinstalled, the connection may be intercepted: do not continue.',
   },
   {
     pattern: /^Certificate invalid: expired/m,
@@ -43,12 +42,12 @@ const failures: readonly SshFailure[] = [
     pattern: /^(No \S+ host key is known for|Host key verification failed)/m,
     message: (where) => `The host key of ${where} is not in ssh-known-hosts`,
     hint: ({ host, port }) =>
-      `Add its line: run \`ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${host}\` in a network that you trust; ` +
-      `${fingerprint} to compare with.`,
+      `Add its line: run \`ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${host}\` in a network that you trust. ` +
+      `Compare the fingerprint: ${fingerprint}.`,
   },
   {
     pattern: /^Received disconnect from .*Too many authentication failures/m,
-    message: (where) => `${where} gave up before the right key was offered`,
+    message: (where) => `${where} rejected the connection after too many keys`,
     hint: () => 'Keep only the keys these nodes accept in ssh-private-key, or raise MaxAuthTries on the node.',
   },
   {
@@ -92,7 +91,8 @@ const failures: readonly SshFailure[] = [
   {
     pattern: dropped,
     message: (where) => `${where} closed the connection before it was set up`,
-    hint: () => 'Its sshd may be over MaxStartups, or fail2ban or a firewall blocks this runner; its log says which.',
+    hint: () =>
+      'Check the log of sshd on the node: MaxStartups was reached, or fail2ban or a firewall blocks this runner.',
   },
   {
     pattern: /^No user exists for uid \d+/m,

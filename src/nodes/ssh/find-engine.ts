@@ -119,14 +119,14 @@ export function noEngineError(target: SshTarget, search: EngineSearch, sshOutput
   if (search.usable.length > 0) return error(`The Docker Engine of ${where} does not answer`, hungHint)
   if (search.denied.length > 0)
     return error(
-      `${user} may not use the Docker Engine of ${where}`,
+      `${user} has no permission to use the Docker Engine of ${where}`,
       `On the node, run \`sudo usermod -aG docker ${user}\`; it takes effect at the next login.`,
     )
   return error(`No Docker Engine runs on ${where}`, noEngineHint)
 }
 
 const forwardingHint =
-  'Exec sessions do not lead to its engine either: this user has no `docker`, `socat` or `nc` there. On the node, ' +
+  'Without forwarding, the user needs `docker`, `socat` or `nc` on the node, and has none of them. On the node, ' +
   'set `AllowStreamLocalForwarding yes` in /etc/ssh/sshd_config (and no `restrict` or `no-port-forwarding` before ' +
   'the key in authorized_keys), then reload sshd.'
 const hungHint =

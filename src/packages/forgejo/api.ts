@@ -67,7 +67,7 @@ export function createForgejoApi(options: ForgejoApiOptions): ForgejoApi {
         const more = /rel="?next"?/i.test(answer.headers.get('link') ?? '') || seen < (list.total ?? 0)
         if (list.ids.length === 0 || !more) return
       }
-      throw protocolError('the list of packages has no end', purposeOf(options, 'read'))
+      throw protocolError(`the list of packages has more than ${mostPages} pages`, purposeOf(options, 'read'))
     },
     has: async (version) => (await request('GET', rowUrl(version), [200, 404])).status === 200,
     delete: async (version) => {

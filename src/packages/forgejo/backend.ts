@@ -149,9 +149,9 @@ async function remove(context: Context, version: PackageVersion): Promise<void> 
   const contents = await tags.all()
   const current = contents.filter((content) => content.digest === digest).map(({ tag }) => tag)
   const others = current.filter((tag) => !expected.has(tag))
-  if (others.length > 0) throw new NotDeletedError(`it also has the tag ${others.join(', ')}, so it stays.`)
+  if (others.length > 0) throw new NotDeletedError(`it also has the tag ${others.join(', ')}, so it is kept.`)
   const users = contents.filter(({ children }) => children.includes(digest)).map(({ tag }) => tag)
-  if (users.length > 0) throw new NotDeletedError(`the image with the tag ${users.join(', ')} needs it, so it stays.`)
+  if (users.length > 0) throw new NotDeletedError(`the image with the tag ${users.join(', ')} needs it, so it is kept.`)
   const manifest = await unlessNotFound(client.getManifest(repository, digest))
   if (manifest) restoreCache.record(manifest, current)
   for (const tag of current) await api.delete(tag)
@@ -188,8 +188,8 @@ async function withSkipReason<T>(work: Promise<T>): Promise<T> {
 }
 
 const permissionHint =
-  'Provide a personal access token with the scope `write:package`, of a user who may write the owner’s packages; ' +
-  'the token that jobs get by default often may not delete any.'
+  'Provide a personal access token with the scope `write:package`, of a user who can write the owner’s packages; ' +
+  'the default token of a job often has no permission to delete packages.'
 
 function toSkipReason(error: unknown): unknown {
   if (!(error instanceof RegistryError)) return error

@@ -14,8 +14,8 @@ const reasons: readonly {
   {
     matches: ({ message }) => /more than 5000 downloads/i.test(message),
     reason: () =>
-      'GitHub does not delete a public version with more than 5,000 downloads. Only GitHub Support can ' +
-      '(https://support.github.com); or remove its tag by pushing another image under it.',
+      'GitHub does not delete a public version with more than 5,000 downloads. Ask GitHub Support to delete it ' +
+      '(https://support.github.com). To remove only the tag, push another image with this tag.',
   },
   {
     matches: ({ status, message }) => /rate limit/i.test(message) || status === 429,

@@ -39,11 +39,14 @@ export async function untagByCopy(options: UntagOptions, { digest }: PackageVers
     const now = version && (await options.read(version))
     if (!now) continue
     const others = now.tags.filter((other) => other !== tag)
-    if (others.length > 0) throw new NotDeletedError(`its copy also has the tag ${others.join(', ')}, so it stays.`)
+    if (others.length > 0) throw new NotDeletedError(`it is on a copy that also has the tag ${others.join(', ')}.`)
     await options.remove(now)
     return
   }
-  throw new NotDeletedError('it was moved to a copy, which GitHub does not list yet. A later cleanup deletes it.')
+  throw new NotDeletedError(
+    'the tag was moved to a copy of the image, so that it can be deleted without the image. GitHub does not list the ' +
+      'copy yet. A later cleanup deletes the copy and the tag.',
+  )
 }
 
 async function find({ list }: UntagOptions, digest: string): Promise<PackageVersion | undefined> {

@@ -133,7 +133,7 @@ async function remove(context: Context, version: PackageVersion): Promise<void> 
   if (!manifest) return
   const tags = await context.tags.tagsOf(digest)
   const others = tags.filter((tag) => !version.tags.includes(tag))
-  if (others.length > 0) throw new NotDeletedError(`it also has the tag ${others.join(', ')}, so it stays.`)
+  if (others.length > 0) throw new NotDeletedError(`it also has the tag ${others.join(', ')}, so it is kept.`)
   restoreCache.record(manifest, tags)
   const refused = await deleteManifest(context, digest)
   if (!refused) return
@@ -196,7 +196,7 @@ async function preservingOtherTags(
   restoreCache.record(manifest, current)
   const restored = await restoreCache.restore(digest)
   if (restored && current.length === 0) return
-  const outcome = restored ? 'they were restored' : 'restoring them failed: push them again'
+  const outcome = restored ? 'they were restored' : 'they could not be restored: run the job that pushed them again'
   throw new NotDeletedError(
     `the registry deleted ${['the image', ...current].join(', ')} together with this tag; ${outcome}.`,
   )

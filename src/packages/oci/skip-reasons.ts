@@ -38,7 +38,8 @@ const hints: readonly Hint[] = [
     permission:
       'Give the login’s service account the role Artifact Registry Repository Administrator ' +
       '(`artifactregistry.tags.delete`, `artifactregistry.versions.delete`)',
-    wayOut: 'A cleanup policy of Artifact Registry can delete it; a repository with immutable tags deletes none',
+    wayOut:
+      'Delete it with a cleanup policy of Artifact Registry; a repository with immutable tags deletes no tagged image',
   },
   { hosts: /^quay\.io$/, permission: 'Give the robot account the permission `Write` on the repository' },
   {
@@ -58,7 +59,7 @@ const defaultPermission =
   'of a Harbor robot account, `write:package` of a Forgejo or Gitea token'
 
 const defaultWayOut =
-  'Enable deletion in the registry (for distribution `REGISTRY_STORAGE_DELETE_ENABLED=true`), ' +
+  'Enable deletion in the registry (for CNCF Distribution `REGISTRY_STORAGE_DELETE_ENABLED=true`), ' +
   'delete it there by hand, or let a retention rule delete it'
 
 function permissionHint(registry: string): string {

@@ -151,26 +151,22 @@ describe('builder', () => {
     ])
   })
 
-  const known = 'warm, distant, silent, own, nowhere, pods, open, empty'
-  const without = 'without it, the step creates its own from `nodes`'
+  const lists = '`docker buildx ls` on this runner lists warm, distant, silent, own, nowhere, pods, open, empty'
+  const without = 'without `builder`, the step creates a builder from `nodes`'
   test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
     [
       'an unknown builder',
       { builder: 'wram' },
-      [`builder: "wram" is not a builder of buildx here, which knows ${known}; did you mean \`warm\`?; ${without}`],
+      [`builder: "wram" does not exist: ${lists}; did you mean \`warm\`?; ${without}`],
     ],
-    [
-      'a path',
-      { builder: '../../etc/passwd' },
-      [`builder: "../../etc/passwd" is not a builder of buildx here, which knows ${known}; ${without}`],
-    ],
+    ['a path', { builder: '../../etc/passwd' }, [`builder: "../../etc/passwd" does not exist: ${lists}; ${without}`]],
     [
       'another driver',
       { builder: 'own' },
       [
         'builder: "own" has the driver `docker`, and only `docker-container`, `remote` and `kubernetes` can be used: ' +
-          'leave `builder` out, and the step creates its own from `nodes`; ' +
-          '`driver: docker` is the BuildKit inside an engine',
+          'remove `builder`, and the step creates a builder from `nodes`; ' +
+          'to use the BuildKit of a Docker Engine, set `driver: docker`',
       ],
     ],
     [
@@ -199,9 +195,9 @@ describe('builder', () => {
       'inputs that the builder makes meaningless',
       { builder: 'distant', nodes: 'linux/arm64 = local', 'driver-opts': 'network=host', 'keep-builder': 'true' },
       [
-        'nodes: is given beside `builder`, which exists already: leave one of the two out',
-        'driver-opts: is given beside `builder`, which exists already: leave one of the two out',
-        'keep-builder: "true" is given beside `builder`, whose daemons are always left running: leave it out',
+        'nodes: cannot be combined with `builder`, which exists already: remove one of them',
+        'driver-opts: cannot be combined with `builder`, which exists already: remove one of them',
+        'keep-builder: "true" cannot be combined with `builder`, whose daemons always keep running: remove it',
       ],
     ],
   ])('refused: %s', async (_, given, expected) => expect(await wrong(given)).toEqual(expected))

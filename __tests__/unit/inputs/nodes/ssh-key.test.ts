@@ -60,10 +60,10 @@ describe('refused, each with a message of its own', () => {
     ['cut in the middle', plainKey.replace(/\n[^\n]+\n([^\n]+\n-----END)/, '\n$1'), 'holds a damaged key'],
     ['RSA cut in the middle', rsaKey.replace(/\n[^\n]+\n([^\n]+\n-----END)/, '\n$1'), 'holds a damaged key'],
     ['masked', '-----BEGIN OPENSSH PRIVATE KEY-----\n***\n-----END OPENSSH PRIVATE KEY-----', 'holds a damaged key'],
-    ['certificate', pem('CERTIFICATE', Buffer.from('x')), 'holds something else than a private key'],
+    ['certificate', pem('CERTIFICATE', Buffer.from('x')), 'contains a PEM block that is not a private key'],
     ['DSA', pem('DSA PRIVATE KEY', Buffer.from('x')), 'holds a DSA key'],
     ['a path', '/home/ci/.ssh/id_rsa', 'is a file name'],
-    ['words', 'my secret', 'holds something else than private keys'],
+    ['words', 'my secret', 'contains text that is not a private key'],
   ])('%s', (_, text, expected) => {
     const { keys, told } = read(text)
     expect(keys).toEqual([])

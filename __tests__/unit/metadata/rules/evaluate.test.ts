@@ -91,7 +91,7 @@ test.each([
 const types = 'schedule, semver, pep440, match, edge, ref, raw, sha'
 const expressions = 'branch, tag, sha, base_ref, is_default_branch, is_not_default_branch, date, commit_date'
 const semverAttributes = 'enable, priority, prefix, suffix, pattern, value, match'
-const quoted = 'as in `type=match,"pattern=v(.*),x"`, and write a quote in it twice'
+const quoted = 'as in `type=match,"pattern=v(.*),x"`, and write `""` for each quote in it'
 const tagForms = 'write `ghcr.io/acme/app:latest` for a repository, or `ghcr.io-acme-app` for a tag'
 const flavorForms = 'write `latest=auto`, `prefix=…` or `suffix=…`, the last two also with `,onlatest=true`'
 test.each<[string, string, string]>([
@@ -156,7 +156,7 @@ test.each<[string, string, string]>([
   [
     'type=raw,value=buildcache-x',
     '',
-    'begins with `buildcache-`, which are the tags of the build cache: choose another name',
+    'begins with `buildcache-`, which is reserved for tags of the build cache: choose another name',
   ],
   ['ghcr.io/acme/app\ntype=sha', '', `is neither a tag nor a full reference: ${tagForms}`],
   ['type=sha', 'latest=yes', 'is none of `latest=auto`, `latest=true` and `latest=false`'],
@@ -184,7 +184,7 @@ test.each([
   expect([names.join(' '), issues]).toEqual([expected, []])
 })
 
-const tagForm = 'or other letters, digits, `.`, `_` and `-`, the first a letter, digit or `_`'
+const tagForm = 'or another name of letters, digits, `.`, `_` and `-` that begins with a letter, digit or `_`'
 test.each([
   ['one two three', 'contains spaces: write one tag per line, or commas between them'],
   ['latest # newest', 'has a comment behind it: comments need a line of their own'],

@@ -27,7 +27,7 @@ describe('sshError', () => {
     ],
     [
       'Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures',
-      /gave up before the right key/,
+      /rejected the connection after too many keys/,
       /MaxAuthTries/,
     ],
     [
@@ -113,7 +113,12 @@ describe('the banner of a server', () => {
 
 describe('noEngineError', () => {
   test.each([
-    ['denied /var/run/docker.sock\nuser ci\n', '', /ci may not use the Docker Engine/, /usermod -aG docker ci/],
+    [
+      'denied /var/run/docker.sock\nuser ci\n',
+      '',
+      /ci has no permission to use the Docker Engine/,
+      /usermod -aG docker ci/,
+    ],
     ['user ci\n', '', /No Docker Engine runs on/, /systemctl enable --now docker/],
     [
       'usable /var/run/docker.sock\nuser ci\n',
@@ -142,7 +147,7 @@ describe('noEngineError', () => {
     [
       'Welcome to arm!\ndenied /run/user/1000/docker.sock\nuser build er\n',
       '',
-      /build er may not use/,
+      /build er has no permission to use/,
       /docker build er/,
     ],
   ])('%s', (output, sshOutput, message, hint) => {

@@ -51,12 +51,12 @@ test('keeps what a tag or a tagged index needs', async () => {
     await forge.hands('app').push(image, ['pr-1', 'v1'])
     const before = rowsOf(forge)
     const api = forge.open('app')
-    expect(await reasonOf(api.remove(versionOf(image.index, 'pr-1')))).toBe('it also has the tag v1, so it stays.')
+    expect(await reasonOf(api.remove(versionOf(image.index, 'pr-1')))).toBe('it also has the tag v1, so it is kept.')
     expect(await reasonOf(api.remove(versionOf(image.children[0]!)))).toBe(
-      'the image with the tag v1, pr-1 needs it, so it stays.',
+      'the image with the tag v1, pr-1 needs it, so it is kept.',
     )
     expect(await reasonOf(api.untag(versionOf(image.children[0]!), 'v1'))).toBe(
-      'the tag was moved to another image, so it stays.',
+      'the tag was moved to another image, so it is kept.',
     )
     expect(rowsOf(forge)).toEqual(before)
     await api.untag(versionOf(image.index, 'pr-1', 'v1'), 'PR-1')

@@ -49,7 +49,7 @@ describe.each(working)('%s', (_, behaviour: Behaviour) => {
       await world.hands.push(image, ['pr-1', 'v1'])
       const before = stateOf(world)
       expect(await reasonOf(world.api.remove(versionOf(image.index, 'pr-1')))).toBe(
-        'it also has the tag v1, so it stays.',
+        'it also has the tag v1, so it is kept.',
       )
       expect(stateOf(world)).toEqual(before)
     })
@@ -86,7 +86,7 @@ describe.each(working)('%s', (_, behaviour: Behaviour) => {
       await world.hands.push(other, ['pr-1'])
       const before = stateOf(world)
       expect(await reasonOf(world.api.untag(versionOf(image.index, 'pr-1'), 'pr-1'))).toBe(
-        'the tag was moved to another image, so it stays.',
+        'the tag was moved to another image, so it is kept.',
       )
       expect(stateOf(world)).toEqual(before)
     })
