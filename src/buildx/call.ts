@@ -3,10 +3,12 @@ import { UserError } from '../lib/errors.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Annotation, Log } from '../lib/log.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
+import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { renderBake } from './bake-definition.ts'
 import { writeDefinition } from './build-env.ts'
 import { annotate, withoutRepeats } from './checks.ts'
-import { explainFailure } from './errors.ts'
+import { explainFailure, explainSilence } from './errors.ts'
+import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { findEscape, localPathsOf } from './local-paths.ts'
 import { Progress } from './progress.ts'
 import { runBuildx, type BuildxRequest } from './process.ts'
@@ -54,6 +56,24 @@ function reportCheck(problems: readonly Annotation[], log: Log): void {
   })
 }
 
+interface SilenceWatch {
+  /** Aborts once a registry has not responded for too long. */
+  readonly signal: AbortSignal
+  readonly silence: Silence | undefined
+  readonly end: () => void
+}
+
+function watchSilence(progress: Progress, log: Log): SilenceWatch {
+  const stop = new AbortController()
+  const watch = { signal: stop.signal, silence: undefined as Silence | undefined }
+  const onSilence = (silence: Silence) => {
+    watch.silence = silence
+    stop.abort()
+  }
+  const end = startHeartbeat({ progress, flush: () => undefined, warn: (text) => log.warn(text), onSilence })
+  return Object.assign(watch, { end })
+}
+
 /** Resolves with the standard output of the subrequest. */
 async function callTarget(target: Target, request: CallRequest): Promise<string> {
   const { call, dir } = request
@@ -65,16 +85,19 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   const localPaths = localPathsOf([target], request)
   const escape = findEscape(localPaths, request.workspace)
   if (escape) throw escape
+  const watch = watchSilence(progress, request.log)
   const exitCode = await runBuildx(
-    { ...request, localPaths },
+    { ...request, localPaths, stop: watch.signal },
     ['bake', '--file', definition, '--builder', builder, '--call', method],
     (lines) => {
       lines.forEach((line) => progress.read(line))
       return undefined
     },
     (text) => (output += text),
-  )
+  ).finally(watch.end)
   request.signal.throwIfAborted()
+  const { silence } = watch
+  if (silence) throw explainSilence(silence, targetLabel(target))
   // A check that found problems exits with a code of its own.
   const isResult = call === 'check' && isRecordOf(target, output)
   if (exitCode === 0 || isResult) return output
@@ -84,6 +107,7 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
     exitCode,
     failed: progress.failed(),
     output: progress.output(),
+    dockerConfig: dockerConfigFile(),
     lost: undefined,
   })
 }

@@ -21,6 +21,8 @@ export interface GroupFailure {
   readonly lost: string | undefined
   /** Labels of the targets that were cancelled because of the failure. */
   readonly cancelled?: readonly string[]
+  /** The file of the job's Docker configuration. */
+  readonly dockerConfig?: string
 }
 
 interface PhaseRule {
@@ -56,6 +58,7 @@ const bootErrors =
 
 /** In this order; the first that matches decides. */
 const phaseRules: readonly PhaseRule[] = [
+  { phase: 'helper', error: /exec: "docker-credential-[^"]*": executable file not found/ },
   // Before the build starts: later, `ignore-error` turns it into a failed vertex. The BuildKit of an engine has no S3
   // and no Azure exporter.
   { phase: 'cache', error: /failed to configure \S+ cache exporter|unknown cache exporter/i },
@@ -98,13 +101,7 @@ export function explainFailure(failure: GroupFailure): UserError {
   const brief = trimError(error)
   const phase = classify(failure, cause, error)
   const { code, message, hint } = findRow(phase, failure, error)
-  const values = {
-    target: failure.target,
-    node: failure.node,
-    image: imageOf(cause?.name ?? '') ?? 'An image',
-    step: firstLine(cause?.name ?? ''),
-    cause: firstLine(brief.replace(commandOfStep, '')),
-  }
+  const values = valuesOf(failure, cause?.name ?? '', error)
   return new UserError({
     code,
     message: fillIn(message, values, longestHeadline),
@@ -114,6 +111,19 @@ export function explainFailure(failure: GroupFailure): UserError {
       ...(cancelled.length > 0 ? [`Cancelled because of this failure: ${cancelled.join(', ')}`] : []),
     ],
   })
+}
+
+/** What the texts of the table may contain. */
+function valuesOf(failure: GroupFailure, vertex: string, error: string): Readonly<Record<string, string>> {
+  return {
+    target: failure.target,
+    node: failure.node,
+    helper: /docker-credential-[\w.-]+/.exec(error)?.[0] ?? '',
+    config: failure.dockerConfig ?? 'the Docker configuration',
+    image: imageOf(vertex) ?? 'An image',
+    step: firstLine(vertex),
+    cause: firstLine(trimError(error).replace(commandOfStep, '')),
+  }
 }
 
 /** PURE: the failure of a build that was ended because another one failed, or because the run was cancelled. */

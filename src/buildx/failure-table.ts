@@ -4,7 +4,19 @@ import { dockerfileRows, type FailureRow } from './dockerfile-failures.ts'
 
 /** What buildx or BuildKit was doing when it failed. */
 export type Phase =
-  'lost' | 'disk' | 'step' | 'cache' | 'cluster' | 'boot' | 'frontend' | 'pull' | 'download' | 'push' | 'node' | 'other'
+  | 'lost'
+  | 'helper'
+  | 'disk'
+  | 'step'
+  | 'cache'
+  | 'cluster'
+  | 'boot'
+  | 'frontend'
+  | 'pull'
+  | 'download'
+  | 'push'
+  | 'node'
+  | 'other'
 
 const any = /^/
 const rateLimited = /\b429\b|too ?many ?requests|rate limit/i
@@ -115,6 +127,14 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       code: 'node',
       message: 'The connection to node {node} ended during the build of {target}',
       hint: 'Check that the machine is running, and check its memory and disk; then run the job again.',
+    },
+  ],
+  helper: [
+    {
+      pattern: any,
+      code: 'runner',
+      message: '{helper} is not installed, and {config} names it',
+      hint: 'Install it on this runner, or remove it from `credsStore` and `credHelpers` in {config}.',
     },
   ],
   disk: [{ pattern: any, code: 'node', message: 'Node {node} is out of disk space ({target})', hint: diskHint }],

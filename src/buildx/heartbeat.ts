@@ -21,7 +21,7 @@ export interface Silence {
 export function findSilence(running: readonly RunningVertex[], ms: number): Silence | undefined {
   const silent = running.find(({ name, silentFor }) => silentFor >= ms && registryWork.test(name))
   if (!silent) return undefined
-  const [, host] = /(?:for|from|FROM) (?:docker-image:\/\/)?([\w-]+(?:[.:][\w-]+)+)\//.exec(silent.name) ?? []
+  const [, host] = /(?:for|from|FROM) (?:docker-image:\/\/)?([\w-]+(?:[.:][\w-]+)+)(?:\/|$)/.exec(silent.name) ?? []
   return { host: host ?? 'the registry', phase: silent.name, duration: silent.silentFor }
 }
 

@@ -2,7 +2,7 @@ import { errorMessage } from '../lib/errors.ts'
 import { exec } from '../lib/exec.ts'
 import { asRecord, asText } from '../lib/json.ts'
 import type { Log } from '../lib/log.ts'
-import { sleep } from '../lib/time.ts'
+import { logWait, sleep } from '../lib/time.ts'
 import { EngineClient } from '../nodes/engine/client.ts'
 import { releaseLock, takeLock } from '../nodes/engine/lock.ts'
 import type { PersistentBuilder } from '../nodes/persistent.ts'
@@ -20,7 +20,7 @@ interface DaemonDeps {
   readonly journal: Journal
   /** Names this run to other runs that want the lock. */
   readonly holder: string
-  readonly log: Pick<Log, 'debug'>
+  readonly log: Pick<Log, 'debug' | 'info'>
 }
 
 /**
@@ -35,7 +35,12 @@ export async function ensureDaemon(daemon: PersistentBuilder, instance: string, 
   try {
     await new EngineClient(node.socket).createVolume(usageVolume(name, Date.now()))
     const [state, locked] = await Promise.all([containerState(daemon), isLocked(daemon)])
-    if (state !== 'running' || locked) await bootLocked(daemon, instance, deps)
+    if (state !== 'running' || locked)
+      await logWait(
+        `the builder ${name} to start on ${node.spec.name}`,
+        bootLocked(daemon, instance, deps),
+        deps.log.info,
+      )
     await removeOldMarkers(daemon)
   } catch (error) {
     deps.log.debug(`${node.spec.name}: ${errorMessage(error)}`)

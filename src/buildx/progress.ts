@@ -79,6 +79,9 @@ export class Progress {
   readonly #states = new Map<string, VertexState>()
   readonly #warnings: VertexWarning[] = []
   readonly #output: string[] = []
+  /** When buildx printed its last line, and when its silence was last logged. */
+  #readAt = performance.now()
+  #idleLoggedAt = 0
 
   /**
    * @param onPush receives each manifest when its push starts, since a call that fails does not report what it pushed
@@ -95,6 +98,7 @@ export class Progress {
 
   /** Reads one line of buildx' standard error. */
   read(line: string): void {
+    this.#readAt = performance.now()
     const status = parseSolveStatus(line)
     if (!status) {
       if (line.trim() !== '') keepTail(this.#output, line, keptOutput)
@@ -127,6 +131,16 @@ export class Progress {
       this.#log(state, `${firstLine(vertex.name)}: running for ${formatDuration(now - openSince)}`)
       state.loggedAt = now
     }
+    this.#logIdle(now)
+  }
+
+  /** Nothing is running, as while buildx connects or fetches a token. */
+  #logIdle(now: number): void {
+    const isRunning = [...this.#states.values()].some(({ openSince }) => openSince !== undefined)
+    if (isRunning || now - Math.max(this.#readAt, this.#idleLoggedAt) < heartbeatInterval) return
+    this.#idleLoggedAt = now
+    const labels = [...new Set(this.#targets.map(({ label }) => label.split(' ')[0]))].join(', ')
+    this.#emit(`${labels} │ waiting for buildx: no output for ${formatDuration(now - this.#readAt)}`)
   }
 
   /** The vertexes that are running. */

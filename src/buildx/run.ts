@@ -8,6 +8,7 @@ import { renderBake, writesForJob } from './bake-definition.ts'
 import { writeDefinition } from './build-env.ts'
 import { annotateWarnings } from './checks.ts'
 import { cancelledBuild, explainFailure, explainSilence, findCause } from './errors.ts'
+import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
 import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
@@ -155,6 +156,7 @@ function groupFailure(
     exitCode,
     failed,
     output: progress.output(),
+    dockerConfig: dockerConfigFile(),
     lost,
     cancelled: failing ? targets.filter((other) => other !== failing).map(targetLabel) : [],
   })

@@ -1,3 +1,4 @@
+import { RegistryError } from '../registry/error.ts'
 import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import { deadlinePassed } from '../packages/repository.ts'
 import { NotDeletedError } from '../packages/backend.ts'
@@ -62,9 +63,19 @@ export function toOutcome(error: unknown, subject: string): Outcome {
   return {
     subject,
     deleted: false,
-    reason: isTimeout(error) ? deadlinePassed : errorMessage(error),
+    reason: isTimeout(error) ? deadlinePassed : withWayOut(error),
     ...(error instanceof NotDeletedError && error.isUnsupported && { isUnsupported: true }),
   }
+}
+
+const temporary = ['network', 'server', 'too-many']
+
+/** A registry that is down now deletes later. */
+function withWayOut(error: unknown): string {
+  const message = errorMessage(error)
+  const cause = error instanceof NotDeletedError ? error.cause : error
+  const isTemporary = cause instanceof RegistryError && temporary.includes(cause.kind)
+  return isTemporary ? `${message.replace(/\.$/, '')}. The \`cleanup\` action removes it later.` : message
 }
 
 function isTimeout(error: unknown): boolean {

@@ -27,6 +27,8 @@ interface ApiOptions {
   readonly token: string
   readonly fetch: Fetch
   readonly log: (text: string) => void
+  /** Called with what a long wait is for. */
+  readonly onWait: (text: string) => void
   /** When to give up, in milliseconds since the epoch; waits that would end later are not begun. */
   readonly until: number
 }
@@ -113,9 +115,9 @@ async function loadPlugins() {
   return [retry, throttling] as const
 }
 
-function clientOptions({ apiUrl, fetch, log, until }: ApiOptions) {
+function clientOptions({ apiUrl, fetch, log, onWait, until }: ApiOptions) {
   const onRateLimit = (after: number, { method, url }: Route, _: unknown, count: number): boolean => {
-    log(`GitHub limits the rate of requests: ${method} ${url} must wait for ${after} s`)
+    onWait(`GitHub limits the rate of requests: ${method} ${url} must wait for ${after} s`)
     return count < maxWaits && Date.now() + after * 1000 < until
   }
   const mute = (): undefined => undefined

@@ -105,7 +105,8 @@ export class Job {
   }
 
   #apiOptions(fetch: Fetch, until: number) {
-    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log: this.log.debug }
+    const { debug: log, info: onWait } = this.log
+    return { apiUrl: this.event.apiUrl, token: this.#token, fetch, until, log, onWait }
   }
 }
 

@@ -1,3 +1,4 @@
+import { logWait } from '../lib/time.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { loadJobDockerConfig } from '../registry/credentials/docker-config.ts'
 import { exchangeEcrKeys } from '../registry/credentials/ecr.ts'
@@ -33,7 +34,7 @@ export async function resolveLogins(job: Job, options: LoginOptions): Promise<Re
   const { env, log } = job
   const dockerConfig = loadJobDockerConfig(env, log.warn)
   const registries = createRegistryAccess([], dockerConfig, hosts)
-  const exchanged = await exchangeEcrKeys(logins, { env, fetch: registries.fetch })
+  const exchanged = await logWait('logins', exchangeEcrKeys(logins, { env, fetch: registries.fetch }), log.info)
   const kept = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log })
   const onlyRead = sources.filter((source) => !images.some(({ registry }) => registry === source.registry))
   const resolved = await dropTokenIfJobHasLogin(kept, { images: onlyRead, push: false, registries, log })

@@ -7,9 +7,11 @@ import { withRepositoryDetails } from '../forge/event-details.ts'
 import { withCommitDate, type Event } from '../forge/event.ts'
 import { readInputs, usesCommitDate, type Inputs } from '../inputs/inputs.ts'
 import { secretsToMask } from '../inputs/secrets-to-mask.ts'
+import { logWait } from '../lib/time.ts'
 import { openNodes } from '../nodes/open.ts'
 import { withRegistryConfig } from '../nodes/registry-config.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
+import { missingHelpers } from '../registry/credentials/login.ts'
 import { saveRegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
 import { createJournal, openJournal } from '../run/journal.ts'
@@ -35,6 +37,8 @@ export async function prepareMain(job: Job): Promise<MainStep> {
   const dir = await createRunDir(job, inputs, event)
   const hosts = await saveRegistryHosts(dir.registries, inputs.registries)
   const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images: imagesOf(inputs), hosts })
+  const hostNames = imagesOf(inputs).map(({ registry }) => registry)
+  missingHelpers(dockerConfig, hostNames, job.env).forEach((text) => job.log.warn(text))
   const run = {
     inputs: { ...inputs, logins, registries: hosts, ...withRegistryConfig(inputs, hosts) },
     event,
@@ -76,8 +80,12 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
   const { fetch } = registries
   const agent = job.env['SSH_AUTH_SOCK']
   return {
-    openNodes: () => openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal),
-    provideBuildx: (signal) => provideRequested(job, { ...run, signal }, registries),
+    openNodes: () => {
+      const opening = openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal)
+      return logWait(`the nodes ${inputs.nodes.map(({ name }) => name).join(', ')}`, opening, job.log.info)
+    },
+    provideBuildx: (signal) =>
+      logWait('the installation of buildx', provideRequested(job, { ...run, signal }, registries), job.log.info),
     findBuildx: () => findRequested(inputs),
     buildGroups: (request) => new Scheduler(request).run(),
     callTargets,

@@ -6,6 +6,9 @@ import { createFetch } from '../lib/http.ts'
 import { runnerLog } from './runner-log.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
 
+/** Milliseconds after which a registry that does not respond is a warning. */
+const longWait = 60_000
+
 /**
  * How this job reaches registries: through its proxy, with the step's own logins first, then those the job already has.
  */
@@ -20,12 +23,14 @@ export function createRegistryAccess(
     fetch: createFetch(process.env, hosts),
     fetchFor: (registry) => createFetch(process.env, hosts, registry),
     log: runnerLog.debug,
+    onWait: (text, waited) => (waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)),
   }
 }
 
+const runHelper = createHelperRunner(runnerLog)
+
 function createCredentials(logins: readonly Login[], dockerConfig: unknown): RegistryAccess['credentials'] {
   const cache = new Map<string, Promise<Credentials | undefined>>()
-  const runHelper = createHelperRunner(runnerLog.debug)
   return (repository) => {
     const name = formatRepository(repository)
     const credentials = cache.get(name) ?? credentialsFor(repository, logins, dockerConfig, runHelper)

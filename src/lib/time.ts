@@ -58,6 +58,29 @@ export async function withAbort<T>(signal: AbortSignal, work: Promise<T>): Promi
   }
 }
 
+const noticeInterval = 5000
+/** Intervals between two notices, after the first. */
+const noticeEvery = 6
+
+/** Calls `notify` with the milliseconds waited, after 5 s, 30 s and every 30 s after that, until the work has ended. */
+export async function withNotices<T>(work: Promise<T>, notify: (waited: number) => void): Promise<T> {
+  let intervals = 0
+  const timer = setInterval(() => {
+    intervals++
+    if (intervals === 1 || intervals % noticeEvery === 0) notify(intervals * noticeInterval)
+  }, noticeInterval)
+  try {
+    return await work
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/** Logs what the work waits for, and for how long: `Waiting for arm: probing the node (5 s)`. */
+export async function logWait<T>(what: string, work: Promise<T>, log: (text: string) => void): Promise<T> {
+  return await withNotices(work, (waited) => log(`Waiting for ${what} (${waited / 1000} s)`))
+}
+
 /** Milliseconds between two checks; one takes microseconds. */
 const checkInterval = 4
 

@@ -5,6 +5,9 @@ import { errorMessage, UserError } from '../lib/errors.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
 
+/** The check runs in the background: what it waits for delays nothing. */
+const ignore = () => undefined
+
 export interface PushAccessRequest {
   readonly inputs: { readonly push: boolean; readonly variants: readonly Pick<VariantSpec, 'images'>[] }
   readonly registries: RegistryAccess
@@ -36,7 +39,7 @@ export class PushAccessCheck {
   start(): void {
     const { inputs, registries } = this.#request
     if (!inputs.push) return
-    const createClient = createClientFactory({ ...registries, log: () => undefined }, this.#stopped.signal)
+    const createClient = createClientFactory({ ...registries, log: ignore, onWait: ignore }, this.#stopped.signal)
     for (const repository of distinctRepositories(inputs.variants))
       void checkPushAccess(repository, createClient).then(({ denied, failure }) => {
         if (denied) this.#refusal ??= failure

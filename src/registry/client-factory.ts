@@ -1,6 +1,7 @@
 import type { Fetch } from '../lib/http.ts'
 import type { Credentials } from './auth.ts'
 import { createRegistryClient, type RegistryClient } from './client.ts'
+import type { OnWait } from './session.ts'
 import type { Repository } from './reference.ts'
 
 /** How this job reaches registries. */
@@ -13,6 +14,8 @@ export interface RegistryAccess {
   readonly isPlain?: (host: string) => boolean
   /** Called with every failure that is followed by another attempt. */
   readonly log: (text: string) => void
+  /** Called with what a long wait is for, and its milliseconds so far. */
+  readonly onWait?: OnWait
 }
 
 /** Returns the client for a repository; repositories of one registry with the same login share a client. */
@@ -28,7 +31,7 @@ export function createClientFactory(
   signal?: AbortSignal,
   { willPush } = { willPush: true },
 ): ClientFactory {
-  const { fetch, fetchFor, log, isPlain } = access
+  const { fetch, fetchFor, log, onWait, isPlain } = access
   const clients = new Map<string, RegistryClient>()
   return async (repository) => {
     const { registry } = repository
@@ -41,6 +44,7 @@ export function createClientFactory(
         fetch: fetchFor?.(registry) ?? fetch,
         log,
         willPush,
+        ...(onWait && { onWait }),
         ...(isPlain && { isPlain }),
         ...(credentials && { credentials }),
         ...(signal && { signal }),

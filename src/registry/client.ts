@@ -10,7 +10,7 @@ import { createHttpClient } from './http-client.ts'
 import { createHttpStream, type Bytes } from './http-stream.ts'
 import { listReferrers, listTags } from './list-tags.ts'
 import { computeDigest, isDigest, manifestTypes, type Manifest } from './manifest.ts'
-import { repeat, requestInfo, send, sendOnce, type Session } from './session.ts'
+import { atMostOnce, repeat, requestInfo, send, sendOnce, type OnWait, type Session } from './session.ts'
 import { checkPush, putBlob, type BlobStorage, type UploadRequest } from './uploads.ts'
 
 /**
@@ -52,6 +52,8 @@ export interface RegistryOptions {
   readonly signal?: AbortSignal
   /** Called with every failure that is followed by another attempt. */
   readonly log?: (text: string) => void
+  /** Called with what a long wait is for; of several requests that wait at the same time, only for one. */
+  readonly onWait?: OnWait
   readonly clock?: Clock
 }
 
@@ -79,7 +81,7 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
 
 function createSession(options: RegistryOptions): Session {
   const { registry, credentials, signal, willPush = false, isPlain = () => false } = options
-  const { clock = systemClock, log = () => undefined } = options
+  const { clock = systemClock, log = () => undefined, onWait = () => undefined } = options
   const fetch = options.fetch ?? globalThis.fetch
   const http = createHttpClient(fetch, signal)
   return {
@@ -93,6 +95,7 @@ function createSession(options: RegistryOptions): Session {
     clock,
     signal,
     log,
+    onWait: atMostOnce(onWait),
   }
 }
 
@@ -148,7 +151,9 @@ async function deleteManifest(session: Session, repository: string, reference: s
   const info = requestInfo(session, 'delete', repository, reference)
   const path = manifestPath(repository, reference)
   // An earlier attempt whose response was lost may have deleted it.
-  await repeat(session, (attempt) => sendOnce(session, { method: 'DELETE', path, info, allowNotFound: attempt > 1 }))
+  await repeat(session, info, (attempt) =>
+    sendOnce(session, { method: 'DELETE', path, info, allowNotFound: attempt > 1 }),
+  )
 }
 
 async function getBlob(session: Session, repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>> {

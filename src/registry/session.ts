@@ -1,4 +1,5 @@
 import { retry, type Clock } from '../lib/retry.ts'
+import { withNotices } from '../lib/time.ts'
 import type { Authorizer } from './auth.ts'
 import { responseError, type RequestInfo } from './error.ts'
 import { registryRetryPolicy, type HttpClient, type HttpRequest, type HttpResponse } from './http-client.ts'
@@ -17,7 +18,11 @@ export interface Session {
   readonly clock: Clock
   readonly signal: AbortSignal | undefined
   readonly log: (text: string) => void
+  /** Called with what a long wait is for, and its milliseconds so far. */
+  readonly onWait: OnWait
 }
+
+export type OnWait = (text: string, waited: number) => void
 
 interface Target {
   /** After `/v2/`; or an upload, which may be at another server. */
@@ -42,12 +47,34 @@ const largestManifest = 4 * 1024 * 1024
 
 /** Sends a request, and repeats it as long as that may help. */
 export function send(session: Session, request: RegistryRequest): Promise<HttpResponse> {
-  return repeat(session, () => sendOnce(session, request))
+  return repeat(session, request.info, () => sendOnce(session, request))
 }
 
+/** Of requests that wait at the same time only the one that has waited longest is reported. */
+export function atMostOnce(onWait: OnWait): OnWait {
+  let reportedAt = -Infinity
+  return (text, waited) => {
+    const now = performance.now()
+    if (now - reportedAt < minPause) return
+    reportedAt = now
+    onWait(text, waited)
+  }
+}
+
+/** Milliseconds. */
+const minPause = 4000
+
+const activities = { read: 'reading', push: 'pushing', delete: 'deleting' } as const
+
 /** Repeats the work of one request as long as that may help. */
-export function repeat<T>({ clock, signal, log }: Session, work: (attempt: number) => Promise<T>): Promise<T> {
-  return retry(work, { policy: registryRetryPolicy, clock, signal, log })
+export function repeat<T>(
+  { clock, signal, log, onWait }: Session,
+  { host, subject, verb }: RequestInfo,
+  work: (attempt: number) => Promise<T>,
+): Promise<T> {
+  return withNotices(retry(work, { policy: registryRetryPolicy, clock, signal, log }), (waited) =>
+    onWait(`Waiting for ${host}: ${activities[verb]} ${subject} (${waited / 1000} s)`, waited),
+  )
 }
 
 /** Sends a request, and once more if the registry asks for another authorization. */

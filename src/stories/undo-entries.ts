@@ -3,7 +3,7 @@ import { removeProbes } from '../gc/probes.ts'
 import { releaseLock } from '../nodes/engine/lock.ts'
 import { errorMessage } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
-import { sleep } from '../lib/time.ts'
+import { logWait, sleep } from '../lib/time.ts'
 import type { Entry, Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import type { Connections } from './reconnect.ts'
@@ -90,7 +90,7 @@ async function removeBuilder(
   remove: () => Promise<void>,
 ): Promise<void> {
   try {
-    await remove()
+    await logWait(`the removal of ${name} on ${node}`, remove(), log.info)
     journal.note({ kind: 'removed', name })
     log.info(`Removed the builder on ${node}.`)
   } catch (error) {

@@ -2,6 +2,7 @@ import { logRunnerGarbage } from '../gc/log.ts'
 import { errorMessage, formatError } from '../lib/errors.ts'
 import { removeDir } from '../lib/files.ts'
 import type { Log } from '../lib/log.ts'
+import { logWait } from '../lib/time.ts'
 import { killProcess, killProcessesIn } from '../lib/processes.ts'
 import { hasJournal, openJournal, pendingOnNodes, readJournal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
@@ -42,7 +43,7 @@ async function undo(request: UndoRequest, ports: UndoPorts): Promise<void> {
   const { dir, main } = request
   // First the processes that still create things: in container jobs a cancellation does not reach main, and the buildx
   // of a killed main runs on for a moment.
-  await killProcess(main, mainPatience)
+  await logWait('the build step to end', killProcess(main, mainPatience), ports.log.info)
   await killProcessesIn(dir.path, '--metadata-file')
   if (!hasJournal(dir)) {
     await undoWithoutJournal(request, ports)

@@ -23,6 +23,26 @@ export const failureCases: readonly FailureCase[] = [
   {
     vertex: '[internal] load metadata for r.example:5000/fb/x:1',
     error: fold`
+      failed to solve: r.example:5000/fb/x:1: failed to resolve source metadata for r.example:5000/fb/x:1: error getting
+      credentials - err: exec: "docker-credential-desktop": executable file not found in $PATH, out: \`\`
+    `,
+    code: 'runner',
+    message: 'docker-credential-desktop is not installed, and the Docker configuration names it',
+    hint: 'remove it from `credsStore` and `credHelpers` in the Docker configuration',
+  },
+  {
+    vertex: '',
+    error: fold`
+      ERROR: error getting credentials - err: exec: "docker-credential-ecr-login": executable file not found in $PATH,
+      out: \`\`
+    `,
+    code: 'runner',
+    message: 'docker-credential-ecr-login is not installed, and the Docker configuration names it',
+    hint: 'Install it on this runner',
+  },
+  {
+    vertex: '[internal] load metadata for r.example:5000/fb/x:1',
+    error: fold`
       unexpected status from HEAD request to http://r.example:5000/v2/fb/x/manifests/1: 401 Unauthorized
     `,
     code: 'registry',

@@ -6,7 +6,7 @@ const running = (name: string, silentFor: number) => [{ name, runningFor: silent
 describe('findSilence', () => {
   test.each([
     ['[internal] load metadata for docker.io/library/alpine:3', 'docker.io'],
-    ['[auth] library/alpine:pull token for registry-1.docker.io', 'the registry'],
+    ['[auth] library/alpine:pull token for registry-1.docker.io', 'registry-1.docker.io'],
     ['importing cache manifest from ghcr.io/acme/app:buildcache', 'ghcr.io'],
     ['resolve image config for docker-image://docker.io/docker/dockerfile:1', 'docker.io'],
     ['[1/2] FROM 127.0.0.1:5000/base:1@sha256:0', '127.0.0.1:5000'],

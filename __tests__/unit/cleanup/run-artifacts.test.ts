@@ -6,6 +6,9 @@ import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/hi
 import { hostile, calm } from '../../ghcr/world.ts'
 import { placeIn } from '../../prove/place.ts'
 import { allOf, pushOwn, scene, type Scene } from './world.ts'
+import { toOutcome } from '../../../src/cleanup/run-artifacts.ts'
+import { NotDeletedError } from '../../../src/packages/backend.ts'
+import { RegistryError } from '../../../src/registry/error.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 
 const kept = (outcomes: Awaited<ReturnType<typeof deleteRunArtifacts>>) => outcomes.filter(({ deleted }) => !deleted)
@@ -275,4 +278,14 @@ test('a list that lags behind the push is read again, after pauses that grow, un
     { subject: 'pr-17000000001', deleted: true },
   ])
   expect(remains(here, allOf(pushed))).toEqual([])
+})
+
+test.each([
+  [new RegistryError('r.example: could not be reached', { kind: 'network', host: 'r.example' }), true],
+  [new NotDeletedError('503', new RegistryError('503', { kind: 'server', host: 'r.example' })), true],
+  [new RegistryError('403', { kind: 'denied', host: 'r.example' }), false],
+  [new Error('other'), false],
+])('a registry that is down is left to the cleanup action: %s', (error, isLater) => {
+  const { reason = '' } = toOutcome(error, 'pr-1')
+  expect(reason.endsWith('. The `cleanup` action removes it later.')).toBe(isLater)
 })

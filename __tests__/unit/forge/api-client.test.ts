@@ -23,7 +23,14 @@ function placeOf({ world }: Scene, apiUrl: string) {
   })
   const clock = { now: Date.now, sleep: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) }
   const said: string[] = []
-  const request = createGithubRequest({ apiUrl, token: 'secret', fetch, until, log: (text) => said.push(text) })
+  const request = createGithubRequest({
+    apiUrl,
+    token: 'secret',
+    fetch,
+    until,
+    log: (text) => said.push(text),
+    onWait: (text) => said.push(text),
+  })
   const api = createGithubBackend({
     request,
     owner: 'acme',

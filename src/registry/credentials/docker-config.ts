@@ -14,6 +14,10 @@ export function dockerConfigDir({ DOCKER_CONFIG: dir = '' }: Env = process.env):
   return dir === '' ? join(homeDir(), '.docker') : dir
 }
 
+export function dockerConfigFile(env: Env = process.env): string {
+  return join(dockerConfigDir(env), 'config.json')
+}
+
 /** Reads a Docker configuration; an empty one, with a warning unless there is no file, if that is not possible. */
 function loadDockerConfig(path: string, warn: (text: string) => void): Record<string, unknown> {
   try {
@@ -29,7 +33,7 @@ function loadDockerConfig(path: string, warn: (text: string) => void): Record<st
 
 /** The job's own Docker configuration, with the logins of the variable DOCKER_AUTH_CONFIG. */
 export function loadJobDockerConfig(env: Env, warn: (text: string) => void): Record<string, unknown> {
-  const config = loadDockerConfig(join(dockerConfigDir(env), 'config.json'), warn)
+  const config = loadDockerConfig(dockerConfigFile(env), warn)
   return withAuths(config, tryParseJson(env['DOCKER_AUTH_CONFIG'] ?? ''))
 }
 

@@ -1,10 +1,16 @@
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { exec } from '../../lib/exec.ts'
 import { errorMessage } from '../../lib/errors.ts'
 import { shorten } from '../../lib/issues.ts'
 import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
+import type { Env } from '../../lib/lists.ts'
+import type { Log } from '../../lib/log.ts'
+import { logWait } from '../../lib/time.ts'
 import type { Credentials, Login } from '../auth.ts'
 import type { Repository } from '../reference.ts'
-import { credentialHelper, dockerConfigKey, storedCredentials } from './docker-config.ts'
+import { credentialHelper, dockerConfigFile, dockerConfigKey, storedCredentials } from './docker-config.ts'
+
 /** Runs `docker-credential-<helper> get` for a registry: its standard output, undefined if it has no login. */
 type RunHelper = (helper: string, registry: string) => Promise<string | undefined>
 
@@ -33,14 +39,18 @@ export async function credentialsFor(
  * Runs credential helpers, each once per registry
  * (https://github.com/docker/docker-credential-helpers#development: the registry on stdin, JSON on stdout).
  *
- * @param debug called with the reason if a helper returns no login
+ * @param log of the reason if a helper returns no login
  */
-export function createHelperRunner(debug: (text: string) => void): RunHelper {
+export function createHelperRunner({ debug, info }: Pick<Log, 'debug' | 'info'>): RunHelper {
   const outputs = new Map<string, Promise<string | undefined>>()
   const run: RunHelper = async (helper, registry) => {
     const command = `docker-credential-${helper}`
     try {
-      const { code, stdout, stderr } = await exec(command, ['get'], { input: registry, deadline: 20_000 })
+      const { code, stdout, stderr } = await logWait(
+        `${command} (${registry})`,
+        exec(command, ['get'], { input: registry, deadline: 20_000 }),
+        info,
+      )
       if (code === 0) return stdout
       debug(`${command} has no login for ${registry} (exit code ${code}): ${shorten(stdout || stderr)}`)
     } catch (error) {
@@ -54,6 +64,26 @@ export function createHelperRunner(debug: (text: string) => void): RunHelper {
     return output
   }
 }
+
+/**
+ * Credential helpers that the job's Docker configuration names and that are not installed, one line each: Docker fails
+ * instead of reading a login without them. An entry of `credHelpers` counts if `registries` contains its registry, as
+ * tools write entries for registries that no job uses.
+ */
+export function missingHelpers(dockerConfig: unknown, registries: readonly string[], env: Env): readonly string[] {
+  const config = asRecord(dockerConfig)
+  const helpers = registries.map((registry) => credentialHelper(dockerConfigKey(registry), config))
+  const used = [...new Set([...helpers, asText(config['credsStore'])])].filter((helper) => helper !== '')
+  const dirs = (env['PATH'] ?? '').split(delimiter)
+  return used
+    .map((helper) => `docker-credential-${helper}`)
+    .filter((command) => !dirs.some((dir) => existsSync(join(dir, command))))
+    .map((command) => `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}`)
+}
+
+const helperHint =
+  'names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove ' +
+  'the entry.'
 
 /** Whether a scope such as `acme/app`, `acme/app@push` or `@push` covers a repository: push includes pull. */
 function appliesTo({ scope = '' }: Login, path: string): boolean {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { credentialsFor } from '../../../../src/registry/credentials/login.ts'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { credentialsFor, missingHelpers } from '../../../../src/registry/credentials/login.ts'
 import { dockerConfigKey, createDockerConfig } from '../../../../src/registry/credentials/docker-config.ts'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -211,4 +214,21 @@ test.each([
   ['docker.io.example.com', 'docker.io.example.com'],
 ])('%s is kept as %s', (registry, key) => {
   expect(dockerConfigKey(registry)).toBe(key)
+})
+
+describe('missingHelpers', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'helpers-'))
+  writeFileSync(join(dir, 'docker-credential-installed'), '')
+  const env = { PATH: `/nonexistent:${dir}`, DOCKER_CONFIG: '/config' }
+
+  test.each([
+    ['credsStore', { credsStore: 'absent' }, ['docker-credential-absent is not installed, and /config/config.json']],
+    ['credHelpers', { credHelpers: { 'ghcr.io': 'absent' } }, ['docker-credential-absent is not installed']],
+    ['an installed one', { credsStore: 'installed' }, []],
+    ['of a registry without an image', { credHelpers: { 'gcr.io': 'gcloud' } }, []],
+    ['none', {}, []],
+  ])('%s', (_, config, expected) => {
+    const found = missingHelpers(config, ['ghcr.io'], env)
+    expect(found).toEqual(expected.map((text): unknown => expect.stringContaining(text)))
+  })
 })
