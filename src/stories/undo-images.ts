@@ -38,17 +38,17 @@ export async function deleteImages(entries: readonly Entry[], request: ImageRequ
   await deleteAll(deletions, request, ports)
 }
 
-/** The same without the journal: by the names of tags, and by annotations. */
-export async function deleteFoundImages(request: ImageRequest, ports: ImagePorts): Promise<void> {
+/** The same without the journal: by the names of tags, and by annotations. @returns whether there were any */
+export async function deleteFoundImages(request: ImageRequest, ports: ImagePorts): Promise<boolean> {
   const { dir, tags, event, began, images } = request
-  if (tags === 'never') return
+  if (tags === 'never') return false
   const run = { runId: event.runId, runAnnotation: runAnnotation(event, dir.key), since: began - clockSkew }
   const select = async (opened: PackageRepository): Promise<Selection> => {
     const { artifacts, unproven } = await findRunArtifacts(opened, run)
     return { artifacts, kept: unproven.map((tag) => `Kept ${opened.name}:${tag}: ${unprovenReason}`) }
   }
   if (tags === 'always') ports.log.warn(alwaysHint)
-  await deleteAll(
+  return await deleteAll(
     distinct(images).map((repository) => ({ repository, select })),
     request,
     ports,
@@ -65,13 +65,14 @@ function distinct(repositories: readonly Repository[]): readonly Repository[] {
   return [...new Map(repositories.map((repository) => [formatRepository(repository), repository])).values()]
 }
 
-async function deleteAll(deletions: readonly Deletion[], request: ImageRequest, ports: ImagePorts): Promise<void> {
-  if (deletions.length === 0) return
+async function deleteAll(deletions: readonly Deletion[], request: ImageRequest, ports: ImagePorts): Promise<boolean> {
+  if (deletions.length === 0) return false
   const packages = ports.openPackages()
   const outcomes = await Promise.all(deletions.map((deletion) => deleteFrom(deletion, request, { packages, ...ports })))
   outcomes.forEach(({ deleted }) => deleted.forEach((tag) => ports.log.info(`Deleted ${tag}.`)))
   const kept = outcomes.flatMap((outcome) => outcome.kept)
   if (kept.length > 0) ports.log.warn(kept.join('\n'))
+  return outcomes.some(({ deleted }) => deleted.length > 0) || kept.length > 0
 }
 
 async function deleteFrom(

@@ -9,11 +9,11 @@ import type { UndoPorts, UndoRequest } from './undo-ports.ts'
 
 const nextRun = 'The next run there removes it.'
 
-/** Removes the builders of a run whose journal is lost, by their names. Never throws. */
+/** Removes the builders of a run whose journal is lost, by their names. Never throws. @returns whether it found any */
 export async function undoOnNodes(
   { dir: lost, event }: Pick<UndoRequest, 'dir' | 'event'>,
   { openNodes, log }: Pick<UndoPorts, 'openNodes' | 'log'>,
-): Promise<void> {
+): Promise<boolean> {
   const builder = runBuilderName(lost.key, event)
   const dir = RunDir.choose(dirname(lost.path))
   try {
@@ -28,8 +28,10 @@ export async function undoOnNodes(
       if (removed.length > 0) log.info(`Removed ${removed.join(', ')} on ${node}.`)
       failed.forEach((reason) => log.warn(`A builder on ${node} stays: ${reason}. ${nextRun}`))
     }
+    return collected.some(({ removed }) => removed.length > 0)
   } catch (error) {
     log.warn(`The builders ${builder} on the nodes stay: ${errorMessage(error)}. ${nextRun}`)
+    return false
   } finally {
     await removeRunDir(dir.path).catch((error: unknown) => log.debug(errorMessage(error)))
   }

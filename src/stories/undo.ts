@@ -59,10 +59,16 @@ async function undo(request: UndoRequest, ports: UndoPorts): Promise<void> {
   await Promise.all([deleteImages(entries, request, ports), leaveNodes])
 }
 
-/** The run directory was emptied or removed, as by a runner that empties its temporary directory between steps. */
+/**
+ * The run directory was emptied or removed, as by a runner that empties its temporary directory between steps; or this
+ * step has finished before.
+ */
 async function undoWithoutJournal(request: UndoRequest, ports: UndoPorts): Promise<void> {
-  ports.log.warn(`The journal of this run in ${request.dir.path} is lost. ${lostHint}`)
-  await Promise.all([undoOnNodes(request, ports), deleteFoundImages(request, ports)])
+  const { log } = ports
+  const lost = `The journal of this run in ${request.dir.path} is lost`
+  log.info(`${lost}: what has the id of the run is removed.`)
+  const found = await Promise.all([undoOnNodes(request, ports), deleteFoundImages(request, ports)])
+  if (found.includes(true)) log.warn(`${lost}. ${lostHint}`)
 }
 
 const lostHint =

@@ -169,9 +169,10 @@ describe('the undo story', () => {
     const removed = sent.filter((request) => request.startsWith('DELETE /containers/'))
     expect(removed).toEqual([`DELETE /containers/${names[0] ?? ''}?force=1&v=1`])
     expect(lines).toEqual([
-      expect.stringMatching(/^warning: The journal of this run in \S+ is lost\./),
+      expect.stringMatching(/^The journal of this run in \S+ is lost: what has the id of the run is removed\.$/),
       expect.stringMatching(/^warning: The builder mab-\S+ on arm stays: arm does not answer\. The next run there/),
       expect.stringMatching(/^Removed mab-\S+-0 on /),
+      expect.stringMatching(/^warning: The journal of this run in \S+ is lost\./),
     ])
   })
 
