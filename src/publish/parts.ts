@@ -10,7 +10,8 @@ import { formatRepository, formatTagReference, type TagReference } from '../regi
 import type { Journal } from '../run/journal.ts'
 import { parsePart, partAnnotations, partTag, type PartInfo, type PartName } from '../run/parts.ts'
 import type { ImageIndex } from './index.ts'
-import { explainStoreError, putIndex, tagsNotUpdated, type Published } from './publish.ts'
+import { tagsNotUpdated } from './all-tags.ts'
+import { explainStoreError, putIndex, type Published } from './publish.ts'
 import { updateTags, type TagUpdates } from './tags.ts'
 import type { PublishedPlatform } from './verify.ts'
 

@@ -8,11 +8,11 @@ import { annotationsAt } from '../metadata/annotations.ts'
 import type { Target } from '../plan/target.ts'
 import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { type RegistryClient } from '../registry/client.ts'
-import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
+import { formatRepository, type Repository, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { ownershipAnnotation } from '../run/names.ts'
 import { assembleImage, IndexError, type Annotations, type ImageIndex } from './index.ts'
-import { isFixedTag, isImmutable, updateTags, type TagUpdates } from './tags.ts'
+import { updateAllTags } from './all-tags.ts'
 import { fetchParts, verifyChildren, verifyStored, withReplicas } from './verify.ts'
 import type { PublishedPlatform, PushedPart } from './verify.ts'
 
@@ -152,65 +152,6 @@ export async function putIndex(
   if (!isStored) await client.putManifest(repository, index.digest, index.bytes, index.mediaType)
   if (!isStored) await verifyStored(client, repository, index)
   return { index, platforms: verified }
-}
-
-async function updateAllTags(stored: readonly StoredIndex[], request: PublishRequest): Promise<void> {
-  const updateBoth = (isWanted: (tag: string) => boolean) =>
-    Promise.all(stored.map((index) => updateTagsOf(index, isWanted, request)))
-  // The tags that a registry may protect come first: if it refuses one, the moving tags stay as they are.
-  const fixed = await updateBoth(isFixedTag)
-  const refused = fixed.flatMap(({ failed }) => failed).filter(({ reason }) => isImmutable(reason))
-  if (refused.length > 0) throw immutableTags(refused)
-  const outcomes = [...fixed, ...(await updateBoth((tag) => !isFixedTag(tag)))]
-  const updated = outcomes.flatMap((outcome) => outcome.updated)
-  const failed = outcomes.flatMap((outcome) => outcome.failed)
-  updated.forEach((tag) => request.log.debug(`Updated ${tag}`))
-  if (failed.length > 0) throw tagsNotUpdated({ updated, failed })
-}
-
-/** The error for tags of which at least one was not updated. */
-export function tagsNotUpdated({ updated, failed }: TagUpdates): UserError {
-  return new UserError({
-    code: 'registry',
-    message: `${failed.length} of ${updated.length + failed.length} tags could not be updated`,
-    hint: 'The image itself is in the registry, complete and verified: run the job again to update the other tags.',
-    details: [
-      ...updated.map((tag) => `updated:     ${tag}`),
-      ...failed.map(({ tag, reason }) => `not updated: ${tag} (${reason})`),
-    ],
-    cause: failed[0]?.error,
-  })
-}
-
-function immutableTags(refused: TagUpdates['failed']): UserError {
-  const [{ tag, error } = { tag: '', error: undefined }] = refused
-  return new UserError({
-    code: 'registry',
-    message: `The tag ${tag} is immutable and names another image`,
-    hint: 'Use a new tag, or delete the old one in the registry. Tags such as `latest` were not updated.',
-    details: refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`),
-    cause: error,
-  })
-}
-
-async function updateTagsOf(
-  { variant, repository, client, index }: StoredIndex,
-  isWanted: (tag: string) => boolean,
-  { journal, isEphemeral }: PublishRequest,
-): Promise<TagUpdates> {
-  const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
-  const tags = variant.tags
-    .filter(isHere)
-    .map(({ tag }) => tag)
-    .filter(isWanted)
-  for (const tag of tags)
-    journal.note({ kind: 'tag', ...repository, tag, digest: index.digest, ephemeral: isEphemeral(tag) })
-  const { updated, failed } = await updateTags(client, { repository: repository.path, tags, index })
-  const reference = (tag: string) => formatTagReference({ ...repository, tag })
-  return {
-    updated: updated.map(reference),
-    failed: failed.map((failure) => ({ ...failure, tag: reference(failure.tag) })),
-  }
 }
 
 function describePublished(stored: readonly StoredIndex[]): Published[] {

@@ -131,6 +131,38 @@ describe('publish', () => {
     )
   })
 
+  test('an immutable `latest` leaves every tag that existed as it was, and no tag is created', async () => {
+    await withPushed(
+      pushed,
+      async (_, registry) => {
+        const { variants, ...rest } = request(registry)
+        const [slim = testVariant('')] = variants
+        const [image] = slim.images
+        if (!image) throw new Error('no image')
+        const names = ['latest', 'main', 'new']
+        const variant = { ...slim, images: [image], tags: names.map((tag) => ({ ...image, tag })) }
+        const built = rest.built
+          .filter(({ target }) => target.variant === slim)
+          .map((target) => ({ ...target, target: { ...target.target, variant } }))
+        const before = [...registry.manifests.keys()][0] ?? ''
+        const digest = before.slice(before.lastIndexOf('@') + 1)
+        for (const tag of ['latest', 'main']) registry.tags.set(`${image.path}:${tag}`, digest)
+        const immutable = refusal('DENIED', 'tag latest is immutable')
+        registry.faults.push(onNext('PUT', `/${image.path}/manifests/latest`, 412, {}, immutable))
+        const targets = built.map(({ target }) => target)
+        const publishing = publish({ ...rest, variants: [variant], built, targets })
+        const error = (await publishing.catch((error: unknown) => error)) as UserError
+        expect(error.message).toMatch(/:latest is immutable and names another image$/)
+        expect(error.details).toContain(`restored:    ${image.registry}/${image.path}:main`)
+        expect(Object.fromEntries(registry.tags)).toEqual({
+          [`${image.path}:latest`]: digest,
+          [`${image.path}:main`]: digest,
+        })
+      },
+      paths,
+    )
+  })
+
   test('an abort before the tags leaves them as they are', async () => {
     await withPushed(
       pushed,

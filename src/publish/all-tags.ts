@@ -1,0 +1,124 @@
+import { errorMessage, UserError } from '../lib/errors.ts'
+import type { VariantSpec } from '../inputs/variants.ts'
+import type { Log } from '../lib/log.ts'
+import type { RegistryClient } from '../registry/client.ts'
+import { formatTagReference, type Repository } from '../registry/reference.ts'
+import type { Journal } from '../run/journal.ts'
+import type { ImageIndex } from './index.ts'
+import { isFixedTag, isImmutable, updateTags, type TagUpdates } from './tags.ts'
+
+interface TagContext {
+  readonly journal: Journal
+  readonly log: Pick<Log, 'debug'>
+  readonly isEphemeral: (tag: string) => boolean
+}
+
+/** An index of a variant in one of its repositories. */
+interface Destination {
+  readonly variant: VariantSpec
+  readonly repository: Repository
+  readonly client: RegistryClient
+  readonly index: ImageIndex
+}
+
+/** The digest of each tag before the update; undefined if it did not exist. */
+type Digests = ReadonlyMap<string, string | undefined>
+
+/**
+ * Updates the tags in all repositories. Those that a registry may protect come first: tags that name another image, and
+ * tags whose name stands for one build. If one is immutable, the others of them name their earlier image again, and no
+ * other tag is updated.
+ *
+ * @throws UserError with what was and what was not updated
+ */
+export async function updateAllTags(destinations: readonly Destination[], context: TagContext): Promise<void> {
+  const known = await Promise.all(destinations.map(readTags))
+  const updateThose = async (isWanted: (tag: string, before: string | undefined) => boolean) =>
+    await Promise.all(
+      destinations.map((destination, at) => {
+        const before = known[at] ?? new Map<string, string>()
+        return updateTagsOf(
+          destination,
+          [...before.keys()].filter((tag) => isWanted(tag, before.get(tag))),
+          context,
+        )
+      }),
+    )
+  const isProtectable = (tag: string, before: string | undefined) => before !== undefined || isFixedTag(tag)
+  const first = await updateThose(isProtectable)
+  const refused = first.flatMap(({ failed }) => failed).filter(({ reason }) => isImmutable(reason))
+  if (refused.length > 0) {
+    const restored = await Promise.all(destinations.map((destination, at) => restoreTags(destination, known[at])))
+    throw immutableTags(refused, restored.flat())
+  }
+  const outcomes = [...first, ...(await updateThose((tag, before) => !isProtectable(tag, before)))]
+  const updated = outcomes.flatMap((outcome) => outcome.updated)
+  const failed = outcomes.flatMap((outcome) => outcome.failed)
+  updated.forEach((tag) => context.log.debug(`Updated ${tag}`))
+  if (failed.length > 0) throw tagsNotUpdated({ updated, failed })
+}
+
+/** A tag that cannot be read counts as one that exists. */
+async function readTags({ variant, repository, client }: Destination): Promise<Digests> {
+  const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
+  const tags = variant.tags.filter(isHere).map(({ tag }) => tag)
+  const digests = await Promise.all(tags.map((tag) => client.headManifest(repository.path, tag).catch(() => '')))
+  return new Map(tags.map((tag, at) => [tag, digests[at]]))
+}
+
+/** Points tags that existed at their earlier image again. @returns what happened to each, one line */
+async function restoreTags({ repository, client, index }: Destination, before: Digests = new Map()): Promise<string[]> {
+  const restore = async ([tag, digest]: readonly [string, string | undefined]): Promise<string[]> => {
+    const name = formatTagReference({ ...repository, tag })
+    try {
+      const current = await client.headManifest(repository.path, tag)
+      if (!digest || digest === index.digest || current !== index.digest) return []
+      const { bytes, mediaType } = await client.getManifest(repository.path, digest)
+      await client.putManifest(repository.path, tag, Buffer.from(bytes), mediaType)
+      return [`restored:    ${name}`]
+    } catch (error) {
+      return [`not restored: ${name} (${errorMessage(error)})`]
+    }
+  }
+  return (await Promise.all([...before].map(restore))).flat()
+}
+
+/** The error for tags of which at least one was not updated. */
+export function tagsNotUpdated({ updated, failed }: TagUpdates): UserError {
+  return new UserError({
+    code: 'registry',
+    message: `${failed.length} of ${updated.length + failed.length} tags could not be updated`,
+    hint: 'The image itself is in the registry, complete and verified: run the job again to update the other tags.',
+    details: [
+      ...updated.map((tag) => `updated:     ${tag}`),
+      ...failed.map(({ tag, reason }) => `not updated: ${tag} (${reason})`),
+    ],
+    cause: failed[0]?.error,
+  })
+}
+
+function immutableTags(refused: TagUpdates['failed'], restored: readonly string[]): UserError {
+  const [{ tag, error } = { tag: '', error: undefined }] = refused
+  return new UserError({
+    code: 'registry',
+    message: `The tag ${tag} is immutable and names another image`,
+    hint: 'Use a new tag, or delete the old one in the registry. Every tag that existed names its earlier image.',
+    details: [...refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`), ...restored],
+    cause: error,
+  })
+}
+
+async function updateTagsOf(
+  { repository, client, index }: Destination,
+  tags: readonly string[],
+  { journal, isEphemeral }: TagContext,
+): Promise<TagUpdates> {
+  for (const tag of tags)
+    journal.note({ kind: 'tag', ...repository, tag, digest: index.digest, ephemeral: isEphemeral(tag) })
+  const { updated, failed } = await updateTags(client, { repository: repository.path, tags, index })
+  const reference = (tag: string) => formatTagReference({ ...repository, tag })
+  return {
+    updated: updated.map(reference),
+    failed: failed.map((failure) => ({ ...failure, tag: reference(failure.tag) })),
+  }
+}
