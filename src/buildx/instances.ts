@@ -108,14 +108,14 @@ export class BuilderInstances {
   }
 }
 
-/** What setup-buildx-action lets its daemons permit; a build gets it only with `allow`. */
-const entitlementFlags = ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host']
+/** As in setup-buildx-action, unless flags are given: what daemons permit. A build gets it only with `allow`. */
+const defaultFlags = ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host']
 
 /** The format of buildx' store (docker/buildx, store/nodegroup.go); undocumented, the same in v0.29 to v0.38. */
 function instanceNode(node: Node, daemon: string): Record<string, unknown> {
   const { spec } = node
   const isCreated = node.driver.startsDaemon
-  const createdFlags = isCreated ? [...entitlementFlags, ...spec.buildkitdFlags] : []
+  const createdFlags = spec.buildkitdFlags.length === 0 ? defaultFlags : spec.buildkitdFlags
   return {
     Name: daemon,
     Endpoint: node.remote?.endpoint ?? `unix://${node.socket}`,
@@ -124,7 +124,7 @@ function instanceNode(node: Node, daemon: string): Record<string, unknown> {
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
     DriverOpts: node.remote?.driverOpts ?? (isCreated ? spec.driverOpts : {}),
-    Flags: spec.existingNodeName !== undefined ? spec.buildkitdFlags : createdFlags,
+    Flags: spec.existingNodeName !== undefined ? spec.buildkitdFlags : isCreated ? createdFlags : [],
     ...(isCreated &&
       spec.buildkitdConfig !== '' && {
         Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }),

@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import type { Event } from '../forge/event.ts'
+import { isTrue } from '../lib/choice.ts'
 import { parseRecordInput } from '../lib/lists.ts'
 import { failFor, passes, type Problem } from './diagnostics.ts'
 import type { LocalPaths } from './local-paths.ts'
@@ -15,14 +16,26 @@ export function repositoryUrl({ serverUrl, repository }: Pick<Event, 'serverUrl'
   return repository === '' ? '' : `${serverUrl}/${repository}.git`
 }
 
-/** This run's sources, as build-push-action's default context: by commit, since branches move on. */
-function defaultContext(event: Event): string {
-  return [repositoryUrl(event), event.sha || event.ref].filter((part) => part !== '').join('#')
+/**
+ * This run's sources, as build-push-action's default context: by commit, since branches move on. Two variables of that
+ * action: one takes the head of a pull request instead of its merge commit, one writes the commit as query parameters.
+ */
+function defaultContext({ event, env }: ContextSource, dir = ''): string {
+  const url = repositoryUrl(event)
+  const isPullRequest = event.ref.startsWith('refs/pull/')
+  const isHead = isPullRequest && env['DOCKER_DEFAULT_GIT_CONTEXT_PR_HEAD_REF'] === 'true'
+  const commit = isHead ? (event.headSha ?? event.sha) : event.sha
+  if (!isTrue(env['BUILDX_SEND_GIT_QUERY_AS_INPUT']) || commit === '')
+    return [url, commit || event.ref].filter((part) => part !== '').join('#') + (dir === '' ? '' : `:${dir}`)
+  const ref = isPullRequest ? `ref=${commit}` : `ref=${event.ref || commit}&checksum=${commit}`
+  return `${url}?${ref}${dir === '' ? '' : `&subdir=${dir}`}`
 }
 
+type ContextSource = Pick<InputSource, 'event' | 'env'>
+
 /** `{{defaultContext}}`, for which `{{defaultContext}}:dir` is a directory in it. */
-function expandDefault(text: string, event: Event): string {
-  return text.replace(/\{\{ ?defaultContext ?\}\}/g, () => defaultContext(event))
+function expandDefault(text: string, source: ContextSource): string {
+  return text.replace(/\{\{ ?defaultContext ?\}\}(?::([^\s:]*))?/g, (_, dir?: string) => defaultContext(source, dir))
 }
 
 const ofMetadataAction =
@@ -35,10 +48,11 @@ const urlForms = 'a URL that begins with `https://`, `git://` or `ssh://`'
  * Parses `context`: an absolute directory, or a URL as given; undefined if invalid. The default is the workspace if it
  * contains a checkout, otherwise this run's sources by URL.
  */
-export function parseContext({ text, event, paths, report }: InputSource): string | undefined {
+export function parseContext(source: InputSource): string | undefined {
+  const { text, event, paths, report } = source
   const [given, input] = [text('context'), 'context']
-  if (given === '' && event.repository !== '' && !isCheckedOut(text('file'), paths)) return defaultContext(event)
-  const context = given === '' ? '.' : expandDefault(given, event)
+  if (given === '' && event.repository !== '' && !isCheckedOut(text('file'), paths)) return defaultContext(source)
+  const context = given === '' ? '.' : expandDefault(given, source)
   const directory = paths.absolute(context)
   if (isRemote(context) && !(context.startsWith('github.com/') && paths.isDirectory(directory))) return context
   const dockerfileHint = /dockerfile/i.test(context) ? ', and the Dockerfile in `file`' : ''
@@ -113,12 +127,12 @@ function findDockerfile(context: string, { paths, report }: InputSource): string
 
 /** `build-contexts`: further directories, images and repositories that FROM and COPY --from may name. */
 export function parseBuildContexts(source: InputSource): Readonly<Record<string, string>> {
-  const { text, event, report } = source
+  const { text, report } = source
   const contexts = parseRecordInput({ input: 'build-contexts' }, text('build-contexts'), report)
   return Object.fromEntries(
     Object.entries(contexts).map(([name, given]) => [
       name,
-      resolveBuildContext(name, expandDefault(given, event), source),
+      resolveBuildContext(name, expandDefault(given, source), source),
     ]),
   )
 }

@@ -1,6 +1,5 @@
 import { parseRecord, parseRecordInput, splitList, splitRecords, type Env } from '../lib/lists.ts'
 import { parseBoolean } from '../lib/choice.ts'
-import { shorten } from '../lib/issues.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { parseImageMetadata } from '../metadata/image-metadata.ts'
 import { normaliseEntries } from '../metadata/labels.ts'
@@ -8,6 +7,7 @@ import { allRepositories } from '../metadata/tags.ts'
 import { parseContext, parseDockerfile } from './context.ts'
 import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
 import { failEach, failFor, passes } from './diagnostics.ts'
+import { warnFolded } from './folded-lists.ts'
 import type { BuildSettings } from './settings/settings.ts'
 import { warnOfIndexAnnotations, type PushMode } from './partial.ts'
 import { parseImages } from './shared-inputs.ts'
@@ -110,20 +110,6 @@ function fileOf({ file }: VariantDraft, context: string | undefined, source: Inp
   const input = file === source.text('file') ? 'file' : 'variants'
   const path = context === undefined ? undefined : parseDockerfile({ input, file, context }, source)
   return path === undefined ? {} : { file: path }
-}
-
-/** Several entries on one line, as YAML folds them with `>`, are one value that the author did not mean. */
-function warnFolded(variants: readonly VariantSpec[], { warn }: InputSource): void {
-  const values = new Map(variants.flatMap(({ buildArgs }) => Object.entries(buildArgs)))
-  for (const [name, value] of values) {
-    const next = /[\s,]([A-Z_][A-Z0-9_]*)=/.exec(value)?.[1]
-    const part = next === undefined ? (/\s#\s/.test(value) ? 'a comment' : '') : `\`${next}=\``
-    if (part !== '')
-      warn(
-        `\`build-args\`: the value of \`${shorten(name)}\` contains ${part}. Entries and comments need a line of ` +
-          'their own: use `|`, not `>`, for lists of several lines.',
-      )
-  }
 }
 
 /** @param variablesOf what build arguments without a value may take, by the step's labels */

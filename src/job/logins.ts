@@ -1,6 +1,7 @@
 import { logWait } from '../lib/time.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { loadJobDockerConfig } from '../registry/credentials/docker-config.ts'
+import { exchangeHubTokens } from '../registry/credentials/docker-hub-oidc.ts'
 import { exchangeEcrKeys } from '../registry/credentials/ecr.ts'
 import { dropTokenIfJobHasLogin } from '../registry/credentials/platform-token.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
@@ -34,7 +35,9 @@ export async function resolveLogins(job: Job, options: LoginOptions): Promise<Re
   const { env, log } = job
   const dockerConfig = loadJobDockerConfig(env, log.warn)
   const registries = createRegistryAccess([], dockerConfig, hosts)
-  const exchanged = await logWait('logins', exchangeEcrKeys(logins, { env, fetch: registries.fetch }), log.info)
+  const access = { env, fetch: registries.fetch }
+  const exchange = async () => await exchangeEcrKeys(await exchangeHubTokens(logins, access), access)
+  const exchanged = await logWait('logins', exchange(), log.info)
   const kept = await dropTokenIfJobHasLogin(exchanged, { images, push, registries, log })
   const onlyRead = sources.filter((source) => !images.some(({ registry }) => registry === source.registry))
   const resolved = await dropTokenIfJobHasLogin(kept, { images: onlyRead, push: false, registries, log })

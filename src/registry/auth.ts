@@ -215,6 +215,8 @@ export interface Login {
   readonly scope?: string
   /** An AWS key, to be exchanged for a password; empty: the job's own. */
   readonly ecr?: boolean
+  /** At Docker Hub, by the job's OIDC token, which is to be exchanged for a password. */
+  readonly hubOidc?: true
   /** The CI platform's token, which is used by default: a login that the job already has there takes precedence. */
   readonly isPlatformToken?: boolean
 }

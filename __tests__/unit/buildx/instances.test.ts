@@ -45,7 +45,7 @@ describe('BuilderInstances', () => {
       Endpoint: 'unix:///a.sock',
       Platforms: [],
       DriverOpts: { image: 'moby/buildkit' },
-      Flags: ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host', '--debug'],
+      Flags: ['--debug'],
       Files: { 'buildkitd.toml': Buffer.from('debug = true').toString('base64') },
     }
     const platforms = [
@@ -57,6 +57,13 @@ describe('BuilderInstances', () => {
       Driver: 'docker-container',
       Nodes: [{ ...node, Platforms: platforms }],
       Dynamic: false,
+    })
+    expect(read('run-1-1')).toMatchObject({
+      Nodes: [
+        {
+          Flags: ['--allow-insecure-entitlement=security.insecure', '--allow-insecure-entitlement=network.host'],
+        },
+      ],
     })
     expect(read('run-1')).toMatchObject({ Nodes: [{ Name: 'run-1-0' }, { Name: 'run-1-1' }] })
     expect(statSync(join(path, 'buildx', 'instances', 'run-1')).mode & 0o777).toBe(0o600)

@@ -344,6 +344,25 @@ test.each<[string, Given, readonly string[]]>([
     ),
   ],
   [
+    'entries on one line, in the other lists',
+    {
+      labels: 'org.acme.a=1 org.acme.b=2\ndescription=Runs a=b\n"quoted=x org.acme.c=3"',
+      annotations: 'index:org.acme.a=1 manifest[linux/amd64]:org.acme.b=2',
+      secrets: 'one=S3CRET TWO=S3CRET2\nthree=a=b',
+      'build-contexts': 'a=docker-image://x b=docker-image://y',
+    },
+    [
+      ['labels', '`org.acme.a` contains `org.acme.b=`'],
+      ['annotations', '`index:org.acme.a` contains `manifest[linux/amd64]:org.acme.b=`'],
+      ['secrets', '`one` contains another entry'],
+      ['build-contexts', '`a` contains `b=`'],
+    ].map(
+      ([input, what]) =>
+        `\`${input}\`: the value of ${what}. Entries and comments need a line of their own: ` +
+        'use `|`, not `>`, for lists of several lines.',
+    ),
+  ],
+  [
     'a secret file that is missing',
     { 'secret-files': 'a=none.txt' },
     ['The build does not get the secret `a`: `secret-files` names /w/none.txt, which is not a file.'],

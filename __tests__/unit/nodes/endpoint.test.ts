@@ -11,6 +11,7 @@ describe('every spelling', () => {
     ['ssh://arm:2222', { kind: 'ssh', host: 'arm', port: 2222 }],
     ['SSH://ci@ARM.Example.com/', { kind: 'ssh', user: 'ci', host: 'arm.example.com', port: 22 }],
     ['ssh://ci@[fd00::1]:2222', { kind: 'ssh', user: 'ci', host: 'fd00::1', port: 2222 }],
+    ['ssh://ci@[FD00:0:0::0001]:2222', { kind: 'ssh', user: 'ci', host: 'fd00::1', port: 2222 }],
     ['ci@[fd00::1]', { kind: 'ssh', user: 'ci', host: 'fd00::1', port: 22 }],
     ['ssh://ci@10.0.0.1', { kind: 'ssh', user: 'ci', host: '10.0.0.1', port: 22 }],
     [

@@ -1,5 +1,6 @@
 import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { shorten } from '../../lib/issues.ts'
+import { isHubOidc } from '../../registry/credentials/docker-hub-oidc.ts'
 import { ecrRegion, isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
 import type { Repository } from '../../registry/reference.ts'
 import { failFor, passes } from '../diagnostics.ts'
@@ -45,7 +46,8 @@ export async function parseLogins(
   const all = [...new Set([...images, ...sources].map(({ registry }) => registry))]
   const ecr = parseEcr(text('ecr'), failFor(report, 'ecr'))
   const listed = await registryAuthLogins(source, canOmit)
-  const step = usernamePasswordLogin(source, { registries, ecr, canOmit })
+  const hub = hubLogins(source, registries)
+  const step = hub.length > 0 ? hub : usernamePasswordLogin(source, { registries, ecr, canOmit })
   const own = [...step, ...platformTokenLogin(source, all, step)]
   const covered = new Set(
     listed.flatMap(({ registry, scope }) => (scope === undefined ? dockerConfigKey(registry) : [])),
@@ -79,6 +81,15 @@ function usernamePasswordLogin(source: LoginSource, { registries, ecr, canOmit }
   // The user `AWS` comes with a password already, which an earlier step made.
   const isKey = (registry: string) => isEcr(registry, ecr) && username !== 'AWS'
   return hosts.map((registry) => ({ registry, username, password, ...(isKey(registry) && { ecr: true }) }))
+}
+
+/** Logins at Docker Hub whose password is what the job's OIDC token is exchanged for. */
+function hubLogins({ text, env }: LoginSource, registries: readonly string[]): readonly Login[] {
+  const [username, password] = [text('username'), text('password')]
+  const hosts = text('registry') === '' ? registries : [hostOf(text('registry'))]
+  return hosts
+    .map((registry): Login => ({ registry, username, password, hubOidc: true }))
+    .filter((login) => isHubOidc(login, env))
 }
 
 /** Reports which of `username` and `password` is missing; returns whether none is. */

@@ -1,5 +1,7 @@
 import { asRecord, isRecord } from '../../lib/json.ts'
+import type { Env } from '../../lib/lists.ts'
 import { parseYaml } from '../../lib/yaml.ts'
+import { isHubOidc } from '../../registry/credentials/docker-hub-oidc.ts'
 import { isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
 import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
 import { emptySecret } from '../settings/secrets.ts'
@@ -16,7 +18,7 @@ type CanOmit = (registry: string) => boolean
 
 /** Parses `registry-auth`, the YAML list of docker/login-action; issues never quote its text, which has passwords. */
 export async function registryAuthLogins(
-  { text, report }: Pick<InputSource, 'text' | 'report'>,
+  { text, env, report }: Pick<InputSource, 'text' | 'env' | 'report'>,
   canOmit: CanOmit,
 ): Promise<readonly Login[]> {
   if (text(input) === '') return []
@@ -26,17 +28,24 @@ export async function registryAuthLogins(
   const entries: readonly unknown[] = Array.isArray(yaml) ? yaml : []
   return entries.flatMap((entry, index) => {
     const fail: Fail = (expected, given) => failEntry(`${expected} (number ${index + 1} of the list)`, given)
-    return parseLogin(entry, canOmit, fail) ?? []
+    return parseLogin(entry, { canOmit, env }, fail) ?? []
   })
 }
 
-function parseLogin(entry: unknown, canOmit: CanOmit, fail: Fail): Login | undefined {
+interface LoginContext {
+  readonly canOmit: CanOmit
+  readonly env: Env
+}
+
+function parseLogin(entry: unknown, { canOmit, env }: LoginContext, fail: Fail): Login | undefined {
   if (!passes(fail, undefined, [[!isRecord(entry), `is not a login: ${form}`]])) return undefined
   const textOf = parseFields(asRecord(entry), { what: 'a login', keys, where: '' }, fail)
   const text = (key: string) => textOf(key) ?? ''
   const [username, password, scope] = [text('username'), text('password'), text('scope')]
   const registry = text('registry') === '' ? 'docker.io' : hostOf(text('registry'))
   const isAws = isEcr(registry, parseEcr(text('ecr'), fail))
+  const login = { registry, username, password, ...(scope !== '' && { scope }) }
+  if (isHubOidc(login, env)) return { ...login, hubOidc: true }
   if (password === '' && !isAws && canOmit(registry)) return undefined
   const problems: readonly Problem[] = [
     [password === '', `has no \`password\`; ${emptySecret}`],
@@ -44,7 +53,7 @@ function parseLogin(entry: unknown, canOmit: CanOmit, fail: Fail): Login | undef
   ]
   passes(fail, registry, isAws ? [] : problems)
   passes(fail, scope, [[!isScope(scope), 'is not a valid scope: write `acme/app`, `acme/app@push` or `@push`']])
-  return { registry, username, password, ...(scope !== '' && { scope }), ...(isAws && { ecr: true }) }
+  return { ...login, ...(isAws && { ecr: true }) }
 }
 
 function isScope(text: string): boolean {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { splitLines } from '../../lib/lists.ts'
 import { shorten, type IssueSink } from '../../lib/issues.ts'
+import { canonicalHost } from '../../nodes/drivers/address.ts'
 import type { SshTarget } from '../../nodes/ssh/config.ts'
 
 /** One line of known_hosts: https://man.openbsd.org/sshd#SSH_KNOWN_HOSTS_FILE_FORMAT */
@@ -74,9 +75,15 @@ function parseLine(line: string): KnownHost | string {
   if (marker !== undefined && marker !== 'cert-authority' && marker !== 'revoked')
     return 'begins with an unknown marker: `@cert-authority` and `@revoked` are known'
   const [hosts = '', keyType = '', key = ''] = entry.split(/\s+/)
-  const patterns = hosts.split(',')
+  const patterns = hosts.split(',').map(canonicalPattern)
   const problem = fieldProblem(hosts, keyType, key) ?? patterns.map(patternProblem).find((found) => found !== undefined)
   return problem ?? { ...(marker !== undefined && { marker }), patterns, keyType, key }
+}
+
+/** ssh compares addresses as text: `fd00:0::1` and `[fd00:0::1]:2222` are written as endpoints are. */
+function canonicalPattern(pattern: string): string {
+  const [, before = '', address = '', after = ''] = /^(!?\[?)([0-9a-f]*:[0-9a-f:.]+)((?:\]:\d+)?)$/i.exec(pattern) ?? []
+  return address === '' ? pattern : `${before}${canonicalHost(address)}${after}`
 }
 
 function fieldProblem(hosts: string, keyType: string, key: string): string | undefined {

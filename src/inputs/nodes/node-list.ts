@@ -12,7 +12,7 @@ import { checkDriverOpts, isTlsOption, optionsFor, tlsNames } from './daemon-opt
 /** Settings of every node whose daemon buildx starts. */
 interface NodeDefaults extends DaemonConfig {
   readonly driverOpts: Readonly<Record<string, string>>
-  /** Flags of every daemon that buildx starts, before those of the node. */
+  /** Flags of every daemon that buildx starts, unless its node has flags of its own. */
   readonly buildkitdFlags?: readonly string[]
   /** The driver of listed nodes that name none; empty: by their endpoint. */
   readonly driver?: string
@@ -161,7 +161,7 @@ function withDefaults(driver: Driver, draft: NodeDraft, { driverOpts, buildkitdF
   return {
     ...draft,
     driverOpts: { ...optionsFor(driver, driverOpts), ...draft.driverOpts },
-    buildkitdFlags: driver.startsDaemon ? [...buildkitdFlags, ...draft.buildkitdFlags] : draft.buildkitdFlags,
+    buildkitdFlags: driver.startsDaemon && draft.buildkitdFlags.length === 0 ? buildkitdFlags : draft.buildkitdFlags,
   }
 }
 

@@ -26,7 +26,7 @@ export interface SocketEndpoint extends Endpoint {
 /** Parses `host`, `host:port` or `[address]:port`. */
 export function parseAddress(text: string, reject: Reject): Address | undefined {
   const [, ipv6, name, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text) ?? []
-  const host = (ipv6 ?? name ?? '').toLowerCase()
+  const host = canonicalHost(ipv6 ?? name ?? '')
   if (!(ipv6 === undefined ? isHostName(host) : isIpv6(host))) {
     reject(addressProblem(text))
     return undefined
@@ -36,6 +36,12 @@ export function parseAddress(text: string, reject: Reject): Address | undefined 
   if (number > 0 && number < 65536) return { host, port: number }
   reject(port.includes(':') ? addressProblem(text) : invalidPort)
   return undefined
+}
+
+/** PURE: a host in the form in which hosts are compared: lower case, IPv6 addresses in their shortest form. */
+export function canonicalHost(host: string): string {
+  const url = `http://[${host}]/`
+  return host.includes(':') && URL.canParse(url) ? new URL(url).hostname.slice(1, -1) : host.toLowerCase()
 }
 
 /** The host as URLs and ssh's messages have it: an IPv6 address in brackets. */

@@ -1,6 +1,6 @@
 import { UserError } from '../../lib/errors.ts'
 import { readChunks, type Fetch } from '../../lib/http.ts'
-import { asRecord, asText, tryParseJson } from '../../lib/json.ts'
+import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
 import type { Env } from '../../lib/lists.ts'
 import { signAws, type AwsKey } from './aws-sign.ts'
 import type { Login } from '../auth.ts'
@@ -8,13 +8,19 @@ import type { Login } from '../auth.ts'
 export type EcrMode = 'auto' | 'true' | 'false'
 
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
-const privateEcr =
-  /^\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$/
-const publicEcr = 'public.ecr.aws'
+const domains = 'amazonaws\\.(?:com(?:\\.cn)?|eu)|on\\.aws|on\\.amazonwebservices\\.com\\.cn'
+const privateEcr = new RegExp(`^\\d{12}\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.(?:${domains})$`)
+const publicEcr = ['public.ecr.aws', 'ecr-public.aws.com']
+
+/** The partitions of AWS, by the end of the names of their registries. */
+const ecrDomains = [
+  [/\.cn$/, 'amazonaws.com.cn'],
+  [/\.amazonaws\.eu$/, 'amazonaws.eu'],
+] as const
 
 /** The AWS region of an ECR registry; undefined for any other. */
 export function ecrRegion(registry: string): string | undefined {
-  return registry === publicEcr ? 'us-east-1' : privateEcr.exec(registry)?.[1]
+  return publicEcr.includes(registry) ? 'us-east-1' : privateEcr.exec(registry)?.[1]
 }
 
 /** Whether a login is an AWS key, to be exchanged for a password. */
@@ -35,10 +41,14 @@ interface AwsAccess {
  * @throws UserError of kind `registry` if AWS returns no password
  */
 export async function exchangeEcrKeys(logins: readonly Login[], access: AwsAccess): Promise<readonly Login[]> {
-  return await Promise.all(logins.map(async (login) => (login.ecr ? await exchange(login, access) : login)))
+  const exchanged = await Promise.all(
+    logins.map(async (login) => (login.ecr ? await exchange(login, access) : [login])),
+  )
+  return exchanged.flat()
 }
 
-async function exchange(login: Login, { env, fetch }: AwsAccess): Promise<Login> {
+/** The login, and those of further accounts that the key may use. */
+async function exchange(login: Login, { env, fetch }: AwsAccess): Promise<readonly Login[]> {
   const { registry } = login
   const key = findKey(login, env)
   if (!key) throw loginError(registry, problems.noKey)
@@ -48,9 +58,28 @@ async function exchange(login: Login, { env, fetch }: AwsAccess): Promise<Login>
     throw loginError(registry, problems.noAnswer, error)
   })
   if (status !== 200) throw loginError(registry, refusal(status, body))
-  const [username = '', ...rest] = Buffer.from(authorizationToken(body), 'base64').toString('utf8').split(':')
-  if (rest.length === 0) throw loginError(registry, problems.noPassword)
-  return { ...login, username, password: rest.join(':'), ecr: false }
+  const account = accountOf(registry)
+  const tokens = parseTokens(body)
+  const own = tokens.find(({ host }) => accountOf(host) === account) ?? tokens[0]
+  if (!own) throw loginError(registry, problems.noPassword)
+  const logins = [own, ...tokens.filter((token) => token !== own && token.host !== '')]
+  return logins.map(({ username, password, host }, index) => ({
+    ...login,
+    registry: index === 0 ? registry : host,
+    username,
+    password,
+    ecr: false,
+  }))
+}
+
+function accountOf(registry: string): string | undefined {
+  return /^\d{12}(?=\.)/.exec(registry)?.[0]
+}
+
+/** The accounts of a registry, and as in login-action those of AWS_ACCOUNT_IDS; empty: that of the key. */
+function accountsOf(registry: string, { AWS_ACCOUNT_IDS: more = '' }: Env): readonly string[] {
+  const account = accountOf(registry)
+  return account === undefined ? [] : [...new Set([account, ...more.split(',').map((id) => id.trim())])].filter(Boolean)
 }
 
 /** What prevents a login, and what to do about it. */
@@ -101,14 +130,14 @@ interface TokenRequest {
 }
 
 function signRequest({ registry, region, key, env }: TokenOptions): TokenRequest {
-  const isPublic = registry === publicEcr
+  const isPublic = publicEcr.includes(registry)
   const service = isPublic ? 'ecr-public' : 'ecr'
-  const domain = registry.endsWith('.cn') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  const domain = ecrDomains.find(([pattern]) => pattern.test(registry))?.[1] ?? 'amazonaws.com'
   // The variables of AWS' own tools.
   const endpoint = env[isPublic ? 'AWS_ENDPOINT_URL_ECR_PUBLIC' : 'AWS_ENDPOINT_URL_ECR']
   const url = new URL(endpoint ?? `https://api.${service}.${region}.${domain}/`)
-  const account = /^\d{12}(?=\.)/.exec(registry)?.[0]
-  const body = JSON.stringify(account === undefined ? {} : { registryIds: [account] })
+  const accounts = accountsOf(registry, env)
+  const body = JSON.stringify(accounts.length === 0 ? {} : { registryIds: accounts })
   const target = isPublic ? 'SpencerFrontendService' : 'AmazonEC2ContainerRegistry_V20150921'
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
   const headers = {
@@ -133,6 +162,19 @@ async function fetchToken(
   return { status: response.status, body: asRecord(tryParseJson(Buffer.concat(chunks).toString('utf8'))) }
 }
 
-function authorizationToken({ authorizationData: data }: Readonly<Record<string, unknown>>): string {
-  return asText(asRecord(Array.isArray(data) ? data[0] : data)['authorizationToken'])
+interface RegistryToken {
+  /** Empty if AWS does not name it. */
+  readonly host: string
+  readonly username: string
+  readonly password: string
+}
+
+function parseTokens({ authorizationData: data }: Readonly<Record<string, unknown>>): readonly RegistryToken[] {
+  return (Array.isArray(data) ? asList(data) : [data])
+    .map(asRecord)
+    .flatMap(({ authorizationToken, proxyEndpoint }) => {
+      const [username = '', ...rest] = Buffer.from(asText(authorizationToken), 'base64').toString('utf8').split(':')
+      const host = asText(proxyEndpoint).replace(/^https:\/\//, '')
+      return rest.length === 0 ? [] : [{ host, username, password: rest.join(':') }]
+    })
 }

@@ -9,7 +9,7 @@ import { readInputs } from '../../../../src/inputs/inputs.ts'
 import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import { signAws } from '../../../../src/registry/credentials/aws-sign.ts'
-import { exchangeEcrKeys } from '../../../../src/registry/credentials/ecr.ts'
+import { ecrRegion, exchangeEcrKeys } from '../../../../src/registry/credentials/ecr.ts'
 import { credentialsFor } from '../../../../src/registry/credentials/login.ts'
 import { dropTokenIfJobHasLogin } from '../../../../src/registry/credentials/platform-token.ts'
 import { writeScopedLogins } from '../../../../src/registry/credentials/scoped.ts'
@@ -324,6 +324,32 @@ describe('AWS', () => {
       body: '{"registryIds":["123456789012"]}',
     })
   })
+
+  test('the accounts of AWS_ACCOUNT_IDS get the same login, each at its registry', async () => {
+    const at = (account: string) => `${account}.dkr.ecr.eu-west-1.amazonaws.com`
+    const data = ['210987654321', '123456789012'].map((account) => ({
+      authorizationToken: Buffer.from(`AWS:of ${account}`).toString('base64'),
+      proxyEndpoint: `https://${at(account)}`,
+    }))
+    answer = { status: 200, body: { authorizationData: data } }
+    const options = { env: { ...env(), AWS_ACCOUNT_IDS: '210987654321, 123456789012' }, fetch }
+    expect(await exchangeEcrKeys([login], options)).toEqual([
+      { registry: ecr, username: 'AWS', password: 'of 123456789012', ecr: false },
+      { registry: at('210987654321'), username: 'AWS', password: 'of 210987654321', ecr: false },
+    ])
+    expect(asked).toMatchObject({ body: '{"registryIds":["123456789012","210987654321"]}' })
+  })
+
+  test.each([
+    ['123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu', 'eusc-de-east-1'],
+    ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
+    ['123456789012.dkr-ecr.eu-west-1.on.aws', 'eu-west-1'],
+    ['123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com', 'us-gov-west-1'],
+    ['public.ecr.aws', 'us-east-1'],
+    ['ecr-public.aws.com', 'us-east-1'],
+    ['123456789012.dkr.ecr.eu-west-1.amazonaws.eu.example.com', undefined],
+    ['ghcr.io', undefined],
+  ])('%s is in the region %s', (registry, region) => expect(ecrRegion(registry)).toBe(region))
 
   test('the job’s key, for the public registry', async () => {
     answer = { status: 200, body: { authorizationData: { authorizationToken: token } } }

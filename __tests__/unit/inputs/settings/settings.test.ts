@@ -41,6 +41,7 @@ async function targets(given: Given): Promise<Record<string, Record<string, unkn
   return (JSON.parse(text) as { target: Record<string, Record<string, unknown>> }).target
 }
 
+const commit = '0123456789abcdef0123456789abcdef01234567'
 const image = 'type=image,"name=ghcr.io/acme/app",push-by-digest=true,name-canonical=true,push=true,oci-mediatypes=true'
 const provenance = 'type=provenance,mode=max,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1'
 
@@ -191,6 +192,34 @@ describe('on every target', () => {
       'context: a pull request without a checkout, which may move on',
       { files: [], event: { ref: 'refs/pull/7/merge', name: 'pull_request' } },
       { context: 'https://github.com/acme/app.git#0123456789abcdef0123456789abcdef01234567' },
+    ],
+    [
+      'context: the head of a pull request',
+      {
+        files: [],
+        DOCKER_DEFAULT_GIT_CONTEXT_PR_HEAD_REF: 'true',
+        event: { ref: 'refs/pull/7/merge', name: 'pull_request', headSha: 'f11797113e5a9b86bd976329c5dbb8a8bfdfadfa' },
+      },
+      { context: 'https://github.com/acme/app.git#f11797113e5a9b86bd976329c5dbb8a8bfdfadfa' },
+    ],
+    [
+      'context: as query parameters',
+      { files: [], BUILDX_SEND_GIT_QUERY_AS_INPUT: '1' },
+      { context: `https://github.com/acme/app.git?ref=refs/heads/main&checksum=${commit}` },
+    ],
+    [
+      'context: as query parameters, a directory',
+      { context: '{{defaultContext}}:app', BUILDX_SEND_GIT_QUERY_AS_INPUT: 'true' },
+      { context: `https://github.com/acme/app.git?ref=refs/heads/main&checksum=${commit}&subdir=app` },
+    ],
+    [
+      'context: as query parameters, of a pull request',
+      {
+        files: [],
+        BUILDX_SEND_GIT_QUERY_AS_INPUT: 'true',
+        event: { ref: 'refs/pull/7/merge', name: 'pull_request' },
+      },
+      { context: `https://github.com/acme/app.git?ref=${commit}` },
     ],
     [
       'context: the default and a directory',
