@@ -34,27 +34,36 @@ interface OutputRequest {
   readonly settings: BuildSettings
   /** Whether the run has several targets: each gets its own directory. */
   readonly several: boolean
+  /** Whether the image is for this run only. */
+  readonly ephemeral: boolean
 }
 
 /** PURE: the outputs of a target: pushed by digest, loaded, written to files, or only cached. */
-export function outputSpecs(target: Target, { push, settings, several }: OutputRequest): string[] {
+export function outputSpecs(target: Target, { push, settings, several, ephemeral }: OutputRequest): string[] {
   const part = exportPart(target.variant.name, target.platform)
   const outputs = [
-    ...(push ? [imageOutput(target, settings)] : []),
+    ...(push ? [imageOutput(target, settings, ephemeral)] : []),
     ...(settings.load ? [loadOutput(target)] : []),
     ...settings.exports.map((files) => exportSpec(withNames(files, target), several ? part : '')),
   ]
   return outputs.length > 0 ? outputs : ['type=cacheonly']
 }
 
-function imageOutput({ variant }: Target, { image, rewriteTimestamps }: BuildSettings): string {
+/** PURE: whether `outputs` requests Docker's media types, which have no annotations. */
+export function requestsDockerTypes({ image }: Pick<BuildSettings, 'image'>): boolean {
+  return image.some(([name, value]) => name === 'oci-mediatypes' && value === 'false')
+}
+
+/** The annotation of an image that is for one run only proves its ownership, and needs OCI media types. */
+function imageOutput({ variant }: Target, { image, rewriteTimestamps }: BuildSettings, ephemeral: boolean): string {
   const names = variant.images.map(formatRepository).join(',')
   const hasEpoch = rewriteTimestamps || (variant.buildArgs['SOURCE_DATE_EPOCH'] ?? '') !== ''
   const defaults: readonly Attribute[] = [
     ['oci-mediatypes', 'true'],
     ...(hasEpoch ? [['rewrite-timestamp', 'true'] as const] : []),
   ]
-  const attributes = [...defaults.filter(([name]) => !image.some(([given]) => given === name)), ...image]
+  const given = ephemeral ? image.filter(([name]) => name !== 'oci-mediatypes') : image
+  const attributes = [...defaults.filter(([name]) => !given.some(([other]) => other === name)), ...given]
   // The list is CSV: a field that contains commas is quoted.
   const fields = joinFields(attributes.map(([name, value]) => `${name}=${value}`))
   return `type=image,"name=${names}",push-by-digest=true,name-canonical=true,push=true,${fields}`

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { mkdirSync } from 'node:fs'
 import type { BakeOptions } from '../buildx/bake-definition.ts'
+import { requestsDockerTypes } from '../buildx/bake-fields.ts'
 import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { BuilderInstances } from '../buildx/instances.ts'
@@ -36,7 +37,7 @@ export async function prepareBuild(
   { targets }: Plan,
   buildx: Buildx,
 ): Promise<PreparedBuild> {
-  const { inputs, event, dir, journal, signal } = run
+  const { inputs, event, dir, journal, log, signal } = run
   const { settings, push } = inputs
   writeLogins(run)
   writeSecrets(dir, settings.secrets)
@@ -50,12 +51,18 @@ export async function prepareBuild(
   })
   await bootPersistent(run, opened, builder, buildx)
   const env = { ...settingsEnv(settings, inputs.cache), ...createCertificateEnv(dir.certificates, inputs.registries) }
+  const options = bakeOptions(run, targets)
+  if (push && options.ephemeral && requestsDockerTypes(settings)) log.info(ociTypes)
   return {
     builder,
-    calls: { ...bakeOptions(run, targets), env, buildx, workspace: event.workspace, signal },
+    calls: { ...options, env, buildx, workspace: event.workspace, signal },
     onPush: recordOnce(push ? journal : undefined),
   }
 }
+
+const ociTypes =
+  '`outputs`: the images of this run have OCI media types instead of Docker’s, since only their annotations prove ' +
+  'that the cleanup may delete them. Images with other `tags` than `pr-<run_id>` have Docker’s.'
 
 function writeLogins({ inputs, dir, dockerConfig }: Run): void {
   mkdirSync(dirname(dir.dockerConfig), { mode: 0o700 })

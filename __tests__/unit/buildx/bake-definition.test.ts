@@ -149,6 +149,13 @@ describe('renderBake', () => {
     expect(output).toEqual([expect.stringMatching(/push=true,oci-mediatypes=false$/)])
   })
 
+  test('an image of one run has OCI media types all the same: its annotation proves who may delete it', () => {
+    const image = [['oci-mediatypes', 'false'] as const]
+    const built = bake({ ephemeral: true, settings: { ...settings, image } }).target['slim-linux-arm64']
+    expect(built?.['output']).toEqual([expect.stringMatching(/push=true,oci-mediatypes=true$/)])
+    expect(built?.['annotations']).toContainEqual(expect.stringMatching(/^manifest:io\.github\.multiarch-build\.run=/))
+  })
+
   test('an archive of an image has its references, unless `outputs` names others', () => {
     const tags = ['1.0', 'latest'].map((tag) => ({ registry: 'ghcr.io', path: 'acme/app', tag }))
     const exports = [
