@@ -21,6 +21,7 @@ let job: Job
 /** An image with attestations, from a real build: `farm registry/acme/…:1.2.3`. */
 let image: string
 let digest: string
+let built: StepResult
 
 const config = content('{"os":"linux","architecture":"amd64"}', 'application/vnd.oci.image.config.v1+json')
 const ghcrLogin = { username: 'ci-user', password: 'secret' }
@@ -34,7 +35,11 @@ beforeAll(async () => {
   giteaLogin = { username: 'farm', password: await gitea.token('farm', ['write:package']) }
   job = farmJob(farm)
   image = freshImage(farm)
-  const built = await job.main(farmInputs(farm, { image, tags: '1.2.3', provenance: 'mode=max' }))
+  // No connection is allowed to port 1.
+  const mirrors = [mirror(), '127.0.0.1:1/acme/unreachable'].map((name) => `name=${name},required=false`)
+  built = await job.main(
+    farmInputs(farm, { image: [image, ...mirrors].join('\n'), tags: '1.2.3', provenance: 'mode=max' }),
+  )
   if (built.code !== 0) throw new Error(built.log)
   await job.post()
   digest = built.outputs['digest'] ?? ''
@@ -47,6 +52,7 @@ afterAll(async () => {
   await Promise.all([old.stop(), gitea.stop(), ghcr.close()])
 })
 
+const mirror = (): string => `${old.host}/acme/mirror`
 const pathOf = (name: string): string => name.slice(name.indexOf('/') + 1)
 const copy = (inputs: Readonly<Record<string, string>>): Promise<StepResult> => job.startCopy(inputs).result
 const auth = (logins: readonly (Login & { readonly registry: string })[]): string =>
@@ -116,6 +122,21 @@ const destinations: Readonly<Record<string, () => Destination>> = {
     return { to: `${farm.registry.host}/${path}`, hands: openHands(farm.registry.host, path), inputs: {} }
   },
 }
+
+test('a build with mirrors: one has the image, the other is a warning', async () => {
+  expect(await openHands(old.host, 'acme/mirror').missing('1.2.3')).toEqual([])
+  expect(await openHands(old.host, 'acme/mirror').digest('1.2.3')).toBe(digest)
+  const results = JSON.parse(built.outputs['results'] ?? '') as { image: string; tags: string[]; failure?: string }[]
+  expect(results.map(({ image: name, tags }) => [name, ...tags])).toEqual([
+    [`${image}@${digest}`, `${image}:1.2.3`],
+    [`${mirror()}@${digest}`, `${mirror()}:1.2.3`],
+    ['127.0.0.1:1/acme/unreachable'],
+  ])
+  expect(results[2]?.failure).toContain('no answer')
+  expect(built.warnings.join('\n')).toContain('The mirror 127.0.0.1:1/acme/unreachable is not up to date')
+  expect(built.summary).toContain(`- \`${mirror()}:1.2.3\``)
+  expect(built.summary).toContain('> The mirror 127.0.0.1:1/acme/unreachable is not up to date')
+})
 
 describe.each(Object.keys(destinations))('to %s', (name) => {
   test('a whole image with its attestations and signatures, and again', async () => {

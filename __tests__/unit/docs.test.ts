@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load } from 'js-yaml'
 import { readInputs } from '../../src/inputs/inputs.ts'
-import { cleanupInputs, mainInputs } from '../../src/inputs/input-names.ts'
+import { readCopyInputs } from '../../src/inputs/copy-inputs.ts'
+import { cleanupInputs, copyInputs, mainInputs } from '../../src/inputs/input-names.ts'
 import { InputError } from '../../src/lib/issues.ts'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { knownHost, plainKey } from './fixtures/keys.ts'
@@ -149,7 +150,7 @@ describe('docs/kubernetes.md', () => {
 })
 
 describe('examples', () => {
-  const pages = ['README.md', 'SECURITY.md', 'docs/nodes.md', 'docs/caching.md', 'docs/cleanup.md']
+  const pages = ['README.md', 'SECURITY.md', 'docs/nodes.md', 'docs/caching.md', 'docs/cleanup.md', 'docs/copy.md']
   const blocks = pages.flatMap((page) =>
     [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => yaml),
   )
@@ -177,6 +178,19 @@ describe('examples', () => {
     expect(names.flatMap(({ inputs }) => Object.keys(inputs)).filter((name) => !cleanupInputs.includes(name))).toEqual(
       [],
     )
+  })
+
+  test('copy steps are valid', async () => {
+    const copies = steps.filter(({ uses }) => uses === 'org/multiarch-build/copy@v1')
+    expect(copies.length).toBeGreaterThan(4)
+    for (const { inputs } of copies) {
+      expect(Object.keys(inputs).filter((name) => !copyInputs.includes(name))).toEqual([])
+      const env = Object.entries(inputs).map(
+        ([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const,
+      )
+      const read = await readCopyInputs(Object.fromEntries(env), event, files)
+      expect(read.to.length).toBeGreaterThan(0)
+    }
   })
 
   test('fragments have known inputs', () => {

@@ -4,15 +4,16 @@ import { parsePlatforms } from '../lib/platform.ts'
 import { parseImageMetadata } from '../metadata/image-metadata.ts'
 import { normaliseEntries } from '../metadata/labels.ts'
 import { allRepositories } from '../metadata/tags.ts'
+import { isSameRepository, type Repository, type TagReference } from '../registry/reference.ts'
 import { parseContext, parseDockerfile } from './context.ts'
 import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
 import { failEach, failFor, passes } from './diagnostics.ts'
 import { warnFolded } from './folded-lists.ts'
 import type { BuildSettings } from './settings/settings.ts'
 import { warnOfIndexAnnotations, type PushMode } from './partial.ts'
-import { parseImages } from './shared-inputs.ts'
+import { parseImageList } from './shared-inputs.ts'
 import type { InputSource } from './source.ts'
-import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } from './variants.ts'
+import { isVariantName, parseVariants, type Mirror, type VariantDraft, type VariantSpec } from './variants.ts'
 
 const readOnlyTriggers = {
   fork: 'this run builds a pull request from a fork',
@@ -66,7 +67,8 @@ export async function parseImageInputs(
   { load, imageAnnotations }: BuildSettings,
 ): Promise<ImageInputs> {
   const { text, report } = source
-  const images = parseImages(source)
+  const { images, mirrors } = parseImageList(source)
+  const isMirror = (one: Repository) => mirrors.some((mirror) => isSameRepository(mirror, one))
   const named = (input: string) => ({ input, text: text(input) })
   const metadata = parseImageMetadata({
     env: source.env,
@@ -79,14 +81,17 @@ export async function parseImageInputs(
     tagged: push || load || text('tags') !== '',
     report,
   })
-  const repositories = allRepositories(images, metadata.plan)
+  const repositories = allRepositories(images, metadata.plan).filter((one) => !isMirror(one))
+  passes(failFor(report, 'image'), undefined, [[mirrors.length > 0 && repositories.length === 0, onlyMirrors]])
   if (push) checkTagged(source, repositories, metadata.plan, partial)
   const context = parseContext(source)
   const drafts = await parseDrafts(source, (labels) => ({ ...metadata.variables(images, labels), ...source.env }))
+  const tagsOf = (suffix: string) => (partial ? [] : metadata.tags([...images, ...mirrors], suffix))
   const variants = drafts.map((draft): VariantSpec => ({
     name: draft.name,
     images: repositories,
-    tags: partial ? [] : metadata.tags(images, draft.tagSuffix),
+    tags: tagsOf(draft.tagSuffix).filter((tag) => !isMirror(tag)),
+    ...(push && !partial && mirrors.length > 0 && { mirrors: withTags(mirrors, tagsOf(draft.tagSuffix)) }),
     platforms: draft.platforms,
     context: context ?? '',
     ...fileOf(draft, context, source),
@@ -98,6 +103,12 @@ export async function parseImageInputs(
   }))
   checkVariants(variants, partial, source)
   return { variants, warnings: metadata.warnings() }
+}
+
+const onlyMirrors = 'lists only mirrors (`required=false`): at least one repository must be required'
+
+function withTags(mirrors: readonly Repository[], tags: readonly TagReference[]): readonly Mirror[] {
+  return mirrors.map((repository) => ({ repository, tags: tags.filter((tag) => isSameRepository(tag, repository)) }))
 }
 
 function checkVariants(variants: readonly VariantSpec[], partial: boolean, source: InputSource): void {

@@ -25,7 +25,7 @@ import { sharedRows } from './shared-inputs.ts'
 import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
-import type { VariantSpec } from './variants.ts'
+import { repositoriesOf, type VariantSpec } from './variants.ts'
 import type { Login } from '../registry/auth.ts'
 
 /** All inputs of the main action, parsed once; no other room sees their text. */
@@ -115,7 +115,7 @@ export async function readInputs(
     ...parseTable(rows, source),
     trust,
     cache: parseCache(source),
-    logins: await parseLogins(source, { images: imagesOf(build.variants), push: build.push || hasIssue('push') }),
+    logins: await parseLogins(source, { images: repositoriesOf(build.variants), push: build.push || hasIssue('push') }),
     tagsGiven: text('tags') !== '',
     token: text('github-token'),
     checkAnnotations: !/^(?:0|f|false)$/i.test(env['DOCKER_BUILD_CHECKS_ANNOTATIONS'] ?? ''),

@@ -9,13 +9,22 @@ import type { Annotation } from '../metadata/annotations.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
 import { fieldOf, parseFields } from './yaml-fields.ts'
 
+/** A repository that gets a copy of the image; the run does not fail if it cannot be updated. */
+export interface Mirror {
+  readonly repository: Repository
+  readonly tags: readonly TagReference[]
+}
+
 /**
  * One image to build, for each of its platforms: the step's own inputs, overlaid with those of its entry in `variants`.
  */
 export interface VariantSpec {
   /** Empty if the step builds one image without a name. */
   readonly name: string
+  /** What the run pushes to; without mirrors. */
   readonly images: readonly Repository[]
+  /** Undefined without any, and if nothing is pushed. */
+  readonly mirrors?: readonly Mirror[]
   /** Full references to update at the end; empty with `push: false` and no tags. */
   readonly tags: readonly TagReference[]
   /** Empty: the platforms of the nodes. */
@@ -30,6 +39,11 @@ export interface VariantSpec {
   readonly annotations: readonly Annotation[]
   /** The first tag's name; empty if there is none. */
   readonly version: string
+}
+
+/** Every repository that a variant is published in, mirrors too. */
+export function repositoriesOf(variants: readonly Pick<VariantSpec, 'images' | 'mirrors'>[]): readonly Repository[] {
+  return variants.flatMap(({ images, mirrors = [] }) => [...images, ...mirrors.map(({ repository }) => repository)])
 }
 
 /** What one variant asks for, before its paths and tags are resolved. */

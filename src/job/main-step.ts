@@ -6,6 +6,7 @@ import { Scheduler } from '../buildx/scheduler.ts'
 import { withRepositoryDetails } from '../forge/event-details.ts'
 import { withCommitDate, type Event } from '../forge/event.ts'
 import { readInputs, usesCommitDate, type Inputs } from '../inputs/inputs.ts'
+import { repositoriesOf } from '../inputs/variants.ts'
 import { secretsToMask } from '../inputs/secrets-to-mask.ts'
 import { logWait } from '../lib/time.ts'
 import { openNodes } from '../nodes/open.ts'
@@ -13,7 +14,6 @@ import { withRegistryConfig } from '../nodes/registry-config.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { missingHelpers } from '../registry/credentials/login.ts'
 import { saveRegistryHosts } from '../registry/hosts.ts'
-import type { Repository } from '../registry/reference.ts'
 import { createJournal, openJournal } from '../run/journal.ts'
 import { repositoryScope } from '../run/names.ts'
 import { describeOwner, writeOwner } from '../run/owner.ts'
@@ -36,8 +36,10 @@ export async function prepareMain(job: Job): Promise<MainStep> {
   const event = { ...platformEvent, trust: inputs.trust }
   const dir = await createRunDir(job, inputs, event)
   const hosts = await saveRegistryHosts(dir.registries, inputs.registries)
-  const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images: imagesOf(inputs), hosts })
-  const hostNames = imagesOf(inputs).map(({ registry }) => registry)
+  const images = repositoriesOf(inputs.variants)
+  const required = inputs.variants.flatMap((variant) => variant.images)
+  const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images, required, hosts })
+  const hostNames = images.map(({ registry }) => registry)
   missingHelpers(dockerConfig, hostNames, job.env).forEach((text) => job.log.warn(text))
   const run = {
     inputs: { ...inputs, logins, registries: hosts, ...withRegistryConfig(inputs, hosts) },
@@ -63,16 +65,12 @@ async function createRunDir(job: Job, inputs: Inputs, event: Event): Promise<Run
   const { cleanup, packagesApi } = inputs
   const dir = RunDir.choose(job.env['RUNNER_TEMP'])
   const owner = await describeOwner({ ...event, scope: repositoryScope(event) })
-  const images = imagesOf(inputs)
+  const images = repositoriesOf(inputs.variants)
   saveMainState({ dir, main: owner.main, cleanup, packagesApi, images, began: Date.now() })
   dir.create()
   writeOwner(dir, owner)
   createJournal(dir)
   return dir
-}
-
-function imagesOf({ variants }: Inputs): readonly Repository[] {
-  return variants.flatMap(({ images }) => images)
 }
 
 function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['ports'] {

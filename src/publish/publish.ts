@@ -13,6 +13,7 @@ import type { Journal } from '../run/journal.ts'
 import { ownershipAnnotation } from '../run/names.ts'
 import { assembleImage, IndexError, type Annotations, type ImageIndex } from './index.ts'
 import { updateAllTags } from './all-tags.ts'
+import { updateMirrors, type MirrorOutcome } from './mirrors.ts'
 import { fetchParts, verifyChildren, verifyStored, withReplicas } from './verify.ts'
 import type { PublishedPlatform, PushedPart } from './verify.ts'
 
@@ -26,6 +27,8 @@ export interface Published {
   readonly images: readonly string[]
   readonly tags: readonly TagReference[]
   readonly platforms: readonly PublishedPlatform[]
+  /** Undefined without any. */
+  readonly mirrors?: readonly MirrorOutcome[]
 }
 
 interface PublishRequest {
@@ -72,7 +75,10 @@ export async function publish(request: PublishRequest): Promise<Published[]> {
     // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
     signal.removeEventListener('abort', cancel)
     await updateAllTags(stored, request)
-    return variants.flatMap((variant) => describePublished(stored.filter((index) => index.variant === variant)))
+    const published = variants.flatMap((variant) =>
+      describePublished(stored.filter((index) => index.variant === variant)),
+    )
+    return await withMirrors(published, request)
   } finally {
     // After a failure, ends the requests for the other repositories.
     stop.abort()
@@ -152,6 +158,18 @@ export async function putIndex(
   if (!isStored) await client.putManifest(repository, index.digest, index.bytes, index.mediaType)
   if (!isStored) await verifyStored(client, repository, index)
   return { index, platforms: verified }
+}
+
+/** The release is complete by now: a mirror neither delays nor fails it. */
+async function withMirrors(published: readonly Published[], request: PublishRequest): Promise<Published[]> {
+  const results: Published[] = []
+  for (const image of published) {
+    const { images, mirrors = [] } = image.variant
+    const [from] = images
+    const outcomes = from ? await updateMirrors({ from, digest: image.digest, mirrors }, request) : []
+    results.push(outcomes.length === 0 ? image : { ...image, mirrors: outcomes })
+  }
+  return results
 }
 
 function describePublished(stored: readonly StoredIndex[]): Published[] {

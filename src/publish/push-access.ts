@@ -9,7 +9,7 @@ import { formatRepository, type Repository } from '../registry/reference.ts'
 const ignore = () => undefined
 
 export interface PushAccessRequest {
-  readonly inputs: { readonly push: boolean; readonly variants: readonly Pick<VariantSpec, 'images'>[] }
+  readonly inputs: { readonly push: boolean; readonly variants: readonly Pick<VariantSpec, 'images' | 'mirrors'>[] }
   readonly registries: RegistryAccess
   readonly signal: AbortSignal
   /** Receives why a registry cannot be reached from this runner. */
@@ -40,6 +40,8 @@ export class PushAccessCheck {
     const { inputs, registries } = this.#request
     if (!inputs.push) return
     const createClient = createClientFactory({ ...registries, log: ignore, onWait: ignore }, this.#stopped.signal)
+    for (const repository of distinct(mirrorsOf(inputs.variants)))
+      void checkPushAccess(repository, createClient).then(({ failure }) => this.#warnOfMirror(failure))
     for (const repository of distinctRepositories(inputs.variants))
       void checkPushAccess(repository, createClient).then(({ denied, failure }) => {
         if (denied) this.#refusal ??= failure
@@ -65,15 +67,27 @@ export class PushAccessCheck {
       this.#request.warn([`${failure.message} from this runner.`, ...failure.details, failure.hint].join(' '))
   }
 
+  #warnOfMirror(failure: UserError | undefined): void {
+    if (failure && !this.#stopped.signal.aborted)
+      this.#request.warn(`${failure.message}, which is a mirror: the run goes on. ${failure.details.join(' ')}`)
+  }
+
   #abortIfRefused(): void {
     if (this.#refusal && this.#isEnforced && !this.#stopped.signal.aborted) this.#refused.abort(this.#refusal)
   }
 }
 
-/** Each repository once. */
+/** Each repository once, without mirrors. */
 export function distinctRepositories(variants: PushAccessRequest['inputs']['variants']): readonly Repository[] {
-  const images = variants.flatMap(({ images }) => images)
-  return [...new Map(images.map((image) => [formatRepository(image), image])).values()]
+  return distinct(variants.flatMap(({ images }) => images))
+}
+
+function mirrorsOf(variants: PushAccessRequest['inputs']['variants']): readonly Repository[] {
+  return variants.flatMap(({ mirrors = [] }) => mirrors.map(({ repository }) => repository))
+}
+
+function distinct(repositories: readonly Repository[]): readonly Repository[] {
+  return [...new Map(repositories.map((one) => [formatRepository(one), one])).values()]
 }
 
 interface PushAccess {

@@ -97,6 +97,10 @@ export function lowerCaseRepository(text: string, { repository }: { readonly rep
   return lowered.replaceAll(`/${owner}/`, `/${owner.toLowerCase()}/`).slice(1)
 }
 
+export function isSameRepository(a: Repository, b: Repository): boolean {
+  return a.registry === b.registry && a.path === b.path
+}
+
 export function formatRepository({ registry, path }: Repository): string {
   return `${registry}/${path}`
 }

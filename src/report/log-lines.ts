@@ -25,7 +25,9 @@ export function renderLogLines({ variants, took }: RunReport): string[] {
   const lines = variants.flatMap(({ variant, published, platforms }) => [
     ...platforms.map((target) => `  ${formatTarget(target, variant.name)}`),
     ...(published?.images ?? []).map((image) => `  ${image}`),
-    ...(published?.tags ?? []).map((tag) => `  → ${formatTagReference(tag)}`),
+    ...[...(published?.tags ?? []), ...(published?.mirrors ?? []).flatMap((mirror) => mirror.tags)].map(
+      (tag) => `  → ${formatTagReference(tag)}`,
+    ),
   ])
   return [...lines, `Took ${formatDuration(took)}.`]
 }

@@ -1,6 +1,7 @@
 import { annotationsAt } from '../metadata/annotations.ts'
 import { metadataVariables, renderMetadata, type Metadata } from '../metadata/outputs.ts'
-import { formatTagReference } from '../registry/reference.ts'
+import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
+import type { MirrorOutcome } from '../publish/mirrors.ts'
 import type { Published } from '../publish/publish.ts'
 import { renderBuilderOutputs } from './builder-outputs.ts'
 import type { PlatformReport, RunReport } from './run-report.ts'
@@ -18,9 +19,9 @@ export function renderOutputs(report: RunReport): Record<string, string> {
   return {
     digest: first?.digest ?? '',
     image: first?.images[0] ?? '',
-    tags: pushed.flatMap(({ published }) => published.tags.map(formatTagReference)).join('\n'),
+    tags: pushed.flatMap(({ published }) => updatedTags(published).map(formatTagReference)).join('\n'),
     digests: JSON.stringify(first ? platformDigests(first) : {}),
-    results: JSON.stringify(pushed.map(({ published }) => variantResult(published))),
+    results: JSON.stringify(pushed.flatMap(({ published }) => variantResults(published))),
     metadata: JSON.stringify(buildMetadata(pushed)),
     ...metadataOutputs(report),
     builder: report.builder,
@@ -49,15 +50,31 @@ function platformDigests({ platforms }: Published): Record<string, string> {
   return Object.fromEntries(platforms.map(({ platform, digest }) => [platform, digest]))
 }
 
-function variantResult(published: Published): Record<string, unknown> {
-  const { variant, images, digest, tags } = published
-  return {
+/** Those of mirrors too. */
+function updatedTags({ tags, mirrors = [] }: Published): readonly TagReference[] {
+  return [...tags, ...mirrors.flatMap((mirror) => mirror.tags)]
+}
+
+/** One entry per repository: first those that were pushed to, then the mirrors. */
+function variantResults(published: Published): readonly Record<string, unknown>[] {
+  const { variant, images, digest, tags, mirrors = [] } = published
+  const entry = (image: string, updated: readonly TagReference[]) => ({
     variant: variant.name,
-    image: images[0] ?? '',
+    image,
     digest,
-    tags: tags.map(formatTagReference),
+    tags: updated.map(formatTagReference),
     platforms: platformDigests(published),
-  }
+  })
+  const inRepository = (image: string) => tags.filter((tag) => image === `${formatRepository(tag)}@${digest}`)
+  const isCopied = ({ tags: updated, failure }: MirrorOutcome) => updated.length > 0 || failure === undefined
+  return [
+    ...images.map((image) => entry(image, inRepository(image))),
+    ...mirrors.map((mirror) => ({
+      ...entry(`${formatRepository(mirror.repository)}${isCopied(mirror) ? `@${digest}` : ''}`, mirror.tags),
+      required: false,
+      ...(mirror.failure !== undefined && { failure: mirror.failure }),
+    })),
+  ]
 }
 
 /** The metadata of the only image, or of several by the names of their variants. */

@@ -31,7 +31,8 @@ export function renderSummary({ variants, took, notes }: RunReport): string {
 function heading({ variant, published }: VariantReport): string[] {
   const title = variant.name === '' ? 'Image' : `Image \`${variant.name}\``
   if (!published) return [`### ${title}: built, not pushed`]
-  const tags = published.tags.map((tag) => `- \`${formatTagReference(tag)}\``)
+  const mirrored = (published.mirrors ?? []).flatMap((mirror) => mirror.tags)
+  const tags = [...published.tags, ...mirrored].map((tag) => `- \`${formatTagReference(tag)}\``)
   const images = published.images.map((image) => `\`${image}\``)
   return [`### ${title}`, ...images, '', ...(tags.length > 0 ? tags : ['- no tag'])]
 }

@@ -643,3 +643,65 @@ test('any text in any input gives inputs or an InputError that tells no secret',
     { numRuns: 1500 },
   )
 })
+
+describe('mirrors', () => {
+  const image = 'ghcr.io/acme/app, quay.io/acme/app\nname=docker.io/Acme/app,required=false'
+  const login = { username: 'ci', password: 'secret' }
+
+  test('are apart from the images that nodes push, with their own tags', async () => {
+    const { variants, cache } = await read({ image, tags: '1.2\ndocker.io/acme/app:edge' })
+    const [hub, ghcr, quay] = ['docker.io', 'ghcr.io', 'quay.io'].map((registry) => ({ registry, path: 'acme/app' }))
+    expect(variants[0]).toMatchObject({
+      images: [ghcr, quay],
+      tags: [
+        { ...ghcr, tag: '1.2' },
+        { ...quay, tag: '1.2' },
+      ],
+      mirrors: [
+        {
+          repository: hub,
+          tags: [
+            { ...hub, tag: '1.2' },
+            { ...hub, tag: 'edge' },
+          ],
+        },
+      ],
+    })
+    expect(cache).toMatchObject({ registry: 'ghcr.io' })
+  })
+
+  test('have logins like other registries', async () => {
+    const { logins } = await read({
+      image: 'ghcr.io/acme/app\nname=docker.io/acme/app,required=false',
+      ...login,
+      'github-token': 'token',
+    })
+    expect(logins.map(({ registry, username }) => [registry, username])).toEqual([
+      ['docker.io', 'ci'],
+      ['ghcr.io', event.actor],
+    ])
+  })
+
+  test('are not there if nothing is pushed, or if they are required too', async () => {
+    expect((await read({ image, tags: '1', push: 'false' })).variants[0]).not.toHaveProperty('mirrors')
+    const both = 'docker.io/acme/app\nname=docker.io/acme/app,required=false\nname=quay.io/acme/app'
+    const { variants } = await read({ image: both, tags: '1' })
+    expect(variants[0]?.images.map(({ registry }) => registry)).toEqual(['docker.io', 'quay.io'])
+    expect(variants[0]).not.toHaveProperty('mirrors')
+  })
+
+  test.each([
+    ['name=docker.io/acme/app,required=false', /^lists only mirrors/],
+    ['ghcr.io/acme/app\nname=docker.io/acme/app,optional=true', /^has an unknown attribute `optional`/],
+    ['ghcr.io/acme/app\nrequired=false', /^has no name: write `name=/],
+    ['ghcr.io/acme/app\nname=docker.io/acme/app,required=maybe', /^is neither `true` nor `false`/],
+    ['ghcr.io/acme/app\nname=docker.io/acme/app:1,required=false', /^has a tag/],
+  ])('%s is an issue of `image`', async (given, expected) => {
+    const error = await read({ image: given, tags: '1' }).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+    const issues = error instanceof InputError ? error.issues : []
+    expect(issues).toEqual([expect.objectContaining({ input: 'image', expected: expect.stringMatching(expected) })])
+  })
+})

@@ -86,3 +86,27 @@ test('the variables of docker/metadata-action', () => {
     DOCKER_METADATA_OUTPUT_LABELS: 'maintainer=me',
   })
 })
+
+test('`results` has an entry per repository, mirrors last; a mirror that failed has its reason', () => {
+  const result = testResult([''])
+  const [image] = result.published
+  if (!image) throw new Error('nothing was published')
+  const mirror = (registry: string) => ({ registry, path: 'acme/app' })
+  const published = {
+    ...image,
+    images: [...image.images, `quay.io/acme/app@${image.digest}`],
+    tags: [...image.tags, { ...mirror('quay.io'), tag: '1.2.3' }],
+    mirrors: [
+      { repository: mirror('docker.io'), tags: [{ ...mirror('docker.io'), tag: '1.2.3' }] },
+      { repository: mirror('public.ecr.aws'), tags: [], failure: 'denied' },
+    ],
+  }
+  const outputs = renderOutputs(createRunReport({ ...result, published: [published] }, 1000))
+  expect(outputs['tags']?.split('\n').slice(3)).toEqual(['quay.io/acme/app:1.2.3', 'docker.io/acme/app:1.2.3'])
+  const common = { variant: '', digest: image.digest, platforms: parse(outputs['digests']) }
+  expect((parse(outputs['results']) as unknown[]).slice(1)).toEqual([
+    { ...common, image: `quay.io/acme/app@${image.digest}`, tags: ['quay.io/acme/app:1.2.3'] },
+    { ...common, image: `docker.io/acme/app@${image.digest}`, tags: ['docker.io/acme/app:1.2.3'], required: false },
+    { ...common, image: 'public.ecr.aws/acme/app', tags: [], required: false, failure: 'denied' },
+  ])
+})

@@ -1,0 +1,88 @@
+import type { Mirror } from '../inputs/variants.ts'
+import { errorMessage, UserError } from '../lib/errors.ts'
+import type { Log } from '../lib/log.ts'
+import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
+import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
+import type { Journal } from '../run/journal.ts'
+import { readSource } from './copy/source.ts'
+import { storeImage } from './copy/store.ts'
+import { updateTags } from './tags.ts'
+
+/** What became of a mirror. */
+export interface MirrorOutcome {
+  readonly repository: Repository
+  /** The tags that name the image now. */
+  readonly tags: readonly TagReference[]
+  /** Why others do not; undefined if all do. */
+  readonly failure?: string
+}
+
+interface MirroredImage {
+  readonly from: Repository
+  readonly digest: string
+  readonly mirrors: readonly Mirror[]
+}
+
+interface MirrorRequest {
+  readonly registries: RegistryAccess
+  readonly journal: Journal
+  readonly log: Pick<Log, 'info' | 'warn'>
+  readonly signal: AbortSignal
+  readonly isEphemeral: (tag: string) => boolean
+}
+
+/** Copies a published image to its mirrors, one after the other. Does not throw: a failure is a warning. */
+export async function updateMirrors(
+  { from, digest, mirrors }: MirroredImage,
+  request: MirrorRequest,
+): Promise<readonly MirrorOutcome[]> {
+  const outcomes: MirrorOutcome[] = []
+  for (const mirror of mirrors) {
+    const outcome = await updateMirror({ from, digest, mirror }, request)
+    if (outcome.failure !== undefined) request.log.warn(formatFailedMirror(outcome))
+    outcomes.push(outcome)
+  }
+  return outcomes
+}
+
+/** PURE: the warning about a mirror. */
+export function formatFailedMirror({ repository, failure = '' }: MirrorOutcome): string {
+  const state = 'Its other tags are as they were; the image is complete in the required repositories.'
+  return `The mirror ${formatRepository(repository)} is not up to date: ${failure}. ${state}`
+}
+
+interface MirrorCopy {
+  readonly from: Repository
+  readonly digest: string
+  readonly mirror: Mirror
+}
+
+async function updateMirror({ from, digest, mirror }: MirrorCopy, request: MirrorRequest): Promise<MirrorOutcome> {
+  const { repository } = mirror
+  const { registries, journal, log, signal, isEphemeral } = request
+  try {
+    const createClient = createClientFactory(registries, signal)
+    const client = await createClient(repository)
+    const source = { client: await createClient(from), path: from.path }
+    const image = await readSource(source, digest, { platforms: [], referrers: true })
+    log.info(`Copying ${digest} to the mirror ${formatRepository(repository)}`)
+    journal.note({ kind: 'manifest', ...repository, digest })
+    await storeImage(image, { client, path: repository.path })
+    const tags = mirror.tags.map(({ tag }) => tag)
+    for (const tag of tags) journal.note({ kind: 'tag', ...repository, tag, digest, ephemeral: isEphemeral(tag) })
+    const { updated, failed } = await updateTags(client, { repository: repository.path, tags, index: image.root })
+    const reasons = failed.map(({ tag, reason }) => `${formatTagReference({ ...repository, tag })}: ${reason}`)
+    return {
+      repository,
+      tags: updated.map((tag) => ({ ...repository, tag })),
+      ...(reasons.length > 0 && { failure: reasons.join('; ') }),
+    }
+  } catch (error) {
+    return { repository, tags: [], failure: reasonOf(error) }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const details = error instanceof UserError && error.details.length > 0 ? ` (${error.details.join('; ')})` : ''
+  return `${errorMessage(error)}${details}`
+}
