@@ -13,7 +13,7 @@ import type { BuildSettings } from './settings/settings.ts'
 import { warnOfIndexAnnotations, type PushMode } from './partial.ts'
 import { parseImageList } from './shared-inputs.ts'
 import type { InputSource } from './source.ts'
-import { isVariantName, parseVariants, type Mirror, type VariantDraft, type VariantSpec } from './variants.ts'
+import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } from './variants.ts'
 
 const readOnlyTriggers = {
   fork: 'this run builds a pull request from a fork',
@@ -68,7 +68,6 @@ export async function parseImageInputs(
 ): Promise<ImageInputs> {
   const { text, report } = source
   const { images, mirrors } = parseImageList(source)
-  const isMirror = (one: Repository) => mirrors.some((mirror) => isSameRepository(mirror, one))
   const named = (input: string) => ({ input, text: text(input) })
   const metadata = parseImageMetadata({
     env: source.env,
@@ -81,8 +80,7 @@ export async function parseImageInputs(
     tagged: push || load || text('tags') !== '',
     report,
   })
-  const repositories = allRepositories(images, metadata.plan).filter((one) => !isMirror(one))
-  passes(failFor(report, 'image'), undefined, [[mirrors.length > 0 && repositories.length === 0, onlyMirrors]])
+  const repositories = withoutMirrors(allRepositories(images, metadata.plan), mirrors, source)
   if (push) checkTagged(source, repositories, metadata.plan, partial)
   const context = parseContext(source)
   const drafts = await parseDrafts(source, (labels) => ({ ...metadata.variables(images, labels), ...source.env }))
@@ -90,8 +88,7 @@ export async function parseImageInputs(
   const variants = drafts.map((draft): VariantSpec => ({
     name: draft.name,
     images: repositories,
-    tags: tagsOf(draft.tagSuffix).filter((tag) => !isMirror(tag)),
-    ...(push && !partial && mirrors.length > 0 && { mirrors: withTags(mirrors, tagsOf(draft.tagSuffix)) }),
+    ...byRepository(tagsOf(draft.tagSuffix), mirrors, push && !partial),
     platforms: draft.platforms,
     context: context ?? '',
     ...fileOf(draft, context, source),
@@ -105,10 +102,36 @@ export async function parseImageInputs(
   return { variants, warnings: metadata.warnings() }
 }
 
+function isListed(repository: Repository, list: readonly Repository[]): boolean {
+  return list.some((one) => isSameRepository(one, repository))
+}
+
 const onlyMirrors = 'lists only mirrors (`required=false`): at least one repository must be required'
 
-function withTags(mirrors: readonly Repository[], tags: readonly TagReference[]): readonly Mirror[] {
-  return mirrors.map((repository) => ({ repository, tags: tags.filter((tag) => isSameRepository(tag, repository)) }))
+function withoutMirrors(
+  all: readonly Repository[],
+  mirrors: readonly Repository[],
+  { report }: InputSource,
+): readonly Repository[] {
+  const required = all.filter((one) => !isListed(one, mirrors))
+  passes(failFor(report, 'image'), undefined, [[mirrors.length > 0 && required.length === 0, onlyMirrors]])
+  return required
+}
+
+/** The tags of the images and, if the image is copied, those of the mirrors. */
+function byRepository(
+  tags: readonly TagReference[],
+  mirrors: readonly Repository[],
+  isCopied: boolean,
+): Pick<VariantSpec, 'tags' | 'mirrors'> {
+  const withTags = mirrors.map((repository) => ({
+    repository,
+    tags: tags.filter((tag) => isSameRepository(tag, repository)),
+  }))
+  return {
+    tags: tags.filter((tag) => !isListed(tag, mirrors)),
+    ...(isCopied && mirrors.length > 0 && { mirrors: withTags }),
+  }
 }
 
 function checkVariants(variants: readonly VariantSpec[], partial: boolean, source: InputSource): void {

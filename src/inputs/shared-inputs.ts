@@ -56,13 +56,13 @@ const requiredImage = (name: string): ImageEntry => ({ name, isRequired: true })
 
 function parseEntry(line: string, fail: Fail, report: IssueSink): ImageEntry {
   const attributes = parseAttributes(line) ?? []
-  const [name, required] = ['name', 'required'].map((key) => getAttribute(attributes, key)?.trim() ?? '')
+  const [name = '', required = ''] = ['name', 'required'].map((key) => getAttribute(attributes, key)?.trim())
   const [unknown] = attributes.find(([key]) => key !== 'name' && key !== 'required') ?? []
   passes(fail, line, [
     [unknown !== undefined, `has an unknown attribute \`${shorten(unknown ?? '')}\`: ${attributeForm}`],
     [name === '', `has no name: ${attributeForm}`],
   ])
-  return { name: name ?? '', isRequired: parseBoolean('image', required || 'true', report) }
+  return { name, isRequired: parseBoolean('image', required === '' ? 'true' : required, report) }
 }
 
 /** All repositories of `image`, mirrors too. */

@@ -2,20 +2,12 @@ import type { Mirror } from '../inputs/variants.ts'
 import { errorMessage, UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
-import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
+import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { readSource } from './copy/source.ts'
 import { storeImage } from './copy/store.ts'
+import { formatFailedMirror, type MirrorOutcome } from './mirror-outcome.ts'
 import { updateTags } from './tags.ts'
-
-/** What became of a mirror. */
-export interface MirrorOutcome {
-  readonly repository: Repository
-  /** The tags that name the image now. */
-  readonly tags: readonly TagReference[]
-  /** Why others do not; undefined if all do. */
-  readonly failure?: string
-}
 
 interface MirroredImage {
   readonly from: Repository
@@ -43,12 +35,6 @@ export async function updateMirrors(
     outcomes.push(outcome)
   }
   return outcomes
-}
-
-/** PURE: the warning about a mirror. */
-export function formatFailedMirror({ repository, failure = '' }: MirrorOutcome): string {
-  const state = 'Its other tags are as they were; the image is complete in the required repositories.'
-  return `The mirror ${formatRepository(repository)} is not up to date: ${failure}. ${state}`
 }
 
 interface MirrorCopy {

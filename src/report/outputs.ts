@@ -1,7 +1,7 @@
 import { annotationsAt } from '../metadata/annotations.ts'
 import { metadataVariables, renderMetadata, type Metadata } from '../metadata/outputs.ts'
 import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
-import type { MirrorOutcome } from '../publish/mirrors.ts'
+import type { MirrorOutcome } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
 import { renderBuilderOutputs } from './builder-outputs.ts'
 import type { PlatformReport, RunReport } from './run-report.ts'

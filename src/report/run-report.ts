@@ -2,6 +2,7 @@ import type { BuiltTarget, GroupResult } from '../buildx/run.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserErrors, type UserError } from '../lib/errors.ts'
 import type { Node } from '../nodes/node.ts'
+import { formatFailedMirror } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
 import type { Plan, Target } from '../plan/target.ts'
 
@@ -80,7 +81,11 @@ export function createRunReport(result: RunResult, took: number): RunReport {
       platforms: targets.flatMap((target) => platformReport(target, result.groups, image)),
     }
   })
-  return { variants, took, builder, nodes, buildxConfig, notes }
+  return { variants, took, builder, nodes, buildxConfig, notes: [...notes, ...published.flatMap(mirrorNotes)] }
+}
+
+function mirrorNotes({ mirrors = [] }: Published): readonly string[] {
+  return mirrors.filter(({ failure }) => failure !== undefined).map(formatFailedMirror)
 }
 
 function platformReport(

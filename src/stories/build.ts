@@ -14,7 +14,6 @@ import { requirePlatforms, planTargets } from '../plan/targets.ts'
 import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
 import { PushAccessCheck } from '../publish/push-access.ts'
 import { publishParts } from '../publish/parts.ts'
-import { formatFailedMirror } from '../publish/mirrors.ts'
 import { publish, type Published } from '../publish/publish.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
@@ -79,13 +78,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   requirePlatforms(inputs.variants, plan.targets, opened.outcomes)
   const published = inputs.push ? await publishTargets(run, ports, plan, { ...prepared, groups: build.results }) : []
   await Promise.all([collected, build.released, removed])
-  return {
-    ...base,
-    plan,
-    groups: build.results,
-    published,
-    notes: [...planned.notes, ...build.notes, ...lost, ...mirrorNotes(published)],
-  }
+  return { ...base, plan, groups: build.results, published, notes: [...planned.notes, ...build.notes, ...lost] }
 }
 
 async function openNodes({ inputs, event, log }: Run, ports: BuildPorts): Promise<OpenedNodes> {
@@ -217,12 +210,6 @@ async function publishTargets(
     log,
     isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
   })
-}
-
-function mirrorNotes(published: readonly Published[]): readonly string[] {
-  return published.flatMap(({ mirrors = [] }) =>
-    mirrors.filter(({ failure }) => failure !== undefined).map(formatFailedMirror),
-  )
 }
 
 /** Names the builder and the containers of this run. */
