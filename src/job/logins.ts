@@ -64,7 +64,8 @@ async function exchangeKeys(
   { isMirror, fetch }: KeyOptions,
 ): Promise<readonly Login[]> {
   const access = { env, fetch }
-  const exchange = async (some: readonly Login[]) => await exchangeEcrKeys(await exchangeHubTokens(some, access), access)
+  const exchange = async (some: readonly Login[]) =>
+    await exchangeEcrKeys(await exchangeHubTokens(some, access), access)
   const required = exchange(logins.filter(({ registry }) => !isMirror(registry)))
   const optional = logins
     .filter(({ registry }) => isMirror(registry))
