@@ -262,8 +262,8 @@ describe('a registry with its own DELETE', () => {
     expect(read(done).kept.map(({ reason }) => reason)).toEqual([
       expect.stringContaining(`run ${live} is still running`),
       expect.stringContaining(`run ${unknown} not found`),
-      'an image that stays refers to it.',
-      'an image that stays refers to it.',
+      'an image that is kept refers to it.',
+      'an image that is kept refers to it.',
     ])
     expect(done.outputs['report']).toContain('All manifests that the 4 tags refer to exist.')
     // The last job of a run deletes everything of that run, although it is still active.

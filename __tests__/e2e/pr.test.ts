@@ -153,7 +153,7 @@ describe('a pull request with one failing platform', () => {
       files: { Dockerfile: `FROM ${farm.images.base}\nRUN test "$(uname -m)" != aarch64\n` },
     })
     jobs.push(job)
-    const main = await job.main(farmInputs(farm, { image, cache: 'off' }))
+    const main = await job.main(farmInputs(farm, { image, cache: 'off', 'fail-fast': 'false' }))
     expect(main.errors).toEqual([expect.stringContaining('linux/arm64: [2/2] RUN')])
     const journal = readFileSync(join(main.state['dir'] ?? '', 'journal'), 'utf8')
     const pushed = journal.split('\n').flatMap((line) => /"kind":"manifest".*"digest":"([^"]*)"/.exec(line)?.[1] ?? [])
@@ -291,7 +291,7 @@ describe('deletion in post', () => {
     const tag = `pr-${moved.job.runId}`
     expect([moved.post.code, moved.post.warnings]).toEqual([
       0,
-      [`Kept ${moved.image}:${tag}: the tag was moved to another image, so it stays.`],
+      [`Kept ${moved.image}:${tag}: the tag was moved to another image, so it is kept.`],
     ])
     expect((await storedIndex(farm, moved.image, tag))?.manifests).toEqual([])
   })
