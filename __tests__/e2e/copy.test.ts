@@ -156,8 +156,12 @@ describe.each(Object.keys(destinations))('to %s', (name) => {
     const index = await storedIndex(farm, image, '1.2.3')
     expect(index?.manifests.filter(({ annotations }) => annotations?.['vnd.docker.reference.type'])).toHaveLength(2)
     if (name.startsWith('another')) {
-      const blobs = (await farm.registry.requests()).filter(({ path }) => path.includes('/blobs/'))
-      expect(blobs.every(({ path, status }) => path.includes('mount=') && status === 201)).toBe(true)
+      const requests = await farm.registry.requests()
+      const mounts = requests.filter(({ path }) => path.includes('mount='))
+      expect(mounts.length).toBeGreaterThan(5)
+      expect(mounts.filter(({ status }) => status !== 201)).toEqual([])
+      const transfers = requests.filter(({ method, path }) => /GET|PUT|PATCH/.test(method) && path.includes('/blobs/'))
+      expect(transfers).toEqual([])
     }
     const again = await copy({ from: `${image}@${digest}`, to: `${to}:1.2.3`, ...inputs })
     expect(again.summary).toContain('has this digest already')

@@ -50,9 +50,9 @@ export async function readCopyInputs(env: Env, event: Event, files = hostFiles):
   const diagnostics = new Diagnostics()
   const source = createSource({ env, event, files, diagnostics })
   checkNames(env, copyInputs, diagnostics.warn)
-  const values = parseTable(rows, source)
   const from = parseFrom(source)
   const to = parseTo(source, from)
+  const values = parseTable(rows, source)
   const isSubset = values.platforms.length > 0
   for (const reference of to)
     passes(failFor(source.report, 'to'), formatTagReference(reference), [

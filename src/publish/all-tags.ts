@@ -2,9 +2,9 @@ import { errorMessage, UserError } from '../lib/errors.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import type { Log } from '../lib/log.ts'
 import type { RegistryClient } from '../registry/client.ts'
+import type { Manifest } from '../registry/manifest.ts'
 import { formatTagReference, type Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
-import type { ImageIndex } from './index.ts'
 import { isFixedTag, isImmutable, updateTags, type TagUpdates } from './tags.ts'
 
 interface TagContext {
@@ -13,12 +13,12 @@ interface TagContext {
   readonly isEphemeral: (tag: string) => boolean
 }
 
-/** An index of a variant in one of its repositories. */
+/** An image in a repository, with the tags that are to name it there. */
 interface Destination {
-  readonly variant: VariantSpec
+  readonly variant: Pick<VariantSpec, 'tags'>
   readonly repository: Repository
   readonly client: RegistryClient
-  readonly index: ImageIndex
+  readonly index: Manifest
 }
 
 /** The digest of each tag before the update; undefined if it did not exist. */

@@ -5,7 +5,8 @@ import type { Log } from '../lib/log.ts'
 import { sourceError } from '../publish/copy/content.ts'
 import { readSource, type SourceImage } from '../publish/copy/source.ts'
 import { storeImage, type Transfer } from '../publish/copy/store.ts'
-import { planTags, updateAllTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
+import { planTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
+import { updateAllTags } from '../publish/all-tags.ts'
 import { checkPushAccess } from '../publish/push-access.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatImageReference, formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
@@ -42,7 +43,7 @@ export async function copyImage(inputs: Inputs, { registries, log, signal }: Cop
     signal.throwIfAborted()
     // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
     signal.removeEventListener('abort', cancel)
-    await updateAllTags(image.root, tags)
+    await updateTags(image, tags)
     return describeCopy(inputs, image, { tags, transfers, notes })
   } catch (error) {
     throw signal.aborted ? cancelledCopy(error) : error
@@ -162,6 +163,21 @@ function explainStore(error: unknown, name: string): unknown {
     cause: error,
   })
 }
+
+async function updateTags({ root }: SourceImage, tags: readonly PlannedTag[]): Promise<void> {
+  const pending = tags.filter(({ state }) => state === 'created' || state === 'updated')
+  const destinations = pending.map(({ reference, client }) => ({
+    variant: { tags: [reference] },
+    repository: { registry: reference.registry, path: reference.path },
+    client,
+    index: root,
+  }))
+  // Nothing is undone later: each tag names its old or its new image.
+  const context = { journal: { note: ignore }, log: { debug: ignore }, isEphemeral: () => false }
+  await updateAllTags(destinations, context)
+}
+
+const ignore = () => undefined
 
 function describeCopy(
   { from }: Inputs,

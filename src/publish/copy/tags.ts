@@ -2,9 +2,7 @@ import { mapConcurrent } from '../../lib/concurrency.ts'
 import { UserError } from '../../lib/errors.ts'
 import type { RegistryClient } from '../../registry/client.ts'
 import type { ClientFactory } from '../../registry/client-factory.ts'
-import type { Manifest } from '../../registry/manifest.ts'
 import { formatTagReference, type TagReference } from '../../registry/reference.ts'
-import { isFixedTag, isImmutable, updateTags } from '../tags.ts'
 import type { Transfer } from './store.ts'
 
 /** `kept`: it exists with another digest, and `existing` is `keep`. */
@@ -57,42 +55,4 @@ function existingTags(conflicts: readonly PlannedTag[]): UserError {
     hint: 'Nothing was copied. Use new tags, or set `existing` to `update` or `keep`.',
     details: conflicts.map(({ reference, before }) => `${formatTagReference(reference)}: ${before ?? ''}`),
   })
-}
-
-/** @throws UserError that lists every tag, if one could not be updated */
-export async function updateAllTags(root: Manifest, tags: readonly PlannedTag[]): Promise<void> {
-  const reasons = new Map<PlannedTag, string>()
-  const updated = new Set<PlannedTag>()
-  const pending = tags.filter(({ state }) => state === 'created' || state === 'updated')
-  const update = async (tag: PlannedTag): Promise<void> => {
-    const { path, tag: name } = tag.reference
-    const { failed } = await updateTags(tag.client, { repository: path, tags: [name], index: root })
-    if (failed[0]) reasons.set(tag, failed[0].reason)
-    else updated.add(tag)
-  }
-  const isFixed = ({ reference }: PlannedTag) => isFixedTag(reference.tag)
-  // The tags that a registry may protect come first: if it refuses one, the moving tags stay as they are.
-  await mapConcurrent(pending.filter(isFixed), update)
-  const isRefused = [...reasons.values()].some(isImmutable)
-  if (!isRefused)
-    await mapConcurrent(
-      pending.filter((tag) => !isFixed(tag)),
-      update,
-    )
-  if (reasons.size === 0) return
-  throw new UserError({
-    code: 'registry',
-    message: `${pending.length - updated.size} of ${pending.length} tags could not be updated`,
-    hint: isRefused
-      ? 'An immutable tag names another image. Use a new tag, or delete the old one in the registry.'
-      : 'The image itself is in every repository, complete and verified: run the job again to update the other tags.',
-    details: pending.map((tag) => formatOutcome(tag, updated.has(tag), reasons.get(tag))),
-  })
-}
-
-function formatOutcome({ reference, before }: PlannedTag, isUpdated: boolean, reason: string | undefined): string {
-  const name = formatTagReference(reference)
-  if (isUpdated) return `updated:     ${name}`
-  const old = before === undefined ? 'does not exist' : `stays at ${before}`
-  return `not updated: ${name}, ${old}${reason === undefined ? '' : ` (${reason})`}`
 }
