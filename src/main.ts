@@ -25,7 +25,7 @@ await job.run(async () => {
     const result = await buildImage(run, ports)
     keepsBuilder = run.inputs.use
     if (run.inputs.login === 'job') exportVariables({ DOCKER_CONFIG: writeJobLogins(run, dockerConfigDir(job.env)) })
-    if (keepsBuilder) exportVariables({ BUILDX_BUILDER: result.builder, BUILDX_CONFIG: result.buildxConfig })
+    if (keepsBuilder) exportVariables({ BUILDX_BUILDER: result.builder.name, BUILDX_CONFIG: result.buildxConfig })
     await reportBuild(result, performance.now() - began)
   } finally {
     await endAccess(run, keepsBuilder)

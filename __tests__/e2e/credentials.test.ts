@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { spawnSync } from 'node:child_process'
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isolatedEnv } from '../farm/exec.ts'
+import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
   attachFarm,
@@ -59,20 +61,25 @@ describe('the next step of the job', () => {
     expect(await leftovers(farm, job)).toEqual([])
   })
 
-  test('with `use: true` it finds no key and no control connection, and the builder works', async () => {
+  test('with `use: true` it finds only the sockets of BuildKits, and builds with them', async () => {
     const { job, main } = await build({ use: 'true' })
     const dir = main.state['dir'] ?? ''
-    expect(socketsIn(dir).filter((path) => /agent\.sock$|\.ctl$/.test(path))).toEqual([])
+    const sockets = ['b0.sock', 'b1.sock'].map((name) => join(dir, name))
+    expect(socketsIn(job.temp).sort()).toEqual(sockets)
     expect(revealing(job.temp)).toEqual([])
-    const ssh = spawnSync('ssh', ['-F', join(dir, 'n0.ssh'), 'node', 'id'], {
-      env: { PATH: process.env['PATH'] ?? '' },
-    })
+    const config = main.exported['BUILDX_CONFIG'] ?? ''
+    expect(readdirSync(join(config, 'instances'))).toEqual([main.outputs['builder']])
+    const env = isolatedEnv(job.home)
+    const ssh = spawnSync('ssh', ['-F', join(dir, 'n0.ssh'), 'node', 'id'], { env })
     expect(ssh.status).not.toBe(0)
-    const inspect = spawnSync(farm.tools.buildx, ['inspect', '--bootstrap', main.outputs['builder'] ?? ''], {
-      env: { PATH: process.env['PATH'] ?? '', HOME: job.home, BUILDX_CONFIG: main.exported['BUILDX_CONFIG'] ?? '' },
-      encoding: 'utf8',
-    })
-    expect([inspect.status, inspect.stderr]).toEqual([0, inspect.stderr])
+    for (const socket of sockets)
+      expect(spawnSync('curl', ['-s', '--unix-socket', socket, 'http://engine/_ping'], { env }).status).not.toBe(0)
+
+    // Several clients share the connection of a node.
+    const platforms = ['linux/amd64', 'linux/arm64']
+    const builds = ['one', 'two'].map((name) => buildLater(farm, job, main, { platforms, name }))
+    expect((await Promise.all(builds)).flat()).toEqual([true, true, true, true])
+
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
     expect(await leftovers(farm, job)).toEqual([])

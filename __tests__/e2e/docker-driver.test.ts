@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
 import { appFiles, attachFarm, farmInputs, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
 
@@ -8,16 +9,29 @@ let farm: Farm
 let image: string
 const jobs: Job[] = []
 const mains: StepResult[] = []
+const later: (readonly boolean[])[] = []
 let left: readonly string[] | undefined
+
+const platforms = ['linux/amd64', 'linux/arm64']
+const args = ['--network', 'host', '--allow', 'network.host']
 
 async function build(tags: string, release: number, cache: string): Promise<void> {
   const job = farmJob(farm, { files: { ...appFiles(farm), 'app.txt': `release ${release}\n` } })
   jobs.push(job)
-  mains.push(
-    await job.main(farmInputs(farm, { image, tags, cache, driver: 'docker', 'driver-opts': '', network: 'host' })),
-  )
+  const inputs = {
+    image,
+    tags,
+    cache,
+    driver: 'docker',
+    'driver-opts': '',
+    network: 'host',
+    use: String(tags === 'v3'),
+  }
+  const main = await job.main(farmInputs(farm, inputs))
+  mains.push(main)
+  if (tags === 'v3') later.push(await buildLater(farm, job, main, { platforms, args }))
   await job.post()
-  left ??= await leftovers(farm, job)
+  left = [...(left ?? []), ...(await leftovers(farm, job))]
 }
 
 beforeAll(async () => {
@@ -49,6 +63,8 @@ describe('driver: docker', () => {
     ])
     expect(mains[0]?.outputs['driver']).toBe('remote')
   })
+
+  test('later steps use it with `use: true`', () => expect(later).toEqual([[true, true]]))
 
   test('starts no container and leaves nothing behind', () => expect(left).toEqual([]))
 

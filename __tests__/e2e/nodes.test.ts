@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { join } from 'node:path'
 import { isolatedEnv, tryRun } from '../farm/exec.ts'
+import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
   appFiles,
@@ -161,7 +162,7 @@ describe('the node list of setup-buildx-action, and daemon options', () => {
 
   test('later steps of the job use the builder over the existing connections', async () => {
     const { name = '', driver, platforms, nodes = '[]' } = main.outputs
-    expect([main.outputs['builder'], driver, platforms]).toEqual([name, 'docker-container', 'linux/amd64,linux/arm64'])
+    expect([main.outputs['builder'], driver, platforms]).toEqual([name, 'remote', 'linux/amd64,linux/arm64'])
     expect(JSON.parse(nodes)).toMatchObject([
       { name: 'first', platforms: 'linux/amd64' },
       { endpoint: farm.nodes.arm.endpoint, driver: 'docker-container' },
@@ -205,11 +206,16 @@ describe('a server that forbids forwarding', () => {
           `linux/amd64 = ${amd.noForwarding.endpoint}`,
           `linux/arm64 = ${arm.noForwarding.endpoint}${arm.buildkitdSocket}`,
         ].join('\n'),
+        use: 'true',
       }),
     )
-    const post = await job.post()
     await expectBuilt(image, main)
-    expect([await amd.sshConnections(), await arm.sshConnections(), post.code, post.warnings]).toEqual([1, 1, 0, []])
+    const later = await buildLater(farm, job, main, { platforms: ['linux/amd64', 'linux/arm64'] })
+    expect([later, main.outputs['driver']]).toEqual([[true, true], 'remote'])
+    expect([await amd.sshConnections(), await arm.sshConnections()]).toEqual([1, 1])
+    const post = await job.post()
+    // The post step connects again to remove the builder of the engine.
+    expect([await amd.sshConnections(), await arm.sshConnections(), post.code, post.warnings]).toEqual([2, 1, 0, []])
     await expectNothingLeft()
   })
 })
@@ -243,10 +249,10 @@ describe('one node twice', () => {
     const main = await job.main(
       oneNodeInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ci@${amd.host}`, use: 'true' }),
     )
-    const containers = await amd.containers()
+    const found = [(await amd.containers()).length, await amd.sshConnections()]
     const post = await job.post()
     await expectBuilt(image, main)
-    expect([containers.length, await amd.sshConnections(), post.code]).toEqual([1, 1, 0])
+    expect([...found, post.code]).toEqual([1, 1, 0])
     await expectNothingLeft()
   })
 })

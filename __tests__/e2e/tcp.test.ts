@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { localFallbackNode } from '../../src/inputs/nodes/node-list.ts'
 import { openNodes } from '../../src/nodes/open.ts'
 import type { Platform } from '../../src/lib/platform.ts'
+import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
 import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
 import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
@@ -16,6 +17,8 @@ let authority: CertificateAuthority
 let image: string
 let job: Job
 let main: StepResult
+let keys: readonly unknown[]
+let later: readonly boolean[]
 const port = 1234
 
 beforeAll(async () => {
@@ -50,7 +53,10 @@ beforeAll(async () => {
     'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key.replaceAll('\n', ' ')}"`,
     image,
     tags: 'v1',
+    use: 'true',
   })
+  keys = readdirSync(main.state['dir'] ?? '', { recursive: true }).filter((name) => String(name).endsWith('.pem'))
+  later = await buildLater(farm, job, main, { platforms: ['linux/amd64'] })
   await job.post()
 })
 afterAll(async () => {
@@ -68,6 +74,8 @@ describe('a buildkitd behind mutual TLS', () => {
     expect((await leftovers(farm, job)).filter((line) => !line.includes('.pem'))).toEqual([])
     expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toMatch(/PRIVATE KEY-----\n?[A-Za-z0-9+/]/)
   })
+
+  test('later steps build with it and find no TLS key', () => expect([later, keys]).toEqual([[true], []]))
 
   test('is pinged during the build, and its loss is detected', async () => {
     const scratch = mkdtempSync(join(tmpdir(), 'tcp-'))

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs'
-import { request } from 'node:http'
+import { existsSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { startProcess } from '../lib/exec.ts'
 import { setPrivateUmask } from '../lib/files.ts'
+import { dialBuildkit, upgradeRequest } from './dial.ts'
+import { shareConnection } from './share.ts'
 
 /*
  * A process of its own that listens on a Unix socket and forwards each connection, for nodes whose socket SSH cannot
@@ -11,14 +12,16 @@ import { setPrivateUmask } from '../lib/files.ts'
  *   ssh <guard> <local> <command>     guard is the ssh_config of an open connection whose server forbids forwarding;
  *                                     each connection gets an exec session that runs the command
  *   engine <guard> <local> <socket>   to the BuildKit inside a Docker Engine
+ *   share <guard> <local> <route>     to a BuildKit, over one connection that is opened at once (dial.ts)
  */
 
 setPrivateUmask()
-const [mode = '', guard = '', local = '', target = ''] = process.argv.slice(2)
+const [mode = '', guard = '', local = '', ...target] = process.argv.slice(2)
+const [first = ''] = target
 
 function forwardOverSession(socket: Socket): void {
   // Without the open connection, ssh fails instead of opening another one.
-  const session = startProcess('ssh', ['-F', guard, '-o', 'ProxyCommand=false', 'node', target], {
+  const session = startProcess('ssh', ['-F', guard, '-o', 'ProxyCommand=false', 'node', first], {
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   const end = () => {
@@ -33,31 +36,31 @@ function forwardOverSession(socket: Socket): void {
 
 /** POST /grpc, upgraded to h2c, speaks BuildKit's own protocol: https://docs.docker.com/reference/api/engine/ */
 function forwardToEngine(socket: Socket): void {
-  const upgrade = request({
-    socketPath: target,
-    method: 'POST',
-    path: '/grpc',
-    agent: false,
-    headers: { Host: 'docker', Connection: 'Upgrade', Upgrade: 'h2c' },
-  })
-  upgrade.on('upgrade', (_, buildkit, head) => {
-    const end = () => {
-      buildkit.destroy()
-      socket.destroy()
-    }
-    for (const side of [socket, buildkit]) side.on('error', end).on('close', end)
-    if (head.length > 0) socket.write(head)
-    socket.pipe(buildkit)
-    buildkit.pipe(socket)
-  })
-  // Any other response: this engine has no BuildKit.
-  upgrade.on('response', () => socket.destroy())
-  upgrade.on('error', () => socket.destroy())
-  for (const event of ['error', 'close']) socket.on(event, () => upgrade.destroy())
-  upgrade.end()
+  socket.on('error', () => socket.destroy())
+  upgradeRequest(first, '/grpc', { protocol: 'h2c' }).then(
+    (buildkit) => {
+      const end = () => {
+        buildkit.destroy()
+        socket.destroy()
+      }
+      for (const side of [socket, buildkit]) side.on('error', end).on('close', end)
+      if (socket.destroyed) end()
+      socket.pipe(buildkit)
+      buildkit.pipe(socket)
+    },
+    // This engine has no BuildKit.
+    () => socket.destroy(),
+  )
 }
 
-createServer({ allowHalfOpen: mode === 'ssh' }, mode === 'ssh' ? forwardOverSession : forwardToEngine).listen(local)
+function end(): void {
+  rmSync(local, { force: true })
+  process.exit()
+}
+
+if (mode === 'share') dialBuildkit(target).then((connection) => shareConnection(connection, local, end), end)
+else
+  createServer({ allowHalfOpen: mode === 'ssh' }, mode === 'ssh' ? forwardOverSession : forwardToEngine).listen(local)
 setInterval(() => {
   if (!existsSync(guard)) process.exit()
 }, 5000)

@@ -1,7 +1,9 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { platformSlug, type Platform } from '../lib/platform.ts'
+import { unixBuildkitd } from '../nodes/drivers/unix.ts'
 import { EngineClient } from '../nodes/engine/client.ts'
 import type { BuilderEntry, Node } from '../nodes/node.ts'
+import type { BuildkitRoute } from '../nodes/ssh/forwarder.ts'
 import type { Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { removePod } from './pods.ts'
@@ -19,6 +21,12 @@ interface InstancesRequest {
   readonly undo: { readonly buildx: string; readonly kubeconfig: string }
 }
 
+/** A builder in buildx' store. Both are empty if its nodes have several drivers: buildx has one driver per builder. */
+export interface BuilderInfo {
+  readonly name: string
+  readonly driver: string
+}
+
 const removalDeadline = 15_000
 
 /**
@@ -27,8 +35,8 @@ const removalDeadline = 15_000
  * configuration. The first build that needs a daemon boots it.
  */
 export class BuilderInstances {
-  /** The instance with all nodes; empty if their drivers differ, since buildx has one driver per instance. */
-  readonly name: string
+  /** The instance with all nodes. */
+  readonly info: BuilderInfo
   readonly #request: InstancesRequest
   readonly #instances = new Map<Node, string>()
   readonly #views = new Set<string>()
@@ -39,9 +47,8 @@ export class BuilderInstances {
     this.#request = request
     mkdirSync(dir.instances, { recursive: true, mode: 0o700 })
     nodes.forEach((node) => this.#add(node))
-    const hasOneDriver = new Set(nodes.map(({ driver }) => driver.name)).size === 1
-    this.name = hasOneDriver ? name : ''
-    if (hasOneDriver) this.#write(name, nodes)
+    this.info = describeBuilder(name, nodes)
+    if (this.info.name !== '') this.#write(name, nodes)
   }
 
   /** The instance that has only this node, with these platforms; written when it is first needed. */
@@ -60,6 +67,37 @@ export class BuilderInstances {
   container(node: Node): string | undefined {
     const daemon = this.#daemon(node)
     return daemon === undefined ? undefined : node.driver.containerName?.(daemon)
+  }
+
+  /** How the node's BuildKit is reached, and nothing else there; undefined: as in this run. */
+  route(node: Node): BuildkitRoute | undefined {
+    const daemon = this.#daemon(node)
+    return daemon === undefined ? undefined : node.driver.route?.(node, daemon)
+  }
+
+  /**
+   * Replaces the instances by one for later steps.
+   *
+   * @param sockets the sockets that lead to the BuildKits of nodes; the other nodes are reached as in this run
+   */
+  replaceForLaterSteps(nodes: readonly Node[], sockets: ReadonlyMap<Node, string>): BuilderInfo {
+    const { dir, name } = this.#request
+    const later = nodes.map((node) => {
+      const socket = sockets.get(node)
+      return { instance: this.#daemon(node) ?? name, node: socket === undefined ? node : forLaterSteps(node, socket) }
+    })
+    const stale = nodes.filter((node) => sockets.has(node)).flatMap((node) => this.#instances.get(node) ?? [])
+    for (const file of [name, ...stale, ...this.#views]) rmSync(dir.instance(file), { force: true })
+    const info = describeBuilder(
+      name,
+      later.map(({ node }) => node),
+    )
+    if (info.name !== '')
+      this.#writeNodes(
+        info,
+        later.map(({ node, instance }) => instanceNode(node, instance)),
+      )
+    return info
   }
 
   /**
@@ -96,16 +134,28 @@ export class BuilderInstances {
   }
 
   #write(name: string, nodes: readonly Node[], more: readonly Platform[] = []): void {
-    const instance = {
-      Name: name,
-      Driver: nodes[0]?.driver.name ?? 'docker-container',
-      Nodes: nodes.map((node) =>
-        instanceNode({ ...node, platforms: [...node.platforms, ...more] }, this.#daemon(node) ?? name),
-      ),
-      Dynamic: false,
-    }
+    const list = nodes.map((node) =>
+      instanceNode({ ...node, platforms: [...node.platforms, ...more] }, this.#daemon(node) ?? name),
+    )
+    this.#writeNodes({ name, driver: nodes[0]?.driver.name ?? '' }, list)
+  }
+
+  #writeNodes({ name, driver }: BuilderInfo, nodes: readonly Record<string, unknown>[]): void {
+    const instance = { Name: name, Driver: driver, Nodes: nodes, Dynamic: false }
     writePrivate(this.#request.dir.instance(name), JSON.stringify(instance))
   }
+}
+
+function describeBuilder(name: string, nodes: readonly Node[]): BuilderInfo {
+  const [driver, ...others] = new Set(nodes.map((node) => node.driver.name))
+  return driver === undefined || others.length > 0 ? { name: '', driver: '' } : { name, driver }
+}
+
+/** The node as a BuildKit at a socket. */
+function forLaterSteps(node: Node, socket: string): Node {
+  const { 'default-load': load } = node.spec.driverOpts
+  const driverOpts = load === undefined ? {} : { 'default-load': load }
+  return { ...node, driver: unixBuildkitd, remote: { endpoint: `unix://${socket}`, driverOpts } }
 }
 
 /** As in setup-buildx-action, unless flags are given: what daemons permit. A build gets it only with `allow`. */
@@ -124,7 +174,7 @@ function instanceNode(node: Node, daemon: string): Record<string, unknown> {
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
     DriverOpts: node.remote?.driverOpts ?? (isCreated ? spec.driverOpts : {}),
-    Flags: spec.existingNodeName !== undefined ? spec.buildkitdFlags : isCreated ? createdFlags : [],
+    Flags: isCreated ? (spec.existingNodeName === undefined ? createdFlags : spec.buildkitdFlags) : [],
     ...(isCreated &&
       spec.buildkitdConfig !== '' && {
         Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }),

@@ -8,6 +8,7 @@ import type { MachineInfo } from './machine-info.ts'
 import type { Endpoint, NamedDraft, NodeDraft, NodeSpec } from './node-spec.ts'
 import type { SshTarget } from './ssh/config.ts'
 import type { KeySource } from './ssh/errors.ts'
+import type { BuildkitRoute } from './ssh/forwarder.ts'
 
 /** A driver of buildx that can build for this action. */
 export type BuildxDriver = 'docker-container' | 'remote' | 'kubernetes'
@@ -110,6 +111,11 @@ export interface Driver {
     name: string,
     undo: { readonly buildx: string; readonly kubeconfig: string },
   ): BuilderEntry | undefined
+  /**
+   * How the BuildKit of the instance `name` is reached, and nothing else on the node; undefined: as in this run, which
+   * needs no socket or key of the run.
+   */
+  readonly route?: ((node: Node, name: string) => BuildkitRoute) | undefined
   /** The container of the daemon of the instance `name`, if an engine runs it. */
   readonly containerName?: ((name: string) => string) | undefined
 

@@ -1,3 +1,4 @@
+import type { BuilderInfo } from '../buildx/instances.ts'
 import { formatEndpoint } from '../nodes/endpoint.ts'
 import type { Node } from '../nodes/node.ts'
 
@@ -8,19 +9,14 @@ export interface BuilderNode {
   readonly spec: Pick<Node['spec'], 'name' | 'endpoint'>
 }
 
-/**
- * PURE: the outputs of docker/setup-buildx-action. A builder of buildx has one driver: if engines and buildkitd are
- * mixed, `name` and `driver` are empty.
- *
- * @param builder its name; empty if no builder has every node
- */
+/** PURE: the outputs of docker/setup-buildx-action. */
 export function renderBuilderOutputs(
-  builder: string,
+  { name, driver }: BuilderInfo,
   nodes: readonly BuilderNode[],
 ): Record<'name' | 'driver' | 'platforms' | 'nodes', string> {
   return {
-    name: builder,
-    driver: builder === '' ? '' : (nodes[0]?.driver.name ?? ''),
+    name,
+    driver,
     platforms: [...new Set(nodes.flatMap(({ platforms }) => platforms))].join(','),
     nodes: JSON.stringify(nodes.map(describeNode)),
   }

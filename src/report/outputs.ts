@@ -24,7 +24,7 @@ export function renderOutputs(report: RunReport): Record<string, string> {
     results: JSON.stringify(pushed.flatMap(({ published }) => variantResults(published))),
     metadata: JSON.stringify(buildMetadata(pushed)),
     ...metadataOutputs(report),
-    builder: report.builder,
+    builder: report.builder.name,
     'buildx-config': report.buildxConfig,
     ...renderBuilderOutputs(report.builder, report.nodes),
   }

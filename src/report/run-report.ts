@@ -1,3 +1,4 @@
+import type { BuilderInfo } from '../buildx/instances.ts'
 import type { BuiltTarget, GroupResult } from '../buildx/run.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserErrors, type UserError } from '../lib/errors.ts'
@@ -11,7 +12,7 @@ export interface RunResult {
   readonly plan: Plan
   readonly groups: readonly GroupResult[]
   readonly published: readonly Published[]
-  readonly builder: string
+  readonly builder: BuilderInfo
   /** The nodes that were available when the builder was created. */
   readonly nodes: readonly Node[]
   /** BUILDX_CONFIG of later steps that use the builder. */

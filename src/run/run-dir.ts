@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
@@ -106,6 +106,18 @@ export class RunDir {
   /** The socket of the BuildKit that is built into the node's Docker Engine. */
   builtInSocket(node: string): string {
     return join(this.path, `${node}-k.sock`)
+  }
+
+  /** The socket of a node's BuildKit for later steps of the job. */
+  buildkitSocket(node: number): string {
+    return join(this.path, `b${node}.sock`)
+  }
+
+  /** Removes the sockets of connections, but for those of BuildKits if later steps use them. */
+  removeSockets(keepBuildkits: boolean): void {
+    const kept = keepBuildkits ? /^b\d+\.sock$/ : /^$/
+    const names = readdirSync(this.path).filter((name) => /\.(?:sock|ctl)$/.test(name) && !kept.test(name))
+    names.forEach((name) => rmSync(join(this.path, name), { force: true }))
   }
 
   /** A directory of TLS certificates and keys of nodes. */

@@ -1,11 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { removeDir, writePrivate } from '../lib/files.ts'
 import { asRecord } from '../lib/json.ts'
 import { killProcessesIn } from '../lib/processes.ts'
 import { createDockerConfig } from '../registry/credentials/docker-config.ts'
-import { readJournal } from '../run/journal.ts'
-import { connectionPaths, type RunDir } from '../run/run-dir.ts'
 import type { Run } from './ports.ts'
 
 /**
@@ -29,28 +27,11 @@ export function writeJobLogins({ inputs, dir, dockerConfig }: Run, userDir: stri
  * Ends the access of this step when main ends, so that no later step of the job can use it: SSH agent with its keys,
  * connections, TLS keys, logins and build secrets. The post step authenticates again if something is left to undo.
  *
- * @param keepsBuilder later steps use the builder: its sockets and TLS keys stay, SSH keys and control connections do
- *   not
+ * @param keepsBuilder later steps use the builder: the sockets of its BuildKits stay. Connections stay for them, but
+ *   without a socket they accept nothing else.
  */
-export async function endAccess({ dir, log }: Pick<Run, 'dir' | 'log'>, keepsBuilder: boolean): Promise<void> {
-  for (const logins of [dirname(dir.dockerConfig), dir.scopedConfigs, dir.secrets]) removeDir(logins)
-  if (!keepsBuilder) {
-    await killProcessesIn(dir.path)
-    removeDir(dir.tlsKeys)
-    removeSockets(dir)
-    return
-  }
-  await killProcessesIn(dir.path, dir.agentSocket)
-  rmSync(dir.agentSocket, { force: true })
-  const entries = readJournal(dir, log)
-  // A forwarder needs sessions, since its server forbids forwarding.
-  const forwarders = new Set(entries.flatMap((entry) => (entry.kind === 'forwarder' ? [entry.config] : [])))
-  const tunnels = entries.filter((entry) => entry.kind === 'tunnel').filter(({ config }) => !forwarders.has(config))
-  // The connection stays for its forwarded sockets; without its control socket no session can be started.
-  for (const { config } of tunnels) rmSync(connectionPaths(config).control, { force: true })
-}
-
-/** ssh leaves the files of its sockets behind when it is killed. */
-function removeSockets({ path }: RunDir): void {
-  for (const name of readdirSync(path)) if (/\.(?:sock|ctl)$/.test(name)) rmSync(join(path, name), { force: true })
+export async function endAccess({ dir }: Pick<Run, 'dir'>, keepsBuilder: boolean): Promise<void> {
+  for (const path of [dirname(dir.dockerConfig), dir.scopedConfigs, dir.secrets, dir.tlsKeys]) removeDir(path)
+  await killProcessesIn(dir.path, keepsBuilder ? dir.agentSocket : '')
+  dir.removeSockets(keepsBuilder)
 }

@@ -2,6 +2,8 @@ import type { BuildxRequest } from '../buildx/process.ts'
 import type { GroupResult } from '../buildx/run.ts'
 import { formatLostCaches, formatTargets } from '../buildx/scheduler.ts'
 import { removeSecrets } from '../buildx/build-env.ts'
+import type { BuilderInfo } from '../buildx/instances.ts'
+import { shareBuilder } from '../buildx/later-steps.ts'
 import { withoutRepeats } from '../buildx/checks.ts'
 import { startGarbageCollection } from '../gc/background.ts'
 import { logNodeGarbage } from '../gc/log.ts'
@@ -44,26 +46,15 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   const planned = await withAbort(signal, planRun(run, opened))
   const prepared = await withAbort(signal, prepareBuild(run, opened, planned.plan, buildx))
   const garbage = startGarbageCollection(opened.nodes, ports.runs, { self: builderName(run), dir: run.dir })
-  const base = { builder: prepared.builder.name, nodes: opened.nodes, buildxConfig: run.dir.buildxConfig }
-  if (inputs.settings.call) {
-    await callDockerfiles(run, ports, planned.plan, prepared)
-    await Promise.all([logNodeGarbage(garbage.end(), log), planned.release()])
-    return {
-      ...base,
-      plan: { ...planned.plan, targets: [], groups: [] },
-      groups: [],
-      published: [],
-      notes: planned.notes,
-    }
-  }
-
+  const steps = { opened, planned, prepared, garbage }
+  if (inputs.settings.call) return await callDockerfiles(run, ports, steps)
   log.info(`Building ${formatTargets(planned.plan.groups)} with buildx ${buildx.version}`)
   access.start()
   const onBegun = () => {
     access.enforce()
     garbage.begin()
   }
-  const build = await buildPlan(run, ports, { opened, planned, prepared, onBegun }).catch((error: unknown) => {
+  const build = await buildPlan(run, ports, { ...steps, onBegun }).catch((error: unknown) => {
     garbage.cancel()
     throw error
   })
@@ -71,14 +62,34 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   // Leftovers of other runs may be the reason why a node is full: remove them before this run fails.
   if (build.results.some(({ failure }) => failure)) await collected
   throwFailures(planned.plan, build.results, signal)
-  // Nothing else is built there, so the nodes get their memory back at once.
-  const removed = inputs.use ? undefined : prepared.builder.release()
+  const handedOver = handOver(run, opened, prepared)
+  handedOver.catch(() => undefined)
   const lost = reportGroups(run, build.results)
   const plan = withoutSkipped(planned.plan, build.results)
   requirePlatforms(inputs.variants, plan.targets, opened.outcomes)
   const published = inputs.push ? await publishTargets(run, ports, plan, { ...prepared, groups: build.results }) : []
-  await Promise.all([collected, build.released, removed])
-  return { ...base, plan, groups: build.results, published, notes: [...planned.notes, ...build.notes, ...lost] }
+  const [builder] = await Promise.all([handedOver, collected, build.released])
+  const notes = [...planned.notes, ...build.notes, ...lost]
+  return { ...describeRun(run, opened), builder, plan, groups: build.results, published, notes }
+}
+
+function describeRun({ dir }: Run, { nodes }: OpenedNodes): Pick<RunResult, 'nodes' | 'buildxConfig'> {
+  return { nodes, buildxConfig: dir.buildxConfig }
+}
+
+/**
+ * Prepares the builder for later steps, or ends it: nothing else is built there, so the nodes get their memory back at
+ * once.
+ */
+async function handOver(
+  { inputs, dir, log }: Run,
+  { pool }: OpenedNodes,
+  prepared: PreparedBuild,
+): Promise<BuilderInfo> {
+  const { builder: instances, calls } = prepared
+  if (inputs.use) return await shareBuilder({ dir, buildx: calls.buildx, instances, nodes: pool.available(), log })
+  await instances.release()
+  return instances.info
 }
 
 async function openNodes({ inputs, event, log }: Run, ports: BuildPorts): Promise<OpenedNodes> {
@@ -109,28 +120,34 @@ async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promi
   return { plan, notes: [...warnings, ...notes], release }
 }
 
+/** Runs a subrequest of the Dockerfiles instead of building them. */
 async function callDockerfiles(
-  { inputs, log, dir }: Run,
+  run: Run,
   ports: BuildPorts,
-  { targets }: Plan,
-  { calls, builder }: PreparedBuild,
-): Promise<void> {
-  const { call = 'check' } = inputs.settings
+  { opened, planned, prepared, garbage }: Omit<BuildSteps, 'onBegun'>,
+): Promise<RunResult> {
+  const { inputs, log, dir } = run
+  const { calls, builder: instances } = prepared
   await ports
     .callTargets({
       ...calls,
-      call,
+      call: inputs.settings.call ?? 'check',
       log,
-      targets,
-      builder: ({ node, platform }) => builder.forPlatforms(node, [platform]),
+      targets: planned.plan.targets,
+      builder: ({ node, platform }) => instances.forPlatforms(node, [platform]),
     })
     .finally(() => removeSecrets(dir))
+  const collected = logNodeGarbage(garbage.end(), log)
+  const [builder] = await Promise.all([handOver(run, opened, prepared), collected, planned.release()])
+  const plan = { ...planned.plan, targets: [], groups: [] }
+  return { ...describeRun(run, opened), builder, plan, groups: [], published: [], notes: planned.notes }
 }
 
 interface BuildSteps {
   readonly opened: OpenedNodes
   readonly planned: PlannedRun
   readonly prepared: PreparedBuild
+  readonly garbage: ReturnType<typeof startGarbageCollection>
   /** Called once, when a build has started or ended on every node. */
   readonly onBegun: () => void
 }

@@ -38,7 +38,7 @@ describe('BuilderInstances', () => {
       buildkitdConfig: 'debug = true',
     }
     const instances = create([testNode('a', [], { spec }), testNode('b', ['linux/arm64'])])
-    expect(instances.name).toBe('run-1')
+    expect(instances.info).toEqual({ name: 'run-1', driver: 'docker-container' })
     expect(names()).toEqual(['run-1', 'run-1-0', 'run-1-1'])
     const node = {
       Name: 'run-1-0',
@@ -107,8 +107,39 @@ describe('BuilderInstances', () => {
 
   test('nodes of several drivers have no common instance', () => {
     const remote = testNode('k', ['linux/arm64'], { spec: nodeSpec('k', ['linux/arm64'], 'unix:///run/k.sock') })
-    expect(create([testNode('a', ['linux/amd64']), remote]).name).toBe('')
+    expect(create([testNode('a', ['linux/amd64']), remote]).info).toEqual({ name: '', driver: '' })
     expect(names()).toEqual(['run-1-0', 'run-1-1'])
+  })
+
+  test('later steps get one instance of sockets, whatever the drivers; those of this run are removed', () => {
+    const options = {
+      ...nodeSpec('a', ['linux/amd64']),
+      driverOpts: { image: 'moby/buildkit', 'default-load': 'true' },
+    }
+    const a = testNode('a', ['linux/amd64'], { spec: { ...options, buildkitdConfig: 'debug = true' } })
+    const b = testNode('b', ['linux/386'])
+    const k = testNode('k', ['linux/arm64'], { spec: nodeSpec('k', ['linux/arm64'], 'unix:///run/k.sock') })
+    const instances = create([a, b, k], new Map([[b, 'kept-1']]))
+    instances.forPlatforms(a, [platform('linux/riscv64')])
+    expect([a, b, k].map((node) => instances.route(node))).toEqual([
+      ['container', '/a.sock', instances.container(a)],
+      ['container', '/b.sock', instances.container(b)],
+      undefined,
+    ])
+    const sockets = new Map([a, b].map((node, index) => [node, `/run/b${index}.sock`]))
+    expect(instances.replaceForLaterSteps([a, b, k], sockets)).toEqual({ name: 'run-1', driver: 'remote' })
+    expect(names()).toEqual(['run-1', 'run-1-2'])
+    expect(read('run-1')).toMatchObject({
+      Driver: 'remote',
+      Nodes: [
+        { Name: 'run-1-0', Endpoint: 'unix:///run/b0.sock', DriverOpts: { 'default-load': 'true' }, Flags: [] },
+        { Name: 'kept-1', Endpoint: 'unix:///run/b1.sock', DriverOpts: {}, Flags: [] },
+        { Name: 'run-1-2', Endpoint: 'unix:///k.sock', Platforms: [{ architecture: 'arm64' }] },
+      ],
+    })
+    expect(JSON.stringify(read('run-1'))).not.toContain('Files')
+    expect(instances.replaceForLaterSteps([], sockets)).toEqual({ name: '', driver: '' })
+    expect(names()).toEqual(['run-1-2'])
   })
 
   test('a platform that a node was not listed for: another instance of the same daemon, written once', () => {

@@ -253,7 +253,6 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ['version: v0.30', { version: 'v0.30' }],
   ['version: newest', { version: 'newest' }],
   ['version: v0.30.1@sha256:abc', { version: 'v0.30.1@sha256:abc' }],
-  ['use: nodes of two kinds', { use: 'true', nodes: 'linux/amd64 = local\nlinux/arm64 = unix:///run/b.sock' }],
   ['buildkitd-config: not there', { 'buildkitd-config': 'etc/buildkitd.toml' }],
   ['buildkitd-config: a text', { 'buildkitd-config': 'debug = true' }],
   ['buildkitd-config: a directory', { 'buildkitd-config': 'app' }],

@@ -530,6 +530,8 @@ test('version is a release of buildx', async () => {
 
 test('use: later steps get the builder', async () => {
   expect((await read({ use: 'true' })).use).toBe(true)
+  const nodes = 'linux/amd64 = local\nlinux/arm64 = unix:///run/b.sock'
+  expect((await read({ use: 'true', nodes })).use).toBe(true)
 })
 
 test('any text in any input gives inputs or an InputError that tells no secret', async () => {

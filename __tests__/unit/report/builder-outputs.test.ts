@@ -20,7 +20,7 @@ const buildkitd: BuilderNode = {
 }
 
 test('the outputs of docker/setup-buildx-action: each platform once, the nodes as JSON', () => {
-  const { nodes, ...rest } = renderBuilderOutputs('mab-1', [amd, arm])
+  const { nodes, ...rest } = renderBuilderOutputs({ name: 'mab-1', driver: 'docker-container' }, [amd, arm])
   expect(rest).toEqual({ name: 'mab-1', driver: 'docker-container', platforms: 'linux/amd64,linux/386,linux/arm64' })
   expect(JSON.parse(nodes)).toEqual([
     { name: 'local', endpoint: 'local', driver: 'docker-container', platforms: 'linux/amd64,linux/386' },
@@ -34,7 +34,7 @@ test('the outputs of docker/setup-buildx-action: each platform once, the nodes a
 })
 
 test('name and driver are empty if engines and buildkitd are mixed', () => {
-  const { nodes, ...rest } = renderBuilderOutputs('', [amd, buildkitd])
+  const { nodes, ...rest } = renderBuilderOutputs({ name: '', driver: '' }, [amd, buildkitd])
   expect(rest).toEqual({ name: '', driver: '', platforms: 'linux/amd64,linux/386,linux/riscv64' })
   expect(JSON.parse(nodes)).toMatchObject([
     { driver: 'docker-container' },

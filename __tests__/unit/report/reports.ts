@@ -72,7 +72,7 @@ export function testResult(names: readonly string[], push = true): RunResult {
     plan: { targets, groups: groupByNode(targets), notes: [] },
     groups: [...groups].reverse(),
     published: push ? variants.map(published) : [],
-    builder: 'mab-1',
+    builder: { name: 'mab-1', driver: 'docker-container' },
     nodes: Object.values(nodes),
     buildxConfig: '/run/buildx',
     notes: ['arm is slow.', 'The cache is cold.'],

@@ -4,10 +4,9 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { connectionPaths } from '../../../src/run/run-dir.ts'
 import { openJournal } from '../../../src/run/journal.ts'
 import { endAccess, writeJobLogins } from '../../../src/stories/access.ts'
-import { collectingLog, newRunDir, testRun } from './fixtures.ts'
+import { newRunDir, testRun } from './fixtures.ts'
 
 const children: ChildProcess[] = []
 afterEach(() => children.splice(0).forEach((child) => child.kill('SIGKILL')))
@@ -37,13 +36,13 @@ async function usedRunDir() {
     if (child.signalCode === null) await once(child, 'exit')
     return child.signalCode
   }
-  return { dir, agent, connection, ended, log: collectingLog().log }
+  return { dir, agent, connection, ended }
 }
 
 describe('endAccess', () => {
   test('ends agent and connections, and removes logins, secrets and TLS keys', async () => {
-    const { dir, agent, connection, ended, log } = await usedRunDir()
-    await endAccess({ dir, log }, false)
+    const { dir, agent, connection, ended } = await usedRunDir()
+    await endAccess({ dir }, false)
     expect([await ended(agent), await ended(connection)]).toEqual(['SIGTERM', 'SIGTERM'])
     for (const path of [dir.dockerConfig, dir.scopedConfigs, dir.secrets, dir.tlsKeys])
       expect([path, existsSync(path)]).toEqual([path, false])
@@ -51,26 +50,15 @@ describe('endAccess', () => {
     expect(existsSync(dir.journal)).toBe(true)
   })
 
-  test('a builder that later steps use keeps its connection, but no SSH key, control connection or login', async () => {
-    const { dir, agent, connection, ended, log } = await usedRunDir()
-    await endAccess({ dir, log }, true)
+  test('a builder that later steps use keeps its connection and the sockets of its BuildKits only', async () => {
+    const { dir, agent, connection, ended } = await usedRunDir()
+    writeFileSync(dir.buildkitSocket(0), '')
+    writeFileSync(join(dir.path, 'n0-k.sock'), '')
+    await endAccess({ dir }, true)
     expect([await ended(agent), connection.signalCode]).toEqual(['SIGTERM', null])
-    const { config, control } = dir.connection('n0')
-    expect([config, control, dir.pem('n1', 'key'), dir.dockerConfig, dir.scopedConfigs].map(existsSync)).toEqual([
-      true,
-      false,
-      true,
-      false,
-      false,
-    ])
-  })
-
-  test('a connection whose server forbids forwarding needs its control socket', async () => {
-    const { dir, log } = await usedRunDir()
-    const { config, control, sessionSocket } = connectionPaths(dir.connection('n0').config)
-    openJournal(dir).note({ kind: 'forwarder', node: 'ci@arm', config, local: sessionSocket, remote: '/s' })
-    await endAccess({ dir, log }, true)
-    expect(existsSync(control)).toBe(true)
+    expect(readdirSync(dir.path).filter((name) => /sock|ctl/.test(name))).toEqual(['b0.sock'])
+    const gone = [dir.tlsKeys, dir.dockerConfig, dir.scopedConfigs, dir.secrets]
+    expect(gone.map(existsSync)).toEqual(gone.map(() => false))
   })
 })
 

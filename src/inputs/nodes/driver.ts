@@ -111,11 +111,15 @@ export function checkPods(nodes: readonly NodeSpec[], text: (input: string) => s
     report({ input: 'keep-builder', given: text('keep-builder'), expected: podsDeleted })
 }
 
-/** Reports `use` with several drivers: a builder for later steps contains all nodes, and has one driver in buildx. */
+/**
+ * Reports `use` with several drivers: a builder for later steps contains all nodes, and has one driver in buildx. All
+ * BuildKits that are reached by a socket have the same.
+ */
 export function checkUse(nodes: readonly NodeSpec[], report: IssueSink): void {
   const targetOf = ({ endpoint }: NodeSpec) => endpointDriver(endpoint).target
+  const isCluster = (node: NodeSpec) => targetOf(node) === 'cluster'
   const [first] = nodes
-  const other = first && nodes.find((node) => targetOf(node) !== targetOf(first))
+  const other = first && nodes.find((node) => isCluster(node) !== isCluster(first))
   if (!other) return
   const difference = `${first.name} is a ${targetOf(first)} and ${other.name} is a ${targetOf(other)}`
   report({

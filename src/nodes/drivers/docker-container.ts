@@ -4,6 +4,7 @@ import { EngineClient, type EngineInfo } from '../engine/client.ts'
 import { nativePlatforms, readMachineInfo } from '../machine-info.ts'
 import type { Endpoint, NodeSpec } from '../node-spec.ts'
 import type { BuildxDriver, Driver, Node } from '../node.ts'
+import type { BuildkitRoute } from '../ssh/forwarder.ts'
 import { boolean, integer, size, text } from './options.ts'
 
 /** What all Docker Engines have in common, however they are reached: buildx runs BuildKit in a container. */
@@ -41,6 +42,7 @@ export const dockerContainer = {
     return { kind: 'container', node: spec.name, socket, container, volume: `${container}_state` }
   },
   containerName,
+  route: ({ socket }: Node, name: string): BuildkitRoute => ['container', socket, containerName(name)],
   describeLeftovers: (node: string, name: string) => `on ${node} the container ${containerName(name)} and its volume`,
 } as const satisfies Partial<Driver>
 

@@ -14,6 +14,7 @@ export function builtInBuildkit(engine: Driver): Driver {
     collector: undefined,
     builderEntry: remote.builderEntry,
     containerName: undefined,
+    route: ({ socket }) => ['socket', socket],
     describeLeftovers: undefined,
     builder: 'the built-in BuildKit',
     async open(endpoint, request) {

@@ -53,6 +53,7 @@ export const sshBuildkitd: Driver = {
   format: ({ socket, ...endpoint }: SshSocketEndpoint) => `${formatSsh(endpoint)}${socket}`,
   baseName: hostName,
   sshTarget: (endpoint: SshSocketEndpoint) => endpoint,
+  route: ({ socket }) => ['socket', socket],
   async open(endpoint: SshSocketEndpoint, request) {
     const began = performance.now()
     const tunnel = await openTunnel({ ...request, target: endpoint, remote: endpoint.socket })

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { join } from 'node:path'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { UserError, errorMessage } from '../../lib/errors.ts'
 import type { Driver, OpenRequest } from '../node.ts'
 import { bracketed, hostName, parseAddress, type HostEndpoint } from './address.ts'
@@ -33,6 +33,11 @@ export const tcpBuildkitd: Driver = {
         `needs ${missing.join(', ')} in its \`driver-opts\`, PEM or the path of a file: ` +
           'a buildkitd behind TCP is reached by mutual TLS only',
       )
+  },
+  route({ spec, remote: used }) {
+    const { host = '', port = '' } = spec.endpoint
+    const { servername = '', cacert = '', cert = '', key = '' } = used?.driverOpts ?? {}
+    return ['tls', String(host), String(port), servername, cacert, cert, key]
   },
   async open(endpoint: HostEndpoint, request) {
     const began = performance.now()
@@ -80,18 +85,27 @@ function loadPem(pem: string, workspace: string, what: string): string {
   }
 }
 
+/** Connects to a buildkitd. `certificates` are PEM. */
+export function connectBuildkitd(
+  { host, port }: HostEndpoint,
+  { cacert: ca, cert, key }: Certificates,
+  servername: string,
+): TLSSocket {
+  // TLS does not allow an IP address as the server's name; the certificate is compared with it nevertheless.
+  const name = servername === '' && !/^[\d.]+$|:/.test(host) ? host : servername
+  return connectTls({ host, port, ca, cert, key, ALPNProtocols: ['h2'], ...(name !== '' && { servername: name }) })
+}
+
 /** @throws UserError if no buildkitd answers, or one that the certificates do not match */
 async function probeTls(
   endpoint: HostEndpoint,
-  { cacert: ca, cert, key }: Certificates,
+  certificates: Certificates,
   servername: string,
   deadline: number,
 ): Promise<void> {
   const { host, port } = endpoint
-  // TLS does not allow an IP address as the server's name; the certificate is compared with it nevertheless.
-  const name = servername === '' && !/^[\d.]+$|:/.test(host) ? host : servername
-  const tls = { host, port, ca, cert, key, ALPNProtocols: ['h2'], ...(name !== '' && { servername: name }) }
-  const session = connect(`https://${bracketed(host)}:${port}`, { createConnection: () => connectTls(tls) })
+  const createConnection = () => connectBuildkitd(endpoint, certificates, servername)
+  const session = connect(`https://${bracketed(host)}:${port}`, { createConnection })
   try {
     await waitForSettings(session, deadline)
   } catch (error) {

@@ -35,6 +35,9 @@ export interface Container {
   readonly summary: Readonly<Record<string, unknown>>
 }
 
+/** How a command in a container is started: the request carries its input and output. */
+export const attached = { Detach: false, Tty: false }
+
 /** Milliseconds. */
 const defaultDeadline = 15_000
 
@@ -99,18 +102,20 @@ export class EngineClient {
    */
   async pingBuildkitd(container: string): Promise<void> {
     try {
-      const exec = asRecord(
-        await this.#send('POST', `/containers/${encodeURIComponent(container)}/exec`, {
-          Cmd: ['buildctl', 'debug', 'workers'],
-          AttachStdout: true,
-          AttachStderr: true,
-        }),
-      )
+      const id = await this.createExec(container, ['buildctl', 'debug', 'workers'])
       // Answers when the command has ended, with any exit code: a daemon that is just starting refuses at once.
-      await this.#send('POST', `/exec/${asText(exec['Id'])}/start`, { Detach: false, Tty: false })
+      await this.#send('POST', `/exec/${id}/start`, attached)
     } catch (error) {
       if (!(error instanceof EngineError) || error.status === 0 || /\bpaused\b/.test(error.message)) throw error
     }
+  }
+
+  /** Prepares a command in a running container, to be started with `/exec/<id>/start`. @returns its id */
+  async createExec(container: string, command: readonly string[], input = false): Promise<string> {
+    const request = { Cmd: command, AttachStdin: input, AttachStdout: true, AttachStderr: true }
+    return asText(
+      asRecord(await this.#send('POST', `/containers/${encodeURIComponent(container)}/exec`, request))['Id'],
+    )
   }
 
   /** Containers in any state; `text`: only those with this text in their name. */

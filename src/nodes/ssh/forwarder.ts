@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { entryPath, startProcess } from '../../lib/exec.ts'
+import { entryPath, startProcess, waitForExit } from '../../lib/exec.ts'
 import { waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
 import { connectionPaths } from '../../run/run-dir.ts'
@@ -48,16 +48,48 @@ export async function startBuiltInForwarder(guard: string, local: string, engine
   return await startForwarder('engine', guard, local, engine)
 }
 
-async function startForwarder(mode: 'ssh' | 'engine', guard: string, local: string, target: string): Promise<boolean> {
+/** How a BuildKit is reached: arguments of the forwarder (bin/dial.ts). */
+export type BuildkitRoute =
+  | readonly ['container', engine: string, container: string]
+  | readonly ['socket', path: string]
+  | readonly ['tls', host: string, port: string, servername: string, cacert: string, cert: string, key: string]
+
+/**
+ * Connects a local socket with a BuildKit over a single connection, which the forwarder opens before it listens: the
+ * sockets and keys on the route may be removed afterwards.
+ *
+ * @param guard a file of the run directory: the forwarder ends when it is removed
+ * @returns whether it listens
+ */
+export async function startSharedForwarder(guard: string, local: string, route: BuildkitRoute): Promise<boolean> {
+  return await startForwarder('share', guard, local, ...route)
+}
+
+/** Milliseconds until a forwarder listens, with the time that a node needs to answer. */
+const forwarderDeadline = 10_000
+
+async function startForwarder(
+  mode: 'ssh' | 'engine' | 'share',
+  guard: string,
+  local: string,
+  ...target: readonly string[]
+): Promise<boolean> {
   rmSync(local, { force: true })
-  const args = [entryPath('forward'), mode, guard, local, target]
+  const args = [entryPath('forward'), mode, guard, local, ...target]
   const forwarder = startProcess(process.execPath, args, { detached: true })
-  forwarder.on('error', () => undefined)
   forwarder.unref()
-  return await waitForFile(local, 5000).then(
-    () => true,
+  const ended = waitForExit(forwarder).then(
+    () => false,
     () => false,
   )
+  const listens = waitForFile(local, forwarderDeadline).then(
+    () => true,
+    () => {
+      forwarder.kill()
+      return false
+    },
+  )
+  return await Promise.race([listens, ended])
 }
 
 /**

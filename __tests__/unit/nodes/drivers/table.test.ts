@@ -83,7 +83,7 @@ test('a kind of endpoint is one driver: it is parsed, opened, planned, written f
 
   const undo = { buildx: 'docker-buildx', kubeconfig: '' }
   const instances = new BuilderInstances({ dir, name: 'mab-1', nodes, journal, persistent: new Map(), undo })
-  expect(JSON.parse(readFileSync(dir.instance(instances.name), 'utf8'))).toMatchObject({
+  expect(JSON.parse(readFileSync(dir.instance(instances.info.name), 'utf8'))).toMatchObject({
     Driver: 'docker-container',
     Nodes: [{ Endpoint: `unix://${dir.path}/engine`, DriverOpts: { network: 'host' } }],
   })
