@@ -1,7 +1,7 @@
 import { NotDeletedError, type PackageVersion } from '../packages/backend.ts'
 import { refreshVersion, requireTime, readBlobSizes, type PackageRepository } from '../packages/repository.ts'
 import { matchesPattern, parseRunId, type RunStatusCache } from '../forge/run-status.ts'
-import { errorMessage } from '../lib/errors.ts'
+import { errorMessage, isInternalError } from '../lib/errors.ts'
 import { findOrphans, isLastProof, unreferencedAttestations } from './attestations.ts'
 import { auditTags, findRestorable } from './audit.ts'
 import { Inventory } from './inventory.ts'
@@ -40,6 +40,10 @@ interface CleanupPlan extends Plan {
   readonly items: ReadonlyMap<string, Item>
 }
 
+const withoutRunId = 'its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.'
+const unproven = (run: string): string =>
+  `${run} may be a pull request number: the image has no ownership annotation of run ${run}.`
+
 class RegistryCleanup {
   readonly #repository: PackageRepository
   readonly #request: RegistryCleanupRequest
@@ -68,6 +72,7 @@ class RegistryCleanup {
       else await this.#executeIfPossible(plan)
       this.#result.audit = await auditTags(this.#repository)
     } catch (error) {
+      if (isInternalError(error)) this.#result.errors.push(error)
       this.#keep('', `${errorMessage(error)} Nothing more was deleted.`)
     }
     return this.#result
@@ -245,6 +250,7 @@ class RegistryCleanup {
       requireTime(this.#repository)
       await work()
     } catch (error) {
+      if (isInternalError(error)) throw error
       this.#excluded.add(subject)
       this.#keep(subject, errorMessage(error))
     }
@@ -255,14 +261,9 @@ class RegistryCleanup {
     if (this.#request.runId !== undefined) return
     for (const [tag, digest] of this.#inventory.snapshot.digests) {
       if (!matchesPattern(tag, this.#request.tags) || this.#inventory.isExpiredTag(tag, digest)) continue
-      const run = parseRunId(tag)
-      if (run === undefined) {
-        this.#keep(tag, 'its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.')
-        continue
-      }
+      const run = parseRunId(tag) ?? ''
       const verdict = this.#runs.classify(run)
-      const unproven = `${run} may be a pull request number: the image has no ownership annotation of run ${run}.`
-      this.#keep(tag, verdict.expired ? unproven : verdict.reason)
+      this.#keep(tag, run === '' ? withoutRunId : verdict.expired ? unproven(run) : verdict.reason)
     }
   }
 

@@ -20,6 +20,8 @@ export interface CleanupResult {
   /** An empty subject: the cleanup stopped. */
   readonly kept: Line[]
   readonly restored: Line[]
+  /** Why the action fails: internal errors, and a repository that does not exist. */
+  readonly errors: Error[]
   /** Digest → bytes that were stored for what was deleted; other images may use some of it as well. */
   readonly blobs: Map<string, number>
   audit: Audit | undefined
@@ -29,7 +31,8 @@ export interface CleanupResult {
 }
 
 export function createResult(name: string, dryRun: boolean, pages: () => number = () => 0): CleanupResult {
-  return { name, deleted: [], kept: [], restored: [], blobs: new Map(), audit: undefined, dryRun, pages }
+  const lists = { deleted: [], kept: [], restored: [], errors: [] }
+  return { name, ...lists, blobs: new Map(), audit: undefined, dryRun, pages }
 }
 
 /** Why a temporary tag was deleted, and its image was not. */

@@ -77,6 +77,13 @@ export function formatError(error: unknown): ErrorReport {
   }
 }
 
+const internalErrors = new Set(['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError', 'EvalError'])
+
+/** Whether only a bug in this action throws it: what a server or a file refuses has error classes of its own. */
+export function isInternalError(error: unknown): error is Error {
+  return error instanceof Error && internalErrors.has(error.name)
+}
+
 /** The message of any thrown value. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -3,7 +3,7 @@ import { createResult, type CleanupResult } from '../cleanup/report.ts'
 import type { Event } from '../forge/event.ts'
 import { createRunStatusCache, type FetchRunStatus } from '../forge/run-status.ts'
 import type { CleanupInputs } from '../inputs/cleanup-inputs.ts'
-import { errorMessage, UserError } from '../lib/errors.ts'
+import { errorMessage, isInternalError, UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import { unlessNotFound, type PackageRepository } from '../packages/repository.ts'
@@ -23,9 +23,6 @@ export interface CleanupPorts {
   readonly log: Pick<Log, 'info' | 'warn'>
 }
 
-/** Only a bug in this action throws these; what a registry or an API refuses has error classes of its own. */
-const internalErrors = new Set(['TypeError', 'ReferenceError', 'RangeError', 'SyntaxError'])
-
 export interface CleanupRun {
   readonly results: readonly CleanupResult[]
   /** Why the action fails: internal errors, and repositories that do not exist. */
@@ -35,9 +32,8 @@ export interface CleanupRun {
 /** The cleanup action: deletes leftovers of finished runs in each repository, one after the other. */
 export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Promise<CleanupRun> {
   const results: CleanupResult[] = []
-  const errors: Error[] = []
   for (const repository of inputs.images) {
-    const result = await cleanUpOne(repository, inputs, ports, errors)
+    const result = await cleanUpOne(repository, inputs, ports)
     logResult(result, ports.log)
     results.push(result)
   }
@@ -46,16 +42,11 @@ export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Pr
     if (broken.length > 0)
       ports.log.warn(`${name}: incomplete tags: ${broken.join(', ')}. The report lists what is missing.`)
   }
-  return { results, errors }
+  return { results, errors: results.flatMap(({ errors }) => errors) }
 }
 
-/** An error in one repository does not stop the cleanup of the others. Those that fail the action are added. */
-async function cleanUpOne(
-  repository: Repository,
-  inputs: Inputs,
-  ports: CleanupPorts,
-  errors: Error[],
-): Promise<CleanupResult> {
+/** An error in one repository does not stop the cleanup of the others. */
+async function cleanUpOne(repository: Repository, inputs: Inputs, ports: CleanupPorts): Promise<CleanupResult> {
   const { packages, event, until, fetchRunStatus } = ports
   const { olderThan, runId } = inputs
   const retention = () => ({ now: Date.now(), olderThan, runId })
@@ -66,9 +57,9 @@ async function cleanUpOne(
     await requireRepository(opened)
     return await cleanUpRepository(opened, inputs, createRunStatusCache(fetchRunStatus, retention))
   } catch (error) {
-    if (error instanceof Error && (error instanceof UserError || internalErrors.has(error.name))) errors.push(error)
     return {
       ...createResult(formatRepository(repository), inputs.dryRun),
+      errors: error instanceof UserError || isInternalError(error) ? [error] : [],
       kept: [{ subject: '', reason: errorMessage(error) }],
     }
   }

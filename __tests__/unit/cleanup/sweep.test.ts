@@ -14,14 +14,15 @@ import { ownershipAnnotation } from '../../../src/run/names.ts'
 
 const defaults: RegistryCleanupRequest = { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false }
 
-async function run(here: Scene, request: Partial<RegistryCleanupRequest> = {}, token: Token = root) {
+async function run(
+  here: Scene,
+  request: Partial<RegistryCleanupRequest> = {},
+  token: Token = root,
+  place = placeIn({ ...here, token }),
+) {
   const ask = createRunStatusFetcher(requestIn(here.world, token), 'acme/shop')
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days, runId: request.runId })
-  return await cleanUpRepository(
-    placeIn({ ...here, token }),
-    { ...defaults, ...request },
-    createRunStatusCache(ask, rules),
-  )
+  return await cleanUpRepository(place, { ...defaults, ...request }, createRunStatusCache(ask, rules))
 }
 
 /** A run that pushed, and died `ago` without post. */
@@ -268,3 +269,24 @@ test('other patterns: only tags that match are reported, with the reason why the
     { subject: 'preview-main', reason: expect.stringMatching(/does not contain the id of a run/) },
   ])
 })
+
+test.each(['list', 'read', 'remove'] as const)(
+  'an internal error in `%s` stops the cleanup and is reported',
+  async (name) => {
+    const here = used()
+    const pushed = deadRun(here, '17000000001')
+    const bug = new TypeError('undefined is not a function')
+    const place = placeIn({ ...here, token: root })
+    const backend = {
+      ...place.backend,
+      [name]: () => {
+        throw bug
+      },
+    }
+    const result = await run(here, {}, root, { ...place, backend })
+    expect(result.errors).toEqual([bug])
+    expect(result.kept).toContainEqual({ subject: '', reason: `${bug.message} Nothing more was deleted.` })
+    expect([result.deleted, remaining(here, allOf(pushed))]).toEqual([[], allOf(pushed)])
+    expect((await run(here)).errors).toEqual([])
+  },
+)
