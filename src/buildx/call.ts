@@ -56,6 +56,9 @@ function reportCheck(problems: readonly Annotation[], log: Log): void {
   })
 }
 
+/** Characters of a result that are read: the frontend of a Dockerfile may print any amount. */
+const longestResult = 16 * 1024 * 1024
+
 interface SilenceWatch {
   /** Aborts once a registry has not responded for too long. */
   readonly signal: AbortSignal
@@ -93,7 +96,9 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
       lines.forEach((line) => progress.read(line))
       return undefined
     },
-    (text) => (output += text),
+    (text) => {
+      if (output.length < longestResult) output += text
+    },
   ).finally(watch.end)
   request.signal.throwIfAborted()
   const { silence } = watch

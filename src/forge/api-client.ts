@@ -1,4 +1,4 @@
-import type { Fetch } from '../lib/http.ts'
+import { limitResponses, type Fetch } from '../lib/http.ts'
 import { asRecord, asText } from '../lib/json.ts'
 
 /** An error response of GitHub's API, with GitHub's own message. */
@@ -36,6 +36,8 @@ interface ApiOptions {
 const maxWaits = 5
 /** Milliseconds. */
 const callTimeout = 30_000
+/** Bytes; a page of 100 versions has less than one MiB. */
+const longestAnswer = 16 * 1024 * 1024
 
 /** The API of packages, which may be that of another GitHub server than the one that runs this job. */
 export function createGithubRequest(options: ApiOptions): GithubRequest {
@@ -125,7 +127,7 @@ function clientOptions({ apiUrl, fetch, log, onWait, until }: ApiOptions) {
     baseUrl: apiUrl,
     userAgent: 'multiarch-build',
     log: { debug: mute, info: mute, warn: log, error: log },
-    request: { fetch: withTimeouts(fetch, until) },
+    request: { fetch: withTimeouts(limitResponses(fetch, longestAnswer), until) },
     retry: { doNotRetry: [400, 401, 403, 404, 410, 422, 429, 451] },
     throttle: { onRateLimit, onSecondaryRateLimit: onRateLimit },
   }

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  createReadStream,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { homedir } from 'node:os'
 
@@ -30,6 +39,22 @@ export function homeDir(): string {
 export function tryRead(path: string): string {
   try {
     return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** @returns the last `bytes` of a file as text; empty if the file cannot be read */
+export function tryReadTail(path: string, bytes: number): string {
+  try {
+    const file = openSync(path, 'r')
+    try {
+      const { size } = fstatSync(file)
+      const tail = Buffer.alloc(Math.min(size, bytes))
+      return tail.toString('utf8', 0, readSync(file, tail, 0, tail.length, size - tail.length))
+    } finally {
+      closeSync(file)
+    }
   } catch {
     return ''
   }

@@ -1,6 +1,6 @@
 import { rootCertificates } from 'node:tls'
 import { tryRead } from './files.ts'
-import { asList, asRecord } from './json.ts'
+import { asList, asRecord, isTooDeep } from './json.ts'
 import type { Env } from './lists.ts'
 import { namesProxy, proxyFor } from './proxy.ts'
 
@@ -104,6 +104,24 @@ export async function* readChunks(response: Response, limit: number): AsyncGener
     size += bytes.length
     yield bytes
     if (size > limit) return
+  }
+}
+
+/** A `fetch` whose responses have at most `limit` bytes, and JSON of at most 100 levels: others are an error. */
+export function limitResponses(fetch: Fetch, limit: number): Fetch {
+  return async (url, init) => {
+    const response = await fetch(url, init)
+    const chunks: Uint8Array[] = []
+    for await (const chunk of readChunks(response, limit)) chunks.push(chunk)
+    const bytes = Buffer.concat(chunks)
+    const server = new URL(response.url || new Request(url).url).host
+    if (bytes.length > limit) throw new Error(`the answer of ${server} is longer than ${limit / 1024 / 1024} MiB`)
+    if (/\bjson\b/.test(response.headers.get('content-type') ?? '') && isTooDeep(bytes.toString('utf8')))
+      throw new Error(`the answer of ${server} is nested too deeply`)
+    const { status, statusText, headers } = response
+    // A response of these statuses cannot have a body.
+    const body = bytes.length === 0 || [204, 205, 304].includes(status) ? null : bytes
+    return Object.defineProperty(new Response(body, { status, statusText, headers }), 'url', { value: response.url })
   }
 }
 

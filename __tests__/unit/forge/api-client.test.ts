@@ -103,3 +103,25 @@ test('without time to wait, the artifact is kept with the reason', async () => {
     },
   ])
 })
+
+test.each([
+  ['longer than 16 MiB', () => ' '.repeat(17 * 1024 * 1024)],
+  ['nested too deeply', () => '['.repeat(101) + ']'.repeat(101)],
+])('an answer that is %s is an error, not a problem of memory', async (problem, body) => {
+  let answers = 0
+  const fetch = () => {
+    answers++
+    return Promise.resolve(new Response(body(), { headers: { 'content-type': 'application/json; charset=utf-8' } }))
+  }
+  const until = Date.now() + 60_000
+  const request = createGithubRequest({
+    apiUrl: 'https://api.example.com',
+    token: '',
+    fetch,
+    until,
+    log: () => undefined,
+  })
+  const failed = request('GET /versions', { request: { retries: 0 } })
+  await expect(failed).rejects.toThrow(`the answer of api.example.com is ${problem}`)
+  expect(answers).toBe(1)
+})

@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { UserError, errorMessage } from '../../lib/errors.ts'
 import { exec, startProcess, waitForExit, type ExecResult } from '../../lib/exec.ts'
-import { tryRead, writePrivate } from '../../lib/files.ts'
+import { tryReadTail, writePrivate } from '../../lib/files.ts'
 import { sleep, waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
 import { connectionPaths, type RunDir } from '../../run/run-dir.ts'
@@ -41,6 +41,8 @@ interface Route {
 
 const connectDeadline = 18_000
 const attempts = 5
+/** Bytes of ssh's last messages that are read: a server may send a banner of any length. */
+const longestOutput = 64 * 1024
 
 /**
  * Opens the only SSH connection of a node. It carries the forwarded socket and every command that runs on the node.
@@ -73,7 +75,7 @@ async function connect({ config, local, remote }: Route, target: SshTarget, keys
   })
   closeSync(log)
   ssh.unref()
-  const output = () => tryRead(path).trim()
+  const output = () => tryReadTail(path, longestOutput).trim()
   const lost = waitForExit(ssh).then(output, errorMessage)
   const failure = await Promise.race([lost, waitForSockets(local, control)])
   if (failure === undefined) return { config, lost, output }

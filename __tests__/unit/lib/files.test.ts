@@ -1,0 +1,15 @@
+import { expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { tryReadTail } from '../../../src/lib/files.ts'
+
+test('tryReadTail reads no more than the end of a file', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'files-'))
+  const path = join(dir, 'log')
+  writeFileSync(path, `${'banner'.repeat(100_000)}\nPermission denied\n`)
+  expect(tryReadTail(path, 18)).toBe('Permission denied\n')
+  writeFileSync(path, 'short')
+  expect([tryReadTail(path, 18), tryReadTail(join(dir, 'none'), 18)]).toEqual(['short', ''])
+  rmSync(dir, { recursive: true })
+})
