@@ -119,6 +119,7 @@ test.each([
     token: '',
     fetch,
     until,
+    onWait: () => undefined,
     log: () => undefined,
   })
   const failed = request('GET /versions', { request: { retries: 0 } })
