@@ -322,7 +322,7 @@ describe('a failing build or push', () => {
       before: refusing(403, 'manifests/', { from: 'host' }),
       inputs: (image) => oneNodeInputs(farm, { image }),
       headline: (image) => `The image index of ${image} could not be created`,
-      hint: 'No tag was updated. Check `username` and `password`, and that this login may push there.',
+      hint: 'No tag was updated. Check `username` and `password`, and that this login has permission to push.',
     },
   ]
 

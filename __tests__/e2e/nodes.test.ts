@@ -104,7 +104,7 @@ describe('endpoints', () => {
       0,
     ])
     expect(main.log).toContain(
-      'Check that it runs, that its socket exists, and that the user may use it (`buildkitd --group`).',
+      'Check that it runs, that its socket exists, and that the user has access to it (`buildkitd --group`).',
     )
     await expectNothingLeft()
   })

@@ -19,7 +19,7 @@ const messages = {
   keepBuilder: 'Fork build: `keep-builder` is ignored; its builders are removed when this run ends.',
   sharedBuildkit:
     "is a shared BuildKit: fork code built there can read other builds' cache. " +
-    'Use a Docker Engine for such runs: there, each run has a BuildKit of its own.',
+    'Use a Docker Engine for such runs: there, each run has its own BuildKit.',
 }
 
 /** PURE: whether a node's BuildKit was not started by the run, and is used by other builds too. */

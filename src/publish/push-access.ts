@@ -69,7 +69,7 @@ export class PushAccessCheck {
 
   #warnOfMirror(failure: UserError | undefined): void {
     if (failure && !this.#stopped.signal.aborted)
-      this.#request.warn(`${failure.message}, which is a mirror: the run goes on. ${failure.details.join(' ')}`)
+      this.#request.warn(`${failure.message}, which is a mirror: the run continues. ${failure.details.join(' ')}`)
   }
 
   #abortIfRefused(): void {

@@ -108,7 +108,7 @@ async function checkAccess(to: readonly TagReference[], createClient: ClientFact
 function explainSource(error: unknown, from: string): unknown {
   if (!(error instanceof RegistryError)) return error
   const isMissing = error.kind === 'not-found'
-  const login = 'Nothing was copied. Check `from`, and that a login in `registry-auth` may read there.'
+  const login = 'Nothing was copied. Check `from`, and that a login in `registry-auth` has permission to read it.'
   const hint = isMissing || error.kind === 'denied' || error.kind === 'unauthorized' ? login : undefined
   return new UserError({
     ...sourceErrorOptions(`${from} cannot be read`, hint),

@@ -7,7 +7,7 @@ import { describeOwner, removeRunDir, writeOwner } from '../run/owner.ts'
 import { RunDir } from '../run/run-dir.ts'
 import type { UndoPorts, UndoRequest } from './undo-ports.ts'
 
-const nextRun = 'The next run there removes it.'
+const nextRun = 'The next run on this node removes it.'
 
 /** Removes the builders of a run whose journal is lost, by their names. Never throws. @returns whether it found any */
 export async function undoOnNodes(
@@ -21,16 +21,16 @@ export async function undoOnNodes(
     writeOwner(dir, await describeOwner({ ...event, scope: repositoryScope(event) }))
     const outcomes = await openNodes(dir)
     for (const { spec, failure } of outcomes)
-      if (failure) log.warn(`The builder ${builder} on ${spec.name} stays: ${failure.message}. ${nextRun}`)
+      if (failure) log.warn(`The builder ${builder} on ${spec.name} was not removed: ${failure.message}. ${nextRun}`)
     const nodes = outcomes.flatMap(({ node }) => node ?? [])
     const collected = await collectNodeGarbage(nodes, onlyBuilder(builder), { self: builder, dir })
     for (const { node, removed, failed } of collected) {
       if (removed.length > 0) log.info(`Removed ${removed.join(', ')} on ${node}.`)
-      failed.forEach((reason) => log.warn(`A builder on ${node} stays: ${reason}. ${nextRun}`))
+      failed.forEach((reason) => log.warn(`A builder on ${node} was not removed: ${reason}. ${nextRun}`))
     }
     return collected.some(({ removed }) => removed.length > 0)
   } catch (error) {
-    log.warn(`The builders ${builder} on the nodes stay: ${errorMessage(error)}. ${nextRun}`)
+    log.warn(`The builders ${builder} on the nodes were not removed: ${errorMessage(error)}. ${nextRun}`)
     return false
   } finally {
     await removeRunDir(dir.path).catch((error: unknown) => log.debug(errorMessage(error)))

@@ -60,7 +60,7 @@ test('keys have a lifetime of minutes, and the agent ends when every node is ope
 
 test('without a key and an agent, ssh connects without one, and the failure is that of the node', async () => {
   const { dir, failures } = await open([])
-  expect(failures[0]).toMatchObject({ code: 'node', message: 'ci@arm requires an SSH key, and there is none' })
+  expect(failures[0]).toMatchObject({ code: 'node', message: 'ci@arm requires an SSH key, but the step has none' })
   expect(readFileSync(dir.connection('n0').config, 'utf8')).toContain('IdentityAgent none')
 })
 

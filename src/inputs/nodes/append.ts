@@ -111,7 +111,7 @@ function driverNamed(name: BuildxDriver | ''): Driver | undefined {
 /** How to solve a contradiction between the endpoint and the driver of a node. */
 const advice: Readonly<Record<BuildxDriver, string>> = {
   'docker-container': 'write `driver: remote`, or reach the engine as `ssh://user@host`',
-  remote: 'leave `driver` out, or write `unix:///run/buildkit/buildkitd.sock`',
+  remote: 'remove `driver`, or write `unix:///run/buildkit/buildkitd.sock`',
   kubernetes: 'omit `endpoint`, or write `kubernetes:///path/to/kubeconfig`',
 }
 

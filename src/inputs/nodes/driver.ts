@@ -49,7 +49,7 @@ export function checkDriver(driver: DriverInput, nodes: readonly NodeSpec[], nam
   for (const { endpoint } of nodes) {
     const { target } = endpointDriver(endpoint)
     if (target === targets[driver]) continue
-    const advice = `${example === undefined ? '' : `write ${example}, or `}leave \`driver\` out`
+    const advice = `${example === undefined ? '' : `write ${example}, or `}remove \`driver\``
     report({
       input: 'nodes',
       given: shorten(formatEndpoint(endpoint)),
@@ -85,7 +85,7 @@ export function checkBuiltIn(
     report({
       input: 'keep-builder',
       given: text('keep-builder'),
-      expected: 'is always true with `driver: docker`: leave it out',
+      expected: 'is always true with `driver: docker`: remove it',
     })
 }
 
@@ -98,7 +98,7 @@ const rootlessConfig =
   'has no effect with `rootless=true`, because a rootless pod does not read the buildkitd configuration of buildx: ' +
   'remove one of them'
 const podsDeleted =
-  'has no effect with kubernetes: pods are deleted after the run. Leave it out; the cache in the registry remains, ' +
+  'has no effect with kubernetes: pods are deleted after the run. Remove it; the cache in the registry remains, ' +
   'and a buildkitd that runs in the cluster, at `tcp://host:1234`, keeps its own'
 
 /** Reports settings that pods ignore. */

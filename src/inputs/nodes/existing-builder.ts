@@ -122,7 +122,7 @@ function parseNode(
   const [name, written] = [asText(node['Name']), asText(node['Endpoint'])]
   const where = `has the node ${shorten(name)} at \`${shorten(written)}\``
   const endpoint = endpoints[driver](written, store)
-  if (!endpoint) return `${where}, which cannot be reached from here: name that machine in \`nodes\``
+  if (!endpoint) return `${where}, which this runner cannot reach: list that machine in \`nodes\``
   const nodeDriver = endpointDriver(endpoint)
   const { missingPlatforms, target } = nodeDriver
   const listed = parseNodePlatforms(node)

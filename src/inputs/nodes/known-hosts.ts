@@ -97,7 +97,7 @@ function fieldProblem(hosts: string, keyType: string, key: string): string | und
 
 function patternProblem(pattern: string): string | undefined {
   const [, host, port = ''] = /^([^:[\]]+):(\d+)$/.exec(pattern) ?? []
-  if (host !== undefined) return `names a port without brackets: write \`[${host}]:${port}\``
+  if (host !== undefined) return `has a port without brackets: write \`[${host}]:${port}\``
   if (pattern.startsWith('|') && !/^\|1\|[A-Za-z0-9+/]+=*\|[A-Za-z0-9+/]+=*$/.test(pattern))
     return 'has a damaged hashed name: copy the whole line again'
   return pattern === '' || pattern === '!' ? `has an empty name between its commas: ${lineForm}` : undefined

@@ -78,17 +78,17 @@ function parseLine(line: string, report: IssueSink): NodeDraft | undefined {
   const platforms = parsePlatforms(input, names, ({ given: entry = '', expected }) =>
     reject(`holds \`${entry}\`, which ${expected}`),
   )
-  if (names.length === 0) reject(`names no platform: write ${lineForm}`)
+  if (names.length === 0) reject(`has no platform: write ${lineForm}`)
   const target = line.slice(equals + 1).trim()
-  if (target === '') reject('names no endpoint after `=`: write `local` or `ssh://user@host`')
+  if (target === '') reject('has no endpoint after `=`: write `local` or `ssh://user@host`')
   const endpoint = target === '' ? undefined : parseEndpoint(target, reject)
   return endpoint && platforms.length > 0 ? { ...localDraft, endpoint, platforms } : undefined
 }
 
 function withoutEquals(line: string): string {
-  if (parseEndpoint(line)) return `names no platform: write \`linux/arm64 = ${line}\``
+  if (parseEndpoint(line)) return `has no platform: write \`linux/arm64 = ${line}\``
   if (line.split(',').every((part) => parsePlatform(part)))
-    return `names no endpoint: write \`${line} = ssh://user@host\` or \`${line} = local\``
+    return `has no endpoint: write \`${line} = ssh://user@host\` or \`${line} = local\``
   return `is not a node: write ${lineForm}`
 }
 
@@ -136,9 +136,7 @@ function checkOptions({ endpoint, driverOpts }: NodeSpec, report: IssueSink): vo
   const reject = (expected: string) => report({ input, given: shorten(formatEndpoint(endpoint)), expected })
   driver.validate?.(driverOpts, reject)
   if (driver.startsDaemon && Object.keys(driverOpts).some(isTlsOption))
-    reject(
-      `is a ${driver.target}, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: leave them out`,
-    )
+    reject(`is a ${driver.target}, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: remove them`)
 }
 
 function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readonly NodeSpec[] {

@@ -43,5 +43,5 @@ async function forwardBuiltIn(node: Node, { spec, key, dir }: OpenRequest): Prom
 }
 
 const classicStore =
-  'Its engine keeps images in its classic store: turn on the containerd image store there ' +
-  '(`"features": {"containerd-snapshotter": true}` in daemon.json), or leave `driver: docker` out.'
+  'The Docker Engine uses the classic image store: enable the containerd image store ' +
+  '(`"features": {"containerd-snapshotter": true}` in daemon.json), or remove `driver: docker`.'

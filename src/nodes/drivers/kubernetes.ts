@@ -31,7 +31,7 @@ const toleration = '(key|operator|value|effect|tolerationSeconds)=[^=,;]*'
 const tolerations = new RegExp(`^"?${toleration}([,;]${toleration})*"?$`)
 
 const volumeClaims =
-  'would leave its volume claims in the cluster after the run: leave it out; ' +
+  'would leave its volume claims in the cluster after the run: remove it; ' +
   'the cache in the registry outlives the pods'
 
 /** `kubernetes://[/path/to/kubeconfig]`: a pod that buildx creates in a cluster. */
@@ -76,7 +76,7 @@ export const kubernetes: Driver = {
       example: 'key=build,operator=Exists,effect=NoSchedule',
     },
   },
-  missingPlatforms: 'must be given for a cluster: write `platforms: linux/arm64` beside its driver',
+  missingPlatforms: 'must be given for a cluster: write `platforms: linux/arm64` for this node',
   refusedOptions: { 'persistent-volume-claim.requests.storage': volumeClaims },
   scheme: 'kubernetes',
   parse(path, reject) {

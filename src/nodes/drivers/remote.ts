@@ -52,7 +52,7 @@ export async function probeBuildkitd(socket: string, where: string, deadline = 1
     throw new UserError({
       code: 'node',
       message: `No buildkitd answers at ${where}`,
-      hint: 'Check that it runs, that its socket exists, and that the user may use it (`buildkitd --group`).',
+      hint: 'Check that it runs, that its socket exists, and that the user has access to it (`buildkitd --group`).',
       cause: error,
     })
   }

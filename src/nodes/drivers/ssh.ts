@@ -86,7 +86,7 @@ function parseSsh(rest: string, reject: Reject): Endpoint | undefined {
 
 function socketProblem(path: string): string | undefined {
   if (path.endsWith('docker.sock'))
-    return 'ends in the socket of a Docker Engine, which is found without it: leave the path out'
+    return 'ends in the socket of a Docker Engine, which is found without the path: remove the path'
   return pathPattern.test(path) && !/(^|\/)\.\.(\/|$)/.test(path) ? undefined : invalidSocket
 }
 

@@ -21,7 +21,7 @@ export const tcpBuildkitd: Driver = {
   scheme: 'tcp',
   parse(rest, reject) {
     const address = parseAddress(rest.replace(/\/$/, ''), reject)
-    if (address && address.port === undefined) reject('names no port: write `tcp://host:1234`')
+    if (address && address.port === undefined) reject('has no port: write `tcp://host:1234`')
     return address?.port === undefined ? undefined : { kind: 'tcp', ...address }
   },
   format: formatTcp,

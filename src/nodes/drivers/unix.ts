@@ -28,4 +28,4 @@ export const unixBuildkitd: Driver = {
 }
 
 const invalidPath =
-  'names no usable socket: write its absolute path after `unix://`, as in `unix:///run/buildkit/buildkitd.sock`'
+  'has no usable path: write that of the socket after `unix://`, as in `unix:///run/buildkit/buildkitd.sock`'

@@ -129,7 +129,7 @@ export function sshError(output: string, target: SshTarget, keys: KeySource = 'i
   if (keys === 'none' && /: Permission denied \(\S*publickey/.test(output))
     return new UserError({
       code: 'node',
-      message: `${where} requires an SSH key, and there is none`,
+      message: `${where} requires an SSH key, but the step has none`,
       hint: noKey,
       details,
     })

@@ -45,4 +45,4 @@ export const lastTaggedError = (name: string): NotDeletedError => new NotDeleted
 
 const lastTagged = (name: string): string =>
   `it is the last tagged version of ${name}, which GitHub does not delete. ` +
-  'A later cleanup deletes it after another tag was pushed; or delete the whole package by hand.'
+  'A later cleanup deletes it after another tag was pushed; or delete the whole package manually.'

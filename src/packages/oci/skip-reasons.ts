@@ -60,7 +60,7 @@ const defaultPermission =
 
 const defaultWayOut =
   'Enable deletion in the registry (for CNCF Distribution `REGISTRY_STORAGE_DELETE_ENABLED=true`), ' +
-  'delete it there by hand, or let a retention rule delete it'
+  'delete it there manually, or let a retention rule delete it'
 
 function permissionHint(registry: string): string {
   return `${hints.find(({ hosts }) => hosts.test(registry))?.permission ?? defaultPermission}.`

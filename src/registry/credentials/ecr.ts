@@ -93,12 +93,12 @@ const problems = {
   ],
   noRegion: ['its name contains no AWS region', 'Set AWS_REGION.'],
   noAnswer: ['AWS does not answer', 'Check the network, and the region in the registry’s name.'],
-  noPassword: ['AWS returned no password', 'Check that the key may call ecr:GetAuthorizationToken.'],
+  noPassword: ['AWS returned no password', 'Check that the key has permission to call ecr:GetAuthorizationToken.'],
 } satisfies Record<string, Problem>
 
 function refusal(status: number, body: Readonly<Record<string, unknown>>): Problem {
   const type = asText(body['__type']).replace(/^.*#/, '')
-  const hint = asText(body['message']) || 'Check the key, and that it may call ecr:GetAuthorizationToken.'
+  const hint = asText(body['message']) || 'Check the key, and that it has permission to call ecr:GetAuthorizationToken.'
   return [`AWS answers ${status} ${type}`.trim(), hint]
 }
 

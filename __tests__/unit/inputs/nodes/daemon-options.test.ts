@@ -66,7 +66,7 @@ describe('nodes behind TCP', () => {
       'certificates for an engine',
       { nodes: '- endpoint: ci@arm\n  platforms: linux/arm64\n  driver-opts: cacert=ca.pem', SSH_AUTH_SOCK: '/agent' },
       'nodes: "ssh://ci@arm" is a Docker Engine, and cacert, cert, key, servername are for a buildkitd at ' +
-        '`tcp://host:port`: leave them out',
+        '`tcp://host:port`: remove them',
     ],
     ['no flag', { 'buildkitd-flags': 'debug' }, 'buildkitd-flags: "debug" is not a flag: write `--debug`, for example'],
     [

@@ -173,8 +173,8 @@ describe('builder', () => {
       'an engine without TLS',
       { builder: 'nowhere' },
       [
-        'builder: "nowhere" has the node n0 at `tcp://engine:2375`, which cannot be reached from here: ' +
-          'name that machine in `nodes`',
+        'builder: "nowhere" has the node n0 at `tcp://engine:2375`, which this runner cannot reach: ' +
+          'list that machine in `nodes`',
       ],
     ],
     [

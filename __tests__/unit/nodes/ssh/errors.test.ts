@@ -84,7 +84,7 @@ test('the alias of a host is explained, a full name is not', () => {
 
 test('without a key, the reason names where secrets are empty', () => {
   const { message, hint } = sshError('ci@arm.example.com: Permission denied (publickey).', target, 'none')
-  expect(message).toBe('ci@arm.example.com requires an SSH key, and there is none')
+  expect(message).toBe('ci@arm.example.com requires an SSH key, but the step has none')
   expect(hint).toMatch(/forks.*Dependabot/)
   expect(sshError('ssh: connect to host arm port 22: Connection refused', target, 'none').message).toMatch(/^Nothing/)
 })

@@ -205,7 +205,7 @@ describe('trouble', () => {
         )
       const reason = await reasonOf(forge.open('app').remove(versionOf(image.index, 'pr-1')))
       expect(reason).toContain('write:package')
-      expect(reason).toContain('the token that jobs get by default often may not')
+      expect(reason).toContain('the default token of a job often has no permission')
       expect(reason).not.toContain('forge-token')
       expect(rowsOf(forge)).toEqual(before)
     })
