@@ -97,9 +97,10 @@ function manifestAnnotations({ variant, platform }: Target, { nonce, ephemeral, 
   return [...index, ...manifest, ...requested]
 }
 
-/** Inline provenance is in the build's result alone, and not in the image. */
-function hasAttestation({ provenance, attests }: BuildSettings): boolean {
-  return attests.length > 0 || (provenance !== '' && !/\binline-only=true\b/i.test(provenance))
+/** Whether every image that is written has an attestation: inline provenance is in pushed images, not in archives. */
+function hasAttestation({ provenance, attests, exports }: BuildSettings): boolean {
+  const hasArchive = exports.some(({ type }) => type === 'oci' || type === 'docker')
+  return attests.length > 0 || (provenance !== '' && !(hasArchive && /\binline-only=true\b/i.test(provenance)))
 }
 
 function escapeTemplates(value: unknown): unknown {

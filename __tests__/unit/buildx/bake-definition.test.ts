@@ -136,11 +136,12 @@ describe('renderBake', () => {
     })
   })
 
-  test('inline provenance is no index', () => {
-    const target = bake({ settings: { ...settings, provenance: 'mode=min,inline-only=true' } }).target[
-      'slim-linux-arm64'
-    ]
-    expect(target?.['annotations']).toEqual([])
+  test('inline provenance is in a pushed image, and not in an archive', () => {
+    const inline = { ...settings, provenance: 'mode=min,inline-only=true' }
+    const annotationsOf = (given: typeof settings) =>
+      bake({ settings: given }).target['slim-linux-arm64']?.['annotations']
+    expect(annotationsOf(inline)).toEqual(['index:io.github.multiarch-build.run=1-1-x'])
+    expect(annotationsOf({ ...inline, exports: [{ type: 'oci', dest: '/w/a.tar', attributes: [] }] })).toEqual([])
   })
 
   test('Docker media types if `outputs` requests them', () => {

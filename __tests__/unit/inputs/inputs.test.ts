@@ -284,7 +284,11 @@ test.each<[string, Given, object]>([
   [
     'provenance of a private repository',
     { event: { isPrivate: true } },
-    { settings: { provenance: 'mode=min,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1' } },
+    {
+      settings: {
+        provenance: 'mode=min,inline-only=true,builder-id=https://github.com/acme/app/actions/runs/4711/attempts/1',
+      },
+    },
   ],
   [
     'provenance true',

@@ -59,7 +59,7 @@ function parseSbom(text: string, fail: Fail): string | undefined {
 }
 
 // https://docs.docker.com/build/metadata/attestations/slsa-provenance/
-const names = ['mode', 'builder-id', 'disabled', 'filename', 'inline-only', 'reproducible', 'version']
+const names = ['mode', 'builder-id', 'capture-usage', 'disabled', 'filename', 'inline-only', 'reproducible', 'version']
 const modes = 'write `mode=min` or `mode=max`'
 
 /**
@@ -69,7 +69,7 @@ const modes = 'write `mode=min` or `mode=max`'
 function parseProvenance(text: string, event: Event, fail: Fail): string {
   if (/^(false|False|FALSE)$/.test(text) || isDisabled(text)) return ''
   const isShort = /^(|true|True|TRUE)$/.test(text)
-  const byDefault = text === '' && event.isPrivate !== false ? 'mode=min' : 'mode=max'
+  const byDefault = text === '' && event.isPrivate !== false ? 'mode=min,inline-only=true' : 'mode=max'
   const isValid = isShort || text.split(',').every((part) => isProvenanceAttribute(part.trim(), fail))
   return withBuilder(isShort || !isValid ? byDefault : text, event)
 }
