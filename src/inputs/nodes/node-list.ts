@@ -43,9 +43,7 @@ export async function parseNodesInput(
 ): Promise<readonly NodeSpec[]> {
   const report: IssueSink = ({ given, ...issue }) =>
     sink({ ...issue, ...(given !== undefined && { given: hidePassword(given) }) })
-  const drafts = await parseDrafts(text, defaults, report)
-  if (drafts === undefined) return nameNodes([localDraft], defaults)
-  const merged = mergeNodes(drafts, report)
+  const merged = mergeNodes((await parseDrafts(text, defaults, report)) ?? [localDraft], report)
   checkDefaults(merged, defaults, report)
   const nodes = nameNodes(merged, defaults)
   for (const node of nodes) checkOptions(node, report)

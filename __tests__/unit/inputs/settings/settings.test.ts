@@ -1,44 +1,17 @@
 import { describe, expect, test } from '@jest/globals'
 import { readInputs } from '../../../../src/inputs/inputs.ts'
 import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
-import { renderBake } from '../../../../src/buildx/bake-definition.ts'
 import { entitlementFlags } from '../../../../src/buildx/bake-fields.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
-import { driverOf } from '../../../../src/nodes/drivers/table.ts'
-import type { Node } from '../../../../src/nodes/node.ts'
-import { planTargets } from '../../../../src/plan/targets.ts'
+import { bakeTargets } from '../../fixtures/bake.ts'
 import { checkout, world, type Given } from '../../fixtures/world.ts'
-import { RunDir } from '../../../../src/run/run-dir.ts'
 
 const files = [...checkout, '/w/keys/id', '/w/token.txt', '/agent']
 
 /** The bake targets that these inputs give, two platforms on two nodes unless said. */
 async function targets(given: Given): Promise<Record<string, Record<string, unknown>>> {
-  const inputs = await readInputs(
-    ...world({ nodes: 'linux/amd64 = local\nlinux/arm64 = unix:///run/b.sock', files, cache: 'off', ...given }),
-  )
-  const nodes = inputs.nodes.map((spec): Node => ({
-    spec,
-    driver: driverOf(spec),
-    socket: '/s',
-    platforms: spec.platforms,
-    native: [],
-    took: 0,
-  }))
-  const plan = planTargets(
-    inputs,
-    nodes.map((node) => ({ spec: node.spec, node })),
-    'none',
-  )
-  const text = renderBake(plan.targets, {
-    push: inputs.push,
-    settings: inputs.settings,
-    dir: new RunDir('/d'),
-    several: plan.targets.length > 1,
-    nonce: 'n',
-    ephemeral: false,
-  })
-  return (JSON.parse(text) as { target: Record<string, Record<string, unknown>> }).target
+  const nodes = 'linux/amd64 = local\nlinux/arm64 = unix:///run/b.sock'
+  return bakeTargets(await readInputs(...world({ nodes, files, cache: 'off', ...given })))
 }
 
 const commit = '0123456789abcdef0123456789abcdef01234567'
