@@ -406,7 +406,7 @@ describe('Gitea', () => {
     for (const token of tokens) {
       const { api } = forgejoRepository(name, token)
       await expect(api.remove(versionOf(image.index, 'pr-14', 'v14'))).rejects.toThrow(
-        /write:package.*the token that jobs get/,
+        /write:package.*the default token of a job/,
       )
       await expect(api.untag(versionOf(image.index, 'pr-14', 'v14'), 'pr-14')).rejects.toThrow(/write:package/)
       const oci = ociRepository(
