@@ -56,7 +56,7 @@ function stampLines({ process: child }: Running): readonly Line[] {
 }
 
 /** The kernel keeps the peak itself, so that looking now and then misses nothing but the very end. */
-function watchMemory({ process: child }: Running): () => number {
+export function watchMemory({ process: child }: Running): () => number {
   let peak = 0
   const sample = () => {
     try {

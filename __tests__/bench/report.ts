@@ -1,3 +1,4 @@
+import { copyKinds, type CopyKind, type MeasuredCopy } from './copy.ts'
 import type { Measured } from './measure.ts'
 import { kindNames } from './trace.ts'
 
@@ -48,6 +49,34 @@ export function renderReport(scenarios: readonly Scenario[]): string {
     ...scenarios.map(remarks),
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+const copyGoals: Readonly<Record<CopyKind, number>> = { 'between registries': 1, 'within one registry': 0.2 }
+/** MB. */
+const memoryGoal = 100
+
+/** PURE: copies of an image with a layer of 200 MB, as Markdown. */
+export function renderCopies(measured: Readonly<Record<CopyKind, readonly MeasuredCopy[]>>): string {
+  const rows = copyKinds.map((kind) => {
+    const rounds = measured[kind]
+    const ratios = rounds.map(({ action, imagetools }) => action / imagetools)
+    const memory = Math.max(...rounds.map((round) => round.memory))
+    return [
+      `copy of 200 MB ${kind}`,
+      ...(['action', 'imagetools'] as const).map((way) =>
+        spread(
+          rounds.map((round) => round[way] / 1000),
+          2,
+          ' s',
+        ),
+      ),
+      spread(ratios, 2),
+      `≤ ${copyGoals[kind].toFixed(2)}: ${median(ratios) <= copyGoals[kind] ? 'met' : 'missed'}`,
+      `${memory.toFixed(0)} MB (≤ ${memoryGoal}: ${memory <= memoryGoal ? 'met' : 'missed'})`,
+    ]
+  })
+  const head = ['copy', 'action', 'imagetools create', 'action / imagetools, pair by pair', 'goal', 'memory']
+  return `${table(head, rows)}\n`
 }
 
 function overview(scenario: Scenario): string[] {

@@ -1,4 +1,5 @@
 import { rootCertificates } from 'node:tls'
+import type { Dispatcher } from 'undici'
 import { tryRead } from './files.ts'
 import { asList, asRecord, isTooDeep } from './json.ts'
 import type { Env } from './lists.ts'
@@ -39,6 +40,68 @@ export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>
     if (access.http) url.protocol = 'http:'
     if (access.ca === '' && !access.insecure) return await usual(listed ? url : input, init)
     return await clientFor(access)(url, init)
+  }
+}
+
+/** As `Fetch`, without its web streams: those copy every chunk twice, most of the work of a large transfer. */
+export type RawFetch = (url: string, init: RawInit) => Promise<RawResponse>
+
+interface RawInit {
+  readonly method: 'GET' | 'PUT' | 'PATCH'
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  /** Its length must be in `content-length`. */
+  readonly body?: AsyncGenerator<Uint8Array, void>
+}
+
+export interface RawResponse {
+  readonly status: number
+  readonly headers: Headers
+  /** A redirect is not followed. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** Creates a `RawFetch` that reaches servers as `createFetch` does. */
+export function createRawFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}, authority = ''): RawFetch {
+  const clients = new Map<string, Promise<RawFetch>>()
+  const shared = hosts[authority]?.ca ?? ''
+  const clientFor = async (tls: { readonly ca: string; readonly insecure: boolean }): Promise<RawFetch> => {
+    const key = JSON.stringify(tls)
+    const client = clients.get(key) ?? loadRaw(env, tls.ca === '' && !tls.insecure ? undefined : tlsOptions(tls))
+    clients.set(key, client)
+    return await client
+  }
+  return async (address, init) => {
+    const url = new URL(address)
+    const { ca, http, insecure } = hosts[url.host] ??
+      hosts[`${url.host}:443`] ?? { ca: shared, http: false, insecure: false }
+    if (http) url.protocol = 'http:'
+    try {
+      return await (
+        await clientFor({ ca, insecure })
+      )(url.href, init)
+    } catch (error) {
+      // The connection comes first, so nothing of the body is read yet.
+      const system = ca === '' && isUntrusted(findErrorCode(error)) ? systemCertificates(env) : ''
+      if (system === '') throw error
+      return await (
+        await clientFor({ ca: system, insecure: false })
+      )(url.href, init)
+    }
+  }
+}
+
+async function loadRaw(env: Env, tls?: object): Promise<RawFetch> {
+  const { request } = await import('undici')
+  const dispatch = await loadDispatch(env, tls)
+  return async (url, { body, ...init }) => {
+    // Its types name a class; it uses `dispatch` alone, and reads any iterable.
+    const options = { ...init, ...(body && { body }), dispatcher: { dispatch } } as object
+    const { statusCode, headers, body: content } = await request(url, options)
+    const pairs = Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, String(value)] as [string, string]],
+    )
+    return { status: statusCode, headers: new Headers(pairs), body: content }
   }
 }
 
@@ -136,10 +199,18 @@ function lazily(load: () => Promise<Fetch>): Fetch {
 
 /** Loads undici, which most jobs do not need. The proxy is chosen for each URL, that of a redirect too. */
 async function loadUndici(env: Env, tls?: object): Promise<Fetch> {
-  const { Agent, ProxyAgent, fetch } = await import('undici')
+  const { fetch } = await import('undici')
+  const dispatch = await loadDispatch(env, tls)
+  // Node's fetch is undici's, but has types of its own.
+  return ((url: string, init: object) =>
+    fetch(url, { ...init, dispatcher: { dispatch } } as object)) as unknown as Fetch
+}
+
+async function loadDispatch(env: Env, tls?: object): Promise<Dispatcher['dispatch']> {
+  const { Agent, ProxyAgent } = await import('undici')
   const direct = new Agent({ ...(tls && { connect: tls }) })
   const proxies = new Map<string, InstanceType<typeof ProxyAgent>>()
-  const dispatch: typeof direct.dispatch = (options, handler) => {
+  return (options, handler) => {
     const origin = new URL(String(options.origin))
     const uri = proxyFor(origin, env)
     if (uri === undefined) return direct.dispatch(options, handler)
@@ -152,9 +223,6 @@ async function loadUndici(env: Env, tls?: object): Promise<Fetch> {
     proxies.set(key, proxy)
     return proxy.dispatch(options, handler)
   }
-  // Node's fetch is undici's, but has types of its own.
-  return ((url: string, init: object) =>
-    fetch(url, { ...init, dispatcher: { dispatch } } as object)) as unknown as Fetch
 }
 
 /** Its message has no credentials. */

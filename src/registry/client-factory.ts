@@ -1,4 +1,4 @@
-import type { Fetch } from '../lib/http.ts'
+import type { Fetch, RawFetch } from '../lib/http.ts'
 import type { Credentials } from './auth.ts'
 import { createRegistryClient, type RegistryClient } from './client.ts'
 import type { OnWait } from './session.ts'
@@ -10,6 +10,8 @@ export interface RegistryAccess {
   readonly fetch: Fetch
   /** A `fetch` that also uses the registry's own certificate authority for its token server and its storage. */
   readonly fetchFor?: (registry: string) => Fetch
+  /** The same for the content of blobs. */
+  readonly rawFor?: (registry: string) => RawFetch
   /** Whether plain http is configured for a host. */
   readonly isPlain?: (host: string) => boolean
   /** Called with every failure that is followed by another attempt. */
@@ -31,7 +33,7 @@ export function createClientFactory(
   signal?: AbortSignal,
   { willPush } = { willPush: true },
 ): ClientFactory {
-  const { fetch, fetchFor, log, onWait, isPlain } = access
+  const { fetch, fetchFor, rawFor, log, onWait, isPlain } = access
   const clients = new Map<string, RegistryClient>()
   return async (repository) => {
     const { registry } = repository
@@ -42,6 +44,7 @@ export function createClientFactory(
       createRegistryClient({
         registry,
         fetch: fetchFor?.(registry) ?? fetch,
+        ...(rawFor && { raw: rawFor(registry) }),
         log,
         willPush,
         ...(onWait && { onWait }),

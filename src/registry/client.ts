@@ -1,5 +1,5 @@
 import { isNotFound } from '../lib/errors.ts'
-import type { Fetch } from '../lib/http.ts'
+import type { Fetch, RawFetch } from '../lib/http.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { systemClock, type Clock } from '../lib/retry.ts'
 import { createAuthorizer, credentialSecrets, type Credentials } from './auth.ts'
@@ -7,7 +7,7 @@ import { createBaseUrl } from './base-url.ts'
 import { blobPath, headBlob, readBlob, type BlobId } from './blobs.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
 import { createHttpClient } from './http-client.ts'
-import { createHttpStream, type Bytes } from './http-stream.ts'
+import { createHttpStream, rawOf, type Bytes } from './http-stream.ts'
 import { listReferrers, listTags } from './list-tags.ts'
 import { computeDigest, isDigest, manifestTypes, type Manifest } from './manifest.ts'
 import { atMostOnce, repeat, requestInfo, send, sendOnce, type OnWait, type Session } from './session.ts'
@@ -49,6 +49,8 @@ export interface RegistryOptions {
   /** Whether plain http is configured for a host, the registry or its token server. */
   readonly isPlain?: (host: string) => boolean
   readonly fetch?: Fetch
+  /** For the content of blobs; by default `fetch`. */
+  readonly raw?: RawFetch
   readonly signal?: AbortSignal
   /** Called with every failure that is followed by another attempt. */
   readonly log?: (text: string) => void
@@ -89,7 +91,7 @@ function createSession(options: RegistryOptions): Session {
     willPush,
     secrets: credentialSecrets(credentials),
     http,
-    stream: createHttpStream(fetch, signal),
+    stream: createHttpStream(options.raw ?? rawOf(fetch), signal),
     baseUrl: isPlain(registry) ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),
     authorizer: createAuthorizer({ credentials, http, now: clock.now, isPlain }),
     clock,

@@ -1,4 +1,4 @@
-import { readChunks, type Fetch } from '../lib/http.ts'
+import { readChunks, type Fetch, type RawFetch, type RawResponse } from '../lib/http.ts'
 import type { RequestInfo } from './error.ts'
 import { commonHeaders, errorLimit, networkError, type HttpResponse } from './http-client.ts'
 
@@ -27,22 +27,23 @@ const stallTimeout = 60_000
 /** Milliseconds that a registry may need to store what it has received. */
 const storeTimeout = 300_000
 
-export function createHttpStream(fetch: Fetch, signal: AbortSignal | undefined): HttpStream {
+/** At most this many redirects are followed, as in fetch. */
+const maxRedirects = 20
+
+export function createHttpStream(raw: RawFetch, signal: AbortSignal | undefined): HttpStream {
   return async (request, info) => {
     signal?.throwIfAborted()
     const watchdog = new Watchdog(signal)
     const body = request.body?.()
     try {
-      const response = await fetch(
-        request.url,
-        requestInit(request, body && watchBody(body, watchdog), watchdog.signal),
-      )
-      const { status, headers, url } = response
-      const isContent = response.ok && request.method === 'GET'
+      const sent = body && watchBody(body, watchdog)
+      const { response, url } = await follow(raw, request, { signal: watchdog.signal, body: sent })
+      const { status, headers } = response
+      const isContent = status >= 200 && status < 300 && request.method === 'GET'
       const bytes = isContent ? Buffer.alloc(0) : await readError(response)
       const content = isContent ? watchContent(response, watchdog, { ...info, url: request.url }) : empty()
       if (!isContent) watchdog.end()
-      return { status, headers, url: url || request.url, bytes, body: content }
+      return { status, headers, url, bytes, body: content }
     } catch (error) {
       watchdog.end()
       signal?.throwIfAborted()
@@ -54,23 +55,55 @@ export function createHttpStream(fetch: Fetch, signal: AbortSignal | undefined):
   }
 }
 
-function requestInit(
-  { method, headers }: StreamRequest,
-  body: Bytes | undefined,
-  signal: AbortSignal,
-): RequestInit & { readonly duplex?: 'half' } {
-  const init = { method, headers: { ...commonHeaders, ...headers }, signal }
-  // An upload that is redirected would have to be read again.
-  return body ? { ...init, body, duplex: 'half', redirect: 'error' } : init
+interface Exchange {
+  readonly signal: AbortSignal
+  readonly body: Bytes | undefined
+}
+
+/** Follows the redirects of a download; an upload that is redirected would have to be read again. */
+async function follow(
+  raw: RawFetch,
+  { method, url: first, headers: given }: StreamRequest,
+  { signal, body }: Exchange,
+): Promise<{ readonly response: RawResponse; readonly url: string }> {
+  let url = first
+  const headers: Record<string, string> = { ...commonHeaders, ...given }
+  for (let redirects = 0; ; redirects++) {
+    const response = await raw(url, { method, headers, signal, ...(body && { body }) })
+    const location = response.headers.get('location')
+    if (method !== 'GET' || response.status < 300 || response.status > 399 || location === null)
+      return { response, url }
+    if (redirects === maxRedirects) throw new Error('too many redirects')
+    await readError(response)
+    const next = new URL(location, url)
+    // The login is for the registry alone.
+    if (next.origin !== new URL(url).origin) delete headers['authorization']
+    url = next.href
+  }
+}
+
+/** A `RawFetch` for tests and for callers that have only a `fetch`. */
+export function rawOf(fetch: Fetch): RawFetch {
+  return async (url, { body, ...init }) => {
+    const upload = body && ({ body, duplex: 'half' } as RequestInit)
+    const response = await fetch(url, { ...init, ...upload, redirect: 'manual' })
+    const { status, headers } = response
+    return { status, headers, body: readChunks(response, Infinity) }
+  }
 }
 
 async function* empty(): Bytes {
   // A response without content.
 }
 
-async function readError(response: Response): Promise<Buffer<ArrayBuffer>> {
+async function readError({ body }: RawResponse): Promise<Buffer<ArrayBuffer>> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of readChunks(response, errorLimit)) chunks.push(chunk)
+  let size = 0
+  for await (const chunk of body) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > errorLimit) break
+  }
   return Buffer.concat(chunks)
 }
 
@@ -85,10 +118,10 @@ async function* watchBody(body: Bytes, watchdog: Watchdog): Bytes {
   watchdog.reset(storeTimeout)
 }
 
-async function* watchContent(response: Response, watchdog: Watchdog, info: RequestInfo & { url: string }): Bytes {
+async function* watchContent(response: RawResponse, watchdog: Watchdog, info: RequestInfo & { url: string }): Bytes {
   try {
     watchdog.reset()
-    for await (const chunk of readChunks(response, Infinity)) {
+    for await (const chunk of response.body) {
       // While the reader waits, for example for a slow destination, nothing is expected of this server.
       watchdog.pause()
       yield chunk

@@ -1,4 +1,5 @@
-import { describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { createRawFetch, type RawFetch } from '../../../src/lib/http.ts'
 import { createRegistryClient, type RegistryClient } from '../../../src/registry/client.ts'
 import { withBlobServer, type BlobServer } from './blob-server.ts'
 import { answer, fakeClock, sha256, withServer } from './server.ts'
@@ -16,12 +17,21 @@ interface Both {
   readonly slept: readonly number[]
 }
 
+/** With the connections of a job, and with a plain `fetch`. */
+const transports: Readonly<Record<string, { readonly raw?: RawFetch }>> = {
+  job: { raw: createRawFetch({}) },
+  fetch: {},
+}
+let transport = transports['job']
+
 async function withBoth(use: (both: Both) => Promise<void>): Promise<void> {
   await withBlobServer((source) =>
     withBlobServer(async (target) => {
       const clock = fakeClock()
       source.blobs.set(blob.digest, content).set(smallBlob.digest, small)
-      const [from, to] = [source, target].map(({ host }) => createRegistryClient({ registry: host, clock }))
+      const [from, to] = [source, target].map(({ host }) =>
+        createRegistryClient({ registry: host, clock, ...transport }),
+      )
       const put: Both['put'] = (id = blob, mountFrom) =>
         to!.putBlob('acme/app', {
           blob: id,
@@ -36,7 +46,11 @@ async function withBoth(use: (both: Both) => Promise<void>): Promise<void> {
 const transfers = ({ seen }: BlobServer) => seen.filter((line) => /^(GET|PUT|PATCH)/.test(line)).map(withoutNames)
 const withoutNames = (line: string) => line.replace(/\?.*?(?= |$)/, '').replace(/sha256:\w+/, 'BLOB')
 
-describe('a blob', () => {
+describe.each(Object.keys(transports))('with the connections of %s, a blob', (name) => {
+  beforeAll(() => {
+    transport = transports[name]
+  })
+
   test('is streamed in one request, with its length', async () => {
     await withBoth(async ({ source, target, put }) => {
       expect(await put()).toBe('uploaded')
@@ -78,6 +92,10 @@ describe('a blob', () => {
 })
 
 describe('a lost connection', () => {
+  beforeAll(() => {
+    transport = transports['job']
+  })
+
   test('of the source is continued with a range, without a second upload', async () => {
     await withBoth(async ({ source, target, put, slept }) => {
       source.cuts.push(9_000_000, 5_000_000)
@@ -168,7 +186,8 @@ describe('a source that is not honest', () => {
         }
         await withServer(registry, async (host) => {
           const credentials = { username: 'ci', password: 'secret' }
-          const client = createRegistryClient({ registry: host, credentials, clock: fakeClock() })
+          const raw = createRawFetch({})
+          const client = createRegistryClient({ registry: host, credentials, clock: fakeClock(), raw })
           const read = client.readBlob('acme/app', smallBlob)
           expect(await client.putBlob('acme/app', { blob: smallBlob, read })).toBe('uploaded')
         })
@@ -205,7 +224,7 @@ test('a cancelled copy ends its connections', async () => {
     source.blobs.set(blob.digest, content)
     source.cuts.push(1000)
     const cancel = new AbortController()
-    const client = createRegistryClient({ registry: source.host, signal: cancel.signal })
+    const client = createRegistryClient({ registry: source.host, signal: cancel.signal, raw: createRawFetch({}) })
     const read = client.readBlob('acme/source', blob)(0)
     setTimeout(() => cancel.abort(), 5)
     await expect(
