@@ -1,7 +1,8 @@
 // npm run fuzz [-- --sets N] [--definitions N] [--seed S]: random input sets. Parsing throws only InputError, and
 // bake accepts the definitions of those that are valid. A failure is printed shrunk, with the seed that repeats it.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
@@ -53,9 +54,18 @@ async function bakeAll(): Promise<readonly string[]> {
   const env = { PATH: process.env['PATH'], HOME: dir, BUILDX_CONFIG: dir, DOCKER_CONFIG: dir, TOKEN: 't' }
   const file = join(dir, 'bake.json')
   const rejected: string[] = []
+  // Bake reads the files that the definitions name.
+  for (const path of ['w', 'd/secrets']) mkdirSync(join(dir, path), { recursive: true })
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
+  for (const path of ['w/README.md', ...[0, 1, 2, 3, 4].map((number) => `d/secrets/${number}`)])
+    writeFileSync(join(dir, path), key)
   for (const [definition, given] of definitions) {
-    writeFileSync(file, definition)
-    await promisify(execFile)(buildx, ['bake', '--print', '--allow', '*', '--file', file], { env, cwd: dir }).catch(
+    writeFileSync(
+      file,
+      definition.replace(/([="])(\/[wd]\/)/g, (_, before: string, path: string) => before + dir + path),
+    )
+    await promisify(execFile)(buildx, ['bake', '--print', '--allow', 'fs=*', '--file', file], { env, cwd: dir }).catch(
       (error: unknown) => rejected.push(`${JSON.stringify(given)}\n${String((error as { stderr?: unknown }).stderr)}`),
     )
   }
