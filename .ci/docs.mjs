@@ -99,7 +99,7 @@ const readme = read('README.md').replace(
 
 /** The differences to docker/metadata-action; a test checks what the table says about this action. */
 const differences = table(
-  ['case', 'there', 'here', 'reason'],
+  ['case', 'metadata-action', 'this action', 'reason'],
   JSON.parse(read('__tests__/parity/metadata-differences.json')).map(
     (row) => `| ${[row.case, row.there, row.here, row.reason].map(cell).join(' | ')} |`,
   ),
