@@ -14,6 +14,7 @@ const entries = {
   post: 'post',
   cleanup: 'cleanup',
   copy: 'copy',
+  merge: 'merge',
   forward: 'bin/forward',
   'cache-service': 'bin/cache-service',
 }

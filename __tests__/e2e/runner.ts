@@ -45,6 +45,9 @@ export interface Job {
   main(inputs: Readonly<Record<string, string>>): Promise<StepResult>
   /** Starts main and returns it, to be killed. `post` then still has the state it saved. */
   start(inputs: Readonly<Record<string, string>>): Running
+  /** The merge action in place of main; `post` is then its post step. */
+  merge(inputs: Readonly<Record<string, string>>): Promise<StepResult>
+  startMerge(inputs: Readonly<Record<string, string>>): Running
   post(): Promise<StepResult>
   startPost(): Running
   /** The cleanup action, as another step of this job. */
@@ -98,13 +101,13 @@ export function createJob(options: JobOptions = {}): Job {
       startStep(
         dir,
         entry,
-        { ...base, ...inputEnv(inputs, entry === 'cleanup' || entry === 'copy' ? {} : defaults), ...extra },
+        { ...base, ...inputEnv(inputs, entry === 'main' || entry === 'post' ? defaults : {}), ...extra },
         workspace,
       ),
     )
-  const start = (inputs: Readonly<Record<string, string>>): Running => {
+  const start = (inputs: Readonly<Record<string, string>>, entry = 'main'): Running => {
     inputsOfMain = inputs
-    const running = step('main', inputs, {})
+    const running = step(entry, inputs, {})
     return { ...running, result: running.result.then((result) => ((state = result.state), result)) }
   }
   const post = (): Running =>
@@ -119,8 +122,10 @@ export function createJob(options: JobOptions = {}): Job {
     temp,
     home,
     runId,
-    start,
+    start: (inputs) => start(inputs),
     main: (inputs) => start(inputs).result,
+    startMerge: (inputs) => start(inputs, 'merge'),
+    merge: (inputs) => start(inputs, 'merge').result,
     startPost: post,
     post: () => post().result,
     cleanup: (inputs) => step('cleanup', inputs, {}).result,

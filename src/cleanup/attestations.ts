@@ -4,6 +4,7 @@ import { unlessNotFound } from '../packages/repository.ts'
 import type { PackageVersion } from '../packages/backend.ts'
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import type { OwnedManifests } from './ownership.ts'
+import type { RegistryClient } from '../registry/client.ts'
 import { exists, type PackageRepository } from '../packages/repository.ts'
 import { neededBy } from './snapshot.ts'
 
@@ -106,13 +107,19 @@ export async function describes(
   return [first, ...rest].every((statement) => statement?.subjects.includes(image))
 }
 
+interface StatementStore {
+  readonly registry: Pick<RegistryClient, 'getBlob'>
+  readonly repository: string
+}
+
 /** What an in-toto statement describes, and the run that its provenance names as the builder. */
 interface Statement {
   readonly subjects: readonly string[]
   readonly run: string | undefined
 }
 
-async function readStatement({ registry, repository }: PackageRepository, blob: string): Promise<Statement> {
+/** Reads the statement in a blob of an attestation or signature. */
+export async function readStatement({ registry, repository }: StatementStore, blob: string): Promise<Statement> {
   const statement = parsePayload(new TextDecoder().decode(await registry.getBlob(repository, blob)))
   const predicate = asRecord(statement['predicate'])
   const builder =

@@ -30,6 +30,8 @@ export interface RunArtifacts {
   readonly manifests: readonly string[]
   /** The ownership annotation of the run. */
   readonly runAnnotation: string
+  /** The ownership annotations of parts that the run has merged: it deletes them too. */
+  readonly partAnnotations?: readonly string[]
   /** What the run pushed under tags that stay; what these need is not even tried. */
   readonly kept?: readonly string[]
 }
@@ -55,7 +57,8 @@ type Manifests = ReadonlyMap<string, ManifestInfo>
 
 /** PURE: what belongs to the run, by its annotation and its journal. */
 export function findOwnedManifests(artifacts: RunArtifacts, manifests: Manifests): OwnedManifests {
-  const isAnnotated = (digest: string): boolean => manifests.get(digest)?.runAnnotation === artifacts.runAnnotation
+  const owners: readonly (string | undefined)[] = [artifacts.runAnnotation, ...(artifacts.partAnnotations ?? [])]
+  const isAnnotated = (digest: string): boolean => owners.includes(manifests.get(digest)?.runAnnotation)
   const tagged = [...new Set(artifacts.tags.map(({ digest }) => digest))]
   const indexes = tagged
     .filter((digest) => manifests.has(digest))

@@ -23,18 +23,21 @@ export function artifactsByRepository(
   const parts = entries.filter((entry) => entry.kind === 'part')
   const isPart = (tag: TagEntry) => parts.some((part) => sameTag(part, tag))
   const updated = entries.filter((entry) => entry.kind === 'tag')
-  const tags = updated.filter((tag) => (cleanup === 'always' || tag.ephemeral) && !isPart(tag))
+  const merged = entries.filter((entry) => entry.kind === 'merged')
+  const own = updated.filter((tag) => (cleanup === 'always' || tag.ephemeral) && !isPart(tag))
+  const tags = [...own, ...merged]
   const manifests = entries.filter((entry) => entry.kind === 'manifest')
   const repositories = new Map<string, Repository>()
   for (const { registry, path } of [...tags, ...manifests])
     repositories.set(formatRepository({ registry, path }), { registry, path })
   return [...repositories.values()].map((repository) => {
     const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
-    const kept = updated.filter((tag) => isHere(tag) && !tags.includes(tag)).map(({ digest }) => digest)
+    const kept = updated.filter((tag) => isHere(tag) && !own.includes(tag)).map(({ digest }) => digest)
     const pushed = new Set(manifests.filter(isHere).map(({ digest }) => digest))
     return {
       repository,
       runAnnotation,
+      partAnnotations: [...new Set(merged.filter(isHere).map(({ owner }) => owner))],
       tags: tags.filter(isHere).map(({ tag, digest }) => ({ tag, digest })),
       manifests: [...pushed].filter((digest) => !kept.includes(digest)),
       kept,

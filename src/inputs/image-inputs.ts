@@ -108,7 +108,7 @@ function isListed(repository: Repository, list: readonly Repository[]): boolean 
 
 const onlyMirrors = 'lists only mirrors (`required=false`): at least one repository must be required'
 
-function withoutMirrors(
+export function withoutMirrors(
   all: readonly Repository[],
   mirrors: readonly Repository[],
   { report }: InputSource,
@@ -119,7 +119,7 @@ function withoutMirrors(
 }
 
 /** The tags of the images and, if the image is copied, those of the mirrors. */
-function byRepository(
+export function byRepository(
   tags: readonly TagReference[],
   mirrors: readonly Repository[],
   isCopied: boolean,

@@ -1,4 +1,4 @@
-// Written by `npm run docs` from action.yml, cleanup/action.yml and copy/action.yml.
+// Written by `npm run docs` from action.yml, cleanup/action.yml, merge/action.yml and copy/action.yml.
 export const mainInputs = [
   'nodes',
   'builder',
@@ -86,6 +86,26 @@ export const cleanupInputs = [
   'registries',
   'github-token',
   'packages-api',
+]
+
+export const mergeInputs = [
+  'image',
+  'platforms',
+  'digests',
+  'variants',
+  'tags',
+  'flavor',
+  'annotations',
+  'username',
+  'password',
+  'registry',
+  'registry-auth',
+  'ecr',
+  'registries',
+  'github-token',
+  'cleanup',
+  'packages-api',
+  'dry-run',
 ]
 
 export const copyInputs = [

@@ -21,7 +21,7 @@ import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkReach, checkSections, parseRegistries } from './registries.ts'
 import { exportDest, exportPart } from './settings/outputs.ts'
 import type { BuildSettings } from './settings/settings.ts'
-import { sharedRows } from './shared-inputs.ts'
+import { cleanupRow, sharedRows, type CleanupMode } from './shared-inputs.ts'
 import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
@@ -67,9 +67,6 @@ export interface Inputs extends BuilderInputs {
 type LoginLifetime = 'step' | 'job'
 const loginLifetimes = { step: 'step', job: 'job' } as const
 
-type CleanupMode = 'auto' | 'always' | 'never'
-const cleanupModes = { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' } as const
-
 const rows = {
   ...sharedRows,
   buildx: ['version', parseBuildxVersion],
@@ -77,7 +74,7 @@ const rows = {
   cacheBinary: ['cache-binary', boolean(true)],
   failFast: ['fail-fast', boolean(true)],
   login: ['login', choice<LoginLifetime>(loginLifetimes, 'step')],
-  cleanup: ['cleanup', choice<CleanupMode>(cleanupModes, 'auto')],
+  cleanup: cleanupRow,
 } as const
 
 /** Whether an input has the expression `{{commit_date}}`, whose value may have to be requested. */

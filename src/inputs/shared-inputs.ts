@@ -14,6 +14,12 @@ export const sharedRows = {
   packagesApi: ['packages-api', choice<PackagesChoice>(packagesChoices, 'auto')],
 } as const
 
+export type CleanupMode = 'auto' | 'always' | 'never'
+const cleanupModes = { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' } as const
+
+/** What the post step deletes. */
+export const cleanupRow = ['cleanup', choice<CleanupMode>(cleanupModes, 'auto')] as const
+
 /** The repositories of `image`. */
 interface ImageList {
   readonly images: readonly Repository[]

@@ -3,9 +3,7 @@ import { requireBuildAlias, findRequested, provideBuildx } from '../buildx/insta
 import { callTargets } from '../buildx/call.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { Scheduler } from '../buildx/scheduler.ts'
-import { withRepositoryDetails } from '../forge/event-details.ts'
-import { withCommitDate, type Event } from '../forge/event.ts'
-import { readInputs, usesCommitDate, type Inputs } from '../inputs/inputs.ts'
+import { readInputs } from '../inputs/inputs.ts'
 import { repositoriesOf } from '../inputs/variants.ts'
 import { secretsToMask } from '../inputs/secrets-to-mask.ts'
 import { logWait } from '../lib/time.ts'
@@ -14,14 +12,13 @@ import { withRegistryConfig } from '../nodes/registry-config.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { missingHelpers } from '../registry/credentials/login.ts'
 import { saveRegistryHosts } from '../registry/hosts.ts'
-import { createJournal, openJournal } from '../run/journal.ts'
-import { repositoryScope } from '../run/names.ts'
-import { describeOwner, writeOwner } from '../run/owner.ts'
-import { RunDir } from '../run/run-dir.ts'
+import { openJournal } from '../run/journal.ts'
 import type { BuildPorts, DryRunPorts, Run } from '../stories/ports.ts'
+import { describeEvent } from './event.ts'
 import type { Job } from './job.ts'
 import { resolveLogins } from './logins.ts'
-import { saveDownload, saveMainState } from './state.ts'
+import { createRunDir } from './run-dir.ts'
+import { saveDownload } from './state.ts'
 
 interface MainStep {
   readonly run: Run
@@ -34,9 +31,10 @@ export async function prepareMain(job: Job): Promise<MainStep> {
   const platformEvent = await describeEvent(job)
   const inputs = await readInputs(job.env, platformEvent)
   const event = { ...platformEvent, trust: inputs.trust }
-  const dir = await createRunDir(job, inputs, event)
-  const hosts = await saveRegistryHosts(dir.registries, inputs.registries)
+  const { cleanup, packagesApi } = inputs
   const images = repositoriesOf(inputs.variants)
+  const dir = await createRunDir(job, event, { cleanup, packagesApi, images, began: Date.now() })
+  const hosts = await saveRegistryHosts(dir.registries, inputs.registries)
   const required = inputs.variants.flatMap((variant) => variant.images)
   const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images, required, hosts })
   const hostNames = images.map(({ registry }) => registry)
@@ -51,26 +49,6 @@ export async function prepareMain(job: Job): Promise<MainStep> {
     dockerConfig,
   }
   return { run, ports: mainPorts(job, run, registries) }
-}
-
-/** The event, with what its payload lacks from the checkout, or else from the API. */
-async function describeEvent(job: Job): Promise<Event> {
-  const details = job.eventDetails()
-  if (!details) return await withCommitDate(job.event)
-  const event = await withRepositoryDetails(job.event, job.env, details)
-  return await withCommitDate(event, usesCommitDate(job.env) ? details.commitDate : undefined)
-}
-
-async function createRunDir(job: Job, inputs: Inputs, event: Event): Promise<RunDir> {
-  const { cleanup, packagesApi } = inputs
-  const dir = RunDir.choose(job.env['RUNNER_TEMP'])
-  const owner = await describeOwner({ ...event, scope: repositoryScope(event) })
-  const images = repositoriesOf(inputs.variants)
-  saveMainState({ dir, main: owner.main, cleanup, packagesApi, images, began: Date.now() })
-  dir.create()
-  writeOwner(dir, owner)
-  createJournal(dir)
-  return dir
 }
 
 function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['ports'] {

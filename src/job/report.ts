@@ -6,20 +6,30 @@ import { runnerLog } from './runner-log.ts'
 import { renderCopyLines, renderCopyOutputs, renderCopySummary, type CopyResult } from '../report/copy.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
 import { renderLogLines } from '../report/log-lines.ts'
-import { renderOutputs, renderVariables } from '../report/outputs.ts'
+import { renderImageOutputs, renderOutputs, renderVariables } from '../report/outputs.ts'
 import { BuildErrors, createRunReport, type RunResult } from '../report/run-report.ts'
 import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
 import type { CleanupRun } from '../stories/cleanup.ts'
 import type { DryRunResult } from '../stories/dry-run.ts'
+import type { MergeResult } from '../stories/merge.ts'
 
 /** Outputs, log lines and summary of a build. */
 export async function reportBuild(result: RunResult, took: number): Promise<void> {
   const report = createRunReport(result, took)
   setOutputs(renderOutputs(report))
   // docker/metadata-action sets these variables always; here they are opt-in.
-  if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') exportVariables(renderVariables(report))
+  if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') exportVariables(renderVariables(report.variants))
   renderLogLines(report).forEach((line) => runnerLog.line(line))
   await writeSummary(renderSummary(report))
+}
+
+/** Outputs, log lines and summary of a merge. */
+export async function reportMerge(result: MergeResult, took: number): Promise<void> {
+  const { createMergeReport, renderMergeLines, renderMergeSummary } = await import('../report/merge-report.ts')
+  const report = createMergeReport(result, took)
+  setOutputs(renderImageOutputs(report.variants))
+  renderMergeLines(report).forEach((line) => runnerLog.line(line))
+  await writeSummary(renderMergeSummary(report))
 }
 
 /** The plan, in log and summary. @throws UserErrors if the plan would fail */

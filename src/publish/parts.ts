@@ -1,14 +1,14 @@
 import type { BuiltTarget } from '../buildx/run.ts'
 import type { Event } from '../forge/event.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
-import { isNotFound, UserError } from '../lib/errors.ts'
-import { asRecord, asTextRecord, tryParseJson } from '../lib/json.ts'
+import { UserError } from '../lib/errors.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
 import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import type { RegistryClient } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
-import { parsePart, partAnnotations, partTag, type PartInfo, type PartName } from '../run/parts.ts'
+import { partAnnotations, partTag, type PartInfo, type PartName } from '../run/parts.ts'
+import { readPart } from './find-parts.ts'
 import type { ImageIndex } from './index.ts'
 import { tagsNotUpdated } from './all-tags.ts'
 import { explainStoreError, putIndex, type Published } from './publish.ts'
@@ -86,22 +86,11 @@ async function storePart(
       platforms: [platform],
       onIndex: (digest) => journal.note({ kind: 'manifest', registry: tag.registry, path: tag.path, digest }),
     })
-    const other = await readPart(client, tag)
+    const other = (await readPart(client, tag))?.info
     if (other && isOtherJob(other, event, name)) throw pushedTwice(tag, built, other)
     return { ...part, ...stored }
   } catch (error) {
-    throw explainStoreError(error, tag)
-  }
-}
-
-/** The part under a build tag; undefined if there is none. */
-async function readPart(client: RegistryClient, { path, tag }: TagReference): Promise<PartInfo | undefined> {
-  try {
-    const { bytes } = await client.getManifest(path, tag)
-    return parsePart(asTextRecord(asRecord(tryParseJson(new TextDecoder().decode(bytes)))['annotations']))
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
+    throw explainStoreError(error, `The part ${formatTagReference(tag)} could not be created`)
   }
 }
 

@@ -1,6 +1,5 @@
 import { RegistryError } from '../registry/error.ts'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { BuiltTarget } from '../buildx/run.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
@@ -32,11 +31,13 @@ export interface Published {
   readonly mirrors?: readonly MirrorOutcome[]
 }
 
+type PublishedTarget = Pick<Target, 'variant' | 'platform'>
+
 interface PublishRequest {
   readonly variants: readonly VariantSpec[]
   /** Everything that was planned; the index must have exactly these platforms. */
-  readonly targets: readonly Target[]
-  readonly built: readonly BuiltTarget[]
+  readonly targets: readonly PublishedTarget[]
+  readonly built: readonly { readonly target: PublishedTarget; readonly digest: string }[]
   readonly nonce: string
   /** The images belong to this run alone. */
   readonly ephemeral: boolean
@@ -113,7 +114,7 @@ async function storeIndex(destination: Destination, request: PublishRequest): Pr
     })
     return { ...destination, ...stored }
   } catch (error) {
-    throw explainStoreError(error, repository)
+    throw explainStoreError(error, `The image index of ${formatRepository(repository)} could not be created`)
   }
 }
 
@@ -190,11 +191,11 @@ const storeHints = {
 }
 
 /** Errors of other kinds are returned as they are. */
-export function explainStoreError(error: unknown, repository: Repository): unknown {
+export function explainStoreError(error: unknown, message: string): unknown {
   if (!(error instanceof IndexError) && !(error instanceof RegistryError)) return error
   return new UserError({
     code: 'registry',
-    message: `The image index of ${formatRepository(repository)} could not be created`,
+    message,
     hint: storeHints[reasonOf(error)],
     details: [error.message],
     cause: error,

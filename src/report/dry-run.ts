@@ -5,6 +5,8 @@ export interface DryRunReport {
   /** One line each: what the node is, how it is reached, which BuildKit builds there. */
   readonly nodes: readonly string[]
   readonly targets: readonly TargetReport[]
+  /** What a merge assembles, one line per part. */
+  readonly parts?: readonly string[]
   readonly tags: readonly TagReport[]
   /** What the logins and the token may do, as far as that can be queried. */
   readonly permissions: readonly string[]
@@ -50,6 +52,7 @@ const cacheStates: Readonly<Record<TargetReport['cacheState'], string>> = {
 const sections: readonly (readonly [title: string, lines: (report: DryRunReport) => readonly string[]])[] = [
   ['Nodes', ({ nodes }) => nodes],
   ['Targets', ({ targets }) => targets.map(formatTarget)],
+  ['Parts', ({ parts = [] }) => parts],
   ['Tags', ({ tags }) => tags.map(formatTag)],
   ['Permissions', ({ permissions }) => permissions],
   ['The post step deletes', ({ post }) => post],

@@ -4,17 +4,29 @@ import { formatRepository, formatTagReference, type TagReference } from '../regi
 import type { MirrorOutcome } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
 import { renderBuilderOutputs } from './builder-outputs.ts'
-import type { PlatformReport, RunReport } from './run-report.ts'
+import type { PlatformReport, RunReport, VariantReport } from './run-report.ts'
+
+type PlatformMetadata = Pick<PlatformReport, 'platform' | 'metadata'>
 
 /** A variant that was pushed. */
 interface PublishedVariant {
   readonly published: Published
-  readonly platforms: readonly PlatformReport[]
+  readonly platforms: readonly PlatformMetadata[]
 }
 
-/** PURE: the step's outputs by name, as in action.yml. `digest`, `image` and `digests` describe the first variant. */
+/** PURE: the step's outputs by name, as in action.yml. */
 export function renderOutputs(report: RunReport): Record<string, string> {
-  const pushed = report.variants.flatMap(({ published, platforms }) => (published ? [{ published, platforms }] : []))
+  return {
+    ...renderImageOutputs(report.variants),
+    builder: report.builder.name,
+    'buildx-config': report.buildxConfig,
+    ...renderBuilderOutputs(report.builder, report.nodes),
+  }
+}
+
+/** PURE: the outputs about images. `digest`, `image` and `digests` describe the first variant. */
+export function renderImageOutputs(variants: readonly VariantReport<PlatformMetadata>[]): Record<string, string> {
+  const pushed = variants.flatMap(({ published, platforms }) => (published ? [{ published, platforms }] : []))
   const first = pushed[0]?.published
   return {
     digest: first?.digest ?? '',
@@ -23,26 +35,25 @@ export function renderOutputs(report: RunReport): Record<string, string> {
     digests: JSON.stringify(first ? platformDigests(first) : {}),
     results: JSON.stringify(pushed.flatMap(({ published }) => variantResults(published))),
     metadata: JSON.stringify(buildMetadata(pushed)),
-    ...metadataOutputs(report),
-    builder: report.builder.name,
-    'buildx-config': report.buildxConfig,
-    ...renderBuilderOutputs(report.builder, report.nodes),
+    ...metadataOutputs(variants),
   }
 }
 
+type Variants = readonly Pick<VariantReport, 'variant'>[]
+
 /** The outputs of docker/metadata-action. */
-function metadataOutputs(report: RunReport): Record<string, string> {
-  const metadata = firstMetadata(report)
+function metadataOutputs(variants: Variants): Record<string, string> {
+  const metadata = firstMetadata(variants)
   return metadata ? renderMetadata(metadata) : {}
 }
 
 /** PURE: the variables that docker/metadata-action sets for later steps. */
-export function renderVariables(report: RunReport): Record<string, string> {
-  const metadata = firstMetadata(report)
+export function renderVariables(variants: Variants): Record<string, string> {
+  const metadata = firstMetadata(variants)
   return metadata ? metadataVariables(metadata) : {}
 }
 
-function firstMetadata({ variants: [first] }: RunReport): Metadata | undefined {
+function firstMetadata([first]: Variants): Metadata | undefined {
   return first && { ...first.variant, tags: first.variant.tags.map(formatTagReference) }
 }
 
@@ -61,11 +72,11 @@ function variantResults(published: Published): readonly Record<string, unknown>[
   const entry = (image: string, updated: readonly TagReference[]) => ({
     variant: variant.name,
     image,
-    digest,
+    digest: /@(.+)$/.exec(image)?.[1] ?? digest,
     tags: updated.map(formatTagReference),
     platforms: platformDigests(published),
   })
-  const inRepository = (image: string) => tags.filter((tag) => image === `${formatRepository(tag)}@${digest}`)
+  const inRepository = (image: string) => tags.filter((tag) => image.startsWith(`${formatRepository(tag)}@`))
   const isCopied = ({ tags: updated, failure }: MirrorOutcome) => updated.length > 0 || failure === undefined
   return [
     ...images.map((image) => entry(image, inRepository(image))),

@@ -46,12 +46,12 @@ export interface RunReport extends Pick<RunResult, 'builder' | 'nodes' | 'buildx
   readonly took: number
 }
 
-export interface VariantReport {
+export interface VariantReport<Platform = PlatformReport> {
   readonly variant: VariantSpec
   /** Undefined if it was not pushed. */
   readonly published?: Published
   /** In the order of `platforms`. */
-  readonly platforms: readonly PlatformReport[]
+  readonly platforms: readonly Platform[]
 }
 
 /** A target that was built. */

@@ -4,7 +4,7 @@ import { targetLabel, type Target } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { FailedRun, PlatformReport, RunReport, VariantReport } from './run-report.ts'
 
-interface Column<Row> {
+export interface Column<Row> {
   readonly title: string
   readonly alignment: '---' | '---:'
   readonly cell: (row: Row) => string
@@ -22,13 +22,18 @@ const columns: readonly Column<PlatformReport>[] = [
 
 /** PURE: the job summary, as GitHub-flavoured Markdown. */
 export function renderSummary({ variants, took, notes }: RunReport): string {
-  const images = variants.map((variant) => [...heading(variant), '', ...table(columns, variant.platforms)].join('\n'))
+  const images = variants.map((variant) => renderImage(variant, columns))
   const quoted = notes.length > 0 ? [notes.map((note) => `> ${note}`).join('\n>\n')] : []
   const first = variants.length > 1 ? [overview(variants)] : []
   return [...first, ...images, ...quoted, `Took ${formatDuration(took)}.`, ''].join('\n\n')
 }
 
-function heading({ variant, published }: VariantReport): string[] {
+/** PURE: one image with its references, its tags and a table of its platforms. */
+export function renderImage<Row>(variant: VariantReport<Row>, columns: readonly Column<Row>[]): string {
+  return [...heading(variant), '', ...table(columns, variant.platforms)].join('\n')
+}
+
+function heading({ variant, published }: Omit<VariantReport, 'platforms'>): string[] {
   const title = variant.name === '' ? 'Image' : `Image \`${variant.name}\``
   if (!published) return [`### ${title}: built, not pushed`]
   const mirrored = (published.mirrors ?? []).flatMap((mirror) => mirror.tags)

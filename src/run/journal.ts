@@ -51,6 +51,8 @@ export type Entry =
   | (InRepository & { readonly kind: 'manifest' })
   /** A part of a split build that is complete under its build tag: the post step keeps it for the merge. */
   | (InRepository & { readonly kind: 'part'; readonly tag: string })
+  /** A part that this run has merged; `owner` is its ownership annotation. The post step deletes it. */
+  | (InRepository & { readonly kind: 'merged'; readonly tag: string; readonly owner: string })
   /** A tag that this run updated; `ephemeral` if it contains the run's id, so that no other run uses it. */
   | (InRepository & { readonly kind: 'tag'; readonly tag: string; readonly ephemeral: boolean })
 
@@ -66,6 +68,7 @@ const fields: Record<Entry['kind'], readonly string[]> = {
   forwarder: ['node', 'config', 'local', 'remote'],
   manifest: ['registry', 'path', 'digest'],
   part: ['registry', 'path', 'tag', 'digest'],
+  merged: ['registry', 'path', 'tag', 'digest', 'owner'],
   tag: ['registry', 'path', 'tag', 'digest', 'ephemeral'],
 }
 

@@ -30,7 +30,7 @@ export interface PartInfo extends PartName {
 }
 
 /** PURE: what the build tags of a run begin with: `build-<short sha>-<run_id>-`. */
-function partTagPrefix({ sha, runId }: Pick<Event, 'sha' | 'runId'>): string {
+export function partTagPrefix({ sha, runId }: Pick<Event, 'sha' | 'runId'>): string {
   const short = /^[0-9a-f]{7}/.exec(sha)?.[0] ?? '0000000'
   return `build-${short}-${runId}-`
 }

@@ -1,5 +1,6 @@
 import { RegistryError } from '../registry/error.ts'
 import type { Inputs } from '../inputs/inputs.ts'
+import type { VariantSpec } from '../inputs/variants.ts'
 import { errorMessage, type UserError } from '../lib/errors.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import { openPackageRepository } from '../packages/select.ts'
@@ -31,7 +32,8 @@ interface Permission {
 const deadline = 30_000
 const shownOnUse = 'a dry run cannot check whether the registry allows deletion'
 
-interface CheckedInputs extends Pick<Inputs, 'variants' | 'push' | 'cleanup'> {
+interface CheckedInputs extends Pick<Inputs, 'push' | 'cleanup'> {
+  readonly variants: readonly Pick<VariantSpec, 'images'>[]
   /** The tags that a run would update. */
   readonly tags: readonly TagReference[]
 }

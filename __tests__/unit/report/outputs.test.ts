@@ -80,7 +80,7 @@ test('without a push, the image is described and its digest is empty', () => {
 })
 
 test('the variables of docker/metadata-action', () => {
-  expect(renderVariables(createRunReport(testResult(['']), 0))).toMatchObject({
+  expect(renderVariables(createRunReport(testResult(['']), 0).variants)).toMatchObject({
     DOCKER_METADATA_OUTPUT_VERSION: '1.2.3',
     DOCKER_METADATA_OUTPUT_TAG_NAMES: '1.2.3\n1.2\nlatest',
     DOCKER_METADATA_OUTPUT_LABELS: 'maintainer=me',

@@ -1,0 +1,283 @@
+import { describe, expect, test } from '@jest/globals'
+import { readMergeInputs } from '../../../src/inputs/merge-inputs.ts'
+import { UserError, UserErrors } from '../../../src/lib/errors.ts'
+import { publishParts } from '../../../src/publish/parts.ts'
+import { openJournal, readJournal } from '../../../src/run/journal.ts'
+import type { RunDir } from '../../../src/run/run-dir.ts'
+import { mergeImage } from '../../../src/stories/merge.ts'
+import { ociManifest } from '../../../src/registry/manifest.ts'
+import { testNode, testVariant } from '../fixtures/nodes.ts'
+import { event, world } from '../fixtures/world.ts'
+import { content, push, withPushed, type Content, type Pushed } from '../publish/parts.ts'
+import { onNext, refusal, sha256, type FakeRegistry } from '../registry/server.ts'
+import { collectingLog, newRunDir, registries } from './fixtures.ts'
+
+const path = 'acme/app'
+const node = testNode('a', ['linux/amd64', 'linux/arm64'])
+const names = ['linux/amd64', 'linux/arm64']
+
+/** A platform as BuildKit pushes it, with provenance that names this run. */
+function built(platform: string, run = event.runId, subject?: string): Pushed & { readonly statement: Buffer } {
+  const { image } = push(platform)
+  const statement = Buffer.from(
+    JSON.stringify({
+      subject: [{ digest: { sha256: (subject ?? image.digest).slice('sha256:'.length) } }],
+      predicate: { builder: { id: `https://github.com/acme/app/actions/runs/${run}/attempts/1` } },
+    }),
+  )
+  const layer = { mediaType: 'application/vnd.in-toto+json', digest: sha256(statement), size: statement.length }
+  const attestation = content({ schemaVersion: 2, mediaType: ociManifest, layers: [layer] }, ociManifest)
+  const change = (index: Record<string, unknown>) => {
+    const [entry, ...others] = index['manifests'] as Record<string, unknown>[]
+    return {
+      ...index,
+      manifests: [{ ...entry, digest: attestation.digest, size: attestation.bytes.length }, ...others],
+    }
+  }
+  return { ...push(platform, { change }), attestations: [attestation], statement }
+}
+
+interface Part {
+  readonly pushed: Pushed & { readonly statement?: Buffer }
+  readonly variant?: string
+  readonly attempt?: number
+  readonly runId?: string
+  readonly sha?: string
+  readonly repository?: string
+  readonly key?: string
+}
+
+/** Pushes a part as a job with `partial: true` does. */
+async function pushPart(registry: FakeRegistry, part: Part): Promise<string> {
+  const { pushed, variant: name = '', attempt = 1, key = 'mab-0000000001', ...changes } = part
+  if (pushed.statement) registry.blobs.set(`${path}@${sha256(pushed.statement)}`, pushed.statement)
+  const variant = testVariant(name, { images: [{ registry: registry.host, path }] })
+  const [published] = await publishParts({
+    variants: [variant],
+    built: [{ target: { id: 'one', variant, platform: pushed.part.platform, node }, digest: pushed.part.digest }],
+    event: { ...event, ...changes, runAttempt: attempt },
+    key,
+    journal: { note: () => undefined },
+    signal: new AbortController().signal,
+    registries,
+  })
+  return published?.tags[0]?.tag ?? ''
+}
+
+async function merge(registry: FakeRegistry, inputs: Readonly<Record<string, string>> = {}, dir: RunDir = newRunDir()) {
+  const [, , files] = world({})
+  const given = { image: `${registry.host}/${path}`, platforms: names.join(), tags: '1.0', ...inputs }
+  const env = Object.fromEntries(Object.entries(given).map(([name, text]) => [`INPUT_${name.toUpperCase()}`, text]))
+  const waits: number[] = []
+  const run = {
+    inputs: await readMergeInputs(env, event, files),
+    event,
+    dir,
+    journal: openJournal(dir),
+    log: collectingLog().log,
+    signal: new AbortController().signal,
+    sleep: (ms: number) => Promise.resolve(waits.push(ms)),
+  }
+  return { ...(await mergeImage(run, registries)), waits, entries: readJournal(dir, run.log) }
+}
+
+/** The messages and details of the errors of a failing merge. */
+async function failureOf(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  const errors = error instanceof UserErrors ? error.errors : error instanceof UserError ? [error] : []
+  if (errors.length === 0) throw new Error(`not a failure for users: ${String(error)}`)
+  return errors.map(({ message, details }) => [message, ...details].join('\n')).join('\n')
+}
+
+const all = [built('linux/amd64'), built('linux/arm64')]
+const [amd = built('linux/amd64'), arm = built('linux/arm64')] = all
+const tagged = (registry: FakeRegistry) => [...registry.tags.keys()].filter((tag) => !tag.includes(':build-'))
+
+const withParts = async (parts: readonly Part[], use: (registry: FakeRegistry) => Promise<void>) => {
+  await withPushed(
+    parts.map(({ pushed }) => pushed),
+    async (_, registry) => {
+      for (const part of parts) await pushPart(registry, part)
+      await use(registry)
+    },
+  )
+}
+const both: readonly Part[] = [{ pushed: amd }, { pushed: arm }]
+
+describe('the merge story', () => {
+  test('publishes one index with the images and attestations of all parts', async () => {
+    await withParts(both, async (registry) => {
+      const { published, waits, entries } = await merge(registry)
+      const index = registry.manifests.get(`${path}@${published[0]?.digest ?? ''}`)
+      const { manifests, annotations } = JSON.parse(index?.bytes.toString() ?? '') as Record<string, Content[]>
+      expect(manifests?.map(({ digest }) => digest)).toEqual(
+        all.flatMap(({ image, attestations }) => [image.digest, attestations[0]?.digest]),
+      )
+      expect([annotations, waits, tagged(registry)]).toEqual([undefined, [], [`${path}:1.0`]])
+      // The parts are to be deleted only once every tag is updated.
+      expect(entries.map(({ kind }) => kind)).toEqual(['manifest', 'tag', 'merged', 'merged'])
+    })
+  })
+
+  test('makes one image of each variant, with a tag of its own', async () => {
+    const parts = ['', 'slim'].flatMap((variant) => both.map((part) => ({ ...part, variant })))
+    await withParts(parts, async (registry) => {
+      await merge(registry)
+      expect(tagged(registry).sort()).toEqual([`${path}:1.0`, `${path}:1.0-slim`])
+    })
+    await withParts(parts.slice(2), async (registry) => {
+      await merge(registry, { variants: 'slim: {tag-suffix: .small}' })
+      expect(tagged(registry)).toEqual([`${path}:1.0.small`])
+    })
+  })
+
+  test('takes a later attempt over an earlier one, and counts earlier ones', async () => {
+    await withParts([{ pushed: amd, attempt: 2 }, { pushed: arm }], async (registry) => {
+      const { parts } = await merge(registry)
+      expect(parts.map(({ info }) => [info.platform, info.runAttempt])).toEqual([
+        ['linux/amd64', 2],
+        ['linux/arm64', 1],
+      ])
+    })
+  })
+
+  test('waits for a registry whose list of tags lags behind', async () => {
+    await withParts(both, async (registry) => {
+      const empty = JSON.stringify({ name: path, tags: [] })
+      registry.faults.push(onNext('GET', '/tags/list', 200, {}, empty), onNext('GET', '/tags/list', 200, {}, empty))
+      const { waits } = await merge(registry)
+      expect([waits.length, tagged(registry)]).toEqual([2, [`${path}:1.0`]])
+    })
+  })
+
+  test('needs no list if it knows the parts', async () => {
+    await withParts(both, async (registry) => {
+      registry.faults.push(onNext('GET', '/tags/list', 200, {}, JSON.stringify({ name: path, tags: [] })))
+      const results = both.map(({ pushed: { part, image } }) => [
+        { variant: '', platforms: { [part.platform]: image.digest } },
+      ])
+      const { waits } = await merge(registry, {
+        digests: JSON.stringify(results.map((result) => JSON.stringify(result))),
+      })
+      expect([waits, tagged(registry)]).toEqual([[], [`${path}:1.0`]])
+    })
+  })
+
+  test.each<[string, number]>([
+    ['5xx', 503],
+    ['429', 429],
+  ])(
+    'repeats requests that fail with %s',
+    async (_, status) => {
+      await withParts(both, async (registry) => {
+        const after = { 'retry-after': '0' }
+        for (const part of ['/tags/list', '/manifests/build-', '/blobs/'])
+          registry.faults.push(onNext('GET', part, status, after, refusal('TOOMANYREQUESTS', 'later')))
+        registry.faults.push(onNext('PUT', '/manifests/1.0', status, after, refusal('TOOMANYREQUESTS', 'later')))
+        await merge(registry)
+        expect(tagged(registry)).toEqual([`${path}:1.0`])
+      })
+    },
+    30_000,
+  )
+})
+
+describe('a merge fails, updates no tag and keeps every part', () => {
+  const foreign = built('linux/arm64', '999')
+  const other = push('linux/amd64')
+  const cases: readonly (readonly [string, readonly Part[], RegExp, Readonly<Record<string, string>>?])[] = [
+    [
+      'a missing part',
+      [{ pushed: amd }],
+      /^Missing in \S+: linux\/arm64\nlinux\/arm64: the tag build-0123456-4711-linux-arm64/,
+    ],
+    ['a missing variant', both, /Missing in \S+: linux\/amd64 slim, linux\/arm64 slim/, { variants: 'slim' }],
+    ['no part at all', [], /Missing in \S+: linux\/amd64, linux\/arm64/],
+    [
+      'a part of another commit',
+      [{ pushed: amd }, { pushed: arm, sha: `${event.sha.slice(0, 7)}${'f'.repeat(33)}` }],
+      /not a part of this run\nIt was built from the commit 0123456f/,
+    ],
+    [
+      'a part of another repository',
+      [{ pushed: amd }, { pushed: arm, repository: 'acme/other' }],
+      /not a part of this run\nIt was pushed by a run of another repository/,
+    ],
+    [
+      'provenance of another run',
+      [{ pushed: amd }, { pushed: foreign }],
+      /not a part of this run\nits provenance names run 999/,
+    ],
+    [
+      'an attestation of another image',
+      [{ pushed: amd }, { pushed: built('linux/arm64', event.runId, sha256('other')) }],
+      /describes another image/,
+    ],
+    ['an attestation without statement', [{ pushed: other }, { pushed: arm }], /is not an attestation/],
+    [
+      'a platform that was not requested',
+      both,
+      /build-0123456-4711-linux-arm64 was built and not requested/,
+      { platforms: 'linux/amd64' },
+    ],
+    [
+      'a part that is not listed',
+      both,
+      /Missing in \S+: linux\/arm64\nlinux\/arm64: the tag \S+ with a digest of `digests` does not exist/,
+      { digests: JSON.stringify([{ variant: '', platforms: { 'linux/amd64': amd.image.digest } }]) },
+    ],
+  ]
+
+  test.each(cases)('%s', async (_, parts, message, ...[inputs]) => {
+    await withParts(parts, async (registry) => {
+      const before = [...registry.tags]
+      const dir = newRunDir()
+      expect(await failureOf(merge(registry, inputs, dir))).toMatch(message)
+      expect([...registry.tags]).toEqual(before)
+      expect(readJournal(dir, collectingLog().log)).toEqual([])
+    })
+  })
+
+  test('a tag of this run that is no part', async () => {
+    await withParts(both, async (registry) => {
+      registry.tags.set(`${path}:build-0123456-4711-linux-riscv64`, amd.part.digest)
+      expect(await failureOf(merge(registry))).toMatch(/not a part of this run\nIt has no annotations of a part/)
+      expect(tagged(registry)).toEqual([])
+    })
+  })
+
+  test('two digests of one platform and variant in one attempt', async () => {
+    const second = built('linux/amd64', '4711')
+    await withParts([...both], async (registry) => {
+      const third = {
+        ...second,
+        ...push('linux/amd64', { plain: true, config: { os: 'linux', architecture: 'amd64', x: 1 } }),
+      }
+      for (const { digest, bytes, mediaType } of [third.image])
+        registry.manifests.set(`${path}@${digest}`, { bytes, type: mediaType })
+      registry.blobs.set(`${path}@${sha256(third.config)}`, third.config)
+      const tag = `${path}:build-0123456-4711-linux-amd64`
+      const first = registry.tags.get(tag) ?? ''
+      registry.tags.delete(tag)
+      await pushPart(registry, { pushed: { ...third, part: { ...third.part } }, key: 'mab-0000000002' })
+      registry.tags.set(`${tag}-copy`, first)
+      expect(await failureOf(merge(registry))).toMatch(/^Two jobs have pushed linux\/amd64/)
+      expect(tagged(registry)).toEqual([])
+    })
+  })
+
+  test('a tag that the registry refuses: the others are updated, and the parts stay', async () => {
+    await withParts(both, async (registry) => {
+      registry.faults.push(onNext('PUT', '/manifests/b', 403, {}, refusal('DENIED', 'denied')))
+      const dir = newRunDir()
+      const failure = await failureOf(merge(registry, { tags: 'a\nb' }, dir))
+      expect(failure).toMatch(/^1 of 2 tags could not be updated\nupdated: .*:a\nnot updated: .*:b \(/)
+      expect(tagged(registry)).toEqual([`${path}:a`])
+      const kinds = readJournal(dir, collectingLog().log).map(({ kind }) => kind)
+      expect(kinds).not.toContain('merged')
+    })
+  })
+})

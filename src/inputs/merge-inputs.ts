@@ -1,0 +1,134 @@
+import type { Event } from '../forge/event.ts'
+import { splitList, type Env } from '../lib/lists.ts'
+import { parsePlatforms, type Platform } from '../lib/platform.ts'
+import { formatAnnotation } from '../metadata/annotations.ts'
+import { parseImageMetadata } from '../metadata/image-metadata.ts'
+import { allRepositories } from '../metadata/tags.ts'
+import type { PackagesChoice } from '../packages/select.ts'
+import type { Login } from '../registry/auth.ts'
+import type { RegistryHosts } from '../registry/hosts.ts'
+import type { Repository } from '../registry/reference.ts'
+import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
+import { Diagnostics, failFor, passes } from './diagnostics.ts'
+import { byRepository, withoutMirrors } from './image-inputs.ts'
+import { mergeInputs } from './input-names.ts'
+import { hostFiles, LocalPaths } from './local-paths.ts'
+import { parseLogins } from './logins/logins.ts'
+import { parseListedParts, type ListedPart } from './merge/listed-parts.ts'
+import { parseMergeVariants, type MergeVariant } from './merge/variants.ts'
+import { parseRegistries } from './registries.ts'
+import { cleanupRow, parseImageList, sharedRows, type CleanupMode } from './shared-inputs.ts'
+import { variableOf, type InputSource } from './source.ts'
+import { parseTable } from './table.ts'
+import { checkNames } from './unknown-inputs.ts'
+import type { VariantSpec } from './variants.ts'
+
+/** All inputs of the merge action. */
+export interface MergeInputs {
+  /** Where the parts are. */
+  readonly images: readonly Repository[]
+  /** With mirrors. */
+  readonly all: readonly Repository[]
+  /** What must be there of every variant. */
+  readonly platforms: readonly Platform[]
+  /** What must be there; undefined: what is found. */
+  readonly variants: readonly MergeVariant[] | undefined
+  /** The only parts that are accepted; undefined: those of this run. */
+  readonly listed: readonly ListedPart[] | undefined
+  /** The images to publish of variants with these names. @throws InputError if their tags are not valid */
+  readonly describe: (variants: readonly MergeVariant[]) => readonly VariantSpec[]
+  /** Whether `tags` was given; otherwise the tags depend on the event. */
+  readonly tagsGiven: boolean
+  readonly cleanup: CleanupMode
+  readonly packagesApi: PackagesChoice
+  readonly dryRun: boolean
+  readonly logins: readonly Login[]
+  readonly registries: RegistryHosts
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Parses the inputs of merge/action.yml.
+ *
+ * @throws InputError with every issue
+ */
+export async function readMergeInputs(env: Env, event: Event, files = hostFiles): Promise<MergeInputs> {
+  const diagnostics = new Diagnostics()
+  const { report, warn, note, hasIssue } = diagnostics
+  const text = (name: string) => (env[variableOf(name)] ?? '').trim()
+  const paths = new LocalPaths(event.workspace, files, report)
+  const source: InputSource = { env, event, paths, text, report, warn, note, hasIssue }
+  checkNames(env, mergeInputs, warn)
+  const platforms = parsePlatforms('platforms', splitList(text('platforms')), report)
+  if (platforms.length === 0 && !hasIssue('platforms'))
+    failFor(report, 'platforms')('is empty: write the platforms of all build jobs, such as `linux/amd64, linux/arm64`')
+  const variants = await parseMergeVariants(source, platforms)
+  const image = parseImage(source)
+  const inputs = {
+    ...image,
+    platforms,
+    variants,
+    listed: parseListedParts(source),
+    tagsGiven: text('tags') !== '',
+    ...parseTable({ ...sharedRows, cleanup: cleanupRow }, source),
+    registries: await parseRegistries(source),
+    logins: await parseLogins(source, { images: image.all, push: true }),
+    warnings: diagnostics.warnings,
+  }
+  diagnostics.throwIssues()
+  return {
+    ...inputs,
+    describe: (named) => {
+      const specs = named.map(image.describe)
+      checkTagsDiffer(specs, source)
+      diagnostics.throwIssues()
+      return specs
+    },
+  }
+}
+
+interface MergedImage {
+  readonly images: readonly Repository[]
+  /** With mirrors. */
+  readonly all: readonly Repository[]
+  readonly describe: (variant: MergeVariant) => VariantSpec
+}
+
+function parseImage(source: InputSource): MergedImage {
+  const { env, event, text, report } = source
+  const { images: given, mirrors } = parseImageList(source)
+  const named = (input: string) => ({ input, text: text(input) })
+  const options = { env, event, tags: named('tags'), flavor: named('flavor'), variant: '', tagged: true, report }
+  const metadata = parseImageMetadata({
+    ...options,
+    annotations: named('annotations'),
+    exporterAnnotations: { input: 'annotations', entries: [] },
+  })
+  const images = withoutMirrors(allRepositories(given, metadata.plan), mirrors, source)
+  checkTagged(source, images, metadata.plan, false)
+  checkLevels(metadata.annotations(''), source)
+  return {
+    images,
+    all: [...images, ...mirrors],
+    describe: ({ name, tagSuffix, platforms }) => ({
+      name,
+      images,
+      ...byRepository(metadata.tags([...given, ...mirrors], tagSuffix), mirrors, true),
+      platforms,
+      context: '',
+      buildArgs: {},
+      labels: metadata.labels({}, tagSuffix),
+      annotations: metadata.annotations(tagSuffix),
+      version: metadata.version(tagSuffix),
+    }),
+  }
+}
+
+/** The image manifests exist already. Those of the event are on them, so only what was given counts. */
+function checkLevels(annotations: VariantSpec['annotations'], { text, report }: InputSource): void {
+  const given = annotations.filter(({ key, level }) => level === 'manifest' && text('annotations').includes(`${key}=`))
+  for (const annotation of given)
+    passes(failFor(report, 'annotations'), formatAnnotation(annotation), [
+      [true, 'is for image manifests, which the build jobs have pushed: write `index:key=value`, or set it there'],
+    ])
+}

@@ -1,0 +1,49 @@
+import { asRecord, asText, isRecord, tryParseJson } from '../../lib/json.ts'
+import { parsePlatform, type Platform } from '../../lib/platform.ts'
+import { isDigest } from '../../registry/manifest.ts'
+import { failFor } from '../diagnostics.ts'
+import type { InputSource } from '../source.ts'
+
+/** A part that a build job reported in its output `results`. */
+export interface ListedPart {
+  readonly variant: string
+  readonly platform: Platform
+  /** The digest of its image. */
+  readonly image: string
+}
+
+const form = 'write the output `results` of every build job, one per line, or `${{ toJSON(needs.*.outputs.results) }}`'
+
+/** `digests`: the outputs `results` of the build jobs, one per line or as a JSON list. Undefined if not given. */
+export function parseListedParts({ text, report }: InputSource): readonly ListedPart[] | undefined {
+  const given = text('digests')
+  if (given === '') return undefined
+  const fail = failFor(report, 'digests')
+  const whole = tryParseJson(given)
+  const lines = given.split('\n').filter((line) => line.trim() !== '')
+  const entries = (whole === undefined ? lines : [whole]).flatMap(flatten)
+  const parts = entries.flatMap((entry): readonly (ListedPart | undefined)[] => parseEntry(entry) ?? [undefined])
+  const valid = parts.flatMap((part) => part ?? [])
+  if (valid.length < parts.length) fail(`is not a list of results: ${form}`)
+  else if (valid.length === 0) fail(`has no part: ${form}; a build job without results has failed or pushed nothing`)
+  return valid
+}
+
+/** Outputs are texts, so lists of them are JSON in JSON. */
+function flatten(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value.flatMap(flatten)
+  if (typeof value !== 'string') return [value]
+  const parsed = tryParseJson(value)
+  return value.trim() === '' ? [] : parsed === undefined ? [undefined] : flatten(parsed)
+}
+
+/** One entry of `results`; undefined if it is not one. */
+function parseEntry(value: unknown): readonly ListedPart[] | undefined {
+  if (!isRecord(value) || !isRecord(value['platforms'])) return undefined
+  const parts = Object.entries(asRecord(value['platforms'])).map(([name, image]) => {
+    const platform = parsePlatform(name)
+    return platform && isDigest(image) ? { variant: asText(value['variant']), platform, image } : undefined
+  })
+  const valid = parts.flatMap((part) => part ?? [])
+  return valid.length < parts.length ? undefined : valid
+}

@@ -1,0 +1,22 @@
+import { Job } from './job/job.ts'
+import { prepareMerge } from './job/merge-step.ts'
+import { reportDryRun, reportMerge } from './job/report.ts'
+import { withAbort } from './lib/time.ts'
+import { mergeImage } from './stories/merge.ts'
+
+const began = performance.now()
+const job = new Job()
+
+await job.run(async () => {
+  if (job.event.trust === 'fork') {
+    job.log.info('This run has the level `fork`: its jobs pushed no parts, and nothing was pushed.')
+    return
+  }
+  const { run, registries, packages } = await withAbort(job.signal, prepareMerge(job))
+  if (run.inputs.dryRun) {
+    const { dryRunMerge } = await import('./stories/merge-dry-run.ts')
+    await reportDryRun(await dryRunMerge(run, packages))
+    return
+  }
+  await reportMerge(await mergeImage(run, registries), performance.now() - began)
+})
