@@ -50,40 +50,22 @@ const gitea: Part = {
   },
 }
 
+/** A command of this repository: a Go module of its own. */
+const ownCommand = (name: string, what: string, time: string, more: readonly string[] = []): Part => ({
+  name,
+  files: ['go.mod', 'go.sum', 'main.go', ...more],
+  what,
+  time,
+  build: buildModule('.'),
+})
+
 /** Its own command needs modules that are no longer available, so main.go serves its handlers. */
-const registry2: Part = {
-  name: 'registry2',
-  files: ['go.mod', 'go.sum', 'main.go'],
-  what: 'distribution 2.8',
-  time: 'half a minute',
-  build: buildModule('.'),
-}
-
+const registry2 = ownCommand('registry2', 'distribution 2.8', 'half a minute')
 /** The first version of GitHub's cache service, which runners of Forgejo and Gitea have. */
-const ghaCache: Part = {
-  name: 'gha-cache',
-  files: ['go.mod', 'go.sum', 'main.go'],
-  what: 'a cache service',
-  time: 'some seconds',
-  build: buildModule('.'),
-}
-
+const ghaCache = ownCommand('gha-cache', 'a cache service', 'some seconds')
 /** A cluster's API, over engines. */
-const kubernetes: Part = {
-  name: 'kubernetes',
-  files: ['go.mod', 'go.sum', 'main.go', 'api.go', 'check.go', 'exec.go', 'pods.go'],
-  what: 'a cluster',
-  time: 'some seconds',
-  build: buildModule('.'),
-}
-
-const kubectl: Part = {
-  name: 'kubectl',
-  files: ['go.mod', 'go.sum', 'main.go'],
-  what: 'kubectl',
-  time: 'about a minute',
-  build: buildModule('.'),
-}
+const kubernetes = ownCommand('kubernetes', 'a cluster', 'some seconds', ['api.go', 'check.go', 'exec.go', 'pods.go'])
+const kubectl = ownCommand('kubectl', 'kubectl', 'about a minute')
 
 /** An S3 gateway for a directory. */
 const s3: Part = {

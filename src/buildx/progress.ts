@@ -7,6 +7,7 @@ import {
   formatEnd,
   formatStart,
   hasRun,
+  isCacheExport,
   isCancel,
   isFrom,
   isOptional,
@@ -14,8 +15,8 @@ import {
   splitName,
   stepPrefix,
   elapsed,
+  type Steps,
 } from './steps.ts'
-import { isCacheExport, type Steps } from './steps.ts'
 import { Transfers } from './transfers.ts'
 
 interface ProgressTarget {

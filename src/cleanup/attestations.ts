@@ -1,11 +1,10 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { mapConcurrent } from '../lib/concurrency.ts'
-import { unlessNotFound } from '../packages/repository.ts'
 import type { PackageVersion } from '../packages/backend.ts'
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import type { OwnedManifests } from './ownership.ts'
 import type { RegistryClient } from '../registry/client.ts'
-import { exists, type PackageRepository } from '../packages/repository.ts'
+import { exists, unlessNotFound, type PackageRepository } from '../packages/repository.ts'
 import { neededBy } from './snapshot.ts'
 
 /**

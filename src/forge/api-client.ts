@@ -1,3 +1,4 @@
+import { isNotFound } from '../lib/errors.ts'
 import { limitResponses, type Fetch } from '../lib/http.ts'
 import { asRecord, asText } from '../lib/json.ts'
 
@@ -12,8 +13,8 @@ export class GithubError extends Error {
 }
 
 /** Whether the version does not exist; if the package is not found, the token may not be allowed to see it. */
-export function isVersionNotFound({ status, message }: GithubError): boolean {
-  return status === 404 && /version not found/i.test(message)
+export function isVersionNotFound(error: GithubError): boolean {
+  return isNotFound(error) && /version not found/i.test(error.message)
 }
 
 /** One call of GitHub's REST API, `GET /orgs/{owner}/…`; an error response is a `GithubError`. */
@@ -83,7 +84,7 @@ export function firstAllowed(clients: readonly GithubRequest[]): GithubRequest {
 function isDenied(error: unknown): boolean {
   if (!(error instanceof GithubError) || /rate limit/i.test(error.message)) return false
   const { status } = error
-  return status === 401 || status === 403 || (status === 404 && !isVersionNotFound(error))
+  return status === 401 || status === 403 || (isNotFound(error) && !isVersionNotFound(error))
 }
 
 interface Client {

@@ -84,27 +84,31 @@ export async function logWait<T>(what: string, work: Promise<T>, log: (text: str
 /** Milliseconds between two checks; one takes microseconds. */
 const checkInterval = 4
 
-/** Resolves when the path exists; rejects after `timeout` milliseconds. */
-export async function waitForFile(path: string, timeout: number): Promise<void> {
+/** Resolves when the path exists; rejects after `timeout` milliseconds, or once the signal aborts. */
+export async function waitForFile(path: string, timeout: number, signal?: AbortSignal): Promise<void> {
   const exists = () => Promise.resolve(existsSync(path))
-  await waitUntil(exists, timeout, `${path} was not created within ${timeout / 1000} s`)
+  await waitUntil(exists, { timeout, signal, message: `${path} was not created within ${timeout / 1000} s` })
 }
 
 /**
  * Resolves when a process accepts connections at the socket, which is a moment after its file appears; rejects after
- * `timeout` milliseconds.
+ * `timeout` milliseconds, or once the signal aborts.
  */
-export async function waitForSocket(path: string, timeout: number): Promise<void> {
-  await waitUntil(
-    () => connects(path),
-    timeout,
-    `no process accepted connections at ${path} within ${timeout / 1000} s`,
-  )
+export async function waitForSocket(path: string, timeout: number, signal?: AbortSignal): Promise<void> {
+  const message = `no process accepted connections at ${path} within ${timeout / 1000} s`
+  await waitUntil(() => connects(path), { timeout, signal, message })
 }
 
-async function waitUntil(check: () => Promise<boolean>, timeout: number, message: string): Promise<void> {
+interface WaitOptions {
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+  readonly message: string
+}
+
+async function waitUntil(check: () => Promise<boolean>, { timeout, signal, message }: WaitOptions): Promise<void> {
   const end = Date.now() + timeout
   while (!(await check())) {
+    signal?.throwIfAborted()
     if (Date.now() > end) throw new Error(message)
     await sleep(checkInterval)
   }

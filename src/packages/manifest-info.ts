@@ -1,6 +1,5 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { isDigest } from '../registry/manifest.ts'
-import { isIndexType } from '../registry/manifest.ts'
+import { isDigest, isIndexType } from '../registry/manifest.ts'
 import { ownershipAnnotation } from '../run/names.ts'
 
 /** What cleanup needs to know about a manifest. */

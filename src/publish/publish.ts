@@ -14,8 +14,14 @@ import { assembleImage, IndexError, type Annotations, type ImageIndex } from './
 import { updateAllTags } from './all-tags.ts'
 import type { MirrorOutcome } from './mirror-outcome.ts'
 import { updateMirrors } from './mirrors.ts'
-import { fetchParts, verifyChildren, verifyStored, withReplicas } from './verify.ts'
-import type { PublishedPlatform, PushedPart } from './verify.ts'
+import {
+  fetchParts,
+  verifyChildren,
+  verifyStored,
+  withReplicas,
+  type PublishedPlatform,
+  type PushedPart,
+} from './verify.ts'
 
 /** A variant whose verified index is in its repositories, under all its tags. */
 export interface Published {

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import type { Buildx } from '../buildx/find.ts'
 import { renderBake } from '../buildx/bake-definition.ts'
-import { runEnv } from '../buildx/find.ts'
+import { runEnv, type Buildx } from '../buildx/find.ts'
 import { exec } from '../lib/exec.ts'
 import { formatError, UserError, UserErrors } from '../lib/errors.ts'
 import { writePrivate } from '../lib/files.ts'

@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { UserError } from '../../lib/errors.ts'
+import { isNotFound, UserError } from '../../lib/errors.ts'
 import { fileDigest, jobUmask } from '../../lib/files.ts'
 import { asRecord } from '../../lib/json.ts'
 import type { Log } from '../../lib/log.ts'
@@ -141,7 +141,7 @@ function digestMismatch({ version, digest, isPinned }: Binary, actual: string): 
 }
 
 function explainDownload(error: DownloadError, { version, name }: Binary): UserError {
-  if (error.status === 404) return missingRelease(`buildx ${version} has no release for this runner (${name})`, error)
+  if (isNotFound(error)) return missingRelease(`buildx ${version} has no release for this runner (${name})`, error)
   return new UserError({
     code: 'node',
     message: `buildx ${version} could not be downloaded`,

@@ -1,5 +1,5 @@
 import { request, type IncomingMessage } from 'node:http'
-import { errorMessage } from '../../lib/errors.ts'
+import { errorMessage, isNotFound } from '../../lib/errors.ts'
 import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
 import { retryOnRefused, sleep } from '../../lib/time.ts'
 
@@ -259,7 +259,7 @@ async function unlessNotFound<T>(action: () => Promise<T>): Promise<T | undefine
   try {
     return await action()
   } catch (error) {
-    if (error instanceof EngineError && error.status === 404) return undefined
+    if (isNotFound(error)) return undefined
     throw error
   }
 }

@@ -14,8 +14,10 @@ const keyLifetime = 180
 export async function startAgent(socket: string, keys: readonly string[]): Promise<() => void> {
   const agent = startProcess('ssh-agent', ['-D', '-a', socket], { detached: true })
   agent.unref()
+  const ended = new AbortController()
   const exit = waitForExit(agent).then((code) => `it ended with code ${code}`, errorMessage)
-  const failure = await Promise.race([exit, waitForSocket(socket, 10_000).then(() => undefined)])
+  void exit.then(() => ended.abort())
+  const failure = await Promise.race([exit, waitForSocket(socket, 10_000, ended.signal).then(() => undefined)])
   if (failure !== undefined)
     throw new UserError({
       code: 'runner',

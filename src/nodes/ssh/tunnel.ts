@@ -77,20 +77,22 @@ async function connect({ config, local, remote }: Route, target: SshTarget, keys
   ssh.unref()
   const output = () => tryReadTail(path, longestOutput).trim()
   const lost = waitForExit(ssh).then(output, errorMessage)
-  const failure = await Promise.race([lost, waitForSockets(local, control)])
+  const ended = new AbortController()
+  void lost.then(() => ended.abort())
+  const failure = await Promise.race([lost, waitForSockets(local, control, ended.signal)])
   if (failure === undefined) return { config, lost, output }
   ssh.kill('SIGTERM')
   throw sshError(failure, target, keys)
 }
 
 /** Waits for the forwarded socket, and for the control socket, which follows at once. Resolves with the problem. */
-async function waitForSockets(local: string, control: string): Promise<string | undefined> {
+async function waitForSockets(local: string, control: string, signal: AbortSignal): Promise<string | undefined> {
   try {
-    await waitForFile(local, connectDeadline)
+    await waitForFile(local, connectDeadline, signal)
   } catch {
     return 'Connection timed out'
   }
-  await waitForFile(control, 2000).catch(() => undefined)
+  await waitForFile(control, 2000, signal).catch(() => undefined)
   return undefined
 }
 

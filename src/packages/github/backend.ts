@@ -1,3 +1,4 @@
+import { isNotFound } from '../../lib/errors.ts'
 import { acceptsJobToken, detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { asList, asRecord, asText } from '../../lib/json.ts'
 import { isDigest } from '../../registry/manifest.ts'
@@ -125,7 +126,7 @@ function createCalls({ request, owner, name, ownerKind = 'orgs' }: GithubOptions
       } catch (error) {
         if (error instanceof GithubError && isVersionNotFound(error)) scopes = [scope]
         firstError ??= error
-        const mayBeOtherKind = error instanceof GithubError && error.status === 404 && !isVersionNotFound(error)
+        const mayBeOtherKind = error instanceof GithubError && isNotFound(error) && !isVersionNotFound(error)
         if (!mayBeOtherKind) break
       }
     }

@@ -1,6 +1,6 @@
-import { isVersionNotFound } from '../../forge/api-client.ts'
+import { isNotFound } from '../../lib/errors.ts'
 import { NotDeletedError } from '../backend.ts'
-import { GithubError } from '../../forge/api-client.ts'
+import { GithubError, isVersionNotFound } from '../../forge/api-client.ts'
 
 /** What GitHub refuses: the condition, and the reason with the remedy. The first row that matches counts. */
 const reasons: readonly {
@@ -26,7 +26,7 @@ const reasons: readonly {
     reason: ({ message }) => `GitHub rejected the token (${message}). Provide a valid token in \`github-token\`.`,
   },
   {
-    matches: ({ status }) => status === 403 || status === 404,
+    matches: (error) => error.status === 403 || isNotFound(error),
     reason: ({ status, message }, name) =>
       `GitHub does not allow this token to read or delete the package ${name} (${status} ${message}). ` +
       'The job needs `permissions: packages: write`, and the package’s settings must give this repository ' +
