@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { readCopyInputs } from './inputs/copy-inputs.ts'
 import { secretsToMask } from './inputs/secrets-to-mask.ts'
 import { prepareCopy } from './job/copy-step.ts'
@@ -5,6 +6,9 @@ import { Job } from './job/job.ts'
 import { reportCopy, reportDryRun } from './job/report.ts'
 import { withAbort } from './lib/time.ts'
 import { copyImage, planCopyOnly } from './stories/copy.ts'
+
+// Chunks of layers are garbage at once; on a large machine V8 would let them pile up.
+setFlagsFromString('--optimize-for-size')
 
 const began = performance.now()
 const job = new Job()
