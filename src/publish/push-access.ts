@@ -40,7 +40,7 @@ export class PushAccessCheck {
     const { inputs, registries } = this.#request
     if (!inputs.push) return
     const createClient = createClientFactory({ ...registries, log: ignore, onWait: ignore }, this.#stopped.signal)
-    for (const repository of distinct(mirrorsOf(inputs.variants)))
+    for (const repository of distinctMirrors(inputs.variants))
       void checkPushAccess(repository, createClient).then(({ failure }) => this.#warnOfMirror(failure))
     for (const repository of distinctRepositories(inputs.variants))
       void checkPushAccess(repository, createClient).then(({ denied, failure }) => {
@@ -82,8 +82,9 @@ export function distinctRepositories(variants: PushAccessRequest['inputs']['vari
   return distinct(variants.flatMap(({ images }) => images))
 }
 
-function mirrorsOf(variants: PushAccessRequest['inputs']['variants']): readonly Repository[] {
-  return variants.flatMap(({ mirrors = [] }) => mirrors.map(({ repository }) => repository))
+/** Each mirror once. */
+export function distinctMirrors(variants: PushAccessRequest['inputs']['variants']): readonly Repository[] {
+  return distinct(variants.flatMap(({ mirrors = [] }) => mirrors.map(({ repository }) => repository)))
 }
 
 function distinct(repositories: readonly Repository[]): readonly Repository[] {

@@ -5,7 +5,7 @@ import { errorMessage, type UserError } from '../lib/errors.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import { openPackageRepository } from '../packages/select.ts'
 import type { Target } from '../plan/target.ts'
-import { checkPushAccess, distinctRepositories } from '../publish/push-access.ts'
+import { checkPushAccess, distinctMirrors, distinctRepositories } from '../publish/push-access.ts'
 import { createClientFactory, type ClientFactory } from '../registry/client-factory.ts'
 import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { TagReport } from '../report/dry-run.ts'
@@ -47,19 +47,21 @@ export async function checkRegistries(
   const signal = AbortSignal.timeout(deadline)
   const createClient = createClientFactory(packages.registries, signal)
   const repositories = push ? distinctRepositories(variants) : []
+  const mirrors = push ? distinctMirrors(variants) : []
   const checkTag = async (tag: TagReference): Promise<TagReport> => ({
     tag: formatTagReference(tag),
     now: await findDigest(tag, tag.tag, createClient),
   })
-  const [pushes, deletions, tags, caches] = await Promise.all([
+  const [pushes, copies, deletions, tags, caches] = await Promise.all([
     Promise.all(repositories.map((repository) => checkPush(repository, createClient))),
+    Promise.all(mirrors.map((mirror) => checkMirror(mirror, createClient))),
     Promise.all(
       cleanup === 'never' ? [] : repositories.map((repository) => checkDeletion(repository, packages, signal)),
     ),
     Promise.all(updated.map(checkTag)),
     Promise.all(targets.map((target) => checkCache(target, createClient))),
   ])
-  const permissions = [...pushes, ...deletions]
+  const permissions = [...pushes, ...copies, ...deletions]
   return {
     permissions: permissions.map(({ line }) => line),
     tags,
@@ -72,6 +74,12 @@ export async function checkRegistries(
 async function checkPush(repository: Repository, createClient: ClientFactory): Promise<Permission> {
   const { failure: problem } = await checkPushAccess(repository, createClient)
   return { line: `push to ${formatRepository(repository)}: ${problem ? 'refused' : 'allowed'}`, problem }
+}
+
+/** A mirror does not fail a run. */
+async function checkMirror(mirror: Repository, createClient: ClientFactory): Promise<Permission> {
+  const { line, problem } = await checkPush(mirror, createClient)
+  return { line: `${line} (mirror)`, ...(problem && { warning: `${problem.message}, which is a mirror` }) }
 }
 
 /** Only a deletion shows whether it is allowed; but the API can be queried. */

@@ -79,7 +79,9 @@ function collectProblem(error: unknown, problems: UserError[]): undefined {
 function updatedTags({ inputs, event }: Run, targets: readonly Target[]): readonly TagReference[] {
   const { push, partial, variants } = inputs
   if (!push) return []
-  return partial ? targets.flatMap((target) => buildTags(target, event)) : variants.flatMap(({ tags }) => tags)
+  return partial
+    ? targets.flatMap((target) => buildTags(target, event))
+    : variants.flatMap(({ tags, mirrors = [] }) => [...tags, ...mirrors.flatMap((mirror) => mirror.tags)])
 }
 
 async function planOn({ inputs }: Run, { outcomes, local }: OpenedNodes): Promise<Plan> {
