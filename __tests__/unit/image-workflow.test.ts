@@ -1,0 +1,99 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { load } from 'js-yaml'
+import { asList, asRecord, asText } from '../../src/lib/json.ts'
+
+const root = join(import.meta.dirname, '../..')
+const text = readFileSync(join(root, '.github/workflows/image.yml'), 'utf8')
+const workflow = asRecord(load(text))
+const jobs = asRecord(workflow['jobs'])
+const call = asRecord(asRecord(workflow['on'])['workflow_call'])
+
+const stepsOf = (job: string) => asList(asRecord(jobs[job])['steps']).map(asRecord)
+const inputsOf = (action: string) =>
+  Object.keys(asRecord(asRecord(load(readFileSync(join(root, action, 'action.yml'), 'utf8')))['inputs']))
+
+const dir = mkdtempSync(join(tmpdir(), 'image-workflow-'))
+afterAll(() => rmSync(dir, { recursive: true, force: true }))
+
+/** Runs the step that plans the jobs, as a runner would. */
+function plan(platforms: string, runners = '{}'): { code: number | null; log: string; jobs: unknown } {
+  const output = join(dir, `output-${Math.random()}`)
+  const script = asText(stepsOf('plan')[0]?.['run'])
+  const { status, stdout } = spawnSync(process.execPath, ['-'], {
+    input: script,
+    encoding: 'utf8',
+    env: { PLATFORMS: platforms, RUNNERS: runners, GITHUB_OUTPUT: output },
+  })
+  const jobs: unknown = status === 0 ? JSON.parse(readFileSync(output, 'utf8').replace('jobs=', '')) : undefined
+  return { code: status, log: stdout, jobs }
+}
+
+describe('the plan', () => {
+  test('has one job per platform, on its native runner', () => {
+    expect(plan('linux/amd64, linux/arm64\n# old\nlinux/arm/v7,linux/amd64\n').jobs).toEqual([
+      { part: 0, platform: 'linux/amd64', runner: 'ubuntu-latest' },
+      { part: 1, platform: 'linux/arm64', runner: 'ubuntu-24.04-arm' },
+      { part: 2, platform: 'linux/arm/v7', runner: 'ubuntu-24.04-arm' },
+    ])
+  })
+
+  test('takes labels from `runners`', () => {
+    expect(plan('linux/arm64', '{"linux/arm64":"arm-large"}').jobs).toEqual([
+      { part: 0, platform: 'linux/arm64', runner: 'arm-large' },
+    ])
+  })
+
+  test.each([
+    ['', '{}', '::error::platforms: expected 1 to 16 platforms'],
+    [Array.from({ length: 17 }, (_, n) => `linux/p${n}`).join(), '{}', 'found 17'],
+    ['linux/amd64', '{', '::error::runners: not valid JSON'],
+    ['linux/amd64', '{"linux/arm64":"x"}', '::error::runners: ["linux/arm64"] are not in platforms'],
+  ])('%s %s: %s', (platforms, runners, expected) => {
+    const { code, log } = plan(platforms, runners)
+    expect(code).toBe(1)
+    expect(log).toContain(expected)
+  })
+})
+
+describe('the jobs', () => {
+  test('pass only inputs that the actions have', () => {
+    const action = (job: string) => stepsOf(job).find((step) => asText(step['uses']).startsWith('./../'))
+    const build = Object.keys(asRecord(action('build')?.['with']))
+    expect(build.filter((name) => !inputsOf('.').includes(name))).toEqual([])
+    const merge = Object.keys(asRecord(action('merge')?.['with']))
+    expect(merge.filter((name) => !inputsOf('merge').includes(name))).toEqual([])
+  })
+
+  test('use every input, and every secret where it is needed', () => {
+    const used = (kind: string) =>
+      new Set([...text.matchAll(new RegExp(`${kind}\\.([a-z-]+)`, 'g'))].map(([, name]) => name))
+    expect([...used('inputs')].sort()).toEqual(Object.keys(asRecord(call['inputs'])).sort())
+    expect([...used('secrets')].sort()).toEqual(Object.keys(asRecord(call['secrets'])).sort())
+  })
+
+  test('have an output for each of 16 parts, and no rights but those that they need', () => {
+    const outputs = Object.values(asRecord(asRecord(jobs['build'])['outputs']))
+    expect(outputs).toEqual(Array.from({ length: 16 }, (_, n) => `\${{ steps.part.outputs.part-${n} }}`))
+    expect(workflow['permissions']).toEqual({})
+    expect(asRecord(jobs['plan'])['permissions']).toBeUndefined()
+    for (const job of ['build', 'merge'])
+      expect(asRecord(jobs[job])['permissions']).toEqual({ contents: 'read', packages: 'write' })
+  })
+
+  test('run the actions of the commit of this workflow', () => {
+    for (const job of ['build', 'merge']) {
+      const source = stepsOf(job).find((step) => asRecord(step['with'])['path'] === '.multiarch-build')
+      expect(source?.['with']).toEqual({
+        repository: '${{ job.workflow_repository }}',
+        ref: '${{ job.workflow_sha }}',
+        path: '.multiarch-build',
+        'persist-credentials': false,
+      })
+    }
+    expect(text).not.toMatch(/uses: org\//)
+  })
+})
