@@ -20,6 +20,8 @@ interface MirrorRequest {
   readonly journal: Journal
   readonly log: Pick<Log, 'info' | 'warn'>
   readonly signal: AbortSignal
+  /** The image belongs to this run alone: the post step deletes it. */
+  readonly ephemeral: boolean
   readonly isEphemeral: (tag: string) => boolean
 }
 
@@ -45,14 +47,14 @@ interface MirrorCopy {
 
 async function updateMirror({ from, digest, mirror }: MirrorCopy, request: MirrorRequest): Promise<MirrorOutcome> {
   const { repository } = mirror
-  const { registries, journal, log, signal, isEphemeral } = request
+  const { registries, journal, log, signal, ephemeral, isEphemeral } = request
   try {
     const createClient = createClientFactory(registries, signal)
     const client = await createClient(repository)
     const source = { client: await createClient(from), path: from.path }
     const image = await readSource(source, digest, { platforms: [], referrers: true })
     log.info(`Copying ${digest} to the mirror ${formatRepository(repository)}`)
-    journal.note({ kind: 'manifest', ...repository, digest })
+    if (ephemeral) journal.note({ kind: 'manifest', ...repository, digest })
     await storeImage(image, { client, path: repository.path })
     const tags = mirror.tags.map(({ tag }) => tag)
     for (const tag of tags) journal.note({ kind: 'tag', ...repository, tag, digest, ephemeral: isEphemeral(tag) })

@@ -153,6 +153,8 @@ class Watchdog {
 
   reset(ms = stallTimeout): void {
     this.pause()
+    // The last chunk may be read after the response has come.
+    if (this.#controller.signal.aborted) return
     const stalled = () => this.#controller.abort(new Error(`no data for ${ms / 60_000} min`))
     this.#timer = setTimeout(stalled, ms)
   }

@@ -25,6 +25,7 @@ async function mirror(source: World, hosts: readonly string[]) {
       journal: { note: (entry) => entries.push(entry) },
       log: { info: () => undefined, warn: (text) => warnings.push(text) },
       signal: new AbortController().signal,
+      ephemeral: true,
       isEphemeral: (tag) => tag === 'latest',
     },
   )
