@@ -87,28 +87,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
 }
 
 const anyValue = [...new Set([...Object.values(values).flat(), 'true', 'false', '', '__proto__', 'constructor'])]
-const pieces = [
-  '=',
-  ':',
-  ',',
-  '\n',
-  '"',
-  "'",
-  '{',
-  '}',
-  '[',
-  ']',
-  '${',
-  '%{',
-  '{{',
-  '}}',
-  '#',
-  '\\',
-  '\0',
-  'é',
-  ' ',
-  '-',
-]
+const pieces = ['=', ':', ',', '\n', '"', "'", '{', '}', '[', ']', '${', '%{', '{{', '}}', '#', '\\', 'é', ' ', '-']
 
 /** One value, mostly of those that the input has in workflows. */
 function valueOf(input: string): fc.Arbitrary<string> {

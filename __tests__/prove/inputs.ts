@@ -51,7 +51,14 @@ async function parseAll(): Promise<number> {
 async function bakeAll(): Promise<readonly string[]> {
   const { buildx } = await ensureTools()
   const dir = mkdtempSync(join(tmpdir(), 'fuzz-'))
-  const env = { PATH: process.env['PATH'], HOME: dir, BUILDX_CONFIG: dir, DOCKER_CONFIG: dir, TOKEN: 't' }
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: dir,
+    BUILDX_CONFIG: dir,
+    DOCKER_CONFIG: dir,
+    TOKEN: 't',
+    SSH_AUTH_SOCK: join(dir, 'agent'),
+  }
   const file = join(dir, 'bake.json')
   const rejected: string[] = []
   // Bake reads the files that the definitions name.

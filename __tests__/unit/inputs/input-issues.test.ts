@@ -366,6 +366,7 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ['cache-to: two builds, one reference', { 'cache-to': 'type=registry,ref=acme/app:cache' }],
   ['cache-to: two builds, one scope', { 'cache-to': 'type=gha,scope=a' }],
   ['call', { call: 'chekc' }],
+  ['provenance: a quote', { provenance: 'mode=max,builder-id=a"b' }],
   ['context: of metadata-action', { context: 'git' }],
   ['call and push', { call: 'check', push: 'true' }],
   ['call and load', { call: 'check', load: 'true', platforms: 'linux/amd64' }],

@@ -1,6 +1,6 @@
 import type { Event } from '../../forge/event.ts'
 import { isTrue } from '../../lib/choice.ts'
-import { joinAttributes, parseAttributes } from '../../lib/csv.ts'
+import { joinAttributes, parseAttributes, splitFields } from '../../lib/csv.ts'
 import { splitRecords } from '../../lib/lists.ts'
 import { didYouMean, shorten } from '../../lib/issues.ts'
 import { failFor, passes, type Fail } from '../diagnostics.ts'
@@ -70,7 +70,11 @@ function parseProvenance(text: string, event: Event, fail: Fail): string {
   if (/^(false|False|FALSE)$/.test(text) || isDisabled(text)) return ''
   const isShort = /^(|true|True|TRUE)$/.test(text)
   const byDefault = text === '' && event.isPrivate !== false ? 'mode=min,inline-only=true' : 'mode=max'
-  const isValid = isShort || text.split(',').every((part) => isProvenanceAttribute(part.trim(), fail))
+  const fields = splitFields(text)
+  passes(fail, text, [
+    [fields === undefined, 'has a quote in the middle of a field: put the whole field between quotes'],
+  ])
+  const isValid = isShort || (fields?.every((field) => isProvenanceAttribute(field, fail)) ?? false)
   return withBuilder(isShort || !isValid ? byDefault : text, event)
 }
 
