@@ -21,6 +21,8 @@ export interface GroupFailure {
   readonly lost: string | undefined
   /** Labels of the targets that were cancelled because of the failure. */
   readonly cancelled?: readonly string[]
+  /** The node is reached through exec sessions, since its SSH server forbids forwarding. */
+  readonly overSessions?: boolean
   /** The file of the job's Docker configuration. */
   readonly dockerConfig?: string
 }
@@ -105,13 +107,18 @@ export function explainFailure(failure: GroupFailure): UserError {
   return new UserError({
     code,
     message: fillIn(message, values, longestHeadline),
-    hint: fillIn(hint, values),
+    hint: fillIn(hint, values) + (failure.overSessions && sessionPhases.includes(phase) ? sessionHint : ''),
     details: [
       ...tail(relevantLines(phase, failure, cause, brief)),
       ...(cancelled.length > 0 ? [`Cancelled because of this failure: ${cancelled.join(', ')}`] : []),
     ],
   })
 }
+
+const sessionPhases: readonly Phase[] = ['boot', 'lost', 'node']
+const sessionHint =
+  ' The SSH server of this node forbids forwarding, so each connection to its engine is a session: `MaxSessions` in ' +
+  '/etc/ssh/sshd_config must be at least 10, or set `AllowStreamLocalForwarding yes` there.'
 
 /** What the texts of the table may contain. */
 function valuesOf(failure: GroupFailure, vertex: string, error: string): Readonly<Record<string, string>> {

@@ -38,6 +38,11 @@ export function connectionPaths(config: string): ConnectionPaths {
   }
 }
 
+/** Whether a socket is connected through exec sessions. */
+export function isSessionSocket(path: string): boolean {
+  return path.endsWith('-r.sock')
+}
+
 /**
  * The private directory of a run and every path in it. Everything that a run keeps on this machine is in it: keys,
  * logins, sockets, buildx's configuration. Constructing it touches nothing; `create` creates the directory.

@@ -41,6 +41,14 @@ describe('explainFailure', () => {
     expect(hung.message).toBe('Node arm stopped answering during the build of linux/arm64 slim')
   })
 
+  test('a node that is reached through sessions: MaxSessions, only where a connection failed', () => {
+    const hintOf = (error: string, overSessions: boolean) =>
+      explainFailure(failureOf({ overSessions, failed: [step(error, '[internal] booting buildkit')] })).hint
+    expect(hintOf('error during connect: EOF', true)).toMatch(/`MaxSessions` in \/etc\/ssh\/sshd_config/)
+    expect(hintOf('error during connect: EOF', false)).not.toContain('MaxSessions')
+    expect(hintOf(exitCode(1), true)).not.toContain('MaxSessions')
+  })
+
   test('only the output of a step, and not its command, says that a disk is full', () => {
     const name = '[2/3] RUN echo no space left on device; false'
     const command =
