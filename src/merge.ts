@@ -18,5 +18,7 @@ await job.run(async () => {
     await reportDryRun(await dryRunMerge(run, packages))
     return
   }
-  await reportMerge(await mergeImage(run, registries), performance.now() - began)
+  const result = await mergeImage(run, registries)
+  if (result) await reportMerge(result, performance.now() - began)
+  else job.log.info('The token of this run can only read: its jobs pushed no parts, and nothing was merged.')
 })

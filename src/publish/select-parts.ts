@@ -21,7 +21,7 @@ export interface PartsRequest {
   readonly platforms: readonly Platform[]
   /** The only parts that are accepted; undefined: those of this run. */
   readonly listed?: readonly ListedPart[] | undefined
-  readonly event: Pick<Event, 'runId' | 'sha' | 'serverUrl' | 'repository'>
+  readonly event: Pick<Event, 'runId' | 'sha' | 'serverUrl' | 'repository' | 'readOnlyTrigger'>
 }
 
 interface SelectedParts {

@@ -53,11 +53,13 @@ export interface MergeResult extends MergePlan {
  * The merge action: finds the parts that other jobs of this run have pushed, checks each, assembles and verifies one
  * image index per variant, and updates the tags last. The post step then deletes the parts.
  *
+ * @returns undefined if the build jobs pushed nothing because their token can only read
  * @throws UserError or UserErrors; no tag is updated unless all parts are there and valid
  */
-export async function mergeImage(run: MergeRun, registries: RegistryAccess): Promise<MergeResult> {
+export async function mergeImage(run: MergeRun, registries: RegistryAccess): Promise<MergeResult | undefined> {
   const { inputs, event, dir, journal, log, signal } = run
   const plan = await withAbort(signal, planMerge(run, registries))
+  if (plan.all.length === 0) return undefined
   const { variants, parts, all } = plan
   const built = variants.flatMap((variant) =>
     parts
@@ -119,6 +121,7 @@ async function findIn(
       isComplete: (parts) => selectParts(parts, request).missing.length === 0,
       sleep: request.sleep,
     })
+    if (found.length === 0 && request.event.readOnlyTrigger !== undefined) return []
     const { parts, missing, problems } = selectParts(found, request)
     const foreign = await Promise.all(
       parts.map(async (part) => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import type { Event } from '../../../src/forge/event.ts'
 import { readMergeInputs } from '../../../src/inputs/merge-inputs.ts'
 import { UserError, UserErrors } from '../../../src/lib/errors.ts'
 import { publishParts } from '../../../src/publish/parts.ts'
@@ -64,21 +65,32 @@ async function pushPart(registry: FakeRegistry, part: Part): Promise<string> {
   return published?.tags[0]?.tag ?? ''
 }
 
-async function merge(registry: FakeRegistry, inputs: Readonly<Record<string, string>> = {}, dir: RunDir = newRunDir()) {
+async function mergeAny(
+  registry: FakeRegistry,
+  inputs: Readonly<Record<string, string>> = {},
+  more: { readonly dir?: RunDir; readonly event?: Partial<Event> } = {},
+) {
+  const dir = more.dir ?? newRunDir()
   const [, , files] = world({})
   const given = { image: `${registry.host}/${path}`, platforms: names.join(), tags: '1.0', ...inputs }
   const env = Object.fromEntries(Object.entries(given).map(([name, text]) => [`INPUT_${name.toUpperCase()}`, text]))
   const waits: number[] = []
   const run = {
     inputs: await readMergeInputs(env, event, files),
-    event,
+    event: { ...event, ...more.event },
     dir,
     journal: openJournal(dir),
     log: collectingLog().log,
     signal: new AbortController().signal,
     sleep: (ms: number) => Promise.resolve(waits.push(ms)),
   }
-  return { ...(await mergeImage(run, registries)), waits, entries: readJournal(dir, run.log) }
+  return { result: await mergeImage(run, registries), waits, entries: readJournal(dir, run.log) }
+}
+
+async function merge(...args: Parameters<typeof mergeAny>) {
+  const { result, ...others } = await mergeAny(...args)
+  if (!result) throw new Error('nothing was merged')
+  return { ...result, ...others }
 }
 
 /** The messages and details of the errors of a failing merge. */
@@ -108,6 +120,17 @@ const withParts = async (parts: readonly Part[], use: (registry: FakeRegistry) =
 const both: readonly Part[] = [{ pushed: amd }, { pushed: arm }]
 
 describe('the merge story', () => {
+  test('merges nothing in a run whose jobs could not push', async () => {
+    await withParts([], async (registry) => {
+      const { result, entries } = await mergeAny(registry, {}, { event: { readOnlyTrigger: 'Dependabot' } })
+      expect([result, entries]).toEqual([undefined, []])
+    })
+    await withParts([{ pushed: amd }], async (registry) => {
+      const failing = mergeAny(registry, {}, { event: { readOnlyTrigger: 'Dependabot' } })
+      expect(await failureOf(failing)).toContain('Missing in')
+    })
+  })
+
   test('publishes one index with the images and attestations of all parts', async () => {
     await withParts(both, async (registry) => {
       const { published, waits, entries } = await merge(registry)
@@ -235,7 +258,7 @@ describe('a merge fails, updates no tag and keeps every part', () => {
     await withParts(parts, async (registry) => {
       const before = [...registry.tags]
       const dir = newRunDir()
-      expect(await failureOf(merge(registry, inputs, dir))).toMatch(message)
+      expect(await failureOf(merge(registry, inputs, { dir }))).toMatch(message)
       expect([...registry.tags]).toEqual(before)
       expect(readJournal(dir, collectingLog().log)).toEqual([])
     })
@@ -273,7 +296,7 @@ describe('a merge fails, updates no tag and keeps every part', () => {
     await withParts(both, async (registry) => {
       registry.faults.push(onNext('PUT', '/manifests/b', 403, {}, refusal('DENIED', 'denied')))
       const dir = newRunDir()
-      const failure = await failureOf(merge(registry, { tags: 'a\nb' }, dir))
+      const failure = await failureOf(merge(registry, { tags: 'a\nb' }, { dir }))
       expect(failure).toMatch(/^1 of 2 tags could not be updated\nupdated: .*:a\nnot updated: .*:b \(/)
       expect(tagged(registry)).toEqual([`${path}:a`])
       const kinds = readJournal(dir, collectingLog().log).map(({ kind }) => kind)
