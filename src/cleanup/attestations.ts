@@ -10,9 +10,16 @@ import { neededBy } from './snapshot.ts'
 /**
  * Whether the index is the last proof of ownership (rule 3 in ownership.ts) of an attestation that exists in the
  * registry, which lists may not show. Attestations of a released image do not count, since the image needs them.
+ *
+ * @param proved attestations that another index of the run lists, which stays
  */
-export async function isLastProof(repository: PackageRepository, index: string): Promise<boolean> {
+export async function isLastProof(
+  repository: PackageRepository,
+  index: string,
+  proved: ReadonlySet<string> = new Set(),
+): Promise<boolean> {
   for (const [child, image] of (await repository.manifest(index))?.attests ?? []) {
+    if (proved.has(child)) continue
     const isReleased =
       (await repository.manifest(image))?.runAnnotation === undefined && (await exists(repository, image))
     if (!isReleased && (await exists(repository, child))) return true
@@ -49,9 +56,16 @@ export async function withoutKept(
   return { ...owned, children: owned.children.filter((digest) => !needed.has(digest)) }
 }
 
-/** The indexes that are not the last proof of ownership of anything. */
-export async function withoutLastProofs(repository: PackageRepository, indexes: readonly string[]): Promise<string[]> {
-  const isProof = await Promise.all(indexes.map((index) => isLastProof(repository, index)))
+/** The indexes that are not the last proof of ownership of anything; `kept` are indexes of the run that stay. */
+export async function withoutLastProofs(
+  repository: PackageRepository,
+  indexes: readonly string[],
+  kept: readonly string[] = [],
+): Promise<string[]> {
+  const owned = await Promise.all(indexes.length === 0 ? [] : kept.map((digest) => repository.manifest(digest)))
+  const proofs = owned.filter((manifest) => manifest?.runAnnotation !== undefined)
+  const proved = new Set(proofs.flatMap((manifest) => [...(manifest?.attests.keys() ?? [])]))
+  const isProof = await Promise.all(indexes.map((index) => isLastProof(repository, index, proved)))
   return indexes.filter((_, at) => !isProof[at])
 }
 

@@ -119,7 +119,7 @@ class RunImageCleanup {
     await this.#deleteUntagged(children)
     await this.#restoreNeeded()
     if (backend.capabilities.deletesReferenced)
-      await this.#deleteUntagged(await withoutLastProofs(this.#repository, perPlatform))
+      await this.#deleteUntagged(await withoutLastProofs(this.#repository, perPlatform, this.#artifacts.kept))
   }
 
   async #readOwned(): Promise<void> {

@@ -1,0 +1,138 @@
+import { expect, test } from '@jest/globals'
+import { artifactsByRepository } from '../../../src/cleanup/run-artifacts.ts'
+import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
+import type { Entry } from '../../../src/run/journal.ts'
+import { ownershipAnnotation } from '../../../src/run/names.ts'
+import { brokenTags } from '../../ghcr/audit.ts'
+import { pushIndex, pushRelease, type Pushed } from '../../ghcr/histories.ts'
+import { placeIn } from '../../prove/place.ts'
+import { allOf, annotationOf, scene, type Scene } from './world.ts'
+
+const run = '17000000001'
+const repository = { registry: 'ghcr.io', path: 'acme/shop/api' }
+const platforms = ['linux/amd64', 'linux/arm64']
+const partOwner = annotationOf(run, 'part')
+const mergeOwner = annotationOf(run, 'merge')
+
+interface Part {
+  readonly tag: string
+  readonly digest: string
+}
+
+/** What the build jobs push: the images, BuildKit's index of each, and a part of each. */
+function pushParts(here: Scene, isTemporary: boolean): { readonly pushed: Pushed; readonly parts: readonly Part[] } {
+  const { state } = here.world
+  const nonce = { [ownershipAnnotation]: partOwner }
+  const pushed = pushRelease(state, here.pkg, { content: 'app', ...(isTemporary && { nonce }) })
+  const parts = pushed.images.map((image, at): Part => {
+    const tag = `build-0123456-${run}-linux-${at}`
+    const [platform = '', attestation] = [platforms[at], pushed.attestations[at]]
+    const attested = attestation ? [{ version: attestation, platform, attests: image.digest }] : []
+    const annotations = { [ownershipAnnotation]: partOwner, part: platform }
+    return {
+      tag,
+      digest: pushIndex(state, here.pkg, [{ version: image, platform }, ...attested], { annotations, tag }).digest,
+    }
+  })
+  return { pushed, parts }
+}
+
+async function undo(here: Scene, entries: readonly Entry[], owner: string) {
+  const [own] = artifactsByRepository(entries, 'auto', owner)
+  if (!own) throw new Error('nothing to undo')
+  return await deleteRunArtifacts(placeIn(here), own)
+}
+
+const remains = ({ pkg }: Scene, digests: readonly string[]) => digests.filter((digest) => pkg.active.has(digest))
+const partDigests = (parts: readonly Part[]) => parts.map(({ digest }) => digest)
+
+test('a build job whose main was successful keeps its parts, and deletes the indexes of BuildKit', async () => {
+  const here = scene()
+  const { pushed, parts } = pushParts(here, true)
+  const built = pushed.perPlatform.map(({ digest }): Entry => ({ kind: 'manifest', ...repository, digest }))
+  const tagged = parts.flatMap(({ tag, digest }): Entry[] => [
+    { kind: 'manifest', ...repository, digest },
+    { kind: 'tag', ...repository, tag, digest, ephemeral: true },
+    { kind: 'part', ...repository, tag, digest },
+  ])
+  expect(await undo(here, [...built, ...tagged], partOwner)).toEqual([])
+  expect(
+    remains(
+      here,
+      pushed.perPlatform.map(({ digest }) => digest),
+    ),
+  ).toEqual([])
+  expect(remains(here, partDigests(parts))).toEqual(partDigests(parts))
+  expect(brokenTags(here.world.state)).toEqual([])
+})
+
+test('a build job whose main failed deletes its parts with their images', async () => {
+  const here = scene()
+  pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'other' })
+  const { pushed, parts } = pushParts(here, true)
+  const tagged = [
+    ...[pushed.index, ...pushed.perPlatform].map(({ digest }): Entry => ({ kind: 'manifest', ...repository, digest })),
+    ...parts.map(({ tag, digest }): Entry => ({ kind: 'tag', ...repository, tag, digest, ephemeral: true })),
+  ]
+  expect(await undo(here, tagged, partOwner)).toEqual(parts.map(({ tag }) => ({ subject: tag, deleted: true })))
+  expect(remains(here, partDigests(parts))).toEqual([])
+})
+
+test('a merge of a release deletes the parts and nothing that the image needs', async () => {
+  const here = scene()
+  const { pushed, parts } = pushParts(here, false)
+  const { digest } = pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'app' }).index
+  const entries: Entry[] = [
+    { kind: 'manifest', ...repository, digest },
+    { kind: 'tag', ...repository, tag: 'v1', digest, ephemeral: false },
+    ...parts.map((part): Entry => ({ kind: 'merged', ...repository, ...part, owner: partOwner })),
+  ]
+  expect(await undo(here, entries, mergeOwner)).toEqual(parts.map(({ tag }) => ({ subject: tag, deleted: true })))
+  expect(remains(here, partDigests(parts))).toEqual([])
+  expect(
+    remains(
+      here,
+      pushed.images.map((image) => image.digest),
+    ),
+  ).toHaveLength(2)
+  expect(brokenTags(here.world.state)).toEqual([])
+})
+
+test('a merge that failed before its tags were updated keeps the parts', async () => {
+  const here = scene()
+  const { pushed, parts } = pushParts(here, true)
+  const entries: Entry[] = [{ kind: 'manifest', ...repository, digest: pushed.index.digest }]
+  expect(await undo(here, entries, mergeOwner)).toEqual([])
+  expect(remains(here, partDigests(parts))).toEqual(partDigests(parts))
+  expect(brokenTags(here.world.state)).toEqual([])
+})
+
+test('a merge of a pull request deletes its tag, the parts and everything below them', async () => {
+  const here = scene()
+  pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'other' })
+  const { pushed, parts } = pushParts(here, true)
+  const { state } = here.world
+  const children = pushed.images.flatMap((version, at) => {
+    const [platform = '', attestation] = [platforms[at], pushed.attestations[at]]
+    return [
+      { version, platform },
+      ...(attestation ? [{ version: attestation, platform, attests: version.digest }] : []),
+    ]
+  })
+  const annotations = { [ownershipAnnotation]: mergeOwner }
+  const { digest } = pushIndex(state, here.pkg, children, { annotations, tag: `pr-${run}` })
+  const entries: Entry[] = [
+    { kind: 'manifest', ...repository, digest },
+    { kind: 'tag', ...repository, tag: `pr-${run}`, digest, ephemeral: true },
+    ...parts.map((part): Entry => ({ kind: 'merged', ...repository, ...part, owner: partOwner })),
+    ...[pushed.index, ...pushed.perPlatform].map((one): Entry => ({
+      kind: 'manifest',
+      ...repository,
+      digest: one.digest,
+    })),
+  ]
+  const outcomes = await undo(here, entries, mergeOwner)
+  expect(outcomes.filter(({ deleted }) => !deleted)).toEqual([])
+  expect(remains(here, [...allOf(pushed), ...partDigests(parts), digest])).toEqual([])
+  expect(brokenTags(state)).toEqual([])
+})
