@@ -22,6 +22,8 @@ const any = /^/
 const rateLimited = /\b429\b|too ?many ?requests|rate limit/i
 const denied = /\b40[13]\b|denied|unauthorized|insufficient_scope|authoriz/i
 const notFound = /not found|\b404\b/i
+/** The registry answered: its status, not the network, is the cause. */
+const serverError = /unexpected status from [^\n]*: 50[0-4]\b/
 /** What a registry, or the network on the way to it, reports and a later attempt may not. */
 const transient = new RegExp(
   [
@@ -104,6 +106,7 @@ const pullRows = (image: string): FailureRow[] => [
     message: `${image} does not exist for {target}`,
     hint: 'Check its name and tag, and that it has this platform.',
   },
+  { pattern: serverError, code: 'busy', message: `${image} could not be pulled for {target}`, hint: registryHint },
   { pattern: transient, code: 'busy', message: `${image} could not be pulled for {target}`, hint: reachHint },
   { pattern: any, code: 'node', message: `${image} could not be pulled for {target}`, hint: reachHint },
 ]
@@ -236,6 +239,13 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       hint: sizeHint,
     },
     { pattern: denied, code: 'registry', message: pushRefused, hint: pushHint },
+    // A resolver may refuse the connection too, which says nothing about the registry.
+    {
+      pattern: /dial tcp \S+: connect: connection refused/,
+      code: 'busy',
+      message: 'Nothing listens at the address of the registry of {target}',
+      hint: 'Check the host and the port in `image`; if they are correct, check the registry’s status.',
+    },
     { pattern: transient, code: 'busy', message: pushFailed, hint: registryHint },
     { pattern: any, code: 'registry', message: pushFailed, hint: registryHint },
   ],

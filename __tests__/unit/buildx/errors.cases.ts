@@ -184,7 +184,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'r.example:5000/fb/x:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/front:1',
@@ -194,7 +194,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'Frontend or scanner image r.example:5000/fb/front:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/scan:1',
@@ -204,7 +204,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'Frontend or scanner image r.example:5000/fb/scan:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: '[internal] load metadata for r.example:5000/fb/x:1',
@@ -213,7 +213,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'r.example:5000/fb/x:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/front:1',
@@ -222,7 +222,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'Frontend or scanner image r.example:5000/fb/front:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/scan:1',
@@ -231,7 +231,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'Frontend or scanner image r.example:5000/fb/scan:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: '[internal] load metadata for r.example:5000/fb/x:1',
@@ -241,7 +241,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'r.example:5000/fb/x:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/front:1',
@@ -251,7 +251,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'Frontend or scanner image r.example:5000/fb/front:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: 'resolve image config for docker-image://r.example:5000/fb/scan:1',
@@ -261,7 +261,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'Frontend or scanner image r.example:5000/fb/scan:1 could not be pulled for linux/arm64 slim',
-    hint: 'can reach its registry',
+    hint: 'check the registry’s status',
   },
   {
     vertex: 'exporting to image',
@@ -366,8 +366,8 @@ export const failureCases: readonly FailureCase[] = [
       "http://127.0.0.1:1/v2/t/blobs/sha256:06938a10": dial tcp 127.0.0.1:1: connect: connection refused
     `,
     code: 'busy',
-    message: 'The registry failed during the push of linux/arm64 slim',
-    hint: 'Run the job again',
+    message: 'Nothing listens at the address of the registry of linux/arm64 slim',
+    hint: 'Check the host and the port in `image`',
   },
   {
     vertex: '[2/2] ADD http://nosuch.invalid/x /x',
