@@ -65,7 +65,7 @@ async function bakeAll(): Promise<readonly string[]> {
   for (const path of ['w', 'd/secrets']) mkdirSync(join(dir, path), { recursive: true })
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' })
-  for (const path of ['w/README.md', ...[0, 1, 2, 3, 4].map((number) => `d/secrets/${number}`)])
+  for (const path of ['agent', 'w/README.md', ...[0, 1, 2, 3, 4].map((number) => `d/secrets/${number}`)])
     writeFileSync(join(dir, path), key)
   for (const [definition, given] of definitions) {
     writeFileSync(
