@@ -7,7 +7,7 @@ import { putManifest } from '../ghcr/push.ts'
 import { declareRun } from '../ghcr/runs.ts'
 import { startGhcr, type Ghcr } from '../ghcr/server.ts'
 import { createPackage, type Package, type Version } from '../ghcr/state.ts'
-import { createWorld, type World } from '../ghcr/world.ts'
+import { createFake, type Fake } from '../ghcr/fake.ts'
 import { makeImage, openHands, type Hands } from '../unit/packages/oci/images.ts'
 import type { Job, StepResult } from './runner.ts'
 import { attachFarm, farmJob, freshImage, type Farm } from './harness.ts'
@@ -29,17 +29,17 @@ afterAll(async () => {
 
 /** The parts of GitHub that cleanup uses: registry, packages and runs. */
 async function startGithub(): Promise<{
-  readonly world: World
+  readonly fake: Fake
   readonly pkg: Package
   readonly ghcr: Ghcr
   readonly job: Job
 }> {
-  const world = createWorld()
-  const pkg = createPackage(world.state, { owner: 'acme', name: 'shop/api', repository: 'acme/shop' })
-  world.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'read' })
+  const fake = createFake()
+  const pkg = createPackage(fake.state, { owner: 'acme', name: 'shop/api', repository: 'acme/shop' })
+  fake.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'read' })
   const [createdAt, updatedAt] = [Date.now() - 5 * days, Date.now() - 4 * days]
   for (const run of [finished, shared])
-    declareRun(world.state, {
+    declareRun(fake.state, {
       repository: 'acme/shop',
       id: Number(run),
       status: 'completed',
@@ -47,12 +47,12 @@ async function startGithub(): Promise<{
       createdAt,
       updatedAt,
     })
-  declareRun(world.state, { repository: 'acme/shop', id: Number(live) })
-  const ghcr = await startGhcr(world)
+  declareRun(fake.state, { repository: 'acme/shop', id: Number(live) })
+  const ghcr = await startGhcr(fake)
   servers.push(ghcr)
   const job = farmJob(farm, { env: { GITHUB_REPOSITORY: 'acme/shop', GITHUB_API_URL: ghcr.api } })
   jobs.push(job)
-  return { world, pkg, ghcr, job }
+  return { fake, pkg, ghcr, job }
 }
 
 const annotation = (run: string) => ({ [ownershipAnnotation]: `${run}-1-mab` })
@@ -79,7 +79,7 @@ describe('GitHub', () => {
   let caches: readonly Version[]
 
   /** Pushes a BuildKit cache with its tag. */
-  function pushCache({ world: { state }, pkg }: typeof here, content: string): Version {
+  function pushCache({ fake: { state }, pkg }: typeof here, content: string): Version {
     const { mediaType, body } = pkg.manifests.get(pushManifest(state, pkg, { content }).digest)!
     const parsed = parseManifest(
       mediaType,
@@ -92,7 +92,7 @@ describe('GitHub', () => {
   beforeAll(async () => {
     here = await startGithub()
     const {
-      world: { state },
+      fake: { state },
       pkg,
       ghcr,
       job,
@@ -166,10 +166,10 @@ describe('GitHub', () => {
   })
 
   test('removes only the tag from an image with another tag, which stays complete', () => {
-    const { world, pkg } = here
+    const { fake, pkg } = here
     const after = holdings(pkg)
     expect(after.tags['stable']).toBe(before.tags['stable'])
-    expect(brokenTags(world.state)).toEqual([])
+    expect(brokenTags(fake.state)).toEqual([])
   })
 
   test('treats an unknown run as active', () => {
@@ -197,19 +197,19 @@ describe('GitHub', () => {
   })
 
   test('restores a deleted image that turns out to be needed', async () => {
-    const { world, pkg, ghcr, job } = await startGithub()
-    fillHistory(world.state, pkg, 1)
+    const { fake, pkg, ghcr, job } = await startGithub()
+    fillHistory(fake.state, pkg, 1)
     const {
       images: [image],
-    } = pushRelease(world.state, pkg, {
+    } = pushRelease(fake.state, pkg, {
       tag: `pr-${finished}`,
       content: 'dead',
       platforms: ['linux/amd64'],
       nonce: annotation(finished),
     })
-    world.beforeEach = ({ endpoint, path }) => {
+    fake.beforeEach = ({ endpoint, path }) => {
       if (endpoint === 'delete version' && path.endsWith(`/${image!.id}`))
-        pushIndex(world.state, pkg, [{ version: image!, platform: 'linux/amd64' }], {
+        pushIndex(fake.state, pkg, [{ version: image!, platform: 'linux/amd64' }], {
           annotations: {},
           tag: 'promoted',
         })
@@ -223,7 +223,7 @@ describe('GitHub', () => {
     })
     expect([code, warnings]).toEqual([0, []])
     expect(Object.keys(holdings(pkg).tags)).toEqual(['promoted', 'v1'])
-    expect(brokenTags(world.state)).toEqual([])
+    expect(brokenTags(fake.state)).toEqual([])
     expect(outputs['report']).toContain(`| restored | ${image!.digest} |`)
   })
 })
@@ -289,7 +289,7 @@ describe('a registry with its own DELETE', () => {
 })
 
 test('reports all input errors at once and sends no request', async () => {
-  const { world, job } = await startGithub()
+  const { fake, job } = await startGithub()
   const { code, log } = await job.cleanup({
     'run-id': 'latest',
     'older-than': 'a while',
@@ -298,5 +298,5 @@ test('reports all input errors at once and sends no request', async () => {
   })
   expect(code).toBe(1)
   for (const input of ['image', 'run-id', 'older-than', 'dry-run', 'packages-api']) expect(log).toContain(`${input}: `)
-  expect(world.log.calls).toEqual([])
+  expect(fake.log.calls).toEqual([])
 })

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { createPackage } from '../ghcr/state.ts'
 import { startGhcr, type Ghcr } from '../ghcr/server.ts'
-import { createWorld, type World } from '../ghcr/world.ts'
+import { createFake, type Fake } from '../ghcr/fake.ts'
 import { startGitea, type Gitea } from '../farm/gitea.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
 import { ociIndex, ociManifest } from '../../src/registry/manifest.ts'
@@ -15,7 +15,7 @@ let farm: Farm
 let old: Registry2
 let gitea: Gitea
 let giteaLogin: Login
-let world: World
+let fake: Fake
 let ghcr: Ghcr
 let job: Job
 /** An image with attestations, from a real build: `farm registry/acme/…:1.2.3`. */
@@ -28,10 +28,10 @@ const ghcrLogin = { username: 'ci-user', password: 'secret' }
 
 beforeAll(async () => {
   farm = await attachFarm()
-  world = createWorld()
-  createPackage(world.state, { owner: 'acme', name: 'app', repository: 'acme/app' })
-  world.state.tokens.set('secret', { kind: 'actions', repository: 'acme/app', packages: 'write', actions: 'read' })
-  ;[old, gitea, ghcr] = await Promise.all([startRegistry2(farm.dir), startGitea(farm.dir), startGhcr(world)])
+  fake = createFake()
+  createPackage(fake.state, { owner: 'acme', name: 'app', repository: 'acme/app' })
+  fake.state.tokens.set('secret', { kind: 'actions', repository: 'acme/app', packages: 'write', actions: 'read' })
+  ;[old, gitea, ghcr] = await Promise.all([startRegistry2(farm.dir), startGitea(farm.dir), startGhcr(fake)])
   giteaLogin = { username: 'farm', password: await gitea.token('farm', ['write:package']) }
   job = farmJob(farm)
   image = freshImage(farm)
@@ -152,7 +152,7 @@ describe.each(Object.keys(destinations))('to %s', (name) => {
       expect(await hands.missing('1.2.3')).toEqual([])
       expect(await hands.missing(digest.replace(':', '-'))).toEqual([])
       expect(await hands.missing(`${digest.replace(':', '-')}.sig`)).toEqual([])
-    } else expect(world.state.packages.size).toBeGreaterThan(0)
+    } else expect(fake.state.packages.size).toBeGreaterThan(0)
     const index = await storedIndex(farm, image, '1.2.3')
     expect(index?.manifests.filter(({ annotations }) => annotations?.['vnd.docker.reference.type'])).toHaveLength(2)
     if (name.startsWith('another')) {

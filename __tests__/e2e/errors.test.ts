@@ -280,7 +280,7 @@ describe('a failing build or push', () => {
       detail: String(status),
     })),
     {
-      name: 'a registry that knows no push',
+      name: 'a registry that does not support push',
       files: dockerfile('RUN echo 405'),
       before: refusing(405, ''),
       inputs: (image) => oneNodeInputs(farm, { image }),
@@ -289,14 +289,14 @@ describe('a failing build or push', () => {
       detail: '405',
     },
     {
-      name: 'a registry that wants a login, and there is none',
+      name: 'a registry that needs a login, without one',
       files: dockerfile('RUN echo private'),
       inputs: () => oneNodeInputs(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
       headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
       hint: pushHint,
     },
     {
-      name: 'a registry that wants another login',
+      name: 'a registry that refuses the login',
       files: dockerfile('RUN echo private'),
       inputs: () =>
         oneNodeInputs(farm, {
@@ -338,15 +338,15 @@ describe('a failing build or push', () => {
     'a file that is not in the context',
     'a registry that refuses the push with 401',
     'a registry that refuses the push with 403',
-    'a registry that knows no push',
-    'a registry that wants a login, and there is none',
-    'a registry that wants another login',
+    'a registry that does not support push',
+    'a registry that needs a login, without one',
+    'a registry that refuses the login',
     'a registry that does not take the index, for good',
     'a registry that does not let us push the index',
   ])('%s', async (name) => await expectRefused(outcomes.get(name)!))
 
   test('the log of a refused login does not contain the password', () => {
-    const { main } = outcomes.get('a registry that wants another login')!
+    const { main } = outcomes.get('a registry that refuses the login')!
     expect(main.masks).toContain('not-the-password')
     expect(main.log).not.toContain('not-the-password')
     expect(main.log).not.toContain(Buffer.from('farm:not-the-password').toString('base64'))

@@ -123,7 +123,7 @@ const moments: readonly (readonly [string, Moment])[] = [
 ]
 
 describe('main is killed at once, and post runs', () => {
-  test('nothing is left, at whatever moment', async () => {
+  test('nothing is left, at any time', async () => {
     const outcomes = await mapConcurrently(
       moments,
       async ([name, moment]) => {

@@ -339,7 +339,7 @@ describe('errors', () => {
     await expectNothingLeft()
   })
 
-  test('a pod that dies during the build: its targets are rescheduled', async () => {
+  test('a pod that ends during the build: its targets are rescheduled', async () => {
     const job = open({ files: appFiles(farm, ['RUN echo talking; sleep 4']) })
     const nodes = `linux/amd64 = kubernetes://\nlinux/amd64 = ${farm.nodes.arm.endpoint}`
     const running = job.start(
@@ -395,7 +395,7 @@ describe('errors', () => {
       for (const [user, words, rest] of [
         [
           'builder',
-          'The next run removes the leftovers on kubernetes-amd64: ' +
+          'Leftovers on kubernetes-amd64 were not removed: ' +
             'the account of the kubeconfig has no permission to `list` deployments, so leftovers cannot be found',
           left,
         ],

@@ -45,11 +45,7 @@ describe('an existing login of the job', () => {
   test.each<[string, string, () => Readonly<Record<string, string>>]>([
     ['in its configuration', 'file', () => ({})],
     ['in DOCKER_AUTH_CONFIG, which is over the file', 'variable', () => ({})],
-    [
-      'is used rather than the token, which nobody gave for that',
-      'file',
-      () => ({ 'github-token': 'a-token-that-may-not' }),
-    ],
+    ['is used instead of the token', 'file', () => ({ 'github-token': 'a-token-that-may-not' })],
     [
       'is left alone where it is out of date, and the token is not',
       'wrong',
@@ -71,7 +67,7 @@ describe('an existing login of the job', () => {
       }),
     ],
     [
-      'gives way to what the step says, with the registry named',
+      'is replaced by the login of the step, and the log names the registry',
       'wrong',
       () => ({
         registry: `http://${farm.privateRegistry.host}`,

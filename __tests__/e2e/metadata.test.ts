@@ -23,9 +23,9 @@ const payload = {
   base_ref: 'refs/heads/main',
   head_commit: { id: sha, timestamp: '2020-01-10T09:30:00+09:00' },
   repository: {
-    name: 'Hello-World',
+    name: 'Hello-Fake',
     description: 'My "first", repo',
-    html_url: 'https://github.com/octocat/Hello-World',
+    html_url: 'https://github.com/octocat/Hello-Fake',
     default_branch: 'main',
     private: false,
     license: { spdx_id: 'MIT' },

@@ -323,7 +323,7 @@ describe('deletion in post', () => {
     expect([gone.post.code, gone.post.warnings]).toEqual([0, []])
   })
 
-  test('cleans up the nodes whatever the registry answers', async () => {
+  test('cleans up the nodes with any answer of the registry', async () => {
     for (const { job } of [always, moved, refused, gone, unreachable, undeletable])
       expect(await leftovers(farm, job)).toEqual([])
   })

@@ -22,7 +22,7 @@ export function missingFrom(pkg: Package, tag: string): string[] {
 /** Whether a tag resolves with everything under it: the truth that clean-up is measured by. */
 export const live = (pkg: Package, tag: string): boolean => missingFrom(pkg, tag).length === 0
 
-/** Every tag of the world that can no longer be pulled whole. */
+/** Every tag of the fake that can no longer be pulled whole. */
 export function brokenTags(state: State): { package: string; tag: string; missing: string[] }[] {
   return [...state.packages.values()].flatMap((pkg) =>
     [...pkg.tags.keys()]

@@ -6,7 +6,7 @@ import type { ListState } from './lists.ts'
 import { mediaTypes } from './manifest.ts'
 import { root } from './permissions.ts'
 import type { Token } from './permissions.ts'
-import type { Answer, World } from './world.ts'
+import type { Answer, Fake } from './fake.ts'
 
 /**
  * The REST API without a socket: the same rules, limits, faults and log. Refusals are answers; a lost connection
@@ -24,9 +24,9 @@ export interface RestCalls {
   getRun(repository: string, id: number): Promise<Answer>
 }
 
-export function restCalls(world: World, token: Token = root): RestCalls {
+export function restCalls(fake: Fake, token: Token = root): RestCalls {
   const call = (operation: Operation): Promise<Answer> =>
-    callRest(world, operation, { token, base: 'https://api.github.com', api: 'github' })
+    callRest(fake, operation, { token, base: 'https://api.github.com', api: 'github' })
   return {
     listPackages: (at, page = 1, perPage = 30) => call({ name: 'list packages', at, page, perPage }),
     getPackage: (at) => call({ name: 'get package', at }),
@@ -60,14 +60,14 @@ interface RegistryCallOptions {
   body?: Uint8Array
 }
 
-export function registryCalls(world: World, token: Token = root): RegistryCalls {
-  const access = accessOf(world.state, token)
+export function registryCalls(fake: Fake, token: Token = root): RegistryCalls {
+  const access = accessOf(fake.state, token)
   const call = (
     method: string,
     path: string,
     { query = {}, mediaType, body = noBytes }: RegistryCallOptions = {},
   ): Promise<Answer> =>
-    callRegistry(world, {
+    callRegistry(fake, {
       method,
       path: `/v2/${path}`,
       query: new URLSearchParams(query),

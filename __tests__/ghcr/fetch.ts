@@ -1,9 +1,9 @@
 import { ConnectionLost } from './faults.ts'
 import { answer as registry } from './registry-server.ts'
 import { answer as rest } from './rest-server.ts'
-import type { World } from './world.ts'
+import type { Fake } from './fake.ts'
 
-type FetchOfWorld = (url: string | URL, init?: RequestInit) => Promise<Response>
+type FetchOfFake = (url: string | URL, init?: RequestInit) => Promise<Response>
 
 const servers: Readonly<Record<string, typeof registry>> = {
   'ghcr.io': registry,
@@ -11,18 +11,18 @@ const servers: Readonly<Record<string, typeof registry>> = {
   'github.example': rest,
 }
 
-/** A `fetch` that reaches ghcr.io and api.github.com of this world, and nothing else: for octokit without a socket. */
-export function fetchIn(world: World): FetchOfWorld {
+/** A `fetch` that reaches ghcr.io and api.github.com of this fake, and nothing else: for octokit without a socket. */
+export function fetchIn(fake: Fake): FetchOfFake {
   return async function fetch(address, init = {}): Promise<Response> {
     const url = new URL(address)
-    const response = await send(world, url, init)
+    const response = await send(fake, url, init)
     const location = response.headers.get('location')
     if (response.status !== 307 || location === null || init.redirect === 'manual') return response
     return await fetch(new URL(location, url), init)
   }
 }
 
-async function send(world: World, url: URL, init: RequestInit): Promise<Response> {
+async function send(fake: Fake, url: URL, init: RequestInit): Promise<Response> {
   const server = servers[url.hostname]
   if (!server) throw new TypeError('fetch failed', { cause: new Error(`getaddrinfo ENOTFOUND ${url.hostname}`) })
   const headers = new Headers(init.headers)
@@ -31,7 +31,7 @@ async function send(world: World, url: URL, init: RequestInit): Promise<Response
   const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer())
   try {
     const request = { method, url, header: (name: string) => headers.get(name) ?? undefined, body }
-    return toResponse(method, await server(world, request, url.origin))
+    return toResponse(method, await server(fake, request, url.origin))
   } catch (error) {
     throw error instanceof ConnectionLost ? new TypeError('fetch failed', { cause: error }) : error
   }

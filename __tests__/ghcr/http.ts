@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ConnectionLost } from './faults.ts'
-import type { Answer } from './world.ts'
+import type { Answer } from './fake.ts'
 
 export interface Listening {
   port: number

@@ -6,7 +6,7 @@ import type { Token } from './permissions.ts'
 import { declareRun } from './runs.ts'
 import { addOwner, createPackage, findPackage } from './state.ts'
 import type { Role, Visibility } from './state.ts'
-import { createWorld } from './world.ts'
+import { createFake } from './fake.ts'
 
 const at = { scope: 'orgs', owner: 'acme', name: 'api' } as const
 const job = (packages: 'none' | 'read' | 'write'): Token => ({ kind: 'actions', repository: 'acme/shop', packages })
@@ -22,16 +22,16 @@ const attempt = async (
   role: Role | undefined,
   visibility: Visibility = 'private',
 ): Promise<{ get: [number, unknown]; delete: [number, unknown] }> => {
-  const world = createWorld()
-  const pkg = createPackage(world.state, {
+  const fake = createFake()
+  const pkg = createPackage(fake.state, {
     owner: 'acme',
     name: 'api',
     visibility,
     roles: role ? { 'acme/shop': role, mona: role } : {},
   })
-  pushManifest(world.state, pkg, { content: 'keep' }, 'keep')
-  const { id } = pushManifest(world.state, pkg, { content: 'a' })
-  const rest = restCalls(world, token)
+  pushManifest(fake.state, pkg, { content: 'keep' }, 'keep')
+  const { id } = pushManifest(fake.state, pkg, { content: 'a' })
+  const rest = restCalls(fake, token)
   const message = (body: unknown): unknown => (body as { message?: string } | undefined)?.message
   const got = await rest.getVersion(at, id)
   const deleted = await rest.deleteVersion(at, id)
@@ -57,26 +57,26 @@ describe("a job's token", () => {
     })
   })
 
-  test('cannot list packages, and is nobody at /user', async () => {
-    const world = createWorld()
-    createPackage(world.state, { owner: 'acme', name: 'api', repository: 'acme/shop' })
-    const rest = restCalls(world, job('write'))
+  test('cannot list packages, and has no user at /user', async () => {
+    const fake = createFake()
+    createPackage(fake.state, { owner: 'acme', name: 'api', repository: 'acme/shop' })
+    const rest = restCalls(fake, job('write'))
     expect(await rest.listPackages(at)).toMatchObject({ status: 403, body: { message: integration } })
     expect(await rest.getPackage({ scope: 'user', name: 'api' })).toMatchObject({ status: 403 })
-    expect(await restCalls(world).listPackages(at)).toMatchObject({ status: 200, body: [{ name: 'api' }] })
+    expect(await restCalls(fake).listPackages(at)).toMatchObject({ status: 200, body: [{ name: 'api' }] })
   })
 
   test('that pushes a new package makes its repository the admin', async () => {
-    const world = createWorld()
-    expect(await registryCalls(world, job('write')).putBlob('acme/new', digestOf('x'), Buffer.from('x'))).toMatchObject(
-      { status: 201 },
+    const fake = createFake()
+    expect(await registryCalls(fake, job('write')).putBlob('acme/new', digestOf('x'), Buffer.from('x'))).toMatchObject({
+      status: 201,
+    })
+    expect(findPackage(fake.state, 'acme', 'new')?.roles.get('acme/shop')).toBe('admin')
+    expect(await registryCalls(fake, job('read')).putBlob('acme/other', digestOf('x'), Buffer.from('x'))).toMatchObject(
+      { status: 403, body: { errors: [{ code: 'DENIED' }] } },
     )
-    expect(findPackage(world.state, 'acme', 'new')?.roles.get('acme/shop')).toBe('admin')
     expect(
-      await registryCalls(world, job('read')).putBlob('acme/other', digestOf('x'), Buffer.from('x')),
-    ).toMatchObject({ status: 403, body: { errors: [{ code: 'DENIED' }] } })
-    expect(
-      await registryCalls(world, job('write')).putBlob('else/other', digestOf('x'), Buffer.from('x')),
+      await registryCalls(fake, job('write')).putBlob('else/other', digestOf('x'), Buffer.from('x')),
     ).toMatchObject({ status: 403 })
   })
 })
@@ -97,11 +97,11 @@ describe("a person's token", () => {
 })
 
 test('an owner is found by its kind only', async () => {
-  const world = createWorld()
-  addOwner(world.state, 'mona', 'user')
-  createPackage(world.state, { owner: 'mona', name: 'a/b' })
-  createPackage(world.state, { owner: 'acme', name: 'a/b' })
-  const rest = restCalls(world)
+  const fake = createFake()
+  addOwner(fake.state, 'mona', 'user')
+  createPackage(fake.state, { owner: 'mona', name: 'a/b' })
+  createPackage(fake.state, { owner: 'acme', name: 'a/b' })
+  const rest = restCalls(fake)
   const status = async (scope: 'orgs' | 'users', owner: string): Promise<number> =>
     (await rest.getPackage({ scope, owner, name: 'a/b' })).status
   expect(
@@ -113,27 +113,27 @@ test('an owner is found by its kind only', async () => {
       status('orgs', 'nobody'),
     ]),
   ).toEqual([200, 404, 200, 404, 404])
-  expect((await restCalls(world, person('read:packages')).getPackage({ scope: 'user', name: 'a/b' })).status).toBe(200)
+  expect((await restCalls(fake, person('read:packages')).getPackage({ scope: 'user', name: 'a/b' })).status).toBe(200)
 })
 
-test('a run is told to its own repository', async () => {
-  const world = createWorld()
-  declareRun(world.state, { repository: 'acme/shop', id: 12, status: 'completed', conclusion: 'cancelled', attempt: 2 })
-  expect(await restCalls(world, job('write')).getRun('acme/shop', 12)).toMatchObject({
+test('a run is visible to its own repository only', async () => {
+  const fake = createFake()
+  declareRun(fake.state, { repository: 'acme/shop', id: 12, status: 'completed', conclusion: 'cancelled', attempt: 2 })
+  expect(await restCalls(fake, job('write')).getRun('acme/shop', 12)).toMatchObject({
     status: 200,
     body: { status: 'completed', conclusion: 'cancelled', run_attempt: 2, updated_at: expect.any(String) },
   })
-  expect((await restCalls(world, job('write')).getRun('acme/shop', 13)).status).toBe(404)
+  expect((await restCalls(fake, job('write')).getRun('acme/shop', 13)).status).toBe(404)
   expect(
     (
-      await restCalls(world, { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'none' }).getRun(
+      await restCalls(fake, { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'none' }).getRun(
         'acme/shop',
         12,
       )
     ).status,
   ).toBe(403)
   expect(
-    (await restCalls(world, { kind: 'actions', repository: 'acme/other', packages: 'write' }).getRun('acme/shop', 12))
+    (await restCalls(fake, { kind: 'actions', repository: 'acme/other', packages: 'write' }).getRun('acme/shop', 12))
       .status,
   ).toBe(404)
 })

@@ -2,7 +2,7 @@ import { findPackage } from './state.ts'
 import type { State } from './state.ts'
 import { registryActions } from './permissions.ts'
 import type { Token } from './permissions.ts'
-import type { Answer } from './world.ts'
+import type { Answer } from './fake.ts'
 
 export type Action = 'pull' | 'push'
 

@@ -3,21 +3,21 @@ import { ociError, split } from './registry-auth.ts'
 import type { RegistryRequest, Route } from './registry.ts'
 import { findPackage, nextId } from './state.ts'
 import type { Package } from './state.ts'
-import type { Answer, World } from './world.ts'
+import type { Answer, Fake } from './fake.ts'
 
 /** Blobs and their uploads. */
-export function answerBlobs(world: World, pkg: Package, request: RegistryRequest, route: Route): Answer {
-  if (route.what === 'blob') return getBlob(world, pkg, request, route.reference)
+export function answerBlobs(fake: Fake, pkg: Package, request: RegistryRequest, route: Route): Answer {
+  if (route.what === 'blob') return getBlob(fake, pkg, request, route.reference)
   return route.reference === ''
-    ? startUpload(world, pkg, request, route.repository)
-    : continueUpload(world, pkg, request, route)
+    ? startUpload(fake, pkg, request, route.repository)
+    : continueUpload(fake, pkg, request, route)
 }
 
 /** The bytes themselves come from another place, without the token. */
 export const storagePath = (digest: string): string => `/ghcr1/blobs/${digest}`
 
-function getBlob(world: World, pkg: Package, { method }: RegistryRequest, digest: string): Answer {
-  const data = pkg.blobs.has(digest) ? world.state.blobs.get(digest) : undefined
+function getBlob(fake: Fake, pkg: Package, { method }: RegistryRequest, digest: string): Answer {
+  const data = pkg.blobs.has(digest) ? fake.state.blobs.get(digest) : undefined
   if (!data) return ociError(404, 'BLOB_UNKNOWN', 'blob unknown to registry')
   if (method === 'HEAD')
     return {
@@ -34,8 +34,8 @@ function getBlob(world: World, pkg: Package, { method }: RegistryRequest, digest
 }
 
 /** The other end of that redirect; understands ranges. */
-export function getStored(world: World, digest: string, range: string | undefined): Answer {
-  const data = world.state.blobs.get(digest)
+export function getStored(fake: Fake, digest: string, range: string | undefined): Answer {
+  const data = fake.state.blobs.get(digest)
   if (!data) return { status: 404, headers: {} }
   const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(range ?? '') ?? []
   if (from === undefined)
@@ -59,7 +59,7 @@ const stored = (repository: string, digest: string): Answer => ({
 })
 
 function startUpload(
-  world: World,
+  fake: Fake,
   pkg: Package,
   { method, query, body, access }: RegistryRequest,
   repository: string,
@@ -71,20 +71,20 @@ function startUpload(
     mount !== null &&
     from !== null &&
     access.may(from, 'pull') &&
-    findPackage(world.state, ...split(from))?.blobs.has(mount) === true
+    findPackage(fake.state, ...split(from))?.blobs.has(mount) === true
   ) {
     pkg.blobs.add(mount)
     return stored(repository, mount)
   }
   const digest = query.get('digest')
-  if (digest !== null) return store(world, pkg, repository, { digest, data: body })
-  const id = String(nextId(world.state))
-  world.uploads.set(id, { repository, data: new Uint8Array() })
-  return progress(world, repository, id, 202)
+  if (digest !== null) return store(fake, pkg, repository, { digest, data: body })
+  const id = String(nextId(fake.state))
+  fake.uploads.set(id, { repository, data: new Uint8Array() })
+  return progress(fake, repository, id, 202)
 }
 
-function progress(world: World, repository: string, id: string, status: number): Answer {
-  const size = world.uploads.get(id)?.data.length ?? 0
+function progress(fake: Fake, repository: string, id: string, status: number): Answer {
+  const size = fake.uploads.get(id)?.data.length ?? 0
   return {
     status,
     headers: {
@@ -95,26 +95,21 @@ function progress(world: World, repository: string, id: string, status: number):
   }
 }
 
-function continueUpload(
-  world: World,
-  pkg: Package,
-  request: RegistryRequest,
-  { repository, reference }: Route,
-): Answer {
+function continueUpload(fake: Fake, pkg: Package, request: RegistryRequest, { repository, reference }: Route): Answer {
   const { method, query, body } = request
-  const upload = world.uploads.get(reference)
+  const upload = fake.uploads.get(reference)
   if (upload?.repository !== repository) return ociError(404, 'BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry')
-  if (method === 'GET') return progress(world, repository, reference, 204)
+  if (method === 'GET') return progress(fake, repository, reference, 204)
   if (method === 'DELETE') {
-    world.uploads.delete(reference)
+    fake.uploads.delete(reference)
     return { status: 204, headers: {} }
   }
-  if (!continuesAt(request, upload.data.length)) return progress(world, repository, reference, 416)
+  if (!continuesAt(request, upload.data.length)) return progress(fake, repository, reference, 416)
   upload.data = body.length === 0 ? upload.data : Buffer.concat([upload.data, body])
-  if (method === 'PATCH') return progress(world, repository, reference, 202)
+  if (method === 'PATCH') return progress(fake, repository, reference, 202)
   if (method !== 'PUT') return ociError(405, 'UNSUPPORTED', 'The operation is unsupported.')
-  const answer = store(world, pkg, repository, { digest: query.get('digest') ?? '', data: upload.data })
-  if (answer.status === 201) world.uploads.delete(reference)
+  const answer = store(fake, pkg, repository, { digest: query.get('digest') ?? '', data: upload.data })
+  if (answer.status === 201) fake.uploads.delete(reference)
   return answer
 }
 
@@ -129,10 +124,10 @@ interface Blob {
   data: Uint8Array
 }
 
-function store(world: World, pkg: Package, repository: string, { digest, data }: Blob): Answer {
+function store(fake: Fake, pkg: Package, repository: string, { digest, data }: Blob): Answer {
   if (!isDigest(digest) || digestOf(data) !== digest)
     return ociError(400, 'DIGEST_INVALID', 'provided digest did not match uploaded content')
-  world.state.blobs.set(digest, data)
+  fake.state.blobs.set(digest, data)
   pkg.blobs.add(digest)
   return stored(repository, digest)
 }

@@ -5,15 +5,15 @@ import { digestOf, mediaTypes } from './manifest.ts'
 import { startGhcr } from './server.ts'
 import type { Ghcr } from './server.ts'
 import { createPackage, findPackage, present } from './state.ts'
-import { calm, createWorld } from './world.ts'
-import type { World } from './world.ts'
+import { calm, createFake } from './fake.ts'
+import type { Fake } from './fake.ts'
 
-let world: World
+let fake: Fake
 let ghcr: Ghcr
 beforeEach(async () => {
-  world = createWorld()
-  world.state.tokens.set('ghs_job', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
-  ghcr = await startGhcr(world)
+  fake = createFake()
+  fake.state.tokens.set('ghs_job', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
+  ghcr = await startGhcr(fake)
 })
 afterEach(() => ghcr.close())
 
@@ -56,7 +56,7 @@ const errors = async (answer: Response): Promise<{ code: string; message: string
   ((await answer.json()) as { errors: [{ code: string; message: string }] }).errors[0]
 
 describe('the bearer', () => {
-  test('is asked for, with the scope it needs', async () => {
+  test('is required, with the scope that the request needs', async () => {
     const ping = await fetch(url('/v2/'))
     expect(ping.status).toBe(401)
     expect(ping.headers.get('www-authenticate')).toBe(
@@ -68,8 +68,8 @@ describe('the bearer', () => {
   })
 
   test('is given for what the token may do', async () => {
-    createPackage(world.state, { owner: 'acme', name: 'open', visibility: 'public' })
-    createPackage(world.state, { owner: 'acme', name: 'closed' })
+    createPackage(fake.state, { owner: 'acme', name: 'open', visibility: 'public' })
+    createPackage(fake.state, { owner: 'acme', name: 'closed' })
     const status = async (scope: string, authorization?: string): Promise<number> =>
       (await bearer(scope, authorization)).status
     expect(await status('repository:acme/open:pull')).toBe(200)
@@ -88,7 +88,7 @@ describe('the bearer', () => {
   })
 
   test('may be the token itself in base64', async () => {
-    createPackage(world.state, { owner: 'acme', name: 'api', repository: 'acme/shop' })
+    createPackage(fake.state, { owner: 'acme', name: 'api', repository: 'acme/shop' })
     const answer = await fetch(url('/v2/acme/api/tags/list'), {
       headers: { authorization: `Bearer ${Buffer.from('ghs_job').toString('base64')}` },
     })
@@ -123,7 +123,7 @@ describe('blobs', () => {
     expect((await ask('PUT', `${location}?digest=${digestOf('hello')}`)).status).toBe(404)
   })
 
-  test('must be what they say', async () => {
+  test('must match their digest', async () => {
     expect(
       await errors(await ask('PUT', `${await start()}?digest=${digestOf('other')}`, { body: 'hello' })),
     ).toMatchObject({ code: 'DIGEST_INVALID' })
@@ -132,7 +132,7 @@ describe('blobs', () => {
   })
 
   test('are mounted from where they may be read', async () => {
-    const { state } = world
+    const { state } = fake
     pushManifest(state, createPackage(state, { owner: 'acme', name: 'base', repository: 'acme/shop' }), {
       content: 'x',
     })
@@ -187,12 +187,12 @@ describe('manifests', () => {
     ])
     expect((await put('v1', index(digestOf(body)), mediaTypes.ociIndex)).status).toBe(201)
     expect(
-      [...findPackage(world.state, 'acme', 'api')!.versions.values()].map((version) => present(version).tags),
+      [...findPackage(fake.state, 'acme', 'api')!.versions.values()].map((version) => present(version).tags),
     ).toEqual([[], ['v1']])
   })
 
-  test('an index without its children is taken, if told so', async () => {
-    world.rules = { ...calm, checkChildren: false }
+  test('an index without its children is accepted if the rule is off', async () => {
+    fake.rules = { ...calm, checkChildren: false }
     expect((await put('v1', index(digestOf('gone')), mediaTypes.ociIndex)).status).toBe(201)
   })
 
@@ -215,8 +215,8 @@ describe('manifests', () => {
     ])
   })
 
-  test('are gone at once when deleted, and back when restored', async () => {
-    const { state } = world
+  test('disappear at once when deleted, and return when restored', async () => {
+    const { state } = fake
     const pkg = createPackage(state, { owner: 'acme', name: 'api', repository: 'acme/shop' })
     pushRelease(state, pkg, { tag: 'keep', content: 'keep' })
     const {
@@ -236,7 +236,7 @@ describe('manifests', () => {
   test('cannot be deleted here, nor looked up by their subject', async () => {
     const {
       index: { digest },
-    } = pushRelease(world.state, createPackage(world.state, { owner: 'acme', name: 'api', repository: 'acme/shop' }), {
+    } = pushRelease(fake.state, createPackage(fake.state, { owner: 'acme', name: 'api', repository: 'acme/shop' }), {
       tag: 'v1',
       content: 'one',
     })
@@ -252,9 +252,9 @@ describe('manifests', () => {
 })
 
 test('tags come oldest first, a hundred at a time', async () => {
-  const pkg = createPackage(world.state, { owner: 'acme', name: 'api', repository: 'acme/shop' })
+  const pkg = createPackage(fake.state, { owner: 'acme', name: 'api', repository: 'acme/shop' })
   const all = Array.from({ length: 169 }, (_, n) => `t${169 - n}`)
-  for (const tag of all) pushManifest(world.state, pkg, { content: tag }, tag)
+  for (const tag of all) pushManifest(fake.state, pkg, { content: tag }, tag)
   const page = await ask('GET', '/v2/acme/api/tags/list')
   expect(((await page.json()) as { tags: string[] }).tags).toEqual(all.slice(0, 100))
   const next = /<(.+)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1] ?? ''

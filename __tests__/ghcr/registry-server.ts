@@ -3,27 +3,27 @@ import type { HttpRequest, Listening } from './http.ts'
 import { accessByBearer, issueToken } from './registry-auth.ts'
 import { callRegistry, routeOf } from './registry.ts'
 import { getStored } from './registry-blobs.ts'
-import type { Answer, World } from './world.ts'
+import type { Answer, Fake } from './fake.ts'
 
 /** ghcr.io over plain HTTP. */
-export const serveRegistry = (world: World): Promise<Listening> =>
-  listen((request, origin) => answer(world, request, origin))
+export const serveRegistry = (fake: Fake): Promise<Listening> =>
+  listen((request, origin) => answer(fake, request, origin))
 
 /** The same without a socket, for a `fetch` in process. */
-export function answer(world: World, request: HttpRequest, origin: string): Promise<Answer> {
+export function answer(fake: Fake, request: HttpRequest, origin: string): Promise<Answer> {
   const { method, url, header, body } = request
   const stored = /^\/ghcr1\/blobs\/(sha256:[0-9a-f]+)$/.exec(url.pathname)?.[1]
-  if (stored !== undefined) return Promise.resolve(getStored(world, stored, header('range')))
+  if (stored !== undefined) return Promise.resolve(getStored(fake, stored, header('range')))
   // Docker tries OAuth2 first; ghcr.io has none.
   if (url.pathname === '/token')
     return Promise.resolve(
       method === 'GET'
-        ? issueToken(world.state, url.searchParams, header('authorization'))
+        ? issueToken(fake.state, url.searchParams, header('authorization'))
         : { status: 405, headers: {} },
     )
-  const access = accessByBearer(world.state, header('authorization'))
+  const access = accessByBearer(fake.state, header('authorization'))
   if (!access) return Promise.resolve(challenge(method, url, origin))
-  return callRegistry(world, { method, path: url.pathname, query: url.searchParams, header, body, access })
+  return callRegistry(fake, { method, path: url.pathname, query: url.searchParams, header, body, access })
 }
 
 /** Where to get a bearer, and for what. */

@@ -7,8 +7,8 @@ import type { Access } from './registry-auth.ts'
 import type { Token } from './permissions.ts'
 import { createPackage, findPackage } from './state.ts'
 import type { NewPackage, Package } from './state.ts'
-import { serve } from './world.ts'
-import type { Answer, World } from './world.ts'
+import { serve } from './fake.ts'
+import type { Answer, Fake } from './fake.ts'
 
 export interface RegistryRequest {
   method: string
@@ -42,13 +42,13 @@ export function routeOf(path: string): Route | undefined {
 }
 
 /** Answers one request to ghcr.io, by every rule there is. */
-export function callRegistry(world: World, request: RegistryRequest): Promise<Answer> {
+export function callRegistry(fake: Fake, request: RegistryRequest): Promise<Answer> {
   const route = routeOf(request.path)
   const endpoint = route ? `${request.method.toLowerCase()} ${route.what}` : 'ping'
   return serve(
-    world,
+    fake,
     { side: 'registry', endpoint, method: request.method, path: request.path },
-    () => (route ? perform(world, request, route) : ping(request)),
+    () => (route ? perform(fake, request, route) : ping(request)),
     spoiled,
   )
 }
@@ -66,21 +66,21 @@ function spoiled({ retryAfter = 60 }: Fault, status: number): Answer {
   return status === 403 ? ociError(403, 'DENIED', 'denied') : ociError(status, 'UNKNOWN', 'unknown error')
 }
 
-function perform(world: World, request: RegistryRequest, route: Route): Answer {
+function perform(fake: Fake, request: RegistryRequest, route: Route): Answer {
   const { repository } = route
   const [owner, name] = split(repository)
   const refusal = refuse(request, route)
   if (refusal) return refusal
   const reading = isReading(request)
-  const pkg = findPackage(world.state, owner, name)
+  const pkg = findPackage(fake.state, owner, name)
   if (route.what === 'referrers') return { status: 404, headers: {}, body: '404 page not found\n' }
   if (route.what === 'manifest' && reading) return getManifest(pkg, request, route.reference)
   if (!pkg && reading) return ociError(404, 'NAME_UNKNOWN', 'repository name not known to registry')
   if (route.what === 'tags') return listTags(pkg!, request, repository)
-  const target = pkg ?? createPackage(world.state, { owner, name, ...firstRights(request.access.token) })
+  const target = pkg ?? createPackage(fake.state, { owner, name, ...firstRights(request.access.token) })
   return route.what === 'manifest'
-    ? storeManifest(world, target, request, route)
-    : answerBlobs(world, target, request, route)
+    ? storeManifest(fake, target, request, route)
+    : answerBlobs(fake, target, request, route)
 }
 
 const isReading = ({ method }: RegistryRequest): boolean => method === 'GET' || method === 'HEAD'
@@ -131,7 +131,7 @@ function getManifest(pkg: Package | undefined, { method, header }: RegistryReque
 }
 
 function storeManifest(
-  world: World,
+  fake: Fake,
   pkg: Package,
   { method, body, header }: RegistryRequest,
   { repository, reference }: Route,
@@ -149,9 +149,9 @@ function storeManifest(
   const unknown = unknownReferences(pkg, manifest)
   if (unknown.blobs.length > 0)
     return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `blob unknown to registry: ${unknown.blobs.join(', ')}`)
-  if (world.rules.checkChildren && unknown.manifests.length > 0)
+  if (fake.rules.checkChildren && unknown.manifests.length > 0)
     return ociError(400, 'MANIFEST_BLOB_UNKNOWN', `manifest blob unknown to registry: ${unknown.manifests.join(', ')}`)
-  putManifest(world.state, pkg, manifest, byDigest ? undefined : reference)
+  putManifest(fake.state, pkg, manifest, byDigest ? undefined : reference)
   return {
     status: 201,
     headers: { location: `/v2/${repository}/manifests/${manifest.digest}`, 'docker-content-digest': manifest.digest },

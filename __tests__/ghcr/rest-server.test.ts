@@ -6,30 +6,30 @@ import { declareRun } from './runs.ts'
 import { startGhcr } from './server.ts'
 import type { Ghcr } from './server.ts'
 import { addOwner, createPackage } from './state.ts'
-import { createWorld } from './world.ts'
-import type { World } from './world.ts'
+import { createFake } from './fake.ts'
+import type { Fake } from './fake.ts'
 
 const authorization = 'Bearer ghs_job'
 
 describe("GitHub's REST API over HTTP", () => {
-  let world: World
+  let fake: Fake
   let ghcr: Ghcr
   let index = 0
   beforeEach(async () => {
-    world = createWorld()
-    world.state.tokens.set('ghs_job', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
-    world.state.tokens.set('ghp_mona', { kind: 'classic', login: 'mona', scopes: ['read:packages', 'delete:packages'] })
-    addOwner(world.state, 'mona', 'user')
-    createPackage(world.state, { owner: 'mona', name: 'toy' })
-    const pkg = createPackage(world.state, {
+    fake = createFake()
+    fake.state.tokens.set('ghs_job', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
+    fake.state.tokens.set('ghp_mona', { kind: 'classic', login: 'mona', scopes: ['read:packages', 'delete:packages'] })
+    addOwner(fake.state, 'mona', 'user')
+    createPackage(fake.state, { owner: 'mona', name: 'toy' })
+    const pkg = createPackage(fake.state, {
       owner: 'acme',
       name: 'shop/api',
       repository: 'acme/shop',
       visibility: 'public',
     })
-    pushRelease(world.state, pkg, { tag: 'v1', content: 'one' })
-    index = pushRelease(world.state, pkg, { tag: 'v2', content: 'two' }).index.id
-    ghcr = await startGhcr(world)
+    pushRelease(fake.state, pkg, { tag: 'v1', content: 'one' })
+    index = pushRelease(fake.state, pkg, { tag: 'v2', content: 'two' }).index.id
+    ghcr = await startGhcr(fake)
   })
   afterEach(() => ghcr.close())
   const ask = (path: string, init: RequestInit = {}, base = ghcr.api): Promise<Response> =>
@@ -61,8 +61,8 @@ describe("GitHub's REST API over HTTP", () => {
     expect((await ask(`${path}/restore`, { method: 'POST' }, at)).status).toBe(204)
   })
 
-  test('tells of runs', async () => {
-    declareRun(world.state, { repository: 'acme/shop', id: 99, status: 'completed', conclusion: 'success' })
+  test('returns runs', async () => {
+    declareRun(fake.state, { repository: 'acme/shop', id: 99, status: 'completed', conclusion: 'success' })
     expect(await (await ask('/repos/acme/shop/actions/runs/99')).json()).toMatchObject({
       id: 99,
       status: 'completed',
@@ -72,7 +72,7 @@ describe("GitHub's REST API over HTTP", () => {
     expect((await ask('/repos/acme/shop/actions/runs/98')).status).toBe(404)
   })
 
-  test('knows who asks', async () => {
+  test('returns the user of the token', async () => {
     expect(await (await ask(path, { headers: {} })).json()).toMatchObject({ message: 'Requires authentication' })
     expect(await (await ask(path, { headers: { authorization: 'token wrong' } })).json()).toMatchObject({
       message: 'Bad credentials',
@@ -85,14 +85,14 @@ describe("GitHub's REST API over HTTP", () => {
       })
   })
 
-  test('wants a slash in a name escaped', async () => {
+  test('requires an escaped slash in a name', async () => {
     expect(await (await ask('/orgs/acme/packages/container/shop/api/versions')).json()).toMatchObject({
       message: 'Not Found',
     })
   })
 
   test('resets and hangs on demand', async () => {
-    world.faults.push({ answer: 'reset' }, { answer: 'timeout' })
+    fake.faults.push({ answer: 'reset' }, { answer: 'timeout' })
     await expect(ask(path)).rejects.toThrow()
     await expect(ask(path, { headers: { authorization }, signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
       name: 'TimeoutError',
@@ -100,7 +100,7 @@ describe("GitHub's REST API over HTTP", () => {
   })
 
   test('answers a fetch without a socket just so', async () => {
-    const fetched = await fetchIn(world)(`https://api.github.com${path}/versions?per_page=2`, {
+    const fetched = await fetchIn(fake)(`https://api.github.com${path}/versions?per_page=2`, {
       headers: { authorization },
     })
     const real = await ask(`${path}/versions?per_page=2`)
@@ -135,10 +135,10 @@ describe('the published description', () => {
   })
 
   test('makes the server fail when it slips', async () => {
-    const world = createWorld()
-    world.state.tokens.set('t', { kind: 'root' })
-    Object.assign(createPackage(world.state, { owner: 'acme', name: 'api' }), { visibility: 'secret' })
-    const ghcr = await startGhcr(world)
+    const fake = createFake()
+    fake.state.tokens.set('t', { kind: 'root' })
+    Object.assign(createPackage(fake.state, { owner: 'acme', name: 'api' }), { visibility: 'secret' })
+    const ghcr = await startGhcr(fake)
     await expect(
       fetch(`${ghcr.api}/orgs/acme/packages/container/api`, { headers: { authorization: 'token t' } }),
     ).rejects.toThrow()

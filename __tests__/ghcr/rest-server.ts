@@ -2,24 +2,23 @@ import { listen } from './http.ts'
 import type { HttpRequest, Listening } from './http.ts'
 import { callRest, refused } from './rest.ts'
 import type { Operation, PackageAt, Scope } from './rest.ts'
-import type { Answer, World } from './world.ts'
+import type { Answer, Fake } from './fake.ts'
 
 /** api.github.com over plain HTTP; below /api/v3 as an enterprise server. */
-export const serveRest = (world: World): Promise<Listening> =>
-  listen((request, origin) => answer(world, request, origin))
+export const serveRest = (fake: Fake): Promise<Listening> => listen((request, origin) => answer(fake, request, origin))
 
 /** The same without a socket, for a `fetch` in process. */
-export function answer(world: World, { method, url, header }: HttpRequest, origin: string): Promise<Answer> {
+export function answer(fake: Fake, { method, url, header }: HttpRequest, origin: string): Promise<Answer> {
   const ghes = url.pathname.startsWith('/api/v3/')
   const path = ghes ? url.pathname.slice('/api/v3'.length) : url.pathname
   const operation = operationOf(method, path, url.searchParams)
   if (!operation)
     return Promise.resolve(refused({ status: 404, message: 'Not Found' }, {}, 'https://docs.github.com/rest'))
   const secret = /^(?:bearer|token) (.+)$/i.exec(header('authorization') ?? '')?.[1]
-  if (secret !== undefined && !world.state.tokens.has(secret))
+  if (secret !== undefined && !fake.state.tokens.has(secret))
     return Promise.resolve(refused({ status: 401, message: 'Bad credentials' }))
-  const token = secret === undefined ? undefined : world.state.tokens.get(secret)
-  return callRest(world, operation, { token, base: ghes ? `${origin}/api/v3` : origin, api: ghes ? 'ghes' : 'github' })
+  const token = secret === undefined ? undefined : fake.state.tokens.get(secret)
+  return callRest(fake, operation, { token, base: ghes ? `${origin}/api/v3` : origin, api: ghes ? 'ghes' : 'github' })
 }
 
 const number = (text: string | null, otherwise: number, most: number): number => {

@@ -10,8 +10,8 @@ import { packageBody, versionBody } from './rest-bodies.ts'
 import { findRun, runBody } from './runs.ts'
 import { findPackage } from './state.ts'
 import type { Package, Refusal } from './state.ts'
-import { serve } from './world.ts'
-import type { Answer, World } from './world.ts'
+import { serve } from './fake.ts'
+import type { Answer, Fake } from './fake.ts'
 
 export type Scope = { scope: 'orgs' | 'users'; owner: string } | { scope: 'user' }
 export type PackageAt = Scope & { name: string }
@@ -63,25 +63,25 @@ export const refused = (
 ): Answer => ({ status, headers, body: { message, documentation_url: documentation, status: String(status) } })
 
 /** Answers one request to the REST API, by every rule there is. */
-export async function callRest(world: World, operation: Operation, asker: Asker): Promise<Answer> {
+export async function callRest(fake: Fake, operation: Operation, asker: Asker): Promise<Answer> {
   const answer = await serve(
-    world,
+    fake,
     { side: 'rest', endpoint: operation.name, method: method(operation), path: restPath(operation) },
     () => {
       const { headers, refusal } = spend(
-        { limiter: world.limiter, rules: world.rules.limits, clock: world.state.clock },
+        { limiter: fake.limiter, rules: fake.rules.limits, clock: fake.state.clock },
         asker.token,
         method(operation),
       )
       if (refusal) return refused(refusal, headers, refusal.documentation)
       const made = asker.token
-        ? perform(world, operation, { ...asker, token: asker.token })
+        ? perform(fake, operation, { ...asker, token: asker.token })
         : refused({ status: 401, message: 'Requires authentication' })
       return { ...made, headers: { ...headers, ...made.headers } }
     },
     spoiled,
   )
-  if (world.rules.checkAnswers && !isUnicorn(answer))
+  if (fake.rules.checkAnswers && !isUnicorn(answer))
     checkAnswer(asker.api, template(operation), answer.status, answer.body)
   return answer
 }
@@ -107,12 +107,12 @@ function spoiled(fault: Fault, status: number): Answer {
 
 type Known = Asker & { token: Token }
 
-function perform(world: World, operation: Operation, asker: Known): Answer {
-  const { state } = world
-  if (operation.name === 'get run') return getRun(world, operation, asker)
-  const owner = ownerOf(world, operation.at, asker.token)
+function perform(fake: Fake, operation: Operation, asker: Known): Answer {
+  const { state } = fake
+  if (operation.name === 'get run') return getRun(fake, operation, asker)
+  const owner = ownerOf(fake, operation.at, asker.token)
   if (typeof owner !== 'string') return refused(owner)
-  if (operation.name === 'list packages') return listPackages(world, operation, owner, asker)
+  if (operation.name === 'list packages') return listPackages(fake, operation, owner, asker)
 
   const pkg =
     operation.name === 'restore package'
@@ -120,20 +120,20 @@ function perform(world: World, operation: Operation, asker: Known): Answer {
       : findPackage(state, owner, operation.at.name)
   const refusal = method(operation) === 'GET' ? mayRead(pkg, asker.token) : mayDelete(pkg, asker.token)
   if (refusal || !pkg) return refused(refusal ?? { status: 404, message: messages.noPackage })
-  return performOn(world, operation, pkg, asker)
+  return performOn(fake, operation, pkg, asker)
 }
 
 type PackageOperation = Exclude<Operation, { name: 'get run' | 'list packages' }>
 
-function performOn(world: World, operation: PackageOperation, pkg: Package, asker: Known): Answer {
-  const { state } = world
+function performOn(fake: Fake, operation: PackageOperation, pkg: Package, asker: Known): Answer {
+  const { state } = fake
   switch (operation.name) {
     case 'get package':
       return { status: 200, headers: {}, body: packageBody(state, asker.base, pkg) }
     case 'list versions':
-      return listVersions(world, operation, pkg, asker)
+      return listVersions(fake, operation, pkg, asker)
     case 'get version':
-      return getVersion(world, pkg, operation.id, asker)
+      return getVersion(fake, pkg, operation.id, asker)
     case 'delete version':
       return done(deleteVersion(state, pkg, operation.id))
     case 'restore version':
@@ -145,7 +145,7 @@ function performOn(world: World, operation: PackageOperation, pkg: Package, aske
   }
 }
 
-function getRun({ state }: World, { repository, id }: Operation & { name: 'get run' }, asker: Known): Answer {
+function getRun({ state }: Fake, { repository, id }: Operation & { name: 'get run' }, asker: Known): Answer {
   const run = findRun(state, repository, id)
   const refusal = mayReadRun(repository, asker.token)
   return run && !refusal
@@ -156,7 +156,7 @@ function getRun({ state }: World, { repository, id }: Operation & { name: 'get r
 const done = (refusal: Refusal | undefined): Answer => (refusal ? refused(refusal) : { status: 204, headers: {} })
 
 /** An organisation is found below /orgs only, a user below /users only; /user is whoever asks, and a job is nobody. */
-function ownerOf({ state }: World, at: Scope, token: Token): string | Refusal {
+function ownerOf({ state }: Fake, at: Scope, token: Token): string | Refusal {
   if (at.scope === 'user')
     return token.kind === 'classic' ? token.login : { status: 403, message: 'Resource not accessible by integration' }
   const owner = state.owners.get(at.owner.toLowerCase())
@@ -166,29 +166,29 @@ function ownerOf({ state }: World, at: Scope, token: Token): string | Refusal {
 }
 
 function listPackages(
-  world: World,
+  fake: Fake,
   operation: Operation & { name: 'list packages' },
   owner: string,
   asker: Known,
 ): Answer {
   const refusal = mayListPackages(asker.token)
   if (refusal) return refused(refusal)
-  const seen = [...world.state.packages.values()].filter(
+  const seen = [...fake.state.packages.values()].filter(
     (pkg) => pkg.owner.toLowerCase() === owner.toLowerCase() && !mayRead(pkg, asker.token),
   )
   return paged(seen, operation, asker, {
     query: '?package_type=container&',
-    body: (pkg) => packageBody(world.state, asker.base, pkg),
+    body: (pkg) => packageBody(fake.state, asker.base, pkg),
   })
 }
 
 function listVersions(
-  world: World,
+  fake: Fake,
   operation: Operation & { name: 'list versions' },
   pkg: Package,
   asker: Known,
 ): Answer {
-  const { state, rules, random, seed } = world
+  const { state, rules, random, seed } = fake
   if (operation.page >= rules.deepPages.from && random() < rules.deepPages.chance)
     return refused({ status: 500, message: 'Server Error' })
   const step = shownStep(state, pkg, rules.lists, random)
@@ -199,8 +199,8 @@ function listVersions(
   })
 }
 
-function getVersion(world: World, pkg: Package, id: number, asker: Known): Answer {
-  const { state, rules, random } = world
+function getVersion(fake: Fake, pkg: Package, id: number, asker: Known): Answer {
+  const { state, rules, random } = fake
   const version = pkg.versions.get(id)
   const phase =
     version && phaseAt(version, rules.lists.freshGet ? pkg.step : shownStep(state, pkg, rules.lists, random))

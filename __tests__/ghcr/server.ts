@@ -1,6 +1,6 @@
 import { serveRegistry } from './registry-server.ts'
 import { serveRest } from './rest-server.ts'
-import type { World } from './world.ts'
+import type { Fake } from './fake.ts'
 
 export interface Ghcr {
   /** `127.0.0.1:port`, as the host of an image reference. */
@@ -13,10 +13,10 @@ export interface Ghcr {
   close(): Promise<void>
 }
 
-/** Both sides over one world. */
-export async function startGhcr(world: World): Promise<Ghcr> {
-  const registry = await serveRegistry(world)
-  const rest = await serveRest(world)
+/** Both sides over one fake. */
+export async function startGhcr(fake: Fake): Promise<Ghcr> {
+  const registry = await serveRegistry(fake)
+  const rest = await serveRest(fake)
   const api = `http://127.0.0.1:${rest.port}`
   return {
     registry: `127.0.0.1:${registry.port}`,

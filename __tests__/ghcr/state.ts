@@ -88,7 +88,7 @@ export const createState = (clock: Clock = realClock): State => ({
   lastId: 1000,
 })
 
-/** Ids grow, with gaps, since all packages of the world share them. */
+/** Ids grow, with gaps, since all packages of the fake share them. */
 export const nextId = (state: State): number => (state.lastId += 7)
 
 export function addOwner(state: State, login: string, kind: Owner['kind'], members: readonly string[] = []): Owner {
@@ -163,7 +163,7 @@ export function settle(state: State): void {
   for (const pkg of state.packages.values()) pkg.settled = pkg.step
 }
 
-/** A second world that shares nothing that can change: to go on in two ways from one point. */
+/** A second fake that shares nothing that can change: to go on in two ways from one point. */
 export function copyState(state: State): State {
   const copy = (pkg: Package): Package => {
     const versions = new Map([...pkg.versions].map(([id, version]) => [id, { ...version, past: [...version.past] }]))

@@ -6,7 +6,7 @@ import { pushManifest, pushRelease } from './histories.ts'
 import { copyState, createPackage, createState, findPackage, present } from './state.ts'
 import type { Package, State } from './state.ts'
 
-const world = (): { state: State; pkg: Package; clock: ReturnType<typeof manualClock> } => {
+const fake = (): { state: State; pkg: Package; clock: ReturnType<typeof manualClock> } => {
   const clock = manualClock()
   const state = createState(clock)
   return { state, clock, pkg: createPackage(state, { owner: 'acme', name: 'shop/api' }) }
@@ -14,7 +14,7 @@ const world = (): { state: State; pkg: Package; clock: ReturnType<typeof manualC
 
 describe('a push', () => {
   test('makes one version of each manifest, children too, with growing ids', () => {
-    const { state, pkg } = world()
+    const { state, pkg } = fake()
     const { index, images, attestations, perPlatform } = pushRelease(state, pkg, { tag: 'v1', content: 'one' })
     expect(pkg.active.size).toBe(7)
     expect(present(index).tags).toEqual(['v1'])
@@ -24,7 +24,7 @@ describe('a push', () => {
   })
 
   test('of the same digest changes nothing, least of all the times', () => {
-    const { state, pkg, clock } = world()
+    const { state, pkg, clock } = fake()
     const first = pushManifest(state, pkg, { content: 'a' }, 'latest')
     const times = { createdAt: first.createdAt, updatedAt: first.updatedAt }
     clock.advance(90 * days)
@@ -35,7 +35,7 @@ describe('a push', () => {
   })
 
   test('moves a tag, and neither version looks younger', () => {
-    const { state, pkg, clock } = world()
+    const { state, pkg, clock } = fake()
     const old = pushManifest(state, pkg, { content: 'a' }, 'latest')
     const next = pushManifest(state, pkg, { content: 'b' })
     const updated = [old.updatedAt, next.updatedAt]
@@ -47,8 +47,8 @@ describe('a push', () => {
 })
 
 describe('a deletion', () => {
-  test('takes every tag on the digest, and leaves the children', () => {
-    const { state, pkg } = world()
+  test('removes every tag on the digest, and keeps the children', () => {
+    const { state, pkg } = fake()
     pushManifest(state, pkg, { content: 'other' }, 'other')
     const { index, images } = pushRelease(state, pkg, { tag: 'v1', content: 'one' })
     pushRelease(state, pkg, { tag: 'latest', content: 'one' })
@@ -58,7 +58,7 @@ describe('a deletion', () => {
   })
 
   test('of a child breaks the tag above it, unseen by the API', () => {
-    const { state, pkg } = world()
+    const { state, pkg } = fake()
     const { images } = pushRelease(state, pkg, { tag: 'v1', content: 'one' })
     expect(live(pkg, 'v1')).toBe(true)
     expect(deleteVersion(state, pkg, images[1]!.id)).toBeUndefined()
@@ -67,7 +67,7 @@ describe('a deletion', () => {
   })
 
   test('of the last tagged version is refused, though untagged ones are left', () => {
-    const { state, pkg } = world()
+    const { state, pkg } = fake()
     const { index, images } = pushRelease(state, pkg, { tag: 'v1', content: 'one' })
     const refusal = {
       status: 400,
@@ -80,7 +80,7 @@ describe('a deletion', () => {
   })
 
   test('of a popular public version is refused, of a private one not', () => {
-    const { state, pkg } = world()
+    const { state, pkg } = fake()
     const version = pushManifest(state, pkg, { content: 'a' })
     Object.assign(version, { downloads: 5001 })
     pkg.visibility = 'public'
@@ -96,7 +96,7 @@ describe('a deletion', () => {
   })
 
   test('can be done once', () => {
-    const { state, pkg } = world()
+    const { state, pkg } = fake()
     const { id } = pushManifest(state, pkg, { content: 'a' })
     deleteVersion(state, pkg, id)
     expect(deleteVersion(state, pkg, id)).toEqual({ status: 404, message: 'Package version not found.' })
@@ -106,7 +106,7 @@ describe('a deletion', () => {
 
 describe('a restore', () => {
   test('brings the version back as it was', () => {
-    const { state, pkg, clock } = world()
+    const { state, pkg, clock } = fake()
     pushManifest(state, pkg, { content: 'other' }, 'other')
     const { index } = pushRelease(state, pkg, { tag: 'v1', content: 'one' })
     const before = holdings(pkg)
@@ -118,7 +118,7 @@ describe('a restore', () => {
   })
 
   test('leaves a tag where it went meanwhile', () => {
-    const { state, pkg } = world()
+    const { state, pkg } = fake()
     const first = pushManifest(state, pkg, { content: 'a' }, 'a')
     pushManifest(state, pkg, { content: 'a' }, 'latest')
     const other = pushManifest(state, pkg, { content: 'b' }, 'b')
@@ -129,7 +129,7 @@ describe('a restore', () => {
   })
 
   test('comes too late after 30 days, or when the digest was pushed anew', () => {
-    const { state, pkg, clock } = world()
+    const { state, pkg, clock } = fake()
     const late = pushManifest(state, pkg, { content: 'late' })
     const again = pushManifest(state, pkg, { content: 'again' })
     deleteVersion(state, pkg, late.id)
@@ -142,7 +142,7 @@ describe('a restore', () => {
 })
 
 test('a deleted package comes back whole, unless its name was taken', () => {
-  const { state, pkg } = world()
+  const { state, pkg } = fake()
   pushRelease(state, pkg, { tag: 'v1', content: 'one' })
   expect(deletePackage(state, pkg)).toBeUndefined()
   expect(findPackage(state, 'acme', 'shop/api')).toBeUndefined()
@@ -155,7 +155,7 @@ test('a deleted package comes back whole, unless its name was taken', () => {
 })
 
 test('a copy of the state goes its own way', () => {
-  const { state, pkg } = world()
+  const { state, pkg } = fake()
   const { index } = pushRelease(state, pkg, { tag: 'v1', content: 'one' })
   const before = holdings(pkg)
   const copy = copyState(state)

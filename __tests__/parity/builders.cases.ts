@@ -1,4 +1,4 @@
-import type { Given } from '../unit/fixtures/world.ts'
+import type { Given } from '../unit/fixtures/job.ts'
 
 const engine = { kind: 'local' }
 const podman = '- endpoint: unix:///run/podman.sock\n  platforms: linux/arm64'

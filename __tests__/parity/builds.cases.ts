@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals'
-import type { Given } from '../unit/fixtures/world.ts'
+import type { Given } from '../unit/fixtures/job.ts'
 
 const commit = '0123456789abcdef0123456789abcdef01234567'
 const url = 'https://github.com/acme/app.git'

@@ -2,14 +2,14 @@ import { expect, test } from '@jest/globals'
 import { readInputs } from '../../src/inputs/inputs.ts'
 import { InputError } from '../../src/lib/issues.ts'
 import { bakeTargets } from '../unit/fixtures/bake.ts'
-import { checkout, world, type Given } from '../unit/fixtures/world.ts'
+import { checkout, jobWith, type Given } from '../unit/fixtures/job.ts'
 import { builders } from './builders.cases.ts'
 import { builds } from './builds.cases.ts'
 import { logins } from './logins.cases.ts'
 
 /** The inputs; a text: the names of those that are wrong. */
 async function read(given: Given) {
-  const result: unknown = await readInputs(...world(given)).catch((error: unknown) => error)
+  const result: unknown = await readInputs(...jobWith(given)).catch((error: unknown) => error)
   if (!(result instanceof InputError)) return result as Awaited<ReturnType<typeof readInputs>>
   return [...new Set(result.issues.map(({ input }) => input))].sort().join(', ')
 }

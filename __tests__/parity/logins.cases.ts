@@ -1,5 +1,5 @@
 import type { Login } from '../../src/registry/auth.ts'
-import type { Given } from '../unit/fixtures/world.ts'
+import type { Given } from '../unit/fixtures/job.ts'
 
 const a = { username: 'a', password: 'b' }
 const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com'

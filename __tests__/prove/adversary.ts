@@ -11,23 +11,23 @@ import { firstRun, repository, type Attempt, type Model } from './model.ts'
 export const adversary = {
   'forge tag': (model, pick) => {
     const victim = victimOf(model, pick)
-    if (victim) retag(model.world.state, model.pkg, victim.digest, temporaryTag(pick))
+    if (victim) retag(model.fake.state, model.pkg, victim.digest, temporaryTag(pick))
   },
   'forge index': (model, pick) => {
-    pushIndex(model.world.state, model.pkg, entriesOf(model), {
+    pushIndex(model.fake.state, model.pkg, entriesOf(model), {
       annotations: { forged: `${pick}` },
       tag: temporaryTag(pick),
     })
   },
   'forge attestation': (model, pick) => {
     const annotations = { [ownershipAnnotation]: `${runOf(pick)}-1-forged${pick}` }
-    pushIndex(model.world.state, model.pkg, entriesOf(model, claimedImage), { annotations, tag: tagOrNone(pick) })
+    pushIndex(model.fake.state, model.pkg, entriesOf(model, claimedImage), { annotations, tag: tagOrNone(pick) })
   },
   'forge subject': (model, pick) => {
     const subject = victimOf(model, pick)
     const tag = tagOrNone(pick)
     if (subject)
-      pushArtifact(model.world.state, model.pkg, {
+      pushArtifact(model.fake.state, model.pkg, {
         content: `artifact ${pick}`,
         subject,
         annotations: { [ownershipAnnotation]: `${runOf(pick)}-1-forged${pick}` },
@@ -38,14 +38,14 @@ export const adversary = {
     const victim = victimOf(model, pick)
     const image = imageOf(model, pick)
     const suffix = ['', '.sig', '.att', '.sbom'][pick % 4] ?? ''
-    if (victim && image) retag(model.world.state, model.pkg, victim.digest, image.digest.replace(':', '-') + suffix)
+    if (victim && image) retag(model.fake.state, model.pkg, victim.digest, image.digest.replace(':', '-') + suffix)
   },
   'forge node': (model, pick) => {
-    const { world, pkg, attempts, ours } = model
+    const { fake, pkg, attempts, ours } = model
     const attempt = attempts.filter(({ ephemeral, run }) => ephemeral && isRunning(model, run)).at(pick % 3)
     if (!attempt) return
     const annotations = { [ownershipAnnotation]: attempt.runAnnotation }
-    const forged = pushIndex(world.state, pkg, entriesOf(model, claimedImage), { annotations })
+    const forged = pushIndex(fake.state, pkg, entriesOf(model, claimedImage), { annotations })
     ours.add(forged.digest)
     const { own } = attempt
     attempt.own = { ...own, manifests: [...own.manifests, forged.digest] }
@@ -57,19 +57,19 @@ export const claimedImage = `sha256:${'1'.repeat(64)}`
 
 /** Signs an image of a run: nothing of that may keep the image. */
 export function sign(model: Model, pick: number): void {
-  const { world, pkg } = model
+  const { fake, pkg } = model
   const image = imageOf(model, pick)
   if (!image) return
-  const signature = pushArtifact(world.state, pkg, { content: `signature of ${image.digest}`, subject: image })
+  const signature = pushArtifact(fake.state, pkg, { content: `signature of ${image.digest}`, subject: image })
   const entry = { version: signature, platform: 'linux/amd64' }
-  pushIndex(world.state, pkg, [entry], { annotations: {}, tag: image.digest.replace(':', '-') })
+  pushIndex(fake.state, pkg, [entry], { annotations: {}, tag: image.digest.replace(':', '-') })
 }
 
 const runOf = (pick: number): number => firstRun + (pick % 3)
 const temporaryTag = (pick: number): string => `pr-${runOf(pick)}-forged${pick}`
 const tagOrNone = (pick: number): string | undefined => (pick % 2 ? temporaryTag(pick) : undefined)
 
-const isRunning = ({ world: { state } }: Model, run: number): boolean =>
+const isRunning = ({ fake: { state } }: Model, run: number): boolean =>
   findRun(state, repository, run)?.status === 'in_progress'
 
 const victimsOf = ({ pkg, victims }: Model): Version[] => [...victims].flatMap((digest) => pkg.active.get(digest) ?? [])

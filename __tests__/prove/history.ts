@@ -9,7 +9,7 @@ import { root } from '../ghcr/permissions.ts'
 import { seeded, type Random } from '../ghcr/random.ts'
 import { declareRun, endRun, findRun, forgetRun } from '../ghcr/runs.ts'
 import { settle } from '../ghcr/state.ts'
-import { calm, type Rules, type World } from '../ghcr/world.ts'
+import { calm, type Rules, type Fake } from '../ghcr/fake.ts'
 import { adversary, sign } from './adversary.ts'
 import {
   begin,
@@ -44,8 +44,8 @@ const actions = {
     const one = builtAttempt(playing, pick)
     if (one) startPost(playing, one)
   },
-  sweep: (playing) => startSweep(playing),
-  'sweep run': (playing, pick) => startSweep(playing, runOf(pick)),
+  cleanup: (playing) => startCleanup(playing),
+  'cleanup of a run': (playing, pick) => startCleanup(playing, runOf(pick)),
   'retag index': (playing, pick) => {
     const index = builtAttempt(playing, pick)?.index
     if (index) retag(playing.model, index.digest, `stable-${pick % 2}`)
@@ -71,7 +71,7 @@ const actions = {
   'forge node': ({ model }, pick) => adversary['forge node'](model, pick),
   end: ({ model }, pick) => endOf(model, runOf(pick)),
   rerun: ({ model }, pick) => rerun(model, runOf(pick)),
-  forget: ({ model }, pick) => void forgetRun(model.world.state, repository, runOf(pick)),
+  forget: ({ model }, pick) => void forgetRun(model.fake.state, repository, runOf(pick)),
   advance: ({ model }, pick) => {
     model.clock.advance(pick % 2 ? 2 * hours : 2 * days)
     expire(model)
@@ -82,7 +82,7 @@ const actions = {
     if (task) crash(task)
   },
   fault: ({ model }, pick) => {
-    model.world.faults.push({
+    model.fake.faults.push({
       side: pick % 3 ? 'rest' : 'registry',
       answer: ([429, 403, 500, 502, 'reset', 'timeout'] as const)[pick % 6]!,
       skip: pick % 4,
@@ -98,7 +98,7 @@ const runOf = (pick: number): number => firstRun + (pick % 3)
 
 function beginRun({ model }: Play, pick: number): Attempt | undefined {
   const run = runOf(pick)
-  if (findRun(model.world.state, repository, run)?.status === 'completed') return undefined
+  if (findRun(model.fake.state, repository, run)?.status === 'completed') return undefined
   return begin(model, run, { ephemeral: true, provenance: pick % 5 !== 0, content: `content ${pick % 4}` })
 }
 
@@ -123,7 +123,7 @@ export interface History {
   readonly steps: readonly Step[]
 }
 
-/** A wrong algorithm: the right one that is lied to about the world, or whose deeds are not what it asked for. */
+/** A wrong algorithm: the right one that is lied to about the fake, or whose deeds are not what it asked for. */
 export interface Mutation {
   readonly place?: (place: PackageRepository) => PackageRepository
   readonly ask?: (ask: FetchRunStatus) => FetchRunStatus
@@ -150,7 +150,7 @@ export async function play(history: History, mutation: Mutation = {}): Promise<v
     lists: { ...calm.lists, lag: history.lag, freshGet: history.freshGet, order: history.order },
   }
   const model = createModel(rules, history.seed)
-  declareRun(model.world.state, { repository, id: sweepingRun })
+  declareRun(model.fake.state, { repository, id: cleanupRun })
   const playing: Play = {
     history,
     mutation,
@@ -193,7 +193,7 @@ function publishOne(playing: Play, pick: number): void {
     playing.violation = new Violation(`run ${made.run} lost what it was about to publish`)
 }
 
-const isCurrent = ({ world: { state } }: Model, { run, attempt }: Attempt): boolean => {
+const isCurrent = ({ fake: { state } }: Model, { run, attempt }: Attempt): boolean => {
   const known = findRun(state, repository, run)
   return known?.status === 'in_progress' && known.attempt === attempt
 }
@@ -208,24 +208,24 @@ function drop(model: Model, pick: number): void {
 /** Another tool's temporary image, without any mark, of the same content as a release. */
 function foreign(model: Model, pick: number): void {
   const run = firstRun + 100 + (pick % 2)
-  if (findRun(model.world.state, repository, run)) return
-  const pushed = pushRelease(model.world.state, model.pkg, {
+  if (findRun(model.fake.state, repository, run)) return
+  const pushed = pushRelease(model.fake.state, model.pkg, {
     tag: `pr-${run}`,
     content: `release ${pick % 3}`,
     provenance: false,
   })
-  declareRun(model.world.state, { repository, id: run })
+  declareRun(model.fake.state, { repository, id: run })
   model.living.set(`pr-${run}`, { digest: pushed.index.digest, since: model.calls, run })
 }
 
-function endOf({ world: { state } }: Model, run: number): void {
+function endOf({ fake: { state } }: Model, run: number): void {
   if (findRun(state, repository, run)?.status === 'in_progress') endRun(state, repository, run, 'cancelled')
 }
 
 /** Started again: what it has pushed so far may be needed. */
 function rerun(model: Model, run: number): void {
   const {
-    world: { state },
+    fake: { state },
     pkg,
     living,
   } = model
@@ -251,24 +251,24 @@ function startPost(playing: Play, made: Attempt): void {
   for (const [tag, { digest, run }] of model.living)
     if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
   // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
-  start(playing, `post ${playing.tasks.length} of ${made.runAnnotation}`, async (world) => {
-    const place = placeOf(playing, world, made.runAnnotation)
+  start(playing, `post ${playing.tasks.length} of ${made.runAnnotation}`, async (fake) => {
+    const place = placeOf(playing, fake, made.runAnnotation)
     return await deleteRunArtifacts(place, (await mutation.own?.(made.own, place)) ?? made.own)
   })
 }
 
-function startSweep(playing: Play, run?: number): void {
+function startCleanup(playing: Play, run?: number): void {
   const { model } = playing
   if (run !== undefined) {
     model.given.add(run)
     for (const [tag, living] of model.living) if (living.run === run) model.living.delete(tag)
   }
-  start(playing, `sweep ${playing.tasks.length}`, (world) => sweepIn(playing, world, run))
+  start(playing, `cleanup ${playing.tasks.length}`, (fake) => cleanUpIn(playing, fake, run))
 }
 
-function sweepIn(playing: Play, world: World, run?: number) {
+function cleanUpIn(playing: Play, fake: Fake, run?: number) {
   const { model, mutation } = playing
-  const asked = createRunStatusFetcher(requestIn(world, root), repository)
+  const asked = createRunStatusFetcher(requestIn(fake, root), repository)
   const ask = mutation.ask?.(asked) ?? asked
   const rules = () => ({
     now: model.clock.now(),
@@ -276,29 +276,29 @@ function sweepIn(playing: Play, world: World, run?: number) {
     ...(run !== undefined && { runId: String(run) }),
   })
   return cleanUpRepository(
-    placeOf(playing, world, `${sweepingRun}-1-sweep`),
+    placeOf(playing, fake, `${cleanupRun}-1-cleanup`),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) },
     createRunStatusCache(ask, rules),
   )
 }
 
-/** The run that sweeps, which ends like any other. */
-const sweepingRun = firstRun + 800
+/** The run that cleans up, which ends like any other. */
+const cleanupRun = firstRun + 800
 
-function placeOf({ model, history, mutation }: Play, world: World, mark: string): PackageRepository {
+function placeOf({ model, history, mutation }: Play, fake: Fake, mark: string): PackageRepository {
   const sleep = (ms: number) => {
     model.clock.advance(Math.min(ms, 1000))
     return Promise.resolve()
   }
-  const place = placeIn({ world, clock: { now: () => model.clock.now(), sleep }, pageSize: history.pageSize, mark })
+  const place = placeIn({ fake, clock: { now: () => model.clock.now(), sleep }, pageSize: history.pageSize, mark })
   return mutation.place?.(place) ?? place
 }
 
-function start(playing: Play, name: string, work: (world: World) => Promise<unknown>): void {
+function start(playing: Play, name: string, work: (fake: Fake) => Promise<unknown>): void {
   const { model, tasks } = playing
   let before = ''
-  const world: World = { ...model.world, afterEach: () => undefined }
-  const task = startTask(name, world, work, {
+  const fake: Fake = { ...model.fake, afterEach: () => undefined }
+  const task = startTask(name, fake, work, {
     isFree: () => playing.free,
     before: (call) => {
       model.calls++
@@ -413,19 +413,19 @@ function healed({ model, tasks }: Play): void {
 
 async function finish(playing: Play): Promise<void> {
   const { model } = playing
-  const { world, clock, pkg, living } = model
+  const { fake, clock, pkg, living } = model
   playing.free = true
-  world.faults.length = 0
-  Object.assign(world.rules, { lists: calm.lists })
-  settle(world.state)
+  fake.faults.length = 0
+  Object.assign(fake.rules, { lists: calm.lists })
+  settle(fake.state)
   const last = firstRun + 900
   publish(model, begin(model, last, { ephemeral: true, provenance: true }), `pr-${last}`)
-  for (const run of world.state.runs.values()) if (run.status !== 'completed') endRun(world.state, repository, run.id)
+  for (const run of fake.state.runs.values()) if (run.status !== 'completed') endRun(fake.state, repository, run.id)
   clock.advance(100 * days)
   expire(model)
   for (const [tag, { run }] of living) if (run !== undefined) living.delete(tag)
   const told = []
-  for (let n = 0; n < 2; n++) told.push(await sweepIn(playing, world))
+  for (let n = 0; n < 2; n++) told.push(await cleanUpIn(playing, fake))
   const hurt = [...living].filter(([tag, { digest }]) => !isWhole(pkg, tag, digest)).map(([tag]) => tag)
   const broken = hurt.filter((tag) => !isUnprovable(model, tag))
   if (broken.length > 0) throw new Violation(`still broken in the end: ${broken.join(', ')}`)

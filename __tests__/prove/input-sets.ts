@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { cleanupInputs, mainInputs } from '../../src/inputs/input-names.ts'
 import type { Event } from '../../src/forge/event.ts'
-import type { Given } from '../unit/fixtures/world.ts'
+import type { Given } from '../unit/fixtures/job.ts'
 
 /** Values that workflows have, valid and invalid, by input; every other input gets any of all values. */
 const values: Readonly<Record<string, readonly string[]>> = {

@@ -12,7 +12,7 @@ import { UserError, UserErrors } from '../../src/lib/errors.ts'
 import { InputError } from '../../src/lib/issues.ts'
 import { ensureTools } from '../farm/tools.ts'
 import { bakeDefinition } from '../unit/fixtures/bake.ts'
-import { world, type Given } from '../unit/fixtures/world.ts'
+import { jobWith, type Given } from '../unit/fixtures/job.ts'
 import { inputSets } from './input-sets.ts'
 
 const { values } = parseArgs({
@@ -28,7 +28,7 @@ const definitions = new Map<string, Given>()
 /** Undefined if the set is invalid, or if nothing can be planned. */
 async function definitionOf(given: Given): Promise<string | undefined> {
   try {
-    return bakeDefinition(await readInputs(...world(given)))
+    return bakeDefinition(await readInputs(...jobWith(given)))
   } catch (error) {
     if (error instanceof InputError || error instanceof UserError || error instanceof UserErrors) return undefined
     throw error

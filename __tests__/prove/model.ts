@@ -6,7 +6,7 @@ import { parseManifest, type Manifest } from '../ghcr/manifest.ts'
 import { putManifest } from '../ghcr/push.ts'
 import { declareRun, endRun, findRun } from '../ghcr/runs.ts'
 import { createPackage, type Package, type Version } from '../ghcr/state.ts'
-import { createWorld, type Rules, type World } from '../ghcr/world.ts'
+import { createFake, type Rules, type Fake } from '../ghcr/fake.ts'
 import { ownershipAnnotation } from '../../src/run/names.ts'
 
 export const repository = 'acme/shop'
@@ -35,7 +35,7 @@ export interface Living {
 }
 
 export interface Model {
-  readonly world: World
+  readonly fake: Fake
   readonly pkg: Package
   readonly clock: ReturnType<typeof manualClock>
   readonly attempts: Attempt[]
@@ -47,17 +47,17 @@ export interface Model {
   /** Of these, what adversaries try to get deleted: pushed before any run existed. */
   readonly victims: ReadonlySet<string>
   readonly posted: Set<string>
-  /** Runs that a sweep was told to take all of. */
+  /** Runs that a cleanup was told to take all of. */
   readonly given: Set<number>
   calls: number
 }
 
 export function createModel(rules: Rules, seed: number): Model {
   const clock = manualClock()
-  const world = createWorld({ clock, rules, seed, keepCalls: 0 })
-  const pkg = createPackage(world.state, { owner: 'acme', name: 'shop/api', repository })
+  const fake = createFake({ clock, rules, seed, keepCalls: 0 })
+  const pkg = createPackage(fake.state, { owner: 'acme', name: 'shop/api', repository })
   const model: Model = {
-    world,
+    fake,
     pkg,
     clock,
     attempts: [],
@@ -69,7 +69,7 @@ export function createModel(rules: Rules, seed: number): Model {
     given: new Set(),
     calls: 0,
   }
-  const victim = pushRelease(world.state, pkg, { content: 'victim' })
+  const victim = pushRelease(fake.state, pkg, { content: 'victim' })
   const victims = closureOf(pkg, victim.index.digest)
   victims.forEach((digest) => model.pinned.add(digest))
   clock.advance(hours)
@@ -88,7 +88,7 @@ export function begin(
 ): Attempt {
   const { ephemeral, provenance, content = `${run}` } = options
   const {
-    world: { state },
+    fake: { state },
     pkg,
     attempts,
     ours,
@@ -130,7 +130,7 @@ export function begin(
 /** Joins what the nodes pushed, under a tag; false where some of it is gone. */
 export function publish(model: Model, attempt: Attempt, tag: string): boolean {
   const {
-    world: { state },
+    fake: { state },
     pkg,
     living,
     ours,
@@ -154,11 +154,11 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
 export function release(model: Model, content: number, tag: string): void {
   const run = firstRun + 500 + model.attempts.length
   publish(model, begin(model, run, { ephemeral: false, provenance: true, content: `release ${content}` }), tag)
-  endRun(model.world.state, repository, run)
+  endRun(model.fake.state, repository, run)
 }
 
 /** Somebody pushes without a tag, and uses the digest. */
-export function pin({ world: { state }, pkg, pinned }: Model, content: string): void {
+export function pin({ fake: { state }, pkg, pinned }: Model, content: string): void {
   closureOf(pkg, pushRelease(state, pkg, { content, provenance: false }).index.digest).forEach((digest) =>
     pinned.add(digest),
   )
@@ -175,7 +175,7 @@ export function retag(model: Model, digest: string, tag: string): void {
   living.set(tag, { digest, since: model.calls })
 }
 
-function putAgain({ pkg, world: { state } }: Model, digest: string, tag: string): void {
+function putAgain({ pkg, fake: { state } }: Model, digest: string, tag: string): void {
   const { body, mediaType } = pkg.manifests.get(digest)!
   const parsed = parse(mediaType, body)
   putManifest(state, pkg, parsed, tag)
@@ -191,7 +191,7 @@ function parse(mediaType: string, body: string): Manifest {
 export function promote(model: Model, entries: readonly IndexEntry[], tag: string): void {
   const {
     pkg,
-    world: { state },
+    fake: { state },
     living,
   } = model
   if (entries.length === 0 || entries.some(({ version }) => !pkg.active.has(version.digest))) return
@@ -205,7 +205,7 @@ export function promote(model: Model, entries: readonly IndexEntry[], tag: strin
 }
 
 /** Runs that ended long enough ago have no living tags any more. */
-export function expire({ living, world: { state }, clock }: Model): void {
+export function expire({ living, fake: { state }, clock }: Model): void {
   for (const [tag, { run }] of living) {
     const known = run === undefined ? undefined : findRun(state, repository, run)
     if (known?.status === 'completed' && clock.now() - known.updatedAt >= 3 * days) living.delete(tag)

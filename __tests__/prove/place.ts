@@ -5,12 +5,12 @@ import { type Clock } from '../../src/packages/backend.ts'
 import { registryCalls, restCalls } from '../ghcr/calls.ts'
 import { ConnectionLost } from '../ghcr/faults.ts'
 import { root, type Token } from '../ghcr/permissions.ts'
-import type { Answer, World } from '../ghcr/world.ts'
+import type { Answer, Fake } from '../ghcr/fake.ts'
 import { GithubError, type GithubRequest } from '../../src/forge/api-client.ts'
 
-/** A repository of the world as the engine sees it: no sockets, the clock of the world. */
+/** A repository of the fake as the engine sees it: no sockets, the clock of the fake. */
 export interface Simulated {
-  readonly world: World
+  readonly fake: Fake
   readonly clock: Clock
   readonly token?: Token
   readonly repository?: string
@@ -23,19 +23,19 @@ export interface Simulated {
 
 export function placeIn(simulated: Simulated): PackageRepository {
   const {
-    world,
+    fake,
     clock,
     token = root,
     repository = 'acme/shop/api',
-    mark = '999-1-sweep',
+    mark = '999-1-cleanup',
     until = Infinity,
     ownerKind,
     pageSize,
   } = simulated
   const [owner = '', ...name] = repository.split('/')
-  const registry = storeIn(world, token)
+  const registry = storeIn(fake, token)
   const api = createGithubBackend({
-    request: patiently(requestIn(world, token, pageSize), clock),
+    request: patiently(requestIn(fake, token, pageSize), clock),
     owner,
     name: name.join('/'),
     registry,
@@ -54,8 +54,8 @@ export function placeIn(simulated: Simulated): PackageRepository {
 }
 
 /** GitHub's REST API by the routes of octokit. */
-export function requestIn(world: World, token: Token, pageSize = 100): GithubRequest {
-  const rest = restCalls(world, token)
+export function requestIn(fake: Fake, token: Token, pageSize = 100): GithubRequest {
+  const rest = restCalls(fake, token)
   return async (route, { owner, name, id, page, state, repo }) => {
     const scope = route.includes('/orgs/') ? 'orgs' : 'users'
     const at = { scope, owner: String(owner), name: String(name) } as const
@@ -100,8 +100,8 @@ export function patiently(request: GithubRequest, clock: Clock): GithubRequest {
   }
 }
 
-export function storeIn(world: World, token: Token = root): ManifestStore {
-  const calls = registryCalls(world, token)
+export function storeIn(fake: Fake, token: Token = root): ManifestStore {
+  const calls = registryCalls(fake, token)
   const checked = async (work: () => Promise<Answer>): Promise<Answer> => {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -143,6 +143,6 @@ export function storeIn(world: World, token: Token = root): ManifestStore {
         .headers['docker-content-digest'] ?? '',
     listTags: async (repository) =>
       ((await checked(() => calls.listTags(repository, { n: 10_000 }))).body as { tags: string[] }).tags,
-    getBlob: (_, digest) => Promise.resolve(new Uint8Array(world.state.blobs.get(digest) ?? [])),
+    getBlob: (_, digest) => Promise.resolve(new Uint8Array(fake.state.blobs.get(digest) ?? [])),
   }
 }

@@ -1,5 +1,5 @@
 import type { Call } from '../ghcr/call-log.ts'
-import type { World } from '../ghcr/world.ts'
+import type { Fake } from '../ghcr/fake.ts'
 
 /** A cleanup at work; each of its calls waits until it may go on. */
 export interface Task {
@@ -24,11 +24,11 @@ export interface Gate {
   readonly after: (call: Call) => void
 }
 
-/** Starts it on a view of the world whose calls stop at our gate. */
+/** Starts it on a view of the fake whose calls stop at our gate. */
 export function startTask(
   name: string,
-  world: World,
-  work: (world: World) => Promise<unknown>,
+  fake: Fake,
+  work: (fake: Fake) => Promise<unknown>,
   { isFree, before, after }: Gate,
 ): Task {
   const task: Task = {
@@ -42,8 +42,8 @@ export function startTask(
     crashed: false,
     done: false,
   }
-  const view: World = {
-    ...world,
+  const view: Fake = {
+    ...fake,
     beforeEach: (call) => {
       if (task.crashed) throw new Killed('killed')
       if (isFree()) return

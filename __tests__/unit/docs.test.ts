@@ -9,7 +9,7 @@ import { cleanupInputs, copyInputs, mainInputs } from '../../src/inputs/input-na
 import { InputError } from '../../src/lib/issues.ts'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { knownHost, plainKey } from './fixtures/keys.ts'
-import { event } from './fixtures/world.ts'
+import { event } from './fixtures/job.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const migrating = readFileSync(join(root, 'docs/migrating.md'), 'utf8')
@@ -107,7 +107,7 @@ describe('docs/kubernetes.md', () => {
   const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8')
   const blocks = [...page.matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map((match) => match[1] ?? '')
 
-  test('asks for just the rights with which the tests have built, and have found what was left', () => {
+  test('lists only the rights with which the tests build and collect garbage', () => {
     const role = asRecord(load(blocks.find((block) => block.includes('kind: Role')) ?? ''))
     const asked = asList(role['rules'])
       .map(asRecord)

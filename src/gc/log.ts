@@ -33,7 +33,7 @@ export async function logNodeGarbage(
   })
   for (const { node, removed, failed } of collected) {
     if (removed.length > 0) log.info(`Removed leftovers of finished runs on ${node}: ${removed.join(', ')}.`)
-    failed.forEach((reason) => log.info(`The next run removes the leftovers on ${node}: ${reason}`))
+    failed.forEach((reason) => log.info(`Leftovers on ${node} were not removed: ${reason}. The next run removes them.`))
   }
 }
 
@@ -41,5 +41,7 @@ export function logRunnerGarbage({ removed, failed, strays }: RunnerGarbage, log
   if (removed.length > 0) log.info(`Removed leftovers of finished runs on this runner: ${removed.join(', ')}.`)
   const runs = strays === 1 ? '1 finished run' : `${strays} finished runs`
   if (strays > 0) log.info(`Killed stray processes of ${runs} on this runner.`)
-  failed.forEach((reason) => log.info(`The next run removes the leftovers on this runner: ${reason}`))
+  failed.forEach((reason) =>
+    log.info(`Leftovers on this runner were not removed: ${reason}. The next run removes them.`),
+  )
 }

@@ -34,7 +34,7 @@ export async function preparePost(job: Job, state: MainState): Promise<PostStep>
     request: { dir, main, tags: cleanup, began, event, images },
     ports: {
       openPackages: () => openPackages(job, state, hosts),
-      openNodes: (place) => openNodesAgain(job, place),
+      openNodes: (access) => openNodesAgain(job, access),
       authenticate: () => restoreAgent(job, dir),
       collectRunnerGarbage: () => collectRunnerGarbage(dir, run, job.runs(fetch)),
       log,

@@ -66,7 +66,7 @@ export function requirePlatforms(
   if (!empty) return
   throw new UserError({
     code: 'node',
-    message: `No platform left to build${empty.name === '' ? '' : ` of ${empty.name}`}: all were skipped`,
+    message: `No platform${empty.name === '' ? '' : ` of ${empty.name}`} can be built: all were skipped`,
     hint: '`fallback: skip` omits platforms, but an image needs at least one: check why the nodes are unavailable.',
     details: outcomes.flatMap(({ failure }) => failure?.message ?? []),
   })

@@ -102,7 +102,7 @@ function immutableTags(refused: TagUpdates['failed'], restored: readonly string[
   return new UserError({
     code: 'registry',
     message: `The tag ${tag} is immutable and names another image`,
-    hint: 'Use a new tag, or delete the old one in the registry. Every tag that existed names its earlier image.',
+    hint: 'No existing tag was changed. Use a new tag, or delete the old one in the registry.',
     details: [...refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`), ...restored],
     cause: error,
   })

@@ -113,11 +113,11 @@ function inOrder(parts: readonly Part[], order: readonly Platform[]): readonly P
   if (order.length === 0) throw new IndexError('no platform was built')
   const requested = new Set(order)
   const extra = parts.find(({ platform }) => !requested.has(platform))
-  if (extra) throw new IndexError('was built and not requested', extra.platform)
+  if (extra) throw new IndexError('was built, but not requested', extra.platform)
   if (requested.size < order.length) throw new IndexError(`a platform is requested twice: ${order.join(', ')}`)
   return order.map((platform) => {
     const [part, second] = parts.filter((candidate) => candidate.platform === platform)
-    if (!part) throw new IndexError('was requested and not built', platform)
+    if (!part) throw new IndexError('was requested, but not built', platform)
     if (second) throw new IndexError('was built twice', platform)
     return part
   })

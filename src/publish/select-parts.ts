@@ -136,7 +136,7 @@ function explainDoubled(group: readonly MergedPart[]): UserError {
 function explainExtra({ tag, info }: MergedPart): UserError {
   return new UserError({
     code: 'inputs',
-    message: `${formatTagReference(tag)} was built and not requested`,
+    message: `${formatTagReference(tag)} was built, but not requested`,
     hint: `No tag was updated. Add ${formatPart(info)} to \`platforms\` or \`variants\`, or do not build it.`,
   })
 }
@@ -177,7 +177,7 @@ export function explainDifferences(parts: readonly MergedPart[], others: readonl
   return new UserError({
     code: 'registry',
     message: 'The repositories have different parts',
-    hint: 'No tag was updated. Run the job again that pushed them.',
+    hint: 'No tag was updated. Run the jobs again that pushed these parts.',
     details: lines,
   })
 }

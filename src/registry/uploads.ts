@@ -160,13 +160,14 @@ async function readProgress(session: Session, { url }: Upload, info: RequestInfo
 /** Where an upload continues, by the `Location` of a response. */
 async function uploadUrl(session: Session, { headers, url }: HttpResponse, info: RequestInfo): Promise<URL> {
   const location = headers.get('location')
-  if (location === null || !URL.canParse(location, url)) throw protocolError('the registry began no upload', info)
+  if (location === null || !URL.canParse(location, url))
+    throw protocolError('the registry did not return the address of an upload', info)
   const base = new URL(await session.baseUrl(info))
   const upload = new URL(location, url)
   // Behind a proxy that terminates TLS, a registry may name itself with http.
   if (upload.host === base.host) upload.protocol = base.protocol
   if (upload.protocol !== 'https:' && upload.protocol !== base.protocol)
-    throw protocolError('the registry wants the content over an unencrypted connection', info)
+    throw protocolError('the registry returned an unencrypted address for the upload, which is refused', info)
   return upload
 }
 

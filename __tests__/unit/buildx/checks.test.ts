@@ -34,7 +34,7 @@ test.each([
   expect(annotate(warning, variant, '/w')).toEqual(expected)
 })
 
-test('what two platforms say is told once', () => {
+test('findings of two platforms are reported once', () => {
   const [one, two] = [
     annotate(warning, { context: '/w' }, '/w'),
     annotate({ ...warning, line: 4 }, { context: '/w' }, '/w'),

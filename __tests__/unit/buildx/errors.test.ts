@@ -49,7 +49,7 @@ describe('explainFailure', () => {
     expect(hintOf(exitCode(1), true)).not.toContain('MaxSessions')
   })
 
-  test('only the output of a step, and not its command, says that a disk is full', () => {
+  test('only the output of a step, not its command, indicates a full disk', () => {
     const name = '[2/3] RUN echo no space left on device; false'
     const command =
       'process "/bin/sh -c echo no space left on device; false" did not complete successfully: exit code: 1'

@@ -6,12 +6,12 @@ import { createDestinations, fileAccessFlags, findEscape, localPathsOf } from '.
 import { cacheOf } from '../../../src/inputs/cache/cache.ts'
 import { readInputs } from '../../../src/inputs/inputs.ts'
 import type { Target } from '../../../src/plan/target.ts'
-import { checkout, world, type Given } from '../fixtures/world.ts'
+import { checkout, jobWith, type Given } from '../fixtures/job.ts'
 
 const files = [...checkout, '/w/key', '/elsewhere/key', '/w/layout/.', '/elsewhere/agent']
 
 async function paths(given: Given) {
-  const { variants, settings, cache, push } = await readInputs(...world({ files, cache: 'off', ...given }))
+  const { variants, settings, cache, push } = await readInputs(...jobWith({ files, cache: 'off', ...given }))
   const targets = variants.flatMap((variant) =>
     variant.platforms.map((platform) => {
       const targetCache = cacheOf(cache, variant, platform)

@@ -3,7 +3,7 @@ import { findRunArtifacts } from '../../../src/cleanup/find-run-artifacts.ts'
 import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
 import { pushRelease } from '../../ghcr/histories.ts'
 import { placeIn } from '../../prove/place.ts'
-import { allOf, annotationOf, pushOwn, scene, type Scene } from './world.ts'
+import { allOf, annotationOf, pushOwn, scene, type Scene } from './scene.ts'
 
 const runId = '17000000001'
 const find = (here: Scene, since = 0, random?: string) =>
@@ -12,7 +12,7 @@ const find = (here: Scene, since = 0, random?: string) =>
 describe('without its journal, what a run pushed', () => {
   test('is found by its tag and its annotation, and nothing of it is left', async () => {
     const here = scene()
-    pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'app' })
+    pushRelease(here.fake.state, here.pkg, { tag: 'v1', content: 'app' })
     const { pushed, own } = pushOwn(here, runId)
     const { artifacts, unproven } = await find(here)
     expect([artifacts.tags, unproven]).toEqual([own.tags, []])
@@ -30,7 +30,7 @@ describe('without its journal, what a run pushed', () => {
 
   test('is not proven by the name of a tag alone', async () => {
     const here = scene()
-    pushRelease(here.world.state, here.pkg, { tag: `pr-${runId}`, content: 'app' })
+    pushRelease(here.fake.state, here.pkg, { tag: `pr-${runId}`, content: 'app' })
     const { artifacts, unproven } = await find(here)
     expect([artifacts.tags, unproven]).toEqual([[], [`pr-${runId}`]])
   })

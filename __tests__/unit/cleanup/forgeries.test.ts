@@ -10,7 +10,7 @@ import type { Pushed } from '../../ghcr/histories.ts'
 import { root } from '../../ghcr/permissions.ts'
 import { declareRun, endRun, findRun } from '../../ghcr/runs.ts'
 import { placeIn, requestIn } from '../../prove/place.ts'
-import { allOf, annotationOf, pushOwn, scene, type Scene } from './world.ts'
+import { allOf, annotationOf, pushOwn, scene, type Scene } from './scene.ts'
 
 // The attacker may push to the repository, but not delete: the cleanup must not do it instead.
 
@@ -20,19 +20,19 @@ const annotation = { [ownershipAnnotation]: annotationOf(run) }
 /** A release that is used by its digest, since its tag has moved on, and a run that ended afterwards. */
 function begin(): { readonly here: Scene; readonly victim: Pushed } {
   const here = scene({ checkAnswers: false })
-  fillHistory(here.world.state, here.pkg, 2)
-  const victim = pushRelease(here.world.state, here.pkg, { content: 'victim' })
+  fillHistory(here.fake.state, here.pkg, 2)
+  const victim = pushRelease(here.fake.state, here.pkg, { content: 'victim' })
   here.clock.advance(hours)
-  declareRun(here.world.state, { repository: 'acme/shop', id: Number(run) })
+  declareRun(here.fake.state, { repository: 'acme/shop', id: Number(run) })
   return { here, victim }
 }
 
 async function cleanUp(here: Scene, unmarked: 'auto' | 'keep' = 'auto') {
-  const { world, clock } = here
-  if (findRun(world.state, 'acme/shop', Number(run))?.status !== 'completed')
-    endRun(world.state, 'acme/shop', Number(run))
+  const { fake, clock } = here
+  if (findRun(fake.state, 'acme/shop', Number(run))?.status !== 'completed')
+    endRun(fake.state, 'acme/shop', Number(run))
   here.clock.advance(4 * days)
-  const fetchStatus = createRunStatusFetcher(requestIn(world, root), 'acme/shop')
+  const fetchStatus = createRunStatusFetcher(requestIn(fake, root), 'acme/shop')
   return await cleanUpRepository(
     placeIn(here),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, unmarked },
@@ -50,7 +50,7 @@ const entry = (version: Pushed['index'], attests?: string) => ({
 describe('an image that is used by its digest stays', () => {
   test('when its bytes are pushed under a temporary tag: only the tag is removed', async () => {
     const { here, victim } = begin()
-    retag(here.world.state, here.pkg, victim.index.digest, `pr-${run}`)
+    retag(here.fake.state, here.pkg, victim.index.digest, `pr-${run}`)
     const result = await cleanUp(here)
     expect(lost(here, allOf(victim))).toEqual([])
     expect(here.pkg.tags.has(`pr-${run}`)).toBe(false)
@@ -62,7 +62,7 @@ describe('an image that is used by its digest stays', () => {
   test('when an index under a temporary tag lists it', async () => {
     const { here, victim } = begin()
     const entries = [...victim.images.map((image) => entry(image)), entry(victim.index)]
-    pushIndex(here.world.state, here.pkg, entries, { annotations: {}, tag: `pr-${run}` })
+    pushIndex(here.fake.state, here.pkg, entries, { annotations: {}, tag: `pr-${run}` })
     await cleanUp(here)
     expect(lost(here, allOf(victim))).toEqual([])
     expect(here.pkg.tags.has(`pr-${run}`)).toBe(false)
@@ -72,7 +72,7 @@ describe('an image that is used by its digest stays', () => {
     const { here, victim } = begin()
     const gone = `sha256:${'1'.repeat(64)}`
     const entries = [...victim.images, ...victim.attestations, victim.index].map((version) => entry(version, gone))
-    pushIndex(here.world.state, here.pkg, entries, {
+    pushIndex(here.fake.state, here.pkg, entries, {
       annotations: annotation,
       tag: tagged === '' ? undefined : `pr-${run}`,
     })
@@ -83,7 +83,7 @@ describe('an image that is used by its digest stays', () => {
   test.each(['', 'with a tag'])('when it is the subject of an artifact %s', async (tagged) => {
     const { here, victim } = begin()
     for (const version of [victim.index, ...victim.images])
-      pushArtifact(here.world.state, here.pkg, {
+      pushArtifact(here.fake.state, here.pkg, {
         content: version.digest,
         subject: version,
         annotations: annotation,
@@ -98,7 +98,7 @@ describe('an image that is used by its digest stays', () => {
     const { pushed } = pushOwn(here, run)
     for (const image of [pushed.index, ...pushed.images])
       for (const version of [victim.index, ...victim.images])
-        retag(here.world.state, here.pkg, version.digest, `${image.digest.replace(':', '-')}${suffix}`)
+        retag(here.fake.state, here.pkg, version.digest, `${image.digest.replace(':', '-')}${suffix}`)
     await cleanUp(here)
     expect(lost(here, allOf(victim))).toEqual([])
     expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
@@ -108,7 +108,7 @@ describe('an image that is used by its digest stays', () => {
     const { here, victim } = begin()
     const { own, pushed } = pushOwn(here, run)
     for (const image of [pushed.index, ...pushed.images])
-      retag(here.world.state, here.pkg, victim.index.digest, `${image.digest.replace(':', '-')}${suffix}`)
+      retag(here.fake.state, here.pkg, victim.index.digest, `${image.digest.replace(':', '-')}${suffix}`)
     await deleteRunArtifacts(placeIn(here), own)
     expect(lost(here, allOf(victim))).toEqual([])
     expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
@@ -120,8 +120,8 @@ describe('an image that is used by its digest stays', () => {
     const image = pushed.images[0]!
     const listed = [victim.index, ...victim.images, ...victim.attestations]
     const forged = [
-      pushIndex(here.world.state, here.pkg, [...listed.map((version) => entry(version))], { annotations: annotation }),
-      pushIndex(here.world.state, here.pkg, [entry(image), ...listed.map((one) => entry(one, image.digest))], {
+      pushIndex(here.fake.state, here.pkg, [...listed.map((version) => entry(version))], { annotations: annotation }),
+      pushIndex(here.fake.state, here.pkg, [entry(image), ...listed.map((one) => entry(one, image.digest))], {
         annotations: annotation,
       }),
     ]
@@ -129,7 +129,7 @@ describe('an image that is used by its digest stays', () => {
     const manifests = [...own.manifests, ...forged.map(({ digest }) => digest)]
     await deleteRunArtifacts(placeIn(here), { ...own, manifests }, (digest) => deleted.push(digest))
     expect(lost(here, allOf(victim))).toEqual([])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
     expect([...deleted].sort()).toEqual(lost(here, [...new Set([...allOf(pushed), ...manifests])]).sort())
     expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
   })
@@ -138,14 +138,14 @@ describe('an image that is used by its digest stays', () => {
 describe('content of another tool, without annotation', () => {
   test('is deleted if it was pushed while its run existed', async () => {
     const { here } = begin()
-    const pushed = pushRelease(here.world.state, here.pkg, { tag: `pr-${run}`, content: 'foreign', provenance: false })
+    const pushed = pushRelease(here.fake.state, here.pkg, { tag: `pr-${run}`, content: 'foreign', provenance: false })
     await cleanUp(here)
     expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
   })
 
   test('stays with `unmarked: keep`, and loses its tag', async () => {
     const { here } = begin()
-    const pushed = pushRelease(here.world.state, here.pkg, { tag: `pr-${run}`, content: 'foreign', provenance: false })
+    const pushed = pushRelease(here.fake.state, here.pkg, { tag: `pr-${run}`, content: 'foreign', provenance: false })
     await cleanUp(here, 'keep')
     expect(lost(here, allOf(pushed))).toEqual([])
     expect(here.pkg.tags.has(`pr-${run}`)).toBe(false)
@@ -153,9 +153,9 @@ describe('content of another tool, without annotation', () => {
 
   test('stays if it was pushed after its run had ended', async () => {
     const { here } = begin()
-    endRun(here.world.state, 'acme/shop', Number(run))
+    endRun(here.fake.state, 'acme/shop', Number(run))
     here.clock.advance(hours)
-    const pushed = pushRelease(here.world.state, here.pkg, { tag: `pr-${run}`, content: 'late', provenance: false })
+    const pushed = pushRelease(here.fake.state, here.pkg, { tag: `pr-${run}`, content: 'late', provenance: false })
     await cleanUp(here)
     expect(lost(here, allOf(pushed))).toEqual([])
   })
@@ -163,7 +163,7 @@ describe('content of another tool, without annotation', () => {
 
 test('nested indexes cost one request per manifest, and endless ones stop the cleanup', async () => {
   const { here } = begin()
-  const { state } = here.world
+  const { state } = here.fake
   const leaf = pushManifest(state, here.pkg, { content: 'leaf' })
   let pair = [entry(leaf)]
   for (let level = 0; level < 20; level++)

@@ -8,10 +8,10 @@ import { fillHistory } from '../../ghcr/histories.ts'
 import { root } from '../../ghcr/permissions.ts'
 import { declareRun, endRun } from '../../ghcr/runs.ts'
 import { patiently, placeIn, requestIn } from '../../prove/place.ts'
-import { allOf, pushOwn, scene, type Scene } from './world.ts'
+import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 
 async function run(here: Scene) {
-  const ask = createRunStatusFetcher(patiently(requestIn(here.world, root), here.clock), 'acme/shop')
+  const ask = createRunStatusFetcher(patiently(requestIn(here.fake, root), here.clock), 'acme/shop')
   return await cleanUpRepository(
     placeIn(here),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false },
@@ -22,32 +22,32 @@ async function run(here: Scene) {
 /** A package of many releases, among them what so many dead runs left. */
 function old(releases: number, runs: number): { readonly here: Scene; readonly left: string[] } {
   const here = scene({ checkAnswers: false })
-  fillHistory(here.world.state, here.pkg, releases)
+  fillHistory(here.fake.state, here.pkg, releases)
   const left = Array.from({ length: runs }, (_, at) => {
     const id = 17_000_000_001 + at
-    declareRun(here.world.state, { repository: 'acme/shop', id })
+    declareRun(here.fake.state, { repository: 'acme/shop', id })
     const { pushed } = pushOwn(here, String(id), { content: `run ${at}` })
-    endRun(here.world.state, 'acme/shop', id, 'cancelled')
+    endRun(here.fake.state, 'acme/shop', id, 'cancelled')
     return allOf(pushed)
   }).flat()
   here.clock.advance(4 * days)
   return { here, left }
 }
 
-test('a sweep of 5,000 versions takes no more calls than its pages and three for each it deletes', async () => {
+test('a cleanup of 5,000 versions makes one call for each page and at most three for each deletion', async () => {
   const { here, left } = old(714, 8)
-  forgetCalls(here.world.log)
+  forgetCalls(here.fake.log)
   const result = await run(here)
   expect(left.filter((digest) => here.pkg.active.has(digest))).toEqual([])
   expect(result.deleted).toHaveLength(left.length)
-  expect(count(here.world.log, 'rest')).toBeLessThanOrEqual(result.pages() + 3 * left.length)
-  expect(brokenTags(here.world.state)).toEqual([])
+  expect(count(here.fake.log, 'rest')).toBeLessThanOrEqual(result.pages() + 3 * left.length)
+  expect(brokenTags(here.fake.state)).toEqual([])
 })
 
-test('a storm of 429 only slows a sweep', async () => {
+test('a storm of 429 only slows a cleanup', async () => {
   const { here, left } = old(20, 3)
   let calls = 0
-  here.world.faults.push({
+  here.fake.faults.push({
     side: 'rest',
     answer: 429,
     retryAfter: 9,

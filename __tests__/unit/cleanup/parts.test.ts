@@ -6,7 +6,7 @@ import { ownershipAnnotation } from '../../../src/run/names.ts'
 import { brokenTags } from '../../ghcr/audit.ts'
 import { pushIndex, pushRelease, type Pushed } from '../../ghcr/histories.ts'
 import { placeIn } from '../../prove/place.ts'
-import { allOf, annotationOf, scene, type Scene } from './world.ts'
+import { allOf, annotationOf, scene, type Scene } from './scene.ts'
 
 const run = '17000000001'
 const repository = { registry: 'ghcr.io', path: 'acme/shop/api' }
@@ -21,7 +21,7 @@ interface Part {
 
 /** What the build jobs push: the images, BuildKit's index of each, and a part of each. */
 function pushParts(here: Scene, isTemporary: boolean): { readonly pushed: Pushed; readonly parts: readonly Part[] } {
-  const { state } = here.world
+  const { state } = here.fake
   const nonce = { [ownershipAnnotation]: partOwner }
   const pushed = pushRelease(state, here.pkg, { content: 'app', ...(isTemporary && { nonce }) })
   const parts = pushed.images.map((image, at): Part => {
@@ -63,12 +63,12 @@ test('a build job whose main was successful keeps its parts, and deletes the ind
     ),
   ).toEqual([])
   expect(remains(here, partDigests(parts))).toEqual(partDigests(parts))
-  expect(brokenTags(here.world.state)).toEqual([])
+  expect(brokenTags(here.fake.state)).toEqual([])
 })
 
 test('a build job whose main failed deletes its parts with their images', async () => {
   const here = scene()
-  pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'other' })
+  pushRelease(here.fake.state, here.pkg, { tag: 'v1', content: 'other' })
   const { pushed, parts } = pushParts(here, true)
   const tagged = [
     ...[pushed.index, ...pushed.perPlatform].map(({ digest }): Entry => ({ kind: 'manifest', ...repository, digest })),
@@ -81,7 +81,7 @@ test('a build job whose main failed deletes its parts with their images', async 
 test('a merge of a release deletes the parts and nothing that the image needs', async () => {
   const here = scene()
   const { pushed, parts } = pushParts(here, false)
-  const { digest } = pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'app' }).index
+  const { digest } = pushRelease(here.fake.state, here.pkg, { tag: 'v1', content: 'app' }).index
   const entries: Entry[] = [
     { kind: 'manifest', ...repository, digest },
     { kind: 'tag', ...repository, tag: 'v1', digest, ephemeral: false },
@@ -95,7 +95,7 @@ test('a merge of a release deletes the parts and nothing that the image needs', 
       pushed.images.map((image) => image.digest),
     ),
   ).toHaveLength(2)
-  expect(brokenTags(here.world.state)).toEqual([])
+  expect(brokenTags(here.fake.state)).toEqual([])
 })
 
 test('a merge that failed before its tags were updated keeps the parts', async () => {
@@ -104,14 +104,14 @@ test('a merge that failed before its tags were updated keeps the parts', async (
   const entries: Entry[] = [{ kind: 'manifest', ...repository, digest: pushed.index.digest }]
   expect(await undo(here, entries, mergeOwner)).toEqual([])
   expect(remains(here, partDigests(parts))).toEqual(partDigests(parts))
-  expect(brokenTags(here.world.state)).toEqual([])
+  expect(brokenTags(here.fake.state)).toEqual([])
 })
 
 test('a merge of a pull request deletes its tag, the parts and everything below them', async () => {
   const here = scene()
-  pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'other' })
+  pushRelease(here.fake.state, here.pkg, { tag: 'v1', content: 'other' })
   const { pushed, parts } = pushParts(here, true)
-  const { state } = here.world
+  const { state } = here.fake
   const children = pushed.images.flatMap((version, at) => {
     const [platform = '', attestation] = [platforms[at], pushed.attestations[at]]
     return [

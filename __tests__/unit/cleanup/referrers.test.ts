@@ -9,7 +9,7 @@ import { root } from '../../ghcr/permissions.ts'
 import { declareRun, endRun } from '../../ghcr/runs.ts'
 import type { Version } from '../../ghcr/state.ts'
 import { placeIn, requestIn } from '../../prove/place.ts'
-import { allOf, pushOwn, scene, type Scene } from './world.ts'
+import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 
 const run = '17000000001'
 const tagOf = ({ digest }: Version, suffix = ''): string => `${digest.replace(':', '-')}${suffix}`
@@ -21,7 +21,7 @@ const envelope = (image: Version) => JSON.stringify({ payload: Buffer.from(state
 
 /** What signing tools push for an image; each returns everything that they add. */
 const signers: Readonly<Record<string, (here: Scene, image: Version) => Version[]>> = {
-  'a referrer with the tag for its list': ({ world: { state }, pkg }, image) => {
+  'a referrer with the tag for its list': ({ fake: { state }, pkg }, image) => {
     const signature = pushArtifact(state, pkg, { content: `bundle ${image.digest}`, subject: image })
     const list = pushIndex(state, pkg, [{ version: signature, platform: 'unknown/unknown' }], {
       annotations: {},
@@ -29,7 +29,7 @@ const signers: Readonly<Record<string, (here: Scene, image: Version) => Version[
     })
     return [list, signature]
   },
-  'cosign’s classic signature': ({ world: { state }, pkg }, image) => [
+  'cosign’s classic signature': ({ fake: { state }, pkg }, image) => [
     pushArtifact(state, pkg, {
       content: 'signature',
       payload: payload(image),
@@ -37,7 +37,7 @@ const signers: Readonly<Record<string, (here: Scene, image: Version) => Version[
       tag: tagOf(image, '.sig'),
     }),
   ],
-  'cosign’s classic attestation': ({ world: { state }, pkg }, image) => [
+  'cosign’s classic attestation': ({ fake: { state }, pkg }, image) => [
     pushArtifact(state, pkg, {
       content: 'attestation',
       payload: envelope(image),
@@ -45,7 +45,7 @@ const signers: Readonly<Record<string, (here: Scene, image: Version) => Version[
       tag: tagOf(image, '.att'),
     }),
   ],
-  'cosign’s classic SBOM': ({ world: { state }, pkg }, image) => [
+  'cosign’s classic SBOM': ({ fake: { state }, pkg }, image) => [
     pushArtifact(state, pkg, {
       content: 'sbom',
       payload: `SPDX ${image.digest}`,
@@ -57,15 +57,15 @@ const signers: Readonly<Record<string, (here: Scene, image: Version) => Version[
 
 function begin(): Scene {
   const here = scene({ checkAnswers: false })
-  fillHistory(here.world.state, here.pkg, 2)
-  declareRun(here.world.state, { repository: 'acme/shop', id: Number(run) })
+  fillHistory(here.fake.state, here.pkg, 2)
+  declareRun(here.fake.state, { repository: 'acme/shop', id: Number(run) })
   return here
 }
 
 async function cleanUp(here: Scene) {
-  endRun(here.world.state, 'acme/shop', Number(run))
+  endRun(here.fake.state, 'acme/shop', Number(run))
   here.clock.advance(4 * days)
-  const fetchStatus = createRunStatusFetcher(requestIn(here.world, root), 'acme/shop')
+  const fetchStatus = createRunStatusFetcher(requestIn(here.fake, root), 'acme/shop')
   return await cleanUpRepository(
     placeIn(here),
     { tags: ['pr-*'], untagged: true, dryRun: false },
@@ -90,7 +90,7 @@ describe.each(Object.entries(signers))('%s', (_, sign) => {
     const { own, pushed, referrers } = signed(here)
     expect(await deleteRunArtifacts(placeIn(here), own)).toEqual([{ subject: `pr-${run}`, deleted: true }])
     expect(remaining(here, [...allOf(pushed), ...referrers.map(({ digest }) => digest)])).toEqual([])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test('of a pull request is deleted by cleanup, with its own signature', async () => {
@@ -107,7 +107,7 @@ describe.each(Object.entries(signers))('%s', (_, sign) => {
   test('stays with an image that has another tag, and goes nowhere alone', async () => {
     const here = begin()
     const { own, pushed, referrers } = signed(here)
-    retag(here.world.state, here.pkg, pushed.index.digest, 'stable')
+    retag(here.fake.state, here.pkg, pushed.index.digest, 'stable')
     const digests = [pushed.index, ...pushed.images, ...referrers].map(({ digest }) => digest)
     await deleteRunArtifacts(placeIn(here), own)
     expect(remaining(here, digests)).toEqual(digests)
@@ -119,24 +119,24 @@ describe.each(Object.entries(signers))('%s', (_, sign) => {
   test('with a tag of its own stays', async () => {
     const here = begin()
     const { referrers } = signed(here)
-    retag(here.world.state, here.pkg, referrers[0]!.digest, 'evidence')
+    retag(here.fake.state, here.pkg, referrers[0]!.digest, 'evidence')
     await cleanUp(here)
     expect(here.pkg.tags.get('evidence')).toBe(referrers[0]!.digest)
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test('comes back if the image gets a tag while it is deleted', async () => {
     const here = begin()
     const { pushed, referrers } = signed(here)
     let deletions = 0
-    here.world.beforeEach = (call) => {
+    here.fake.beforeEach = (call) => {
       if (call.endpoint === 'delete version' && ++deletions === 1)
-        retag(here.world.state, here.pkg, pushed.index.digest, 'stable')
+        retag(here.fake.state, here.pkg, pushed.index.digest, 'stable')
     }
     await cleanUp(here)
     expect(here.pkg.tags.get('stable')).toBe(pushed.index.digest)
     const ofIndex = referrers.slice(0, referrers.length / 3).map(({ digest }) => digest)
     expect(remaining(here, ofIndex)).toEqual(ofIndex)
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 })

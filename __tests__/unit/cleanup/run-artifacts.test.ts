@@ -3,9 +3,9 @@ import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
 import { brokenTags, holdings, unneeded } from '../../ghcr/audit.ts'
 import { count, forgetCalls } from '../../ghcr/call-log.ts'
 import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/histories.ts'
-import { hostile, calm } from '../../ghcr/world.ts'
+import { hostile, calm } from '../../ghcr/fake.ts'
 import { placeIn } from '../../prove/place.ts'
-import { allOf, pushOwn, scene, type Scene } from './world.ts'
+import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 import { toOutcome } from '../../../src/cleanup/run-artifacts.ts'
 import { NotDeletedError } from '../../../src/packages/backend.ts'
 import { RegistryError } from '../../../src/registry/error.ts'
@@ -17,20 +17,20 @@ const remains = ({ pkg }: Scene, digests: readonly string[]) => digests.filter((
 describe('after a pull request', () => {
   test.each(['org', 'user'] as const)('nothing is left, by ten calls among 5,000 versions of an %s', async (kind) => {
     const here = scene({ checkAnswers: false }, kind)
-    fillHistory(here.world.state, here.pkg, 714)
+    fillHistory(here.fake.state, here.pkg, 714)
     const before = holdings(here.pkg)
     const { own, pushed } = pushOwn(here, '17000000001')
-    forgetCalls(here.world.log)
+    forgetCalls(here.fake.log)
     const outcomes = await deleteRunArtifacts(placeIn({ ...here, ownerKind: kind === 'org' ? 'orgs' : 'users' }), own)
     expect(outcomes).toEqual([{ subject: 'pr-17000000001', deleted: true }])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect({ ...holdings(here.pkg), deleted: [] }).toEqual({ ...before, deleted: [] })
-    expect(count(here.world.log, 'rest')).toBe(10)
+    expect(count(here.fake.log, 'rest')).toBe(10)
   })
 
   test('several tags and variants go together', async () => {
     const here = scene()
-    pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'app' })
+    pushRelease(here.fake.state, here.pkg, { tag: 'v1', content: 'app' })
     const slim = pushOwn(here, '17000000001', { content: 'slim' }, 'pr-17000000001-slim')
     const full = pushOwn(here, '17000000001', { content: 'full' }, 'pr-17000000001-full')
     const own = {
@@ -40,14 +40,14 @@ describe('after a pull request', () => {
     }
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, [...allOf(slim.pushed), ...allOf(full.pushed)])).toEqual([])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test('a tag that was never moved leaves nothing either', async () => {
     const here = scene()
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const nonce = '17000000001-1-mab'
-    const pushed = pushRelease(here.world.state, here.pkg, { content: 'app', nonce: { [ownershipAnnotation]: nonce } })
+    const pushed = pushRelease(here.fake.state, here.pkg, { content: 'app', nonce: { [ownershipAnnotation]: nonce } })
     const own = {
       runAnnotation: nonce,
       tags: [{ tag: 'pr-17000000001', digest: pushed.index.digest }],
@@ -61,10 +61,10 @@ describe('after a pull request', () => {
 test('after a release only what nothing needs is deleted', async () => {
   const here = scene()
   const nonce = '17000000002-1-mab'
-  const pushed = pushRelease(here.world.state, here.pkg, { tag: 'v1', content: 'app' })
+  const pushed = pushRelease(here.fake.state, here.pkg, { tag: 'v1', content: 'app' })
   const parts = pushed.images.map((image, at) =>
     pushIndex(
-      here.world.state,
+      here.fake.state,
       here.pkg,
       [
         { version: image, platform: 'linux/amd64' },
@@ -76,8 +76,8 @@ test('after a release only what nothing needs is deleted', async () => {
   const own = { runAnnotation: nonce, tags: [], manifests: parts.map(({ digest }) => digest) }
   expect(await deleteRunArtifacts(placeIn(here), own)).toEqual([])
   expect(remains(here, own.manifests)).toEqual([])
-  expect(brokenTags(here.world.state)).toEqual([])
-  expect(count(here.world.log, 'rest')).toBe(5)
+  expect(brokenTags(here.fake.state)).toEqual([])
+  expect(count(here.fake.log, 'rest')).toBe(5)
   // Without provenance the platform's digest is the image itself.
   expect(
     await deleteRunArtifacts(placeIn(here), {
@@ -86,21 +86,21 @@ test('after a release only what nothing needs is deleted', async () => {
       manifests: pushed.images.map(({ digest }) => digest),
     }),
   ).toEqual([])
-  expect(brokenTags(here.world.state)).toEqual([])
+  expect(brokenTags(here.fake.state)).toEqual([])
 })
 
 describe('what others have', () => {
   test('under another tag stays, and only our tag goes', async () => {
     const here = scene()
     const { own, pushed } = pushOwn(here, '17000000001')
-    pushRelease(here.world.state, here.pkg, {
+    pushRelease(here.fake.state, here.pkg, {
       tag: 'stable',
       content: 'app',
       nonce: { [ownershipAnnotation]: own.runAnnotation },
     })
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect([...here.pkg.tags]).toEqual([['stable', pushed.index.digest]])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
     // The indexes of each platform tell whose the rest is, for as long as it is needed.
     expect(unneeded(here.pkg)).toEqual(pushed.perPlatform.map(({ digest }) => digest))
   })
@@ -108,7 +108,7 @@ describe('what others have', () => {
   test('promoted into another index stays with all it needs', async () => {
     const here = scene()
     const { own, pushed } = pushOwn(here, '17000000001')
-    pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
+    pushIndex(here.fake.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
       annotations: {},
       tag: 'promoted',
     })
@@ -120,18 +120,18 @@ describe('what others have', () => {
         reason: 'another image started to refer to it during the cleanup, so it is kept.',
       },
     ])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
     expect(here.pkg.active.size).toBe(2)
   })
 
   test('promoted while we delete is restored', async () => {
     const here = scene()
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own, pushed } = pushOwn(here, '17000000001')
     let deletions = 0
-    here.world.beforeEach = (call) => {
+    here.fake.beforeEach = (call) => {
       if (call.endpoint === 'delete version' && ++deletions === 2)
-        pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
+        pushIndex(here.fake.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
           annotations: {},
           tag: 'promoted',
         })
@@ -141,44 +141,44 @@ describe('what others have', () => {
         reason: 'another image started to refer to it during the cleanup, so it was restored.',
       }),
     ])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test('moved our tag to is left alone', async () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
-    pushRelease(here.world.state, here.pkg, { tag: 'pr-17000000001', content: 'other' })
+    pushRelease(here.fake.state, here.pkg, { tag: 'pr-17000000001', content: 'other' })
     const outcomes = await deleteRunArtifacts(placeIn(here), own)
     expect(kept(outcomes)).toEqual([
       { subject: 'pr-17000000001', deleted: false, reason: 'the tag was moved to another image, so it is kept.' },
     ])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
     expect(here.pkg.tags.has('pr-17000000001')).toBe(true)
     expect(here.pkg.active.size).toBe(7)
   })
 })
 
 describe('what GitHub does not let go', () => {
-  test('the last tagged version is not even asked for', async () => {
+  test('the last tagged version is not requested', async () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
       expect.objectContaining({ subject: 'pr-17000000001', reason: expect.stringMatching(/last tagged version/) }),
     ])
-    expect([count(here.world.log, 'delete version'), count(here.world.log, 'delete package')]).toEqual([0, 0])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect([count(here.fake.log, 'delete version'), count(here.fake.log, 'delete package')]).toEqual([0, 0])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test('a popular version stays with everything under it', async () => {
     const here = scene()
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own, pushed } = pushOwn(here, '17000000001')
     Object.assign(pushed.index, { downloads: 5001 })
     here.pkg.visibility = 'public'
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
       expect.objectContaining({ subject: 'pr-17000000001', reason: expect.stringMatching(/5,000 downloads/) }),
     ])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test.each([
@@ -187,33 +187,33 @@ describe('what GitHub does not let go', () => {
   ])('%s one reason names the permission', async (_, token) => {
     const here = scene()
     here.pkg.visibility = 'public'
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own } = pushOwn(here, '17000000001')
     const reasons = new Set(
       kept(await deleteRunArtifacts(placeIn({ ...here, token }), own)).map(({ reason }) => reason),
     )
     expect([...reasons]).toEqual([expect.stringMatching(/packages: write.*Admin role/)])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 })
 
 describe('bad days', () => {
   test('a stale list makes each version be read again', async () => {
     const here = scene({ lists: { ...calm.lists, lag: 1, lagBy: 'most', lagMs: 1500 } })
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own, pushed } = pushOwn(here, '17000000001')
     here.clock.advance(10_000)
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
-    expect(count(here.world.log, 'get version')).toBeGreaterThan(1)
+    expect(count(here.fake.log, 'get version')).toBeGreaterThan(1)
   })
 
   test('a storm of 429 only slows it', async () => {
     const here = scene()
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own, pushed } = pushOwn(here, '17000000001')
     for (let n = 0; n < 12; n++)
-      here.world.faults.push({ side: 'rest', skip: n, answer: n % 2 ? 429 : 403, retryAfter: 9 })
+      here.fake.faults.push({ side: 'rest', skip: n, answer: n % 2 ? 429 : 403, retryAfter: 9 })
     const began = here.clock.now()
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
@@ -222,21 +222,21 @@ describe('bad days', () => {
 
   test('gives up politely when the time is over', async () => {
     const here = scene()
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own } = pushOwn(here, '17000000001')
     const outcomes = await deleteRunArtifacts(placeIn({ ...here, until: here.clock.now() + 3500 }), own)
     expect(new Set(kept(outcomes).map(({ reason }) => reason))).toEqual(
       new Set(['the time limit of the cleanup was reached. A later cleanup deletes it.']),
     )
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test('a registry that does not answer: nothing is deleted', async () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
-    here.world.faults.push({ side: 'registry', answer: 503, times: 99 })
+    here.fake.faults.push({ side: 'registry', answer: 503, times: 99 })
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toHaveLength(1)
-    expect(count(here.world.log, 'delete version')).toBe(0)
+    expect(count(here.fake.log, 'delete version')).toBe(0)
   })
 
   test('lists in any order are read to their end', async () => {
@@ -246,17 +246,17 @@ describe('bad days', () => {
       checkAnswers: false,
       lists: { ...hostile.lists, lag: 0, freshGet: true },
     })
-    fillHistory(here.world.state, here.pkg, 60)
+    fillHistory(here.fake.state, here.pkg, 60)
     const { own, pushed } = pushOwn(here, '17000000001')
     expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 })
 
 test('a list that lags behind the push is read again, after pauses that grow, until the deadline', async () => {
   const here = scene()
-  pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+  pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
   const { own, pushed } = pushOwn(here, '17000000001')
   const began = here.clock.now()
   const repository = placeIn(here)

@@ -8,12 +8,12 @@ import { forgetCalls } from '../../ghcr/call-log.ts'
 import { brokenTags } from '../../ghcr/audit.ts'
 import { fetchIn } from '../../ghcr/fetch.ts'
 import { pushManifest } from '../../ghcr/histories.ts'
-import { pushOwn, scene, type Scene } from '../cleanup/world.ts'
+import { pushOwn, scene, type Scene } from '../cleanup/scene.ts'
 
 /** Octokit with its plugins, the registry client and the clock are real; only the server is a fake. */
-function placeOf({ world }: Scene, apiUrl: string) {
-  world.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
-  const fetch = fetchIn(world) as typeof globalThis.fetch
+function placeOf({ fake }: Scene, apiUrl: string) {
+  fake.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
+  const fetch = fetchIn(fake) as typeof globalThis.fetch
   const until = Date.now() + 60_000
   const registry = createRegistryClient({
     registry: 'ghcr.io',
@@ -53,24 +53,24 @@ function placeOf({ world }: Scene, apiUrl: string) {
 }
 
 test.each(['https://api.github.com', 'https://github.example/api/v3'])(
-  'the client for %s waits as GitHub asks, and deletes once a second',
+  'the client for %s waits as long as GitHub requires, and deletes once a second',
   async (apiUrl) => {
     const here = scene()
-    pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+    pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own } = pushOwn(here, '17000000001', { platforms: ['linux/amd64'] })
-    here.world.faults.push(
+    here.fake.faults.push(
       { endpoint: 'list versions', answer: 429, retryAfter: 1 },
       { endpoint: 'get version', answer: 502 },
       { endpoint: 'delete version', answer: 500, when: 'after' },
     )
-    forgetCalls(here.world.log)
+    forgetCalls(here.fake.log)
     const { place, said } = placeOf(here, apiUrl)
     const began = Date.now()
     expect(await deleteRunArtifacts(place, own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
     expect(Date.now() - began).toBeGreaterThan(4000)
     expect(here.pkg.active.size).toBe(1)
-    expect(brokenTags(here.world.state)).toEqual([])
-    const calls = here.world.log.calls
+    expect(brokenTags(here.fake.state)).toEqual([])
+    const calls = here.fake.log.calls
       .filter(({ side }) => side === 'rest')
       .map(({ endpoint, status }) => `${endpoint} ${status ?? ''}`)
     // The index of a single platform is the joined one here, so there are three versions.
@@ -91,9 +91,9 @@ test.each(['https://api.github.com', 'https://github.example/api/v3'])(
 
 test('without time to wait, the artifact is kept with the reason', async () => {
   const here = scene()
-  pushManifest(here.world.state, here.pkg, { content: 'other' }, 'other')
+  pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
   const { own } = pushOwn(here, '17000000001')
-  here.world.faults.push({ endpoint: 'delete version', answer: 403, retryAfter: 600, times: 9 })
+  here.fake.faults.push({ endpoint: 'delete version', answer: 403, retryAfter: 600, times: 9 })
   const outcomes = await deleteRunArtifacts(placeOf(here, 'https://api.github.com').place, own)
   expect(outcomes).toEqual([
     {

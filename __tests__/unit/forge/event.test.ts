@@ -32,7 +32,7 @@ const repository = {
 }
 
 describe('readEvent', () => {
-  test.each(['GITHUB', 'FORGEJO', 'GITEA'])('a push, told in variables of %s', (prefix) => {
+  test.each(['GITHUB', 'FORGEJO', 'GITEA'])('a push, in variables of %s', (prefix) => {
     expect(
       read({ repository, head_commit: { id: sha, timestamp: '2020-01-10T01:30:00+01:00' } }, {}, prefix),
     ).toMatchObject({
@@ -67,7 +67,7 @@ describe('readEvent', () => {
     ).toMatchObject({ baseRef: 'refs/heads/main', commitDate: new Date('2020-01-10T00:30:00Z') })
   })
 
-  test('a scheduled run, of which GitHub says little', () => {
+  test('a scheduled run, whose payload has few fields', () => {
     const event = read({ schedule: '0 0 * * *' }, { GITHUB_EVENT_NAME: 'schedule' })
     expect(event).toMatchObject({
       defaultBranch: 'main',

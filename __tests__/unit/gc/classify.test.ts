@@ -9,7 +9,7 @@ import {
   reservationVolume,
   usageVolume,
 } from '../../../src/run/names.ts'
-import { event } from '../fixtures/world.ts'
+import { event } from '../fixtures/job.ts'
 import type { RunState } from '../../../src/forge/run-status.ts'
 
 const scope = repositoryScope(event)
@@ -27,7 +27,7 @@ describe('names', () => {
     ).toEqual([owner, owner, { ...owner, isReservation: true }])
   })
 
-  test('of a kept daemon: one a repository, trust and settings; its volumes are told apart', () => {
+  test('of a persistent builder: one for each repository, trust level and settings; its volumes have names of their own', () => {
     const name = persistentBuilderName(scope, 'trusted', { a: 1 })
     expect(
       new Set([

@@ -83,7 +83,7 @@ function put(name: string, age: number): void {
   volumes.set(`buildx_buildkit_${name}_state`, age)
 }
 
-const reap = async () => {
+const collect = async () => {
   const liveness = createRunChecker({ scope, runId: '9', runAttempt: 1, attemptsEnd: true }, (run) =>
     Promise.resolve(
       run === '5'
@@ -106,7 +106,7 @@ const reap = async () => {
 }
 const left = () => [...containers.keys(), ...volumes.keys()].map((name) => name.replace('buildx_buildkit_', '')).sort()
 
-test('of runs: the dead go with their volumes, the live and the unknown stay, and what is not ours', async () => {
+test('of runs: containers of finished runs are removed with their volumes; active, unknown and foreign ones stay', async () => {
   put(`mab-0000000001-${scope}-5-1-0`, 60_000)
   put(`mab-0000000002-${scope}-6-1-0`, 60_000)
   put(`mab-0000000003-${other}-5-1-0`, 60_000)
@@ -121,7 +121,7 @@ test('of runs: the dead go with their volumes, the live and the unknown stay, an
     [2, 6],
   ])
     volumes.set(`buildx_buildkit_mab-000000000${key}-${scope}-${run}-1-0_seat`, 60_000)
-  expect(await reap()).toEqual([
+  expect(await collect()).toEqual([
     {
       node: 'n',
       removed: [
@@ -144,7 +144,7 @@ test('of runs: the dead go with their volumes, the live and the unknown stay, an
   )
 })
 
-test('of kept daemons: only those that nobody used for long', async () => {
+test('of persistent builders: only those that were unused for a long time', async () => {
   const day = 86_400_000
   const [old, used, young, locked, booting, died] = [
     'aaaaaaaa',
@@ -171,7 +171,7 @@ test('of kept daemons: only those that nobody used for long', async () => {
   volumes.set(`buildx_buildkit_${used}_used_${today}`, 0)
   volumes.set(`buildx_buildkit_${locked}_boot`, 1000)
   volumes.set(`buildx_buildkit_${young}_boot`, day)
-  expect(await reap()).toEqual([{ node: 'n', removed: [old], failed: [] }])
+  expect(await collect()).toEqual([{ node: 'n', removed: [old], failed: [] }])
   expect(left()).toEqual(
     [
       used,
@@ -188,11 +188,13 @@ test('of kept daemons: only those that nobody used for long', async () => {
   )
 })
 
-test('what cannot be removed is told, and fails nothing', async () => {
+test('a failed removal is reported and fails nothing', async () => {
   put(`mab-0000000001-${scope}-5-1-0`, 60_000)
   broken = 'mab-0000000001'
-  expect(await reap()).toEqual([{ node: 'n', removed: [], failed: [`mab-0000000001-${scope}-5-1-0: device is busy`] }])
+  expect(await collect()).toEqual([
+    { node: 'n', removed: [], failed: [`mab-0000000001-${scope}-5-1-0: device is busy`] },
+  ])
   server.close()
   broken = '/volumes'
-  expect((await reap())[0]?.failed).toHaveLength(1)
+  expect((await collect())[0]?.failed).toHaveLength(1)
 })

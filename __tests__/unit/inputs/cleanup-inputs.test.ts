@@ -2,10 +2,10 @@ import { expect, test } from '@jest/globals'
 import { readCleanupInputs } from '../../../src/inputs/cleanup-inputs.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { formatInputIssues } from '../../../src/report/input-issues.ts'
-import { event, world, type Given } from '../fixtures/world.ts'
+import { event, jobWith, type Given } from '../fixtures/job.ts'
 
 const read = (given: Given) => {
-  const [env, , files] = world({ nodes: undefined, ...given })
+  const [env, , files] = jobWith({ nodes: undefined, ...given })
   return readCleanupInputs(env, event, files)
 }
 const day = 86_400_000

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { readCopyInputs } from '../../../src/inputs/copy-inputs.ts'
 import { InputError } from '../../../src/lib/issues.ts'
-import { event } from '../fixtures/world.ts'
+import { event } from '../fixtures/job.ts'
 
 const tagForm = 'letters, digits, `.`, `_` and `-`, at most 128, the first a letter, digit or `_`'
 const fromForm = 'write `ghcr.io/acme/app:1.2` or `ghcr.io/acme/app@sha256:…`'

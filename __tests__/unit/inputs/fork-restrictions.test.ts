@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals'
 import type { Trust } from '../../../src/forge/trust.ts'
 import { cacheOf } from '../../../src/inputs/cache/cache.ts'
 import { readInputs } from '../../../src/inputs/inputs.ts'
-import { event, world, type Given } from '../fixtures/world.ts'
+import { event, jobWith, type Given } from '../fixtures/job.ts'
 
 const read = (trust: Trust, given: Given = {}) => {
-  const [env, , files] = world(given)
+  const [env, , files] = jobWith(given)
   return readInputs(env, { ...event, trust }, files)
 }
 
@@ -80,7 +80,7 @@ describe('the code of a fork', () => {
 
 describe('push, in a run whose token can only read', () => {
   const readOnly = (trigger: 'fork' | 'Dependabot', given: Given = {}) =>
-    readInputs(...world({ ...given, event: { readOnlyTrigger: trigger } }))
+    readInputs(...jobWith({ ...given, event: { readOnlyTrigger: trigger } }))
 
   test.each([
     ['fork', 'this run builds a pull request from a fork'],

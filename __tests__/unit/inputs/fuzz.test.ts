@@ -6,13 +6,13 @@ import { UserError, UserErrors } from '../../../src/lib/errors.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { cleanupSets, inputSets } from '../../prove/input-sets.ts'
 import { bakeDefinition } from '../fixtures/bake.ts'
-import { world } from '../fixtures/world.ts'
+import { jobWith } from '../fixtures/job.ts'
 
 // `npm run fuzz` tries many more, and bake on the definitions.
 test('random input sets are valid, or an InputError', async () => {
   let accepted = 0
   const property = fc.asyncProperty(inputSets, async (given) => {
-    const error: unknown = await readInputs(...world(given))
+    const error: unknown = await readInputs(...jobWith(given))
       .then(
         (inputs) => {
           accepted++
@@ -30,7 +30,7 @@ test('random input sets are valid, or an InputError', async () => {
 
 test('random inputs of the cleanup action are valid, or an InputError', async () => {
   const property = fc.asyncProperty(cleanupSets, async (given) => {
-    const [env, event, files] = world(given)
+    const [env, event, files] = jobWith(given)
     const error: unknown = await readCleanupInputs(env, event, files).then(
       () => undefined,
       (thrown: unknown) => thrown,

@@ -4,7 +4,7 @@ import { readInputs } from '../../../src/inputs/inputs.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { formatInputIssues } from '../../../src/report/input-issues.ts'
 import { knownHost, publicKey, withPassphrase } from '../fixtures/keys.ts'
-import { world, type Given } from '../fixtures/world.ts'
+import { jobWith, type Given } from '../fixtures/job.ts'
 
 /** A runner that serves artifacts, and caches only by version 1 of the cache service. */
 const forgejo = {
@@ -455,7 +455,7 @@ test('no two cases share a title, and input-issues.txt holds no other case', () 
 
 async function reportedFor(given: Given): Promise<readonly string[]> {
   try {
-    await readInputs(...world(given))
+    await readInputs(...jobWith(given))
   } catch (error) {
     if (error instanceof InputError) return formatInputIssues(error.issues).split('\n').slice(1)
     throw error

@@ -5,7 +5,7 @@ import { secretsToMask } from '../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { plainSettings } from '../../../src/inputs/settings/settings.ts'
 import { knownHost, otherKey, plainKey } from '../fixtures/keys.ts'
-import { event, world, type Given } from '../fixtures/world.ts'
+import { event, jobWith, type Given } from '../fixtures/job.ts'
 
 const oci = 'org.opencontainers.image'
 /** Of the event of the fixtures. */
@@ -15,7 +15,7 @@ const said = {
   [`${oci}.title`]: 'app',
   [`${oci}.url`]: 'https://github.com/acme/app',
 }
-const read = (given: Given = {}) => readInputs(...world(given))
+const read = (given: Given = {}) => readInputs(...jobWith(given))
 
 test('the README example', async () => {
   const inputs = await read({
@@ -392,7 +392,7 @@ test('build arguments may name what docker/metadata-action would have set', asyn
   })
 })
 
-test('a private key pasted as known_hosts is not told', async () => {
+test('a private key pasted as known_hosts is not printed', async () => {
   const told = await read({ 'ssh-known-hosts': plainKey }).catch((error: unknown) =>
     JSON.stringify(error instanceof InputError && error.issues),
   )
@@ -538,7 +538,7 @@ test('use: later steps get the builder', async () => {
   expect((await read({ use: 'true', nodes })).use).toBe(true)
 })
 
-test('any text in any input gives inputs or an InputError that tells no secret', async () => {
+test('any text in any input gives inputs or an InputError without secrets', async () => {
   const names = [
     'nodes',
     'ssh-known-hosts',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { readInputs } from '../../../src/inputs/inputs.ts'
 import { findLeavingLink } from '../../../src/inputs/workspace-links.ts'
 import { InputError } from '../../../src/lib/issues.ts'
-import { event, world, type Given } from '../fixtures/world.ts'
+import { event, jobWith, type Given } from '../fixtures/job.ts'
 
 // A runner's directories, with a checkout whose links a pull request has added.
 let runner = ''
@@ -46,7 +46,7 @@ afterAll(() => {
 })
 
 async function reported(given: Given): Promise<readonly string[]> {
-  const [env] = world({ 'ssh-known-hosts': '', cache: 'off', platforms: 'linux/arm64', ...given })
+  const [env] = jobWith({ 'ssh-known-hosts': '', cache: 'off', platforms: 'linux/arm64', ...given })
   const error: unknown = await readInputs(env, { ...event, workspace }).catch((thrown: unknown) => thrown)
   if (error instanceof InputError)
     return error.issues.map(({ input, given = '', expected }) => `${input} ${given} ${expected}`)

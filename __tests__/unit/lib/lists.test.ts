@@ -32,7 +32,7 @@ describe('records keep commas, and quoting is that of CSV', () => {
   })
 })
 
-test('an open quote is told once, with its line', () => {
+test('an open quote is reported once, with its line', () => {
   const mistakes: InputIssue[] = []
   expect(splitRecords('labels', 'a=1\n"b=2\nc=3', (mistake) => mistakes.push(mistake))).toEqual([
     { text: 'a=1', line: 1 },

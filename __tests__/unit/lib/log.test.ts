@@ -41,7 +41,7 @@ test('no text in the log is run as a workflow command', () => {
   ).toEqual([])
 })
 
-test('what a process of ours wanted masked is masked, also where nobody obeys it', () => {
+test('masks of a child process apply to its output, also where the runner ignores them', () => {
   expect(withoutMasked('asked\n::add-mask::a%25b\n::add-mask::\n{"url":"x?sig=a%b"}\n')).toBe(
     'asked\n{"url":"x?sig=***"}\n',
   )

@@ -38,7 +38,7 @@ describe('processIdentity', () => {
 })
 
 describe('killProcess', () => {
-  test('asks the process to end', async () => {
+  test('requests the process to end', async () => {
     const child = await start('')
     await killProcess(await processIdentity(pid(child)), 5000)
     expect(await signalOf(child)).toBe('SIGTERM')

@@ -21,7 +21,7 @@ async function run(error: Error, times = Infinity) {
   return { outcome, calls, logged, slept: fake.slept }
 }
 
-test('waits twice as long each time, and says so', async () => {
+test('waits twice as long each time, and logs it', async () => {
   const { outcome, slept, logged } = await run(failure(), 3)
   expect(outcome).toBe('done')
   expect(slept).toEqual([300, 600, 1200])
@@ -35,7 +35,7 @@ test('gives up after six attempts, with the last error', async () => {
   expect(calls).toBe(6)
 })
 
-test('waits as long as the registry asks, within bounds and within the deadline', async () => {
+test('waits as long as `Retry-After` requires, within its limit and the deadline', async () => {
   expect((await run(failure({ retryAfter: 7000 }), 1)).slept).toEqual([7000])
   expect((await run(failure({ retryAfter: 3_600_000 }))).slept).toEqual([60_000, 60_000, 60_000])
   expect((await run(failure({ retryAfter: 0 }), 1)).slept).toEqual([300])

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { logWait, withAbort } from '../../../src/lib/time.ts'
 
 describe('unlessAborted', () => {
-  test('work that fails after the signal came is heard by nobody, and ends nothing', async () => {
+  test('work that fails after the signal is ignored', async () => {
     const unheard: unknown[] = []
     const hear = (reason: unknown) => unheard.push(reason)
     process.on('unhandledRejection', hear)

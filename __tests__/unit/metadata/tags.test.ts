@@ -31,7 +31,7 @@ test.each([
 })
 
 test.each(['pr', 'fork'] as const)(
-  'a proposal never updates the tag of a branch, whatever ref its run is for: %s',
+  'a pull request never updates the tag of a branch, for any ref of its run: %s',
   (trust) => {
     for (const ref of ['refs/heads/main', 'refs/tags/v1.2.3', ''])
       expect(defaultTags({ name: 'workflow_run', ref, runId: '4711', trust }).names).toEqual(['pr-4711'])

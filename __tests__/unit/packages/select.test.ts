@@ -61,20 +61,20 @@ describe('explicit', () => {
 
 test('another delete API is one definition and one line of the table, and cleanup works through it', async () => {
   const run = '17000000001'
-  await withBehaviour(behaviours['deletion switched off'], async (world) => {
+  await withBehaviour(behaviours['deletion switched off'], async (fake) => {
     const [release, temporary] = [makeImage('release'), makeImage(`${run}-1-x`)]
-    await world.hands.push(release, ['v1'])
-    await world.hands.push(temporary, [`pr-${run}`])
+    await fake.hands.push(release, ['v1'])
+    await fake.hands.push(temporary, [`pr-${run}`])
     const deleted: string[] = []
     /** The API of an imaginary registry, which lists everything and deletes by digest. */
     const versions = (): PackageVersion[] =>
-      [...world.manifests.keys()].map((digest) => ({
+      [...fake.manifests.keys()].map((digest) => ({
         id: digest,
         digest,
-        tags: [...world.tags].flatMap(([tag, target]) => (target === digest ? [tag] : [])),
+        tags: [...fake.tags].flatMap(([tag, target]) => (target === digest ? [tag] : [])),
       }))
     const definition: BackendDefinition = {
-      endpoint: (registry) => (registry === world.host ? 'imaginary' : undefined),
+      endpoint: (registry) => (registry === fake.host ? 'imaginary' : undefined),
       create: () => ({
         title: 'an imaginary API',
         capabilities: {
@@ -91,8 +91,8 @@ test('another delete API is one definition and one line of the table, and cleanu
         read: ({ digest }) => Promise.resolve(versions().find((version) => version.digest === digest)),
         remove: ({ digest, tags }) => {
           deleted.push(digest)
-          world.manifests.delete(digest)
-          tags.forEach((tag) => world.tags.delete(tag))
+          fake.manifests.delete(digest)
+          tags.forEach((tag) => fake.tags.delete(tag))
           return Promise.resolve()
         },
         untag: () => Promise.reject(new Error('no tag is shared here')),
@@ -110,8 +110,8 @@ test('another delete API is one definition and one line of the table, and cleanu
         clock: { now: () => 0, sleep: () => Promise.resolve() },
       },
       {
-        repository: { registry: world.host, path: repository },
-        client: createRegistryClient({ registry: world.host }),
+        repository: { registry: fake.host, path: repository },
+        client: createRegistryClient({ registry: fake.host }),
         until: Infinity,
         mark: '1-1-cleanup',
       },
@@ -126,6 +126,6 @@ test('another delete API is one definition and one line of the table, and cleanu
     expect([...deleted].sort()).toEqual(
       [temporary.index, ...temporary.children, ...temporary.intermediates].map(({ digest }) => digest).sort(),
     )
-    expect(await world.hands.missing('v1')).toEqual([])
+    expect(await fake.hands.missing('v1')).toEqual([])
   })
 })

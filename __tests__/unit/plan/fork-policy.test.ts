@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { describeFork } from '../../../src/plan/fork-policy.ts'
 
-test('a fork build is told what it does without', () => {
+test('notes name the inputs that a fork build does not use', () => {
   const context = { keepBuilder: true, push: true, cache: { kind: 'registry' }, settings: { cacheTo: [] } }
   const nodes = [
     { driver: { startsDaemon: false }, spec: { name: 'own' } },

@@ -131,7 +131,7 @@ describe('planTargets with unavailable nodes', () => {
     fallback,
   })
 
-  test('its targets are rescheduled as `fallback` says, in the order of the plan, and notes give the reason', () => {
+  test('its targets are rescheduled in the order of `fallback` and of the plan, and notes give the reason', () => {
     const { targets, notes, groups } = planTargets(
       inputs(['node']),
       [unavailable, outcome(node('arm-2', 'arm64', ['linux/arm64', 'linux/amd64']))],
@@ -169,7 +169,7 @@ describe('planTargets with unavailable nodes', () => {
     const { targets } = planTargets(inputs(['skip'], ['a']), [unavailable, outcome(node('amd', 'amd64'))], 'none')
     expect(targets.map(({ id }) => id)).toEqual(['a-linux-amd64'])
     expect(() => planTargets(inputs(['skip'], ['a']), [unavailable], 'none')).toThrow(
-      'No platform left to build of a: all were skipped',
+      'No platform of a can be built: all were skipped',
     )
   })
 

@@ -26,7 +26,7 @@ describe('planTargets', () => {
     ])
   })
 
-  test('target names are valid for bake, whatever the platform', () => {
+  test('target names are valid for bake on any platform', () => {
     const { targets } = planTargets({ variants: [variant('a.b')], cache }, [
       node('arm', 'linux/arm64/v8.1', 'linux/arm64/v9.2'),
     ])

@@ -202,8 +202,8 @@ describe('assembleIndex rejects', () => {
 
   test('platforms that are missing, too many or named twice', () => {
     const [amd64, arm64] = [push('linux/amd64'), push('linux/arm64')]
-    expect(refused([amd64], ['linux/amd64', 'linux/arm64'])).toBe('linux/arm64: was requested and not built')
-    expect(refused([amd64, arm64], ['linux/amd64'])).toBe('linux/arm64: was built and not requested')
+    expect(refused([amd64], ['linux/amd64', 'linux/arm64'])).toBe('linux/arm64: was requested, but not built')
+    expect(refused([amd64, arm64], ['linux/amd64'])).toBe('linux/arm64: was built, but not requested')
     expect(refused([amd64, amd64], ['linux/amd64'])).toBe('linux/amd64: was built twice')
     expect(refused([amd64], ['linux/amd64', 'linux/amd64'])).toContain('requested twice')
     expect(refused([])).toBe('no platform was built')

@@ -1,14 +1,14 @@
 import { expect, test } from '@jest/globals'
 import { updateMirrors } from '../../../src/publish/mirrors.ts'
 import type { Entry } from '../../../src/run/journal.ts'
-import { behaviours, repository, withBehaviour, type World } from '../packages/oci/behaviour.ts'
+import { behaviours, repository, withBehaviour, type Fake } from '../packages/oci/behaviour.ts'
 import { makeImage } from '../packages/oci/images.ts'
 import { answer, refusal, withServer } from '../registry/server.ts'
 
 const { index } = makeImage('17-1-mab')
 
 /** Copies the image of `source` to the mirrors, with the tags `1.2` and `latest`. */
-async function mirror(source: World, hosts: readonly string[]) {
+async function mirror(source: Fake, hosts: readonly string[]) {
   const [entries, warnings]: [Entry[], string[]] = [[], []]
   const at = (registry: string) => ({ registry, path: repository })
   const outcomes = await updateMirrors(
@@ -32,7 +32,7 @@ async function mirror(source: World, hosts: readonly string[]) {
   return { outcomes, entries, warnings }
 }
 
-async function withImage(use: (source: World) => Promise<void>): Promise<void> {
+async function withImage(use: (source: Fake) => Promise<void>): Promise<void> {
   await withBehaviour(behaviours['distribution 3'], async (source) => {
     await source.hands.push(makeImage('17-1-mab'), [])
     await use(source)

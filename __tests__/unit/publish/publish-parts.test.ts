@@ -3,7 +3,7 @@ import type { UserError } from '../../../src/lib/errors.ts'
 import { publishParts } from '../../../src/publish/parts.ts'
 import type { Entry } from '../../../src/run/journal.ts'
 import { testNode, testVariant } from '../fixtures/nodes.ts'
-import { event } from '../fixtures/world.ts'
+import { event } from '../fixtures/job.ts'
 import { onNext, refusal, user, type FakeRegistry } from '../registry/server.ts'
 import { push, withPushed, type Pushed } from './parts.ts'
 

@@ -186,7 +186,7 @@ describe('publish', () => {
         const { built, ...rest } = request(registry)
         const missing = built.filter(({ target }) => target.platform !== platform('linux/arm64'))
         const error = (await publish({ ...rest, built: missing }).catch((error: unknown) => error)) as UserError
-        expect(error.details).toEqual(['linux/arm64: was requested and not built'])
+        expect(error.details).toEqual(['linux/arm64: was requested, but not built'])
       },
       paths,
     )

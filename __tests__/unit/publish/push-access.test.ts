@@ -160,7 +160,7 @@ describe('PushAccessCheck', () => {
     expect(failure?.hint).toMatch(hint)
   })
 
-  test('an unreachable registry is reported while the build goes on', async () => {
+  test('an unreachable registry is reported while the build runs', async () => {
     const warnings: string[] = []
     const error = Object.assign(new Error('x'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
     const { signal } = enforced({

@@ -13,7 +13,7 @@ const steps = ({ seen }: FakeRegistry) =>
   )
 const bytes = Buffer.from('{"schemaVersion":2}')
 
-test('Basic: asks once without a login, and never again', async () => {
+test('Basic: one request without a login, and no other', async () => {
   await withRegistry('basic', async (registry) => {
     const client = open(registry, { credentials: user })
     await client.putManifest('acme/app', 'a', bytes, ociManifest)
@@ -66,7 +66,7 @@ function elsewhere(registry: FakeRegistry): typeof fetch {
   }
 }
 
-test.each(['basic', 'bearer'] as const)('%s over plain http, where the author says so, and only then', async (auth) => {
+test.each(['basic', 'bearer'] as const)('%s over plain http, only if the settings allow it', async (auth) => {
   await withRegistry(auth, async (registry) => {
     const options = { registry: 'reg.example.com:5000', credentials: user, fetch: elsewhere(registry) }
     await open(registry, { ...options, isPlain: (host) => host === options.registry }).putManifest(
@@ -170,7 +170,7 @@ test('Bearer: a token that the registry has forgotten is renewed once for all th
   })
 })
 
-test('Bearer: a registry that refuses its own tokens is not asked for ever', async () => {
+test('Bearer: requests to a registry that refuses its own tokens end', async () => {
   await withRegistry('bearer', async (registry) => {
     const client = open(registry, { credentials: user })
     registry.tokens.set = () => registry.tokens

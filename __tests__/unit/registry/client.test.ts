@@ -49,7 +49,7 @@ describe('manifests', () => {
     })
   })
 
-  test('a registry that knows GET alone is asked by that', async () => {
+  test('a registry that supports only GET is queried with GET', async () => {
     await withClient(async (client, registry, slept) => {
       await client.putManifest('acme/app', '1.0', bytes, ociManifest)
       const refuse = (status: number) => registry.faults.push(onNext('HEAD', '/manifests/', status))
@@ -63,7 +63,7 @@ describe('manifests', () => {
     })
   })
 
-  test('a missing one is told apart', async () => {
+  test('a missing manifest is recognised', async () => {
     await withClient(async (client, { host }) => {
       const error = await failureOf(client.getManifest('acme/app', '1.0'))
       expect(error).toMatchObject({
@@ -80,7 +80,7 @@ describe('manifests', () => {
     })
   })
 
-  test('content that is not what its digest says is refused, and not asked for again', async () => {
+  test('content that does not match its digest is refused and not requested again', async () => {
     await withClient(async (client, registry, slept) => {
       registry.faults.push(onNext('GET', '/manifests/', 200, { 'content-type': ociManifest }, 'tampered'))
       expect(await failureOf(client.getManifest('acme/app', digest))).toMatchObject({ kind: 'protocol' })
@@ -223,7 +223,7 @@ describe('patience', () => {
     })
   })
 
-  test('a registry that goes on failing', async () => {
+  test('a registry that keeps failing', async () => {
     await withClient(async (client, registry) => {
       registry.faults.push(...Array.from({ length: 6 }, () => onNext('HEAD', '/manifests/', 502)))
       expect(await failureOf(client.headManifest('acme/app', '1.0'))).toMatchObject({ kind: 'server', status: 502 })
@@ -239,7 +239,7 @@ describe('patience', () => {
     })
   })
 
-  test('an answer that breaks off is asked for again', async () => {
+  test('an answer that breaks off is requested again', async () => {
     await withClient(async (client, registry, slept) => {
       await client.putManifest('acme/app', '1.0', bytes, ociManifest)
       registry.faults.push((_, response) => {
@@ -252,7 +252,7 @@ describe('patience', () => {
     })
   })
 
-  test.each([400, 403, 405, 413])('%d is not asked again', async (status) => {
+  test.each([400, 403, 405, 413])('%d is not retried', async (status) => {
     await withClient(async (client, registry) => {
       registry.faults.push(
         onNext('PUT', '/manifests/', status, {}, refusal('DENIED', 'permission_denied: write_package')),
@@ -263,7 +263,7 @@ describe('patience', () => {
     })
   })
 
-  test('nobody there', async () => {
+  test('no server', async () => {
     const clock = fakeClock()
     let host = ''
     await withServer(

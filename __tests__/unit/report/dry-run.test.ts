@@ -40,7 +40,7 @@ test('the log has the sections that are not empty', () => {
   ])
 })
 
-test('the summary says whether the plan would work, and escapes names', () => {
+test('the summary states whether the plan would work, and escapes names', () => {
   expect(renderDryRunSummary(report)).toMatch(/^### Plan\n\nThis would work\. Nothing was built or pushed\.\n/)
   expect(renderDryRunSummary(report)).toContain('- a\\_b\\|c')
   const failed = renderDryRunSummary({ ...report, problems: ['arm does not answer'] })

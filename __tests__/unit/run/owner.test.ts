@@ -62,7 +62,7 @@ test('what was removed from this runner is logged, one line each', () => {
   expect(lines).toEqual([
     'Removed leftovers of finished runs on this runner: /tmp/mab-1, /tmp/mab-2.',
     'Killed stray processes of 1 finished run on this runner.',
-    'The next run removes the leftovers on this runner: /tmp/mab-3: EPERM',
+    'Leftovers on this runner were not removed: /tmp/mab-3: EPERM. The next run removes them.',
     'Killed stray processes of 2 finished runs on this runner.',
   ])
 })

@@ -4,8 +4,8 @@ import { UserError } from '../../../src/lib/errors.ts'
 import { dockerManifest, ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
 import type { RegistryAccess } from '../../../src/registry/client-factory.ts'
 import { copyImage, planCopyOnly } from '../../../src/stories/copy.ts'
-import { event } from '../fixtures/world.ts'
-import { behaviours, repository, withBehaviour, type World } from '../packages/oci/behaviour.ts'
+import { event } from '../fixtures/job.ts'
+import { behaviours, repository, withBehaviour, type Fake } from '../packages/oci/behaviour.ts'
 import { content, makeImage, type Content, type TestImage } from '../packages/oci/images.ts'
 
 const registries: RegistryAccess = { credentials: () => Promise.resolve(undefined), fetch, log: () => undefined }
@@ -35,12 +35,12 @@ async function failureOf(work: Promise<unknown>): Promise<UserError> {
 async function between(
   from: keyof typeof behaviours,
   to: keyof typeof behaviours,
-  use: (source: World, target: World) => Promise<void>,
+  use: (source: Fake, target: Fake) => Promise<void>,
 ): Promise<void> {
   await withBehaviour(behaviours[from], (source) => withBehaviour(behaviours[to], (target) => use(source, target)))
 }
 
-const nameOf = ({ host }: World, reference: string): string => `${host}/${repository}${reference}`
+const nameOf = ({ host }: Fake, reference: string): string => `${host}/${repository}${reference}`
 
 const describeContent = ({ digest, bytes, mediaType }: Content) => ({ mediaType, digest, size: bytes.length })
 
@@ -82,20 +82,20 @@ const listOf = (...entries: readonly Content[]): Content =>
   content(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: entries.map(describeContent) }), ociIndex)
 
 /** As cosign does: the list is a tag where there is no API. */
-async function attach(world: World, subject: Content, hasApi: boolean, ...names: string[]): Promise<Content[]> {
+async function attach(jobWith: Fake, subject: Content, hasApi: boolean, ...names: string[]): Promise<Content[]> {
   const referrers = names.map((name) => makeReferrer(subject, name))
-  for (const referrer of referrers) await world.hands.push(referrer, [])
+  for (const referrer of referrers) await jobWith.hands.push(referrer, [])
   const manifests = referrers.map(({ index }) => index)
-  if (!hasApi) await world.hands.put(fallback(subject.digest), listOf(...manifests))
+  if (!hasApi) await jobWith.hands.put(fallback(subject.digest), listOf(...manifests))
   return manifests
 }
 
-async function referrersOf(world: World, { digest }: Content): Promise<readonly Record<string, unknown>[]> {
-  const api = await fetch(`http://${world.host}/v2/${repository}/referrers/${digest}`)
+async function referrersOf(jobWith: Fake, { digest }: Content): Promise<readonly Record<string, unknown>[]> {
+  const api = await fetch(`http://${jobWith.host}/v2/${repository}/referrers/${digest}`)
   const list = api.ok
     ? ((await api.json()) as Record<string, unknown>)
     : (JSON.parse(
-        world.manifests.get(world.tags.get(fallback(digest)) ?? '')?.bytes.toString() ?? '{"manifests":[]}',
+        jobWith.manifests.get(jobWith.tags.get(fallback(digest)) ?? '')?.bytes.toString() ?? '{"manifests":[]}',
       ) as Record<string, unknown>)
   return list['manifests'] as readonly Record<string, unknown>[]
 }
@@ -170,7 +170,7 @@ describe('referrers', () => {
   test('of the destination stay in its list', async () => {
     await between('distribution 3', 'distribution 3', async (source, target) => {
       const image = makeImage()
-      for (const world of [source, target]) await world.hands.push(image, ['1'])
+      for (const jobWith of [source, target]) await jobWith.hands.push(image, ['1'])
       const [theirs] = await attach(target, image.index, false, 'theirs')
       const [ours] = await attach(source, image.index, false, 'ours')
       await copy({ from: nameOf(source, ':1'), to: nameOf(target, '') })
@@ -279,7 +279,7 @@ describe('platforms', () => {
 })
 
 describe('existing', () => {
-  async function withTwo(use: (source: World, target: World, given: Given) => Promise<void>): Promise<void> {
+  async function withTwo(use: (source: Fake, target: Fake, given: Given) => Promise<void>): Promise<void> {
     await between('Zot', 'Zot', async (source, target) => {
       await source.hands.push(makeImage('new'), ['new'])
       await target.hands.push(makeImage('old'), ['old'])
@@ -333,14 +333,14 @@ describe('existing', () => {
 })
 
 test('within one repository a copy is a tag', async () => {
-  await withBehaviour(behaviours['distribution 3'], async (world) => {
+  await withBehaviour(behaviours['distribution 3'], async (jobWith) => {
     const image = makeImage()
-    await world.hands.push(image, ['pr-17'])
-    const { tags } = await copy({ from: nameOf(world, ':pr-17'), to: nameOf(world, ':1.2.3') })
+    await jobWith.hands.push(image, ['pr-17'])
+    const { tags } = await copy({ from: nameOf(jobWith, ':pr-17'), to: nameOf(jobWith, ':1.2.3') })
     expect(tags).toMatchObject([{ state: 'created', transfer: { blobs: { uploaded: 0, mounted: 0, existing: 0 } } }])
-    expect(world.tags.get('1.2.3')).toBe(image.index.digest)
-    expect(world.seen.filter((line) => line.startsWith('PUT'))).toEqual([`PUT /v2/${repository}/manifests/1.2.3`])
-    expect(world.seen.filter((line) => line.includes('/blobs/sha256'))).toEqual([])
+    expect(jobWith.tags.get('1.2.3')).toBe(image.index.digest)
+    expect(jobWith.seen.filter((line) => line.startsWith('PUT'))).toEqual([`PUT /v2/${repository}/manifests/1.2.3`])
+    expect(jobWith.seen.filter((line) => line.includes('/blobs/sha256'))).toEqual([])
   })
 })
 
@@ -364,16 +364,16 @@ describe('a source that is not honest', () => {
   const entryOf = (entry: Content, size = entry.bytes.length) => ({ ...describeContent(entry), size })
   const indexOf = (manifests: readonly object[]) =>
     content(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests }), ociIndex)
-  const nested = (levels: number, world: World): Content => {
-    const below = levels === 0 ? makeImage().index : nested(levels - 1, world)
+  const nested = (levels: number, jobWith: Fake): Content => {
+    const below = levels === 0 ? makeImage().index : nested(levels - 1, jobWith)
     const index = indexOf([entryOf(below)])
-    world.manifests.set(index.digest, index)
+    jobWith.manifests.set(index.digest, index)
     return index
   }
   const many = Array.from({ length: 1200 }, (_, at) => content(`{"schemaVersion":2,"at":${at}}`, ociManifest))
 
-  test.each<readonly [what: string, make: (world: World) => Content, message: RegExp]>([
-    ['is nested too deeply', (world) => nested(9, world), /nested in more than 6 levels/],
+  test.each<readonly [what: string, make: (jobWith: Fake) => Content, message: RegExp]>([
+    ['is nested too deeply', (jobWith) => nested(9, jobWith), /nested in more than 6 levels/],
     ['has too many entries', () => indexOf(many.map((one) => entryOf(one))), /more than 1000 manifests/],
     ['lacks an image', () => indexOf([entryOf(many[0]!)]), /is incomplete: sha256:.* is missing/],
     ['has other sizes', () => indexOf([entryOf(makeImage().children[0]!, 7)]), /and 7 in its index/],

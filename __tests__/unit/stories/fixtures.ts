@@ -13,7 +13,7 @@ import type { RegistryAccess } from '../../../src/registry/client-factory.ts'
 import { createJournal, openJournal } from '../../../src/run/journal.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 import type { BuildPorts, DryRunPorts, Run } from '../../../src/stories/ports.ts'
-import { world, type Given } from '../fixtures/world.ts'
+import { jobWith, type Given } from '../fixtures/job.ts'
 import { fakeClock, user } from '../registry/server.ts'
 
 /** A log that collects its lines; warnings begin with `warning: `. */
@@ -39,7 +39,7 @@ export interface TestRun {
 
 /** A run on one buildkitd for both platforms, with these inputs. */
 export async function testRun(inputs: Given, signal = new AbortController().signal): Promise<TestRun> {
-  const [env, event, files] = world({ nodes: 'linux/amd64,linux/arm64 = tcp://build.example.com:1234', ...inputs })
+  const [env, event, files] = jobWith({ nodes: 'linux/amd64,linux/arm64 = tcp://build.example.com:1234', ...inputs })
   const driver = `[{endpoint: "unix:///run/buildkit.sock", driver: remote, platforms: "linux/amd64,linux/arm64"}]`
   const parsed: Inputs = await readInputs({ ...env, INPUT_NODES: driver }, event, files)
   const { log, lines } = collectingLog()

@@ -8,7 +8,7 @@ import type { RunDir } from '../../../src/run/run-dir.ts'
 import { mergeImage } from '../../../src/stories/merge.ts'
 import { ociManifest } from '../../../src/registry/manifest.ts'
 import { testNode, testVariant } from '../fixtures/nodes.ts'
-import { event, world } from '../fixtures/world.ts'
+import { event, jobWith } from '../fixtures/job.ts'
 import { content, push, withPushed, type Content, type Pushed } from '../publish/parts.ts'
 import { onNext, refusal, sha256, type FakeRegistry } from '../registry/server.ts'
 import { collectingLog, newRunDir, registries } from './fixtures.ts'
@@ -71,7 +71,7 @@ async function mergeAny(
   more: { readonly dir?: RunDir; readonly event?: Partial<Event> } = {},
 ) {
   const dir = more.dir ?? newRunDir()
-  const [, , files] = world({})
+  const [, , files] = jobWith({})
   const given = { image: `${registry.host}/${path}`, platforms: names.join(), tags: '1.0', ...inputs }
   const env = Object.fromEntries(Object.entries(given).map(([name, text]) => [`INPUT_${name.toUpperCase()}`, text]))
   const waits: number[] = []
@@ -243,7 +243,7 @@ describe('a merge fails, updates no tag and keeps every part', () => {
     [
       'a platform that was not requested',
       both,
-      /build-0123456-4711-linux-arm64 was built and not requested/,
+      /build-0123456-4711-linux-arm64 was built, but not requested/,
       { platforms: 'linux/amd64' },
     ],
     [

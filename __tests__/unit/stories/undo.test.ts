@@ -59,7 +59,7 @@ describe('the undo story', () => {
     expect(existsSync(dir.path)).toBe(false)
   })
 
-  test('every kind of entry on an engine is undone, whatever becomes of the others', async () => {
+  test('every kind of entry on an engine is undone, even if others fail', async () => {
     note(
       { kind: 'lock', node: 'arm', socket: socket(), daemon: 'mab-keep-x', holder: 'me' },
       { kind: 'reservation', node: 'arm', socket: socket(), volume: 'mab_seat' },

@@ -75,7 +75,7 @@ export async function fetchDigest(version: string, name: string, deps: ReleaseDe
     throw new UserError({
       code: 'node',
       message: `Checksums for ${name} in the buildx ${version} release do not match each other; it was not downloaded`,
-      hint: 'A file was changed after the release, or in transit: use another version until the reason is known.',
+      hint: 'A file was changed after the release, or in transit: use another version, and report it to docker/buildx.',
       details: [`checksums.txt:  sha256:${listed}`, `api.github.com: sha256:${recorded}`],
     })
   return digest

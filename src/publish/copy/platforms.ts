@@ -3,7 +3,7 @@ import type { Platform } from '../../lib/platform.ts'
 import { computeDigest, isAttestation, isIndexType, type Descriptor, type Manifest } from '../../registry/manifest.ts'
 import { parsePlatformRecord } from '../index.ts'
 import { parseContent, sourceError } from './content.ts'
-import type { Place } from './tree.ts'
+import type { RepositoryClient } from './tree.ts'
 
 /**
  * The image with these platforms only: an index with fewer entries, and therefore with another digest. If nothing is
@@ -11,10 +11,14 @@ import type { Place } from './tree.ts'
  *
  * @throws UserError if the image lacks a platform
  */
-export async function selectPlatforms(place: Place, root: Manifest, platforms: readonly Platform[]): Promise<Manifest> {
+export async function selectPlatforms(
+  repository: RepositoryClient,
+  root: Manifest,
+  platforms: readonly Platform[],
+): Promise<Manifest> {
   if (platforms.length === 0) return root
   if (!isIndexType(root.mediaType)) {
-    requireAll(platforms, [await platformOfImage(place, root)], root)
+    requireAll(platforms, [await platformOfImage(repository, root)], root)
     return root
   }
   const entries = parseContent(root).manifests
@@ -41,7 +45,7 @@ function withEntries(root: Manifest, kept: ReadonlySet<string>): Manifest {
   return { bytes, mediaType: root.mediaType, digest: computeDigest(bytes) }
 }
 
-async function platformOfImage({ client, path }: Place, root: Manifest): Promise<Platform> {
+async function platformOfImage({ client, path }: RepositoryClient, root: Manifest): Promise<Platform> {
   const config = asRecord(asRecord(tryParseJson(new TextDecoder().decode(root.bytes)))['config'])
   const bytes = await client.getBlob(path, asText(config['digest']))
   return parsePlatformRecord(tryParseJson(new TextDecoder().decode(bytes))) ?? none

@@ -3,7 +3,7 @@ import { isNotFound } from '../../lib/errors.ts'
 import { parseChildren } from '../../packages/manifest-info.ts'
 import { isDigest, type Manifest } from '../../registry/manifest.ts'
 import { parseContent, sourceError } from './content.ts'
-import type { ManifestTree, Place } from './tree.ts'
+import type { ManifestTree, RepositoryClient } from './tree.ts'
 
 /** Signatures and attestations of the manifests of an image. */
 export interface Referrers {
@@ -29,7 +29,7 @@ const classicSuffixes = ['.sig', '.att', '.sbom']
  * Finds what describes the manifests of the tree, and what describes that in turn, and adds all of it to the tree: by
  * the referrers API, by the fallback tag, and by cosign's classic tags.
  */
-export async function addReferrers(place: Place, tree: ManifestTree): Promise<Referrers> {
+export async function addReferrers(repository: RepositoryClient, tree: ManifestTree): Promise<Referrers> {
   const bySubject = new Map<string, readonly Manifest[]>()
   const tags: TaggedManifest[] = []
   const api = { isMissing: false }
@@ -38,8 +38,8 @@ export async function addReferrers(place: Place, tree: ManifestTree): Promise<Re
     const known = new Set(tree.manifests.map(({ digest }) => digest))
     const found = await mapConcurrent(subjects, async ({ digest }) => ({
       digest,
-      listed: await findListed(place, digest, api),
-      classic: await findClassic(place, digest),
+      listed: await findListed(repository, digest, api),
+      classic: await findClassic(repository, digest),
     }))
     for (const { digest, listed, classic } of found) {
       if (listed.length > 0) bySubject.set(digest, listed)
@@ -52,7 +52,11 @@ export async function addReferrers(place: Place, tree: ManifestTree): Promise<Re
 }
 
 /** By the API and by the fallback tag: a registry may have got its API later. */
-async function findListed({ client, path }: Place, digest: string, api: { isMissing: boolean }): Promise<Manifest[]> {
+async function findListed(
+  { client, path }: RepositoryClient,
+  digest: string,
+  api: { isMissing: boolean },
+): Promise<Manifest[]> {
   const listed = api.isMissing ? undefined : await client.listReferrers(path, digest)
   if (!listed) api.isMissing = true
   const fallback = await getIfExists({ client, path }, fallbackTag(digest))
@@ -65,13 +69,16 @@ async function findListed({ client, path }: Place, digest: string, api: { isMiss
 
 const maxReferrers = 500
 
-async function findClassic(place: Place, digest: string): Promise<TaggedManifest[]> {
+async function findClassic(repository: RepositoryClient, digest: string): Promise<TaggedManifest[]> {
   const tags = classicSuffixes.map((suffix) => `${fallbackTag(digest)}${suffix}`)
-  const found = await Promise.all(tags.map(async (tag) => ({ tag, manifest: await getIfExists(place, tag) })))
+  const found = await Promise.all(tags.map(async (tag) => ({ tag, manifest: await getIfExists(repository, tag) })))
   return found.flatMap(({ tag, manifest }) => (manifest ? [{ tag, manifest }] : []))
 }
 
-export async function getIfExists({ client, path }: Place, reference: string): Promise<Manifest | undefined> {
+export async function getIfExists(
+  { client, path }: RepositoryClient,
+  reference: string,
+): Promise<Manifest | undefined> {
   return await client.getManifest(path, reference).catch((error: unknown) => {
     if (isNotFound(error)) return undefined
     throw error

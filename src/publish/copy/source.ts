@@ -4,11 +4,11 @@ import type { Manifest } from '../../registry/manifest.ts'
 import { withReplicas } from '../verify.ts'
 import { selectPlatforms } from './platforms.ts'
 import { addReferrers, type Referrers } from './referrers.ts'
-import { ManifestTree, type Place } from './tree.ts'
+import { ManifestTree, type RepositoryClient } from './tree.ts'
 
 /** An image that is to be copied. */
 export interface SourceImage {
-  readonly place: Place
+  readonly repository: RepositoryClient
   /** What the tags will name. */
   readonly root: Manifest
   /** Of the whole image; it differs from that of `root` if platforms are left out. */
@@ -27,22 +27,22 @@ interface SourceOptions {
 
 /** Reads all manifests of an image. @throws UserError if it is incomplete or lacks a platform */
 export async function readSource(
-  place: Place,
+  repository: RepositoryClient,
   reference: string,
   { platforms, referrers }: SourceOptions,
 ): Promise<SourceImage> {
   // It may have been pushed moments ago.
-  const source = { ...place, client: withReplicas(place.client, delay) }
-  const whole = await source.client.getManifest(place.path, reference)
+  const source = { ...repository, client: withReplicas(repository.client, delay) }
+  const whole = await source.client.getManifest(repository.path, reference)
   const root = await selectPlatforms(source, whole, platforms)
   const tree = new ManifestTree(source)
   await tree.add(root)
   const none = { bySubject: new Map<string, readonly Manifest[]>(), tags: [] }
   return {
-    place,
+    repository,
     root,
     sourceDigest: whole.digest,
     tree,
-    referrers: referrers ? await addReferrers(place, tree) : none,
+    referrers: referrers ? await addReferrers(repository, tree) : none,
   }
 }

@@ -5,7 +5,7 @@ import type { Manifest } from '../../registry/manifest.ts'
 import { verifyStored, withReplicas } from '../verify.ts'
 import type { SourceImage } from './source.ts'
 import { linkReferrers } from './links.ts'
-import type { Place } from './tree.ts'
+import type { RepositoryClient } from './tree.ts'
 
 /** What the copy to one repository transferred. */
 export interface Transfer {
@@ -19,7 +19,7 @@ export interface Transfer {
 const maxUploads = 5
 
 /** Stores the image by digest, children first, and verifies it. No tag of the image is updated. */
-export async function storeImage(image: SourceImage, to: Place): Promise<Transfer> {
+export async function storeImage(image: SourceImage, to: RepositoryClient): Promise<Transfer> {
   const { client, path } = to
   const transfer = await storeBlobs(image, to)
   const put = async ({ digest, bytes, mediaType }: Manifest): Promise<Manifest[]> => {
@@ -35,14 +35,14 @@ export async function storeImage(image: SourceImage, to: Place): Promise<Transfe
   return transfer
 }
 
-async function storeBlobs({ place, tree }: SourceImage, to: Place): Promise<Transfer> {
-  const isSameRegistry = place.client.registry === to.client.registry
-  const isSame = isSameRegistry && place.path === to.path
+async function storeBlobs({ repository, tree }: SourceImage, to: RepositoryClient): Promise<Transfer> {
+  const isSameRegistry = repository.client.registry === to.client.registry
+  const isSame = isSameRegistry && repository.path === to.path
   const stored = await mapConcurrent(
     isSame ? [] : tree.blobs,
     async (blob) => {
-      const read = place.client.readBlob(place.path, blob)
-      const mount = isSameRegistry ? { mountFrom: place.path } : {}
+      const read = repository.client.readBlob(repository.path, blob)
+      const mount = isSameRegistry ? { mountFrom: repository.path } : {}
       return { blob, storage: await to.client.putBlob(to.path, { blob, read, ...mount }) }
     },
     maxUploads,

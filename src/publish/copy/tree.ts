@@ -6,7 +6,7 @@ import type { Descriptor, Manifest } from '../../registry/manifest.ts'
 import { parseContent, sourceError, type Content } from './content.ts'
 
 /** A repository with the client for it. */
-export interface Place {
+export interface RepositoryClient {
   readonly client: RegistryClient
   readonly path: string
 }
@@ -23,12 +23,12 @@ const maxBytes = 64 * 1024 * 1024
 
 /** The manifests of an image and of everything copied with it, each once. */
 export class ManifestTree {
-  readonly #place: Place
+  readonly #repository: RepositoryClient
   readonly #nodes = new Map<string, ImageNode>()
   #bytes = 0
 
-  constructor(place: Place) {
-    this.#place = place
+  constructor(repository: RepositoryClient) {
+    this.#repository = repository
   }
 
   has(digest: string): boolean {
@@ -88,7 +88,7 @@ export class ManifestTree {
   }
 
   async #read({ digest, size }: Descriptor): Promise<Manifest> {
-    const { client, path } = this.#place
+    const { client, path } = this.#repository
     const name = `${client.registry}/${path}`
     const manifest = await client.getManifest(path, digest).catch((error: unknown) => {
       throw isNotFound(error) ? sourceError(`the image in ${name} is incomplete: ${digest} is missing`) : error

@@ -48,7 +48,7 @@ describe('a release of buildx', () => {
     ['that are empty', ''],
   ])('no checksum in those %s', (_, text) => expect(parseChecksums(text, name)).toBeUndefined())
 
-  test('what GitHub tells of an asset', () => {
+  test('the fields of an asset of GitHub', () => {
     const assets = [
       { name: 'checksums.txt', digest: `sha256:${b}` },
       { name, digest: `sha256:${a}` },

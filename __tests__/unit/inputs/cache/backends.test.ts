@@ -10,7 +10,7 @@ import { cacheSecrets } from '../../../../src/inputs/cache/specs.ts'
 import { readInputs } from '../../../../src/inputs/inputs.ts'
 import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
-import { world, type Given } from '../../fixtures/world.ts'
+import { jobWith, type Given } from '../../fixtures/job.ts'
 
 // A backend that no other code knows: one row is all that is needed for it.
 beforeEach(() => {
@@ -31,9 +31,9 @@ afterEach(() => {
   cacheBackends.delete('tape')
 })
 
-const read = (given: Given) => readInputs(...world({ variants: 'slim: {platforms: linux/arm64}', ...given }))
+const read = (given: Given) => readInputs(...jobWith({ variants: 'slim: {platforms: linux/arm64}', ...given }))
 
-test('its caches have a name for each target, and the attributes that the job knows', async () => {
+test('its caches have a name for each target and the attributes of the job', async () => {
   const { cache, variants, warnings } = await read({ cache: 'type=tape,pin=1234', TAPE_DRIVE: 'd1' })
   expect(cacheOf(cache, variants[0]!, variants[0]!.platforms[0]!)).toEqual({
     name: 'type=tape, tape0/slim-linux-arm64',

@@ -4,7 +4,7 @@ import { readInputs } from '../../../../src/inputs/inputs.ts'
 import { serviceVersion } from '../../../../src/inputs/cache/cache-service.ts'
 import { cacheOf } from '../../../../src/inputs/cache/cache.ts'
 import { parseAttributes } from '../../../../src/lib/csv.ts'
-import { world, type Given } from '../../fixtures/world.ts'
+import { jobWith, type Given } from '../../fixtures/job.ts'
 
 const image = 'type=registry,ref=ghcr.io/acme/app'
 const written = 'mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true'
@@ -24,7 +24,7 @@ const proposal: Given = { event: { trust: 'pr' } }
 
 /** What the variant `slim` on arm64 reads and writes. */
 async function slim(given: Given): Promise<unknown> {
-  const { cache, variants } = await readInputs(...world({ variants: 'slim: {platforms: linux/arm64}', ...given }))
+  const { cache, variants } = await readInputs(...jobWith({ variants: 'slim: {platforms: linux/arm64}', ...given }))
   const { name, ...specs } = cacheOf(cache, variants[0]!, variants[0]!.platforms[0]!) ?? {}
   return name === undefined ? undefined : specs
 }
@@ -138,7 +138,7 @@ describe('each target has its own', () => {
       },
     ],
     [
-      's3, whose place the job knows and the daemon does not',
+      "s3, whose location is in the job's environment only",
       { cache: 'type=s3,prefix=p/', AWS_BUCKET: 'b', AWS_REGION: 'r', variants: '', platforms: 'linux/arm64' },
       {
         from: ['buildkit-acme-app-linux-arm64', 'buildkit-acme-app'].map(
@@ -148,7 +148,7 @@ describe('each target has its own', () => {
       },
     ],
     [
-      's3, where the job says otherwise',
+      's3, with attributes that override the environment',
       { cache: 'type=s3,bucket=mine,region=r', AWS_BUCKET: 'b', variants: '', platforms: 'linux/arm64' },
       {
         from: ['buildkit-acme-app-linux-arm64', 'buildkit-acme-app'].map(
@@ -248,7 +248,7 @@ describe('each target has its own', () => {
   const four = 'a: {platforms: "linux/amd64,linux/arm64"}\nb: {platforms: "linux/amd64,linux/arm64"}'
 
   test.each(places)('no two targets write one cache: %s', async (cache) => {
-    const { cache: policy, variants } = await readInputs(...world({ ...runner, cache, variants: four }))
+    const { cache: policy, variants } = await readInputs(...jobWith({ ...runner, cache, variants: four }))
     const all = variants.flatMap((variant) =>
       variant.platforms.flatMap((platform) => namesWritten(cacheOf(policy, variant, platform)?.to ?? '')),
     )
@@ -260,7 +260,9 @@ describe('each target has its own', () => {
     async (cache) => {
       const [own, proposals] = await Promise.all(
         [{}, proposal].map(async (more) => {
-          const { cache: policy, variants } = await readInputs(...world({ ...runner, cache, variants: four, ...more }))
+          const { cache: policy, variants } = await readInputs(
+            ...jobWith({ ...runner, cache, variants: four, ...more }),
+          )
           return variants.flatMap((variant) => variant.platforms.map((platform) => cacheOf(policy, variant, platform)!))
         }),
       )
@@ -278,7 +280,7 @@ function namesWritten(spec: string): string[] {
 }
 
 describe('the cache service of a forge', () => {
-  const notes = async (given: Given) => (await readInputs(...world({ cache: 'type=gha', ...given }))).warnings
+  const notes = async (given: Given) => (await readInputs(...jobWith({ cache: 'type=gha', ...given }))).warnings
 
   test('a warning if the runner has only version 1, as Forgejo’s and Gitea’s', async () => {
     expect(await notes(forgejo)).toEqual([expect.stringContaining('only version 1 of the cache service')])
@@ -301,7 +303,7 @@ describe('the cache service of a forge', () => {
     ['GitHub', 'type=gha', runner, 2],
     ['GitHub, asked for the first', 'type=gha,version=1', { ...runner, ACTIONS_CACHE_URL: 'https://c' }, 1],
     [
-      'GitHub, before it told of the second',
+      'GitHub, without the variable for the second version',
       'type=gha',
       { ACTIONS_RUNTIME_TOKEN: 't', ACTIONS_RESULTS_URL: runner.ACTIONS_RESULTS_URL },
       2,

@@ -2,10 +2,10 @@ import { describe, expect, test } from '@jest/globals'
 import { readInputs } from '../../../../src/inputs/inputs.ts'
 import type { Login } from '../../../../src/registry/auth.ts'
 import { exchangeHubTokens } from '../../../../src/registry/credentials/docker-hub-oidc.ts'
-import { world, type Given } from '../../fixtures/world.ts'
+import { jobWith, type Given } from '../../fixtures/job.ts'
 
 const connection = { DOCKERHUB_OIDC_CONNECTIONID: '123e4567-e89b-42d3-a456-426614174000' }
-const loginsOf = async (given: Given) => (await readInputs(...world({ ...connection, ...given }))).logins
+const loginsOf = async (given: Given) => (await readInputs(...jobWith({ ...connection, ...given }))).logins
 const hub = { registry: 'docker.io', username: 'acme', password: '', hubOidc: true } as const
 
 describe('a login at Docker Hub without a password, with a connection', () => {

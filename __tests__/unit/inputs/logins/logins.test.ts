@@ -15,14 +15,14 @@ import { dropTokenIfJobHasLogin } from '../../../../src/registry/credentials/pla
 import { writeScopedLogins } from '../../../../src/registry/credentials/scoped.ts'
 import { createRegistryAccess } from '../../../../src/job/registries.ts'
 import { saveRegistryHosts, loadRegistryHosts } from '../../../../src/registry/hosts.ts'
-import { checkout, world, type Given } from '../../fixtures/world.ts'
+import { checkout, jobWith, type Given } from '../../fixtures/job.ts'
 import { answer, user, withServer } from '../../registry/server.ts'
 import { RunDir } from '../../../../src/run/run-dir.ts'
 import { formatDaemonFiles } from '../../../../src/nodes/registry-config.ts'
 import { createDockerConfig, withAuths } from '../../../../src/registry/credentials/docker-config.ts'
 import type { Login } from '../../../../src/registry/auth.ts'
 
-const read = (given: Given = {}) => readInputs(...world({ files: [...checkout, '/w/ca.pem'], ...given }))
+const read = (given: Given = {}) => readInputs(...jobWith({ files: [...checkout, '/w/ca.pem'], ...given }))
 const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
   Buffer.from(`${username}:${password}`).toString('base64')
 const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com'
@@ -59,12 +59,12 @@ describe('logins', () => {
       [{ registry: 'ghcr.io', username: 'a', password: 'b' }],
     ],
     [
-      'a registry besides',
+      'an additional registry',
       { registry: 'docker.io', username: 'a', password: 'b', 'github-token': 't' },
       [{ registry: 'docker.io', username: 'a', password: 'b' }, byToken],
     ],
     [
-      'the forge’s own by name: the token comes not besides',
+      "the platform's registry by name: the token is not added",
       { registry: 'https://GHCR.io', username: 'a', password: 'b', 'github-token': 't' },
       [{ registry: 'ghcr.io', username: 'a', password: 'b' }],
     ],
@@ -121,7 +121,7 @@ describe('logins', () => {
     await expect(read(given)).rejects.toThrow(InputError)
   })
 
-  test('AWS: an identity that only its own tools would find is told', async () => {
+  test('AWS: an identity that only its own tools would find causes a warning', async () => {
     expect((await read({ image: `${ecr}/app`, AWS_WEB_IDENTITY_TOKEN_FILE: '/token' })).warnings).toEqual([
       expect.stringContaining('AWS_ACCESS_KEY_ID is not set'),
     ])
@@ -149,35 +149,32 @@ describe('logins', () => {
     ['one that reads, where nothing is pushed', { auths: { HOST: { auth: basic(user) } } }, false, 'job'],
     ['one elsewhere', { auths: { 'quay.io': { auth: basic(user) } } }, true, 'token'],
     ['a helper that is not there', { credsStore: 'nobody-has-this' }, true, 'token'],
-  ])(
-    'a login of the job counts more than the token, which nobody gave for that, if it does as well: %s',
-    async (_, config, push, expected) => {
-      const serve = ({ method, url = '', headers }: IncomingMessage, response: ServerResponse) => {
-        if (headers.authorization !== `Basic ${basic(user)}`)
-          return answer(response, 401, { 'www-authenticate': 'Basic realm="x"' })
-        return answer(response, method === 'POST' ? 202 : 200, { location: url })
-      }
-      await withServer(serve, async (host) => {
-        const own = JSON.parse(JSON.stringify(config).replace('HOST', host)) as unknown
-        const said: string[] = []
-        const logins = [
-          { registry: 'quay.io', username: 'a', password: 'b' },
-          { ...byToken, registry: host },
-        ]
-        const left = await dropTokenIfJobHasLogin(logins, {
-          images: [{ registry: host, path: 'acme/app' }],
-          push,
-          registries: createRegistryAccess([], own),
-          log: { info: (text) => said.push(text) },
-        })
-        expect([left, said]).toEqual(
-          expected === 'token'
-            ? [logins, []]
-            : [logins.slice(0, 1), [`${host}: using the existing login instead of the token.`]],
-        )
+  ])('a login of the job that may push is used instead of the token: %s', async (_, config, push, expected) => {
+    const serve = ({ method, url = '', headers }: IncomingMessage, response: ServerResponse) => {
+      if (headers.authorization !== `Basic ${basic(user)}`)
+        return answer(response, 401, { 'www-authenticate': 'Basic realm="x"' })
+      return answer(response, method === 'POST' ? 202 : 200, { location: url })
+    }
+    await withServer(serve, async (host) => {
+      const own = JSON.parse(JSON.stringify(config).replace('HOST', host)) as unknown
+      const said: string[] = []
+      const logins = [
+        { registry: 'quay.io', username: 'a', password: 'b' },
+        { ...byToken, registry: host },
+      ]
+      const left = await dropTokenIfJobHasLogin(logins, {
+        images: [{ registry: host, path: 'acme/app' }],
+        push,
+        registries: createRegistryAccess([], own),
+        log: { info: (text) => said.push(text) },
       })
-    },
-  )
+      expect([left, said]).toEqual(
+        expected === 'token'
+          ? [logins, []]
+          : [logins.slice(0, 1), [`${host}: using the existing login instead of the token.`]],
+      )
+    })
+  })
 
   test('DOCKER_AUTH_CONFIG is over the file and its helpers', async () => {
     const config = withAuths(

@@ -7,7 +7,7 @@ import { hostFiles } from '../../../../src/inputs/local-paths.ts'
 import { withRegistryConfig } from '../../../../src/nodes/registry-config.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import { formatInputIssues } from '../../../../src/report/input-issues.ts'
-import { event, world, type Given } from '../../fixtures/world.ts'
+import { event, jobWith, type Given } from '../../fixtures/job.ts'
 
 const workspace = mkdtempSync(join(tmpdir(), 'config-'))
 mkdirSync(join(workspace, 'certs'))
@@ -28,7 +28,7 @@ function store(text: string) {
 }
 
 async function read(given: Given, byDefault = '') {
-  const [env] = world({ context: '.', ...given })
+  const [env] = jobWith({ context: '.', ...given })
   return await readInputs(env, { ...event, workspace }, hostFiles, store(byDefault))
 }
 

@@ -3,7 +3,7 @@ import { readInputs } from '../../../../src/inputs/inputs.ts'
 import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import { formatInputIssues } from '../../../../src/report/input-issues.ts'
-import { world, type Given } from '../../fixtures/world.ts'
+import { jobWith, type Given } from '../../fixtures/job.ts'
 
 const pem = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----'
 const tls = { cacert: 'ca.pem', cert: 'cert.pem', key: pem }
@@ -32,13 +32,13 @@ describe('nodes behind TCP', () => {
       [{ ...tls, servername: 'arm.example.com' }],
     ],
   ])('%s', async (_, given, expected) => {
-    expect((await readInputs(...world(given))).nodes.map(({ driverOpts }) => driverOpts)).toEqual(expected)
+    expect((await readInputs(...jobWith(given))).nodes.map(({ driverOpts }) => driverOpts)).toEqual(expected)
   })
 
   test('flags apply to all daemons that buildx starts, and to the local fallback', async () => {
     const flags = ['--debug', '--allow-insecure-entitlement', 'network.host']
     const { nodes, localFallback } = await readInputs(
-      ...world({
+      ...jobWith({
         nodes: 'linux/amd64 = local\nlinux/arm64 = tcp://arm:1234',
         'driver-opts': opts,
         'buildkitd-flags': flags.join(' '),
@@ -75,7 +75,7 @@ describe('nodes behind TCP', () => {
       'driver-opts: has no effect: every node is a buildkitd that runs already, and is configured where it runs',
     ],
   ])('refused: %s', async (_, given, expected) => {
-    const error: unknown = await readInputs(...world(given)).catch((thrown: unknown) => thrown)
+    const error: unknown = await readInputs(...jobWith(given)).catch((thrown: unknown) => thrown)
     expect(error instanceof InputError && formatInputIssues(error.issues)).toContain(expected)
   })
 })

@@ -3,7 +3,7 @@ import { readInputs } from '../../../../src/inputs/inputs.ts'
 import type { BuilderStore } from '../../../../src/inputs/nodes/existing-builder.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import { knownHost } from '../../fixtures/keys.ts'
-import { world } from '../../fixtures/world.ts'
+import { jobWith } from '../../fixtures/job.ts'
 
 const platform = { os: 'linux', architecture: 'arm64' }
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -80,7 +80,7 @@ const store: BuilderStore = {
 }
 
 const read = async (given: Readonly<Record<string, string>>) => {
-  const [env, event, files] = world({ nodes: '', SSH_AUTH_SOCK: '/agent', ...given })
+  const [env, event, files] = jobWith({ nodes: '', SSH_AUTH_SOCK: '/agent', ...given })
   return await readInputs(env, event, files, store)
 }
 const wrong = async (given: Readonly<Record<string, string>>) => {

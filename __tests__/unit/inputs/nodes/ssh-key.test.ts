@@ -71,14 +71,14 @@ describe('refused, each with a message of its own', () => {
   })
 })
 
-test('a good key beside a bad one: the bad one is told', () => {
+test('a valid key beside an invalid one: the invalid one is reported', () => {
   expect(read(plainKey + withPassphrase)).toMatchObject({
     keys: [plainKey],
     told: [expect.stringContaining('passphrase')],
   })
 })
 
-test('no text throws or is told, in whole or in part', () => {
+test('no text throws or is printed, in whole or in part', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[A-Za-z0-9+/=\n-]{16,300}$/), fc.boolean(), (text, framed) => {
       const { told } = read(

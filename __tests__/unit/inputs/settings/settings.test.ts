@@ -4,14 +4,14 @@ import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { entitlementFlags } from '../../../../src/buildx/bake-fields.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import { bakeTargets } from '../../fixtures/bake.ts'
-import { checkout, world, type Given } from '../../fixtures/world.ts'
+import { checkout, jobWith, type Given } from '../../fixtures/job.ts'
 
 const files = [...checkout, '/w/keys/id', '/w/token.txt', '/agent']
 
 /** The bake targets that these inputs give, two platforms on two nodes unless said. */
 async function targets(given: Given): Promise<Record<string, Record<string, unknown>>> {
   const nodes = 'linux/amd64 = local\nlinux/arm64 = unix:///run/b.sock'
-  return bakeTargets(await readInputs(...world({ nodes, files, cache: 'off', ...given })))
+  return bakeTargets(await readInputs(...jobWith({ nodes, files, cache: 'off', ...given })))
 }
 
 const commit = '0123456789abcdef0123456789abcdef01234567'
@@ -203,7 +203,7 @@ describe('on every target', () => {
       },
     ],
     [
-      'context: of somebody else, without our token',
+      'context: of another repository, without the token',
       { context: 'https://github.com/acme/other.git', 'github-token': 't' },
       { context: 'https://github.com/acme/other.git' },
     ],
@@ -249,7 +249,7 @@ describe('where they go', () => {
     ])
   })
 
-  test('files of one build lie where they were asked for, whatever is pushed besides', async () => {
+  test('files of one build are at their destination, with any push', async () => {
     const one = { platforms: 'linux/arm64' }
     expect((await targets({ ...one, outputs: 'type=local,dest=out' }))['linux-arm64']?.['output']).toEqual([
       'type=local,dest=/w/out',
@@ -262,7 +262,7 @@ describe('where they go', () => {
     ])
   })
 
-  test('load alone pushes nothing, and attests nothing unless asked', async () => {
+  test('load alone pushes nothing, and adds attestations only on request', async () => {
     const [loaded] = Object.values(await targets({ load: 'true', platforms: 'linux/amd64', tags: 'a\nb' }))
     expect(loaded).toMatchObject({
       output: ['type=docker,"name=ghcr.io/acme/app:a,ghcr.io/acme/app:b"'],
@@ -288,9 +288,9 @@ describe('where they go', () => {
   })
 })
 
-test('bake is allowed what was asked for', async () => {
+test('bake is allowed the requested paths', async () => {
   const { settings } = await readInputs(
-    ...world({ allow: 'security.insecure', network: 'host', ssh: 'default', SSH_AUTH_SOCK: '/agent' }),
+    ...jobWith({ allow: 'security.insecure', network: 'host', ssh: 'default', SSH_AUTH_SOCK: '/agent' }),
   )
   expect(entitlementFlags(settings)).toEqual([
     '--allow',
@@ -302,7 +302,7 @@ test('bake is allowed what was asked for', async () => {
   ])
 })
 
-test('secrets are masked, line by line, and told to nobody', async () => {
+test('secrets are masked line by line and printed nowhere', async () => {
   expect(
     secretsToMask({
       INPUT_SECRETS: 'one=first"secret\n"two=line one ""x""\nline two"',
@@ -317,7 +317,7 @@ test('secrets are masked, line by line, and told to nobody', async () => {
   }
   expect(secretsToMask(service)).toEqual(['a.runtime.token', '0123456789abcdef0123', 'aws-secret', 'aws-session'])
   const told = await readInputs(
-    ...world({ secrets: 'S3CRET\n=S3CRET\n"S3CRET', 'cache-to': 'type=s4,secret_access_key=S3CRET' }),
+    ...jobWith({ secrets: 'S3CRET\n=S3CRET\n"S3CRET', 'cache-to': 'type=s4,secret_access_key=S3CRET' }),
   ).catch((error: unknown) => JSON.stringify(error instanceof InputError && error.issues))
   expect(told).toContain('secrets')
   expect(told).not.toContain('S3CRET')

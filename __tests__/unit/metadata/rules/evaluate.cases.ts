@@ -1,5 +1,5 @@
 import type { Event } from '../../../../src/forge/event.ts'
-import { event as base } from '../../fixtures/world.ts'
+import { event as base } from '../../fixtures/job.ts'
 
 /** Events by their names in the table. */
 export const events: Readonly<Record<string, Partial<Event>>> = {

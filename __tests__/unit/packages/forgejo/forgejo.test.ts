@@ -23,7 +23,7 @@ async function collect(api: PackageBackend): Promise<PackageVersion[]> {
   return [...versions.values()]
 }
 
-test('removes all rows of an image, whatever its name', async () => {
+test('removes all rows of an image with any name', async () => {
   await withForge(async (forge) => {
     const [release, temporary] = [makeImage('release'), makeImage('run')]
     const hands = forge.hands('app/sub')
@@ -119,7 +119,7 @@ describe('lists', () => {
     })
   })
 
-  test('ask for each tag once, and again where it was pushed again', async () => {
+  test('request each tag once, and again where it was pushed again', async () => {
     await withForge(async (forge) => {
       const [one, two] = [makeImage('one'), makeImage('two')]
       for (let at = 0; at < 30; at++) push(forge, 'app', `v${at}`, one.index)
@@ -133,7 +133,7 @@ describe('lists', () => {
     })
   })
 
-  test('what somebody deletes while pages are turned hides nothing', async () => {
+  test('a deletion during paging hides nothing', async () => {
     await withForge(async (forge) => {
       const image = makeImage('run')
       push(forge, 'app', 'v1', image.index)
@@ -190,7 +190,7 @@ describe('lists', () => {
 })
 
 describe('trouble', () => {
-  test.each([401, 403])('%i names the scope, and nothing is gone', async (status) => {
+  test.each([401, 403])('%i names the scope, and nothing is deleted', async (status) => {
     await withForge(async (forge) => {
       const image = makeImage('run')
       await forge.hands('app').push(image, ['pr-1'])

@@ -44,7 +44,7 @@ export const behaviours = {
   'no right to delete': { byTag: 'denied', byDigest: 'denied' },
 } as const satisfies Record<string, Behaviour>
 
-export interface World {
+export interface Fake {
   readonly host: string
   readonly manifests: Map<string, Content>
   readonly tags: Map<string, string>
@@ -65,9 +65,9 @@ export interface World {
 export const repository = 'acme/team/app'
 
 /** Runs `use` with a registry on loopback that behaves so and takes nothing that it does not know. */
-export async function withBehaviour(behaviour: Behaviour, use: (world: World) => Promise<void>): Promise<void> {
+export async function withBehaviour(behaviour: Behaviour, use: (fake: Fake) => Promise<void>): Promise<void> {
   const strange: string[] = []
-  const world = {
+  const fake = {
     host: '',
     manifests: new Map(),
     tags: new Map(),
@@ -77,7 +77,7 @@ export async function withBehaviour(behaviour: Behaviour, use: (world: World) =>
     busiest: 0,
     before: () => undefined,
     clock: { now: 0 },
-  } as unknown as { -readonly [K in keyof World]: World[K] }
+  } as unknown as { -readonly [K in keyof Fake]: Fake[K] }
   let active = 0
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body: Buffer[] = []
@@ -85,28 +85,28 @@ export async function withBehaviour(behaviour: Behaviour, use: (world: World) =>
     const line = `${request.method ?? ''} ${request.url ?? ''}`
     const ours = request.headers['user-agent'] === 'multiarch-build'
     if (ours) {
-      world.seen.push(line)
-      world.busiest = Math.max(world.busiest, ++active)
-      await world.before(line)
+      fake.seen.push(line)
+      fake.busiest = Math.max(fake.busiest, ++active)
+      await fake.before(line)
       await new Promise((resolve) => setTimeout(resolve, 1))
       active--
     }
-    if (!serve(world, behaviour, { request, response, body: Buffer.concat(body), ours })) {
+    if (!serve(fake, behaviour, { request, response, body: Buffer.concat(body), ours })) {
       strange.push(line)
       answer(response, 418)
     }
   }
   await withServer(handle, async (host) => {
-    world.host = host
-    world.hands = openHands(host, repository)
+    fake.host = host
+    fake.hands = openHands(host, repository)
     const client = createRegistryClient({ registry: host, credentials: user, clock: fakeClock() })
-    world.api = createOciBackend({
+    fake.api = createOciBackend({
       client,
       repository,
       harbor: { credentials: user, fetch, clock: fakeClock() },
-      now: () => world.clock.now,
+      now: () => fake.clock.now,
     })
-    await use(world)
+    await use(fake)
   })
   if (strange.length > 0) throw new Error(`requests that no registry knows: ${strange.join(', ')}`)
 }
@@ -118,7 +118,7 @@ interface Call {
   readonly ours: boolean
 }
 
-type Endpoint = (world: World, behaviour: Behaviour, call: Call, rest: string) => boolean
+type Endpoint = (fake: Fake, behaviour: Behaviour, call: Call, rest: string) => boolean
 
 /** By the part of the path behind the name of the repository. */
 const endpoints: Readonly<Record<string, Endpoint>> = {
@@ -128,38 +128,38 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   referrers: listReferrers,
 }
 
-function serve(world: World, behaviour: Behaviour, call: Call): boolean {
+function serve(fake: Fake, behaviour: Behaviour, call: Call): boolean {
   const { request, response } = call
   const { url = '' } = request
   if (url === '/v2/') return answer(response, 200, {}, '{}')
   if (url === '/api/v2.0/ping') return behaviour.harbor ? answer(response, 200, {}, 'Pong') : answer(response, 404)
-  if (url.startsWith('/api/v2.0/')) return behaviour.harbor === true && serveHarbor(world, call)
+  if (url.startsWith('/api/v2.0/')) return behaviour.harbor === true && serveHarbor(fake, call)
   const [, kind = '', rest = ''] = new RegExp(`^/v2/${repository}/(\\w+)/(.+)$`).exec(url) ?? []
-  return endpoints[kind]?.(world, behaviour, call, rest) ?? false
+  return endpoints[kind]?.(fake, behaviour, call, rest) ?? false
 }
 
-function listTags(world: World, behaviour: Behaviour, { response, ours }: Call): boolean {
+function listTags(fake: Fake, behaviour: Behaviour, { response, ours }: Call): boolean {
   if (behaviour.hidesTags && ours) return answer(response, 403, {}, refusal('DENIED', 'tags are hidden'))
-  if (world.tags.size === 0)
+  if (fake.tags.size === 0)
     return answer(response, 404, {}, refusal('NAME_UNKNOWN', 'repository name not known to registry'))
-  const body = JSON.stringify({ name: repository, tags: [...world.tags.keys()] })
+  const body = JSON.stringify({ name: repository, tags: [...fake.tags.keys()] })
   return answer(response, 200, { 'content-type': 'application/json' }, body)
 }
 
-function serveBlob(world: World, _: Behaviour, { request, response, body }: Call, rest: string): boolean {
+function serveBlob(fake: Fake, _: Behaviour, { request, response, body }: Call, rest: string): boolean {
   if (request.method === 'POST') return answer(response, 202, { location: `/v2/${repository}/blobs/uploads/1` })
   if (request.method === 'PUT') {
-    world.blobs.set(sha256(body), body)
+    fake.blobs.set(sha256(body), body)
     return answer(response, 201)
   }
-  const blob = world.blobs.get(rest)
+  const blob = fake.blobs.get(rest)
   if (!blob) return answer(response, 404, {}, refusal('BLOB_UNKNOWN', 'blob unknown'))
   return answer(response, 200, {}, request.method === 'HEAD' ? undefined : blob)
 }
 
-function listReferrers(world: World, behaviour: Behaviour, { response }: Call, digest: string): boolean {
+function listReferrers(fake: Fake, behaviour: Behaviour, { response }: Call, digest: string): boolean {
   if (!behaviour.referrers) return answer(response, 404, {}, refusal('UNSUPPORTED', 'no referrers'))
-  const found = [...world.manifests.values()].filter(({ bytes }) => subjectOf(bytes) === digest)
+  const found = [...fake.manifests.values()].filter(({ bytes }) => subjectOf(bytes) === digest)
   const manifests = found.map(({ mediaType, bytes, digest: referrer }) => ({
     mediaType,
     digest: referrer,
@@ -172,35 +172,35 @@ function subjectOf(bytes: Buffer): string | undefined {
   return (JSON.parse(bytes.toString()) as { subject?: { digest: string } }).subject?.digest
 }
 
-function serveManifest(world: World, behaviour: Behaviour, call: Call, reference: string): boolean {
+function serveManifest(fake: Fake, behaviour: Behaviour, call: Call, reference: string): boolean {
   const { request, response, body, ours } = call
   const mediaType = request.headers['content-type'] ?? ''
-  if (request.method === 'PUT') return put(world, reference, { bytes: body, mediaType, digest: sha256(body) }, response)
+  if (request.method === 'PUT') return put(fake, reference, { bytes: body, mediaType, digest: sha256(body) }, response)
   if (request.method === 'DELETE')
-    return remove(world, ours ? behaviour : { byTag: 'tag only', byDigest: 'all tags' }, reference, response)
-  const digest = reference.startsWith('sha256:') ? reference : world.tags.get(reference)
-  const found = world.manifests.get(digest ?? '')
+    return remove(fake, ours ? behaviour : { byTag: 'tag only', byDigest: 'all tags' }, reference, response)
+  const digest = reference.startsWith('sha256:') ? reference : fake.tags.get(reference)
+  const found = fake.manifests.get(digest ?? '')
   if (!found) return answer(response, 404, {}, refusal('MANIFEST_UNKNOWN', 'manifest unknown'))
   return answer(response, 200, { 'content-type': found.mediaType, 'docker-content-digest': found.digest }, found.bytes)
 }
 
-function put(world: World, reference: string, content: Content, response: ServerResponse): true {
+function put(fake: Fake, reference: string, content: Content, response: ServerResponse): true {
   if (reference.startsWith('sha256:') && reference !== content.digest)
     return answer(response, 400, {}, refusal('DIGEST_INVALID', 'wrong digest'))
-  const missing = childrenOf(content).find((child) => !world.manifests.has(child))
+  const missing = childrenOf(content).find((child) => !fake.manifests.has(child))
   if (missing !== undefined) return answer(response, 404, {}, refusal('MANIFEST_BLOB_UNKNOWN', missing))
-  world.manifests.set(content.digest, content)
-  if (reference.startsWith('sha256:')) world.pushed.add(reference)
-  else world.tags.set(reference, content.digest)
+  fake.manifests.set(content.digest, content)
+  if (reference.startsWith('sha256:')) fake.pushed.add(reference)
+  else fake.tags.set(reference, content.digest)
   return answer(response, 201, { 'docker-content-digest': content.digest })
 }
 
-function remove(world: World, behaviour: Behaviour, reference: string, response: ServerResponse): true {
+function remove(fake: Fake, behaviour: Behaviour, reference: string, response: ServerResponse): true {
   const isTag = !reference.startsWith('sha256:')
-  const [status, code] = isTag ? tagRefusal(world, behaviour, reference) : digestRefusal(world, behaviour, reference)
+  const [status, code] = isTag ? tagRefusal(fake, behaviour, reference) : digestRefusal(fake, behaviour, reference)
   if (status !== 202) return answer(response, status, {}, refusal(code, 'no'))
-  if (isTag) removeTag(world, behaviour, reference)
-  else drop(world, reference)
+  if (isTag) removeTag(fake, behaviour, reference)
+  else drop(fake, reference)
   return answer(response, 202)
 }
 
@@ -214,28 +214,28 @@ const tagRefusals: Readonly<Partial<Record<Behaviour['byTag'], Refusal>>> = {
   denied: [403, 'DENIED'],
 }
 
-function tagRefusal(world: World, { byTag }: Behaviour, tag: string): Refusal {
-  return tagRefusals[byTag] ?? (world.tags.has(tag) ? accepted : [404, 'MANIFEST_UNKNOWN'])
+function tagRefusal(fake: Fake, { byTag }: Behaviour, tag: string): Refusal {
+  return tagRefusals[byTag] ?? (fake.tags.has(tag) ? accepted : [404, 'MANIFEST_UNKNOWN'])
 }
 
-function removeTag(world: World, { byTag }: Behaviour, tag: string): void {
-  const digest = world.tags.get(tag) ?? ''
-  world.tags.delete(tag)
-  const isLast = tagsOn(world, digest).length === 0
+function removeTag(fake: Fake, { byTag }: Behaviour, tag: string): void {
+  const digest = fake.tags.get(tag) ?? ''
+  fake.tags.delete(tag)
+  const isLast = tagsOn(fake, digest).length === 0
   const isDropped =
     (byTag === 'untag, the last takes the image' && isLast) ||
-    (byTag === 'a row each' && isLast && !world.pushed.has(digest))
-  if (byTag === 'takes the manifest' || isDropped) drop(world, digest)
+    (byTag === 'a row each' && isLast && !fake.pushed.has(digest))
+  if (byTag === 'takes the manifest' || isDropped) drop(fake, digest)
 }
 
-function digestRefusal(world: World, { byDigest }: Behaviour, digest: string): Refusal {
+function digestRefusal(fake: Fake, { byDigest }: Behaviour, digest: string): Refusal {
   if (byDigest === 'unsupported') return [405, 'UNSUPPORTED']
   if (byDigest === 'denied') return [401, 'UNAUTHORIZED']
-  if (!world.manifests.has(digest)) return [404, 'MANIFEST_UNKNOWN']
-  const isTagged = tagsOn(world, digest).length > 0
+  if (!fake.manifests.has(digest)) return [404, 'MANIFEST_UNKNOWN']
+  const isTagged = tagsOn(fake, digest).length > 0
   if (byDigest === 'refused while tagged' && isTagged) return [400, 'GOOGLE_MANIFEST_DANGLING_TAG']
   if (byDigest === 'untagged only' && isTagged) return [405, 'UNSUPPORTED']
-  const isReferenced = [...world.manifests.values()].some((content) => childrenOf(content).includes(digest))
+  const isReferenced = [...fake.manifests.values()].some((content) => childrenOf(content).includes(digest))
   return byDigest === 'refused while referred to' && isReferenced ? [405, 'DENIED'] : accepted
 }
 
@@ -243,27 +243,27 @@ function digestRefusal(world: World, { byDigest }: Behaviour, digest: string): R
  * Basic authentication, and the name behind the project encoded twice over:
  * https://github.com/goharbor/harbor/blob/main/api/v2.0/swagger.yaml
  */
-function serveHarbor(world: World, { request, response }: Call): boolean {
+function serveHarbor(fake: Fake, { request, response }: Call): boolean {
   const artifacts = '/api/v2.0/projects/acme/repositories/team%252Fapp/artifacts/'
   const [, digest = '', tag] =
     /^(sha256:[a-f0-9]+)(?:\/tags\/([^/]+))?$/.exec((request.url ?? '').replace(artifacts, '')) ?? []
   if (digest === '' || request.method !== 'DELETE') return false
   if (request.headers.authorization !== basic) return answer(response, 401, {}, refusal('UNAUTHORIZED', 'unauthorized'))
-  if (!world.manifests.has(digest) || (tag !== undefined && world.tags.get(tag) !== digest))
+  if (!fake.manifests.has(digest) || (tag !== undefined && fake.tags.get(tag) !== digest))
     return answer(response, 404, {}, refusal('NOT_FOUND', 'not found'))
-  if (tag === undefined) drop(world, digest)
-  else world.tags.delete(tag)
+  if (tag === undefined) drop(fake, digest)
+  else fake.tags.delete(tag)
   return answer(response, 200)
 }
 
-function drop(world: World, digest: string): void {
-  world.manifests.delete(digest)
-  world.pushed.delete(digest)
-  tagsOn(world, digest).forEach((tag) => world.tags.delete(tag))
+function drop(fake: Fake, digest: string): void {
+  fake.manifests.delete(digest)
+  fake.pushed.delete(digest)
+  tagsOn(fake, digest).forEach((tag) => fake.tags.delete(tag))
 }
 
-export function tagsOn(world: World, digest: string): string[] {
-  return [...world.tags].filter(([, named]) => named === digest).map(([tag]) => tag)
+export function tagsOn(fake: Fake, digest: string): string[] {
+  return [...fake.tags].filter(([, named]) => named === digest).map(([tag]) => tag)
 }
 
 function childrenOf({ bytes }: Content): string[] {

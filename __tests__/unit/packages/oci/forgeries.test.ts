@@ -92,7 +92,7 @@ const attests = (image: string) => ({
 })
 
 describe.each(Object.entries(registries))('%s: an image that is used by its digest stays', (name, withRegistry) => {
-  test('whatever an attacker pushes over it, for cleanup and for the post step', async () => {
+  test('any manifest that an attacker pushes over it, for cleanup and for the post step', async () => {
     await withRegistry(async (registry) => {
       const { hands } = registry
       const [victim, release, own] = [makeImage(), makeImage('release'), makeImage(annotation)]

@@ -45,14 +45,14 @@ const deleted = [{ subject: 'pr-4711', deleted: true }]
 test.each(Object.entries(behaviours).filter(([name]) => !helpless.includes(name)))(
   '%s: nothing of the run is left, and everything else',
   async (_, behaviour: Behaviour) => {
-    await withBehaviour(behaviour, async (world) => {
-      await world.hands.push(makeImage('release'), ['v1'])
-      const before = [...world.manifests.keys()].sort()
+    await withBehaviour(behaviour, async (fake) => {
+      await fake.hands.push(makeImage('release'), ['v1'])
+      const before = [...fake.manifests.keys()].sort()
       const image = makeImage(nonce)
-      await world.hands.push(image, ['pr-4711'])
-      expect(await post(world.host, repository, world.api, image)).toEqual(deleted)
-      expect([...world.manifests.keys()].sort()).toEqual(before)
-      expect(await world.hands.tags()).toEqual(['v1'])
+      await fake.hands.push(image, ['pr-4711'])
+      expect(await post(fake.host, repository, fake.api, image)).toEqual(deleted)
+      expect([...fake.manifests.keys()].sort()).toEqual(before)
+      expect(await fake.hands.tags()).toEqual(['v1'])
     })
   },
 )
@@ -60,12 +60,12 @@ test.each(Object.entries(behaviours).filter(([name]) => !helpless.includes(name)
 test.each(Object.entries(behaviours).filter(([name]) => !helpless.includes(name)))(
   '%s: what was given another tag keeps everything but ours',
   async (_, behaviour: Behaviour) => {
-    await withBehaviour(behaviour, async (world) => {
+    await withBehaviour(behaviour, async (fake) => {
       const image = makeImage(nonce)
-      await world.hands.push(image, ['pr-4711', 'v1'])
-      expect(await post(world.host, repository, world.api, image)).toContainEqual(deleted[0])
-      expect(await world.hands.tags()).toEqual(['v1'])
-      expect(await world.hands.missing('v1')).toEqual([])
+      await fake.hands.push(image, ['pr-4711', 'v1'])
+      expect(await post(fake.host, repository, fake.api, image)).toContainEqual(deleted[0])
+      expect(await fake.hands.tags()).toEqual(['v1'])
+      expect(await fake.hands.missing('v1')).toEqual([])
     })
   },
 )
@@ -100,26 +100,26 @@ test('Forgejo: a tag in capitals is the one in small letters', async () => {
   })
 })
 
-describe('what is said where the registry does not delete', () => {
+describe('messages for a registry that does not delete', () => {
   /** A release's image is everybody's; what each platform pushed before it was joined bears the mark of its run. */
   const told = async (behaviour: Behaviour, released: boolean) => {
     let kept: readonly string[] = []
-    await withBehaviour(behaviour, async (world) => {
+    await withBehaviour(behaviour, async (fake) => {
       const image = makeImage(released ? 'release' : nonce)
-      await world.hands.push(image, [released ? 'v1' : 'pr-4711'])
+      await fake.hands.push(image, [released ? 'v1' : 'pr-4711'])
       const marked = released
         ? image.intermediates.map(({ bytes, mediaType }) =>
             content(bytes.toString().replace('"release"', `"${nonce}"`), mediaType),
           )
         : image.intermediates
-      for (const one of marked) expect(await world.hands.put(one.digest, one)).toBe(201)
+      for (const one of marked) expect(await fake.hands.put(one.digest, one)).toBe(201)
       const own = {
         tags: released ? [] : [{ tag: 'pr-4711', digest: image.index.digest }],
         manifests: marked.map(({ digest }) => digest),
         runAnnotation: nonce,
       }
-      kept = formatOutcomes('here/app', await deleteRunArtifacts(placeAt(world.host, repository, world.api), own)).kept
-      expect(await world.hands.missing(released ? 'v1' : 'pr-4711')).toEqual([])
+      kept = formatOutcomes('here/app', await deleteRunArtifacts(placeAt(fake.host, repository, fake.api), own)).kept
+      expect(await fake.hands.missing(released ? 'v1' : 'pr-4711')).toEqual([])
     })
     return kept
   }
@@ -132,57 +132,57 @@ describe('what is said where the registry does not delete', () => {
   })
 
   test.each(['deletion switched off', 'no right to delete'] as const)(
-    '%s: that is asked before anything that costs more, as each tag does',
+    '%s: this is checked before the requests for each tag',
     async (name) => {
-      await withBehaviour(behaviours[name], async (world) => {
+      await withBehaviour(behaviours[name], async (fake) => {
         const image = makeImage(nonce)
-        await world.hands.push(image, ['pr-4711'])
-        await post(world.host, repository, world.api, image)
+        await fake.hands.push(image, ['pr-4711'])
+        await post(fake.host, repository, fake.api, image)
         // What it is about is read; which tags there are, and what they name, is not asked.
         expect(
-          world.seen.filter(
+          fake.seen.filter(
             (line) => !/^(GET \/v2\/|GET \/api\/v2.0\/ping|GET \S+\/manifests\/sha256:\w+|DELETE \S+)$/.test(line),
           ),
         ).toEqual([])
-        expect([...world.manifests.keys()]).toContain(image.index.digest)
+        expect([...fake.manifests.keys()]).toContain(image.index.digest)
       })
     },
   )
 
   test('no right to delete: no report if there is nothing to delete; a missing tag counts as deleted', async () => {
-    await withBehaviour(behaviours['no right to delete'], async (world) => {
+    await withBehaviour(behaviours['no right to delete'], async (fake) => {
       const image = makeImage('release')
-      await world.hands.push(image, ['v1'])
+      await fake.hands.push(image, ['v1'])
       const own = {
         tags: [{ tag: 'pr-4711', digest: `sha256:${'1'.repeat(64)}` }],
         manifests: image.children.map(({ digest }) => digest),
         runAnnotation: nonce,
       }
-      expect(await deleteRunArtifacts(placeAt(world.host, repository, world.api), own)).toEqual([
+      expect(await deleteRunArtifacts(placeAt(fake.host, repository, fake.api), own)).toEqual([
         { subject: 'pr-4711', deleted: true },
       ])
     })
   })
 
-  test('thousands of tags: a release asks none of them what it names, a pull request all', async () => {
-    await withBehaviour(behaviours['distribution 3'], async (world) => {
+  test('thousands of tags: a release resolves none of them, a pull request all', async () => {
+    await withBehaviour(behaviours['distribution 3'], async (fake) => {
       const image = makeImage(nonce)
-      await world.hands.push(image, ['pr-4711'])
-      for (let n = 0; n < 1001; n++) world.tags.set(`v${n}`, image.index.digest)
+      await fake.hands.push(image, ['pr-4711'])
+      for (let n = 0; n < 1001; n++) fake.tags.set(`v${n}`, image.index.digest)
       const manifests = image.intermediates.map(({ digest }) => digest)
-      const asked = () => world.seen.filter((line) => /^HEAD \S+\/manifests\/v\d+$/.test(line)).length
+      const asked = () => fake.seen.filter((line) => /^HEAD \S+\/manifests\/v\d+$/.test(line)).length
       expect(
         formatOutcomes(
           'here/app',
-          await deleteRunArtifacts(placeAt(world.host, repository, world.api), {
+          await deleteRunArtifacts(placeAt(fake.host, repository, fake.api), {
             tags: [],
             manifests,
             runAnnotation: nonce,
           }),
         ),
       ).toEqual({ deleted: [], kept: [] })
-      expect([asked(), manifests.filter((digest) => !world.manifests.has(digest))]).toEqual([0, []])
-      await post(world.host, repository, world.api, image)
+      expect([asked(), manifests.filter((digest) => !fake.manifests.has(digest))]).toEqual([0, []])
+      await post(fake.host, repository, fake.api, image)
       expect(asked()).toBeGreaterThan(1000)
     })
   })

@@ -179,7 +179,7 @@ describe('privateDockerConfig', () => {
     })
   })
 
-  test('whatever the job has, it does not throw, and our login is found in what it makes', async () => {
+  test("any Docker configuration of the job is accepted, and the result contains the run's login", async () => {
     const names = fc.constantFrom(
       'auths',
       'credHelpers',

@@ -2,12 +2,12 @@ import type { RunArtifacts } from '../../../src/cleanup/ownership.ts'
 import { manualClock } from '../../ghcr/clock.ts'
 import { pushRelease, type Pushed, type Release } from '../../ghcr/histories.ts'
 import { createPackage, type Package } from '../../ghcr/state.ts'
-import { createWorld, type Rules, type World, calm } from '../../ghcr/world.ts'
+import { createFake, type Rules, type Fake, calm } from '../../ghcr/fake.ts'
 import type { Clock } from '../../../src/packages/backend.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 
 export interface Scene {
-  readonly world: World
+  readonly fake: Fake
   readonly pkg: Package
   readonly clock: Clock & { advance(ms: number): void }
 }
@@ -15,28 +15,28 @@ export interface Scene {
 /** An organisation's package with a slash in its name, and a clock that waits at once. */
 export function scene(rules: Partial<Rules> = {}, kind: 'org' | 'user' = 'org'): Scene {
   const clock = manualClock()
-  const world = createWorld({ clock, rules: { ...calm, ...rules } })
-  if (kind === 'user') world.state.owners.set('acme', { login: 'acme', id: 5, kind: 'user', members: new Set() })
-  const pkg = createPackage(world.state, { owner: 'acme', name: 'shop/api', repository: 'acme/shop' })
+  const fake = createFake({ clock, rules: { ...calm, ...rules } })
+  if (kind === 'user') fake.state.owners.set('acme', { login: 'acme', id: 5, kind: 'user', members: new Set() })
+  const pkg = createPackage(fake.state, { owner: 'acme', name: 'shop/api', repository: 'acme/shop' })
   const advance = (ms: number) => clock.advance(ms)
   const sleep = (ms: number) => {
     advance(ms)
     return Promise.resolve()
   }
-  return { world, pkg, clock: { now: () => clock.now(), advance, sleep } }
+  return { fake, pkg, clock: { now: () => clock.now(), advance, sleep } }
 }
 
 export const annotationOf = (run: string, random = 'mab'): string => `${run}-1-${random}`
 
 /** What a pull request's run leaves in the registry, and in its journal. */
 export function pushOwn(
-  { world, pkg }: Scene,
+  { fake, pkg }: Scene,
   run: string,
   release: Partial<Release> = {},
   tag = `pr-${run}`,
 ): { readonly own: RunArtifacts; readonly pushed: Pushed } {
   const nonce = annotationOf(run)
-  const pushed = pushRelease(world.state, pkg, {
+  const pushed = pushRelease(fake.state, pkg, {
     tag,
     content: 'app',
     nonce: { [ownershipAnnotation]: nonce },

@@ -51,7 +51,7 @@ export interface Upload {
 }
 
 /** The state, and everything around it that makes a server of it. */
-export interface World {
+export interface Fake {
   state: State
   rules: Rules
   seed: number
@@ -65,7 +65,7 @@ export interface World {
   afterEach?: (call: Call) => void | Promise<void>
 }
 
-export interface WorldOptions {
+export interface FakeOptions {
   seed?: number
   rules?: Rules
   clock?: Clock
@@ -73,7 +73,7 @@ export interface WorldOptions {
   keepCalls?: number
 }
 
-export const createWorld = ({ seed = 1, rules = calm, clock, state, keepCalls }: WorldOptions = {}): World => ({
+export const createFake = ({ seed = 1, rules = calm, clock, state, keepCalls }: FakeOptions = {}): Fake => ({
   state: state ?? createState(clock),
   rules,
   seed,
@@ -94,20 +94,20 @@ function answerFault(fault: Fault, work: () => Answer, spoiled: SpoiledAnswer): 
 
 /** The way of every call, over HTTP or not: hook, log, fault, work, hook. */
 export async function serve(
-  world: World,
+  fake: Fake,
   call: Omit<Call, 'at'>,
   work: () => Answer,
   spoiled: SpoiledAnswer,
 ): Promise<Answer> {
-  const noted: Call = { ...call, at: world.state.clock.now() }
-  const hooked = world.beforeEach?.(noted)
+  const noted: Call = { ...call, at: fake.state.clock.now() }
+  const hooked = fake.beforeEach?.(noted)
   if (hooked) await hooked
-  note(world.log, noted)
+  note(fake.log, noted)
 
-  const fault = takeFault(world.faults, noted)
+  const fault = takeFault(fake.faults, noted)
   const answer = fault ? answerFault(fault, work, spoiled) : work()
   if (answer) noted.status = answer.status
-  const after = world.afterEach?.(noted)
+  const after = fake.afterEach?.(noted)
   if (after) await after
   if (!answer) throw new ConnectionLost(fault?.answer === 'timeout' ? 'timeout' : 'reset')
   return answer

@@ -8,7 +8,7 @@ import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/hi
 import { root, type Token } from '../../ghcr/permissions.ts'
 import { declareRun, endRun, forgetRun } from '../../ghcr/runs.ts'
 import { placeIn, requestIn } from '../../prove/place.ts'
-import { allOf, pushOwn, scene, type Scene } from './world.ts'
+import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 import type { RegistryCleanupRequest } from '../../../src/cleanup/registry-cleanup.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 
@@ -20,59 +20,59 @@ async function run(
   token: Token = root,
   place = placeIn({ ...here, token }),
 ) {
-  const ask = createRunStatusFetcher(requestIn(here.world, token), 'acme/shop')
+  const ask = createRunStatusFetcher(requestIn(here.fake, token), 'acme/shop')
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days, runId: request.runId })
   return await cleanUpRepository(place, { ...defaults, ...request }, createRunStatusCache(ask, rules))
 }
 
 /** A run that pushed, and died `ago` without post. */
 function deadRun(here: Scene, id: string, ago = 4 * days, tag?: string) {
-  declareRun(here.world.state, { repository: 'acme/shop', id: Number(id) })
+  declareRun(here.fake.state, { repository: 'acme/shop', id: Number(id) })
   const made = pushOwn(here, id, { content: id }, tag)
-  endRun(here.world.state, 'acme/shop', Number(id), 'cancelled')
+  endRun(here.fake.state, 'acme/shop', Number(id), 'cancelled')
   here.clock.advance(ago)
   return made.pushed
 }
 
 function used(): Scene {
   const here = scene({ checkAnswers: false })
-  fillHistory(here.world.state, here.pkg, 3)
+  fillHistory(here.fake.state, here.pkg, 3)
   return here
 }
 
 const remaining = ({ pkg }: Scene, digests: readonly string[]) => digests.filter((digest) => pkg.active.has(digest))
 
-describe('what a dead run left', () => {
+describe('leftovers of a finished run', () => {
   test.each(['pr-17000000001', 'pr-17000000001-slim', 'build-0123456789abcdef-17000000001-linux'])(
     'under %s goes with all that is under it, and nothing else',
     async (tag) => {
       const here = used()
       const before = holdings(here.pkg)
       const pushed = deadRun(here, '17000000001', 4 * days, tag)
-      forgetCalls(here.world.log)
+      forgetCalls(here.fake.log)
       const result = await run(here)
       expect(remaining(here, allOf(pushed))).toEqual([])
       expect(holdings(here.pkg)).toMatchObject({ tags: before.tags, active: before.active })
       expect(result.deleted).toHaveLength(7)
       expect(result.audit).toEqual({ tags: 3, broken: [] })
-      expect(count(here.world.log, 'rest')).toBeLessThanOrEqual(result.pages() + 3 * 7)
+      expect(count(here.fake.log, 'rest')).toBeLessThanOrEqual(result.pages() + 3 * 7)
       expect((await run(here)).deleted).toEqual([])
     },
   )
 
   test('of other tools goes too: nothing that stays needs it', async () => {
     const here = used()
-    declareRun(here.world.state, { repository: 'acme/shop', id: 17000000001 })
-    const pushed = pushRelease(here.world.state, here.pkg, {
+    declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000001 })
+    const pushed = pushRelease(here.fake.state, here.pkg, {
       tag: 'pr-17000000001',
       content: 'release 2',
       platforms: ['linux/amd64', 'linux/s390x'],
       provenance: false,
     })
-    endRun(here.world.state, 'acme/shop', 17000000001)
+    endRun(here.fake.state, 'acme/shop', 17000000001)
     here.clock.advance(4 * days)
     await run(here)
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
     expect(here.pkg.tags.has('pr-17000000001')).toBe(false)
     expect(here.pkg.active.has(pushed.images[0]!.digest)).toBe(true)
     expect(here.pkg.active.has(pushed.images[1]!.digest)).toBe(false)
@@ -81,18 +81,18 @@ describe('what a dead run left', () => {
   test('untagged: with the mark of its run', async () => {
     const here = used()
     const pushed = deadRun(here, '17000000001')
-    pushRelease(here.world.state, here.pkg, { tag: 'pr-17000000001', content: 'release 3' })
+    pushRelease(here.fake.state, here.pkg, { tag: 'pr-17000000001', content: 'release 3' })
     here.pkg.tags.set('main', here.pkg.tags.get('pr-17000000001')!)
     await run(here, { tags: ['nothing-*'] })
     expect(remaining(here, allOf(pushed))).toEqual([])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 
   test('caches that a later push replaced', async () => {
     const here = used()
     const config = (content: string) => ({ content })
     const cacheOf = (name: string) => {
-      const version = pushManifest(here.world.state, here.pkg, config(name))
+      const version = pushManifest(here.fake.state, here.pkg, config(name))
       const manifest = here.pkg.manifests.get(version.digest)!
       const body = manifest.body.replace(
         'application/vnd.oci.image.config.v1+json',
@@ -105,7 +105,7 @@ describe('what a dead run left', () => {
     const put = (name: string) => {
       const parsed = parseManifest(mediaTypes.ociManifest, cacheOf(name))
       if (typeof parsed === 'string') throw new Error(parsed)
-      return putManifest(here.world.state, here.pkg, parsed, 'buildcache-linux-amd64')
+      return putManifest(here.fake.state, here.pkg, parsed, 'buildcache-linux-amd64')
     }
     const [old, now] = [put('one'), put('two')]
     await run(here)
@@ -116,9 +116,9 @@ describe('what a dead run left', () => {
 describe('stays', () => {
   test.each<[string, (here: Scene) => void, RegExp]>([
     [
-      'a run that goes on',
+      'an active run',
       (here) =>
-        void declareRun(here.world.state, {
+        void declareRun(here.fake.state, {
           repository: 'acme/shop',
           id: 17000000001,
           status: 'in_progress',
@@ -129,17 +129,13 @@ describe('stays', () => {
     [
       'a run that was started again',
       (here) =>
-        void declareRun(here.world.state, { repository: 'acme/shop', id: 17000000001, status: 'queued', attempt: 2 }),
+        void declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000001, status: 'queued', attempt: 2 }),
       /still running/,
     ],
+    ['a run that ended lately', (here) => void endRun(here.fake.state, 'acme/shop', 17000000001), /ended only 2 h ago/],
     [
-      'a run that ended lately',
-      (here) => void endRun(here.world.state, 'acme/shop', 17000000001),
-      /ended only 2 h ago/,
-    ],
-    [
-      'a run that nobody knows',
-      (here) => void forgetRun(here.world.state, 'acme/shop', 17000000001),
+      'an unknown run',
+      (here) => void forgetRun(here.fake.state, 'acme/shop', 17000000001),
       /run 17000000001 not found/,
     ],
   ])('what is of %s', async (_, change, reason) => {
@@ -155,7 +151,7 @@ describe('stays', () => {
     })
   })
 
-  test('everything if the token may not ask about runs', async () => {
+  test('everything if the token may not read runs', async () => {
     const here = used()
     deadRun(here, '17000000001')
     const result = await run(here, {}, { kind: 'actions', repository: 'acme/shop', packages: 'write', actions: 'none' })
@@ -167,9 +163,9 @@ describe('stays', () => {
 
   test('what bears the number of a pull request', async () => {
     const here = used()
-    declareRun(here.world.state, { repository: 'acme/shop', id: 17 })
-    endRun(here.world.state, 'acme/shop', 17)
-    pushRelease(here.world.state, here.pkg, { tag: 'pr-17', content: 'somebody’s' })
+    declareRun(here.fake.state, { repository: 'acme/shop', id: 17 })
+    endRun(here.fake.state, 'acme/shop', 17)
+    pushRelease(here.fake.state, here.pkg, { tag: 'pr-17', content: 'somebody’s' })
     here.clock.advance(100 * days)
     expect(await run(here)).toMatchObject({
       deleted: [],
@@ -180,14 +176,14 @@ describe('stays', () => {
   test('what another tag has: only the temporary one goes', async () => {
     const here = used()
     const pushed = deadRun(here, '17000000001')
-    pushRelease(here.world.state, here.pkg, {
+    pushRelease(here.fake.state, here.pkg, {
       tag: 'stable',
       content: '17000000001',
       nonce: { [ownershipAnnotation]: '17000000001-1-mab' },
     })
     const result = await run(here)
     expect([...here.pkg.tags.keys()]).toEqual(['v1', 'v2', 'v3', 'stable'])
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
     expect(remaining(here, allOf(pushed))).toHaveLength(7)
     expect(result.audit?.broken).toEqual([])
   })
@@ -195,12 +191,12 @@ describe('stays', () => {
   test('what was promoted, and what that needs', async () => {
     const here = used()
     const pushed = deadRun(here, '17000000001')
-    pushIndex(here.world.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
+    pushIndex(here.fake.state, here.pkg, [{ version: pushed.images[0]!, platform: 'linux/amd64' }], {
       annotations: {},
       tag: 'promoted',
     })
     await run(here)
-    expect(brokenTags(here.world.state)).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
     expect(remaining(here, allOf(pushed))).toEqual([pushed.images[0]!.digest])
   })
 })
@@ -208,23 +204,23 @@ describe('stays', () => {
 test('an unknown run is over if a later one is long over', async () => {
   const here = used()
   const pushed = deadRun(here, '17000000001')
-  forgetRun(here.world.state, 'acme/shop', 17000000001)
+  forgetRun(here.fake.state, 'acme/shop', 17000000001)
   deadRun(here, '17000000002', 70 * days)
   await run(here)
   expect(remaining(here, allOf(pushed))).toEqual([])
 })
 
-test('`run-id` takes what that run made, whatever its age', async () => {
+test('`run-id` deletes images of that run, regardless of age', async () => {
   const here = used()
   const older = deadRun(here, '17000000001')
-  declareRun(here.world.state, { repository: 'acme/shop', id: 17000000002 })
+  declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000002 })
   const { pushed } = pushOwn(here, '17000000002', { content: 'two' })
   await run(here, { runId: '17000000002' })
   expect(remaining(here, allOf(pushed))).toEqual([])
   expect(remaining(here, allOf(older))).toHaveLength(7)
 })
 
-test('`dry-run` says the same and does nothing', async () => {
+test('`dry-run` reports the same and deletes nothing', async () => {
   const here = used()
   deadRun(here, '17000000001')
   const before = holdings(here.pkg)
@@ -235,15 +231,15 @@ test('`dry-run` says the same and does nothing', async () => {
   expect([...told.blobs]).toEqual([...done.blobs])
 })
 
-test('what a sweep that died deleted, and somebody promoted meanwhile, comes back', async () => {
+test('a version that a killed cleanup deleted and that was promoted meanwhile is restored', async () => {
   const here = used()
   const pushed = deadRun(here, '17000000001')
   let deletions = 0
-  here.world.beforeEach = (call) => {
+  here.fake.beforeEach = (call) => {
     if (call.endpoint !== 'delete version') return
     if (++deletions === 2)
       pushIndex(
-        here.world.state,
+        here.fake.state,
         here.pkg,
         [
           { version: pushed.images[0]!, platform: 'linux/amd64' },
@@ -254,16 +250,16 @@ test('what a sweep that died deleted, and somebody promoted meanwhile, comes bac
     if (deletions === 3) throw new Error('killed')
   }
   await run(here).catch(() => undefined)
-  delete here.world.beforeEach
+  delete here.fake.beforeEach
   await run(here)
-  expect(brokenTags(here.world.state)).toEqual([])
+  expect(brokenTags(here.fake.state)).toEqual([])
   expect(unneeded(here.pkg).filter((digest) => allOf(pushed).includes(digest))).toEqual([])
 })
 
 test('other patterns: only tags that match are reported, with the reason why they stay', async () => {
   const here = used()
   deadRun(here, '17000000001')
-  pushManifest(here.world.state, here.pkg, { content: 'preview' }, 'preview-main')
+  pushManifest(here.fake.state, here.pkg, { content: 'preview' }, 'preview-main')
   const { kept } = await run(here, { tags: ['preview-*'] })
   expect(kept.filter(({ subject }) => !subject.startsWith('sha256:'))).toEqual([
     { subject: 'preview-main', reason: expect.stringMatching(/does not contain the id of a run/) },
