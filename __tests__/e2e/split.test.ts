@@ -43,7 +43,7 @@ function jobOf(runId: string, options: JobOptions = {}): Job {
 /** One job per platform, each with its post step. */
 async function buildParts({ image, runId = newRun(), options, inputs, platforms }: Split): Promise<StepResult[]> {
   const nodes = { 'linux/amd64': farm.nodes.amd, 'linux/arm64': farm.nodes.arm }
-  return await Promise.all(
+  const built = await Promise.all(
     (platforms ?? Object.keys(nodes)).map(async (platform) => {
       const job = jobOf(runId, options)
       const endpoint = nodes[platform as keyof typeof nodes].endpoint
@@ -51,10 +51,12 @@ async function buildParts({ image, runId = newRun(), options, inputs, platforms 
       const main = await job.main(farmInputs(farm, part))
       const post = await job.post()
       expect([post.code, post.warnings]).toEqual([0, []])
-      expect(await leftovers(farm, job)).toEqual([])
-      return main
+      return { job, main }
     }),
   )
+  // The nodes are shared, so this is checked once every job has ended.
+  for (const { job } of built) expect(await leftovers(farm, job)).toEqual([])
+  return built.map(({ main }) => main)
 }
 
 const mergeInputs = (image: string, more: Readonly<Record<string, string>> = {}) => ({
