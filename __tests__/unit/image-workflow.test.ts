@@ -51,7 +51,16 @@ describe('the plan', () => {
     ['', '{}', '::error::platforms: expected 1 to 16 platforms'],
     [Array.from({ length: 17 }, (_, n) => `linux/p${n}`).join(), '{}', 'found 17'],
     ['linux/amd64', '{', '::error::runners: not valid JSON'],
-    ['linux/amd64', '{"linux/arm64":"x"}', '::error::runners: ["linux/arm64"] are not in platforms'],
+    [
+      'linux/amd64',
+      '{"linux/arm64":"x"}',
+      '::error::runners: linux/arm64 is not listed in platforms: add it there, or remove it from runners',
+    ],
+    [
+      'linux/amd64',
+      '{"linux/arm64":"x","linux/386":"y"}',
+      'runners: linux/arm64, linux/386 are not listed in platforms: add them there, or remove them from runners',
+    ],
   ])('%s %s: %s', (platforms, runners, expected) => {
     const { code, log } = plan(platforms, runners)
     expect(code).toBe(1)
