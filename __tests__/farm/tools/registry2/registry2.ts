@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { daemon, run, waitFor } from '../../exec.ts'
 import { ensureRegistry2 } from '../../optional-tools.ts'
@@ -13,8 +13,8 @@ export interface Registry2 {
 /** A registry of distribution 2.8 on loopback, with a directory of its own below `base`; it ends with this process. */
 export async function startRegistry2(base: string, { deletes = true } = {}): Promise<Registry2> {
   const program = await ensureRegistry2()
-  const home = join(base, `registry2-${process.pid}-${Date.now()}-${deletes ? 'deletes' : 'keeps'}`)
-  await mkdir(join(home, 'data'), { recursive: true })
+  const home = await mkdtemp(join(base, 'registry2-'))
+  await mkdir(join(home, 'data'))
   const config = join(home, 'config.yml')
   await writeFile(
     config,

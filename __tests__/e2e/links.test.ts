@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Job } from './runner.ts'
+import { appFiles, attachFarm, farmInputs, farmJob, leftovers, type Farm } from './harness.ts'
+
+// A checkout may contain any symbolic link: none leads a build out of the workspace.
+let farm: Farm
+let outside: string
+const all: string[] = []
+const jobs: Job[] = []
+
+beforeAll(async () => {
+  farm = await attachFarm()
+})
+afterAll(() => {
+  jobs.forEach((job) => job.end())
+  all.forEach((directory) => rmSync(directory, { recursive: true }))
+})
+
+function open(files: Readonly<Record<string, string>>): Job {
+  outside = mkdtempSync(join(tmpdir(), 'outside-'))
+  all.push(outside)
+  mkdirSync(join(outside, 'post'))
+  writeFileSync(join(outside, 'post/index.js'), 'the post step')
+  const job = farmJob(farm, { files })
+  jobs.push(job)
+  return job
+}
+
+function expectUnchanged(): void {
+  const found = readdirSync(outside, { recursive: true }).sort()
+  expect([found, readFileSync(join(outside, 'post/index.js'), 'utf8')]).toEqual([
+    ['post', 'post/index.js'],
+    'the post step',
+  ])
+}
+
+const attack = (base: string) => `FROM ${base}\nRUN mkdir /post && echo attack | tee /post/index.js /index.js\n`
+
+describe('a link of the checkout', () => {
+  test.each([
+    ['outputs', { outputs: 'type=local,dest=link' }],
+    ['outputs', { outputs: 'type=tar,dest=link/post/index.js' }],
+    ['context', { context: 'link', push: 'false' }],
+    ['cache-to', { 'cache-to': 'type=local,dest=link', push: 'false' }],
+    ['build-contexts', { 'build-contexts': 'more=link', push: 'false' }],
+    ['secret-files', { 'secret-files': 'one=link/post/index.js', push: 'false' }],
+  ])('that leaves the workspace is an error of `%s`, before anything is built', async (input, inputs) => {
+    const job = open({ Dockerfile: attack(farm.images.base) })
+    symlinkSync(outside, join(job.workspace, 'link'))
+    const main = await job.main(farmInputs(farm, { cache: 'off', ...inputs }))
+    expect([main.code, main.errors.join()]).toEqual([1, expect.stringContaining(`${input}: `)])
+    expect(main.errors.join()).toMatch(/link/)
+    expectUnchanged()
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+
+  test('inside the directories of several platforms is replaced by what is exported', async () => {
+    const job = open({ ...appFiles(farm), Dockerfile: attack(farm.images.base) })
+    const platforms = ['linux_amd64', 'linux_arm64'].map((name) => join(job.workspace, 'out', name))
+    for (const directory of platforms) {
+      mkdirSync(directory, { recursive: true })
+      symlinkSync(join(outside, 'post'), join(directory, 'post'))
+      symlinkSync(join(outside, 'post/index.js'), join(directory, 'index.js'))
+    }
+    const main = await job.main(farmInputs(farm, { cache: 'off', outputs: 'type=local,dest=out' }))
+    expect([main.code, main.log]).toEqual([0, main.log])
+    for (const directory of platforms) {
+      expect(lstatSync(join(directory, 'post')).isDirectory()).toBe(true)
+      expect(readFileSync(join(directory, 'index.js'), 'utf8')).toBe('attack\n')
+    }
+    expectUnchanged()
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+
+  test('in place of the directory of a platform is an error, and the other platform is not changed', async () => {
+    const job = open({ Dockerfile: attack(farm.images.base) })
+    mkdirSync(join(job.workspace, 'out'))
+    symlinkSync(outside, join(job.workspace, 'out/linux_arm64'))
+    const main = await job.main(farmInputs(farm, { cache: 'off', outputs: 'type=local,dest=out' }))
+    expect([main.code, main.errors.join()]).toEqual([1, expect.stringContaining('leaves the workspace')])
+    expectUnchanged()
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+})
