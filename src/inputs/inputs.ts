@@ -77,11 +77,6 @@ const rows = {
   cleanup: cleanupRow,
 } as const
 
-/** Whether an input has the expression `{{commit_date}}`, whose value may have to be requested. */
-export function usesCommitDate(env: Env): boolean {
-  return Object.entries(env).some(([name, text = '']) => name.startsWith('INPUT_') && text.includes('commit_date'))
-}
-
 /**
  * Parses all inputs.
  *

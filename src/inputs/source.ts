@@ -30,3 +30,8 @@ export function createSource({ env, event, files, diagnostics }: StepSource): In
   const paths = new LocalPaths(event.workspace, files, report)
   return { env, event, paths, report, warn, note, hasIssue, text: (name) => (env[variableOf(name)] ?? '').trim() }
 }
+
+/** Whether an input has the expression `{{commit_date}}`, whose value may have to be requested. */
+export function usesCommitDate(env: Env): boolean {
+  return Object.entries(env).some(([name, text = '']) => name.startsWith('INPUT_') && text.includes('commit_date'))
+}

@@ -1,6 +1,6 @@
 import { withRepositoryDetails } from '../forge/event-details.ts'
 import { withCommitDate, type Event } from '../forge/event.ts'
-import { usesCommitDate } from '../inputs/inputs.ts'
+import { usesCommitDate } from '../inputs/source.ts'
 import type { Job } from './job.ts'
 
 /** The event, with what its payload lacks from the checkout, or else from the API. */

@@ -1,6 +1,5 @@
 import { detectPlatform } from '../forge/platform.ts'
 import { requireBuildAlias, findRequested, provideBuildx } from '../buildx/install/provide.ts'
-import { callTargets } from '../buildx/call.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { Scheduler } from '../buildx/scheduler.ts'
 import { readInputs } from '../inputs/inputs.ts'
@@ -64,7 +63,7 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
       logWait('the installation of buildx', provideRequested(job, { ...run, signal }, registries), job.log.info),
     findBuildx: () => findRequested(inputs),
     buildGroups: (request) => new Scheduler(request).run(),
-    callTargets,
+    callTargets: async (request) => await (await import('../buildx/call.ts')).callTargets(request),
     registries,
     packages: job.packages(registries, inputs.packagesApi),
     runs: job.runs(fetch),

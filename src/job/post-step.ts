@@ -1,11 +1,10 @@
 import { rmSync } from 'node:fs'
 import { saveFile } from '../buildx/install/binary-cache.ts'
 import { collectRunnerGarbage } from '../gc/runner.ts'
-import { readPostKeys, readPostLogins, readPostNodes, readPostRegistries } from '../inputs/post-inputs.ts'
 import { errorMessage } from '../lib/errors.ts'
 import { connects } from '../lib/time.ts'
 import { driverOf } from '../nodes/drivers/table.ts'
-import { openLocal, openNodes, type NodeOutcome } from '../nodes/open.ts'
+import type { NodeOutcome } from '../nodes/open.ts'
 import { startAgent } from '../nodes/ssh/agent.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import { loadRegistryHosts, readCertificates, type RegistryHosts } from '../registry/hosts.ts'
@@ -17,6 +16,9 @@ import type { Job } from './job.ts'
 import { resolveLogins } from './logins.ts'
 import { createRegistryAccess } from './registries.ts'
 import { loadDownload, type MainState } from './state.ts'
+
+/** Most post steps need no inputs and no nodes. */
+const loadInputs = () => import('../inputs/post-inputs.ts')
 
 interface PostStep {
   readonly request: UndoRequest
@@ -47,6 +49,7 @@ export async function preparePost(job: Job, state: MainState): Promise<PostStep>
 async function loadHosts({ env, event, log }: Job, dir: RunDir): Promise<RegistryHosts> {
   if (hasJournal(dir)) return loadRegistryHosts(dir.registries)
   try {
+    const { readPostRegistries } = await loadInputs()
     return readCertificates(await readPostRegistries(env, event))
   } catch (error) {
     log.warn(`registries: ${errorMessage(error)}`)
@@ -59,6 +62,7 @@ async function openPackages(
   { images, packagesApi }: MainState,
   hosts: RegistryHosts,
 ): Promise<PackageAccess> {
+  const { readPostLogins } = await loadInputs()
   const logins = await readPostLogins(job.env, job.event, images)
   const { registries } = await resolveLogins(job, { logins, images, push: true, hosts })
   return job.packages(registries, packagesApi)
@@ -66,6 +70,7 @@ async function openPackages(
 
 /** The nodes of the inputs, and the local engine, which `fallback` may have used. */
 async function openNodesAgain({ env, event }: Job, dir: RunDir): Promise<readonly NodeOutcome[]> {
+  const [{ readPostNodes }, { openLocal, openNodes }] = await Promise.all([loadInputs(), import('../nodes/open.ts')])
   const { localFallback, ...inputs } = await readPostNodes(env, event)
   const nodes = inputs.nodes.filter((spec) => driverOf(spec).collector)
   const request = { ...inputs, nodes, dir, agent: env['SSH_AUTH_SOCK'], workspace: event.workspace }
@@ -75,6 +80,7 @@ async function openNodesAgain({ env, event }: Job, dir: RunDir): Promise<readonl
 
 /** Starts the agent again, unless main was killed before it ended its agent. */
 async function restoreAgent({ env }: Job, { agentSocket }: RunDir): Promise<void> {
+  const { readPostKeys } = await loadInputs()
   const keys = readPostKeys(env)
   if (keys.length === 0 || (await connects(agentSocket))) return
   rmSync(agentSocket, { force: true })

@@ -13,7 +13,6 @@ import { ownershipAnnotation } from '../run/names.ts'
 import { assembleImage, IndexError, type Annotations, type ImageIndex } from './index.ts'
 import { updateAllTags } from './all-tags.ts'
 import type { MirrorOutcome } from './mirror-outcome.ts'
-import { updateMirrors } from './mirrors.ts'
 import {
   fetchParts,
   verifyChildren,
@@ -170,6 +169,8 @@ export async function putIndex(
 
 /** The release is complete by now: a mirror neither delays nor fails it. */
 async function withMirrors(published: readonly Published[], request: PublishRequest): Promise<Published[]> {
+  if (published.every(({ variant }) => (variant.mirrors ?? []).length === 0)) return [...published]
+  const { updateMirrors } = await import('./mirrors.ts')
   const results: Published[] = []
   for (const image of published) {
     const { images, mirrors = [] } = image.variant

@@ -15,7 +15,6 @@ import { describeFork } from '../plan/fork-policy.ts'
 import { requirePlatforms, planTargets } from '../plan/targets.ts'
 import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
 import { PushAccessCheck } from '../publish/push-access.ts'
-import { publishParts } from '../publish/parts.ts'
 import { publish, type Published } from '../publish/publish.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
@@ -219,7 +218,10 @@ async function publishTargets(
     signal,
     registries,
   }
-  if (inputs.partial) return await publishParts({ ...request, event, key: dir.key })
+  if (inputs.partial) {
+    const { publishParts } = await import('../publish/parts.ts')
+    return await publishParts({ ...request, event, key: dir.key })
+  }
   return await publish({
     ...calls,
     ...request,

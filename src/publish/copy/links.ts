@@ -68,7 +68,9 @@ async function putClassicTag(repository: RepositoryClient, { tag, manifest }: Ta
     throw new UserError({
       code: 'registry',
       message: `${client.registry}/${path}:${tag} has signatures or attestations that the source does not have`,
-      hint: 'No tag was updated. Set `referrers: false` to copy without signatures, or delete that tag and sign the copy again.',
+      hint:
+        'No tag was updated. Set `referrers: false` to copy without signatures, or delete that tag and sign the copy ' +
+        'again.',
     })
   await client.putManifest(path, tag, manifest.bytes, manifest.mediaType)
 }
