@@ -72,7 +72,8 @@ describe('100,000 lines', () => {
 
   test('need little memory', () => {
     expect(peak).toBeGreaterThan(20_000)
-    expect(peak).toBeLessThan(120_000)
+    // 110 MB on an idle machine; to keep all lines would take far more.
+    expect(peak).toBeLessThan(150_000)
   })
 })
 

@@ -13,6 +13,7 @@ const sources: Readonly<Record<string, (text: Text, env: Env) => readonly string
   'SSH keys': (text) => sshKeyParts(text('ssh-private-key')),
   'build secrets, as given': (text) => [text('secrets')],
   'values of build secrets': (text) => secretValues(text('secrets')),
+  'variables of build secrets': (text, env) => secretVariables(text('secret-envs')).map((name) => env[name] ?? ''),
   'passwords of registry-auth': (text) => listedPasswords(text('registry-auth')),
   'inline TLS keys': (text) => keyLines(['driver-opts', 'nodes', 'append'].map(text).join('\n')),
   'cache credentials': (text) => ['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name))),
@@ -43,6 +44,11 @@ function secretValues(text: string): readonly string[] {
   return text
     .split(/[\r\n]+/)
     .flatMap((line) => /^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1]?.replaceAll('""', '"') ?? [])
+}
+
+/** `id=VARIABLE`, on lines or between commas: the variables. */
+function secretVariables(text: string): readonly string[] {
+  return [...text.matchAll(/=\s*"?(\w+)/g)].map(([, name = '']) => name)
 }
 
 /** The passwords in a YAML list, however they are quoted. */

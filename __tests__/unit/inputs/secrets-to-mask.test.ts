@@ -16,6 +16,16 @@ test.each<[source: string, env: Record<string, string>, secrets: readonly string
     { INPUT_SECRETS: '"two=line ""one""\nline two"' },
     ['"two=line ""one""', 'line two"', 'line "one"'],
   ],
+  [
+    'variables of build secrets',
+    {
+      'INPUT_SECRET-ENVS': 'one=FIRST\n"two=SECOND",three=THIRD',
+      FIRST: 'first1',
+      SECOND: 'second2\nline',
+      OTHER: 'other',
+    },
+    ['first1', 'second2', 'line'],
+  ],
   ['passwords of registry-auth', { 'INPUT_REGISTRY-AUTH': list }, ['list1234', "it''s5678"]],
   ['inline TLS keys of driver-opts', { 'INPUT_DRIVER-OPTS': `"key=${pem}"` }, ['MIGHAgEAMBMG', 'ByqGSM49AgEG']],
   ['inline TLS keys of append', { INPUT_APPEND: `- driver-opts: |\n    ${pem}` }, ['MIGHAgEAMBMG', 'ByqGSM49AgEG']],
