@@ -34,8 +34,8 @@ const deadline = 5000
  *
  * Several runs may start at once, each before the others have reserved. Therefore each counts again after it has
  * reserved, and those that came later plan once more. This costs three round trips, so it is skipped if no platform can
- * be built on more than one node. Two runs of one target each then take 0.56 of the time; with more targets than nodes it
- * makes no difference (`npm run bench:spread -- --runs`).
+ * be built on more than one node. Two runs of one target each then take 0.56 of the time; with more targets than nodes
+ * it makes no difference (`npm run bench:spread -- --runs`).
  */
 export async function planWithReservations<P extends PlannedNodes>({
   nodes,
