@@ -27,7 +27,7 @@ describe('names', () => {
     ).toEqual([owner, owner, { ...owner, isReservation: true }])
   })
 
-  test('of a persistent builder: one for each repository, trust level and settings; its volumes have names of their own', () => {
+  test('of a persistent builder: one for each repository, trust level and settings; its volumes differ', () => {
     const name = persistentBuilderName(scope, 'trusted', { a: 1 })
     expect(
       new Set([

@@ -106,7 +106,7 @@ const collect = async () => {
 }
 const left = () => [...containers.keys(), ...volumes.keys()].map((name) => name.replace('buildx_buildkit_', '')).sort()
 
-test('of runs: containers of finished runs are removed with their volumes; active, unknown and foreign ones stay', async () => {
+test('of runs: finished ones are removed with their volumes; active, unknown and foreign ones stay', async () => {
   put(`mab-0000000001-${scope}-5-1-0`, 60_000)
   put(`mab-0000000002-${scope}-6-1-0`, 60_000)
   put(`mab-0000000003-${other}-5-1-0`, 60_000)
