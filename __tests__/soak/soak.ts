@@ -94,8 +94,10 @@ async function collectGarbage(setup: Setup, images: readonly string[]): Promise<
     push: 'false',
   })
   const post = await job.post()
+  // A repository to which a killed run has pushed nothing does not exist, which is an error of the cleanup.
+  const existing = await mapConcurrently(images, async (image) => ((await isStored(setup, image)) ? [image] : []))
   const cleanup = await job.cleanup({
-    image: images.join('\n'),
+    image: existing.flat().join('\n'),
     'github-token': 'a-token',
     'older-than': '10 minutes',
     untagged: 'true',
@@ -105,6 +107,11 @@ async function collectGarbage(setup: Setup, images: readonly string[]): Promise<
   for (const { code, log } of [main, post, cleanup])
     if (code !== 0) throw new Error(`the garbage collection failed:\n${log}`)
   job.end()
+}
+
+async function isStored({ farm }: Setup, image: string): Promise<boolean> {
+  const path = image.slice(farm.registry.host.length + 1)
+  return (await fetch(`http://${farm.registry.host}/v2/${path}/tags/list`)).ok
 }
 
 async function listLeftovers({ farm, temp }: Setup, images: readonly string[]): Promise<string[]> {
