@@ -1,5 +1,5 @@
 import { RegistryError } from '../registry/error.ts'
-import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
+import { formatRepository, formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
 import { deadlinePassed } from '../packages/repository.ts'
 import { NotDeletedError } from '../packages/backend.ts'
 import { errorMessage } from '../lib/errors.ts'
@@ -31,7 +31,7 @@ export function artifactsByRepository(
   for (const { registry, path } of [...tags, ...manifests])
     repositories.set(formatRepository({ registry, path }), { registry, path })
   return [...repositories.values()].map((repository) => {
-    const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
+    const isHere = (other: Repository) => isSameRepository(other, repository)
     const kept = updated.filter((tag) => isHere(tag) && !own.includes(tag)).map(({ digest }) => digest)
     const pushed = new Set(manifests.filter(isHere).map(({ digest }) => digest))
     return {

@@ -5,6 +5,7 @@ import type { Login } from '../registry/auth.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
 import {
   formatTagReference,
+  isSameRepository,
   parseImageReference,
   type ImageReference,
   type TagReference,
@@ -109,5 +110,5 @@ function parseReference(text: string, reject: (expected: string) => void): Image
 }
 
 function isSame(to: TagReference, from: ImageReference | undefined): boolean {
-  return to.registry === from?.registry && to.path === from.path && to.tag === from.tag
+  return from !== undefined && isSameRepository(to, from) && to.tag === from.tag
 }

@@ -3,7 +3,7 @@ import type { VariantSpec } from '../inputs/variants.ts'
 import type { Log } from '../lib/log.ts'
 import type { RegistryClient } from '../registry/client.ts'
 import type { Manifest } from '../registry/manifest.ts'
-import { formatTagReference, type Repository } from '../registry/reference.ts'
+import { formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { isFixedTag, isImmutable, updateTags, type TagUpdates } from './tags.ts'
 
@@ -60,8 +60,7 @@ export async function updateAllTags(destinations: readonly Destination[], contex
 
 /** A tag that cannot be read counts as one that exists. */
 async function readTags({ variant, repository, client }: Destination): Promise<Digests> {
-  const isHere = ({ registry, path }: Repository) => registry === repository.registry && path === repository.path
-  const tags = variant.tags.filter(isHere).map(({ tag }) => tag)
+  const tags = variant.tags.filter((tag) => isSameRepository(tag, repository)).map(({ tag }) => tag)
   const digests = await Promise.all(tags.map((tag) => client.headManifest(repository.path, tag).catch(() => '')))
   return new Map(tags.map((tag, at) => [tag, digests[at]]))
 }
@@ -102,7 +101,9 @@ function immutableTags(refused: TagUpdates['failed'], restored: readonly string[
   return new UserError({
     code: 'registry',
     message: `The tag ${tag} is immutable and names another image`,
-    hint: 'No existing tag was changed. Use a new tag, or delete the old one in the registry.',
+    hint:
+      'Use a new tag, or delete the old one in the registry. Tags in the list with `restored` name their earlier ' +
+      'image again.',
     details: [...refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`), ...restored],
     cause: error,
   })

@@ -83,7 +83,7 @@ const unknownHint =
 function logResult({ name, deleted, kept, dryRun }: CleanupResult, log: CleanupPorts['log']): void {
   const done = dryRun ? 'Would delete' : 'Deleted'
   deleted.forEach(({ subject, reason }) => log.info(`${done} ${name}: ${subject}: ${reason}`))
-  kept.forEach(({ subject, reason }) => log.info(`Kept ${name}: ${subject}: ${reason}`))
+  kept.forEach(({ subject, reason }) => log.info(`Kept ${[name, subject, reason].filter(Boolean).join(': ')}`))
   const stopped = kept.filter(({ subject }) => subject === '')
   if (stopped.length > 0) log.warn(`${name}: ${stopped.map(({ reason }) => reason).join(' ')}`)
 }
