@@ -218,6 +218,23 @@ describe('a server that forbids forwarding', () => {
     expect([await amd.sshConnections(), await arm.sshConnections(), post.code, post.warnings]).toEqual([2, 1, 0, []])
     await expectNothingLeft()
   })
+
+  test('names MaxSessions if it also allows too few sessions', async () => {
+    const { amd } = farm.nodes
+    const job = open()
+    const nodes = `linux/amd64 = ${amd.fewSessions.endpoint}`
+    const main = await job.main(oneNodeInputs(farm, { image: freshImage(farm), nodes, fallback: 'fail' }))
+    const post = await job.post()
+    const [headline = ''] = main.errors
+    expect([main.code, main.errors]).toEqual([
+      1,
+      [expect.stringMatching(/^\S+ allows too few SSH sessions: set MaxSessions to at least 10$/)],
+    ])
+    expect(headline.length).toBeLessThanOrEqual(100)
+    expect(main.log).toContain('In /etc/ssh/sshd_config on the node, set `MaxSessions 10` or more')
+    expect([post.code, post.warnings]).toEqual([0, []])
+    await expectNothingLeft()
+  })
 })
 
 describe('without `use`', () => {

@@ -10,7 +10,7 @@ import { farmDir } from './paths.ts'
 import { registryUser } from './registry.ts'
 import { registryClient } from './registry-client.ts'
 import type { RegistryClient } from './registry-client.ts'
-import { noForwardingPort, sshPort } from './ssh.ts'
+import { fewSessionsPort, noForwardingPort, sshPort } from './ssh.ts'
 import { controlSocket, isRunning } from './state.ts'
 import type { FarmState, NodeState } from './state.ts'
 import { buildkitVersion } from './tools.ts'
@@ -67,7 +67,9 @@ export interface FarmNode extends Engine {
   endpoint: string
   /** The endpoint on the port whose sshd forbids forwarding. */
   noForwarding: { port: number; endpoint: string }
-  /** Lines for both ports with the first host key of the machine. */
+  /** As `noForwarding`, with two sessions at most. */
+  fewSessions: { endpoint: string }
+  /** Lines for all ports with the first host key of the machine. */
   knownHosts: string
   /** For ssh://…: the socket on the node. Exists after startBuildkitd(), or with the option `buildkitd`. */
   buildkitdSocket: string
@@ -172,6 +174,7 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
     endpoint: `ssh://ci@${address}`,
     knownHosts,
     noForwarding: { port: noForwardingPort, endpoint: `ssh://ci@${address}:${noForwardingPort}` },
+    fewSessions: { endpoint: `ssh://ci@${address}:${fewSessionsPort}` },
     buildkitdSocket: '/run/buildkit/buildkitd.sock',
     buildkitdEndpoint: `ssh://ci@${address}/run/buildkit/buildkitd.sock`,
     startBuildkitd: async () => await call({ node: name }, 'startBuildkitd'),

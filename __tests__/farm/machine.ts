@@ -13,7 +13,7 @@ import { childOf, runInside, spawnFront, spawnInside, spawnMachine } from './nam
 import { flushNeighbours, connectMachine, disconnectMachine } from './network.ts'
 import type { Ip } from './network.ts'
 import { linkName } from './paths.ts'
-import { addUser, noForwardingPort, knownHostsLines, makeKey, writeMachineFiles, sshPort } from './ssh.ts'
+import { addUser, knownHostsLines, makeKey, writeMachineFiles, sshPorts } from './ssh.ts'
 import type { User } from './ssh.ts'
 import type { Tools } from './tools.ts'
 
@@ -231,9 +231,7 @@ export class Machine {
       waitFor(`machine ${name}`, async () => (this.pid = await childOf(outer.pid ?? 0)) !== 0, 30_000, 5),
     ])
     await connectMachine(ip, { id, node: name, address, pid: this.pid })
-    const ready = this.startFront(
-      JSON.stringify({ address, gateway, sshPorts: [sshPort, noForwardingPort], registryPorts }),
-    )
+    const ready = this.startFront(JSON.stringify({ address, gateway, sshPorts, registryPorts }))
     await Promise.race([
       failed,
       waitFor(`machine ${name} to boot`, () => existsSync(`/proc/${this.pid}/root/run/booted`), 30_000, 5),

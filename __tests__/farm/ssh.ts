@@ -5,6 +5,9 @@ import { run } from './exec.ts'
 export const sshPort = 22
 /** The same sshd, but forwarding is forbidden on this port. */
 export const noForwardingPort = 2222
+/** Forwarding is forbidden, and a connection may have two sessions. */
+export const fewSessionsPort = 2223
+export const sshPorts = [sshPort, noForwardingPort, fewSessionsPort]
 const dockerGroup = 990
 
 export async function makeKey(file: string, comment: string): Promise<void> {
@@ -14,7 +17,8 @@ export async function makeKey(file: string, comment: string): Promise<void> {
 
 export async function knownHostsLines(address: string, hostKeyFile: string): Promise<string> {
   const [type, key] = (await readFile(`${hostKeyFile}.pub`, 'utf8')).split(' ')
-  return `${address} ${type} ${key}\n[${address}]:${noForwardingPort} ${type} ${key}\n`
+  const hosts = sshPorts.map((port) => (port === sshPort ? address : `[${address}]:${port}`))
+  return hosts.map((host) => `${host} ${type} ${key}\n`).join('')
 }
 
 export interface MachineFiles {
@@ -49,8 +53,7 @@ export async function writeMachineFiles({ dir, node, address, publicKey }: Machi
   await writeFile(
     join(etc, 'ssh/sshd_config'),
     [
-      `ListenAddress 127.0.0.1:${sshPort}`,
-      `ListenAddress 127.0.0.1:${noForwardingPort}`,
+      ...sshPorts.map((port) => `ListenAddress 127.0.0.1:${port}`),
       'HostKey /etc/ssh/host_key',
       'PidFile /run/sshd.pid',
       'AuthorizedKeysFile /etc/ssh/authorized/keys',
@@ -67,9 +70,12 @@ export async function writeMachineFiles({ dir, node, address, publicKey }: Machi
       // All logins come from the network front, so one invalid key would lock every client out.
       'PerSourcePenalties no',
       'Subsystem sftp internal-sftp',
-      `Match LocalPort ${noForwardingPort}`,
-      '  AllowStreamLocalForwarding no',
-      '  AllowTcpForwarding no',
+      ...[noForwardingPort, fewSessionsPort].flatMap((port) => [
+        `Match LocalPort ${port}`,
+        '  AllowStreamLocalForwarding no',
+        '  AllowTcpForwarding no',
+        ...(port === fewSessionsPort ? ['  MaxSessions 2'] : []),
+      ]),
       '',
     ].join('\n'),
   )

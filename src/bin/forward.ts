@@ -1,7 +1,8 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, openSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { startProcess } from '../lib/exec.ts'
 import { setPrivateUmask } from '../lib/files.ts'
+import { connectionPaths } from '../run/run-dir.ts'
 import { dialBuildkit, upgradeRequest } from './dial.ts'
 import { shareConnection } from './share.ts'
 
@@ -19,10 +20,13 @@ setPrivateUmask()
 const [mode = '', guard = '', local = '', ...target] = process.argv.slice(2)
 const [first = ''] = target
 
+// The reason of a session that the server refuses.
+const sessionLog = mode === 'ssh' ? openSync(connectionPaths(guard).sessionLog, 'a', 0o600) : undefined
+
 function forwardOverSession(socket: Socket): void {
   // Without the open connection, ssh fails instead of opening another one.
   const session = startProcess('ssh', ['-F', guard, '-o', 'ProxyCommand=false', 'node', first], {
-    stdio: ['pipe', 'pipe', 'ignore'],
+    stdio: ['pipe', 'pipe', sessionLog],
   })
   const end = () => {
     session.kill()

@@ -21,8 +21,8 @@ export interface GroupFailure {
   readonly lost: string | undefined
   /** Labels of the targets that were cancelled because of the failure. */
   readonly cancelled?: readonly string[]
-  /** The node is reached through exec sessions, since its SSH server forbids forwarding. */
-  readonly overSessions?: boolean
+  /** The SSH server of the node refused a session that a connection needed. */
+  readonly lacksSessions?: boolean
   /** The file of the job's Docker configuration. */
   readonly dockerConfig?: string
 }
@@ -107,18 +107,13 @@ export function explainFailure(failure: GroupFailure): UserError {
   return new UserError({
     code,
     message: fillIn(message, values, longestHeadline),
-    hint: fillIn(hint, values) + (failure.overSessions && sessionPhases.includes(phase) ? sessionHint : ''),
+    hint: fillIn(hint, values),
     details: [
       ...tail(relevantLines(phase, failure, cause, brief)),
       ...(cancelled.length > 0 ? [`Cancelled because of this failure: ${cancelled.join(', ')}`] : []),
     ],
   })
 }
-
-const sessionPhases: readonly Phase[] = ['boot', 'lost', 'node']
-const sessionHint =
-  ' The SSH server of this node forbids forwarding, so each connection to its engine is a session: `MaxSessions` in ' +
-  '/etc/ssh/sshd_config must be at least 10, or set `AllowStreamLocalForwarding yes` there.'
 
 /** What the texts of the table may contain. */
 function valuesOf(failure: GroupFailure, vertex: string, error: string): Readonly<Record<string, string>> {
@@ -174,8 +169,12 @@ function classify(failure: GroupFailure, cause: FailedVertex | undefined, error:
   const rule = phaseRules.find(
     (rule) => rule.error?.test(error) === true || (cause !== undefined && rule.vertex?.test(cause.name) === true),
   )
-  return rule?.phase ?? 'other'
+  const phase = rule?.phase ?? 'other'
+  return failure.lacksSessions && connectionPhases.includes(phase) ? 'sessions' : phase
 }
+
+/** Failures that a connection to the node may have caused. */
+const connectionPhases: readonly Phase[] = ['boot', 'node', 'other']
 
 function findRow(phase: Phase, { lost, output }: GroupFailure, error: string): FailureRow {
   const text = phase === 'lost' ? (lost ?? '') : phase === 'cache' ? [error, ...output].join('\n') : error

@@ -1,10 +1,12 @@
 import { cacheErrorPattern } from '../inputs/cache/backends.ts'
+import { sessionLimit } from '../nodes/ssh/errors.ts'
 import { silence } from '../nodes/watch.ts'
 import { dockerfileRows, type FailureRow } from './dockerfile-failures.ts'
 
 /** What buildx or BuildKit was doing when it failed. */
 export type Phase =
   | 'lost'
+  | 'sessions'
   | 'helper'
   | 'disk'
   | 'step'
@@ -132,6 +134,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       hint: 'Check that the machine is running, and check its memory and disk; then run the job again.',
     },
   ],
+  sessions: [{ pattern: any, ...sessionLimit('{node}') }],
   helper: [
     {
       pattern: any,

@@ -11,7 +11,7 @@ import { cancelledBuild, explainFailure, explainSilence, findCause } from './err
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
-import { isSessionSocket } from '../run/run-dir.ts'
+import { lacksSessions } from '../nodes/ssh/forwarder.ts'
 import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
 import { Progress, type FailedVertex } from './progress.ts'
 import { isCancel, type Steps } from './steps.ts'
@@ -158,7 +158,7 @@ function groupFailure(
     failed,
     output: progress.output(),
     dockerConfig: dockerConfigFile(),
-    overSessions: isSessionSocket(node.socket),
+    lacksSessions: lacksSessions(node.socket),
     lost,
     cancelled: failing ? targets.filter((other) => other !== failing).map(targetLabel) : [],
   })

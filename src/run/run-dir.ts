@@ -23,6 +23,8 @@ interface ConnectionPaths {
   readonly engineSocket: string
   /** Connected through exec sessions, for servers that forbid forwarding. */
   readonly sessionSocket: string
+  /** Messages of ssh about these sessions. */
+  readonly sessionLog: string
 }
 
 /** The paths of the connection that the ssh_config `config` describes. */
@@ -35,12 +37,13 @@ export function connectionPaths(config: string): ConnectionPaths {
     socket: `${base}.sock`,
     engineSocket: `${base}-e.sock`,
     sessionSocket: `${base}-r.sock`,
+    sessionLog: `${base}-r.log`,
   }
 }
 
-/** Whether a socket is connected through exec sessions. */
-export function isSessionSocket(path: string): boolean {
-  return path.endsWith('-r.sock')
+/** The messages of ssh about a socket; undefined if it is not connected through exec sessions. */
+export function sessionLogOf(socket: string): string | undefined {
+  return socket.endsWith('-r.sock') ? socket.replace(/sock$/, 'log') : undefined
 }
 
 /**

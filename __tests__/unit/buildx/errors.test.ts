@@ -41,12 +41,14 @@ describe('explainFailure', () => {
     expect(hung.message).toBe('Node arm stopped answering during the build of linux/arm64 slim')
   })
 
-  test('a node that is reached through sessions: MaxSessions, only where a connection failed', () => {
-    const hintOf = (error: string, overSessions: boolean) =>
-      explainFailure(failureOf({ overSessions, failed: [step(error, '[internal] booting buildkit')] })).hint
-    expect(hintOf('error during connect: EOF', true)).toMatch(/`MaxSessions` in \/etc\/ssh\/sshd_config/)
-    expect(hintOf('error during connect: EOF', false)).not.toContain('MaxSessions')
-    expect(hintOf(exitCode(1), true)).not.toContain('MaxSessions')
+  test('a server that refused a session: MaxSessions, only where a connection failed', () => {
+    const explain = (error: string, lacksSessions: boolean) =>
+      explainFailure(failureOf({ lacksSessions, failed: [step(error, '[internal] booting buildkit')] })).message
+    expect(explain('error during connect: EOF', true)).toBe(
+      'arm allows too few SSH sessions: set MaxSessions to at least 10',
+    )
+    expect(explain('error during connect: EOF', false)).not.toContain('MaxSessions')
+    expect(explain(exitCode(1), true)).not.toContain('MaxSessions')
   })
 
   test('only the output of a step, not its command, indicates a full disk', () => {

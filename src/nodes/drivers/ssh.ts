@@ -1,3 +1,4 @@
+import { UserError } from '../../lib/errors.ts'
 import type { Reject } from '../../lib/issues.ts'
 import { sleep } from '../../lib/time.ts'
 import { connectionPaths } from '../../run/run-dir.ts'
@@ -6,7 +7,8 @@ import type { Driver, Node, OpenRequest } from '../node.ts'
 import { machineInfoScript, parseMachineInfo, type MachineInfo } from '../machine-info.ts'
 import { describeTarget } from '../ssh/config.ts'
 import { defaultEngineSocket, findEngine, isChannelRefused } from '../ssh/find-engine.ts'
-import { connectThroughSessions } from '../ssh/forwarder.ts'
+import { sessionLimit } from '../ssh/errors.ts'
+import { connectThroughSessions, lacksSessions } from '../ssh/forwarder.ts'
 import { execRemote, openTunnel, type Tunnel } from '../ssh/tunnel.ts'
 import { hostName, parseAddress, pathPattern, type HostEndpoint } from './address.ts'
 import { dockerContainer, engineNode } from './docker-container.ts'
@@ -105,7 +107,9 @@ async function findBuildkitd(tunnel: Tunnel, endpoint: SshSocketEndpoint, { jour
     if (!isChannelRefused(tunnel.output())) throw error
     const forwarded = await connectThroughSessions(tunnel, { target: endpoint, remote: endpoint.socket }, journal)
     if (forwarded === undefined) throw error
-    await probeBuildkitd(forwarded, where)
+    await probeBuildkitd(forwarded, where).catch((reason: unknown) => {
+      throw lacksSessions(forwarded) ? new UserError(sessionLimit(describeTarget(endpoint))) : reason
+    })
     return forwarded
   }
 }

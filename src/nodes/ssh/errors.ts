@@ -14,6 +14,9 @@ interface SshFailure {
 
 const fingerprint = 'on the node itself, `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it'
 
+/** The multiplexing client of OpenSSH (mux.c), if the server allows no more sessions in this connection. */
+const sessionRefused = 'Session open refused by peer'
+
 const dropped = /^(kex_exchange_identification:|Connection (closed|reset) by)/m
 
 /** Messages of OpenSSH 8 to 10 (sshconnect.c, sshconnect2.c, packet.c), the most specific first. */
@@ -140,6 +143,23 @@ export function sshError(output: string, target: SshTarget, keys: KeySource = 'i
     hint: failure?.hint(target) ?? 'The lines above are the last messages of ssh.',
     details,
   })
+}
+
+/** A server that forbids forwarding and allows fewer sessions than a build needs; `where` may be a placeholder. */
+export function sessionLimit(where: string): ConstructorParameters<typeof UserError>[0] {
+  return {
+    code: 'node',
+    message: `${where} allows too few SSH sessions: set MaxSessions to at least 10`,
+    hint:
+      'The SSH server of this node forbids forwarding, so each connection to its engine is a session. In ' +
+      '/etc/ssh/sshd_config on the node, set `MaxSessions 10` or more, or `AllowStreamLocalForwarding yes`, then ' +
+      'reload sshd.',
+  }
+}
+
+/** Whether the output of ssh shows that the server refused a session. */
+export function isSessionRefused(output: string): boolean {
+  return output.includes(sessionRefused)
 }
 
 /** Whether the server closed the connection before authentication: that does not depend on the keys. */

@@ -3,7 +3,8 @@ import type { Journal } from '../../run/journal.ts'
 import { connectionPaths } from '../../run/run-dir.ts'
 import { EngineClient, type EngineInfo } from '../engine/client.ts'
 import { describeTarget, type SshTarget } from './config.ts'
-import { connectThroughSessions } from './forwarder.ts'
+import { isSessionRefused, sessionLimit } from './errors.ts'
+import { connectThroughSessions, lacksSessions } from './forwarder.ts'
 import { execRemote, forward, type Tunnel } from './tunnel.ts'
 
 /** Where the engine of most machines listens. */
@@ -61,11 +62,24 @@ export async function findEngine(tunnel: Tunnel, target: SshTarget, journal: Jou
     if (found && !(found instanceof Error)) return found
   }
   if (usable !== undefined && forbidsForwarding(search, output())) {
-    const session = await connectThroughSessions(tunnel, { target, remote: usable }, journal)
-    const found = session === undefined ? undefined : await inspect(session)
-    if (found && !(found instanceof Error)) return found
+    const found = await inspectThroughSessions(tunnel, { target, remote: usable }, journal)
+    if (found) return found
   }
   throw noEngineError(target, search, output())
+}
+
+/** @throws UserError if the server allows too few sessions */
+async function inspectThroughSessions(
+  tunnel: Tunnel,
+  route: { readonly target: SshTarget; readonly remote: string },
+  journal: Journal,
+): Promise<FoundEngine | undefined> {
+  const socket = await connectThroughSessions(tunnel, route, journal)
+  if (socket === undefined) return undefined
+  const found = await inspect(socket)
+  if (!(found instanceof Error)) return found
+  if (lacksSessions(socket)) throw new UserError(sessionLimit(describeTarget(route.target)))
+  return undefined
 }
 
 async function inspect(socket: string): Promise<FoundEngine | Error> {
@@ -114,8 +128,12 @@ export function noEngineError(target: SshTarget, search: EngineSearch, sshOutput
   const where = describeTarget(target)
   const user = search.user === '' ? (target.user ?? 'the user') : search.user
   const error = (message: string, hint: string) => new UserError({ code: 'node', message, hint })
+  if (isSessionRefused(sshOutput)) return new UserError(sessionLimit(where))
   if (forbidsForwarding(search, sshOutput))
-    return error(`The SSH server of ${where} does not forward sockets`, forwardingHint)
+    return error(
+      `${where} forbids forwarding: set \`AllowStreamLocalForwarding yes\` in its sshd_config`,
+      forwardingHint,
+    )
   if (search.usable.length > 0) return error(`The Docker Engine of ${where} does not answer`, hungHint)
   if (search.denied.length > 0)
     return error(

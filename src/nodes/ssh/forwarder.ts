@@ -1,9 +1,11 @@
 import { rmSync } from 'node:fs'
 import { entryPath, startProcess, waitForExit } from '../../lib/exec.ts'
+import { tryReadTail } from '../../lib/files.ts'
 import { waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
-import { connectionPaths } from '../../run/run-dir.ts'
+import { connectionPaths, sessionLogOf } from '../../run/run-dir.ts'
 import { describeTarget, type SshTarget } from './config.ts'
+import { isSessionRefused } from './errors.ts'
 import type { Tunnel } from './tunnel.ts'
 
 /** A Unix socket of this machine that leads to one of the node. */
@@ -105,6 +107,15 @@ export async function connectThroughSessions(
   const { sessionSocket: local } = connectionPaths(config)
   journal.note({ kind: 'forwarder', node: describeTarget(target), config, local, remote })
   return (await startSessionForwarder({ config, local, remote })) ? local : undefined
+}
+
+/** Bytes of the messages about sessions that are read. */
+const longestLog = 64 * 1024
+
+/** Whether the server refused a session that a connection to this socket needed. */
+export function lacksSessions(socket: string): boolean {
+  const log = sessionLogOf(socket)
+  return log !== undefined && isSessionRefused(tryReadTail(log, longestLog))
 }
 
 /** Runs the first dialer that exists on the node, under a login shell of any kind. */

@@ -121,15 +121,22 @@ describe('noEngineError', () => {
     ],
     ['user ci\n', '', /No Docker Engine runs on/, /systemctl enable --now docker/],
     [
+      '',
+      'channel 2: open failed: connect failed: open failed\nmux_client_request_session: session request failed: ' +
+        'Session open refused by peer',
+      /allows too few SSH sessions: set MaxSessions to at least 10$/,
+      /`MaxSessions 10` or more/,
+    ],
+    [
       'usable /var/run/docker.sock\nuser ci\n',
       'channel 2: open failed: administratively prohibited: open failed',
-      /does not forward sockets/,
+      /forbids forwarding: set `AllowStreamLocalForwarding yes` in its sshd_config$/,
       /AllowStreamLocalForwarding/,
     ],
     [
       'usable /var/run/docker.sock\nlistening /var/run/docker.sock\nuser ci\n',
       'channel 2: open failed: connect failed: open failed',
-      /does not forward sockets/,
+      /forbids forwarding/,
       /AllowStreamLocalForwarding/,
     ],
     [
