@@ -11,6 +11,11 @@ export function isRemote(context: string): boolean {
   return /^((https?|git|ssh):\/\/|github\.com\/)/i.test(context) || /^[\w.-]+@[\w.-]+:/.test(context)
 }
 
+/** A Git URL that BuildKit fetches over SSH (moby/buildkit, util/gitutil). */
+export function isGitOverSsh(context: string): boolean {
+  return isRemote(context) && /^(?:ssh:\/\/|[\w.-]+@[\w.-]+:)/i.test(context)
+}
+
 /** This repository as BuildKit fetches it; empty if the CI platform names none. */
 export function repositoryUrl({ serverUrl, repository }: Pick<Event, 'serverUrl' | 'repository'>): string {
   return repository === '' ? '' : `${serverUrl}/${repository}.git`

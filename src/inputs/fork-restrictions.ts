@@ -1,7 +1,10 @@
 import { lowest, type Trust } from '../forge/trust.ts'
+import { isGitOverSsh } from './context.ts'
+import { failFor } from './diagnostics.ts'
 import { cacheBackends } from './cache/backends.ts'
 import { parseCacheSpec } from './cache/specs.ts'
 import { gitToken } from './settings/secrets.ts'
+import { parseGitAgent } from './settings/ssh.ts'
 import { parseSettings, type BuildSettings } from './settings/settings.ts'
 import { typeOf } from './settings/typed-attributes.ts'
 import type { InputSource } from './source.ts'
@@ -46,9 +49,21 @@ function withoutCacheExports(settings: BuildSettings, { warn }: InputSource): Bu
   return { ...settings, cacheTo }
 }
 
-/** The settings, with the platform's token if the context is a private repository that it may read. */
-export function withGitToken(settings: BuildSettings, context: string, { event, text }: InputSource): BuildSettings {
-  const isAllowed = event.trust !== 'fork' || /^true$/i.test(text('fork-secrets'))
-  const tokens = isAllowed ? gitToken(settings.secrets, context, text('github-token'), event) : []
-  return { ...settings, secrets: [...settings.secrets, ...tokens] }
+/**
+ * The settings, with what BuildKit needs to fetch the context: the platform's token for a private repository that it
+ * may read, or the SSH agent.
+ */
+export function withGitAccess(settings: BuildSettings, context: string, source: InputSource): BuildSettings {
+  const { event, text, report } = source
+  const needsAgent = isGitOverSsh(context) && settings.ssh.length === 0
+  if (event.trust === 'fork' && !/^true$/i.test(text('fork-secrets'))) {
+    if (needsAgent) failFor(report, 'context')(noAgentForForks, context)
+    return settings
+  }
+  const tokens = gitToken(settings.secrets, context, text('github-token'), event)
+  const ssh = needsAgent ? parseGitAgent(context, source) : settings.ssh
+  return { ...settings, ssh, secrets: [...settings.secrets, ...tokens] }
 }
+
+const noAgentForForks =
+  'is fetched over SSH, but builds of the code of a fork get no SSH agent: write the `https://` URL of the repository'

@@ -10,7 +10,7 @@ import type { Trust } from '../forge/trust.ts'
 import { checkTogether } from './cross-checks/settings.ts'
 import { checkPlatforms } from './cross-checks/variants.ts'
 import { Diagnostics } from './diagnostics.ts'
-import { parseSettingsForTrust, parseTrust, withGitToken } from './fork-restrictions.ts'
+import { parseSettingsForTrust, parseTrust, withGitAccess } from './fork-restrictions.ts'
 import { parseImageInputs, parsePush } from './image-inputs.ts'
 import { mainInputs } from './input-names.ts'
 import { hostFiles, LocalPaths } from './local-paths.ts'
@@ -140,7 +140,7 @@ async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promis
     variants,
     warnings,
     registries,
-    settings: withGitToken(settings, variants[0]?.context ?? '', source),
+    settings: withGitAccess(settings, variants[0]?.context ?? '', source),
   }
 }
 

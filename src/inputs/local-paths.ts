@@ -67,13 +67,19 @@ export class LocalPaths {
     return this.exists(path) && !this.isDirectory(path)
   }
 
-  #read(path: string, fail: Fail): string {
+  /** The text of a file; undefined if it cannot be read, as a socket. */
+  tryRead(path: string): string | undefined {
     try {
       return this.#files.read(path).trim()
     } catch {
-      fail(`cannot be read: the job's user must be able to read ${path}`)
-      return ''
+      return undefined
     }
+  }
+
+  #read(path: string, fail: Fail): string {
+    const text = this.tryRead(path)
+    if (text === undefined) fail(`cannot be read: the job's user must be able to read ${path}`)
+    return text ?? ''
   }
 
   /** The end of a "not found" message; a missing checkout is the most common reason. */

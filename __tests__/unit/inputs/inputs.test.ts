@@ -217,7 +217,12 @@ describe('context and file', () => {
       'https://github.com/acme/app.git#main:docker',
       'x/Dockerfile',
     ],
-    ['Git over SSH', { context: 'git@github.com:acme/app.git' }, 'git@github.com:acme/app.git', undefined],
+    [
+      'Git over SSH',
+      { context: 'git@github.com:acme/app.git', SSH_AUTH_SOCK: '/agent' },
+      'git@github.com:acme/app.git',
+      undefined,
+    ],
     ['Git without scheme', { context: 'github.com/acme/app' }, 'github.com/acme/app', undefined],
     ['a tarball', { context: 'http://example.com/app.tar.gz' }, 'http://example.com/app.tar.gz', undefined],
     ['a Dockerfile from the web', { file: 'https://example.com/Dockerfile' }, '/w', 'https://example.com/Dockerfile'],

@@ -82,33 +82,3 @@ export function secretSpec(secret: Secret, number: number, dir: RunDir): string 
       return joinFields([`id=${secret.id}`, `src=${secret.path}`])
   }
 }
-
-/** `ssh`: `default`, or `id=path[,path…]` of a socket or keys, one per line. */
-export function parseSsh(source: InputSource): readonly string[] {
-  return splitRecords('ssh', source.text('ssh'), source.report)
-    .flatMap(({ text }) => joinPaths(splitList(text)))
-    .map((entry) => parseSshEntry(entry, source))
-}
-
-function parseSshEntry(entry: string, { env, paths, report }: InputSource): string {
-  const [, id = '', rest] = /^([^=]*)(?:=(.*))?$/s.exec(entry) ?? []
-  const files = splitList(rest ?? '').map((path) => paths.use(path, 'ssh'))
-  const missing = files.find((path) => !paths.exists(path)) ?? ''
-  passes(failFor(report, 'ssh'), entry, [
-    [!/^[A-Za-z0-9_.-]+$/.test(id), 'has no id: write `default`, or `id=/path/to/key`'],
-    [
-      rest === undefined && !env['SSH_AUTH_SOCK'],
-      'needs an agent, but SSH_AUTH_SOCK is not set: start one in an earlier step, or write `default=/path/to/key`',
-    ],
-    [missing !== '', `does not name a socket or key: ${missing} was not found`],
-  ])
-  return rest === undefined ? entry : `${id}=${files.join(',')}`
-}
-
-/** `a=/x,/y,b` is the entries `a=/x,/y` and `b`. */
-function joinPaths(parts: readonly string[]): readonly string[] {
-  return parts.reduce<readonly string[]>((entries, part) => {
-    const last = entries.at(-1)
-    return /^[./]/.test(part) && last?.includes('=') ? [...entries.slice(0, -1), `${last},${part}`] : [...entries, part]
-  }, [])
-}

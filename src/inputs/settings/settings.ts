@@ -14,7 +14,8 @@ import {
   type Call,
 } from './limits.ts'
 import { parseOutputs, type Outputs } from './outputs.ts'
-import { parseSecrets, parseSsh, type Secret } from './secrets.ts'
+import { parseSecrets, type Secret } from './secrets.ts'
+import { parseSsh } from './ssh.ts'
 
 /** What the inputs of build-push-action set for every build alike, except what it builds. */
 export interface BuildSettings extends Attests, Outputs {

@@ -6,7 +6,7 @@ import { InputError } from '../../../../src/lib/issues.ts'
 import { bakeTargets } from '../../fixtures/bake.ts'
 import { checkout, jobWith, type Given } from '../../fixtures/job.ts'
 
-const files = [...checkout, '/w/keys/id', '/w/token.txt', '/agent']
+const files = [...checkout, '/w/token.txt']
 
 /** The bake targets that these inputs give, two platforms on two nodes unless said. */
 async function targets(given: Given): Promise<Record<string, Record<string, unknown>>> {
@@ -83,7 +83,10 @@ describe('on every target', () => {
     ['secret-files', { 'secret-files': 'one=token.txt' }, { secret: ['id=one,src=/w/token.txt'] }],
     ['shm-size', { 'shm-size': '128m' }, { 'shm-size': '128m' }],
     ['ssh', { ssh: 'default,key=keys/id', SSH_AUTH_SOCK: '/agent' }, { ssh: ['default', 'key=/w/keys/id'] }],
-    ['ssh with two keys', { ssh: 'key=keys/id,/agent' }, { ssh: ['key=/w/keys/id,/agent'] }],
+    ['ssh: a socket by its path', { ssh: 'key=/agent' }, { ssh: ['key=/agent'] }],
+    ['ssh: an id without a path', { ssh: 'key=', SSH_AUTH_SOCK: '/agent' }, { ssh: ['key'] }],
+    ['ssh: Git over SSH', { context: 'git@github.com:a/b.git', SSH_AUTH_SOCK: '/agent' }, { ssh: ['default'] }],
+    ['ssh with two keys', { ssh: 'key=keys/id,./keys/other' }, { ssh: ['key=/w/keys/id,/w/keys/other'] }],
     ['ulimit', { ulimit: 'nofile=1024:2048, core=0' }, { ulimits: ['nofile=1024:2048', 'core=0'] }],
     [
       'outputs: attributes of the image',
