@@ -126,7 +126,7 @@ interface StatementStore {
 }
 
 /** What an in-toto statement describes, and the run that its provenance names as the builder. */
-interface Statement {
+export interface Statement {
   readonly subjects: readonly string[]
   readonly run: string | undefined
 }

@@ -25,7 +25,8 @@ export function artifactsByRepository(
   const updated = entries.filter((entry) => entry.kind === 'tag')
   const merged = entries.filter((entry) => entry.kind === 'merged')
   const own = updated.filter((tag) => (cleanup === 'always' || tag.ephemeral) && !isPart(tag))
-  const tags = [...own, ...merged]
+  // The last of its own tags stands in for the merged parts until all of them are deleted.
+  const tags = [...merged, ...own]
   const manifests = entries.filter((entry) => entry.kind === 'manifest')
   const repositories = new Map<string, Repository>()
   for (const { registry, path } of [...tags, ...manifests])

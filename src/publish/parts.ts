@@ -8,7 +8,7 @@ import type { RegistryClient } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { partAnnotations, partTag, type PartInfo, type PartName } from '../run/parts.ts'
-import { readPart } from './find-parts.ts'
+import { readParts } from './find-parts.ts'
 import type { ImageIndex } from './index.ts'
 import { tagsNotUpdated } from './all-tags.ts'
 import { explainStoreError, putIndex, type Published } from './publish.ts'
@@ -82,11 +82,11 @@ async function storePart(
   try {
     const stored = await putIndex(client, tag.path, {
       parts: [{ platform, digest: built.digest }],
-      annotations: partAnnotations(event, key, name),
+      annotations: partAnnotations(event, key, { platforms: [platform], variant: variant.name }),
       platforms: [platform],
       onIndex: (digest) => journal.note({ kind: 'manifest', registry: tag.registry, path: tag.path, digest }),
     })
-    const other = (await readPart(client, tag))?.info
+    const other = (await readParts(client, tag))[0]?.info
     if (other && isOtherJob(other, event, name)) throw pushedTwice(tag, built, other)
     return { ...part, ...stored }
   } catch (error) {

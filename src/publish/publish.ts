@@ -42,7 +42,7 @@ interface PublishRequest {
   readonly variants: readonly VariantSpec[]
   /** Everything that was planned; the index must have exactly these platforms. */
   readonly targets: readonly PublishedTarget[]
-  readonly built: readonly { readonly target: PublishedTarget; readonly digest: string }[]
+  readonly built: readonly ({ readonly target: PublishedTarget } & Pick<PushedPart, 'digest' | 'manifest'>)[]
   readonly nonce: string
   /** The images belong to this run alone. */
   readonly ephemeral: boolean
@@ -126,9 +126,10 @@ async function storeIndex(destination: Destination, request: PublishRequest): Pr
 function pushedParts(variant: VariantSpec, { built }: PublishRequest): readonly PushedPart[] {
   return built
     .filter(({ target }) => target.variant === variant)
-    .map(({ target: { platform }, digest }) => ({
+    .map(({ target: { platform }, digest, manifest }) => ({
       platform,
       digest,
+      manifest,
       annotations: annotationsAt(variant.annotations, 'manifest-descriptor', platform),
     }))
 }

@@ -27,6 +27,8 @@ export interface PartsRequest {
 interface SelectedParts {
   /** One for each platform of each variant. */
   readonly parts: readonly MergedPart[]
+  /** Everything that was found of these. */
+  readonly all: readonly MergedPart[]
   readonly missing: readonly PartName[]
   /** What is wrong with what was found. */
   readonly problems: readonly UserError[]
@@ -42,7 +44,8 @@ export function expectedParts({ variants, platforms, listed }: PartsRequest): re
 
 /** PURE: of what has the build tags of a run, the parts to merge: of each platform and variant the latest attempt. */
 export function selectParts(found: readonly TaggedPart[], request: PartsRequest): SelectedParts {
-  const foreign = found.flatMap((part) => explainForeign(part, request.event) ?? [])
+  const tags = new Map(found.map((part) => [formatTagReference(part.tag), part]))
+  const foreign = [...tags.values()].flatMap((part) => explainForeign(part, request.event) ?? [])
   const valid = found.filter((part) => !explainForeign(part, request.event)).flatMap(toMergedPart)
   const accepted = valid.filter((part) => isListed(part, request.listed))
   const groups = groupParts(accepted)
@@ -52,6 +55,7 @@ export function selectParts(found: readonly TaggedPart[], request: PartsRequest)
   const isRequired = ({ info }: MergedPart) => required.some((name) => isSamePart(name, info))
   return {
     parts: parts.filter(isRequired),
+    all: accepted.filter(isRequired),
     missing: required.filter((name) => !parts.some(({ info }) => isSamePart(name, info))),
     problems: [...foreign, ...doubled, ...parts.filter((part) => !isRequired(part)).map(explainExtra)],
   }
@@ -167,10 +171,11 @@ export function explainMissing(
 
 /** PURE: the parts of a second repository that are not those of the first. */
 export function explainDifferences(parts: readonly MergedPart[], others: readonly MergedPart[]): UserError | undefined {
-  const lines = parts.flatMap(({ tag, info, digest }) => {
-    const other = others.find((one) => isSamePart(one.info, info))
-    return other && other.digest !== digest
-      ? [`${formatTagReference(tag)}: ${digest}`, `${formatTagReference(other.tag)}: ${other.digest}`]
+  const content = ({ image, attestations }: MergedPart): string => [image, ...attestations].join()
+  const lines = parts.flatMap((part) => {
+    const other = others.find(({ info }) => isSamePart(info, part.info))
+    return other && content(other) !== content(part)
+      ? [part, other].map(({ tag, digest }) => `${formatTagReference(tag)}: ${digest}`)
       : []
   })
   if (lines.length === 0) return undefined

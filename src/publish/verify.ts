@@ -9,6 +9,8 @@ import { IndexError, mismatchReasons, parsePlatformRecord, type Child, type Imag
 export interface PushedPart {
   readonly platform: Platform
   readonly digest: string
+  /** Its content, if it was read before. */
+  readonly manifest?: Manifest | undefined
   /** For the image's descriptor in the image index. */
   readonly annotations?: Readonly<Record<string, string>>
 }
@@ -54,8 +56,8 @@ export async function fetchParts(
   parts: readonly PushedPart[],
 ): Promise<readonly Part[]> {
   return await Promise.all(
-    parts.map(async ({ digest, ...part }) => {
-      const manifest = await client.getManifest(repository, digest)
+    parts.map(async ({ digest, manifest: known, ...part }) => {
+      const manifest = known ?? (await client.getManifest(repository, digest))
       // In an index of BuildKit's these fields are in the descriptor; a plain manifest has none.
       const isPlain = part.platform.startsWith('windows/') && isManifestType(manifest.mediaType)
       const platformFields = isPlain ? await readPlatformFields(client, repository, manifest.bytes) : {}

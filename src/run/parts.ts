@@ -41,25 +41,36 @@ export function partTag(event: Pick<Event, 'sha' | 'runId'>, { platform, variant
   return `${partTagPrefix(event)}${variant === '' ? slug : `${slug}-${variant.toLowerCase()}`}`
 }
 
-/** PURE: the annotations of a part's index. `key` is the name of the run's directory, which no other job has. */
-export function partAnnotations(event: PartEvent, key: string, part: PartName): Readonly<Record<string, string>> {
+/** PURE: the tag of all parts of a variant together, as merged: the post step deletes it after the parts. */
+export function mergedTag(event: Pick<Event, 'sha' | 'runId'>, variant: string): string {
+  return `${partTagPrefix(event)}merged${variant === '' ? '' : `-${variant.toLowerCase()}`}`
+}
+
+/**
+ * PURE: the annotations of the index of a part, or of merged parts. `key` is the name of the run's directory, which no
+ * other job has.
+ */
+export function partAnnotations(
+  event: PartEvent,
+  key: string,
+  { platforms, variant }: { readonly platforms: readonly Platform[]; readonly variant: string },
+): Readonly<Record<string, string>> {
   return {
     [ownershipAnnotation]: runAnnotation(event, key),
-    [`${partAnnotationPrefix}platform`]: part.platform,
-    ...(part.variant !== '' && { [`${partAnnotationPrefix}variant`]: part.variant }),
+    [`${partAnnotationPrefix}platform`]: platforms.join(),
+    ...(variant !== '' && { [`${partAnnotationPrefix}variant`]: variant }),
     [`${partAnnotationPrefix}commit`]: event.sha,
     [`${partAnnotationPrefix}scope`]: repositoryScope(event),
   }
 }
 
-/** PURE: reads the annotations of a part's index; undefined if it is not a part. */
-export function parsePart(annotations: Readonly<Record<string, string>>): PartInfo | undefined {
+/** PURE: reads the annotations of an index: one part for each of its platforms; none if it is not a part. */
+export function parseParts(annotations: Readonly<Record<string, string>>): readonly PartInfo[] {
   const text = (name: string): string => annotations[`${partAnnotationPrefix}${name}`] ?? ''
   const owner = annotations[ownershipAnnotation] ?? ''
-  const [runId, platform] = [annotatedRun(owner), parsePlatform(text('platform'))]
-  if (runId === undefined || platform === undefined) return undefined
-  return {
-    platform,
+  const runId = annotatedRun(owner)
+  if (runId === undefined) return []
+  const shared = {
     variant: text('variant'),
     owner,
     runId,
@@ -67,4 +78,8 @@ export function parsePart(annotations: Readonly<Record<string, string>>): PartIn
     commit: text('commit'),
     scope: text('scope'),
   }
+  const platforms = text('platform')
+    .split(',')
+    .map((platform) => parsePlatform(platform))
+  return platforms.flatMap((platform) => (platform === undefined ? [] : [{ platform, ...shared }]))
 }

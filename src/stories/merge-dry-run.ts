@@ -4,7 +4,7 @@ import type { PackageAccess } from '../packages/backend.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { DryRunResult } from './dry-run.ts'
 import { checkRegistries } from './dry-run-registries.ts'
-import { planMerge, type MergePlan, type MergeRun } from './merge.ts'
+import { byTag, planMerge, type MergePlan, type MergeRun } from './merge.ts'
 
 /** The dry run of a merge: finds and checks the parts, and queries the registries. Changes nothing. */
 export async function dryRunMerge(run: MergeRun, packages: PackageAccess): Promise<DryRunResult> {
@@ -26,7 +26,7 @@ export async function dryRunMerge(run: MergeRun, packages: PackageAccess): Promi
     parts: plan.parts.map(({ tag, image }) => `${formatTagReference(tag)}: ${image}`),
     tags: registries.tags,
     permissions: registries.permissions,
-    post: inputs.cleanup === 'never' ? [] : plan.all.map(({ tag }) => formatTagReference(tag)),
+    post: inputs.cleanup === 'never' ? [] : byTag(plan.all).map(({ tag }) => formatTagReference(tag)),
     warnings: [...inputs.warnings, ...registries.warnings],
     problems: problems.map((problem) => formatError(problem).headline),
   }

@@ -6,7 +6,8 @@ import { UserErrors } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { withAbort } from '../lib/time.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
-import { findForeignAttestation, findParts } from '../publish/find-parts.ts'
+import { findForeignAttestation, findParts, findPublished, type TaggedPart } from '../publish/find-parts.ts'
+import { isMergedTag, tagMergedParts } from '../publish/merged-parts.ts'
 import { explainStoreError, publish, type Published } from '../publish/publish.ts'
 import {
   explainDifferences,
@@ -18,7 +19,8 @@ import {
   type PartsRequest,
 } from '../publish/select-parts.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
-import { formatRepository, type Repository } from '../registry/reference.ts'
+import type { Manifest } from '../registry/manifest.ts'
+import { formatRepository, formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { runAnnotation } from '../run/names.ts'
 import { partTag, partTagPrefix } from '../run/parts.ts'
@@ -59,12 +61,12 @@ export interface MergeResult extends MergePlan {
 export async function mergeImage(run: MergeRun, registries: RegistryAccess): Promise<MergeResult | undefined> {
   const { inputs, event, dir, journal, log, signal } = run
   const plan = await withAbort(signal, planMerge(run, registries))
-  if (plan.all.length === 0) return undefined
+  if (plan.parts.length === 0) return undefined
   const { variants, parts, all } = plan
   const built = variants.flatMap((variant) =>
     parts
       .filter(({ info }) => info.variant === variant.name)
-      .map((part) => ({ target: { variant, platform: part.info.platform }, digest: contentOf(part) })),
+      .map((part) => ({ target: { variant, platform: part.info.platform }, ...contentOf(part) })),
   )
   const names = variants.flatMap(({ tags }) => tags.map(({ tag }) => tag))
   const published = await publish({
@@ -80,13 +82,15 @@ export async function mergeImage(run: MergeRun, registries: RegistryAccess): Pro
     isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
   })
   // Until every tag is updated, the parts stay for another attempt.
-  for (const { tag, digest, info } of all) journal.note({ kind: 'merged', ...tag, digest, owner: info.owner })
+  if (inputs.cleanup !== 'never' && all.length > 0)
+    await tagMergedParts({ published, parts, all }, { event, key: dir.key, journal, log, registries })
+  for (const { tag, digest, info } of byTag(all)) journal.note({ kind: 'merged', ...tag, digest, owner: info.owner })
   return { ...plan, published }
 }
 
 /** Without attestations a job that builds all platforms pushes the image alone. */
-function contentOf({ digest, image, attestations }: MergedPart): string {
-  return attestations.length > 0 ? digest : image
+function contentOf({ index, image, attestations }: MergedPart): { digest: string; manifest?: Manifest } {
+  return attestations.length > 0 ? { digest: index.digest, manifest: index } : { digest: image }
 }
 
 /** Finds and checks the parts. Changes nothing. */
@@ -94,11 +98,36 @@ export async function planMerge(run: MergeRun, registries: RegistryAccess): Prom
   const { inputs, event, signal, sleep } = run
   const request = { ...inputs, event, sleep }
   const createClient = createClientFactory(registries, signal)
-  const found = await Promise.all(inputs.images.map((image) => findIn(image, request, createClient)))
-  const [parts = [], ...others] = found
+  const searches = inputs.images.map((repository) => ({ repository, request, createClient }))
+  const found = (await Promise.all(searches.map(findIn))).flat()
+  const published = found.length === 0 ? await findEarlier(searches) : []
+  const checked = await Promise.all(searches.map((search) => checkIn(search, [...found, ...published])))
+  const [parts = [], ...others] = checked.map((one) => one.parts)
   const differences = others.flatMap((other) => explainDifferences(parts, other) ?? [])
   if (differences.length > 0) throw new UserErrors(differences)
-  return { variants: inputs.describe(variantsOf(parts, inputs)), parts, all: found.flat() }
+  const isMerged = (part: MergedPart) => isMergedTag(part, event)
+  // What stands in for parts is deleted after them.
+  const all = checked.flatMap((one) => one.all).sort((a, b) => Number(isMerged(a)) - Number(isMerged(b)))
+  return { variants: inputs.describe(variantsOf(parts, inputs)), parts, all: published.length > 0 ? [] : all }
+}
+
+/** PURE: of several parts with the same tag one. */
+export function byTag(parts: readonly MergedPart[]): readonly MergedPart[] {
+  return [...new Map(parts.map((part) => [formatTagReference(part.tag), part])).values()]
+}
+
+/** What an earlier merge of this run has published, if it has deleted all parts. */
+async function findEarlier([search]: readonly Search[]): Promise<readonly TaggedPart[]> {
+  if (!search || search.request.event.readOnlyTrigger !== undefined) return []
+  const { repository, createClient, request } = search
+  const { variants, platforms, listed = [], describe, event } = request
+  const names = [...new Set(listed.map(({ variant }) => variant))]
+  const expected = variants ?? (names.length > 0 ? names : ['']).map((name) => mergeVariant(name, platforms))
+  const images = describe(expected).map((variant) => ({ ...variant, variant: variant.name }))
+  const found = await explained(repository, () =>
+    Promise.all(images.map((image) => findPublished(image, event, createClient))),
+  )
+  return found.some((parts) => parts.length === 0) ? [] : found.flat()
 }
 
 function variantsOf(parts: readonly MergedPart[], { variants, platforms }: MergeInputs): readonly MergeVariant[] {
@@ -106,34 +135,60 @@ function variantsOf(parts: readonly MergedPart[], { variants, platforms }: Merge
   return variants ?? names.map((name) => mergeVariant(name, platforms))
 }
 
-/** The parts in one repository. @throws UserErrors if one is missing or not valid */
-async function findIn(
-  repository: Repository,
-  request: PartsRequest & Pick<MergeRun, 'sleep'>,
-  createClient: ClientFactory,
-): Promise<readonly MergedPart[]> {
-  try {
-    const client = await createClient(repository)
-    const found = await findParts(client, {
+interface Search {
+  readonly repository: Repository
+  readonly request: PartsRequest & MergeInputs & Pick<MergeRun, 'event' | 'sleep'>
+  readonly createClient: ClientFactory
+}
+
+/** What has the build tags of this run in one repository. */
+async function findIn({ repository, request, createClient }: Search): Promise<readonly TaggedPart[]> {
+  return await explained(repository, async () =>
+    findParts(await createClient(repository), {
       repository,
       prefix: partTagPrefix(request.event),
       expected: expectedParts(request).map((name) => partTag(request.event, name)),
       isComplete: (parts) => selectParts(parts, request).missing.length === 0,
       sleep: request.sleep,
-    })
-    if (found.length === 0 && request.event.readOnlyTrigger !== undefined) return []
-    const { parts, missing, problems } = selectParts(found, request)
-    const foreign = await Promise.all(
+    }),
+  )
+}
+
+/**
+ * The parts in one repository. Those that the post step of an earlier merge has deleted here may be known from another
+ * repository; their content is verified before it is published.
+ *
+ * @throws UserErrors if one is missing or not valid
+ */
+async function checkIn(
+  { repository, request, createClient }: Search,
+  everywhere: readonly TaggedPart[],
+): Promise<Pick<MergePlan, 'parts' | 'all'>> {
+  const isHere = ({ tag }: TaggedPart) => isSameRepository(tag, repository)
+  const found = everywhere.filter((part) => isHere(part) || isMergedTag(part, request.event))
+  if (found.length === 0 && request.event.readOnlyTrigger !== undefined) return { parts: [], all: [] }
+  const { parts, all, missing, problems } = selectParts(found, request)
+  const foreign = await explained(repository, async () => {
+    const client = await createClient(repository)
+    return await Promise.all(
       parts.map(async (part) => {
-        const reason = await findForeignAttestation(client, part, request.event.runId)
+        const reason = await findForeignAttestation(
+          client,
+          { ...part, repository: repository.path },
+          request.event.runId,
+        )
         return reason === undefined ? [] : [explainForeignContent(part, reason)]
       }),
     )
-    const errors = [...problems, ...foreign.flat()]
-    if (missing.length > 0) errors.push(explainMissing(missing, repository, request))
-    if (errors.length > 0) throw new UserErrors(errors)
-    return parts
-  } catch (error) {
+  })
+  const errors = [...problems, ...foreign.flat()]
+  if (missing.length > 0) errors.push(explainMissing(missing, repository, request))
+  if (errors.length > 0) throw new UserErrors(errors)
+  return { parts, all: all.filter(isHere) }
+}
+
+async function explained<T>(repository: Repository, read: () => Promise<T>): Promise<T> {
+  return await read().catch((error: unknown) => {
     throw explainStoreError(error, `The parts in ${formatRepository(repository)} could not be read`)
-  }
+  })
 }

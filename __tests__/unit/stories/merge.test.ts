@@ -141,7 +141,7 @@ describe('the merge story', () => {
       )
       expect([annotations, waits, tagged(registry)]).toEqual([undefined, [], [`${path}:1.0`]])
       // The parts are to be deleted only once every tag is updated.
-      expect(entries.map(({ kind }) => kind)).toEqual(['manifest', 'tag', 'merged', 'merged'])
+      expect(entries.map(({ kind }) => kind)).toEqual(['manifest', 'tag', 'tag', 'merged', 'merged'])
     })
   })
 
@@ -206,6 +206,102 @@ describe('the merge story', () => {
     },
     30_000,
   )
+})
+
+describe('after a merge whose post step was killed', () => {
+  const attempt = { event: { runAttempt: 2 } }
+  const indexOf = (registry: FakeRegistry, tag: string) => registry.tags.get(`${path}:${tag}`)
+  const untag = (registry: FakeRegistry, platforms: readonly string[]) => {
+    for (const platform of platforms)
+      registry.tags.delete(`${path}:build-0123456-4711-${platform.replace('linux/', 'linux-')}`)
+  }
+
+  test.each<[string, readonly string[]]>([
+    ['no part is deleted', []],
+    ['one part is deleted', ['linux/amd64']],
+    ['all parts are deleted', names],
+  ])('another one publishes the same image and deletes the rest: %s', async (_, deleted) => {
+    await withParts(both, async (registry) => {
+      await merge(registry)
+      const digest = indexOf(registry, '1.0')
+      const together = indexOf(registry, 'build-0123456-4711-merged')
+      untag(registry, deleted)
+      registry.tags.delete(`${path}:1.0`)
+      const { entries, parts } = await merge(registry, {}, attempt)
+      expect([indexOf(registry, '1.0'), parts.length]).toEqual([digest, 2])
+      const tags = entries.flatMap((entry) => (entry.kind === 'merged' ? [entry.tag] : []))
+      const rest = names.filter((name) => !deleted.includes(name)).map((name) => name.replace('/', '-'))
+      expect(tags).toEqual([...rest, 'merged'].map((name) => `build-0123456-4711-${name}`))
+      // What stands in for the parts is used again.
+      expect(indexOf(registry, 'build-0123456-4711-merged')).toBe(together)
+    })
+  })
+
+  test('another one without any part confirms the tags by the provenance of the image', async () => {
+    await withParts(both, async (registry) => {
+      await merge(registry, { tags: 'a\nb' })
+      const before = [indexOf(registry, 'a'), indexOf(registry, 'b')]
+      untag(registry, names)
+      registry.tags.delete(`${path}:build-0123456-4711-merged`)
+      const { entries } = await merge(registry, { tags: 'a\nb' }, attempt)
+      expect([indexOf(registry, 'a'), indexOf(registry, 'b')]).toEqual(before)
+      // Nothing of what tags name may be deleted.
+      expect(entries.filter(({ kind }) => kind === 'merged')).toEqual([])
+      const listed = JSON.stringify([{ variant: '', platforms: { 'linux/amd64': amd.image.digest } }])
+      const cases: readonly Promise<unknown>[] = [
+        merge(registry, { tags: 'a\nc' }, attempt),
+        merge(registry, { tags: 'a', platforms: `${both.map(({ pushed }) => pushed.part.platform).join()},linux/386` }),
+        merge(registry, { tags: 'a', digests: listed }, attempt),
+      ]
+      for (const failing of cases) expect(await failureOf(failing)).toContain('Missing in')
+    })
+    const others = names.map((name) => ({ pushed: built(name, '999') }))
+    await withParts(others, async (registry) => {
+      await merge(registry, {}, { event: { runId: '999' } }).catch(() => undefined)
+      expect(await failureOf(merge(registry))).toContain('is not a part of this run')
+    })
+  })
+
+  test('what stands in for the parts is checked as they are', async () => {
+    await withParts(both, async (registry) => {
+      await merge(registry)
+      untag(registry, ['linux/amd64'])
+      const other = { event: { sha: `${event.sha.slice(0, 7)}${'f'.repeat(33)}` } }
+      expect(await failureOf(merge(registry, {}, other))).toMatch(/not a part of this run\nIt was built from/)
+      const listed = JSON.stringify([{ variant: '', platforms: { 'linux/arm64': arm.image.digest } }])
+      expect(await failureOf(merge(registry, { digests: listed }))).toMatch(/^Missing in \S+: linux\/amd64/)
+    })
+  })
+
+  test('a part of a later attempt replaces it', async () => {
+    await withParts(both, async (registry) => {
+      await merge(registry)
+      untag(registry, names)
+      const later = push('linux/amd64', { plain: true, config: { os: 'linux', architecture: 'amd64', x: 1 } })
+      registry.manifests.set(`${path}@${later.image.digest}`, { bytes: later.image.bytes, type: ociManifest })
+      registry.blobs.set(`${path}@${sha256(later.config)}`, later.config)
+      await pushPart(registry, { pushed: later, attempt: 2 })
+      const { parts } = await merge(registry, {}, attempt)
+      expect(parts.map(({ image }) => image).sort()).toEqual([later.image.digest, arm.image.digest].sort())
+    })
+  })
+
+  test('another repository in which all parts are deleted', async () => {
+    const image = (registry: FakeRegistry) => `${registry.host}/${path}\n${registry.host}/acme/second`
+    await withPushed(
+      both.map(({ pushed }) => pushed),
+      async (_, registry) => {
+        for (const part of both) await pushPart(registry, part)
+        for (const { statement } of all) registry.blobs.set(`acme/second@${sha256(statement)}`, statement)
+        await merge(registry)
+        const digest = indexOf(registry, '1.0')
+        const { published } = await merge(registry, { image: image(registry) }, attempt)
+        expect(registry.tags.get('acme/second:1.0')).toBe(digest)
+        expect(published[0]?.images).toHaveLength(2)
+      },
+      [path, 'acme/second'],
+    )
+  })
 })
 
 describe('a merge fails, updates no tag and keeps every part', () => {
