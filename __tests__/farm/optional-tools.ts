@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createApt } from './apt.ts'
 import { run, tryRun } from './exec.ts'
 import { cacheDir, farmSources, projectRoot } from './paths.ts'
 import { log } from './log.ts'
-import { locked } from './tools.ts'
+import { layOutDebian, locked } from './tools.ts'
 
 /** A tool that is installed only if a test needs it. */
 interface Part {
@@ -98,6 +99,21 @@ const act: Part = {
   build: buildModule('tool'),
 }
 
+/** Programs that check the files of docs/nodes, with their Debian. */
+const checkers: Part = {
+  name: 'checkers',
+  files: ['packages'],
+  what: 'the checkers of cloud-init, systemd, Nix and shell scripts',
+  time: 'about a minute',
+  build: async (module, into) => {
+    const packages = readFileSync(join(module, 'packages'), 'utf8').trim().split('\n')
+    const apt = await createApt(join(into, 'apt'))
+    await layOutDebian(apt, packages, join(into, 'root'))
+    await mkdir(join(into, 'root/usr/local'))
+    await rm(apt.dir, { recursive: true })
+  },
+}
+
 function buildModule(what: string): Part['build'] {
   return async (module, into) => {
     await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, what], {
@@ -126,6 +142,11 @@ export async function ensureS3(): Promise<string> {
 
 export async function ensureAzurite(): Promise<string> {
   return join(await ensure(azurite), 'node_modules/azurite/dist/src/blob/main.js')
+}
+
+/** Returns the root directory of their Debian. */
+export async function ensureCheckers(): Promise<string> {
+  return join(await ensure(checkers), 'root')
 }
 
 export async function ensureAct(): Promise<string> {

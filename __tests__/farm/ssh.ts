@@ -56,7 +56,7 @@ export async function writeMachineFiles({ dir, node, address, publicKey }: Machi
       ...sshPorts.map((port) => `ListenAddress 127.0.0.1:${port}`),
       'HostKey /etc/ssh/host_key',
       'PidFile /run/sshd.pid',
-      'AuthorizedKeysFile /etc/ssh/authorized/keys',
+      'AuthorizedKeysFile /etc/ssh/authorized/keys .ssh/authorized_keys',
       'UsePAM no',
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',

@@ -43,6 +43,8 @@ const machinePackages = [
   'tini-static',
   'busybox-static',
   'dash',
+  'libc-bin',
+  'passwd',
   'bash',
   'coreutils',
   'grep',
@@ -141,32 +143,25 @@ async function whole(dir: string, build: (into: string) => Promise<void>): Promi
 async function installDebian(apt: () => Promise<Apt>, into: string): Promise<void> {
   const opened = await apt()
   log('downloading engine, containerd, runc, sshd and what they need from Debian (about 100 MB) …')
-  const debs = await fetchWithDependencies(opened, machinePackages)
+  await layOutDebian(opened, machinePackages, into)
+  for (const dir of ['share', 'opt/farm', 'var/lib/docker', 'var/lib/buildkit'])
+    await mkdir(join(into, dir), { recursive: true })
+}
+
+/** Unpacks packages with all their dependencies into a file system of their own. Their scripts do not run. */
+export async function layOutDebian(apt: Apt, packages: string[], into: string): Promise<void> {
+  const debs = await fetchWithDependencies(apt, packages)
   for (const dir of ['bin', 'sbin', 'lib', 'lib64']) {
     await mkdir(join(into, 'usr', dir), { recursive: true })
     await symlink(`usr/${dir}`, join(into, dir))
   }
-  for (const dir of [
-    'proc',
-    'sys',
-    'dev',
-    'run',
-    'tmp',
-    'var',
-    'etc',
-    'home',
-    'root',
-    'share',
-    'opt/farm',
-    'var/lib/docker',
-    'var/lib/buildkit',
-  ])
+  for (const dir of ['proc', 'sys', 'dev', 'run', 'tmp', 'var', 'etc', 'home', 'root'])
     await mkdir(join(into, dir), { recursive: true })
   await unpack(debs, into)
   await rm(join(into, 'var/run'), { recursive: true, force: true })
   await symlink('/run', join(into, 'var/run'))
   await writeFile(join(into, 'versions.txt'), await versions(debs))
-  await rm(join(opened.dir, 'archives'), { recursive: true, force: true })
+  await rm(join(apt.dir, 'archives'), { recursive: true, force: true })
 }
 
 async function installBusybox(apt: () => Promise<Apt>, into: string): Promise<void> {
