@@ -1,11 +1,11 @@
 import { isTrue, parseBoolean } from '../lib/choice.ts'
 import { splitList } from '../lib/lists.ts'
 import { parsePlatforms } from '../lib/platform.ts'
-import { parseYaml } from '../lib/yaml.ts'
 import { endpointDriver } from '../nodes/drivers/table.ts'
 import { hidePassword, parseEndpoint } from '../nodes/endpoint.ts'
 import { failFor, passes, type Diagnostics } from './diagnostics.ts'
 import type { LocalPaths } from './local-paths.ts'
+import { parseYamlList } from './yaml-fields.ts'
 
 /** What docker/setup-buildx-action calls differently: its input, ours, and the text that it means for ours. */
 const aliases: readonly (readonly [alias: string, name: string, parse: (source: AliasSource) => string | undefined])[] =
@@ -48,16 +48,13 @@ const listForm = 'write `- endpoint: ssh://user@host` and below it `platforms: l
 
 async function parseNodeList(source: AliasSource): Promise<readonly unknown[] | undefined> {
   const { given, diagnostics } = source
-  const { report } = diagnostics
   const inputs = ['endpoint', 'append'].filter((name) => given(name) !== '')
   const isCluster = given('driver') === 'kubernetes'
   if (given('nodes') !== '') {
-    for (const name of inputs)
-      failFor(
-        report,
-        name,
-        name === 'endpoint' ? hidePassword(given(name)) : undefined,
-      )(`cannot be combined with \`nodes\`: list every node ${lineForm}`)
+    for (const name of inputs) {
+      const quoted = name === 'endpoint' ? hidePassword(given(name)) : undefined
+      failFor(diagnostics.report, name, quoted)(`cannot be combined with \`nodes\`: list every node ${lineForm}`)
+    }
     return undefined
   }
   if (inputs.length === 0 && !isCluster) return undefined
@@ -70,13 +67,8 @@ async function parseNodeList(source: AliasSource): Promise<readonly unknown[] | 
 
 async function parseAppend({ given, diagnostics: { report } }: AliasSource): Promise<readonly unknown[] | undefined> {
   const text = given('append')
-  if (text === '') return []
-  const yaml = await parseYaml('append', text, report)
-  const isList = Array.isArray(yaml)
-  passes(failFor(report, 'append'), hidePassword(text), [
-    [yaml !== undefined && !isList, `is not a YAML list of nodes: ${listForm}`],
-  ])
-  return isList ? yaml : undefined
+  const form = { input: 'append', given: hidePassword(text), expected: `is not a YAML list of nodes: ${listForm}` }
+  return text === '' ? [] : await parseYamlList(text, form, report)
 }
 
 /**
@@ -98,13 +90,11 @@ function firstNode({ given, diagnostics }: AliasSource, byDefault: string): read
 }
 
 function parseKeepState({ given, diagnostics: { report } }: AliasSource): string | undefined {
-  const isKept = parseBoolean('keep-state', given('keep-state'), report)
-  if (/^false$/i.test(given('keep-state')) && isTrue(given('keep-builder')))
-    failFor(
-      report,
-      'keep-state',
-      given('keep-state'),
-    )('conflicts with `keep-builder: true`, which controls the same setting: remove one of them')
+  const text = given('keep-state')
+  const isKept = parseBoolean('keep-state', text, report)
+  const isContradiction = /^false$/i.test(text) && isTrue(given('keep-builder'))
+  const message = 'conflicts with `keep-builder: true`, which controls the same setting: remove one of them'
+  passes(failFor(report, 'keep-state'), text, [[isContradiction, message]])
   return isKept && /^(false)?$/i.test(given('keep-builder')) ? 'true' : undefined
 }
 

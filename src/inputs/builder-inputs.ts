@@ -1,12 +1,12 @@
-import { parseRecord, splitList, splitRecords } from '../lib/lists.ts'
+import { splitList } from '../lib/lists.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { sshTargetOf } from '../nodes/drivers/table.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
 import { parseFallback, type FallbackChoice } from './fallback.ts'
 import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/cgroup-parent.ts'
 import { parseDaemonConfig } from './nodes/daemon-config.ts'
-import { parseBuildkitdFlags, splitOptions } from './nodes/daemon-options.ts'
-import { checkDriver, checkBuiltIn, checkPods, checkUse, parseDriver } from './nodes/driver.ts'
+import { parseBuildkitdFlags, parseDriverOpts } from './nodes/daemon-options.ts'
+import { checkDriver, checkBuiltIn, checkPods, checkUse, parseDriver, type DriverInput } from './nodes/driver.ts'
 import { parseBuilder, type BuilderStore } from './nodes/existing-builder.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { localFallbackNode, parseNodesInput } from './nodes/node-list.ts'
@@ -35,20 +35,25 @@ interface BuilderSource extends InputSource {
   readonly nodeList: readonly unknown[] | undefined
 }
 
+const rows = {
+  fallback: ['fallback', parseFallback],
+  use: ['use', boolean()],
+  keepBuilder: ['keep-builder', boolean()],
+  driver: ['driver', parseDriver],
+  driverOpts: ['driver-opts', parseDriverOpts],
+  buildkitdFlags: ['buildkitd-flags', parseBuildkitdFlags],
+  cgroupParent: ['cgroup-parent', parseCgroupParent],
+} as const
+
 /** Parses the inputs of setup-buildx-action, the nodes and their SSH access. */
 export async function parseBuilderInputs(source: BuilderSource, store: BuilderStore): Promise<BuilderInputs> {
-  const { text, report } = source
-  const { fallback, use, keepBuilder } = parseTable(
-    { fallback: ['fallback', parseFallback], use: ['use', boolean()], keepBuilder: ['keep-builder', boolean()] },
-    source,
-  )
-  const daemon = parseDaemonOptions(source, store)
-  const driver = parseDriver(text('driver'), report)
+  const { driver, cgroupParent, ...values } = parseTable(rows, source)
+  const { fallback, use, keepBuilder } = values
+  const daemon = { ...values, ...parseDaemonConfig(source, store) }
   const nodes = await parseNodes(source, { ...daemon, driver, list: source.nodeList }, store)
-  checkBuiltIn(driver, nodes, text, report)
-  if (use) checkUse(nodes, report)
-  const cgroupParent = parseCgroupParent(text('cgroup-parent'), report)
-  checkCgroupParent(cgroupParent, nodes, daemon.buildkitdConfig, report)
+  checkBuiltIn(driver, nodes, source)
+  if (use) checkUse(nodes, source.report)
+  checkCgroupParent(cgroupParent, nodes, daemon.buildkitdConfig, source.report)
   const withCgroup = (spec: NodeSpec) => withCgroupParent(spec, cgroupParent)
   return {
     ...parseSsh(nodes, source),
@@ -60,28 +65,21 @@ export async function parseBuilderInputs(source: BuilderSource, store: BuilderSt
   }
 }
 
-function parseDaemonOptions(source: InputSource, store: BuilderStore) {
-  const { text, report } = source
-  const entries = splitOptions(splitRecords('driver-opts', text('driver-opts'), report))
-  const driverOpts = parseRecord({ input: 'driver-opts' }, entries, report)
-  const buildkitdFlags = parseBuildkitdFlags(text('buildkitd-flags'), report)
-  return { driverOpts, buildkitdFlags, ...parseDaemonConfig(source, store) }
-}
-
-type NodeDefaults = Parameters<typeof parseNodesInput>[1] & { readonly driver: ReturnType<typeof parseDriver> }
+type NodeDefaults = Parameters<typeof parseNodesInput>[1] & { readonly driver: DriverInput }
 
 async function parseNodes(
-  { text, report, paths, nodeList }: BuilderSource,
+  source: BuilderSource,
   defaults: NodeDefaults,
   store: BuilderStore,
 ): Promise<readonly NodeSpec[]> {
+  const { text, report, paths, nodeList } = source
   if (text('builder') !== '') {
     const platforms = parsePlatforms('platforms', splitList(text('platforms')), () => undefined)
     return parseBuilder(text('builder'), { text, platforms, report }, store)
   }
   const nodes = await parseNodesInput(text('nodes'), defaults, report)
   checkDriver(defaults.driver, nodes, text('nodes') !== '' || nodeList !== undefined, report)
-  checkPods(nodes, text, report)
+  checkPods(nodes, source)
   for (const path of nodes.flatMap(pathsOf)) paths.use(path, 'nodes')
   return nodes
 }

@@ -23,6 +23,21 @@ export function failFor(report: IssueSink, input: string, given?: string): Fail 
   return (expected, value = given) => report({ input, ...(value !== undefined && { given: shorten(value) }), expected })
 }
 
+/** Inputs that contradict others, or have no effect beside them: which, if the condition applies, and the message. */
+type Conflict = readonly [applies: boolean, inputs: readonly string[], expected: string]
+
+interface ConflictSource {
+  readonly text: (input: string) => string
+  readonly report: IssueSink
+}
+
+/** Reports each of these inputs that is given; flags only if they are set. */
+export function failConflicts({ text, report }: ConflictSource, conflicts: readonly Conflict[]): void {
+  for (const [applies, inputs, expected] of conflicts)
+    for (const input of inputs.filter((name) => applies && !/^(false)?$/i.test(text(name))))
+      failFor(report, input, /^true$/i.test(text(input)) ? text(input) : undefined)(expected)
+}
+
 /** Collects the issues and warnings of all inputs, so that the author sees all of them at once. */
 export class Diagnostics {
   readonly #issues = new Map<string, InputIssue>()

@@ -3,12 +3,11 @@ import { isRecord } from '../lib/json.ts'
 import { splitList } from '../lib/lists.ts'
 import type { IssueSink } from '../lib/issues.ts'
 import { restorePem } from '../lib/pem.ts'
-import { parseYaml } from '../lib/yaml.ts'
 import { registrySections } from '../nodes/buildkitd-config.ts'
 import type { RegistryHost, RegistryHosts } from '../registry/hosts.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
 import type { InputSource } from './source.ts'
-import { fieldOf, parseFields } from './yaml-fields.ts'
+import { listField, parseFields, parseYamlMap } from './yaml-fields.ts'
 
 const input = 'registries'
 const keys = ['ca', 'http', 'insecure', 'mirrors']
@@ -20,10 +19,11 @@ type RegistriesSource = Pick<InputSource, 'text' | 'paths' | 'report'>
 /** Parses `registries`, YAML by host. */
 export async function parseRegistries(source: RegistriesSource): Promise<RegistryHosts> {
   const text = source.text(input)
-  const yaml = text === '' ? {} : await parseYaml(input, text, source.report)
-  const isMap = isRecord(yaml)
-  passes(failFor(source.report, input), text, [[yaml !== undefined && !isMap, `is not a map of registries: ${form}`]])
-  const hosts = Object.entries(isMap ? yaml : {}).flatMap(([host, entry]) => {
+  const map =
+    text === ''
+      ? {}
+      : await parseYamlMap(text, { input, expected: `is not a map of registries: ${form}` }, source.report)
+  const hosts = Object.entries(map ?? {}).flatMap(([host, entry]) => {
     const parsed = parseHost(host, entry, source)
     return parsed ? [[host.toLowerCase(), parsed] as const] : []
   })
@@ -45,7 +45,7 @@ function parseHost(host: string, entry: unknown, source: RegistriesSource): Regi
   passes(fail, host, [
     [settings.http && settings.ca !== '', 'has `http` and `ca`, but plain http has no certificate: remove one of them'],
   ])
-  return { ...settings, mirrors: parseMirrors(fieldOf(entry, 'mirrors') ?? [], fail) }
+  return { ...settings, mirrors: parseMirrors(entry, fail) }
 }
 
 /** PEM text, or the absolute path of a file of it. */
@@ -57,21 +57,12 @@ function parseCa(text: string, { paths }: RegistriesSource, fail: Fail): string 
   return path
 }
 
-function parseMirrors(value: unknown, fail: Fail): readonly string[] {
-  const mirrors: readonly unknown[] = Array.isArray(value) ? value : [value]
-  passes(fail, 'mirrors', [
-    [mirrors.some((mirror) => typeof mirror !== 'string'), 'must be a string or a list of strings'],
-  ])
-  return mirrors
-    .flatMap((mirror) => (typeof mirror === 'string' ? splitList(mirror) : []))
-    .filter((mirror) =>
-      passes(fail, mirror, [
-        [
-          !hostPattern.test(mirror.split('/')[0] ?? '') || mirror.includes('://'),
-          'is not a valid mirror: write its host, `mirror.example.com`, without a scheme',
-        ],
-      ]),
-    )
+const mirrorForm = 'is not a valid mirror: write its host, `mirror.example.com`, without a scheme'
+
+function parseMirrors(entry: Readonly<Record<string, unknown>>, fail: Fail): readonly string[] {
+  const mirrors = listField(entry, 'mirrors', fail).flatMap((line) => splitList(line))
+  const isHost = (mirror: string) => hostPattern.test(mirror.split('/')[0] ?? '') && !mirror.includes('://')
+  return mirrors.filter((mirror) => passes(fail, mirror, [[!isHost(mirror), mirrorForm]]))
 }
 
 /** TOML does not allow a section twice: buildkitd would not start. */

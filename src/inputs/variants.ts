@@ -1,13 +1,13 @@
 import { isRecord } from '../lib/json.ts'
-import { parseRecord, splitList, splitRecords, type Env, type ListEntry } from '../lib/lists.ts'
+import { parseRecord, repeated, splitList, splitRecords, type Env, type ListEntry } from '../lib/lists.ts'
 import type { IssueSink } from '../lib/issues.ts'
 import { parsePlatforms, type Platform } from '../lib/platform.ts'
-import { parseYaml, parseYamlKeys } from '../lib/yaml.ts'
+import { parseYamlKeys } from '../lib/yaml.ts'
 import { normaliseEntries } from '../metadata/labels.ts'
 import type { Repository, TagReference } from '../registry/reference.ts'
 import type { Annotation } from '../metadata/annotations.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
-import { fieldOf, parseFields } from './yaml-fields.ts'
+import { fieldOf, listField, parseFields, parseYamlMap } from './yaml-fields.ts'
 
 /** A repository that gets a copy of the image; the run does not fail if it cannot be updated. */
 export interface Mirror {
@@ -81,22 +81,19 @@ export async function parseVariants(
   report: IssueSink,
 ): Promise<readonly VariantDraft[]> {
   const fail = failFor(report, input)
-  const yaml = await parseYaml(input, text, report)
-  const isMap = isRecord(yaml) && Object.keys(yaml).length > 0
-  passes(fail, text, [[yaml !== undefined && !isMap, `is not a map of variants: ${mapForm}`]])
-  if (!isMap) return []
-  const names = await parseYamlKeys(text)
+  const expected = `is not a map of variants: ${mapForm}`
+  const map = await parseYamlMap(text, { input, expected }, report)
+  const names = map ? await parseYamlKeys(text) : []
+  passes(fail, text, [[map !== undefined && names.length === 0, expected]])
   checkNames(names, fail)
-  return names.map((name) => parseVariant(name, yaml[name], step, { env, report, fail }))
+  return names.map((name) => parseVariant(name, map?.[name], step, { env, report, fail }))
 }
 
 function checkNames(names: readonly string[], fail: Fail): void {
-  const seen = new Map<string, string>()
-  for (const name of names.filter((one) => isVariantName(one, fail))) {
-    const other = seen.get(name.toLowerCase()) ?? ''
-    const message = `shares its cache tag with \`${other}\` on registries that ignore case: choose another name`
-    passes(fail, name, [[other !== '', message]])
-    seen.set(name.toLowerCase(), name)
+  const valid = names.filter((name) => isVariantName(name, fail))
+  for (const name of repeated(valid, (one) => one.toLowerCase())) {
+    const other = valid.findLast((one) => one !== name && one.toLowerCase() === name.toLowerCase()) ?? ''
+    fail(`shares its cache tag with \`${other}\` on registries that ignore case: choose another name`, name)
   }
 }
 
@@ -142,15 +139,10 @@ function parseLines(
 ): readonly ListEntry[] {
   const value = fieldOf(map, key) ?? ''
   if (typeof value === 'string') return splitRecords(input, value, report)
-  const pairs = isRecord(value) && key !== 'platforms' ? Object.entries(value).map(formatPair) : [undefined]
-  const entries: readonly unknown[] = Array.isArray(value) ? value : pairs
+  const isMap = isRecord(value) && key !== 'platforms'
+  const lines = isMap
+    ? Object.entries(value).map(([name, text]) => (typeof text === 'string' ? `${name}=${text}` : text))
+    : value
   const forms = key === 'platforms' ? 'a string or a list' : 'lines of `NAME=value`, a list or a map of them'
-  return entries.flatMap((text) => {
-    passes(fail, key, [[typeof text !== 'string', `must be ${forms}${where}`]])
-    return typeof text !== 'string' || text.trim() === '' ? [] : [{ text, line: 0 }]
-  })
-}
-
-function formatPair([name, value]: readonly [string, unknown]): string | undefined {
-  return typeof value === 'string' ? `${name}=${value}` : undefined
+  return listField({ [key]: lines }, key, fail, `${forms}${where}`).map((text) => ({ text, line: 0 }))
 }

@@ -27,6 +27,12 @@ export function splitList(text: string): readonly string[] {
     .filter((entry) => entry !== '')
 }
 
+/** The entries that an earlier one equals, by `keyOf`. */
+export function repeated(entries: readonly string[], keyOf = (entry: string) => entry): readonly string[] {
+  const keys = entries.map(keyOf)
+  return entries.filter((entry, index) => keys.indexOf(keyOf(entry)) < index)
+}
+
 /**
  * Lines that may contain commas. As in Docker's actions, an entry in double quotes may span lines, and `""` in it is
  * one quote: https://docs.docker.com/build/ci/github-actions/configure-builder/ reads such lists as CSV.

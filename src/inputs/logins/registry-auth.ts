@@ -1,11 +1,10 @@
-import { asRecord, isRecord } from '../../lib/json.ts'
+import { isRecord } from '../../lib/json.ts'
 import type { Env } from '../../lib/lists.ts'
-import { parseYaml } from '../../lib/yaml.ts'
 import { isHubOidc } from '../../registry/credentials/docker-hub-oidc.ts'
 import { isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
 import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
 import { emptySecret } from '../settings/secrets.ts'
-import { parseFields } from '../yaml-fields.ts'
+import { parseFields, parseYamlList } from '../yaml-fields.ts'
 import type { InputSource } from '../source.ts'
 import type { Login } from '../../registry/auth.ts'
 
@@ -22,24 +21,19 @@ export async function registryAuthLogins(
   canOmit: CanOmit,
 ): Promise<readonly Login[]> {
   if (text(input) === '') return []
-  const yaml = await parseYaml(input, text(input), ({ expected }) => report({ input, expected }))
-  const failEntry = failFor(report, input)
-  passes(failEntry, undefined, [[yaml !== undefined && !Array.isArray(yaml), `is not a YAML list of logins: ${form}`]])
-  const entries: readonly unknown[] = Array.isArray(yaml) ? yaml : []
+  const list = { input, expected: `is not a YAML list of logins: ${form}` }
+  const entries = (await parseYamlList(text(input), list, ({ expected }) => report({ input, expected }))) ?? []
   return entries.flatMap((entry, index) => {
-    const fail: Fail = (expected, given) => failEntry(`${expected} (number ${index + 1} of the list)`, given)
+    const fail: Fail = (expected, given) =>
+      failFor(report, input)(`${expected} (number ${index + 1} of the list)`, given)
     return parseLogin(entry, { canOmit, env }, fail) ?? []
   })
 }
 
-interface LoginContext {
-  readonly canOmit: CanOmit
-  readonly env: Env
-}
-
-function parseLogin(entry: unknown, { canOmit, env }: LoginContext, fail: Fail): Login | undefined {
-  if (!passes(fail, undefined, [[!isRecord(entry), `is not a login: ${form}`]])) return undefined
-  const textOf = parseFields(asRecord(entry), { what: 'a login', keys, where: '' }, fail)
+function parseLogin(entry: unknown, { canOmit, env }: { canOmit: CanOmit; env: Env }, fail: Fail): Login | undefined {
+  passes(fail, undefined, [[!isRecord(entry), `is not a login: ${form}`]])
+  if (!isRecord(entry)) return undefined
+  const textOf = parseFields(entry, { what: 'a login', keys }, fail)
   const text = (key: string) => textOf(key) ?? ''
   const [username, password, scope] = [text('username'), text('password'), text('scope')]
   const registry = text('registry') === '' ? 'docker.io' : hostOf(text('registry'))

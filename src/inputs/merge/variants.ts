@@ -1,6 +1,6 @@
-import { splitList } from '../../lib/lists.ts'
+import { repeated, splitList } from '../../lib/lists.ts'
 import type { Platform } from '../../lib/platform.ts'
-import { failFor, passes } from '../diagnostics.ts'
+import { failFor } from '../diagnostics.ts'
 import type { InputSource } from '../source.ts'
 import { isVariantName, parseVariants, type VariantDraft } from '../variants.ts'
 
@@ -24,7 +24,6 @@ export async function parseMergeVariants(
   if (given.includes(':')) return await parseVariants(given, step, env, report)
   const fail = failFor(report, 'variants')
   const names = splitList(given).filter((name) => isVariantName(name, fail))
-  const repeated = names.find((name, index) => names.indexOf(name) !== index)
-  passes(fail, repeated, [[repeated !== undefined, 'is there twice: remove one of them']])
+  for (const name of repeated(names)) fail('is there twice: remove one of them', name)
   return names.map((name) => mergeVariant(name, platforms))
 }

@@ -1,42 +1,35 @@
-import { shorten, type IssueSink } from '../../lib/issues.ts'
+import type { IssueSink } from '../../lib/issues.ts'
 import { canAddWorkerKeys, withWorkerKeys } from '../../nodes/buildkitd-config.ts'
 import { endpointDriver } from '../../nodes/drivers/table.ts'
 import type { NodeSpec } from '../../nodes/node-spec.ts'
+import { failEach, failFor } from '../diagnostics.ts'
+import { checkedText } from '../table.ts'
 
-const input = 'cgroup-parent'
-
-const pathOrSlice = /^$|^\/?[\w.@-]+(?:\/[\w.@-]+)*\/?$|^[\w.@-]+\.slice(?::[\w.@-]*:)?$/
+const pathOrSlice = /^\/?[\w.@-]+(?:\/[\w.@-]+)*\/?$|^[\w.@-]+\.slice(?::[\w.@-]*:)?$/
 const parentDirectory = /(?:^|\/)\.\.?(?:\/|$)/
 const configKey = /^\s*"?(?:worker\s*\.\s*oci\s*\.\s*)?defaultCgroupParent"?\s*=/im
-
-/** Parses `cgroup-parent` of build-push-action: a path, or `name.slice:prefix:` if systemd manages them. */
-export function parseCgroupParent(text: string, report: IssueSink): string {
-  if (pathOrSlice.test(text) && !parentDirectory.test(text)) return text
-  report({ input, given: shorten(text), expected: notAGroup })
-  return ''
-}
 
 const notAGroup =
   'is not a valid control group: write its path, such as `/builds`, or `builds.slice:run:` if systemd manages them'
 const contradiction = 'conflicts with `defaultCgroupParent` in the buildkitd configuration: remove one of them'
 const inlineTable =
   'cannot be combined with this form of the buildkitd configuration: move the worker settings below `[worker.oci]`'
+const ownConfig = 'write `defaultCgroupParent` into its own configuration, below `[worker.oci]`'
+
+/** Parses `cgroup-parent` of build-push-action: a path, or `name.slice:prefix:` if systemd manages them. */
+export const parseCgroupParent = checkedText((text) => [
+  [!pathOrSlice.test(text) || parentDirectory.test(text), notAGroup],
+])
 
 /** Reports nodes and configurations to which the control group cannot be added. */
 export function checkCgroupParent(parent: string, nodes: readonly NodeSpec[], config: string, report: IssueSink): void {
   if (parent === '') return
-  const reject = (expected: string) => report({ input, given: parent, expected })
   const remote = nodes.find(({ endpoint }) => !endpointDriver(endpoint).startsDaemon)
-  if (remote) reject(runsAlready(remote.name))
-  if (configKey.test(config)) reject(contradiction)
-  else if (!canAddWorkerKeys(config)) reject(inlineTable)
-}
-
-function runsAlready(node: string): string {
-  return (
-    `has no effect on ${node}, a buildkitd that runs already: ` +
-    'write `defaultCgroupParent` into its own configuration, below `[worker.oci]`'
-  )
+  failEach(failFor(report, 'cgroup-parent', parent), [
+    [remote !== undefined, `has no effect on ${remote?.name ?? ''}, a buildkitd that runs already: ${ownConfig}`],
+    [configKey.test(config), contradiction],
+    [!configKey.test(config) && !canAddWorkerKeys(config), inlineTable],
+  ])
 }
 
 /**

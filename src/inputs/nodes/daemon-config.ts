@@ -1,7 +1,7 @@
 import { splitLines } from '../../lib/lists.ts'
 import { mapRegistryFiles } from '../../nodes/buildkitd-config.ts'
 import { certificatePath } from '../../nodes/registry-config.ts'
-import { failFor, type Fail } from '../diagnostics.ts'
+import { failFor, passes, type Fail } from '../diagnostics.ts'
 import type { LocalPaths } from '../local-paths.ts'
 import type { InputSource } from '../source.ts'
 import type { BuilderStore } from './existing-builder.ts'
@@ -55,31 +55,27 @@ function parseConfig(config: string, paths: LocalPaths, fail: Fail): DaemonConfi
 function checkKeys(text: string, fail: Fail): void {
   let section = ''
   for (const { text: line, line: number } of splitLines(text)) {
-    const header = /^(\[\[?)\s*([^\]]+?)\s*\]/.exec(line)
-    const name = plainKey(header?.[2] ?? '')
-    const problem = header ? headerProblem(header[1] === '[[', name) : keyProblem(section, line)
-    if (header) section = name
-    if (problem !== undefined) fail(`in line ${number} ${problem}`, line)
+    const [, brackets, header = ''] = /^(\[\[?)\s*([^\]]+?)\s*\]/.exec(line) ?? []
+    const name = plainKey(brackets === undefined ? (/^([^=]+)=/.exec(line)?.[1] ?? '') : header)
+    passes((expected) => fail(`in line ${number} ${expected}`, line), undefined, [
+      [
+        brackets === '[[' && /^worker(\.|$)/.test(name),
+        `prevents buildkitd from starting: write a worker once, as \`[${name}]\`; ${routing}`,
+      ],
+      [isIgnored(name, brackets === undefined ? section : ''), ignored],
+    ])
+    if (brackets !== undefined) section = name
   }
+}
+
+/** Whether a section, or a key in a section, is one that buildkitd ignores; keys in such a section are not reported. */
+function isIgnored(name: string, section: string): boolean {
+  return !ignoredKey.test(section) && ignoredKey.test(section === '' ? name : `${section}.${name}`)
 }
 
 const routing = 'list other machines in `nodes` instead'
 const ignored = `is ignored by buildkitd, which would silently build under emulation: ${routing}`
-
-function headerProblem(isList: boolean, section: string): string | undefined {
-  if (isList && /^worker(\.|$)/.test(section))
-    return `prevents buildkitd from starting: write a worker once, as \`[${section}]\`; ${routing}`
-  return /^worker\.[^.]+\.ssh$/.test(section) ? ignored : undefined
-}
-
-const topLevelKey = /^(?:address|identity|worker\.[^.]+\.(?:ssh|address|identity)(?:\..*)?)$/
-const workerKey = /^(?:address|identity|ssh(?:\..*)?)$/
-
-function keyProblem(section: string, line: string): string | undefined {
-  const key = plainKey(/^([^=]+)=/.exec(line)?.[1] ?? '')
-  if (section === '') return topLevelKey.test(key) ? ignored : undefined
-  return section.startsWith('worker.') && workerKey.test(key) ? ignored : undefined
-}
+const ignoredKey = /^(?:address|identity|worker\.[^.]+\.(?:ssh|address|identity)(?:\..*)?)$/
 
 /** `worker."oci"` and `worker . oci` are the same key. */
 function plainKey(text: string): string {

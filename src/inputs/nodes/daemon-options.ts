@@ -1,9 +1,11 @@
 import { splitFields } from '../../lib/csv.ts'
-import type { ListEntry } from '../../lib/lists.ts'
-import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
+import { parseRecord, splitRecords, type ListEntry } from '../../lib/lists.ts'
+import { didYouMean } from '../../lib/issues.ts'
 import { acceptsOption } from '../../nodes/drivers/options.ts'
 import { drivers } from '../../nodes/drivers/table.ts'
 import type { Driver } from '../../nodes/node.ts'
+import { passes, type Fail, type Problem } from '../diagnostics.ts'
+import type { Parser } from '../table.ts'
 
 type Options = Readonly<Record<string, string>>
 
@@ -18,16 +20,9 @@ export function isTlsOption(name: string): boolean {
 }
 
 /** Reports each option that none of these drivers accepts. TLS options are checked where the endpoint is known. */
-export function checkDriverOpts(
-  input: string,
-  options: Options,
-  accepting: readonly Driver[],
-  report: IssueSink,
-): void {
-  for (const [name, value] of Object.entries(options)) {
-    const problem = isTlsOption(name) ? undefined : optionProblem(name, value, accepting)
-    if (problem !== undefined) report({ input, given: shorten(`${name}=${value}`), expected: problem })
-  }
+export function checkDriverOpts(options: Options, accepting: readonly Driver[], fail: Fail): void {
+  for (const [name, value] of Object.entries(options).filter(([one]) => !isTlsOption(one)))
+    passes(fail, `${name}=${value}`, optionProblems(name, value, accepting))
 }
 
 /** The options for all nodes that this driver accepts. */
@@ -35,32 +30,35 @@ export function optionsFor(driver: Driver, options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([name]) => acceptsOption(driver, name)))
 }
 
-function optionProblem(name: string, value: string, accepting: readonly Driver[]): string | undefined {
-  if (name.startsWith('env.')) return name.length > 4 ? undefined : 'has no name of a variable: write `env.NAME=value`'
-  const forms: Driver['options'] = Object.fromEntries(accepting.flatMap(({ options }) => Object.entries(options)))
-  const refused = accepting
-    .map(({ refusedOptions = {} }) => refusedOptions[name])
-    .find((reason) => reason !== undefined)
-  if (refused !== undefined) return refused
-  const form = Object.hasOwn(forms, name) ? forms[name] : undefined
-  if (form) return form.pattern.test(value) ? undefined : `needs ${form.expected}: write \`${name}=${form.example}\``
-  const names = Object.keys(forms)
+function optionProblems(name: string, value: string, accepting: readonly Driver[]): readonly Problem[] {
+  if (name.startsWith('env.')) return [[name === 'env.', 'has no name of a variable: write `env.NAME=value`']]
+  const forms = new Map(accepting.flatMap(({ options }) => Object.entries(options)))
+  const refused = accepting.flatMap(({ refusedOptions = {} }) => refusedOptions[name] ?? [])
+  const form = forms.get(name)
+  const names = [...forms.keys()]
   const known = [...new Set(accepting.map((driver) => driver.name))].join(' or ')
-  return `is not an option of the ${known} driver: ${names.join(', ')} and \`env.NAME\` are${didYouMean(name, names)}`
+  const unknown = `is not an option of the ${known} driver: ${names.join(', ')} and \`env.NAME\` are`
+  return [
+    [refused.length > 0, refused[0] ?? ''],
+    [form === undefined, `${unknown}${didYouMean(name, names)}`],
+    [form?.pattern.test(value) === false, `needs ${form?.expected ?? ''}: write \`${name}=${form?.example ?? ''}\``],
+  ]
 }
 
 /** Parses flags of buildkitd, as in setup-buildx-action: `--debug --allow-insecure-entitlement security.insecure`. */
-export function parseBuildkitdFlags(text: string, report: IssueSink): readonly string[] {
-  const flags = text.split(/\s+/).filter((flag) => flag !== '')
-  const [first] = flags
-  if (first !== undefined && !first.startsWith('--'))
-    report({
-      input: 'buildkitd-flags',
-      given: shorten(first),
-      expected: 'is not a flag: write `--debug`, for example',
-    })
+export const parseBuildkitdFlags: Parser<readonly string[]> = (text, fail) => {
+  const flags = splitFlags(text)
+  passes(fail, flags[0], [[!/^(--|$)/.test(flags[0] ?? ''), 'is not a flag: write `--debug`, for example']])
   return flags
 }
+
+export function splitFlags(text: string): readonly string[] {
+  return text.split(/\s+/).filter((flag) => flag !== '')
+}
+
+/** Parses `driver-opts`. */
+export const parseDriverOpts: Parser<Options> = (text, _, { name, report }) =>
+  parseRecord({ input: name }, splitOptions(splitRecords(name, text, report)), report)
 
 /**
  * PURE: `image=…,network=host` in one line is two options, as in buildx. A comma that is not before another option is

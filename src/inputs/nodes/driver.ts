@@ -1,11 +1,12 @@
 import { isTrue } from '../../lib/choice.ts'
-import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
+import { didYouMean, type IssueSink } from '../../lib/issues.ts'
 import { driverOf, endpointDriver } from '../../nodes/drivers/table.ts'
 import { formatEndpoint } from '../../nodes/endpoint.ts'
 import type { NodeSpec } from '../../nodes/node-spec.ts'
 import type { BuildxDriver, Driver } from '../../nodes/node.ts'
-
-const input = 'driver'
+import { failConflicts, failFor, passes } from '../diagnostics.ts'
+import type { InputSource } from '../source.ts'
+import type { Parser } from '../table.ts'
 
 /** What a value of `driver` needs at every endpoint. `docker` is the built-in BuildKit of an engine. */
 const targets: Readonly<Record<BuildxDriver | 'docker', Driver['target']>> = {
@@ -14,7 +15,8 @@ const targets: Readonly<Record<BuildxDriver | 'docker', Driver['target']>> = {
   docker: 'Docker Engine',
   kubernetes: 'cluster',
 }
-type DriverInput = keyof typeof targets | ''
+export type DriverInput = keyof typeof targets | ''
+type DriverSource = Pick<InputSource, 'text' | 'report'>
 
 const driverNames = Object.keys(targets) as readonly (keyof typeof targets)[]
 const unknownDriver =
@@ -27,11 +29,14 @@ const examples: Readonly<Partial<Record<DriverInput, string>>> = {
   kubernetes: '`kubernetes://`',
 }
 
+const noBuildkitd =
+  'needs a buildkitd, and none is named: write it into `endpoint` or `nodes`, as in `linux/arm64 = tcp://host:1234`'
+
 /** Parses `driver`, which applies to all nodes; empty if it follows from each endpoint. */
-export function parseDriver(text: string, report: IssueSink): DriverInput {
+export const parseDriver: Parser<DriverInput> = (text, fail) => {
   const driver = driverNames.find((name) => name === text)
-  if (driver === undefined && text !== '')
-    report({ input, given: shorten(text), expected: `${unknownDriver}${didYouMean(text, driverNames)}` })
+  const isUnknown = driver === undefined && text !== ''
+  passes(fail, text, [[isUnknown, `${unknownDriver}${didYouMean(text, driverNames)}`]])
   return driver ?? ''
 }
 
@@ -40,53 +45,33 @@ export function parseDriver(text: string, report: IssueSink): DriverInput {
  * named any node.
  */
 export function checkDriver(driver: DriverInput, nodes: readonly NodeSpec[], named: boolean, report: IssueSink): void {
-  if (driver === '') return
-  if (driver === 'remote' && !named) {
-    report({ input, given: driver, expected: noBuildkitd })
-    return
-  }
+  const isNowhere = driver === 'remote' && !named
+  passes(failFor(report, 'driver'), driver, [[isNowhere, noBuildkitd]])
+  if (driver === '' || isNowhere) return
   const example = examples[driver]
+  const advice = `${example === undefined ? '' : `write ${example}, or `}remove \`driver\``
+  const needed = `\`driver: ${driver}\` needs a ${targets[driver]}: ${advice}`
   for (const { endpoint } of nodes) {
     const { target } = endpointDriver(endpoint)
-    if (target === targets[driver]) continue
-    const advice = `${example === undefined ? '' : `write ${example}, or `}remove \`driver\``
-    report({
-      input: 'nodes',
-      given: shorten(formatEndpoint(endpoint)),
-      expected: `is a ${target}, and \`driver: ${driver}\` needs a ${targets[driver]}: ${advice}`,
-    })
+    const isOther = target !== targets[driver]
+    passes(failFor(report, 'nodes'), formatEndpoint(endpoint), [[isOther, `is a ${target}, and ${needed}`]])
   }
 }
 
-const noBuildkitd =
-  'needs a buildkitd, and none is named: write it into `endpoint` or `nodes`, as in `linux/arm64 = tcp://host:1234`'
-
 const engineConfigures =
   'cannot be combined with `driver: docker`, whose BuildKit reads the `daemon.json` of its engine'
+const ownSettings = `has options or flags of its own, which ${engineConfigures}: remove them`
 
 /** Reports settings that the built-in BuildKit of an engine ignores: it uses the engine's configuration. */
-export function checkBuiltIn(
-  driver: DriverInput,
-  nodes: readonly NodeSpec[],
-  text: (input: string) => string,
-  report: IssueSink,
-): void {
+export function checkBuiltIn(driver: DriverInput, nodes: readonly NodeSpec[], source: DriverSource): void {
   if (driver !== 'docker') return
-  for (const name of ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent'])
-    if (text(name) !== '') report({ input: name, expected: `${engineConfigures}: remove one of them` })
-  if (text('driver-opts') === '' && text('buildkitd-flags') === '')
-    for (const { name } of nodes.filter(hasOwnSettings))
-      report({
-        input: 'nodes',
-        given: name,
-        expected: `has options or flags of its own, which ${engineConfigures}: remove them`,
-      })
-  if (/^true$/i.test(text('keep-builder')))
-    report({
-      input: 'keep-builder',
-      given: text('keep-builder'),
-      expected: 'is always true with `driver: docker`: remove it',
-    })
+  const inputs = ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent']
+  failConflicts(source, [
+    [true, inputs, `${engineConfigures}: remove one of them`],
+    [true, ['keep-builder'], 'is always true with `driver: docker`: remove it'],
+  ])
+  if (source.text('driver-opts') !== '' || source.text('buildkitd-flags') !== '') return
+  for (const { name } of nodes.filter(hasOwnSettings)) failFor(source.report, 'nodes')(ownSettings, name)
 }
 
 function hasOwnSettings({ endpoint, driverOpts, buildkitdFlags }: NodeSpec): boolean {
@@ -102,13 +87,13 @@ const podsDeleted =
   'and a buildkitd that runs in the cluster, at `tcp://host:1234`, keeps its own'
 
 /** Reports settings that pods ignore. */
-export function checkPods(nodes: readonly NodeSpec[], text: (input: string) => string, report: IssueSink): void {
+export function checkPods(nodes: readonly NodeSpec[], source: DriverSource): void {
   const pods = nodes.filter((spec) => driverOf(spec).onDemand)
-  if (pods.some(({ driverOpts }) => isTrue(driverOpts['rootless'])))
-    for (const name of ['buildkitd-config-inline', 'registries', 'cgroup-parent'])
-      if (text(name) !== '') report({ input: name, expected: rootlessConfig })
-  if (pods.length > 0 && pods.length === nodes.length && /^true$/i.test(text('keep-builder')))
-    report({ input: 'keep-builder', given: text('keep-builder'), expected: podsDeleted })
+  const isRootless = pods.some(({ driverOpts }) => isTrue(driverOpts['rootless']))
+  failConflicts(source, [
+    [isRootless, ['buildkitd-config-inline', 'registries', 'cgroup-parent'], rootlessConfig],
+    [pods.length > 0 && pods.length === nodes.length, ['keep-builder'], podsDeleted],
+  ])
 }
 
 /**
@@ -122,9 +107,5 @@ export function checkUse(nodes: readonly NodeSpec[], report: IssueSink): void {
   const other = first && nodes.find((node) => isCluster(node) !== isCluster(first))
   if (!other) return
   const difference = `${first.name} is a ${targetOf(first)} and ${other.name} is a ${targetOf(other)}`
-  report({
-    input: 'use',
-    given: 'true',
-    expected: `requires nodes with the same driver, but ${difference}: remove it`,
-  })
+  failFor(report, 'use', 'true')(`requires nodes with the same driver, but ${difference}: remove it`)
 }

@@ -1,12 +1,14 @@
 import { delimiter } from 'node:path'
 import { asList, asRecord, asText, asTextRecord, tryParseJson } from '../../lib/json.ts'
-import { didYouMean, shorten, type IssueSink } from '../../lib/issues.ts'
+import { didYouMean, shorten } from '../../lib/issues.ts'
 import { parsePlatform, type Platform } from '../../lib/platform.ts'
 import { clusterAt } from '../../nodes/drivers/kubernetes.ts'
 import { endpointDriver } from '../../nodes/drivers/table.ts'
 import { parseEndpoint } from '../../nodes/endpoint.ts'
 import type { Endpoint, NodeSpec } from '../../nodes/node-spec.ts'
 import type { BuildxDriver } from '../../nodes/node.ts'
+import { failConflicts, failFor, passes, type Fail } from '../diagnostics.ts'
+import type { InputSource } from '../source.ts'
 
 /** What buildx and docker have stored on this runner. */
 export interface BuilderStore {
@@ -42,41 +44,33 @@ const unsupported =
   'and only `docker-container`, `remote` and `kubernetes` can be used: remove `builder`, and the step creates a ' +
   'builder from `nodes`; to use the BuildKit of a Docker Engine, set `driver: docker`'
 
-interface BuilderInputs {
-  readonly text: (input: string) => string
+interface BuilderRequest extends Pick<InputSource, 'text' | 'report'> {
   /** For a buildkitd whose entry in the builder lists no platforms. */
   readonly platforms: readonly Platform[]
-  readonly report: IssueSink
 }
 
 /**
  * The nodes of an existing builder, as build-push-action's `builder` names it: its daemons are used as they are and are
  * left running.
  */
-export function parseBuilder(name: string, inputs: BuilderInputs, store: BuilderStore): readonly NodeSpec[] {
-  checkConflicts(inputs)
-  const reject = (expected: string) => {
-    inputs.report({ input, given: shorten(name), expected })
-    return []
-  }
+export function parseBuilder(name: string, request: BuilderRequest, store: BuilderStore): readonly NodeSpec[] {
+  failConflicts(request, [
+    [true, conflicting, besideBuilder],
+    [true, ['keep-builder'], leftRunning],
+  ])
   // The name becomes part of a path. Buildx stores names in lower case, its users write them as they like.
   const file = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) ? store.read(name.toLowerCase()) : undefined
-  if (file === undefined) return reject(unknownBuilder(name, store.list()))
-  const group = asRecord(tryParseJson(file))
+  const group = asRecord(tryParseJson(file ?? ''))
   const driver = asText(group['Driver'])
-  if (!isSupported(driver)) return reject(`has the driver \`${shorten(driver)}\`, ${unsupported}`)
   const nodes = asList(group['Nodes']).map(asRecord)
-  if (nodes.length === 0) return reject('has no nodes: create it again with `docker buildx create`')
-  return nodes.flatMap((node) => {
-    const spec = parseNode(node, driver, inputs.platforms, store)
-    return typeof spec === 'string' ? reject(spec) : [spec]
-  })
-}
-
-function checkConflicts({ text, report }: BuilderInputs): void {
-  for (const other of conflicting) if (text(other) !== '') report({ input: other, expected: besideBuilder })
-  const keep = text('keep-builder')
-  if (/^true$/i.test(keep)) report({ input: 'keep-builder', given: keep, expected: leftRunning })
+  const fail = failFor(request.report, input, name)
+  const isUsable = passes(fail, name, [
+    [file === undefined, unknownBuilder(name, store.list())],
+    [!isSupported(driver), `has the driver \`${shorten(driver)}\`, ${unsupported}`],
+    [nodes.length === 0, 'has no nodes: create it again with `docker buildx create`'],
+  ])
+  if (!isUsable || !isSupported(driver)) return []
+  return nodes.flatMap((node) => parseNode(node, { driver, platforms: request.platforms, store }, fail) ?? [])
 }
 
 function unknownBuilder(name: string, names: readonly string[]): string {
@@ -108,31 +102,36 @@ function isSupported(driver: string): driver is BuildxDriver {
   return Object.hasOwn(endpoints, driver)
 }
 
-/**
- * Parses a node of buildx's store (docker/buildx, store/nodegroup.go).
- *
- * @returns the reason if it cannot be used
- */
+interface StoredGroup extends Pick<BuilderRequest, 'platforms'> {
+  readonly driver: BuildxDriver
+  readonly store: BuilderStore
+}
+
+/** Parses a node of buildx's store (docker/buildx, store/nodegroup.go); undefined if it cannot be used. */
 function parseNode(
   node: Readonly<Record<string, unknown>>,
-  driver: BuildxDriver,
-  given: readonly Platform[],
-  store: BuilderStore,
-): NodeSpec | string {
+  { driver, platforms: given, store }: StoredGroup,
+  fail: Fail,
+): NodeSpec | undefined {
   const [name, written] = [asText(node['Name']), asText(node['Endpoint'])]
   const where = `has the node ${shorten(name)} at \`${shorten(written)}\``
   const endpoint = endpoints[driver](written, store)
-  if (!endpoint) return `${where}, which this runner cannot reach: list that machine in \`nodes\``
-  const nodeDriver = endpointDriver(endpoint)
-  const { missingPlatforms, target } = nodeDriver
+  passes(fail, undefined, [[!endpoint, `${where}, which this runner cannot reach: list that machine in \`nodes\``]])
+  if (!endpoint) return undefined
+  const { missingPlatforms, target, ...nodeDriver } = endpointDriver(endpoint)
   const listed = parseNodePlatforms(node)
   const platforms = listed.length > 0 || missingPlatforms === undefined ? listed : given
-  if (platforms.length === 0 && missingPlatforms !== undefined)
-    return `has the node ${shorten(name)}, a ${target} without platforms: set \`platforms\``
   const driverOpts = asTextRecord(node['DriverOpts'])
-  let problem: string | undefined
-  nodeDriver.validate?.(driverOpts, () => (problem = `${where}, ${withoutTls}`))
-  if (problem !== undefined) return problem
+  let hasTls = true
+  nodeDriver.validate?.(driverOpts, () => (hasTls = false))
+  const isUsable = passes(fail, undefined, [
+    [
+      platforms.length === 0 && missingPlatforms !== undefined,
+      `has the node ${shorten(name)}, a ${target} without platforms: set \`platforms\``,
+    ],
+    [!hasTls, `${where}, ${withoutTls}`],
+  ])
+  if (!isUsable) return undefined
   const { 'buildkitd.toml': buildkitdConfig = '', ...daemonFiles } = decodeFiles(node['Files'])
   const buildkitdFlags = asList(node['Flags']).map(asText)
   const spec = { name, endpoint, platforms, driverOpts, buildkitdFlags, buildkitdConfig, daemonFiles }

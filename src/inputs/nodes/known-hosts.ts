@@ -1,12 +1,15 @@
 import { createHmac } from 'node:crypto'
-import { splitLines } from '../../lib/lists.ts'
+import { splitLines, type ListEntry } from '../../lib/lists.ts'
 import { shorten, type IssueSink } from '../../lib/issues.ts'
 import { canonicalHost } from '../../nodes/drivers/address.ts'
 import type { SshTarget } from '../../nodes/ssh/config.ts'
+import { readStrings } from '../../nodes/ssh/wire-format.ts'
+import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
 
 /** One line of known_hosts: https://man.openbsd.org/sshd#SSH_KNOWN_HOSTS_FILE_FORMAT */
 interface KnownHost {
-  readonly marker?: 'cert-authority' | 'revoked'
+  /** `cert-authority` or `revoked`; empty without a marker. */
+  readonly marker: string
   readonly patterns: readonly string[]
   readonly keyType: string
   readonly key: string
@@ -23,25 +26,18 @@ const damagedKey = 'has a damaged key, which was cut off or broken into several 
 
 /** Parses lines of a known_hosts file. */
 export function parseKnownHosts(text: string, report: IssueSink = () => undefined): readonly KnownHost[] {
-  if (/PRIVATE KEY|PuTTY-User-Key-File/.test(text)) {
-    report({ input, expected: privateKey })
-    return []
-  }
-  return splitLines(text).flatMap(({ text: line, line: number }) => {
-    const host = parseLine(line)
-    if (typeof host !== 'string') return [host]
-    // A long text without spaces may be a piece of a private key.
-    const isSafe = line.includes(' ') || line.length < 40
-    report({ input, ...(isSafe && { given: shorten(line) }), expected: `in line ${number} ${host}` })
-    return []
-  })
+  const fail = failFor(report, input)
+  const hasPrivateKey = /PRIVATE KEY|PuTTY-User-Key-File/.test(text)
+  const lines = passes(fail, undefined, [[hasPrivateKey, privateKey]]) ? splitLines(text) : []
+  return lines.flatMap((line) => parseLine(line, fail) ?? [])
 }
 
 /** The text of a known_hosts file. */
 export function formatKnownHosts(lines: readonly KnownHost[]): string {
   return lines
     .map(
-      ({ marker, patterns, keyType, key }) => `${marker ? `@${marker} ` : ''}${patterns.join(',')} ${keyType} ${key}\n`,
+      ({ marker, patterns, keyType, key }) =>
+        `${marker === '' ? '' : `@${marker} `}${patterns.join(',')} ${keyType} ${key}\n`,
     )
     .join('')
 }
@@ -59,25 +55,43 @@ export function checkKnownHosts(lines: readonly KnownHost[], targets: readonly S
   for (const { host, port } of targets.filter((target) => !covers(lines, target.host, target.port))) {
     const name = port === 22 ? host : `[${host}]:${port}`
     const scan = `ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${host}`
-    report({
+    failFor(
+      report,
       input,
-      expected:
-        `has no line for ${name}: run \`${scan}\` on a machine that you trust, never in the job; compare ` +
+    )(
+      `has no line for ${name}: run \`${scan}\` on a machine that you trust, never in the job; compare ` +
         `\`${scan} | ssh-keygen -lf -\` with the output of \`${fingerprint}\` on the node itself; ` +
         'then store the lines in a variable and pass it here',
-    })
+    )
   }
 }
 
-/** The line, or its problem. */
-function parseLine(line: string): KnownHost | string {
-  const [, marker, entry = ''] = /^(?:@(\S*)\s+)?(.*)$/.exec(line) ?? []
-  if (marker !== undefined && marker !== 'cert-authority' && marker !== 'revoked')
-    return 'begins with an unknown marker: `@cert-authority` and `@revoked` are known'
+function parseLine({ text, line }: ListEntry, fail: Fail): KnownHost | undefined {
+  const [, marker = '', entry = ''] = /^(?:@(\S+)\s+)?(.*)$/.exec(text) ?? []
   const [hosts = '', keyType = '', key = ''] = entry.split(/\s+/)
   const patterns = hosts.split(',').map(canonicalPattern)
-  const problem = fieldProblem(hosts, keyType, key) ?? patterns.map(patternProblem).find((found) => found !== undefined)
-  return problem ?? { ...(marker !== undefined && { marker }), patterns, keyType, key }
+  // A long text without spaces may be a piece of a private key.
+  const given = text.includes(' ') || text.length < 40 ? text : undefined
+  const isValid = passes((expected) => fail(`in line ${line} ${expected}`, given), given, [
+    [
+      !['', 'cert-authority', 'revoked'].includes(marker),
+      'begins with an unknown marker: `@cert-authority` and `@revoked` are known',
+    ],
+    ...fieldProblems(hosts, keyType, key),
+    ...patterns.flatMap(patternProblems),
+  ])
+  return isValid ? { marker, patterns, keyType, key } : undefined
+}
+
+function fieldProblems(hosts: string, keyType: string, key: string): readonly Problem[] {
+  const isFingerprint = /^\d+$/.test(hosts) && /^(SHA256|MD5):/.test(keyType)
+  return [
+    [keyTypes.test(hosts), `lacks the host's name before its key: ${lineForm}`],
+    [isFingerprint, `is a fingerprint, and the key itself is needed: ${lineForm}`],
+    [key === '', `is not complete: ${lineForm}`],
+    [!keyTypes.test(keyType), `has an unknown type of key, \`${shorten(keyType)}\`: ${lineForm}`],
+    [!isKey(keyType, key), damagedKey],
+  ]
 }
 
 /** ssh compares addresses as text: `fd00:0::1` and `[fd00:0::1]:2222` are written as endpoints are. */
@@ -86,42 +100,27 @@ function canonicalPattern(pattern: string): string {
   return address === '' ? pattern : `${before}${canonicalHost(address)}${after}`
 }
 
-function fieldProblem(hosts: string, keyType: string, key: string): string | undefined {
-  if (keyTypes.test(hosts)) return `lacks the host's name before its key: ${lineForm}`
-  if (/^(\d+)$/.test(hosts) && /^(SHA256|MD5):/.test(keyType))
-    return `is a fingerprint, and the key itself is needed: ${lineForm}`
-  if (key === '') return `is not complete: ${lineForm}`
-  if (!keyTypes.test(keyType)) return `has an unknown type of key, \`${shorten(keyType)}\`: ${lineForm}`
-  return isKey(keyType, key) ? undefined : damagedKey
-}
-
-function patternProblem(pattern: string): string | undefined {
-  const [, host, port = ''] = /^([^:[\]]+):(\d+)$/.exec(pattern) ?? []
-  if (host !== undefined) return `has a port without brackets: write \`[${host}]:${port}\``
-  if (pattern.startsWith('|') && !/^\|1\|[A-Za-z0-9+/]+=*\|[A-Za-z0-9+/]+=*$/.test(pattern))
-    return 'has a damaged hashed name: copy the whole line again'
-  return pattern === '' || pattern === '!' ? `has an empty name between its commas: ${lineForm}` : undefined
+function patternProblems(pattern: string): readonly Problem[] {
+  const [, host = '', port = ''] = /^([^:[\]]+):(\d+)$/.exec(pattern) ?? []
+  const isDamaged = pattern.startsWith('|') && !/^\|1\|[A-Za-z0-9+/]+=*\|[A-Za-z0-9+/]+=*$/.test(pattern)
+  return [
+    [host !== '', `has a port without brackets: write \`[${host}]:${port}\``],
+    [isDamaged, 'has a damaged hashed name: copy the whole line again'],
+    [pattern === '' || pattern === '!', `has an empty name between its commas: ${lineForm}`],
+  ]
 }
 
 /** Whether the key begins with its type and the lengths of its fields fill it, so that no part is missing. */
 function isKey(keyType: string, key: string): boolean {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key)) return false
-  const bytes = Buffer.from(key, 'base64')
-  const fields: Buffer[] = []
-  let at = 0
-  while (at + 4 <= bytes.length) {
-    const end = at + 4 + bytes.readUInt32BE(at)
-    if (end > bytes.length) return false
-    fields.push(bytes.subarray(at + 4, end))
-    at = end
-  }
-  return at === bytes.length && fields.length > 1 && fields[0]?.toString('latin1') === keyType
+  const bytes = Buffer.from(/^[A-Za-z0-9+/]+={0,2}$/.test(key) ? key : '', 'base64')
+  const fields = readStrings(bytes)
+  const length = fields.reduce((sum, field) => sum + 4 + field.length, 0)
+  return length === bytes.length && fields.length > 1 && fields[0]?.toString('latin1') === keyType
 }
 
 function matchesAny(patterns: readonly string[], name: string): boolean {
-  const negated = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
-  if (negated.some((pattern) => matches(pattern, name))) return false
-  return patterns.some((pattern) => !pattern.startsWith('!') && matches(pattern, name))
+  const matching = patterns.filter((pattern) => matches(pattern.replace(/^!/, ''), name))
+  return matching.length > 0 && !matching.some((pattern) => pattern.startsWith('!'))
 }
 
 function matches(pattern: string, name: string): boolean {

@@ -1,10 +1,11 @@
 import { splitLines } from '../../lib/lists.ts'
-import { shorten, type IssueSink } from '../../lib/issues.ts'
+import type { IssueSink } from '../../lib/issues.ts'
 import { parsePlatform, parsePlatforms } from '../../lib/platform.ts'
 import { endpointDriver } from '../../nodes/drivers/table.ts'
 import { formatEndpoint, hidePassword, parseEndpoint } from '../../nodes/endpoint.ts'
 import type { NamedDraft, NodeDraft, NodeSpec } from '../../nodes/node-spec.ts'
 import type { Driver } from '../../nodes/node.ts'
+import { failEach, failFor, passes, type Problem } from '../diagnostics.ts'
 import { parseAppend, parseNodeList } from './append.ts'
 import type { DaemonConfig } from './daemon-config.ts'
 import { checkDriverOpts, isTlsOption, optionsFor, tlsNames } from './daemon-options.ts'
@@ -64,30 +65,28 @@ async function parseDrafts(
 }
 
 function parseLine(line: string, report: IssueSink): NodeDraft | undefined {
-  const given = shorten(hidePassword(line))
-  const reject = (expected: string) => report({ input, given, expected })
-  const equals = line.indexOf('=')
-  if (equals < 0) {
-    reject(withoutEquals(line))
-    return undefined
-  }
-  const entries = line.slice(0, equals).split(/[,\s]+/)
-  const names = entries.filter((entry) => entry !== '')
-  const platforms = parsePlatforms(input, names, ({ given: entry = '', expected }) =>
-    reject(`holds \`${entry}\`, which ${expected}`),
+  const fail = failFor(report, input, hidePassword(line))
+  const [, list, target = ''] = /^([^=]*)=\s*(.*)$/.exec(line) ?? []
+  if (list === undefined) passes(fail, undefined, problemsWithoutEquals(line))
+  const names = (list ?? '').split(/[,\s]+/).filter((entry) => entry !== '')
+  const platforms = parsePlatforms(input, names, ({ given = '', expected }) =>
+    fail(`holds \`${given}\`, which ${expected}`),
   )
-  if (names.length === 0) reject(`has no platform: write ${lineForm}`)
-  const target = line.slice(equals + 1).trim()
-  if (target === '') reject('has no endpoint after `=`: write `local` or `ssh://user@host`')
-  const endpoint = target === '' ? undefined : parseEndpoint(target, reject)
+  failEach(fail, [
+    [list !== undefined && names.length === 0, `has no platform: write ${lineForm}`],
+    [list !== undefined && target === '', 'has no endpoint after `=`: write `local` or `ssh://user@host`'],
+  ])
+  const endpoint = target === '' ? undefined : parseEndpoint(target, fail)
   return endpoint && platforms.length > 0 ? { ...localDraft, endpoint, platforms } : undefined
 }
 
-function withoutEquals(line: string): string {
-  if (parseEndpoint(line)) return `has no platform: write \`linux/arm64 = ${line}\``
-  if (line.split(',').every((part) => parsePlatform(part)))
-    return `has no endpoint: write \`${line} = ssh://user@host\` or \`${line} = local\``
-  return `is not a node: write ${lineForm}`
+function problemsWithoutEquals(line: string): readonly Problem[] {
+  const isPlatforms = line.split(',').every((part) => parsePlatform(part))
+  return [
+    [parseEndpoint(line) !== undefined, `has no platform: write \`linux/arm64 = ${line}\``],
+    [isPlatforms, `has no endpoint: write \`${line} = ssh://user@host\` or \`${line} = local\``],
+    [true, `is not a node: write ${lineForm}`],
+  ]
 }
 
 const listedTwice =
@@ -104,7 +103,7 @@ function mergeNodes(drafts: readonly NodeDraft[], report: IssueSink): readonly N
     if (!previous) merged.set(key, draft)
     else if (optionsKey(previous) === optionsKey(draft))
       merged.set(key, { ...previous, platforms: [...new Set([...previous.platforms, ...draft.platforms])] })
-    else report({ input, given: shorten(formatEndpoint(endpoint)), expected: listedTwice })
+    else failFor(report, input)(listedTwice, formatEndpoint(endpoint))
   }
   return [...merged.values()]
 }
@@ -117,24 +116,29 @@ const runAlready = 'has no effect: every node is a buildkitd that runs already, 
 
 /** Reports options that no node accepts: they would be dropped silently. */
 function checkDefaults(drafts: readonly NodeDraft[], defaults: NodeDefaults, report: IssueSink): void {
+  const { driverOpts, buildkitdFlags = [], buildkitdConfig, defaultFile } = defaults
   const all = [...new Set(drafts.map(({ endpoint }) => endpointDriver(endpoint)))]
   const starting = all.filter(({ startsDaemon }) => startsDaemon)
   const accepting = starting.length > 0 ? starting : [endpointDriver(localDraft.endpoint)]
-  checkDriverOpts('driver-opts', defaults.driverOpts, accepting, report)
+  checkDriverOpts(driverOpts, accepting, failFor(report, 'driver-opts'))
   if (all.length === 0 || starting.length > 0) return
-  if (!Object.keys(defaults.driverOpts).every(isTlsOption)) report({ input: 'driver-opts', expected: runAlready })
-  if (defaults.buildkitdConfig !== '' && defaults.defaultFile === undefined)
-    report({ input: 'buildkitd-config-inline', expected: runAlready })
-  if ((defaults.buildkitdFlags ?? []).length > 0) report({ input: 'buildkitd-flags', expected: runAlready })
+  const unused = {
+    'driver-opts': !Object.keys(driverOpts).every(isTlsOption),
+    'buildkitd-config-inline': buildkitdConfig !== '' && defaultFile === undefined,
+    'buildkitd-flags': buildkitdFlags.length > 0,
+  }
+  for (const [name, isUnused] of Object.entries(unused))
+    passes(failFor(report, name), undefined, [[isUnused, runAlready]])
 }
 
 /** Reports TLS options that are missing, or that the node does not accept. */
 function checkOptions({ endpoint, driverOpts }: NodeSpec, report: IssueSink): void {
   const driver = endpointDriver(endpoint)
-  const reject = (expected: string) => report({ input, given: shorten(formatEndpoint(endpoint)), expected })
-  driver.validate?.(driverOpts, reject)
-  if (driver.startsDaemon && Object.keys(driverOpts).some(isTlsOption))
-    reject(`is a ${driver.target}, and ${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: remove them`)
+  const fail = failFor(report, input, formatEndpoint(endpoint))
+  const form = `${tlsNames.join(', ')} are for a buildkitd at \`tcp://host:port\`: remove them`
+  const hasTls = driver.startsDaemon && Object.keys(driverOpts).some(isTlsOption)
+  driver.validate?.(driverOpts, fail)
+  failEach(fail, [[hasTls, `is a ${driver.target}, and ${form}`]])
 }
 
 function nameNodes(drafts: readonly NodeDraft[], defaults: NodeDefaults): readonly NodeSpec[] {

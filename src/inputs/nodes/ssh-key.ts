@@ -1,7 +1,7 @@
 import type { IssueSink } from '../../lib/issues.ts'
+import { failFor, passes, type Problem } from '../diagnostics.ts'
+import { readStrings } from '../../nodes/ssh/wire-format.ts'
 import { formatPemBlock, pemBlock, restoreLines } from '../../lib/pem.ts'
-
-const input = 'ssh-private-key'
 
 const keyForm = 'give the whole text of a private key file, from its BEGIN to its END line'
 const newKey = "`ssh-keygen -t ed25519 -N '' -f deploy`, and add deploy.pub to the node's `~/.ssh/authorized_keys`"
@@ -37,50 +37,46 @@ const problems = {
  * libcrypto", one key at a time, and not before nodes are opened, while all input errors are reported together.
  */
 export function parseSshKeys(text: string, report: IssueSink): readonly string[] {
+  const fail = failFor(report, 'ssh-private-key')
   const pasted = restoreLines(text)
-  if (pasted.trim() === '') return []
-  const keys = new Set<string>()
-  for (const [, label = '', body = ''] of pasted.matchAll(pemBlock)) {
-    const problem = blockProblem(label, body)
-    if (problem === undefined) keys.add(`${formatPemBlock(label, body)}\n`)
-    else report({ input, expected: problem })
-  }
-  const problem = restProblem(pasted.replace(pemBlock, '\n'))
-  if (problem !== undefined) report({ input, expected: problem })
-  return [...keys]
+  const keys = [...pasted.matchAll(pemBlock)].flatMap(([, label = '', body = '']) => {
+    const isValid = passes(fail, undefined, blockProblems(label, body))
+    return isValid ? [`${formatPemBlock(label, body)}\n`] : []
+  })
+  passes(fail, undefined, restProblems(pasted.replace(pemBlock, '\n')))
+  return [...new Set(keys)]
 }
 
-/** The problem of one block, from its label to the lengths inside it. */
-function blockProblem(label: string, body: string): string | undefined {
-  if (label === 'ENCRYPTED PRIVATE KEY' || body.includes('ENCRYPTED')) return problems.passphrase
-  if (label.endsWith('PUBLIC KEY')) return problems.publicKey
-  if (label.startsWith('CERTIFICATE') || !label.endsWith('PRIVATE KEY')) return problems.otherBlock
-  if (label === 'DSA PRIVATE KEY') return problems.dsa
+/** What is invalid in one block, from its label to the lengths inside it. */
+function blockProblems(label: string, body: string): readonly Problem[] {
   const base64 = body.replace(/\s+/g, '')
-  if (base64 === '' || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return problems.damaged
   const bytes = Buffer.from(base64, 'base64')
-  if (label === 'OPENSSH PRIVATE KEY') return opensshProblem(bytes)
-  return isDerSequence(bytes) ? undefined : problems.damaged
+  return [
+    [label === 'ENCRYPTED PRIVATE KEY' || body.includes('ENCRYPTED'), problems.passphrase],
+    [label.endsWith('PUBLIC KEY'), problems.publicKey],
+    [label.startsWith('CERTIFICATE') || !label.endsWith('PRIVATE KEY'), problems.otherBlock],
+    [label === 'DSA PRIVATE KEY', problems.dsa],
+    [!base64Form.test(base64), problems.damaged],
+    ...(label === 'OPENSSH PRIVATE KEY'
+      ? opensshProblems(bytes)
+      : [[!isDerSequence(bytes), problems.damaged] as const]),
+  ]
 }
+
+const base64Form = /^[A-Za-z0-9+/]+={0,2}$/
 
 /** `openssh-key-v1`: https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key */
-function opensshProblem(bytes: Buffer): string | undefined {
+function opensshProblems(bytes: Buffer): readonly Problem[] {
   const magic = 'openssh-key-v1\0'
-  if (bytes.subarray(0, magic.length).toString('latin1') !== magic) return problems.damaged
-  let at = magic.length
-  const readField = (): string | undefined => {
-    const start = at + 4
-    if (start > bytes.length) return undefined
-    at = start + bytes.readUInt32BE(at)
-    return at > bytes.length ? undefined : bytes.subarray(start, at).toString('latin1')
-  }
-  const [cipher, kdf, options] = [readField(), readField(), readField()]
-  // The number of keys.
-  at += 4
-  const [publicPart, privatePart] = [readField(), readField()]
-  if (cipher === undefined || kdf === undefined || options === undefined || !publicPart || !privatePart)
-    return problems.damaged
-  return cipher === 'none' ? undefined : problems.passphrase
+  const [cipher, kdf, options] = readStrings(bytes.subarray(magic.length), 3)
+  const lengths = [cipher, kdf, options].reduce((sum, field) => sum + 4 + (field?.length ?? 0), magic.length)
+  // Between them: the number of keys.
+  const [publicPart, privatePart] = readStrings(bytes.subarray(lengths + 4), 2)
+  const isMagic = bytes.subarray(0, magic.length).toString('latin1') === magic
+  return [
+    [!isMagic || !options || !publicPart?.length || !privatePart?.length, problems.damaged],
+    [cipher?.toString('latin1') !== 'none', problems.passphrase],
+  ]
 }
 
 /** Whether PEM of RSA, EC or PKCS#8 is one DER sequence with the length of the whole. */
@@ -94,26 +90,23 @@ function isDerSequence(bytes: Buffer): boolean {
 
 const publicKeyLine = /^(---- BEGIN SSH2 PUBLIC KEY|(ssh-(rsa|ed25519|dss)|ecdsa-sha2-\S+|sk-\S+) AAAA)/m
 
-/** The problem of the text around the blocks; comments and quotes are allowed there. */
-function restProblem(text: string): string | undefined {
+/** What is invalid in the text around the blocks; comments and quotes are allowed there. */
+function restProblems(text: string): readonly Problem[] {
   const lines = text.split('\n').map((line) => line.replace(/["',;]/g, '').trim())
   const rest = lines.filter((line) => line !== '' && !line.startsWith('#')).join('\n')
-  if (rest === '') return undefined
-  if (rest.includes('-----BEGIN')) return problems.noEnd
-  if (rest.includes('-----END')) return problems.noBegin
-  if (/^PuTTY-User-Key-File-/m.test(rest)) return problems.putty
-  return publicKeyLine.test(rest) ? problems.publicKey : encodedProblem(rest)
-}
-
-function encodedProblem(text: string): string {
-  const base64 = text.replace(/\s+/g, '')
-  if (/^[A-Za-z0-9+/]+={0,2}$/.test(base64) && base64.length > 40) {
-    const decoded = Buffer.from(base64, 'base64').toString('latin1')
-    if (/-----BEGIN|PuTTY-User-Key-File-/.test(decoded)) return problems.base64
-    if (decoded.startsWith('openssh-key-v1') || decoded.startsWith('0')) return problems.noFrame
-  }
-  const isPath = /^\S+$/.test(text) && /^[~./]|\.(pem|key|pub|ppk)$|^id_/.test(text)
-  return isPath ? problems.fileName : problems.other
+  const base64 = rest.replace(/\s+/g, '')
+  const decoded = base64Form.test(base64) && base64.length > 40 ? Buffer.from(base64, 'base64').toString('latin1') : ''
+  const isPath = /^\S+$/.test(rest) && /^[~./]|\.(pem|key|pub|ppk)$|^id_/.test(rest)
+  return [
+    [rest.includes('-----BEGIN'), problems.noEnd],
+    [rest.includes('-----END'), problems.noBegin],
+    [/^PuTTY-User-Key-File-/m.test(rest), problems.putty],
+    [publicKeyLine.test(rest), problems.publicKey],
+    [/-----BEGIN|PuTTY-User-Key-File-/.test(decoded), problems.base64],
+    [/^(openssh-key-v1|0)/.test(decoded), problems.noFrame],
+    [isPath, problems.fileName],
+    [rest !== '', problems.other],
+  ]
 }
 
 /** The lines of private keys in a text, for masking. */

@@ -1,6 +1,6 @@
 import type { Event } from '../../forge/event.ts'
 import { joinFields } from '../../lib/csv.ts'
-import { parseRecord, splitList, splitRecords, type ListEntry } from '../../lib/lists.ts'
+import { parseRecord, repeated, splitList, splitRecords, type ListEntry } from '../../lib/lists.ts'
 import { shorten, type IssueSink } from '../../lib/issues.ts'
 import type { RunDir } from '../../run/run-dir.ts'
 import { isRemote, repositoryUrl } from '../context.ts'
@@ -44,8 +44,7 @@ export function parseSecrets(source: InputSource): readonly Secret[] {
   const secrets = Object.entries(kinds).flatMap(([input, parse]) =>
     parseEntries(input, source).flatMap(([id, value]) => parse(id, value, source) ?? []),
   )
-  const ids = secrets.map(({ id }) => id)
-  for (const id of new Set(ids.filter((one, index) => ids.indexOf(one) !== index)))
+  for (const id of repeated(secrets.map((secret) => secret.id)))
     failFor(source.report, 'secrets')(
       'is the id of two secrets in `secrets`, `secret-envs` and `secret-files`: give each its own id',
       id,
