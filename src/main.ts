@@ -4,6 +4,7 @@ import { prepareMain } from './job/main-step.ts'
 import { exportVariables, reportBuild, reportDryRun } from './job/report.ts'
 import { withAbort } from './lib/time.ts'
 import { dockerConfigDir } from './registry/credentials/docker-config.ts'
+import { RunRecord } from './report/run-record.ts'
 import { endAccess, writeJobLogins } from './stories/access.ts'
 import { buildImage } from './stories/build.ts'
 
@@ -12,9 +13,10 @@ setFlagsFromString('--optimize-for-size')
 
 const began = performance.now()
 const job = new Job()
+const record = new RunRecord()
 
 await job.run(async () => {
-  const { run, ports } = await withAbort(job.signal, prepareMain(job))
+  const { run, ports } = await withAbort(job.signal, prepareMain(job, record))
   let keepsBuilder = false
   try {
     if (run.inputs.dryRun) {
@@ -26,7 +28,7 @@ await job.run(async () => {
     keepsBuilder = run.inputs.use
     if (run.inputs.login === 'job') exportVariables({ DOCKER_CONFIG: writeJobLogins(run, dockerConfigDir(job.env)) })
     if (keepsBuilder) exportVariables({ BUILDX_BUILDER: result.builder.name, BUILDX_CONFIG: result.buildxConfig })
-    await reportBuild(result, performance.now() - began)
+    await reportBuild(result, record, performance.now() - began)
   } finally {
     await endAccess(run, keepsBuilder)
   }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { schemaErrors } from '../unit/fixtures/results-schema.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
   appFiles,
@@ -37,6 +38,27 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     expect([main.code, main.log]).toEqual([0, main.log])
     expect([post.code, post.log]).toEqual([0, post.log])
     expect(main.errors).toEqual([])
+  })
+
+  test('`results` has what was measured per platform, as docs/results.schema.json describes it', () => {
+    const { results = '' } = main.outputs
+    expect(schemaErrors(results)).toEqual([])
+    const [{ targets }] = JSON.parse(results) as [{ targets: Record<string, unknown>[] }]
+    expect(targets).toMatchObject(
+      ['amd64', 'arm64'].map((name) => ({
+        platform: `linux/${name}`,
+        fallback: null,
+        attempts: 1,
+        seconds: Object.fromEntries(
+          ['queue', 'boot', 'context', 'build', 'export', 'push', 'cacheExport'].map((phase) => [
+            phase,
+            expect.any(Number),
+          ]),
+        ),
+        steps: { total: 4, cached: 0 },
+        bytes: { context: expect.any(Number), pulled: expect.any(Number) },
+      })),
+    )
   })
 
   test('updates all tags of the event to one index', async () => {

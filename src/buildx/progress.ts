@@ -2,8 +2,8 @@ import { StringDecoder } from 'node:string_decoder'
 import { firstLine, formatDuration } from '../lib/format.ts'
 import { OutputTail } from './output-tail.ts'
 import { parseSolveStatus, type Vertex, type VertexStatus, type VertexWarning } from './solve-status.ts'
+import { isBoot, measureTarget, type TargetProgress } from './measure.ts'
 import {
-  countSteps,
   formatEnd,
   formatStart,
   hasRun,
@@ -14,8 +14,6 @@ import {
   isStep,
   splitName,
   stepPrefix,
-  elapsed,
-  type Steps,
 } from './steps.ts'
 import { Transfers } from './transfers.ts'
 
@@ -59,6 +57,8 @@ interface VertexState {
   readonly decoder: StringDecoder
   readonly output: OutputTail
   readonly transfers: Transfers
+  /** The parts of its work, such as layers that are pulled. */
+  readonly parts: Map<string, VertexStatus>
   /** Milliseconds of all its executions, and when the last one ended. */
   took: number
   completed: number | undefined
@@ -83,6 +83,8 @@ export class Progress {
   /** When buildx printed its last line, and when its silence was last logged. */
   #readAt = performance.now()
   #idleLoggedAt = 0
+  /** Milliseconds by which this machine's clock is ahead of the daemon's, with the shortest delay of a message. */
+  #ahead = Infinity
 
   /**
    * @param onPush receives each manifest when its push starts, since a call that fails does not report what it pushed
@@ -151,17 +153,12 @@ export class Progress {
     )
   }
 
-  steps(target: string): Steps {
-    return countSteps(this.#vertexesOf(target))
-  }
-
-  /** Milliseconds that a target took, from its first step to the end of its last export. */
-  took(target: string): number {
-    return elapsed(this.#vertexesOf(target))
-  }
-
-  #vertexesOf(target: string): readonly Vertex[] {
-    return [...this.#states.values()].filter(({ targets }) => targets.has(target)).map(({ vertex }) => vertex)
+  /** The times of a target so far. The boot of the daemon counts for each target of the call. */
+  measure(target: string): TargetProgress {
+    const isOf = ({ vertex, targets }: VertexState) => targets.has(target) || isBoot(vertex.name)
+    const states = [...this.#states.values()].filter(isOf)
+    const own = states.map(({ vertex, took, parts }) => ({ vertex, took, parts: [...parts.values()] }))
+    return measureTarget(own, Number.isFinite(this.#ahead) ? this.#ahead : 0)
   }
 
   failed(): readonly FailedVertex[] {
@@ -202,6 +199,7 @@ export class Progress {
     state.progressAt = performance.now()
     const digest = pushing.exec(status.id)?.[1]
     if (digest !== undefined) state.targets.forEach((target) => this.#onPush(target, digest))
+    state.parts.set(status.id, status)
     state.transfers.update(status)
     const line = status.completed === undefined ? undefined : state.transfers.take()
     if (line !== undefined)
@@ -238,7 +236,12 @@ export class Progress {
     state.vertex = { ...update, name, error, cached: update.cached || (known?.vertex.cached ?? false) }
     if (target !== undefined) state.targets.add(target)
     this.#states.set(update.digest, state)
+    this.#compareClocks(state.vertex)
     return state
+  }
+
+  #compareClocks({ name, started, completed = started }: Vertex): void {
+    if (completed !== undefined && !isBoot(name)) this.#ahead = Math.min(this.#ahead, Date.now() - completed)
   }
 
   /**
@@ -287,6 +290,7 @@ function newState(vertex: Vertex): VertexState {
     decoder: new StringDecoder('utf8'),
     output: new OutputTail(),
     transfers: new Transfers(),
+    parts: new Map(),
     took: 0,
     completed: undefined,
     openSince: undefined,

@@ -11,15 +11,18 @@ import { cancelledBuild, explainFailure, explainSilence, findCause } from './err
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
+import type { TargetProgress } from './measure.ts'
 import { lacksSessions } from '../nodes/ssh/forwarder.ts'
 import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
 import { Progress, type FailedVertex } from './progress.ts'
-import { isCancel, type Steps } from './steps.ts'
+import { isCancel } from './steps.ts'
 
 export interface GroupRequest extends BuildxRequest {
   readonly group: TargetGroup
   /** Names the files of this call; unique in the run. */
   readonly name: string
+  /** 1, or more if its targets were built before: on a lost node, or with a busy registry. */
+  readonly attempt: number
   /** The builder instance that has only the node of the group. */
   readonly builder: string
   /** Resolves with the reason when the node is lost. */
@@ -37,9 +40,6 @@ export interface BuiltTarget {
   readonly target: Target
   /** What was pushed: an index with an attestation, or a manifest; empty if nothing was pushed. */
   readonly digest: string
-  /** Milliseconds of its own steps and exports; other targets of the node may have been built at the same time. */
-  readonly took: number
-  readonly steps: Steps
   /** Bake's metadata of this target. */
   readonly metadata: Record<string, unknown>
 }
@@ -48,6 +48,10 @@ export interface GroupResult {
   readonly group: TargetGroup
   /** Milliseconds. */
   readonly took: number
+  /** How often its targets were built, on this node and on others. */
+  readonly attempts: number
+  /** The times of each target by its id, also if it was not built. */
+  readonly progress: ReadonlyMap<string, TargetProgress>
   readonly built: readonly BuiltTarget[]
   readonly lostCaches: readonly FailedVertex[]
   /** Results of the Dockerfile checks. */
@@ -66,12 +70,14 @@ export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
   const progress = trackProgress(request, (line) => lines.push(line))
   const paths = localPathsOf(group.targets, request)
   const failure = findEscape(paths, request.workspace) ?? createDestinations(paths, request.workspace)
-  if (failure) return { group, took: 0, built: [], lostCaches: [], warnings: [], failure }
+  const ended = { group, attempts: request.attempt, built: [], warnings: [] }
+  if (failure) return { ...ended, took: 0, progress: new Map(), lostCaches: [], failure }
   const end = await runWatched(request, progress, flush)
   const took = performance.now() - started
   progress.end()
   await flush()
-  const result = { group, took, built: [], lostCaches: progress.lostCaches(), warnings: [] }
+  const times = new Map(group.targets.map(({ id }) => [id, progress.measure(id)]))
+  const result = { ...ended, took, progress: times, lostCaches: progress.lostCaches() }
   if (end.exitCode === 0) return { ...result, ...readResult(request, progress) }
   return { ...result, ...groupFailure(request, progress, end) }
 }
@@ -134,7 +140,7 @@ function readResult(
   const built = targets.map((target): BuiltTarget => {
     const metadata = asRecord(results[target.id])
     const digest = asText(metadata['containerimage.digest'])
-    return { target, digest, took: progress.took(target.id), steps: progress.steps(target.id), metadata }
+    return { target, digest, metadata }
   })
   return { built, warnings: annotateWarnings(progress.warnings(), targets, workspace) }
 }

@@ -13,7 +13,7 @@ import type { BuilderInstances } from './instances.ts'
 import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
 import { next, type GroupAction, type GroupEvent, type GroupState } from './schedule.ts'
 
-type SharedRequest = Omit<GroupRequest, 'group' | 'builder' | 'lost' | 'name' | 'onProgress'>
+type SharedRequest = Omit<GroupRequest, 'group' | 'builder' | 'lost' | 'name' | 'attempt' | 'onProgress'>
 
 export interface ScheduleRequest extends SharedRequest {
   readonly groups: readonly TargetGroup[]
@@ -47,6 +47,8 @@ export class Scheduler {
   readonly #stop = new AbortController()
   /** That of the request; also aborts when a failing step ends the builds. */
   readonly #signal: AbortSignal
+  /** How often each target was built, by its id. */
+  readonly #attempts = new Map<string, number>()
   #calls = 0
 
   constructor(request: ScheduleRequest) {
@@ -67,6 +69,7 @@ export class Scheduler {
     const { emit, onPush } = this.#request
     const result = await buildWatched({ ...this.#request, signal: this.#signal }, group, {
       name: `call-${this.#calls++}`,
+      attempt: this.#countAttempt(group),
       emit: (lines) => {
         this.#started(group)
         return emit(lines)
@@ -136,6 +139,13 @@ export class Scheduler {
     await this.#handle(state, { kind: 'rescheduled', failure, moved }, result)
   }
 
+  /** The targets of a group have always been built together. */
+  #countAttempt({ targets }: TargetGroup): number {
+    const counts = targets.map(({ id }) => (this.#attempts.get(id) ?? 0) + 1)
+    targets.forEach(({ id }, index) => this.#attempts.set(id, counts[index] ?? 1))
+    return Math.max(...counts)
+  }
+
   #started(group: TargetGroup): void {
     if (this.#starting.delete(group) && this.#starting.size === 0) this.#request.onBegun()
   }
@@ -145,7 +155,7 @@ export class Scheduler {
 async function buildWatched(
   request: ScheduleRequest,
   group: TargetGroup,
-  call: Pick<GroupRequest, 'name' | 'emit'>,
+  call: Pick<GroupRequest, 'name' | 'attempt' | 'emit'>,
 ): Promise<GroupResult> {
   const stop = new AbortController()
   const { node, targets } = group

@@ -91,7 +91,7 @@ export function countSteps(vertexes: readonly Vertex[]): Steps {
 }
 
 /** PURE: milliseconds from the start of the first vertex to the end of the last. */
-export function elapsed(vertexes: readonly Vertex[]): number {
+export function elapsed(vertexes: readonly Pick<Vertex, 'started' | 'completed'>[]): number {
   const started = vertexes.flatMap((vertex) => vertex.started ?? [])
   const completed = vertexes.flatMap((vertex) => vertex.completed ?? [])
   return started.length === 0 || completed.length === 0 ? 0 : Math.max(0, Math.max(...completed) - Math.min(...started))

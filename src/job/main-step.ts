@@ -11,6 +11,7 @@ import { withRegistryConfig } from '../nodes/registry-config.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { missingHelpers } from '../registry/credentials/login.ts'
 import { saveRegistryHosts } from '../registry/hosts.ts'
+import type { RunRecord } from '../report/run-record.ts'
 import { openJournal } from '../run/journal.ts'
 import type { BuildPorts, DryRunPorts, Run } from '../stories/ports.ts'
 import { describeEvent } from './event.ts'
@@ -25,7 +26,7 @@ interface MainStep {
 }
 
 /** Reads the inputs, creates the run directory, and connects the stories of the main action with this job. */
-export async function prepareMain(job: Job): Promise<MainStep> {
+export async function prepareMain(job: Job, record: RunRecord): Promise<MainStep> {
   job.mask(secretsToMask(job.env))
   const platformEvent = await describeEvent(job)
   const inputs = await readInputs(job.env, platformEvent)
@@ -45,6 +46,7 @@ export async function prepareMain(job: Job): Promise<MainStep> {
     journal: openJournal(dir),
     log: job.log,
     signal: job.signal,
+    record,
     dockerConfig,
   }
   return { run, ports: mainPorts(job, run, registries) }

@@ -8,14 +8,15 @@ import { formatInputIssues } from '../report/input-issues.ts'
 import { renderLogLines } from '../report/log-lines.ts'
 import { renderImageOutputs, renderOutputs, renderVariables } from '../report/outputs.ts'
 import { BuildErrors, createRunReport, type RunResult } from '../report/run-report.ts'
+import type { RunRecord } from '../report/run-record.ts'
 import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
 import type { CleanupRun } from '../stories/cleanup.ts'
 import type { DryRunResult } from '../stories/dry-run.ts'
 import type { MergeResult } from '../stories/merge.ts'
 
 /** Outputs, log lines and summary of a build. */
-export async function reportBuild(result: RunResult, took: number): Promise<void> {
-  const report = createRunReport(result, took)
+export async function reportBuild(result: RunResult, record: RunRecord, took: number): Promise<void> {
+  const report = createRunReport(result, record, took)
   setOutputs(renderOutputs(report))
   // docker/metadata-action sets these variables always; here they are opt-in.
   if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') exportVariables(renderVariables(report.variants))
@@ -74,7 +75,7 @@ export async function reportFailure(error: unknown, secrets: ReadonlySet<string>
 }
 
 function failureSummary(error: unknown): string {
-  if (error instanceof BuildErrors) return renderFailedSummary(error.run, performance.now())
+  if (error instanceof BuildErrors) return renderFailedSummary(error.record, performance.now())
   const { headline, body } = formatError(error)
   if (!(error instanceof InputError)) return renderErrorSummary(headline, body)
   const [count = '', ...issues] = formatInputIssues(error.issues).split('\n')

@@ -31,7 +31,7 @@ export function rescheduleTargets(request: RescheduleRequest): Rescheduled {
   const stuck = decided.filter(({ decision }) => decision.kind === 'none')
   if (stuck.length > 0) return { targets: [], notes: [], failure: withTried(failure, stuck) }
   const targets = decided.flatMap(({ draft, decision }) =>
-    decision.kind === 'node' ? [{ ...draft, node: decision.node }] : [],
+    decision.kind === 'node' ? [{ ...draft, node: decision.node, fallback: decision.choice }] : [],
   )
   return { targets, notes: formatDecisions(decided) }
 }

@@ -1,6 +1,7 @@
 import { formatEndpoint } from '../nodes/endpoint.ts'
 import type { Node } from '../nodes/node.ts'
 import { formatRepository } from '../registry/reference.ts'
+import type { FallbackChoice } from '../inputs/fallback.ts'
 import type { TargetCache } from '../inputs/cache/cache.ts'
 import type { Platform } from '../lib/platform.ts'
 import type { Worker } from './placement.ts'
@@ -17,6 +18,8 @@ export interface Target {
   readonly cache?: TargetCache
   /** `false` if it writes none of its caches, since one of them cannot be written. */
   readonly writesCache?: boolean
+  /** Why it is built on this node: its own was unavailable or lost. */
+  readonly fallback?: FallbackChoice
 }
 
 /** The targets of one node, built by one call of buildx: losing a node fails only its group. */

@@ -2,7 +2,8 @@ import { formatBytes, formatDuration } from '../lib/format.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
-import type { PlatformReport, RunReport } from './run-report.ts'
+import { isEmulated, type TargetMeasurement } from './measurements.ts'
+import type { RunReport } from './run-report.ts'
 
 /** Milliseconds: the resolution of the clocks and the time of the request hide smaller differences. */
 const toleratedSkew = 2000
@@ -32,9 +33,10 @@ export function renderLogLines({ variants, took }: RunReport): string[] {
   return [...lines, `Took ${formatDuration(took)}.`]
 }
 
-function formatTarget({ platform, node, took, steps, size }: PlatformReport, variant: string): string {
+function formatTarget({ platform, took, entry }: TargetMeasurement, variant: string): string {
+  const { node, steps, size } = entry
   const cached = `${steps.cached} of ${steps.total} steps from cache`
-  const parts = [node, formatDuration(took), cached, ...(size === 0 ? [] : [formatBytes(size)])]
+  const parts = [node, formatDuration(took), cached, ...(size === null ? [] : [formatBytes(size)])]
   return `${[platform, variant].join(' ').trim()}: ${parts.join(', ')}`
 }
 
@@ -58,10 +60,6 @@ function machineState(node: Node): string[] {
     ...(free === undefined ? [] : [`${formatBytes(free)} free`]),
     ...(skew === undefined ? [] : [Math.abs(skew) < toleratedSkew ? 'clock ok' : `clock ${formatSkew(skew)}`]),
   ]
-}
-
-function isEmulated({ native }: Node, platform: Node['platforms'][number]): boolean {
-  return native.length > 0 && !native.includes(platform)
 }
 
 /** Milliseconds by which the clock of a node is ahead; undefined if unknown. */

@@ -4,9 +4,11 @@ import { formatRepository, formatTagReference, type TagReference } from '../regi
 import type { MirrorOutcome } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
 import { renderBuilderOutputs } from './builder-outputs.ts'
-import type { PlatformReport, RunReport, VariantReport } from './run-report.ts'
+import type { TargetEntry, TargetMeasurement } from './measurements.ts'
+import type { RunReport, VariantReport } from './run-report.ts'
 
-type PlatformMetadata = Pick<PlatformReport, 'platform' | 'metadata'>
+/** `entry` is absent in a merge, which builds nothing. */
+type PlatformMetadata = Pick<TargetMeasurement, 'platform' | 'metadata'> & Partial<Pick<TargetMeasurement, 'entry'>>
 
 /** A variant that was pushed. */
 interface PublishedVariant {
@@ -33,7 +35,7 @@ export function renderImageOutputs(variants: readonly VariantReport<PlatformMeta
     image: first?.images[0] ?? '',
     tags: pushed.flatMap(({ published }) => updatedTags(published).map(formatTagReference)).join('\n'),
     digests: JSON.stringify(first ? platformDigests(first) : {}),
-    results: JSON.stringify(pushed.flatMap(({ published }) => variantResults(published))),
+    results: JSON.stringify(pushed.flatMap(variantResults)),
     metadata: JSON.stringify(buildMetadata(pushed)),
     ...metadataOutputs(variants),
   }
@@ -66,21 +68,37 @@ function updatedTags({ tags, mirrors = [] }: Published): readonly TagReference[]
   return [...tags, ...mirrors.flatMap((mirror) => mirror.tags)]
 }
 
+/** An entry of the output `results`, as in docs/results.schema.json. */
+interface ImageResult {
+  readonly variant: string
+  readonly image: string
+  readonly digest: string
+  readonly tags: readonly string[]
+  readonly platforms: Readonly<Record<string, string>>
+  readonly targets?: readonly TargetEntry[]
+  /** `false` for a mirror. */
+  readonly required?: false
+  /** Why a mirror was not updated. */
+  readonly failure?: string
+}
+
 /** One entry per repository: first those that were pushed to, then the mirrors. */
-function variantResults(published: Published): readonly Record<string, unknown>[] {
+function variantResults({ published, platforms }: PublishedVariant): readonly ImageResult[] {
   const { variant, images, digest, tags, mirrors = [] } = published
-  const entry = (image: string, updated: readonly TagReference[]) => ({
+  const targets = platforms.flatMap(({ entry }) => entry ?? [])
+  const entry = (image: string, updated: readonly TagReference[]): ImageResult => ({
     variant: variant.name,
     image,
     digest: /@(.+)$/.exec(image)?.[1] ?? digest,
     tags: updated.map(formatTagReference),
     platforms: platformDigests(published),
+    ...(targets.length > 0 && { targets }),
   })
   const inRepository = (image: string) => tags.filter((tag) => image.startsWith(`${formatRepository(tag)}@`))
   const isCopied = ({ tags: updated, failure }: MirrorOutcome) => updated.length > 0 || failure === undefined
   return [
     ...images.map((image) => entry(image, inRepository(image))),
-    ...mirrors.map((mirror) => ({
+    ...mirrors.map((mirror): ImageResult => ({
       ...entry(`${formatRepository(mirror.repository)}${isCopied(mirror) ? `@${digest}` : ''}`, mirror.tags),
       required: false,
       ...(mirror.failure !== undefined && { failure: mirror.failure }),

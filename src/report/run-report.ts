@@ -1,16 +1,16 @@
 import type { BuilderInfo } from '../buildx/instances.ts'
-import type { BuiltTarget, GroupResult } from '../buildx/run.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserErrors, type UserError } from '../lib/errors.ts'
 import type { Node } from '../nodes/node.ts'
 import { formatFailedMirror } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
-import type { Plan, Target } from '../plan/target.ts'
+import type { Plan } from '../plan/target.ts'
+import { measureTargets, type TargetMeasurement } from './measurements.ts'
+import type { RunRecord } from './run-record.ts'
 
 /** What a run of the main action built and published. */
 export interface RunResult {
   readonly plan: Plan
-  readonly groups: readonly GroupResult[]
   readonly published: readonly Published[]
   readonly builder: BuilderInfo
   /** The nodes that were available when the builder was created. */
@@ -20,21 +20,14 @@ export interface RunResult {
   readonly notes: readonly string[]
 }
 
-/** A run in which a build failed. */
-export interface FailedRun {
-  /** Everything that was planned, in the order of the inputs. */
-  readonly targets: readonly Target[]
-  readonly groups: readonly GroupResult[]
-}
-
 /** The failures of the builds of a run. */
 export class BuildErrors extends UserErrors {
-  readonly run: FailedRun
+  readonly record: RunRecord
 
-  constructor(errors: readonly UserError[], run: FailedRun) {
+  constructor(errors: readonly UserError[], record: RunRecord) {
     super(errors)
     this.name = 'BuildErrors'
-    this.run = run
+    this.record = record
   }
 }
 
@@ -46,68 +39,26 @@ export interface RunReport extends Pick<RunResult, 'builder' | 'nodes' | 'buildx
   readonly took: number
 }
 
-export interface VariantReport<Platform = PlatformReport> {
+export interface VariantReport<Platform = TargetMeasurement> {
   readonly variant: VariantSpec
   /** Undefined if it was not pushed. */
   readonly published?: Published
-  /** In the order of `platforms`. */
+  /** What was built, in the order of `platforms`. */
   readonly platforms: readonly Platform[]
 }
 
-/** A target that was built. */
-export interface PlatformReport {
-  readonly platform: string
-  readonly node: string
-  /** What the engine of the node reports, such as `amd64, 4 CPUs, Docker 28.5`; empty if there is none. */
-  readonly machine: string
-  readonly emulated: boolean
-  /** Milliseconds of the target's own steps and exports. */
-  readonly took: number
-  readonly steps: BuiltTarget['steps']
-  /** Bytes of the compressed layers; 0 if it was not pushed. */
-  readonly size: number
-  /** Bake's metadata of the target. */
-  readonly metadata: BuiltTarget['metadata']
-}
-
-/** PURE: the report of a run. */
-export function createRunReport(result: RunResult, took: number): RunReport {
+/** PURE: the report of a run. `took`: milliseconds from the first input read to the last tag updated. */
+export function createRunReport(result: RunResult, record: RunRecord, took: number): RunReport {
   const { plan, published, builder, nodes, buildxConfig, notes } = result
+  const built = measureTargets(record).filter(({ result }) => result === 'success')
   const variants = [...new Set(plan.targets.map(({ variant }) => variant))].map((variant): VariantReport => {
     const image = published.find((each) => each.variant === variant)
-    const targets = plan.targets.filter((target) => target.variant === variant)
-    return {
-      variant,
-      ...(image && { published: image }),
-      platforms: targets.flatMap((target) => platformReport(target, result.groups, image)),
-    }
+    const platforms = built.filter(({ target }) => target.variant === variant)
+    return { variant, ...(image && { published: image }), platforms }
   })
   return { variants, took, builder, nodes, buildxConfig, notes: [...notes, ...published.flatMap(mirrorNotes)] }
 }
 
 function mirrorNotes({ mirrors = [] }: Published): readonly string[] {
   return mirrors.filter(({ failure }) => failure !== undefined).map(formatFailedMirror)
-}
-
-function platformReport(
-  { id, platform }: Target,
-  groups: readonly GroupResult[],
-  published: Published | undefined,
-): PlatformReport[] {
-  return groups.flatMap(({ group, built }) => {
-    const { spec, engine, native } = group.node
-    const size = published?.platforms.find((part) => part.platform === platform)?.size ?? 0
-    return built
-      .filter(({ target }) => target.id === id)
-      .map(({ took, steps, metadata }) => ({
-        platform,
-        node: spec.name,
-        machine: engine ? `${engine.arch}, ${engine.cpus} CPUs, Docker ${engine.version}` : '',
-        emulated: native.length > 0 && !native.includes(platform),
-        took,
-        steps,
-        size,
-        metadata,
-      }))
-  })
 }

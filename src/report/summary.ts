@@ -1,8 +1,9 @@
 import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
-import type { GroupResult } from '../buildx/run.ts'
-import { targetLabel, type Target } from '../plan/target.ts'
+import { targetLabel } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
-import type { FailedRun, PlatformReport, RunReport, VariantReport } from './run-report.ts'
+import { measureTargets, type TargetMeasurement, type TargetResult } from './measurements.ts'
+import type { RunRecord } from './run-record.ts'
+import type { RunReport, VariantReport } from './run-report.ts'
 
 export interface Column<Row> {
   readonly title: string
@@ -11,13 +12,17 @@ export interface Column<Row> {
 }
 
 /** The columns of the table of a variant. */
-const columns: readonly Column<PlatformReport>[] = [
+const columns: readonly Column<TargetMeasurement>[] = [
   { title: 'platform', alignment: '---', cell: ({ platform }) => platform },
-  { title: 'node', alignment: '---', cell: ({ node, emulated }) => `${node}${emulated ? ' (emulated)' : ''}` },
+  {
+    title: 'node',
+    alignment: '---',
+    cell: ({ entry: { node, emulated } }) => `${node}${emulated ? ' (emulated)' : ''}`,
+  },
   { title: 'machine', alignment: '---', cell: ({ machine }) => machine },
   { title: 'time', alignment: '---:', cell: ({ took }) => formatDuration(took) },
-  { title: 'steps from cache', alignment: '---:', cell: ({ steps }) => `${steps.cached} of ${steps.total}` },
-  { title: 'size', alignment: '---:', cell: ({ size }) => (size === 0 ? '–' : formatBytes(size)) },
+  { title: 'steps from cache', alignment: '---:', cell: ({ entry: { steps } }) => `${steps.cached} of ${steps.total}` },
+  { title: 'size', alignment: '---:', cell: ({ entry: { size } }) => (size === null ? '–' : formatBytes(size)) },
 ]
 
 /** PURE: the job summary, as GitHub-flavoured Markdown. */
@@ -57,7 +62,7 @@ function overview(variants: readonly VariantReport[]): string {
   return ['### Overview', '', ...table(overviewColumns, variants)].join('\n')
 }
 
-function formatTime(target: PlatformReport | undefined): string {
+function formatTime(target: TargetMeasurement | undefined): string {
   return target ? formatDuration(target.took) : '–'
 }
 
@@ -69,41 +74,30 @@ function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): stri
   ]
 }
 
-interface FailedRow {
-  readonly target: Target
-  readonly group: GroupResult | undefined
+const results: Readonly<Record<TargetResult, string>> = {
+  success: 'built',
+  failure: 'failed',
+  error: 'failed',
+  cancellation: 'cancelled',
+  skip: 'not built',
 }
 
-const failedColumns: readonly Column<FailedRow>[] = [
+const failedColumns: readonly Column<TargetMeasurement>[] = [
   { title: 'target', alignment: '---', cell: ({ target }) => targetLabel(target) },
-  { title: 'node', alignment: '---', cell: ({ target, group }) => (group?.group.node ?? target.node).spec.name },
-  { title: 'result', alignment: '---', cell: targetResult },
+  { title: 'node', alignment: '---', cell: ({ entry }) => entry.node },
+  { title: 'result', alignment: '---', cell: ({ result }) => results[result] },
 ]
 
 /** PURE: the job summary of a run in which a build failed: nothing was pushed under a tag. */
-export function renderFailedSummary({ targets, groups }: FailedRun, took: number): string {
-  const rows = targets.map((target): FailedRow => ({
-    target,
-    group: groups.findLast((each) => hasTarget(each, target)),
-  }))
+export function renderFailedSummary(record: RunRecord, took: number): string {
+  const { groups } = record
+  const rows = measureTargets(record)
   const failures = groups.flatMap(({ failure }) => (failure && failure.code !== 'cancelled' ? [failure] : []))
   const reasons = failures.map(({ message, details, hint }) =>
     [`**${escapeHtml(message)}**`, ...fence(details), escapeHtml(hint)].join('\n\n'),
   )
   const parts = ['### Build failed: no tag was updated', table(failedColumns, rows).join('\n'), ...reasons]
   return [...parts, `Took ${formatDuration(took)}.`, ''].join('\n\n')
-}
-
-function hasTarget({ group }: GroupResult, { id }: Target): boolean {
-  return group.targets.some((target) => target.id === id)
-}
-
-function targetResult({ target, group }: FailedRow): string {
-  if (!group) return 'not built'
-  if (group.built.some((built) => built.target.id === target.id)) return 'built'
-  if (!group.failure) return 'not built'
-  const isCause = group.failing === undefined || group.failing.id === target.id
-  return group.failure.code === 'cancelled' || !isCause ? 'cancelled' : 'failed'
 }
 
 /** Output of build steps as a code block that no content can end. */

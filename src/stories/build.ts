@@ -2,6 +2,7 @@ import type { BuildxRequest } from '../buildx/process.ts'
 import type { GroupResult } from '../buildx/run.ts'
 import { formatLostCaches, formatTargets } from '../buildx/scheduler.ts'
 import { removeSecrets } from '../buildx/build-env.ts'
+import type { Buildx } from '../buildx/find.ts'
 import type { BuilderInfo } from '../buildx/instances.ts'
 import { shareBuilder } from '../buildx/later-steps.ts'
 import { withoutRepeats } from '../buildx/checks.ts'
@@ -40,10 +41,13 @@ export async function buildImage(run: Run, ports: BuildPorts): Promise<RunResult
 }
 
 async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCheck): Promise<RunResult> {
-  const { inputs, log, signal } = run
-  const [opened, buildx] = await withAbort(signal, Promise.all([openNodes(run, ports), ports.provideBuildx(signal)]))
-  const planned = await withAbort(signal, planRun(run, opened))
-  const prepared = await withAbort(signal, prepareBuild(run, opened, planned.plan, buildx))
+  const { inputs, log, signal, record } = run
+  const opening = () => Promise.all([openNodes(run, ports), ports.provideBuildx(signal)])
+  const [opened, buildx] = await withAbort(signal, record.time('connect', opening))
+  const { planned, prepared } = await withAbort(
+    signal,
+    record.time('plan', () => planAndPrepare(run, opened, buildx)),
+  )
   const garbage = startGarbageCollection(opened.nodes, ports.runs, { self: builderName(run), dir: run.dir })
   const steps = { opened, planned, prepared, garbage }
   if (inputs.settings.call) return await callDockerfiles(run, ports, steps)
@@ -60,16 +64,18 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   const collected = logNodeGarbage(garbage.end(), log)
   // Leftovers of other runs may be the reason why a node is full: remove them before this run fails.
   if (build.results.some(({ failure }) => failure)) await collected
-  throwFailures(planned.plan, build.results, signal)
+  throwFailures(build.results, run)
   const handedOver = handOver(run, opened, prepared)
   handedOver.catch(() => undefined)
   const lost = reportGroups(run, build.results)
   const plan = withoutSkipped(planned.plan, build.results)
   requirePlatforms(inputs.variants, plan.targets, opened.outcomes)
-  const published = inputs.push ? await publishTargets(run, ports, plan, { ...prepared, groups: build.results }) : []
+  const publishing = () => publishTargets(run, ports, plan, { ...prepared, groups: build.results })
+  const published = inputs.push ? await record.time('publish', publishing) : []
+  record.published = published
   const [builder] = await Promise.all([handedOver, collected, build.released])
   const notes = [...planned.notes, ...build.notes, ...lost]
-  return { ...describeRun(run, opened), builder, plan, groups: build.results, published, notes }
+  return { ...describeRun(run, opened), builder, plan, published, notes }
 }
 
 function describeRun({ dir }: Run, { nodes }: OpenedNodes): Pick<RunResult, 'nodes' | 'buildxConfig'> {
@@ -91,8 +97,14 @@ async function handOver(
   return instances.info
 }
 
-async function openNodes({ inputs, event, log }: Run, ports: BuildPorts): Promise<OpenedNodes> {
+async function planAndPrepare(run: Run, opened: OpenedNodes, buildx: Buildx) {
+  const planned = await planRun(run, opened)
+  return { planned, prepared: await prepareBuild(run, opened, planned.plan, buildx) }
+}
+
+async function openNodes({ inputs, event, log, record }: Run, ports: BuildPorts): Promise<OpenedNodes> {
   const opened = await createNodePool(await ports.openNodes(), { inputs, event })
+  record.outcomes = opened.outcomes
   opened.outcomes.forEach((outcome) => log.line(formatNode(outcome)))
   return opened
 }
@@ -103,7 +115,7 @@ interface PlannedRun extends Pick<ReservedPlan<Plan>, 'plan' | 'release'> {
 
 /** Decides what is built where, and logs what the user should know before it starts. */
 async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promise<PlannedRun> {
-  const { inputs, event, journal, log } = run
+  const { inputs, event, journal, log, record } = run
   const fork = describeFork(event.trust, inputs, nodes)
   const notes = [...inputs.notes, ...fork.notes]
   notes.forEach((note) => log.info(note))
@@ -113,6 +125,7 @@ async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promi
     journal,
     plan: (runs) => planTargets(inputs, outcomes, local, runs),
   })
+  record.targets = plan.targets
   formatBusyNodes(runsPerNode).forEach((note) => log.info(note))
   const warnings = [...inputs.warnings, ...nodeWarnings(nodes), ...plan.notes, ...fork.warnings]
   warnings.forEach((note) => log.warn(note))
@@ -139,7 +152,7 @@ async function callDockerfiles(
   const collected = logNodeGarbage(garbage.end(), log)
   const [builder] = await Promise.all([handOver(run, opened, prepared), collected, planned.release()])
   const plan = { ...planned.plan, targets: [], groups: [] }
-  return { ...describeRun(run, opened), builder, plan, groups: [], published: [], notes: planned.notes }
+  return { ...describeRun(run, opened), builder, plan, published: [], notes: planned.notes }
 }
 
 interface BuildSteps {
@@ -160,9 +173,9 @@ interface BuildResult {
 
 /** Builds all groups. When it returns, no build is running and no build secret is left. */
 async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promise<BuildResult> {
-  const { inputs, journal, log, dir, signal } = run
+  const { inputs, journal, log, dir, signal, record } = run
   const { opened, planned, prepared, onBegun } = steps
-  const { results, notes } = await ports.buildGroups({
+  const request = {
     ...prepared.calls,
     groups: planned.plan.groups,
     pool: opened.pool,
@@ -174,18 +187,20 @@ async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promis
     log,
     onPush: prepared.onPush,
     onBegun,
-  })
+  }
+  const { results, notes } = await record.time('build', () => ports.buildGroups(request))
+  record.groups = results
   const released = planned.release()
   removeSecrets(dir)
   signal.throwIfAborted()
   return { results, notes, released }
 }
 
-function throwFailures({ targets }: Plan, groups: readonly GroupResult[], signal: AbortSignal): void {
+function throwFailures(groups: readonly GroupResult[], { signal, record }: Run): void {
   signal.throwIfAborted()
   const failures = groups.flatMap(({ failure }) => failure ?? [])
   const causes = failures.filter(({ code }) => code !== 'cancelled')
-  if (failures.length > 0) throw new BuildErrors(causes.length > 0 ? causes : failures, { targets, groups })
+  if (failures.length > 0) throw new BuildErrors(causes.length > 0 ? causes : failures, record)
 }
 
 /** Logs what was found while building. @returns the warnings for the summary */

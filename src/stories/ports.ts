@@ -9,6 +9,7 @@ import type { Log } from '../lib/log.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
+import type { RunRecord } from '../report/run-record.ts'
 import type { Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
@@ -20,6 +21,7 @@ export interface Run {
   readonly journal: Journal
   readonly log: Log
   readonly signal: AbortSignal
+  readonly record: RunRecord
   /** The job's own Docker configuration as parsed JSON, of any shape. */
   readonly dockerConfig: unknown
 }

@@ -25,8 +25,6 @@ function request(registry: FakeRegistry, entries: Entry[] = []) {
     pushed.map(({ part: { platform, digest } }): BuiltTarget => ({
       target: { id: `${variant.name}-${platform}`, variant, platform, node },
       digest,
-      took: 0,
-      steps: { total: 0, cached: 0 },
       metadata: {},
     })),
   )

@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import { load } from 'js-yaml'
 import { renderOutputs, renderVariables } from '../../../src/report/outputs.ts'
-import { createRunReport } from '../../../src/report/run-report.ts'
-import { digest, testResult } from './reports.ts'
+import { schemaErrors } from '../fixtures/results-schema.ts'
+import { digest, reportOf, testResult } from './reports.ts'
 
-const outputsOf = (names: readonly string[], push = true) =>
-  renderOutputs(createRunReport(testResult(names, push), 1000))
+const outputsOf = (names: readonly string[], push = true) => renderOutputs(reportOf(testResult(names, push), 1000))
 const parse = (text = ''): unknown => JSON.parse(text)
 
 test('every output of action.yml is set, and no other', () => {
@@ -33,7 +32,38 @@ test('the outputs of one image', () => {
   })
   expect(parse(outputs['digests'])).toEqual(platforms)
   expect(parse(outputs['results'])).toEqual([
-    { variant: '', image: `ghcr.io/acme/app@${digest('index ')}`, digest: digest('index '), tags, platforms },
+    {
+      variant: '',
+      image: `ghcr.io/acme/app@${digest('index ')}`,
+      digest: digest('index '),
+      tags,
+      platforms,
+      targets: [
+        expect.objectContaining({ platform: 'linux/amd64' }),
+        {
+          platform: 'linux/arm64',
+          digest: digest('linux-arm64'),
+          size: 28_000_000,
+          node: 'arm',
+          emulated: false,
+          fallback: null,
+          attempts: 1,
+          seconds: {
+            queue: 1,
+            boot: 1,
+            context: 0.1,
+            cacheImport: null,
+            build: 63.3,
+            export: 2,
+            push: 1.5,
+            cacheExport: null,
+            test: null,
+          },
+          steps: { total: 5, cached: 2 },
+          bytes: { context: 1200, pulled: 4_000_000, pushed: null },
+        },
+      ],
+    },
   ])
   expect(parse(outputs['metadata'])).toEqual({
     'buildx.build.ref': 'ref-linux-amd64',
@@ -80,7 +110,7 @@ test('without a push, the image is described and its digest is empty', () => {
 })
 
 test('the variables of docker/metadata-action', () => {
-  expect(renderVariables(createRunReport(testResult(['']), 0).variants)).toMatchObject({
+  expect(renderVariables(reportOf(testResult(['']), 0).variants)).toMatchObject({
     DOCKER_METADATA_OUTPUT_VERSION: '1.2.3',
     DOCKER_METADATA_OUTPUT_TAG_NAMES: '1.2.3\n1.2\nlatest',
     DOCKER_METADATA_OUTPUT_LABELS: 'maintainer=me',
@@ -101,12 +131,27 @@ test('`results` has an entry per repository, mirrors last; a mirror that failed 
       { repository: mirror('public.ecr.aws'), tags: [], failure: 'denied' },
     ],
   }
-  const outputs = renderOutputs(createRunReport({ ...result, published: [published] }, 1000))
+  const outputs = renderOutputs(reportOf({ ...result, published: [published] }, 1000))
   expect(outputs['tags']?.split('\n').slice(3)).toEqual(['quay.io/acme/app:1.2.3', 'docker.io/acme/app:1.2.3'])
-  const common = { variant: '', digest: image.digest, platforms: parse(outputs['digests']) }
+  const [{ targets } = {}] = parse(outputs['results']) as { targets?: unknown }[]
+  const common = { variant: '', digest: image.digest, platforms: parse(outputs['digests']), targets }
+  expect(schemaErrors(outputs['results'] ?? '')).toEqual([])
   expect((parse(outputs['results']) as unknown[]).slice(1)).toEqual([
     { ...common, image: `quay.io/acme/app@${image.digest}`, tags: ['quay.io/acme/app:1.2.3'] },
     { ...common, image: `docker.io/acme/app@${image.digest}`, tags: ['docker.io/acme/app:1.2.3'], required: false },
     { ...common, image: 'public.ecr.aws/acme/app', tags: [], required: false, failure: 'denied' },
   ])
+})
+
+test('docs/results.schema.json describes every field, and rejects an undescribed or missing one', () => {
+  const [entry] = parse(outputsOf([''])['results']) as { targets: Record<string, unknown>[] }[]
+  const [target] = entry?.targets ?? []
+  const change = (fields: Record<string, unknown>) =>
+    JSON.stringify([{ ...entry, targets: [{ ...target, ...fields }] }])
+  expect(schemaErrors(change({}))).toEqual([])
+  expect(schemaErrors(change({ attempts: 0 }))).toEqual(['/0/targets/0/attempts must be >= 1'])
+  expect(schemaErrors(change({ digest: '' }))).toHaveLength(1)
+  expect(schemaErrors(change({ other: 1 }))).toEqual(['/0/targets/0 must NOT have additional properties'])
+  for (const name of Object.keys(target ?? {}))
+    expect(schemaErrors(change({ [name]: undefined }))).toEqual([`/0/targets/0 must have required property '${name}'`])
 })

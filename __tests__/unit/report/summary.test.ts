@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals'
 import { renderLogLines } from '../../../src/report/log-lines.ts'
-import { createRunReport } from '../../../src/report/run-report.ts'
 import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../../../src/report/summary.ts'
+import type { Target } from '../../../src/plan/target.ts'
 import { UserError } from '../../../src/lib/errors.ts'
-import { digest, testResult } from './reports.ts'
+import { digest, reportOf, testResult } from './reports.ts'
 
 test('the summary of an image: digest, tags in order, platforms in the order of the inputs', () => {
-  expect(renderSummary(createRunReport(testResult(['']), 70_100)).split('\n')).toEqual([
+  expect(renderSummary(reportOf(testResult(['']), 70_100)).split('\n')).toEqual([
     '### Image',
     `\`ghcr.io/acme/app@${digest('index ')}\``,
     '',
@@ -30,7 +30,7 @@ test('the summary of an image: digest, tags in order, platforms in the order of 
 })
 
 test('the summary of an image that was not pushed', () => {
-  const summary = renderSummary(createRunReport(testResult(['slim'], false), 5000))
+  const summary = renderSummary(reportOf(testResult(['slim'], false), 5000))
   expect(summary).toContain('### Image `slim`: built, not pushed\n')
   expect(summary).toContain('| linux/arm64 | arm |  | 1 min 5 s | 2 of 5 | – |')
   expect(summary).toContain('Took 5.0 s.')
@@ -38,14 +38,19 @@ test('the summary of an image that was not pushed', () => {
 
 test('names of nodes cannot break the table', () => {
   const result = testResult([''])
-  const [node] = result.plan.targets.map((target) => target.node)
-  const renamed = { ...node!, spec: { ...node!.spec, name: 'a|b\nc' } }
-  const groups = result.groups.map((each) => ({ ...each, group: { ...each.group, node: renamed } }))
-  expect(renderSummary(createRunReport({ ...result, groups }, 0))).toContain('| linux/amd64 | a\\|b c |')
+  const rename = (target: Target) => ({
+    ...target,
+    node: { ...target.node, spec: { ...target.node.spec, name: 'a|b\nc' } },
+  })
+  result.record.groups = result.record.groups.map((each) => ({
+    ...each,
+    group: { ...each.group, targets: each.group.targets.map(rename) },
+  }))
+  expect(renderSummary(reportOf(result, 0))).toContain('| linux/amd64 | a\\|b c |')
 })
 
 test('the log has one line per target, then the images and their tags', () => {
-  expect(renderLogLines(createRunReport(testResult(['slim']), 70_100))).toEqual([
+  expect(renderLogLines(reportOf(testResult(['slim']), 70_100))).toEqual([
     '  linux/amd64 slim: amd, 12.3 s, 2 of 5 steps from cache, 28 MB',
     '  linux/arm64 slim: arm, 1 min 5 s, 2 of 5 steps from cache, 28 MB',
     `  ghcr.io/acme/app@${digest('index slim')}`,
@@ -58,14 +63,15 @@ test('the log has one line per target, then the images and their tags', () => {
 
 test('the order does not depend on which group ends first', () => {
   const result = testResult(['', 'slim'])
-  const inOrder = createRunReport(result, 0)
-  const reversed = createRunReport({ ...result, groups: [...result.groups].reverse() }, 0)
+  const inOrder = reportOf(result, 0)
+  result.record.groups = [...result.record.groups].reverse()
+  const reversed = reportOf(result, 0)
   expect(renderSummary(reversed)).toBe(renderSummary(inOrder))
   expect(renderLogLines(reversed)).toEqual(renderLogLines(inOrder))
 })
 
 test('several variants have an overview with the own time of each target', () => {
-  const summary = renderSummary(createRunReport(testResult(['slim', 'full']), 70_100))
+  const summary = renderSummary(reportOf(testResult(['slim', 'full']), 70_100))
   expect(summary.split('\n').slice(0, 7)).toEqual([
     '### Overview',
     '',
@@ -75,11 +81,11 @@ test('several variants have an overview with the own time of each target', () =>
     '| full | 12.3 s | 1 min 5 s | 3 |',
     '',
   ])
-  expect(renderSummary(createRunReport(testResult(['slim']), 0))).not.toContain('Overview')
+  expect(renderSummary(reportOf(testResult(['slim']), 0))).not.toContain('Overview')
 })
 
 function failedRun(change: { readonly cause?: boolean; readonly code?: 'build' | 'cancelled' } = {}) {
-  const { plan, groups } = testResult(['slim', 'full'])
+  const { plan, record } = testResult(['slim', 'full'])
   const failure = new UserError({
     code: change.code ?? 'build',
     message: 'RUN make <all> failed for linux/amd64 full on amd',
@@ -87,12 +93,12 @@ function failedRun(change: { readonly cause?: boolean; readonly code?: 'build' |
     details: ['make: *** [all] Error 2', '```'],
   })
   const failing = plan.targets.find(({ id }) => id === 'full-linux-amd64')
-  const failed = groups.map((group) =>
+  record.groups = record.groups.map((group) =>
     group.group.node.spec.name === 'amd'
       ? { ...group, built: [], failure, ...(failing && change.cause !== false && { failing }) }
       : group,
   )
-  return { targets: plan.targets, groups: failed }
+  return record
 }
 
 test('the summary of a failed run has the result of every target, the cause and its output', () => {
@@ -124,7 +130,7 @@ test('the summary of a failed run has the result of every target, the cause and 
 test.each([
   ['the failing target is not known', failedRun({ cause: false }), 'failed'],
   ['another group failed', failedRun({ cause: false, code: 'cancelled' }), 'cancelled'],
-  ['the build never started', { ...failedRun(), groups: [] }, 'not built'],
+  ['the build never started', Object.assign(failedRun(), { groups: [] }), 'not built'],
 ])('the result of a target if %s', (_, run, expected) => {
   const summary = renderFailedSummary(run, 5000)
   expect(summary).toContain(`| linux/amd64 slim | amd | ${expected} |`)
@@ -142,8 +148,8 @@ test('secrets in the output of a failed build are masked in the summary', () => 
   const run = failedRun()
   const details = ['token=s3cr3t-long', 'key=s3cr3t']
   const failure = new UserError({ code: 'build', message: 'echo a<b&c failed', hint: '', details })
-  const groups = run.groups.map((group) => ({ ...group, failure }))
-  const summary = maskSecrets(renderFailedSummary({ ...run, groups }, 0), ['s3cr3t', 's3cr3t-long', 'a<b&c', ''])
+  run.groups = run.groups.map((group) => ({ ...group, failure }))
+  const summary = maskSecrets(renderFailedSummary(run, 0), ['s3cr3t', 's3cr3t-long', 'a<b&c', ''])
   expect(summary).not.toMatch(/s3cr3t|a&lt;b/)
   expect(summary).toContain('token=***\nkey=***')
   expect(summary).toContain('**echo *** failed**')

@@ -5,7 +5,7 @@ import { BuildErrors } from '../../../src/report/run-report.ts'
 import { readJournal } from '../../../src/run/journal.ts'
 import { buildImage } from '../../../src/stories/build.ts'
 import { push, withPushed } from '../publish/parts.ts'
-import { testPorts, testRun, type TestRun } from './fixtures.ts'
+import { emptyResult, testPorts, testRun, type TestRun } from './fixtures.ts'
 
 const platforms = ['linux/amd64', 'linux/arm64']
 const pushed = platforms.map((name) => push(name))
@@ -51,7 +51,7 @@ describe('the build story', () => {
         ...testPorts(given, digestOf),
         buildGroups: ({ groups }) =>
           Promise.resolve({
-            results: groups.map((group) => ({ group, took: 1, built: [], lostCaches: [], warnings: [], failure })),
+            results: groups.map((group) => ({ ...emptyResult, group, failure })),
             notes: [],
           }),
       })
@@ -59,8 +59,8 @@ describe('the build story', () => {
       // The summary shows every planned target, and what became of its group.
       const failed: unknown = await work.catch((error: unknown) => error)
       if (!(failed instanceof BuildErrors)) throw new Error('BuildErrors is expected')
-      expect(failed.run.targets.length).toBeGreaterThan(0)
-      expect(failed.run.groups.every((group) => group.failure === failure)).toBe(true)
+      expect(failed.record.targets.length).toBeGreaterThan(0)
+      expect(failed.record.groups.every((group) => group.failure === failure)).toBe(true)
       expect([registry.tags.size, kinds(given)]).toEqual([0, []])
     })
   })
@@ -98,8 +98,8 @@ describe('the build story', () => {
   test('`call` checks the Dockerfile instead of building', async () => {
     const given = await testRun({ call: 'check' })
     const ports = testPorts(given, digestOf)
-    const { published, groups } = await buildImage(given.run, ports)
-    expect([ports.calls, published, groups]).toEqual([['open', 'call'], [], []])
+    const { published } = await buildImage(given.run, ports)
+    expect([ports.calls, published, given.run.record.groups]).toEqual([['open', 'call'], [], []])
   })
 })
 

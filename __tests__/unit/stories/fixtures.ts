@@ -10,6 +10,7 @@ import { unixBuildkitd } from '../../../src/nodes/drivers/unix.ts'
 import type { Node } from '../../../src/nodes/node.ts'
 import type { PackageAccess } from '../../../src/packages/backend.ts'
 import type { RegistryAccess } from '../../../src/registry/client-factory.ts'
+import { RunRecord } from '../../../src/report/run-record.ts'
 import { createJournal, openJournal } from '../../../src/run/journal.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 import type { BuildPorts, DryRunPorts, Run } from '../../../src/stories/ports.ts'
@@ -52,7 +53,16 @@ export async function testRun(inputs: Given, signal = new AbortController().sign
     native: [],
     took: 1,
   }))
-  const run = { inputs: parsed, event, dir, journal: openJournal(dir), log, signal, dockerConfig: {} }
+  const run = {
+    inputs: parsed,
+    event,
+    dir,
+    journal: openJournal(dir),
+    log,
+    signal,
+    record: new RunRecord(),
+    dockerConfig: {},
+  }
   return { run, lines, nodes }
 }
 
@@ -61,6 +71,16 @@ export const registries: RegistryAccess = {
   fetch: (...args) => globalThis.fetch(...args),
   credentials: () => Promise.resolve(user),
   log: () => undefined,
+}
+
+/** The result of a group of which nothing is known. */
+export const emptyResult = {
+  took: 1,
+  attempts: 1,
+  progress: new Map<string, never>(),
+  built: [],
+  lostCaches: [],
+  warnings: [],
 }
 
 /** Ports of the main action; every build succeeds at once and has the digest that `digestOf` returns. */
@@ -73,15 +93,13 @@ export function testPorts(
     calls.push('build')
     onBegun()
     const results = groups.map((group) => ({
+      ...emptyResult,
       group,
-      took: 1,
       built: group.targets.map((target) => {
         const digest = digestOf(target.platform)
         onPush(target, digest)
-        return { target, digest, took: 1, steps: { total: 1, cached: 0 }, metadata: {} }
+        return { target, digest, metadata: {} }
       }),
-      lostCaches: [],
-      warnings: [],
     }))
     return Promise.resolve({ results, notes: [] })
   }

@@ -1,0 +1,39 @@
+import type { Interval } from '../buildx/measure.ts'
+import type { GroupResult } from '../buildx/run.ts'
+import type { NodeOutcome } from '../nodes/open.ts'
+import type { Target } from '../plan/target.ts'
+import type { Published } from '../publish/publish.ts'
+
+/** A phase of a run of the main action, by its name in docs/observability. */
+type RunPhase = 'connect' | 'plan' | 'build' | 'publish'
+
+interface TimedPhase extends Interval {
+  readonly phase: RunPhase
+}
+
+/** What a run of the main action has done so far, so that a run that fails or is cancelled can be measured too. */
+export class RunRecord {
+  /** Milliseconds since the epoch. */
+  readonly began: number
+  readonly phases: TimedPhase[] = []
+  /** Every node of the list, available or not. */
+  outcomes: readonly NodeOutcome[] = []
+  /** Everything that was planned, in the order of the inputs. */
+  targets: readonly Target[] = []
+  groups: readonly GroupResult[] = []
+  published: readonly Published[] = []
+
+  constructor(began = performance.timeOrigin) {
+    this.began = began
+  }
+
+  /** Records when a phase started and ended, whatever its result is. */
+  async time<T>(phase: RunPhase, work: () => Promise<T>): Promise<T> {
+    const start = Date.now()
+    try {
+      return await work()
+    } finally {
+      this.phases.push({ phase, start, end: Date.now() })
+    }
+  }
+}
