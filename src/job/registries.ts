@@ -2,7 +2,8 @@ import type { Credentials, Login } from '../registry/auth.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { createHelperRunner, credentialsFor } from '../registry/credentials/login.ts'
 import { formatRepository } from '../registry/reference.ts'
-import { createFetch, createRawFetch } from '../lib/http.ts'
+import { createFetch } from '../lib/http.ts'
+import { createRawFetch } from '../lib/raw-fetch.ts'
 import { runnerLog } from './runner-log.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
 
@@ -21,7 +22,6 @@ export function createRegistryAccess(
     isPlain: (host) => hosts[host]?.http === true,
     credentials: createCredentials(logins, dockerConfig),
     fetch: createFetch(process.env, hosts),
-    fetchFor: (registry) => createFetch(process.env, hosts, registry),
     rawFor: (registry) => createRawFetch(process.env, hosts, registry),
     log: runnerLog.debug,
     onWait: (text, waited) => (waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)),

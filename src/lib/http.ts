@@ -20,10 +20,8 @@ export interface HostAccess {
 /**
  * Creates a `fetch` that uses the proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, which Node's own ignores, that
  * reaches the given hosts (with their port) as described, and that trusts the certificates of the operating system.
- *
- * @param authority a host of `hosts` whose `ca` also counts for hosts that are not listed: its token server, storage
  */
-export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}, authority = ''): Fetch {
+export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}): Fetch {
   const usual = withSystemCertificates(env)
   const clients = new Map<string, Fetch>()
   const clientFor = (access: HostAccess): Fetch => {
@@ -32,76 +30,13 @@ export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>
     clients.set(key, client)
     return client
   }
-  const shared = hosts[authority]?.ca ?? ''
   return async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input)
     const listed = hosts[url.host] ?? hosts[`${url.host}:443`]
-    const access = listed ?? { ca: shared, http: false, insecure: false }
+    const access = listed ?? { ca: '', http: false, insecure: false }
     if (access.http) url.protocol = 'http:'
     if (access.ca === '' && !access.insecure) return await usual(listed ? url : input, init)
     return await clientFor(access)(url, init)
-  }
-}
-
-/** As `Fetch`, without its web streams: those copy every chunk twice, most of the work of a large transfer. */
-export type RawFetch = (url: string, init: RawInit) => Promise<RawResponse>
-
-interface RawInit {
-  readonly method: 'GET' | 'PUT' | 'PATCH'
-  readonly headers: Readonly<Record<string, string>>
-  readonly signal: AbortSignal
-  /** Its length must be in `content-length`. */
-  readonly body?: AsyncGenerator<Uint8Array, void>
-}
-
-export interface RawResponse {
-  readonly status: number
-  readonly headers: Headers
-  /** A redirect is not followed. */
-  readonly body: AsyncIterable<Uint8Array>
-}
-
-/** Creates a `RawFetch` that reaches servers as `createFetch` does. */
-export function createRawFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}, authority = ''): RawFetch {
-  const clients = new Map<string, Promise<RawFetch>>()
-  const shared = hosts[authority]?.ca ?? ''
-  const clientFor = async (tls: { readonly ca: string; readonly insecure: boolean }): Promise<RawFetch> => {
-    const key = JSON.stringify(tls)
-    const client = clients.get(key) ?? loadRaw(env, tls.ca === '' && !tls.insecure ? undefined : tlsOptions(tls))
-    clients.set(key, client)
-    return await client
-  }
-  return async (address, init) => {
-    const url = new URL(address)
-    const { ca, http, insecure } = hosts[url.host] ??
-      hosts[`${url.host}:443`] ?? { ca: shared, http: false, insecure: false }
-    if (http) url.protocol = 'http:'
-    try {
-      return await (
-        await clientFor({ ca, insecure })
-      )(url.href, init)
-    } catch (error) {
-      // The connection comes first, so nothing of the body is read yet.
-      const system = ca === '' && isUntrusted(findErrorCode(error)) ? systemCertificates(env) : ''
-      if (system === '') throw error
-      return await (
-        await clientFor({ ca: system, insecure: false })
-      )(url.href, init)
-    }
-  }
-}
-
-async function loadRaw(env: Env, tls?: object): Promise<RawFetch> {
-  const { request } = await import('undici')
-  const dispatch = await loadDispatch(env, tls)
-  return async (url, { body, ...init }) => {
-    // Its types name a class; it uses `dispatch` alone, and reads any iterable.
-    const options = { ...init, ...(body && { body }), dispatcher: { dispatch } } as object
-    const { statusCode, headers, body: content } = await request(url, options)
-    const pairs = Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, String(value)] as [string, string]],
-    )
-    return { status: statusCode, headers: new Headers(pairs), body: content }
   }
 }
 
@@ -134,7 +69,8 @@ const certificateBundles = [
   '/etc/ssl/cert.pem',
 ]
 
-function systemCertificates({ SSL_CERT_FILE: file = '' }: Env): string {
+/** The authorities that the operating system trusts, as PEM. */
+export function systemCertificates({ SSL_CERT_FILE: file = '' }: Env): string {
   const candidates = file === '' ? certificateBundles : [file]
   return candidates.map(tryRead).find((text) => text !== '') ?? ''
 }
@@ -188,7 +124,7 @@ export function limitResponses(fetch: Fetch, limit: number): Fetch {
   }
 }
 
-function tlsOptions({ ca, insecure }: Omit<HostAccess, 'http'>): object {
+export function tlsOptions({ ca, insecure }: Omit<HostAccess, 'http'>): object {
   return { ...(ca !== '' && { ca: [...rootCertificates, ca] }), rejectUnauthorized: !insecure }
 }
 
@@ -197,7 +133,7 @@ function lazily(load: () => Promise<Fetch>): Fetch {
   return async (url, init) => await (await (loaded ??= load()))(url, init)
 }
 
-/** Loads undici, which most jobs do not need. The proxy is chosen for each URL, that of a redirect too. */
+/** Loads undici, which most jobs do not need. */
 async function loadUndici(env: Env, tls?: object): Promise<Fetch> {
   const { fetch } = await import('undici')
   const dispatch = await loadDispatch(env, tls)
@@ -206,7 +142,8 @@ async function loadUndici(env: Env, tls?: object): Promise<Fetch> {
     fetch(url, { ...init, dispatcher: { dispatch } } as object)) as unknown as Fetch
 }
 
-async function loadDispatch(env: Env, tls?: object): Promise<Dispatcher['dispatch']> {
+/** The proxy is chosen for each URL, that of a redirect too. */
+export async function loadDispatch(env: Env, tls?: object): Promise<Dispatcher['dispatch']> {
   const { Agent, ProxyAgent } = await import('undici')
   const direct = new Agent({ ...(tls && { connect: tls }) })
   const proxies = new Map<string, InstanceType<typeof ProxyAgent>>()

@@ -1,4 +1,5 @@
-import type { Fetch, RawFetch } from '../lib/http.ts'
+import type { Fetch } from '../lib/http.ts'
+import type { RawFetch } from '../lib/raw-fetch.ts'
 import type { Credentials } from './auth.ts'
 import { createRegistryClient, type RegistryClient } from './client.ts'
 import type { OnWait } from './session.ts'
@@ -8,9 +9,7 @@ import type { Repository } from './reference.ts'
 export interface RegistryAccess {
   readonly credentials: (repository: Repository) => Promise<Credentials | undefined>
   readonly fetch: Fetch
-  /** A `fetch` that also uses the registry's own certificate authority for its token server and its storage. */
-  readonly fetchFor?: (registry: string) => Fetch
-  /** The same for the content of blobs. */
+  /** The transport of a client, which also uses the registry's own authority for its token server and storage. */
   readonly rawFor?: (registry: string) => RawFetch
   /** Whether plain http is configured for a host. */
   readonly isPlain?: (host: string) => boolean
@@ -33,7 +32,7 @@ export function createClientFactory(
   signal?: AbortSignal,
   { willPush } = { willPush: true },
 ): ClientFactory {
-  const { fetch, fetchFor, rawFor, log, onWait, isPlain } = access
+  const { fetch, rawFor, log, onWait, isPlain } = access
   const clients = new Map<string, RegistryClient>()
   return async (repository) => {
     const { registry } = repository
@@ -43,7 +42,7 @@ export function createClientFactory(
       clients.get(key) ??
       createRegistryClient({
         registry,
-        fetch: fetchFor?.(registry) ?? fetch,
+        fetch,
         ...(rawFor && { raw: rawFor(registry) }),
         log,
         willPush,

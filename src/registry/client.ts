@@ -1,5 +1,6 @@
 import { isNotFound } from '../lib/errors.ts'
-import type { Fetch, RawFetch } from '../lib/http.ts'
+import type { Fetch } from '../lib/http.ts'
+import { createRawFetch, type RawFetch } from '../lib/raw-fetch.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { systemClock, type Clock } from '../lib/retry.ts'
 import { createAuthorizer, credentialSecrets, type Credentials } from './auth.ts'
@@ -7,9 +8,10 @@ import { createBaseUrl } from './base-url.ts'
 import { blobPath, headBlob, readBlob, type BlobId } from './blobs.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
 import { createHttpClient } from './http-client.ts'
-import { createHttpStream, rawOf, type Bytes } from './http-stream.ts'
+import { createHttpStream, type Bytes } from './http-stream.ts'
 import { listReferrers, listTags } from './list-tags.ts'
 import { computeDigest, isDigest, manifestTypes, type Manifest } from './manifest.ts'
+import { rawOf } from './redirects.ts'
 import { atMostOnce, repeat, requestInfo, send, sendOnce, type OnWait, type Session } from './session.ts'
 import { checkPush, putBlob, type BlobStorage, type UploadRequest } from './uploads.ts'
 
@@ -49,7 +51,7 @@ export interface RegistryOptions {
   /** Whether plain http is configured for a host, the registry or its token server. */
   readonly isPlain?: (host: string) => boolean
   readonly fetch?: Fetch
-  /** For the content of blobs; by default `fetch`. */
+  /** By default `fetch`, if it is given. */
   readonly raw?: RawFetch
   readonly signal?: AbortSignal
   /** Called with every failure that is followed by another attempt. */
@@ -84,14 +86,14 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
 function createSession(options: RegistryOptions): Session {
   const { registry, credentials, signal, willPush = false, isPlain = () => false } = options
   const { clock = systemClock, log = () => undefined, onWait = () => undefined } = options
-  const fetch = options.fetch ?? globalThis.fetch
-  const http = createHttpClient(fetch, signal)
+  const raw = options.raw ?? (options.fetch ? rawOf(options.fetch) : createRawFetch({}))
+  const http = createHttpClient(raw, signal)
   return {
     registry,
     willPush,
     secrets: credentialSecrets(credentials),
     http,
-    stream: createHttpStream(options.raw ?? rawOf(fetch), signal),
+    stream: createHttpStream(raw, signal),
     baseUrl: isPlain(registry) ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),
     authorizer: createAuthorizer({ credentials, http, now: clock.now, isPlain }),
     clock,

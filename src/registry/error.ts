@@ -54,7 +54,7 @@ export interface RequestInfo {
 
 interface ErrorResponse {
   readonly status: number
-  readonly headers: Headers
+  readonly headers: Pick<Headers, 'get'>
   readonly bytes: Uint8Array
 }
 

@@ -1,24 +1,26 @@
-import { findErrorCode, isUntrusted, readChunks, type Fetch } from '../lib/http.ts'
+import { findErrorCode, isUntrusted } from '../lib/http.ts'
 import { shorten } from '../lib/issues.ts'
 import { asRecord, asText } from '../lib/json.ts'
+import type { RawFetch } from '../lib/raw-fetch.ts'
 import type { RetryPolicy } from '../lib/retry.ts'
 import { withDeadline } from '../lib/time.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
+import { follow, readBytes, type RedirectMode } from './redirects.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array<ArrayBuffer> | string
-  /** Default `follow`: fetch then removes the Authorization header before it follows to another origin. */
-  readonly redirect?: 'follow' | 'manual' | 'error'
+  /** Default `follow`: without the Authorization header if it leads to another origin. */
+  readonly redirect?: RedirectMode
   /** The most bytes that a successful response may have. */
   readonly limit: number
 }
 
 export interface HttpResponse {
   readonly status: number
-  readonly headers: Headers
+  readonly headers: Pick<Headers, 'get'>
   readonly bytes: Uint8Array<ArrayBuffer>
   /** The URL of the last redirect: it may lead to a server that is not the registry. */
   readonly url: string
@@ -45,12 +47,12 @@ export const errorLimit = 64 * 1024
 
 export const commonHeaders = { 'accept-encoding': 'identity', 'user-agent': 'multiarch-build' }
 
-export function createHttpClient(fetch: Fetch, signal: AbortSignal | undefined): HttpClient {
+export function createHttpClient(raw: RawFetch, signal: AbortSignal | undefined): HttpClient {
   return async (request, info) => {
     signal?.throwIfAborted()
     const timeout = () => new Error('no complete response within a minute')
     try {
-      return await withDeadline(attemptTimeout, signal, timeout, (either) => sendRequest(fetch, request, info, either))
+      return await withDeadline(attemptTimeout, signal, timeout, (either) => sendRequest(raw, request, info, either))
     } catch (error) {
       signal?.throwIfAborted()
       throw error instanceof RegistryError ? error : networkError(error, request.url, info)
@@ -59,24 +61,19 @@ export function createHttpClient(fetch: Fetch, signal: AbortSignal | undefined):
 }
 
 async function sendRequest(
-  fetch: Fetch,
-  { method, url, headers, body, redirect = 'follow', limit }: HttpRequest,
+  raw: RawFetch,
+  { method, url: first, headers, body, redirect, limit }: HttpRequest,
   info: RequestInfo,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  const response = await fetch(url, {
-    method,
-    headers: { ...commonHeaders, ...headers },
-    redirect,
-    signal,
-    ...(body !== undefined && { body }),
-  })
-  const chunks: Uint8Array[] = []
-  for await (const chunk of readChunks(response, response.ok ? limit : errorLimit)) chunks.push(chunk)
-  const bytes = Buffer.concat(chunks)
-  if (bytes.length > limit && response.ok)
+  const init = { method, headers: { ...commonHeaders, ...headers }, signal, ...(body !== undefined && { body }) }
+  const { response, url } = await follow(raw, first, init, redirect)
+  const { status } = response
+  const isGood = status >= 200 && status < 300
+  const bytes = await readBytes(response, isGood ? limit : errorLimit)
+  if (bytes.length > limit && isGood)
     throw protocolError(`the response is longer than ${limit / 1024 / 1024} MiB`, info)
-  return { status: response.status, headers: response.headers, bytes, url: response.url || url }
+  return { status, headers: response.headers, bytes, url }
 }
 
 /** Errors that do not change within minutes: an unknown host name, a certificate, TLS where there is none. */
@@ -92,8 +89,8 @@ export function networkError(error: unknown, url: string, { host, repository, su
   const message = isUntrusted(code)
     ? `${subject}: the certificate of ${server} is not trusted (${code}); ${certificateHint}`
     : `${subject}: no answer from ${server} (${reason})`
-  // fetch refuses some ports (https://fetch.spec.whatwg.org/#port-blocking), and redirects that are not allowed.
-  const transient = code === undefined ? !/redirect|bad port/i.test(reason) : !permanent.test(code)
+  // Redirects that are not allowed have no code.
+  const transient = code === undefined ? !/redirect/i.test(reason) : !permanent.test(code)
   return new RegistryError(message, { kind: 'network', host, repository, code, transient, cause: error })
 }
 

@@ -1,6 +1,7 @@
-import { readChunks, type Fetch, type RawFetch, type RawResponse } from '../lib/http.ts'
+import type { RawFetch, RawInit, RawResponse } from '../lib/raw-fetch.ts'
 import type { RequestInfo } from './error.ts'
 import { commonHeaders, errorLimit, networkError, type HttpResponse } from './http-client.ts'
+import { follow, readBytes } from './redirects.ts'
 
 /** Bytes as they arrive. */
 export type Bytes = AsyncGenerator<Uint8Array, void>
@@ -27,9 +28,6 @@ const stallTimeout = 60_000
 /** Milliseconds that a registry may need to store what it has received. */
 const storeTimeout = 300_000
 
-/** At most this many redirects are followed, as in fetch. */
-const maxRedirects = 20
-
 export function createHttpStream(raw: RawFetch, signal: AbortSignal | undefined): HttpStream {
   return async (request, info) => {
     signal?.throwIfAborted()
@@ -37,13 +35,13 @@ export function createHttpStream(raw: RawFetch, signal: AbortSignal | undefined)
     const body = request.body?.()
     try {
       const sent = body && watchBody(body, watchdog)
-      const { response, url } = await follow(raw, request, { signal: watchdog.signal, body: sent })
-      const { status, headers } = response
+      const { response, url } = await follow(raw, request.url, exchangeOf(request, watchdog.signal, sent))
+      const { status } = response
       const isContent = status >= 200 && status < 300 && request.method === 'GET'
-      const bytes = isContent ? Buffer.alloc(0) : await readError(response)
+      const bytes = isContent ? Buffer.alloc(0) : await readBytes(response, errorLimit)
       const content = isContent ? watchContent(response, watchdog, { ...info, url: request.url }) : empty()
       if (!isContent) watchdog.end()
-      return { status, headers, url, bytes, body: content }
+      return { status, headers: response.headers, url, bytes, body: content }
     } catch (error) {
       watchdog.end()
       signal?.throwIfAborted()
@@ -55,56 +53,12 @@ export function createHttpStream(raw: RawFetch, signal: AbortSignal | undefined)
   }
 }
 
-interface Exchange {
-  readonly signal: AbortSignal
-  readonly body: Bytes | undefined
-}
-
-/** Follows the redirects of a download; an upload that is redirected would have to be read again. */
-async function follow(
-  raw: RawFetch,
-  { method, url: first, headers: given }: StreamRequest,
-  { signal, body }: Exchange,
-): Promise<{ readonly response: RawResponse; readonly url: string }> {
-  let url = first
-  const headers: Record<string, string> = { ...commonHeaders, ...given }
-  for (let redirects = 0; ; redirects++) {
-    const response = await raw(url, { method, headers, signal, ...(body && { body }) })
-    const location = response.headers.get('location')
-    if (method !== 'GET' || response.status < 300 || response.status > 399 || location === null)
-      return { response, url }
-    if (redirects === maxRedirects) throw new Error('too many redirects')
-    await readError(response)
-    const next = new URL(location, url)
-    // The login is for the registry alone.
-    if (next.origin !== new URL(url).origin) delete headers['authorization']
-    url = next.href
-  }
-}
-
-/** A `RawFetch` for tests and for callers that have only a `fetch`. */
-export function rawOf(fetch: Fetch): RawFetch {
-  return async (url, { body, ...init }) => {
-    const upload = body && ({ body, duplex: 'half' } as RequestInit)
-    const response = await fetch(url, { ...init, ...upload, redirect: 'manual' })
-    const { status, headers } = response
-    return { status, headers, body: readChunks(response, Infinity) }
-  }
+function exchangeOf({ method, headers }: StreamRequest, signal: AbortSignal, body: Bytes | undefined): RawInit {
+  return { method, headers: { ...commonHeaders, ...headers }, signal, ...(body && { body }) }
 }
 
 async function* empty(): Bytes {
   // A response without content.
-}
-
-async function readError({ body }: RawResponse): Promise<Buffer<ArrayBuffer>> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    chunks.push(chunk)
-    size += chunk.length
-    if (size > errorLimit) break
-  }
-  return Buffer.concat(chunks)
 }
 
 async function* watchBody(body: Bytes, watchdog: Watchdog): Bytes {

@@ -6,7 +6,8 @@ import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
-import { createFetch, findErrorCode, isUntrusted } from '../../../src/lib/http.ts'
+import { createFetch, findErrorCode, isUntrusted, type HostAccess } from '../../../src/lib/http.ts'
+import { createRawFetch } from '../../../src/lib/raw-fetch.ts'
 import { createRegistryClient } from '../../../src/registry/client.ts'
 import { createCertificateEnv, saveRegistryHosts } from '../../../src/registry/hosts.ts'
 
@@ -17,22 +18,32 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-describe('createFetch', () => {
+type Hosts = Readonly<Record<string, HostAccess>>
+type Get = (url: string) => Promise<string>
+
+const clients: Readonly<Record<string, (env: NodeJS.ProcessEnv, hosts?: Hosts, authority?: string) => Get>> = {
+  createFetch: (env, hosts) => {
+    const fetch = createFetch(env, hosts)
+    return async (url) => await (await fetch(url)).text()
+  },
+  createRawFetch: (env, hosts, authority) => {
+    const raw = createRawFetch(env, hosts, authority)
+    return async (url) => {
+      const { body } = await raw(url, { method: 'GET', headers: {}, signal: new AbortController().signal })
+      const chunks: Uint8Array[] = []
+      for await (const chunk of body) chunks.push(chunk)
+      return Buffer.concat(chunks).toString()
+    }
+  },
+}
+
+describe.each(Object.keys(clients))('%s', (name) => {
+  const create = clients[name]!
+
   afterEach(() => {
     for (const server of servers.splice(0)) {
       server.closeAllConnections()
       server.close()
-    }
-  })
-
-  test('without a proxy, Node’s own fetch sends the request as it is', async () => {
-    const nodeFetch = jest.spyOn(globalThis, 'fetch').mockResolvedValue(new Response('ok'))
-    const init = { method: 'PUT', body: 'x' }
-    try {
-      expect(await (await createFetch({})('https://registry.invalid/v2/', init)).text()).toBe('ok')
-      expect(nodeFetch.mock.calls).toEqual([['https://registry.invalid/v2/', init]])
-    } finally {
-      nodeFetch.mockRestore()
     }
   })
 
@@ -48,16 +59,29 @@ describe('createFetch', () => {
       socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n')
     })
     const uri = `http://127.0.0.1:${await listen(proxy)}`
-    const fetch = createFetch({ HTTP_PROXY: uri, HTTPS_PROXY: uri, NO_PROXY: 'direct.invalid' })
-    expect(await (await fetch('http://registry.invalid/v2/')).text()).toBe('proxied')
-    expect(await (await fetch(`http://127.0.0.1:${target}/v2/`)).text()).toBe('target')
-    await expect(fetch('https://registry.invalid/v2/')).rejects.toThrow()
-    await expect(fetch('http://direct.invalid/v2/')).rejects.toThrow()
+    const get = create({ HTTP_PROXY: uri, HTTPS_PROXY: uri, NO_PROXY: 'direct.invalid' })
+    expect(await get('http://registry.invalid/v2/')).toBe('proxied')
+    expect(await get(`http://127.0.0.1:${target}/v2/`)).toBe('target')
+    await expect(get('https://registry.invalid/v2/')).rejects.toThrow()
+    await expect(get('http://direct.invalid/v2/')).rejects.toThrow()
     expect(asked).toEqual(['GET http://registry.invalid/v2/', 'CONNECT registry.invalid:443'])
   })
 })
 
-describe('certificates', () => {
+const unproxied = 'without a proxy, createFetch sends the request with Node’s own fetch'
+test(unproxied, async () => {
+  const nodeFetch = jest.spyOn(globalThis, 'fetch').mockResolvedValue(new Response('ok'))
+  const init = { method: 'PUT', body: 'x' }
+  try {
+    expect(await (await createFetch({})('https://registry.invalid/v2/', init)).text()).toBe('ok')
+    expect(nodeFetch.mock.calls).toEqual([['https://registry.invalid/v2/', init]])
+  } finally {
+    nodeFetch.mockRestore()
+  }
+})
+
+describe.each(Object.keys(clients))('certificates with %s', (name) => {
+  const create = clients[name]!
   const dir = mkdtempSync(join(tmpdir(), 'certificates-'))
   const [caFile, keyFile] = [join(dir, 'ca.pem'), join(dir, 'key.pem')]
   let ca = ''
@@ -85,32 +109,32 @@ describe('certificates', () => {
   })
 
   const access = { ca: '', http: false, insecure: false, mirrors: [] }
-  const get = async (fetch: typeof globalThis.fetch, host: string) =>
-    await fetch(`https://${host}/v2/`).then(
-      async (response) => await response.text(),
-      (error: unknown) => (isUntrusted(findErrorCode(error)) ? 'not trusted' : error),
+  const read = async (get: Get, host: string) =>
+    await get(`https://${host}/v2/`).catch((error: unknown) =>
+      isUntrusted(findErrorCode(error)) ? 'not trusted' : error,
     )
 
   test('an authority of one registry is trusted for that registry only', async () => {
-    const fetch = createFetch({}, { [registry]: { ...access, ca } })
-    expect([await get(fetch, registry), await get(fetch, other)]).toEqual(['ok', 'not trusted'])
+    const get = create({}, { [registry]: { ...access, ca } })
+    expect([await read(get, registry), await read(get, other)]).toEqual(['ok', 'not trusted'])
   })
 
-  test('and for its token server, unless that has settings of its own', async () => {
+  test('and by a registry client for its token server, unless that has settings of its own', async () => {
     const hosts = { [registry]: { ...access, ca } }
-    expect(await get(createFetch({}, hosts, registry), other)).toBe('ok')
-    expect(await get(createFetch({}, hosts, 'ghcr.io'), other)).toBe('not trusted')
-    expect(await get(createFetch({}, { ...hosts, [other]: access }, registry), other)).toBe('not trusted')
+    expect(await read(create({}, hosts, registry), other)).toBe(name === 'createFetch' ? 'not trusted' : 'ok')
+    expect(await read(create({}, hosts, 'ghcr.io'), other)).toBe('not trusted')
+    expect(await read(create({}, { ...hosts, [other]: access }, registry), other)).toBe('not trusted')
   })
 
   test('`insecure` counts for its host only', async () => {
-    const fetch = createFetch({}, { [registry]: { ...access, insecure: true } }, registry)
-    expect([await get(fetch, registry), await get(fetch, other)]).toEqual(['ok', 'not trusted'])
+    const get = create({}, { [registry]: { ...access, insecure: true } }, registry)
+    expect([await read(get, registry), await read(get, other)]).toEqual(['ok', 'not trusted'])
   })
 
   test('the authorities of the operating system are trusted', async () => {
-    expect(await get(createFetch({ SSL_CERT_FILE: caFile }), registry)).toBe('ok')
-    expect(await get(createFetch({ SSL_CERT_FILE: join(dir, 'missing.pem') }), registry)).toBe('not trusted')
+    const get = create({ SSL_CERT_FILE: caFile })
+    expect([await read(get, registry), await read(get, other)]).toEqual(['ok', 'ok'])
+    expect(await read(create({ SSL_CERT_FILE: join(dir, 'missing.pem') }), registry)).toBe('not trusted')
   })
 
   test('the certificate of an insecure registry is passed on to buildx, which fetches tokens itself', async () => {
@@ -126,7 +150,7 @@ describe('certificates', () => {
   })
 
   test('an untrusted certificate: the message names the input', async () => {
-    const client = createRegistryClient({ registry: other, fetch: createFetch({ SSL_CERT_FILE: '/dev/null' }) })
+    const client = createRegistryClient({ registry: other, raw: createRawFetch({ SSL_CERT_FILE: '/dev/null' }) })
     await expect(client.ping()).rejects.toMatchObject({
       message: expect.stringContaining('`ca` for it in `registries`'),
     })
@@ -134,8 +158,8 @@ describe('certificates', () => {
 })
 
 test('a socks proxy is refused, without its login in the message', async () => {
-  const fetch = createFetch({ HTTPS_PROXY: 'socks5://user:secret@proxy.example:1080' })
-  const error = await createRegistryClient({ registry: 'registry.invalid', fetch })
+  const raw = createRawFetch({ HTTPS_PROXY: 'socks5://user:secret@proxy.example:1080' })
+  const error = await createRegistryClient({ registry: 'registry.invalid', raw })
     .ping()
     .catch((thrown: unknown) => thrown)
   expect(error).toMatchObject({

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { createRawFetch, type RawFetch } from '../../../src/lib/http.ts'
+import type { Fetch } from '../../../src/lib/http.ts'
+import { createRawFetch, type RawFetch } from '../../../src/lib/raw-fetch.ts'
 import { createRegistryClient, type RegistryClient } from '../../../src/registry/client.ts'
 import { withBlobServer, type BlobServer } from './blob-server.ts'
 import { answer, fakeClock, sha256, withServer } from './server.ts'
@@ -18,9 +19,9 @@ interface Both {
 }
 
 /** With the connections of a job, and with a plain `fetch`. */
-const transports: Readonly<Record<string, { readonly raw?: RawFetch }>> = {
+const transports: Readonly<Record<string, { readonly raw?: RawFetch; readonly fetch?: Fetch }>> = {
   job: { raw: createRawFetch({}) },
-  fetch: {},
+  fetch: { fetch: globalThis.fetch },
 }
 let transport = transports['job']
 

@@ -4,6 +4,7 @@ import { responseError, protocolError, type RequestInfo } from '../../registry/e
 import { isDigest } from '../../registry/manifest.ts'
 import { retry, systemClock, type Clock } from '../../lib/retry.ts'
 import { createHttpClient, registryRetryPolicy, type HttpResponse } from '../../registry/http-client.ts'
+import { rawOf } from '../../registry/redirects.ts'
 
 export interface ForgejoApiOptions {
   /** `https://codeberg.org`; may have a path. */
@@ -84,7 +85,7 @@ type Request = (method: 'GET' | 'DELETE', url: string, good: readonly number[]) 
 
 function createRequest(options: ForgejoApiOptions): Request {
   const { token, fetch, signal, clock = systemClock, log = () => undefined } = options
-  const exchange = createHttpClient(fetch, signal)
+  const exchange = createHttpClient(rawOf(fetch), signal)
   return (method, url, good) =>
     retry(
       async () => {

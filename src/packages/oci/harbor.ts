@@ -4,6 +4,7 @@ import { basicHeader, credentialSecrets, type Credentials } from '../../registry
 import { responseError, type RequestInfo, RegistryError } from '../../registry/error.ts'
 import { retry, systemClock, type Clock } from '../../lib/retry.ts'
 import { createHttpClient, registryRetryPolicy, type HttpResponse } from '../../registry/http-client.ts'
+import { rawOf } from '../../registry/redirects.ts'
 
 export interface HarborOptions {
   readonly registry: string
@@ -69,7 +70,7 @@ function createRequest({
   signal,
   clock = systemClock,
 }: HarborOptions): Request {
-  const send = createHttpClient(fetch, signal)
+  const send = createHttpClient(rawOf(fetch), signal)
   const baseUrl = createBaseUrl(registry, send)
   const info: RequestInfo = {
     host: registry,

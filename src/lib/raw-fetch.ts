@@ -1,0 +1,164 @@
+import {
+  Agent,
+  request as requestPlain,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http'
+import { findErrorCode, isUntrusted, loadDispatch, systemCertificates, tlsOptions, type HostAccess } from './http.ts'
+import type { Env } from './lists.ts'
+import { proxyFor } from './proxy.ts'
+
+/**
+ * As `Fetch`, over node:http: to load Node's `fetch` takes more time than all of a short step, and its web streams copy
+ * every chunk twice. It does not follow redirects.
+ */
+export type RawFetch = (url: string, init: RawInit) => Promise<RawResponse>
+
+export interface RawInit {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  /** The length of what a generator yields must be in `content-length`. */
+  readonly body?: AsyncGenerator<Uint8Array, void> | Uint8Array<ArrayBuffer> | string
+}
+
+export interface RawResponse {
+  readonly status: number
+  readonly headers: Pick<Headers, 'get'>
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/**
+ * Creates a `RawFetch` that reaches servers as `createFetch` does.
+ *
+ * @param authority a host of `hosts` whose `ca` also counts for hosts that are not listed: its token server, storage
+ */
+export function createRawFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}, authority = ''): RawFetch {
+  const clients = new Map<string, RawFetch>()
+  const clientFor = (tls: { readonly ca: string; readonly insecure: boolean }): RawFetch => {
+    const key = JSON.stringify(tls)
+    const client = clients.get(key) ?? createClient(env, tls.ca === '' && !tls.insecure ? undefined : tlsOptions(tls))
+    clients.set(key, client)
+    return client
+  }
+  const usual = { ca: hosts[authority]?.ca ?? '', http: false, insecure: false }
+  let trusted = ''
+  return async (address, init) => {
+    const url = new URL(address)
+    const { ca, http, insecure } = hosts[url.host] ?? hosts[`${url.host}:443`] ?? usual
+    if (http) url.protocol = 'http:'
+    try {
+      return await clientFor({ ca: ca || trusted, insecure })(url.href, init)
+    } catch (error) {
+      // Node trusts only its own list of authorities. The connection comes first, so nothing of the body is read yet.
+      const system = ca === '' && trusted === '' && isUntrusted(findErrorCode(error)) ? systemCertificates(env) : ''
+      if (system === '') throw error
+      const response = await clientFor({ ca: system, insecure: false })(url.href, init)
+      trusted = system
+      return response
+    }
+  }
+}
+
+function createClient(env: Env, tls: object | undefined): RawFetch {
+  const direct = createDirect(tls)
+  let proxied: Promise<RawFetch> | undefined
+  return async (url, init) => {
+    if (proxyFor(new URL(url), env) === undefined) return await direct(url, init)
+    return await (
+      await (proxied ??= loadProxied(env, tls))
+    )(url, init)
+  }
+}
+
+/** Loads undici for jobs with a proxy. */
+async function loadProxied(env: Env, tls: object | undefined): Promise<RawFetch> {
+  const { request } = await import('undici')
+  const dispatch = await loadDispatch(env, tls)
+  return async (url, { body, ...init }) => {
+    // Its types name a class; it uses `dispatch` alone, and reads any iterable.
+    const options = { ...init, ...(body !== undefined && { body }), dispatcher: { dispatch } } as object
+    const { statusCode, headers, body: content } = await request(url, options)
+    return { status: statusCode, headers: headersOf(headers), body: content }
+  }
+}
+
+/** Milliseconds that an idle connection is kept: servers close theirs after five seconds and more. */
+const keepAlive = 4000
+
+type Send = (url: string, options: RequestOptions) => ClientRequest
+
+function createDirect(tls: object | undefined): RawFetch {
+  const options = { keepAlive: true, timeout: keepAlive }
+  const plain = new Agent(options)
+  const sendPlain: Send = (url, init) => requestPlain(url, { ...init, agent: plain })
+  let secure: Promise<Send> | undefined
+  const loadSecure = async (): Promise<Send> => {
+    const https = await import('node:https')
+    const agent = new https.Agent({ ...options, ...tls })
+    return (url, init) => https.request(url, { ...init, agent })
+  }
+  return async (url, init) => {
+    const send = url.startsWith('https:') ? await (secure ??= loadSecure()) : sendPlain
+    return await exchange(send, url, init)
+  }
+}
+
+async function exchange(send: Send, url: string, { body, signal, ...init }: RawInit): Promise<RawResponse> {
+  signal.throwIfAborted()
+  const request = send(url, init)
+  const cancel = () => request.destroy(signal.reason as Error)
+  signal.addEventListener('abort', cancel, { once: true })
+  // Once it is closed, its connection may serve another request.
+  request.once('close', () => signal.removeEventListener('abort', cancel))
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request.on('response', resolve).on('error', reject)
+    sendBody(request, body).catch((error: unknown) => request.destroy(error as Error))
+  })
+  // Without a listener, an error would end the process; the reader of the body gets it all the same.
+  response.on('error', ignore)
+  return { status: response.statusCode ?? 0, headers: headersOf(response.headers), body: contentOf(request, response) }
+}
+
+const ignore = () => undefined
+
+async function sendBody(request: ClientRequest, body: RawInit['body']): Promise<void> {
+  if (typeof body !== 'object' || body instanceof Uint8Array) {
+    request.end(body)
+    return
+  }
+  for await (const chunk of body) {
+    if (request.destroyed) return
+    if (!request.write(chunk)) await untilDrained(request)
+  }
+  request.end()
+}
+
+async function untilDrained(request: ClientRequest): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      request.off('drain', done).off('close', done)
+      resolve()
+    }
+    request.on('drain', done).on('close', done)
+  })
+}
+
+async function* contentOf(request: ClientRequest, response: IncomingMessage): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* response as AsyncIterable<Uint8Array>
+  } finally {
+    // The response may come before the whole body is sent.
+    if (!request.writableEnded) request.destroy()
+  }
+}
+
+function headersOf(headers: Readonly<Record<string, string | readonly string[] | undefined>>): RawResponse['headers'] {
+  return {
+    get: (name) => {
+      const value = headers[name.toLowerCase()]
+      return value === undefined ? null : String(value)
+    },
+  }
+}
