@@ -29,7 +29,7 @@ import {
   type Living,
   type Model,
 } from './model.ts'
-import { placeIn, requestIn } from './place.ts'
+import { packageRepositoryIn, requestIn } from './package-repository.ts'
 import { crash, settled, startTask, type Task } from './tasks.ts'
 
 /** What may happen; `pick` selects to what. */
@@ -125,9 +125,9 @@ export interface History {
 
 /** A wrong algorithm: the right one that is lied to about the fake, or whose deeds are not what it asked for. */
 export interface Mutation {
-  readonly place?: (place: PackageRepository) => PackageRepository
+  readonly packages?: (packages: PackageRepository) => PackageRepository
   readonly ask?: (ask: FetchRunStatus) => FetchRunStatus
-  readonly own?: (own: RunArtifacts, place: PackageRepository) => Promise<RunArtifacts>
+  readonly own?: (own: RunArtifacts, packages: PackageRepository) => Promise<RunArtifacts>
 }
 
 export class Violation extends Error {}
@@ -252,8 +252,8 @@ function startPost(playing: Play, made: Attempt): void {
     if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
   // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
   start(playing, `post ${playing.tasks.length} of ${made.runAnnotation}`, async (fake) => {
-    const place = placeOf(playing, fake, made.runAnnotation)
-    return await deleteRunArtifacts(place, (await mutation.own?.(made.own, place)) ?? made.own)
+    const packages = packageRepositoryOf(playing, fake, made.runAnnotation)
+    return await deleteRunArtifacts(packages, (await mutation.own?.(made.own, packages)) ?? made.own)
   })
 }
 
@@ -276,7 +276,7 @@ function cleanUpIn(playing: Play, fake: Fake, run?: number) {
     ...(run !== undefined && { runId: String(run) }),
   })
   return cleanUpRepository(
-    placeOf(playing, fake, `${cleanupRun}-1-cleanup`),
+    packageRepositoryOf(playing, fake, `${cleanupRun}-1-cleanup`),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) },
     createRunStatusCache(ask, rules),
   )
@@ -285,13 +285,18 @@ function cleanUpIn(playing: Play, fake: Fake, run?: number) {
 /** The run that cleans up, which ends like any other. */
 const cleanupRun = firstRun + 800
 
-function placeOf({ model, history, mutation }: Play, fake: Fake, mark: string): PackageRepository {
+function packageRepositoryOf({ model, history, mutation }: Play, fake: Fake, mark: string): PackageRepository {
   const sleep = (ms: number) => {
     model.clock.advance(Math.min(ms, 1000))
     return Promise.resolve()
   }
-  const place = placeIn({ fake, clock: { now: () => model.clock.now(), sleep }, pageSize: history.pageSize, mark })
-  return mutation.place?.(place) ?? place
+  const packages = packageRepositoryIn({
+    fake,
+    clock: { now: () => model.clock.now(), sleep },
+    pageSize: history.pageSize,
+    mark,
+  })
+  return mutation.packages?.(packages) ?? packages
 }
 
 function start(playing: Play, name: string, work: (fake: Fake) => Promise<unknown>): void {

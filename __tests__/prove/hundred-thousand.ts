@@ -108,7 +108,7 @@ const api: PackageBackend = {
   restore: () => Promise.resolve(false),
 }
 
-const place = createPackageRepository({
+const packages = createPackageRepository({
   backend: api,
   repository: 'acme/app',
   name: 'ghcr.io/acme/app',
@@ -144,7 +144,11 @@ const runs = createRunStatusCache(
   () => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }),
   () => ({ now: 0, olderThan: 1 }),
 )
-const { deleted, kept, audit } = await cleanUpRepository(place, { tags: ['pr-*'], untagged: true, dryRun: false }, runs)
+const { deleted, kept, audit } = await cleanUpRepository(
+  packages,
+  { tags: ['pr-*'], untagged: true, dryRun: false },
+  runs,
+)
 console.log(
   JSON.stringify({
     versions,

@@ -4,11 +4,11 @@ import { claimedImage } from './adversary.ts'
 import type { Mutation } from './history.ts'
 import type { RunState } from '../../src/forge/run-status.ts'
 
-const api = (change: (api: PackageBackend, place: PackageRepository) => Partial<PackageBackend>): Mutation => ({
-  place: (place) => ({ ...place, backend: { ...place.backend, ...change(place.backend, place) } }),
+const api = (change: (api: PackageBackend, packages: PackageRepository) => Partial<PackageBackend>): Mutation => ({
+  packages: (packages) => ({ ...packages, backend: { ...packages.backend, ...change(packages.backend, packages) } }),
 })
 const registry = (change: (registry: ManifestStore) => Partial<ManifestStore>): Mutation => ({
-  place: (place) => ({ ...place, registry: { ...place.registry, ...change(place.registry) } }),
+  packages: (packages) => ({ ...packages, registry: { ...packages.registry, ...change(packages.registry) } }),
 })
 const answers = (change: (answer: RunState) => RunState): Mutation => ({
   ask: (ask) => async (run) => change(await ask(run)),
@@ -16,7 +16,7 @@ const answers = (change: (answer: RunState) => RunState): Mutation => ({
 const both = (one: Mutation, other: Mutation): Mutation => ({
   ...one,
   ...other,
-  place: (place) => other.place?.(one.place?.(place) ?? place) ?? place,
+  packages: (packages) => other.packages?.(one.packages?.(packages) ?? packages) ?? packages,
 })
 
 const longOver: RunState = { completed: true, createdAt: 0, endedAt: 0 }
@@ -48,13 +48,13 @@ async function all(packages: PackageBackend): Promise<PackageVersion[]> {
 
 /** Deletes more along with an index that bears a tag. */
 const removingFirst = (
-  more: (place: PackageRepository, index: PackageVersion, version: PackageVersion) => Promise<boolean>,
+  more: (packages: PackageRepository, index: PackageVersion, version: PackageVersion) => Promise<boolean>,
 ): Mutation =>
-  api((inner, place) => ({
+  api((inner, packages) => ({
     remove: async (version) => {
       if (version.tags.length > 0)
         for (const other of await all(inner))
-          if (other.tags.length === 0 && (await more(place, version, other))) await inner.remove(other)
+          if (other.tags.length === 0 && (await more(packages, version, other))) await inner.remove(other)
       await inner.remove(version)
     },
   }))
@@ -94,37 +94,37 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     async ({ manifest: facts }, index, { digest }) => (await facts(index.digest))?.refs.includes(digest) ?? false,
   ),
   'takes everything untagged for a dead run’s': {
-    place: (place) => ({
-      ...place,
+    packages: (packages) => ({
+      ...packages,
       manifest: async (digest) => {
-        const found = await place.manifest(digest)
+        const found = await packages.manifest(digest)
         return found && { ...found, runAnnotation: found.runAnnotation ?? '1-1-nobody' }
       },
     }),
     ask: (ask) => async (run) => (run === '1' ? longOver : await ask(run)),
   },
   'ignores other tags on a version': {
-    place: (place) => ({
-      ...place,
+    packages: (packages) => ({
+      ...packages,
       registry: {
-        ...place.registry,
-        listTags: async (repository) => (await place.registry.listTags(repository)).filter(isTemporary),
+        ...packages.registry,
+        listTags: async (repository) => (await packages.registry.listTags(repository)).filter(isTemporary),
       },
       backend: {
-        ...place.backend,
-        list: () => mapPages(place.backend.list(), (page) => page.map(onlyTemporary)),
+        ...packages.backend,
+        list: () => mapPages(packages.backend.list(), (page) => page.map(onlyTemporary)),
         read: async (version) => {
-          const now = await place.backend.read(version)
+          const now = await packages.backend.read(version)
           return now && onlyTemporary(now)
         },
       },
     }),
   },
   'ignores that others refer to it by now': {
-    place: (place) => ({
-      ...place,
+    packages: (packages) => ({
+      ...packages,
       manifest: async (digest) => {
-        const found = await place.manifest(digest)
+        const found = await packages.manifest(digest)
         return found?.kind === 'index' && found.runAnnotation === undefined ? { ...found, refs: [] } : found
       },
     }),
@@ -153,12 +153,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     },
   },
   'takes what an API does not show yet for gone': {
-    place: (place) => ({
-      ...place,
+    packages: (packages) => ({
+      ...packages,
       registry: {
-        ...place.registry,
+        ...packages.registry,
         headManifest: async (repository, reference) =>
-          reference.includes(':') ? undefined : await place.registry.headManifest(repository, reference),
+          reference.includes(':') ? undefined : await packages.registry.headManifest(repository, reference),
       },
     }),
   },
@@ -166,22 +166,22 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     typeof answer === 'string' ? answer : { ...answer, createdAt: 0 },
   ),
   'believes an index that calls something an attestation': {
-    place: (place) => ({
-      ...place,
+    packages: (packages) => ({
+      ...packages,
       manifest: async (digest) => {
-        const found = await place.manifest(digest)
+        const found = await packages.manifest(digest)
         if (!found || found.runAnnotation !== undefined || found.subject !== undefined) return found
         return { ...found, kind: 'attestation', subject: claimedImage }
       },
     }),
   },
   'takes whatever an index of a run lists for its run’s': {
-    place: (place) => {
+    packages: (packages) => {
       const annotations = new Map<string, string>()
       return {
-        ...place,
+        ...packages,
         manifest: async (digest) => {
-          const found = await place.manifest(digest)
+          const found = await packages.manifest(digest)
           const runAnnotation = found?.runAnnotation ?? annotations.get(digest)
           if (!found || runAnnotation === undefined) return found
           found.refs.forEach((ref) => annotations.set(ref, runAnnotation))
@@ -194,21 +194,21 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     async ({ manifest }, index, { digest }) => (await manifest(index.digest))?.subject === digest,
   ),
   'believes a tag that calls something a referrer': {
-    place: (place) => {
+    packages: (packages) => {
       const tags = new Map<string, string>()
       return {
-        ...place,
+        ...packages,
         registry: {
-          ...place.registry,
+          ...packages.registry,
           headManifest: async (repository, reference) => {
-            const digest = await place.registry.headManifest(repository, reference)
+            const digest = await packages.registry.headManifest(repository, reference)
             const [, hex] = /^sha256-([0-9a-f]{64})/.exec(reference) ?? []
             if (digest !== undefined && hex !== undefined) tags.set(digest, `sha256:${hex}`)
             return digest
           },
         },
         manifest: async (digest) => {
-          const found = await place.manifest(digest)
+          const found = await packages.manifest(digest)
           const subject = found?.subject ?? tags.get(digest)
           return found && subject !== undefined ? { ...found, subject } : found
         },

@@ -8,7 +8,7 @@ import { renderBake } from './bake-definition.ts'
 import { writeDefinition } from './build-env.ts'
 import { annotate, withoutRepeats } from './checks.ts'
 import { explainFailure, explainSilence } from './errors.ts'
-import { startHeartbeat, type Silence } from './heartbeat.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { findEscape, localPathsOf } from './local-paths.ts'
 import { Progress } from './progress.ts'
 import { runBuildx, type BuildxRequest } from './process.ts'
@@ -59,24 +59,6 @@ function reportCheck(problems: readonly Annotation[], log: Log): void {
 /** Characters of a result that are read: the frontend of a Dockerfile may print any amount. */
 const longestResult = 16 * 1024 * 1024
 
-interface SilenceWatch {
-  /** Aborts once a registry has not responded for too long. */
-  readonly signal: AbortSignal
-  readonly silence: Silence | undefined
-  readonly end: () => void
-}
-
-function watchSilence(progress: Progress, log: Log): SilenceWatch {
-  const stop = new AbortController()
-  const watch = { signal: stop.signal, silence: undefined as Silence | undefined }
-  const onSilence = (silence: Silence) => {
-    watch.silence = silence
-    stop.abort()
-  }
-  const end = startHeartbeat({ progress, flush: () => undefined, warn: (text) => log.warn(text), onSilence })
-  return Object.assign(watch, { end })
-}
-
 /** Resolves with the standard output of the subrequest. */
 async function callTarget(target: Target, request: CallRequest): Promise<string> {
   const { call, dir } = request
@@ -88,9 +70,9 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   const localPaths = localPathsOf([target], request)
   const escape = findEscape(localPaths, request.workspace)
   if (escape) throw escape
-  const watch = watchSilence(progress, request.log)
+  const heartbeat = startHeartbeat({ progress, flush: () => undefined, log: request.log })
   const exitCode = await runBuildx(
-    { ...request, localPaths, stop: watch.signal },
+    { ...request, localPaths, stop: heartbeat.stop.signal },
     ['bake', '--file', definition, '--builder', builder, '--call', method],
     (lines) => {
       lines.forEach((line) => progress.read(line))
@@ -99,9 +81,9 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
     (text) => {
       if (output.length < longestResult) output += text
     },
-  ).finally(watch.end)
+  ).finally(heartbeat.end)
   request.signal.throwIfAborted()
-  const { silence } = watch
+  const { silence } = heartbeat
   if (silence) throw explainSilence(silence, targetLabel(target))
   // A check that found problems exits with a code of its own.
   const isResult = call === 'check' && isRecordOf(target, output)

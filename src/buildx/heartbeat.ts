@@ -1,3 +1,4 @@
+import type { Log } from '../lib/log.ts'
 import type { Progress, RunningVertex } from './progress.ts'
 
 /** Milliseconds. */
@@ -29,25 +30,36 @@ interface HeartbeatRequest {
   readonly progress: Progress
   /** Called after lines were added to the progress. */
   readonly flush: () => unknown
-  readonly warn: (text: string) => void
-  /** Called once a registry has not responded for ten minutes. */
-  readonly onSilence: (silence: Silence) => void
+  readonly log: Pick<Log, 'warn'>
 }
 
-/** Logs that long steps are still running, and warns of registries that do not respond. @returns what stops it */
-export function startHeartbeat({ progress, flush, warn, onSilence }: HeartbeatRequest): () => void {
+/** The heartbeat of one call of buildx. */
+interface Heartbeat {
+  /** Aborted once a registry has not responded for ten minutes; the caller may abort it for other reasons. */
+  readonly stop: AbortController
+  /** What ended the call, if it was a registry that did not respond. */
+  readonly silence: Silence | undefined
+  readonly end: () => void
+}
+
+/** Logs that long steps still run; warns of registries that do not respond, and aborts calls that wait for one. */
+export function startHeartbeat({ progress, flush, log }: HeartbeatRequest): Heartbeat {
   const warned = new Set<string>()
+  const stop = new AbortController()
+  const heartbeat = { stop, silence: undefined as Silence | undefined, end: () => clearInterval(timer) }
   const timer = setInterval(() => {
     const now = performance.now()
     progress.heartbeat(now)
     flush()
     const silence = findSilence(progress.running(now), firstWarning)
     if (!silence) return
-    if (!warned.has(silence.phase)) warn(formatSilence(silence))
+    if (!warned.has(silence.phase)) log.warn(formatSilence(silence))
     warned.add(silence.phase)
-    if (silence.duration >= deadline) onSilence(silence)
+    if (silence.duration < deadline) return
+    heartbeat.silence = silence
+    stop.abort()
   }, interval)
-  return () => clearInterval(timer)
+  return heartbeat
 }
 
 /** PURE: `No response from ghcr.io for 60 s: [internal] load metadata for ghcr.io/acme/app:1`. */

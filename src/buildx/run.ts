@@ -100,17 +100,12 @@ async function runWatched(
   const definition = writeDefinition(dir, name, renderBake(group.targets, request))
   const args = ['bake', '--file', definition, '--builder', request.builder, '--metadata-file', dir.metadata(name)]
   let lost: string | undefined
-  let silence: Silence | undefined
-  const stop = new AbortController()
+  const heartbeat = startHeartbeat({ progress, flush, log })
+  const { stop } = heartbeat
   void request.lost.then((reason) => {
     lost = reason
     stop.abort()
   })
-  const onSilence = (found: Silence) => {
-    silence = found
-    stop.abort()
-  }
-  const stopHeartbeat = startHeartbeat({ progress, flush, warn: (text) => log.warn(text), onSilence })
   const localPaths = localPathsOf(group.targets, request)
   const call = { ...request, localPaths, stop: stop.signal, writesForJob: writesForJob(group.targets, request) }
   const read = (lines: readonly string[]) => {
@@ -118,10 +113,10 @@ async function runWatched(
     lines.forEach((line) => progress.read(line))
     return flush()
   }
-  const exitCode = await runBuildx(call, args, read).finally(stopHeartbeat)
+  const exitCode = await runBuildx(call, args, read).finally(heartbeat.end)
   // buildx may notice that a connection was cut shortly before ssh has ended.
   if (exitCode !== 0 && group.node.lost) await Promise.race([request.lost, sleep(500)])
-  return { exitCode, lost, silence }
+  return { exitCode, lost, silence: heartbeat.silence }
 }
 
 function trackProgress({ group, onPush }: GroupRequest, emit: (line: string) => void): Progress {

@@ -87,7 +87,7 @@ export async function readInputs(
   env: Env,
   platformEvent: Event,
   files = hostFiles,
-  builders: BuilderStore = createBuilderStore(),
+  builders: BuilderStore = createBuilderStore(env),
 ): Promise<Inputs> {
   const diagnostics = new Diagnostics()
   const given = (name: string): string => (env[variableOf(name)] ?? '').trim()

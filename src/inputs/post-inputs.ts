@@ -41,7 +41,7 @@ export async function readPostNodes(env: Env, event: Event): Promise<BuilderInpu
   const text = (name: string) => texts.get(name) ?? given(name)
   return await parseBuilderInputs(
     { env, event, paths, text, report, warn, note, hasIssue, nodeList },
-    createBuilderStore(),
+    createBuilderStore(env),
   )
 }
 

@@ -2,12 +2,12 @@ import { describe, expect, test } from '@jest/globals'
 import { findRunArtifacts } from '../../../src/cleanup/find-run-artifacts.ts'
 import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
 import { pushRelease } from '../../ghcr/histories.ts'
-import { placeIn } from '../../prove/place.ts'
+import { packageRepositoryIn } from '../../prove/package-repository.ts'
 import { allOf, annotationOf, pushOwn, scene, type Scene } from './scene.ts'
 
 const runId = '17000000001'
 const find = (here: Scene, since = 0, random?: string) =>
-  findRunArtifacts(placeIn(here), { runId, runAnnotation: annotationOf(runId, random), since })
+  findRunArtifacts(packageRepositoryIn(here), { runId, runAnnotation: annotationOf(runId, random), since })
 
 describe('without its journal, what a run pushed', () => {
   test('is found by its tag and its annotation, and nothing of it is left', async () => {
@@ -17,7 +17,7 @@ describe('without its journal, what a run pushed', () => {
     const { artifacts, unproven } = await find(here)
     expect([artifacts.tags, unproven]).toEqual([own.tags, []])
     expect(artifacts.manifests).toEqual(expect.arrayContaining([...own.manifests]))
-    await deleteRunArtifacts(placeIn(here), artifacts)
+    await deleteRunArtifacts(packageRepositoryIn(here), artifacts)
     expect(allOf(pushed).filter((digest) => here.pkg.active.has(digest))).toEqual([])
   })
 

@@ -9,7 +9,7 @@ import { fillHistory, pushArtifact, pushIndex, pushManifest, pushRelease, retag 
 import type { Pushed } from '../../ghcr/histories.ts'
 import { root } from '../../ghcr/permissions.ts'
 import { declareRun, endRun, findRun } from '../../ghcr/runs.ts'
-import { placeIn, requestIn } from '../../prove/place.ts'
+import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { allOf, annotationOf, pushOwn, scene, type Scene } from './scene.ts'
 
 // The attacker may push to the repository, but not delete: the cleanup must not do it instead.
@@ -34,7 +34,7 @@ async function cleanUp(here: Scene, unmarked: 'auto' | 'keep' = 'auto') {
   here.clock.advance(4 * days)
   const fetchStatus = createRunStatusFetcher(requestIn(fake, root), 'acme/shop')
   return await cleanUpRepository(
-    placeIn(here),
+    packageRepositoryIn(here),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, unmarked },
     createRunStatusCache(fetchStatus, () => ({ now: clock.now(), olderThan: 3 * days })),
   )
@@ -109,7 +109,7 @@ describe('an image that is used by its digest stays', () => {
     const { own, pushed } = pushOwn(here, run)
     for (const image of [pushed.index, ...pushed.images])
       retag(here.fake.state, here.pkg, victim.index.digest, `${image.digest.replace(':', '-')}${suffix}`)
-    await deleteRunArtifacts(placeIn(here), own)
+    await deleteRunArtifacts(packageRepositoryIn(here), own)
     expect(lost(here, allOf(victim))).toEqual([])
     expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
   })
@@ -127,7 +127,7 @@ describe('an image that is used by its digest stays', () => {
     ]
     const deleted: string[] = []
     const manifests = [...own.manifests, ...forged.map(({ digest }) => digest)]
-    await deleteRunArtifacts(placeIn(here), { ...own, manifests }, (digest) => deleted.push(digest))
+    await deleteRunArtifacts(packageRepositoryIn(here), { ...own, manifests }, (digest) => deleted.push(digest))
     expect(lost(here, allOf(victim))).toEqual([])
     expect(brokenTags(here.fake.state)).toEqual([])
     expect([...deleted].sort()).toEqual(lost(here, [...new Set([...allOf(pushed), ...manifests])]).sort())
@@ -173,7 +173,7 @@ test('nested indexes cost one request per manifest, and endless ones stop the cl
   pushIndex(state, here.pkg, pair, { annotations: { level: 'top' }, tag: 'nested' })
   const began = performance.now()
   const { own, pushed } = pushOwn(here, run)
-  await deleteRunArtifacts(placeIn(here), own)
+  await deleteRunArtifacts(packageRepositoryIn(here), own)
   expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
   const result = await cleanUp(here)
   expect(result.audit?.broken).toEqual([])
@@ -183,6 +183,6 @@ test('nested indexes cost one request per manifest, and endless ones stop the cl
     chain = pushIndex(state, here.pkg, [entry(chain)], { annotations: { chain: `${level}` } })
   retag(state, here.pkg, chain.digest, 'chain')
   const second = pushOwn(here, '17000000002', { content: 'two' })
-  const outcomes = await deleteRunArtifacts(placeIn(here), second.own)
+  const outcomes = await deleteRunArtifacts(packageRepositoryIn(here), second.own)
   expect(outcomes.map(({ reason }) => reason)).toContainEqual(expect.stringContaining('levels deep'))
 })

@@ -8,7 +8,7 @@ import { fillHistory, pushRelease } from '../../ghcr/histories.ts'
 import { root } from '../../ghcr/permissions.ts'
 import { endRun } from '../../ghcr/runs.ts'
 import type { Fake } from '../../ghcr/fake.ts'
-import { placeIn, requestIn } from '../../prove/place.ts'
+import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { pushOwn, scene, type Scene } from './scene.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 
@@ -31,7 +31,7 @@ function begin() {
 async function cleanUpOnce(here: Scene, fake: Fake = here.fake) {
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days })
   await cleanUpRepository(
-    placeIn({ ...here, fake }),
+    packageRepositoryIn({ ...here, fake }),
     { tags: ['pr-*'], untagged: true, dryRun: false },
     createRunStatusCache(createRunStatusFetcher(requestIn(fake, root), 'acme/shop'), rules),
   )
@@ -63,7 +63,7 @@ test.each(['post', 'cleanup'] as const)(
       await (
         kind === 'cleanup'
           ? cleanUpOnce(here, dying.view)
-          : deleteRunArtifacts(placeIn({ ...here, fake: dying.view }), own)
+          : deleteRunArtifacts(packageRepositoryIn({ ...here, fake: dying.view }), own)
       ).catch(() => undefined)
       died = dying.died()
       expect(brokenTags(here.fake.state)).toEqual([])

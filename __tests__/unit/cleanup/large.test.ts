@@ -7,13 +7,13 @@ import { days } from '../../ghcr/clock.ts'
 import { fillHistory } from '../../ghcr/histories.ts'
 import { root } from '../../ghcr/permissions.ts'
 import { declareRun, endRun } from '../../ghcr/runs.ts'
-import { patiently, placeIn, requestIn } from '../../prove/place.ts'
+import { patiently, packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 
 async function run(here: Scene) {
   const ask = createRunStatusFetcher(patiently(requestIn(here.fake, root), here.clock), 'acme/shop')
   return await cleanUpRepository(
-    placeIn(here),
+    packageRepositoryIn(here),
     { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false },
     createRunStatusCache(ask, () => ({ now: here.clock.now(), olderThan: 3 * days })),
   )

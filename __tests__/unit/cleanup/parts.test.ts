@@ -5,7 +5,7 @@ import type { Entry } from '../../../src/run/journal.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 import { brokenTags } from '../../ghcr/audit.ts'
 import { pushIndex, pushRelease, type Pushed } from '../../ghcr/histories.ts'
-import { placeIn } from '../../prove/place.ts'
+import { packageRepositoryIn } from '../../prove/package-repository.ts'
 import { allOf, annotationOf, scene, type Scene } from './scene.ts'
 
 const run = '17000000001'
@@ -40,7 +40,7 @@ function pushParts(here: Scene, isTemporary: boolean): { readonly pushed: Pushed
 async function undo(here: Scene, entries: readonly Entry[], owner: string) {
   const [own] = artifactsByRepository(entries, 'auto', owner)
   if (!own) throw new Error('nothing to undo')
-  return await deleteRunArtifacts(placeIn(here), own)
+  return await deleteRunArtifacts(packageRepositoryIn(here), own)
 }
 
 const remains = ({ pkg }: Scene, digests: readonly string[]) => digests.filter((digest) => pkg.active.has(digest))

@@ -8,7 +8,7 @@ import { fillHistory, pushArtifact, pushIndex, retag } from '../../ghcr/historie
 import { root } from '../../ghcr/permissions.ts'
 import { declareRun, endRun } from '../../ghcr/runs.ts'
 import type { Version } from '../../ghcr/state.ts'
-import { placeIn, requestIn } from '../../prove/place.ts'
+import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 
 const run = '17000000001'
@@ -67,7 +67,7 @@ async function cleanUp(here: Scene) {
   here.clock.advance(4 * days)
   const fetchStatus = createRunStatusFetcher(requestIn(here.fake, root), 'acme/shop')
   return await cleanUpRepository(
-    placeIn(here),
+    packageRepositoryIn(here),
     { tags: ['pr-*'], untagged: true, dryRun: false },
     createRunStatusCache(fetchStatus, () => ({ now: here.clock.now(), olderThan: 3 * days })),
   )
@@ -88,7 +88,7 @@ describe.each(Object.entries(signers))('%s', (_, sign) => {
   test('of a pull request is deleted by the post step', async () => {
     const here = begin()
     const { own, pushed, referrers } = signed(here)
-    expect(await deleteRunArtifacts(placeIn(here), own)).toEqual([{ subject: `pr-${run}`, deleted: true }])
+    expect(await deleteRunArtifacts(packageRepositoryIn(here), own)).toEqual([{ subject: `pr-${run}`, deleted: true }])
     expect(remaining(here, [...allOf(pushed), ...referrers.map(({ digest }) => digest)])).toEqual([])
     expect(brokenTags(here.fake.state)).toEqual([])
   })
@@ -109,7 +109,7 @@ describe.each(Object.entries(signers))('%s', (_, sign) => {
     const { own, pushed, referrers } = signed(here)
     retag(here.fake.state, here.pkg, pushed.index.digest, 'stable')
     const digests = [pushed.index, ...pushed.images, ...referrers].map(({ digest }) => digest)
-    await deleteRunArtifacts(placeIn(here), own)
+    await deleteRunArtifacts(packageRepositoryIn(here), own)
     expect(remaining(here, digests)).toEqual(digests)
     await cleanUp(here)
     expect(remaining(here, digests)).toEqual(digests)

@@ -7,7 +7,7 @@ import { days, hours } from '../../ghcr/clock.ts'
 import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/histories.ts'
 import { root, type Token } from '../../ghcr/permissions.ts'
 import { declareRun, endRun, forgetRun } from '../../ghcr/runs.ts'
-import { placeIn, requestIn } from '../../prove/place.ts'
+import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 import type { RegistryCleanupRequest } from '../../../src/cleanup/registry-cleanup.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
@@ -18,11 +18,11 @@ async function run(
   here: Scene,
   request: Partial<RegistryCleanupRequest> = {},
   token: Token = root,
-  place = placeIn({ ...here, token }),
+  packages = packageRepositoryIn({ ...here, token }),
 ) {
   const ask = createRunStatusFetcher(requestIn(here.fake, token), 'acme/shop')
   const rules = () => ({ now: here.clock.now(), olderThan: 3 * days, runId: request.runId })
-  return await cleanUpRepository(place, { ...defaults, ...request }, createRunStatusCache(ask, rules))
+  return await cleanUpRepository(packages, { ...defaults, ...request }, createRunStatusCache(ask, rules))
 }
 
 /** A run that pushed, and died `ago` without post. */
@@ -272,14 +272,14 @@ test.each(['list', 'read', 'remove'] as const)(
     const here = used()
     const pushed = deadRun(here, '17000000001')
     const bug = new TypeError('undefined is not a function')
-    const place = placeIn({ ...here, token: root })
+    const packages = packageRepositoryIn({ ...here, token: root })
     const backend = {
-      ...place.backend,
+      ...packages.backend,
       [name]: () => {
         throw bug
       },
     }
-    const result = await run(here, {}, root, { ...place, backend })
+    const result = await run(here, {}, root, { ...packages, backend })
     expect(result.errors).toEqual([bug])
     expect(result.kept).toContainEqual({ subject: '', reason: `${bug.message} Nothing more was deleted.` })
     expect([result.deleted, remaining(here, allOf(pushed))]).toEqual([[], allOf(pushed)])

@@ -4,7 +4,7 @@ import { brokenTags, holdings, unneeded } from '../../ghcr/audit.ts'
 import { count, forgetCalls } from '../../ghcr/call-log.ts'
 import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/histories.ts'
 import { hostile, calm } from '../../ghcr/fake.ts'
-import { placeIn } from '../../prove/place.ts'
+import { packageRepositoryIn } from '../../prove/package-repository.ts'
 import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 import { toOutcome } from '../../../src/cleanup/run-artifacts.ts'
 import { NotDeletedError } from '../../../src/packages/backend.ts'
@@ -21,7 +21,10 @@ describe('after a pull request', () => {
     const before = holdings(here.pkg)
     const { own, pushed } = pushOwn(here, '17000000001')
     forgetCalls(here.fake.log)
-    const outcomes = await deleteRunArtifacts(placeIn({ ...here, ownerKind: kind === 'org' ? 'orgs' : 'users' }), own)
+    const outcomes = await deleteRunArtifacts(
+      packageRepositoryIn({ ...here, ownerKind: kind === 'org' ? 'orgs' : 'users' }),
+      own,
+    )
     expect(outcomes).toEqual([{ subject: 'pr-17000000001', deleted: true }])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect({ ...holdings(here.pkg), deleted: [] }).toEqual({ ...before, deleted: [] })
@@ -38,7 +41,7 @@ describe('after a pull request', () => {
       tags: [...slim.own.tags, ...full.own.tags],
       manifests: [...slim.own.manifests, ...full.own.manifests],
     }
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([])
     expect(remains(here, [...allOf(slim.pushed), ...allOf(full.pushed)])).toEqual([])
     expect(brokenTags(here.fake.state)).toEqual([])
   })
@@ -53,7 +56,9 @@ describe('after a pull request', () => {
       tags: [{ tag: 'pr-17000000001', digest: pushed.index.digest }],
       manifests: pushed.perPlatform.map(({ digest }) => digest),
     }
-    expect(await deleteRunArtifacts(placeIn(here), own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
+    expect(await deleteRunArtifacts(packageRepositoryIn(here), own)).toEqual([
+      { subject: 'pr-17000000001', deleted: true },
+    ])
     expect(remains(here, allOf(pushed))).toEqual([])
   })
 })
@@ -74,13 +79,13 @@ test('after a release only what nothing needs is deleted', async () => {
     ),
   )
   const own = { runAnnotation: nonce, tags: [], manifests: parts.map(({ digest }) => digest) }
-  expect(await deleteRunArtifacts(placeIn(here), own)).toEqual([])
+  expect(await deleteRunArtifacts(packageRepositoryIn(here), own)).toEqual([])
   expect(remains(here, own.manifests)).toEqual([])
   expect(brokenTags(here.fake.state)).toEqual([])
   expect(count(here.fake.log, 'rest')).toBe(5)
   // Without provenance the platform's digest is the image itself.
   expect(
-    await deleteRunArtifacts(placeIn(here), {
+    await deleteRunArtifacts(packageRepositoryIn(here), {
       runAnnotation: nonce,
       tags: [],
       manifests: pushed.images.map(({ digest }) => digest),
@@ -98,7 +103,7 @@ describe('what others have', () => {
       content: 'app',
       nonce: { [ownershipAnnotation]: own.runAnnotation },
     })
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([])
     expect([...here.pkg.tags]).toEqual([['stable', pushed.index.digest]])
     expect(brokenTags(here.fake.state)).toEqual([])
     // The indexes of each platform tell whose the rest is, for as long as it is needed.
@@ -112,7 +117,7 @@ describe('what others have', () => {
       annotations: {},
       tag: 'promoted',
     })
-    const outcomes = await deleteRunArtifacts(placeIn(here), own)
+    const outcomes = await deleteRunArtifacts(packageRepositoryIn(here), own)
     expect(kept(outcomes)).toEqual([
       {
         subject: pushed.images[0]!.digest,
@@ -136,7 +141,7 @@ describe('what others have', () => {
           tag: 'promoted',
         })
     }
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([
       expect.objectContaining({
         reason: 'another image started to refer to it during the cleanup, so it was restored.',
       }),
@@ -148,7 +153,7 @@ describe('what others have', () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
     pushRelease(here.fake.state, here.pkg, { tag: 'pr-17000000001', content: 'other' })
-    const outcomes = await deleteRunArtifacts(placeIn(here), own)
+    const outcomes = await deleteRunArtifacts(packageRepositoryIn(here), own)
     expect(kept(outcomes)).toEqual([
       { subject: 'pr-17000000001', deleted: false, reason: 'the tag was moved to another image, so it is kept.' },
     ])
@@ -162,7 +167,7 @@ describe('what GitHub does not let go', () => {
   test('the last tagged version is not requested', async () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([
       expect.objectContaining({ subject: 'pr-17000000001', reason: expect.stringMatching(/last tagged version/) }),
     ])
     expect([count(here.fake.log, 'delete version'), count(here.fake.log, 'delete package')]).toEqual([0, 0])
@@ -175,7 +180,7 @@ describe('what GitHub does not let go', () => {
     const { own, pushed } = pushOwn(here, '17000000001')
     Object.assign(pushed.index, { downloads: 5001 })
     here.pkg.visibility = 'public'
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([
       expect.objectContaining({ subject: 'pr-17000000001', reason: expect.stringMatching(/5,000 downloads/) }),
     ])
     expect(brokenTags(here.fake.state)).toEqual([])
@@ -190,7 +195,7 @@ describe('what GitHub does not let go', () => {
     pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own } = pushOwn(here, '17000000001')
     const reasons = new Set(
-      kept(await deleteRunArtifacts(placeIn({ ...here, token }), own)).map(({ reason }) => reason),
+      kept(await deleteRunArtifacts(packageRepositoryIn({ ...here, token }), own)).map(({ reason }) => reason),
     )
     expect([...reasons]).toEqual([expect.stringMatching(/packages: write.*Admin role/)])
     expect(brokenTags(here.fake.state)).toEqual([])
@@ -203,7 +208,7 @@ describe('bad days', () => {
     pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own, pushed } = pushOwn(here, '17000000001')
     here.clock.advance(10_000)
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect(count(here.fake.log, 'get version')).toBeGreaterThan(1)
   })
@@ -215,7 +220,7 @@ describe('bad days', () => {
     for (let n = 0; n < 12; n++)
       here.fake.faults.push({ side: 'rest', skip: n, answer: n % 2 ? 429 : 403, retryAfter: 9 })
     const began = here.clock.now()
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect(here.clock.now() - began).toBeGreaterThan(100_000)
   })
@@ -224,7 +229,7 @@ describe('bad days', () => {
     const here = scene()
     pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
     const { own } = pushOwn(here, '17000000001')
-    const outcomes = await deleteRunArtifacts(placeIn({ ...here, until: here.clock.now() + 3500 }), own)
+    const outcomes = await deleteRunArtifacts(packageRepositoryIn({ ...here, until: here.clock.now() + 3500 }), own)
     expect(new Set(kept(outcomes).map(({ reason }) => reason))).toEqual(
       new Set(['the time limit of the cleanup was reached. A later cleanup deletes it.']),
     )
@@ -235,7 +240,7 @@ describe('bad days', () => {
     const here = scene()
     const { own } = pushOwn(here, '17000000001')
     here.fake.faults.push({ side: 'registry', answer: 503, times: 99 })
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toHaveLength(1)
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toHaveLength(1)
     expect(count(here.fake.log, 'delete version')).toBe(0)
   })
 
@@ -248,7 +253,7 @@ describe('bad days', () => {
     })
     fillHistory(here.fake.state, here.pkg, 60)
     const { own, pushed } = pushOwn(here, '17000000001')
-    expect(kept(await deleteRunArtifacts(placeIn(here), own))).toEqual([])
+    expect(kept(await deleteRunArtifacts(packageRepositoryIn(here), own))).toEqual([])
     expect(remains(here, allOf(pushed))).toEqual([])
     expect(brokenTags(here.fake.state)).toEqual([])
   })
@@ -259,7 +264,7 @@ test('a list that lags behind the push is read again, after pauses that grow, un
   pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
   const { own, pushed } = pushOwn(here, '17000000001')
   const began = here.clock.now()
-  const repository = placeIn(here)
+  const repository = packageRepositoryIn(here)
   const hidden = (until: number) => ({
     ...repository,
     backend: {

@@ -11,7 +11,7 @@ import { pushManifest } from '../../ghcr/histories.ts'
 import { pushOwn, scene, type Scene } from '../cleanup/scene.ts'
 
 /** Octokit with its plugins, the registry client and the clock are real; only the server is a fake. */
-function placeOf({ fake }: Scene, apiUrl: string) {
+function packageRepositoryOf({ fake }: Scene, apiUrl: string) {
   fake.state.tokens.set('secret', { kind: 'actions', repository: 'acme/shop', packages: 'write' })
   const fetch = fetchIn(fake) as typeof globalThis.fetch
   const until = Date.now() + 60_000
@@ -41,7 +41,7 @@ function placeOf({ fake }: Scene, apiUrl: string) {
   })
   return {
     said,
-    place: createPackageRepository({
+    packages: createPackageRepository({
       backend: api,
       registry,
       repository: 'acme/shop/api',
@@ -64,9 +64,9 @@ test.each(['https://api.github.com', 'https://github.example/api/v3'])(
       { endpoint: 'delete version', answer: 500, when: 'after' },
     )
     forgetCalls(here.fake.log)
-    const { place, said } = placeOf(here, apiUrl)
+    const { packages, said } = packageRepositoryOf(here, apiUrl)
     const began = Date.now()
-    expect(await deleteRunArtifacts(place, own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
+    expect(await deleteRunArtifacts(packages, own)).toEqual([{ subject: 'pr-17000000001', deleted: true }])
     expect(Date.now() - began).toBeGreaterThan(4000)
     expect(here.pkg.active.size).toBe(1)
     expect(brokenTags(here.fake.state)).toEqual([])
@@ -94,7 +94,7 @@ test('without time to wait, the artifact is kept with the reason', async () => {
   pushManifest(here.fake.state, here.pkg, { content: 'other' }, 'other')
   const { own } = pushOwn(here, '17000000001')
   here.fake.faults.push({ endpoint: 'delete version', answer: 403, retryAfter: 600, times: 9 })
-  const outcomes = await deleteRunArtifacts(placeOf(here, 'https://api.github.com').place, own)
+  const outcomes = await deleteRunArtifacts(packageRepositoryOf(here, 'https://api.github.com').packages, own)
   expect(outcomes).toEqual([
     {
       subject: 'pr-17000000001',

@@ -11,7 +11,7 @@ const run = '17000000001'
 
 async function cleanUpIn({ host, api }: Fake, dryRun = false) {
   const registry = createRegistryClient({ registry: host, credentials: user, clock: fakeClock() })
-  const place = createPackageRepository({
+  const packages = createPackageRepository({
     backend: api,
     registry,
     repository,
@@ -23,7 +23,7 @@ async function cleanUpIn({ host, api }: Fake, dryRun = false) {
     () => Promise.resolve({ completed: true, createdAt: -1e12, endedAt: -1e12 }),
     () => ({ now: 0, olderThan: 1 }),
   )
-  return await cleanUpRepository(place, { tags: ['pr-*'], untagged: true, dryRun }, runs)
+  return await cleanUpRepository(packages, { tags: ['pr-*'], untagged: true, dryRun }, runs)
 }
 
 const helpless = ['Docker Hub', 'deletion switched off', 'no right to delete', 'Zot']

@@ -21,7 +21,7 @@ export interface Simulated {
   readonly pageSize?: number
 }
 
-export function placeIn(simulated: Simulated): PackageRepository {
+export function packageRepositoryIn(simulated: Simulated): PackageRepository {
   const {
     fake,
     clock,
