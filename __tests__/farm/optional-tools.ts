@@ -90,6 +90,15 @@ const azurite: Part = {
   },
 }
 
+/** Signs images. */
+const cosign: Part = {
+  name: 'cosign',
+  files: ['go.mod', 'go.sum'],
+  what: 'cosign',
+  time: 'two to five minutes',
+  build: buildModule('tool', '-X sigs.k8s.io/release-utils/version.gitVersion=v3.1.3'),
+}
+
 /** Runs whole workflows. */
 const act: Part = {
   name: 'act',
@@ -114,13 +123,17 @@ const checkers: Part = {
   },
 }
 
-function buildModule(what: string): Part['build'] {
+function buildModule(what: string, flags = ''): Part['build'] {
   return async (module, into) => {
-    await run(await findGo(), ['build', '-trimpath', '-ldflags', '-s -w', '-o', `${into}/bin/`, what], {
+    await run(await findGo(), ['build', '-trimpath', '-ldflags', `-s -w ${flags}`, '-o', `${into}/bin/`, what], {
       cwd: module,
       env: { ...process.env, ...goEnv, CGO_ENABLED: '0' },
     })
   }
+}
+
+export async function ensureCosign(): Promise<string> {
+  return join(await ensure(cosign), 'bin/cosign')
 }
 
 export async function ensureGhaCache(): Promise<string> {
