@@ -4,6 +4,7 @@ import { secretsToMask } from './inputs/secrets-to-mask.ts'
 import { prepareCopy } from './job/copy-step.ts'
 import { Job } from './job/job.ts'
 import { reportCopy, reportDryRun } from './job/report.ts'
+import { removeDir } from './lib/files.ts'
 import { withAbort } from './lib/time.ts'
 import { copyImage, planCopyOnly } from './stories/copy.ts'
 
@@ -16,7 +17,11 @@ const job = new Job()
 await job.run(async () => {
   job.mask(secretsToMask(job.env))
   const inputs = await readCopyInputs(job.env, job.event)
-  const ports = await withAbort(job.signal, prepareCopy(job, inputs))
-  if (inputs.dryRun) await reportDryRun(await planCopyOnly(inputs, ports))
-  else await reportCopy(await copyImage(inputs, ports), performance.now() - began)
+  const { ports, dir } = await withAbort(job.signal, prepareCopy(job, inputs))
+  try {
+    if (inputs.dryRun) await reportDryRun(await planCopyOnly(inputs, ports))
+    else await reportCopy(await copyImage(inputs, ports), performance.now() - began)
+  } finally {
+    removeDir(dir)
+  }
 })

@@ -1,6 +1,7 @@
 import { Job } from './job/job.ts'
 import { prepareMerge } from './job/merge-step.ts'
 import { reportDryRun, reportMerge } from './job/report.ts'
+import { removeDir } from './lib/files.ts'
 import { withAbort } from './lib/time.ts'
 import { mergeImage } from './stories/merge.ts'
 
@@ -18,7 +19,7 @@ await job.run(async () => {
     await reportDryRun(await dryRunMerge(run, packages))
     return
   }
-  const result = await mergeImage(run, registries)
+  const result = await mergeImage(run, registries).finally(() => removeDir(run.dir.signing))
   if (result) await reportMerge(result, performance.now() - began)
   else job.log.info('The token of this run can only read: its jobs pushed no parts, and nothing was merged.')
 })

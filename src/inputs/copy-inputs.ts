@@ -15,6 +15,8 @@ import { copyInputs } from './input-names.ts'
 import { hostFiles } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseRegistries } from './registries.ts'
+import { parseSign } from './shared-inputs.ts'
+import type { SignSettings } from './sign.ts'
 import { createSource, type InputSource } from './source.ts'
 import { boolean, choice, parseTable, type Parser } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
@@ -30,6 +32,8 @@ export interface CopyInputs {
   readonly referrers: boolean
   readonly existing: ExistingTag
   readonly dryRun: boolean
+  /** Undefined: nothing is signed. */
+  readonly sign: SignSettings | undefined
   readonly logins: readonly Login[]
   readonly registries: RegistryHosts
   readonly warnings: readonly string[]
@@ -59,12 +63,14 @@ export async function readCopyInputs(env: Env, event: Event, files = hostFiles):
     passes(failFor(source.report, 'to'), formatTagReference(reference), [
       [!isSubset && isSame(reference, from), 'is the image of `from`: write another repository or another tag'],
     ])
+  // It runs no code of a proposal, and signs only what the workflow names.
+  const sign = await parseSign(source, { push: true, partial: false, trust: 'trusted' })
   const registries = await parseRegistries(source)
   const logins = await parseLogins(source, { images: to, sources: from ? [from] : [], push: true })
   diagnostics.throwIssues()
   // Without `from` an issue is thrown.
   const found = from ?? { registry: '', path: '' }
-  return { ...values, from: found, to, logins, registries, warnings: diagnostics.warnings }
+  return { ...values, sign, from: found, to, logins, registries, warnings: diagnostics.warnings }
 }
 
 function parsePlatformList(

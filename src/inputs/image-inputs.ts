@@ -96,10 +96,18 @@ export async function parseImageInputs(
     buildArgs: draft.buildArgs,
     labels: metadata.labels(draft.labels, draft.tagSuffix),
     annotations: metadata.annotations(draft.tagSuffix),
-    version: metadata.version(draft.tagSuffix),
+    ...versionOf(metadata, draft.tagSuffix),
   }))
   checkVariants(variants, partial, source)
   return { variants, warnings: metadata.warnings() }
+}
+
+export function versionOf(
+  { version, highest }: Pick<ReturnType<typeof parseImageMetadata>, 'version' | 'highest'>,
+  suffix: string,
+): Pick<VariantSpec, 'version' | 'highest'> {
+  const tags = highest(suffix)
+  return { version: version(suffix), ...(tags && { highest: tags }) }
 }
 
 function isListed(repository: Repository, list: readonly Repository[]): boolean {

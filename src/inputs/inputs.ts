@@ -21,7 +21,8 @@ import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkReach, checkSections, parseRegistries } from './registries.ts'
 import { exportDest, exportPart } from './settings/outputs.ts'
 import type { BuildSettings } from './settings/settings.ts'
-import { cleanupRow, sharedRows, type CleanupMode } from './shared-inputs.ts'
+import { cleanupRow, parseSign, sharedRows, type CleanupMode } from './shared-inputs.ts'
+import type { SignSettings } from './sign.ts'
 import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
@@ -44,6 +45,8 @@ export interface Inputs extends BuilderInputs {
   readonly push: boolean
   /** Whether this job builds a part, which the merge action assembles with those of other jobs. */
   readonly partial: boolean
+  /** Undefined: nothing is signed. */
+  readonly sign: SignSettings | undefined
   /** Whether a failing Dockerfile step ends the builds of the other targets. */
   readonly failFast: boolean
   readonly settings: BuildSettings
@@ -116,7 +119,7 @@ export async function readInputs(
   return { ...inputs, warnings: [...diagnostics.warnings, ...build.warnings], notes: diagnostics.notes }
 }
 
-type Build = Pick<Inputs, 'push' | 'partial' | 'variants' | 'settings' | 'registries' | 'warnings'>
+type Build = Pick<Inputs, 'push' | 'partial' | 'sign' | 'variants' | 'settings' | 'registries' | 'warnings'>
 
 /** What is built, with the checks that need the nodes too. */
 async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promise<Build> {
@@ -137,6 +140,7 @@ async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promis
   checkReach(text('buildkitd-config-inline'), imagesOf(variants), report)
   return {
     ...pushed,
+    sign: await parseSign(source, { ...pushed, trust: source.event.trust }),
     variants,
     warnings,
     registries,

@@ -10,14 +10,15 @@ import type { RegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
 import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
 import { Diagnostics, failFor, passes } from './diagnostics.ts'
-import { byRepository, withoutMirrors } from './image-inputs.ts'
+import { byRepository, versionOf, withoutMirrors } from './image-inputs.ts'
 import { mergeInputs } from './input-names.ts'
 import { hostFiles, LocalPaths } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseListedParts, type ListedPart } from './merge/listed-parts.ts'
 import { parseMergeVariants, type MergeVariant } from './merge/variants.ts'
 import { parseRegistries } from './registries.ts'
-import { cleanupRow, parseImageList, sharedRows, type CleanupMode } from './shared-inputs.ts'
+import { cleanupRow, parseImageList, parseSign, sharedRows, type CleanupMode } from './shared-inputs.ts'
+import type { SignSettings } from './sign.ts'
 import { variableOf, type InputSource } from './source.ts'
 import { parseTable } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
@@ -42,6 +43,8 @@ export interface MergeInputs {
   readonly cleanup: CleanupMode
   readonly packagesApi: PackagesChoice
   readonly dryRun: boolean
+  /** Undefined: nothing is signed. */
+  readonly sign: SignSettings | undefined
   readonly logins: readonly Login[]
   readonly registries: RegistryHosts
   readonly warnings: readonly string[]
@@ -71,6 +74,7 @@ export async function readMergeInputs(env: Env, event: Event, files = hostFiles)
     listed: parseListedParts(source),
     tagsGiven: text('tags') !== '',
     ...parseTable({ ...sharedRows, cleanup: cleanupRow }, source),
+    sign: await parseSign(source, { push: true, partial: false, trust: event.trust }),
     registries: await parseRegistries(source),
     logins: await parseLogins(source, { images: image.all, push: true }),
     warnings: diagnostics.warnings,
@@ -119,7 +123,7 @@ function parseImage(source: InputSource): MergedImage {
       buildArgs: {},
       labels: metadata.labels({}, tagSuffix),
       annotations: metadata.annotations(tagSuffix),
-      version: metadata.version(tagSuffix),
+      ...versionOf(metadata, tagSuffix),
     }),
   }
 }

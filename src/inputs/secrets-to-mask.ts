@@ -8,9 +8,10 @@ type Text = (input: string) => string
 
 /** Where secrets are: one row per source. Each returns the values to mask; runners mask line by line. */
 const sources: Readonly<Record<string, (text: Text, env: Env) => readonly string[]>> = {
-  passwords: (text) => [text('password')],
+  passwords: (text) => [text('password'), text('sign-password')],
   'platform tokens': (text) => [text('github-token')],
   'SSH keys': (text) => sshKeyParts(text('ssh-private-key')),
+  'signing keys': (text) => (text('sign-key').includes('://') ? [] : sshKeyParts(text('sign-key'))),
   'build secrets, as given': (text) => [text('secrets')],
   'values of build secrets': (text) => secretValues(text('secrets')),
   'variables of build secrets': (text, env) => secretVariables(text('secret-envs')).map((name) => env[name] ?? ''),
@@ -26,7 +27,7 @@ export function secretsToMask(env: Env): readonly string[] {
   const values = Object.values(sources).flatMap((find) => find(text, env))
   const lines = values.flatMap((value) => value.split(/[\r\n]+/)).map((line) => line.trim())
   // Masking a few characters would make the log unreadable, and does not reveal much of a long secret.
-  const short = ['password', 'github-token'].map((input) => text(input).trim())
+  const short = ['password', 'sign-password', 'github-token'].map((input) => text(input).trim())
   return [...new Set(lines.filter((line) => line.length > 3 || (line !== '' && short.includes(line))))]
 }
 

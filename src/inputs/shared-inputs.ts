@@ -5,6 +5,7 @@ import { splitLines, splitList } from '../lib/lists.ts'
 import { packagesChoices, type PackagesChoice } from '../packages/select.ts'
 import { formatRepository, parseRepository, type Repository } from '../registry/reference.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
+import type { SignedRun, SignSettings } from './sign.ts'
 import type { InputSource } from './source.ts'
 import { boolean, choice } from './table.ts'
 
@@ -19,6 +20,14 @@ const cleanupModes = { auto: 'auto', always: 'always', never: 'never', true: 'au
 
 /** What the post step deletes. */
 export const cleanupRow = ['cleanup', choice<CleanupMode>(cleanupModes, 'auto')] as const
+
+const signInputs = ['sign', 'sign-key', 'sign-password', 'sign-config', 'sign-root', 'sign-log']
+
+/** Parses `sign` and the inputs that belong to it; undefined if nothing is signed. */
+export async function parseSign(source: InputSource, run: SignedRun): Promise<SignSettings | undefined> {
+  const isGiven = signInputs.some((name) => !/^(?:false)?$/i.test(source.text(name)))
+  return isGiven ? (await import('./sign.ts')).parseSignInputs(source, run) : undefined
+}
 
 /** The repositories of `image`. */
 interface ImageList {

@@ -6,6 +6,7 @@ import { parseYamlKeys } from '../lib/yaml.ts'
 import { normaliseEntries } from '../metadata/labels.ts'
 import type { Repository, TagReference } from '../registry/reference.ts'
 import type { Annotation } from '../metadata/annotations.ts'
+import type { VersionTags } from '../metadata/highest.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
 import { fieldOf, listField, parseFields, parseYamlMap } from './yaml-fields.ts'
 
@@ -39,6 +40,8 @@ export interface VariantSpec {
   readonly annotations: readonly Annotation[]
   /** The first tag's name; empty if there is none. */
   readonly version: string
+  /** Of these tags `latest`, `1` and `1.2` belong to the highest version; undefined: they are updated as the others. */
+  readonly highest?: VersionTags
 }
 
 /** Every repository that a variant is published in, mirrors too. */

@@ -18,6 +18,7 @@ import { describeEvent } from './event.ts'
 import type { Job } from './job.ts'
 import { resolveLogins } from './logins.ts'
 import { createRunDir } from './run-dir.ts'
+import { signing } from './signing.ts'
 import { saveDownload } from './state.ts'
 
 interface MainStep {
@@ -66,6 +67,7 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
     findBuildx: () => findRequested(inputs),
     buildGroups: (request) => new Scheduler(request).run(),
     callTargets: async (request) => await (await import('../buildx/call.ts')).callTargets(request),
+    prepareSigning: signing(job, { sign: inputs.sign, dir: dir.signing, registries, hosts: inputs.registries }),
     registries,
     packages: job.packages(registries, inputs.packagesApi),
     runs: job.runs(fetch),

@@ -10,6 +10,7 @@ import { describeEvent } from './event.ts'
 import type { Job } from './job.ts'
 import { resolveLogins } from './logins.ts'
 import { createRunDir } from './run-dir.ts'
+import { signing } from './signing.ts'
 
 interface MergeStep {
   readonly run: MergeRun
@@ -28,6 +29,8 @@ export async function prepareMerge(job: Job): Promise<MergeStep> {
   const dir = await createRunDir(job, event, { ...inputs, images, began: 0 })
   const hosts = await saveRegistryHosts(dir.registries, inputs.registries)
   const { registries } = await resolveLogins(job, { ...inputs, images, required, push: true, hosts })
-  const run = { inputs, event, dir, journal: openJournal(dir), log: job.log, signal: job.signal, sleep }
+  const prepareSigning = signing(job, { sign: inputs.sign, dir: dir.signing, registries, hosts })
+  const { log, signal } = job
+  const run = { inputs, event, dir, journal: openJournal(dir), log, signal, sleep, prepareSigning }
   return { run, registries, packages: job.packages(registries, inputs.packagesApi) }
 }

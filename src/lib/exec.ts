@@ -27,9 +27,9 @@ const killedCode = 124
 export async function exec(
   command: string,
   args: readonly string[],
-  options: ExecOptions & { readonly input?: string } = {},
+  options: ExecOptions & { readonly input?: string; readonly signal?: AbortSignal } = {},
 ): Promise<ExecResult> {
-  const { input = '', deadline = 60_000, maxOutput = defaultMaxOutput, ...startOptions } = options
+  const { input = '', deadline = 60_000, maxOutput = defaultMaxOutput, signal, ...startOptions } = options
   const child = startProcess(command, args, { ...startOptions, stdio: ['pipe', 'pipe', 'pipe'] })
   const state = { isKilled: false }
   const kill = () => {
@@ -47,11 +47,13 @@ export async function exec(
   child.stdin?.on('error', () => undefined)
   child.stdin?.end(input)
   const timer = setTimeout(kill, deadline)
+  signal?.addEventListener('abort', kill, { once: true })
   try {
     const code = await waitForExit(child)
     return { code: state.isKilled ? killedCode : code, stdout: stdout.text, stderr: stderr.text }
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', kill)
   }
 }
 

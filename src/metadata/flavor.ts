@@ -5,7 +5,8 @@ import type { NamedText } from './context.ts'
 
 /** What every tag of a rule gets: https://github.com/docker/metadata-action#flavor-input */
 export interface Flavor {
-  readonly latest: 'auto' | 'true' | 'false'
+  /** `highest`: as `auto`, for the highest version only. */
+  readonly latest: (typeof latestValues)[number]
   /** Templates. */
   readonly prefix: string
   readonly suffix: string
@@ -15,6 +16,8 @@ export interface Flavor {
   /** Whether a flavor was requested. */
   readonly given: boolean
 }
+
+const latestValues = ['auto', 'true', 'false', 'highest'] as const
 
 const noFlavor: Flavor = {
   latest: 'auto',
@@ -28,7 +31,7 @@ const attributes = ['latest', 'prefix', 'suffix', 'onlatest']
 
 const messages = {
   quote: 'has a quote in the middle of a field: put the whole field between quotes, `"suffix=a,b"`',
-  latest: 'is none of `latest=auto`, `latest=true` and `latest=false`',
+  latest: 'is none of `latest=auto`, `latest=true`, `latest=false` and `latest=highest`',
   onlatest: 'is neither `onlatest=true` nor `onlatest=false`',
   onlatestAlone: 'has `onlatest` without a prefix or suffix before it: write `suffix=-slim,onlatest=true`',
   unknown: 'is not valid: write `latest=auto`, `prefix=…` or `suffix=…`, the last two also with `,onlatest=true`',
@@ -61,8 +64,8 @@ function parseLine(fields: readonly string[], reject: (expected: string) => void
 }
 
 function parseAttribute(attribute: string, value: string, previous: string): Partial<Flavor> | undefined {
-  if (attribute === 'latest')
-    return value === 'auto' || value === 'true' || value === 'false' ? { latest: value } : undefined
+  const latest = latestValues.find((one) => one === value)
+  if (attribute === 'latest') return latest && { latest }
   if (attribute === 'prefix') return { prefix: value }
   if (attribute === 'suffix') return { suffix: value }
   if (attribute !== 'onlatest' || (value !== 'true' && value !== 'false')) return undefined

@@ -7,13 +7,16 @@ import {
   type Annotation,
 } from './annotations.ts'
 import type { Event } from '../forge/event.ts'
-import { parseFlavor } from './flavor.ts'
+import { parseFlavor, type Flavor } from './flavor.ts'
+import type { VersionTags } from './highest.ts'
 import type { Env } from '../lib/lists.ts'
 import { metadataVariables } from './outputs.ts'
 import type { IssueSink } from '../lib/issues.ts'
-import { metadataContext, type NamedText } from './context.ts'
+import { metadataContext, type MetadataContext, type NamedText } from './context.ts'
 import { generateLabels, overlayLabels } from './labels.ts'
 import { applyTags, imageVersion, parseTags, type TagPlan } from './tags.ts'
+import { expand } from './template.ts'
+import { parseSemver } from './versions.ts'
 
 interface MetadataOptions {
   readonly env: Env
@@ -40,6 +43,8 @@ interface ImageMetadata {
   readonly warnings: () => readonly string[]
   readonly tags: (images: readonly Repository[], suffix: string) => readonly TagReference[]
   readonly version: (suffix: string) => string
+  /** With `flavor: latest=highest`. */
+  readonly highest: (suffix: string) => VersionTags | undefined
   readonly labels: (requested: Labels, suffix: string) => Labels
   readonly annotations: (suffix: string) => readonly Annotation[]
   /** Values of build arguments without one, in addition to the variables of the job. */
@@ -63,6 +68,7 @@ export function parseImageMetadata(options: MetadataOptions): ImageMetadata {
   const annotations = requestedAnnotations(options, context)
   const metadata = {
     version: (suffix: string) => imageVersion(plan, suffix),
+    highest: (suffix: string) => versionTags(flavor, context, suffix),
     labels: (requested: Labels, suffix: string) => overlayLabels(generated(suffix), requested, context),
     annotations: (suffix: string) => overlayAnnotations(generated(suffix), annotations.levels, annotations.requested),
   }
@@ -79,6 +85,23 @@ export function parseImageMetadata(options: MetadataOptions): ImageMetadata {
         labels: metadata.labels(labels, ''),
         annotations: metadata.annotations(''),
       }),
+  }
+}
+
+function versionTags(
+  { latest, prefix, suffix }: Flavor,
+  { expressions, tag }: MetadataContext,
+  variantSuffix: string,
+): VersionTags | undefined {
+  if (latest !== 'highest') return undefined
+  // Problems in them were reported for the tags.
+  const [before, after] = [prefix, suffix].map((template) => expand(template, expressions, () => undefined))
+  const version = parseSemver(tag)
+  return {
+    prefix: before ?? '',
+    suffix: after ?? '',
+    variantSuffix,
+    gitVersion: version && !version.preRelease ? version.version : '',
   }
 }
 

@@ -81,7 +81,8 @@ function matrixParts({ flavor, variant, context, ...options }: TagOptions): read
 }
 
 function withLatest(flavor: Flavor, latest: boolean): Flavor {
-  return flavor.latest === 'auto' ? { ...flavor, latest: latest ? 'true' : 'false' } : flavor
+  const isByEvent = flavor.latest === 'auto' || flavor.latest === 'highest'
+  return isByEvent ? { ...flavor, latest: latest ? 'true' : 'false' } : flavor
 }
 
 function planByRules(lines: readonly string[], options: TagOptions): TagPlan {

@@ -7,12 +7,13 @@ import { annotationsAt } from '../metadata/annotations.ts'
 import type { Target } from '../plan/target.ts'
 import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { type RegistryClient } from '../registry/client.ts'
-import { formatRepository, type Repository, type TagReference } from '../registry/reference.ts'
+import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { ownershipAnnotation } from '../run/names.ts'
 import { assembleImage, IndexError, type Annotations, type ImageIndex } from './index.ts'
 import { updateAllTags } from './all-tags.ts'
 import type { MirrorOutcome } from './mirror-outcome.ts'
+import type { SignImages, Verification } from './sign/verification.ts'
 import {
   fetchParts,
   verifyChildren,
@@ -32,6 +33,8 @@ export interface Published {
   readonly images: readonly string[]
   readonly tags: readonly TagReference[]
   readonly platforms: readonly PublishedPlatform[]
+  /** Undefined if it is not signed. */
+  readonly verification?: Verification
   /** Undefined without any. */
   readonly mirrors?: readonly MirrorOutcome[]
 }
@@ -51,6 +54,8 @@ interface PublishRequest {
   readonly signal: AbortSignal
   readonly registries: RegistryAccess
   readonly isEphemeral: (tag: string) => boolean
+  /** Undefined: nothing is signed. */
+  readonly sign?: SignImages | undefined
 }
 
 interface Destination {
@@ -78,12 +83,16 @@ export async function publish(request: PublishRequest): Promise<Published[]> {
   signal.addEventListener('abort', cancel, { once: true })
   try {
     const stored = await storeIndexes(request, stop.signal)
+    const verification = await request.sign?.(stored.map(({ index, ...image }) => ({ ...image, digest: index.digest })))
     signal.throwIfAborted()
     // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
     signal.removeEventListener('abort', cancel)
-    await updateAllTags(stored, request)
+    const others = await updateTags(stored, request)
     const published = variants.flatMap((variant) =>
-      describePublished(stored.filter((index) => index.variant === variant)),
+      describePublished(
+        stored.filter((index) => index.variant === variant),
+        { verification, others },
+      ),
     )
     return await withMirrors(published, request)
   } finally {
@@ -176,19 +185,39 @@ async function withMirrors(published: readonly Published[], request: PublishRequ
   for (const image of published) {
     const { images, mirrors = [] } = image.variant
     const [from] = images
-    const outcomes = from ? await updateMirrors({ from, digest: image.digest, mirrors }, request) : []
+    // A mirror has the tags that name this image in the first repository.
+    const isUpdated = ({ tag }: TagReference) =>
+      image.variant.tags.every((one) => one.tag !== tag) || image.tags.some((one) => one.tag === tag)
+    const updated = mirrors.map((mirror) => ({ ...mirror, tags: mirror.tags.filter(isUpdated) }))
+    const outcomes = from ? await updateMirrors({ from, digest: image.digest, mirrors: updated }, request) : []
     results.push(outcomes.length === 0 ? image : { ...image, mirrors: outcomes })
   }
   return results
 }
 
-function describePublished(stored: readonly StoredIndex[]): Published[] {
+/** @returns the tags that name another version, with `flavor: latest=highest` */
+async function updateTags(stored: readonly StoredIndex[], request: PublishRequest): Promise<ReadonlySet<string>> {
+  if (stored.some(({ variant }) => variant.highest))
+    return await (await import('./highest.ts')).updateByVersion(stored, request)
+  await updateAllTags(stored, request)
+  return new Set()
+}
+
+interface TagsAndSignatures {
+  readonly verification: Verification | undefined
+  /** Tags that name another image. */
+  readonly others: ReadonlySet<string>
+}
+
+function describePublished(stored: readonly StoredIndex[], { verification, others }: TagsAndSignatures): Published[] {
   const [first] = stored
   if (!first) return []
   const { variant, platforms, index } = first
   const { digest, mediaType, bytes } = index
   const images = stored.map(({ repository }) => `${formatRepository(repository)}@${digest}`)
-  return [{ variant, digest, mediaType, size: bytes.length, platforms, tags: variant.tags, images }]
+  const tags = variant.tags.filter((tag) => !others.has(formatTagReference(tag)))
+  const signed = verification && { verification }
+  return [{ variant, digest, mediaType, size: bytes.length, platforms, tags, images, ...signed }]
 }
 
 const noTag = 'No tag was updated.'

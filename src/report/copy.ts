@@ -1,7 +1,9 @@
 import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
 import type { Transfer } from '../publish/copy/store.ts'
 import type { CopiedTag, TagState } from '../publish/copy/tags.ts'
+import type { Verification } from '../publish/sign/verification.ts'
 import { formatRepository, formatTagReference } from '../registry/reference.ts'
+import { renderVerification } from './summary.ts'
 
 /** What a run of the copy action did. */
 export interface CopyResult {
@@ -14,6 +16,8 @@ export interface CopyResult {
   readonly referrers: number
   readonly tags: readonly CopiedTag[]
   readonly notes: readonly string[]
+  /** Undefined if it was not signed. */
+  readonly verification?: Verification
 }
 
 /** PURE: the outputs `digest` and `images`. */
@@ -42,7 +46,9 @@ export function renderCopySummary(result: CopyResult, took: number): string {
   const table = ['| tag | state | transfer |', '|---|---|---|', ...rows].join('\n')
   const quoted = notes.map((note) => `> ${note}`)
   const source = `\`${from}\` is \`${digest}\`${formatReferrers(result)}.`
-  return ['### Copied image', source, table, ...quoted, `Took ${formatDuration(took)}.`, ''].join('\n\n')
+  const signed = renderVerification(renderCopyOutputs(result).images.split('\n'), result.verification)
+  const rest = [...(signed === '' ? [] : [signed]), ...quoted]
+  return ['### Copied image', source, table, ...rest, `Took ${formatDuration(took)}.`, ''].join('\n\n')
 }
 
 function formatReferrers({ referrers }: CopyResult): string {

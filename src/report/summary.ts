@@ -1,6 +1,7 @@
 import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
 import { targetLabel } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
+import type { Verification } from '../publish/sign/verification.ts'
 import { measureTargets, type TargetMeasurement, type TargetResult } from './measurements.ts'
 import type { RunRecord } from './run-record.ts'
 import type { RunReport, VariantReport } from './run-report.ts'
@@ -33,9 +34,20 @@ export function renderSummary({ variants, took, notes }: RunReport): string {
   return [...first, ...images, ...quoted, `Took ${formatDuration(took)}.`, ''].join('\n\n')
 }
 
+/** PURE: how users verify the signatures of an image; empty if it is not signed. */
+export function renderVerification(images: readonly string[], verification: Verification | undefined): string {
+  if (!verification) return ''
+  const { command, publicKey } = verification
+  const key = publicKey === undefined ? [] : ['', 'with `cosign.pub`:', '', ...fence(publicKey.trim().split('\n'))]
+  return ['Verify the signatures:', '', ...fence(images.map((image) => `${command} ${image}`)), ...key].join('\n')
+}
+
 /** PURE: one image with its references, its tags and a table of its platforms. */
 export function renderImage<Row>(variant: VariantReport<Row>, columns: readonly Column<Row>[]): string {
-  return [...heading(variant), '', ...table(columns, variant.platforms)].join('\n')
+  const { images = [], verification } = variant.published ?? {}
+  const signed = renderVerification(images, verification)
+  const rows = [...heading(variant), '', ...table(columns, variant.platforms)]
+  return [...rows, ...(signed === '' ? [] : ['', signed])].join('\n')
 }
 
 function heading({ variant, published }: Omit<VariantReport, 'platforms'>): string[] {

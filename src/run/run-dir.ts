@@ -204,6 +204,11 @@ export class RunDir {
     return join(this.path, `${name}.metadata.json`)
   }
 
+  /** A directory of what cosign reads, removed with the logins. */
+  get signing(): string {
+    return join(this.path, 'sign')
+  }
+
   /** The bake definition of a dry run. */
   get dryRun(): string {
     return join(this.path, 'dry-run.json')

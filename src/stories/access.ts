@@ -31,7 +31,8 @@ export function writeJobLogins({ inputs, dir, dockerConfig }: Run, userDir: stri
  *   without a socket they accept nothing else.
  */
 export async function endAccess({ dir }: Pick<Run, 'dir'>, keepsBuilder: boolean): Promise<void> {
-  for (const path of [dirname(dir.dockerConfig), dir.scopedConfigs, dir.secrets, dir.tlsKeys]) removeDir(path)
+  for (const path of [dirname(dir.dockerConfig), dir.scopedConfigs, dir.secrets, dir.tlsKeys, dir.signing])
+    removeDir(path)
   await killProcessesIn(dir.path, keepsBuilder ? dir.agentSocket : '')
   dir.removeSockets(keepsBuilder)
 }

@@ -17,6 +17,7 @@ import { requirePlatforms, planTargets } from '../plan/targets.ts'
 import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
 import { PushAccessCheck } from '../publish/push-access.ts'
 import { publish, type Published } from '../publish/publish.ts'
+import type { SignImages } from '../publish/sign/verification.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
 import { runBuilderName } from '../run/names.ts'
@@ -42,8 +43,8 @@ export async function buildImage(run: Run, ports: BuildPorts): Promise<RunResult
 
 async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCheck): Promise<RunResult> {
   const { inputs, log, signal, record } = run
-  const opening = () => Promise.all([openNodes(run, ports), ports.provideBuildx(signal)])
-  const [opened, buildx] = await withAbort(signal, record.time('connect', opening))
+  const opening = () => Promise.all([openNodes(run, ports), ports.provideBuildx(signal), ports.prepareSigning()])
+  const [opened, buildx, sign] = await withAbort(signal, record.time('connect', opening))
   const { planned, prepared } = await withAbort(
     signal,
     record.time('plan', () => planAndPrepare(run, opened, buildx)),
@@ -70,7 +71,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   const lost = reportGroups(run, build.results)
   const plan = withoutSkipped(planned.plan, build.results)
   requirePlatforms(inputs.variants, plan.targets, opened.outcomes)
-  const publishing = () => publishTargets(run, ports, plan, { ...prepared, groups: build.results })
+  const publishing = () => publishTargets(run, ports, plan, { ...prepared, groups: build.results, sign })
   const published = inputs.push ? await record.time('publish', publishing) : []
   record.published = published
   const [builder] = await Promise.all([handedOver, collected, build.released])
@@ -219,11 +220,17 @@ function withoutSkipped(plan: Plan, groups: readonly GroupResult[]): Plan {
   return { ...plan, targets, groups: groupByNode(targets) }
 }
 
+interface PublishInputs {
+  readonly calls: BuildxRequest
+  readonly groups: readonly GroupResult[]
+  readonly sign: SignImages | undefined
+}
+
 async function publishTargets(
   run: Run,
   { registries }: BuildPorts,
   { targets }: Plan,
-  { calls, groups }: { readonly calls: BuildxRequest; readonly groups: readonly GroupResult[] },
+  { calls, groups, sign }: PublishInputs,
 ): Promise<Published[]> {
   const { inputs, event, dir, journal, log, signal } = run
   const request = {
@@ -241,6 +248,7 @@ async function publishTargets(
     ...calls,
     ...request,
     targets,
+    sign,
     log,
     isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
   })

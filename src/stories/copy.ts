@@ -8,6 +8,7 @@ import { storeImage, type Transfer } from '../publish/copy/store.ts'
 import { planTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
 import { updateAllTags } from '../publish/all-tags.ts'
 import { checkPushAccess } from '../publish/push-access.ts'
+import type { ImageToSign, SignImages, Verification } from '../publish/sign/verification.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatImageReference, formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import { RegistryError } from '../registry/error.ts'
@@ -22,6 +23,8 @@ export interface CopyPorts {
   readonly registries: RegistryAccess
   readonly log: Pick<Log, 'info' | 'warn'>
   readonly signal: AbortSignal
+  /** Finds cosign, and checks the key or the identity; undefined if nothing is signed. @throws UserError */
+  readonly prepareSigning: () => Promise<SignImages | undefined>
 }
 
 /**
@@ -30,21 +33,26 @@ export interface CopyPorts {
  *
  * @throws UserError; its details list every tag once the first one may have been updated
  */
-export async function copyImage(inputs: Inputs, { registries, log, signal }: CopyPorts): Promise<CopyResult> {
+export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyResult> {
+  const { registries, log, signal } = ports
   const stop = new AbortController()
   const cancel = () => stop.abort(signal.reason)
   signal.addEventListener('abort', cancel, { once: true })
   try {
     signal.throwIfAborted()
-    const { image, tags } = await planCopy(inputs, registries, stop.signal)
+    const [{ image, tags }, sign] = await Promise.all([
+      planCopy(inputs, registries, stop.signal),
+      ports.prepareSigning(),
+    ])
     const notes = describeImage(inputs, image)
     notes.forEach((note) => log.warn(note))
     const transfers = await storeEverywhere(image, tags, log)
+    const verification = await sign?.(copiesOf(image, tags))
     signal.throwIfAborted()
     // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
     signal.removeEventListener('abort', cancel)
     await updateTags(image, tags)
-    return describeCopy(inputs, image, { tags, transfers, notes })
+    return describeCopy(inputs, image, { tags, transfers, notes, verification })
   } catch (error) {
     throw signal.aborted ? cancelledCopy(error) : error
   } finally {
@@ -53,7 +61,10 @@ export async function copyImage(inputs: Inputs, { registries, log, signal }: Cop
 }
 
 /** The dry run: what would happen to each tag, and whether the logins allow it. */
-export async function planCopyOnly(inputs: Inputs, { registries, signal }: CopyPorts): Promise<DryRunResult> {
+export async function planCopyOnly(
+  inputs: Inputs,
+  { registries, signal }: Pick<CopyPorts, 'registries' | 'signal'>,
+): Promise<DryRunResult> {
   const empty = { nodes: [], targets: [], tags: [], permissions: [], post: [], warnings: [], problems: [] }
   try {
     const { image, tags } = await planCopy(inputs, registries, signal)
@@ -179,10 +190,25 @@ async function updateTags({ root }: SourceImage, tags: readonly PlannedTag[]): P
 
 const ignore = () => undefined
 
+/** The image in each repository that it was copied to. */
+function copiesOf({ root }: SourceImage, tags: readonly PlannedTag[]): readonly ImageToSign[] {
+  const copied = tags.filter(({ state }) => state !== 'kept')
+  const images = copied.map(({ reference: { registry, path }, client }) => ({ repository: { registry, path }, client }))
+  const byName = new Map(images.map((image) => [formatRepository(image.repository), image]))
+  return [...byName.values()].map((image) => ({ ...image, digest: root.digest }))
+}
+
+interface FinishedCopy {
+  readonly tags: readonly PlannedTag[]
+  readonly transfers: Transfers
+  readonly notes: readonly string[]
+  readonly verification: Verification | undefined
+}
+
 function describeCopy(
   { from }: Inputs,
   { root, sourceDigest, referrers }: SourceImage,
-  done: { readonly tags: readonly PlannedTag[]; readonly transfers: Transfers; readonly notes: readonly string[] },
+  done: FinishedCopy,
 ): CopyResult {
   const listed = [...referrers.bySubject.values()].flat().length
   const tags = done.tags.map(({ reference, state, before }): CopiedTag => {
@@ -196,6 +222,7 @@ function describeCopy(
     referrers: listed + referrers.tags.length,
     tags,
     notes: done.notes,
+    ...(done.verification && { verification: done.verification }),
   }
 }
 

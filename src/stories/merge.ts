@@ -18,6 +18,7 @@ import {
   type MergedPart,
   type PartsRequest,
 } from '../publish/select-parts.ts'
+import type { SignImages } from '../publish/sign/verification.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import type { Manifest } from '../registry/manifest.ts'
 import { formatRepository, formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
@@ -36,6 +37,8 @@ export interface MergeRun {
   readonly signal: AbortSignal
   /** How to wait for parts that a registry does not show yet. */
   readonly sleep: (ms: number) => Promise<unknown>
+  /** Finds cosign, and checks the key or the identity; undefined if nothing is signed. @throws UserError */
+  readonly prepareSigning: () => Promise<SignImages | undefined>
 }
 
 /** What is merged. */
@@ -60,7 +63,7 @@ export interface MergeResult extends MergePlan {
  */
 export async function mergeImage(run: MergeRun, registries: RegistryAccess): Promise<MergeResult | undefined> {
   const { inputs, event, dir, journal, log, signal } = run
-  const plan = await withAbort(signal, planMerge(run, registries))
+  const [plan, sign] = await withAbort(signal, Promise.all([planMerge(run, registries), run.prepareSigning()]))
   if (plan.parts.length === 0) return undefined
   const { variants, parts, all } = plan
   const built = variants.flatMap((variant) =>
@@ -79,6 +82,7 @@ export async function mergeImage(run: MergeRun, registries: RegistryAccess): Pro
     log,
     signal,
     registries,
+    sign,
     isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
   })
   // Until every tag is updated, the parts stay for another attempt.

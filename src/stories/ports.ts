@@ -8,6 +8,7 @@ import type { Inputs } from '../inputs/inputs.ts'
 import type { Log } from '../lib/log.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import type { PackageAccess } from '../packages/backend.ts'
+import type { SignImages } from '../publish/sign/verification.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import type { RunRecord } from '../report/run-record.ts'
 import type { Journal } from '../run/journal.ts'
@@ -37,6 +38,8 @@ export interface BuildPorts {
   /** Runs a subrequest of `call` with buildx. */
   readonly callTargets: typeof callTargets
   readonly registries: RegistryAccess
+  /** Finds cosign, and checks the key or the identity; undefined if nothing is signed. @throws UserError */
+  readonly prepareSigning: () => Promise<SignImages | undefined>
   /** Which other runs are finished. */
   readonly runs: RunChecker
 }

@@ -19,7 +19,12 @@ async function inputsFor(given: Given) {
 }
 
 async function copy(given: Given, signal = new AbortController().signal) {
-  return await copyImage(await inputsFor(given), { registries, log, signal })
+  return await copyImage(await inputsFor(given), {
+    registries,
+    log,
+    signal,
+    prepareSigning: () => Promise.resolve(undefined),
+  })
 }
 
 async function failureOf(work: Promise<unknown>): Promise<UserError> {

@@ -119,6 +119,7 @@ export function testPorts(
       calls.push('call')
       return Promise.resolve()
     },
+    prepareSigning: () => Promise.resolve(undefined),
     registries,
     runs: { isFinished: () => Promise.resolve(false) },
     packages: testPackages(),

@@ -83,6 +83,7 @@ async function mergeAny(
     log: collectingLog().log,
     signal: new AbortController().signal,
     sleep: (ms: number) => Promise.resolve(waits.push(ms)),
+    prepareSigning: () => Promise.resolve(undefined),
   }
   return { result: await mergeImage(run, registries), waits, entries: readJournal(dir, run.log) }
 }

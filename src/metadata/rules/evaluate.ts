@@ -33,7 +33,7 @@ export function evaluateRules(rules: readonly TagRule[], ruleContext: RuleContex
   const values = byPriority.flatMap((rule) => evaluateRule(rule, ruleContext))
   const [first] = values
   if (!first) return []
-  const wantsLatest = flavor.latest === 'auto' ? first.latest : flavor.latest === 'true'
+  const wantsLatest = flavor.latest === 'auto' || flavor.latest === 'highest' ? first.latest : flavor.latest === 'true'
   const latest = wantsLatest ? [sanitise(expandLatest(flavor, context.expressions))] : []
   return [...new Set([...values.map(({ value }) => sanitise(value)), ...latest])]
 }

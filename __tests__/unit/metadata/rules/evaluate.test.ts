@@ -159,7 +159,7 @@ test.each<[string, string, string]>([
     'begins with `buildcache-`, which is reserved for tags of the build cache: choose another name',
   ],
   ['ghcr.io/acme/app\ntype=sha', '', `is neither a tag nor a full reference: ${tagForms}`],
-  ['type=sha', 'latest=yes', 'is none of `latest=auto`, `latest=true` and `latest=false`'],
+  ['type=sha', 'latest=yes', 'is none of `latest=auto`, `latest=true`, `latest=false` and `latest=highest`'],
   ['type=sha', 'sufix=-x', `is not valid: ${flavorForms}; did you mean \`suffix\`?`],
   [
     'type=sha',
