@@ -10,6 +10,7 @@ import { checkDriver, checkBuiltIn, checkPods, checkUse, parseDriver, type Drive
 import { parseBuilder, type BuilderStore } from './nodes/existing-builder.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { localFallbackNode, parseNodesInput } from './nodes/node-list.ts'
+import { parseSshConfig } from './nodes/ssh-config.ts'
 import { parseSshKeys } from './nodes/ssh-key.ts'
 import type { InputSource } from './source.ts'
 import { boolean, parseTable } from './table.ts'
@@ -55,9 +56,10 @@ export async function parseBuilderInputs(source: BuilderSource, store: BuilderSt
   if (use) checkUse(nodes, source.report)
   checkCgroupParent(cgroupParent, nodes, daemon.buildkitdConfig, source.report)
   const withCgroup = (spec: NodeSpec) => withCgroupParent(spec, cgroupParent)
+  const ssh = parseSsh(nodes, source)
   return {
-    ...parseSsh(nodes, source),
-    nodes: nodes.map((spec) => ({ ...withCgroup(spec), ...(driver === 'docker' && { builtIn: true }) })),
+    ...ssh,
+    nodes: ssh.nodes.map((spec) => ({ ...withCgroup(spec), ...(driver === 'docker' && { builtIn: true }) })),
     fallback,
     localFallback: withCgroup(localFallbackNode(daemon)),
     use,
@@ -93,11 +95,21 @@ function pathsOf({ endpoint, driverOpts }: NodeSpec): readonly string[] {
 
 function parseSsh(
   nodes: readonly NodeSpec[],
-  { text, report, hasIssue }: InputSource,
-): Pick<BuilderInputs, 'sshKeys' | 'knownHosts'> {
+  source: InputSource,
+): Pick<BuilderInputs, 'nodes' | 'sshKeys' | 'knownHosts'> {
+  const { text, report, hasIssue } = source
   const sshKeys = parseSshKeys(text('ssh-private-key'), report)
   const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
-  const targets = nodes.flatMap((spec) => sshTargetOf(spec) ?? [])
-  if (!hasIssue('ssh-known-hosts')) checkKnownHosts(hosts, targets, report)
-  return { sshKeys, knownHosts: formatKnownHosts(hosts) }
+  const { resolve } = parseSshConfig(source)
+  const reached = nodes.map((spec) => {
+    const target = sshTargetOf(spec)
+    return target && text('ssh-config') !== '' ? { ...spec, ssh: resolve(target) } : spec
+  })
+  if (!hasIssue('ssh-known-hosts') && !hasIssue('ssh-config'))
+    checkKnownHosts(
+      hosts,
+      reached.flatMap((spec) => sshTargetOf(spec) ?? []),
+      report,
+    )
+  return { nodes: reached, sshKeys, knownHosts: formatKnownHosts(hosts) }
 }

@@ -7,6 +7,7 @@ export const mainInputs = [
   'driver',
   'ssh-private-key',
   'ssh-known-hosts',
+  'ssh-config',
   'fallback',
   'fail-fast',
   'keep-builder',

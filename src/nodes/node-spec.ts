@@ -1,4 +1,5 @@
 import type { Platform } from '../lib/platform.ts'
+import type { SshTarget } from './ssh/config.ts'
 
 /** The address of a node: `kind` is its driver's key in the table of drivers, the driver defines the other parts. */
 export interface Endpoint {
@@ -13,6 +14,8 @@ export interface NodeSpec {
    */
   readonly name: string
   readonly endpoint: Endpoint
+  /** How a node with an SSH endpoint is reached, if `ssh-config` says more than the endpoint. */
+  readonly ssh?: SshTarget
   /** Empty: the platform of the node itself (only if `nodes` is not given, or an `append` entry lists no platforms). */
   readonly platforms: readonly Platform[]
   readonly driverOpts: Readonly<Record<string, string>>

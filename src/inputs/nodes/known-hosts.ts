@@ -2,9 +2,10 @@ import { createHmac } from 'node:crypto'
 import { splitLines, type ListEntry } from '../../lib/lists.ts'
 import { shorten, type IssueSink } from '../../lib/issues.ts'
 import { canonicalHost } from '../../nodes/drivers/address.ts'
-import type { SshTarget } from '../../nodes/ssh/config.ts'
+import type { SshHost, SshTarget } from '../../nodes/ssh/config.ts'
 import { readStrings } from '../../nodes/ssh/wire-format.ts'
 import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
+import { matchesAny, matchesWildcard } from './host-patterns.ts'
 
 /** One line of known_hosts: https://man.openbsd.org/sshd#SSH_KNOWN_HOSTS_FILE_FORMAT */
 interface KnownHost {
@@ -45,14 +46,18 @@ export function formatKnownHosts(lines: readonly KnownHost[]): string {
 /** Whether ssh would find a key of the host. Like ssh, it looks for the host with its port first, then without. */
 export function covers(lines: readonly KnownHost[], host: string, port: number): boolean {
   const names = port === 22 ? [host] : [`[${host}]:${port}`, host]
-  const matching = lines.filter(({ patterns }) => names.some((name) => matchesAny(patterns, name.toLowerCase())))
+  const matching = lines.filter(({ patterns }) =>
+    names.some((name) => matchesAny(patterns, name.toLowerCase(), matches)),
+  )
   const revoked = new Set(matching.filter(({ marker }) => marker === 'revoked').map(({ key }) => key))
   return matching.some(({ marker, key }) => marker !== 'revoked' && !revoked.has(key))
 }
 
-/** Reports SSH nodes without a line, with a safe way to get one. */
+/** Reports SSH nodes and jump hosts without a line, with a safe way to get one. */
 export function checkKnownHosts(lines: readonly KnownHost[], targets: readonly SshTarget[], report: IssueSink): void {
-  for (const { host, port } of targets.filter((target) => !covers(lines, target.host, target.port))) {
+  const names = targets.flatMap((target) => [target, ...(target.jumps ?? [])]).map(knownName)
+  const missing = names.filter(({ host, port }) => !covers(lines, host, port))
+  for (const { host, port } of new Map(missing.map((name) => [`${name.host}:${name.port}`, name])).values()) {
     const name = port === 22 ? host : `[${host}]:${port}`
     const scan = `ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${host}`
     failFor(
@@ -64,6 +69,11 @@ export function checkKnownHosts(lines: readonly KnownHost[], targets: readonly S
         'then store the lines in a variable and pass it here',
     )
   }
+}
+
+/** The name under which ssh looks for the key of a host. With `HostKeyAlias`, the port does not count. */
+function knownName({ host, hostName = host, hostKeyAlias, port }: SshHost): { host: string; port: number } {
+  return hostKeyAlias === undefined ? { host: hostName, port } : { host: hostKeyAlias, port: 22 }
 }
 
 function parseLine({ text, line }: ListEntry, fail: Fail): KnownHost | undefined {
@@ -118,39 +128,9 @@ function isKey(keyType: string, key: string): boolean {
   return length === bytes.length && fields.length > 1 && fields[0]?.toString('latin1') === keyType
 }
 
-function matchesAny(patterns: readonly string[], name: string): boolean {
-  const matching = patterns.filter((pattern) => matches(pattern.replace(/^!/, ''), name))
-  return matching.length > 0 && !matching.some((pattern) => pattern.startsWith('!'))
-}
-
 function matches(pattern: string, name: string): boolean {
-  if (!pattern.startsWith('|1|')) return matchesWildcard(pattern.toLowerCase(), name)
+  if (!pattern.startsWith('|1|')) return matchesWildcard(pattern, name)
   const [, , salt = '', hash = ''] = pattern.split('|')
   const expected = createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest()
   return expected.equals(Buffer.from(hash, 'base64'))
-}
-
-/**
- * Matches `*` and `?` as ssh does (match.c). A regular expression could take a time that grows with the number of
- * stars, and `ssh-keygen -F` would need files and a process per host before all inputs are valid.
- */
-function matchesWildcard(pattern: string, name: string): boolean {
-  let at = 0
-  let star = -1
-  let resume = 0
-  let index = 0
-  while (index < name.length) {
-    if (pattern[at] === '?' || (pattern[at] === name[index] && pattern[at] !== '*')) {
-      at++
-      index++
-    } else if (pattern[at] === '*') {
-      star = at++
-      resume = index
-    } else if (star >= 0) {
-      at = star + 1
-      index = ++resume
-    } else return false
-  }
-  while (pattern[at] === '*') at++
-  return at === pattern.length
 }

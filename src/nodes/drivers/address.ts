@@ -1,5 +1,6 @@
 import type { Reject } from '../../lib/issues.ts'
 import type { Endpoint } from '../node-spec.ts'
+import type { SshHost } from '../ssh/config.ts'
 
 /** A path that is safe on command lines and in ssh_config, where most other characters have a meaning. */
 export const pathPattern = /^\/[A-Za-z0-9._@+/-]+$/
@@ -36,6 +37,19 @@ export function parseAddress(text: string, reject: Reject): Address | undefined 
   if (number > 0 && number < 65536) return { host, port: number }
   reject(port.includes(':') ? addressProblem(text) : invalidPort)
   return undefined
+}
+
+const userPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
+
+/** Parses `[user@]host[:port]`; the default port is that of SSH. */
+export function parseServer(text: string, reject: Reject): SshHost | undefined {
+  const [, user, server = ''] = /^(?:([^/]*)@)?([^/@]*)$/s.exec(text) ?? []
+  if (user !== undefined && !userPattern.test(user)) {
+    reject('has no valid user before `@`: letters, digits, `.`, `_` and `-`, the first not `.` or `-`')
+    return undefined
+  }
+  const address = parseAddress(server, reject)
+  return address && { ...(user !== undefined && { user }), host: address.host, port: address.port ?? 22 }
 }
 
 /** PURE: a host in the form in which hosts are compared: lower case, IPv6 addresses in their shortest form. */

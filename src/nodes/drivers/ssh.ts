@@ -10,7 +10,7 @@ import { defaultEngineSocket, findEngine, isChannelRefused } from '../ssh/find-e
 import { sessionLimit } from '../ssh/errors.ts'
 import { connectThroughSessions, lacksSessions } from '../ssh/forwarder.ts'
 import { execRemote, openTunnel, type Tunnel } from '../ssh/tunnel.ts'
-import { hostName, parseAddress, pathPattern, type HostEndpoint } from './address.ts'
+import { hostName, parseServer, pathPattern, type HostEndpoint } from './address.ts'
 import { dockerContainer, engineNode } from './docker-container.ts'
 import { buildkitdNode, probeBuildkitd, remote } from './remote.ts'
 
@@ -24,7 +24,6 @@ interface SshSocketEndpoint extends SshEndpoint {
 }
 
 const defaultBuildkitdSocket = '/run/buildkit/buildkitd.sock'
-const userPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
 
 /** `ssh://[user@]host[:port]`: the Docker Engine of a machine behind SSH. */
 export const sshEngine: Driver = {
@@ -41,7 +40,7 @@ export const sshEngine: Driver = {
   sshTarget: (endpoint: SshEndpoint) => endpoint,
   async open(endpoint: SshEndpoint, request) {
     const began = performance.now()
-    const tunnel = await openTunnel({ ...request, target: endpoint, remote: defaultEngineSocket })
+    const tunnel = await openTunnel({ ...request, target: request.spec.ssh ?? endpoint, remote: defaultEngineSocket })
     const machine = fetchMachineInfo(tunnel)
     const found = await findEngine(tunnel, endpoint, request.journal)
     const node = engineNode(sshEngine, request.spec, { ...found, began })
@@ -58,7 +57,7 @@ export const sshBuildkitd: Driver = {
   route: ({ socket }) => ['socket', socket],
   async open(endpoint: SshSocketEndpoint, request) {
     const began = performance.now()
-    const tunnel = await openTunnel({ ...request, target: endpoint, remote: endpoint.socket })
+    const tunnel = await openTunnel({ ...request, target: request.spec.ssh ?? endpoint, remote: endpoint.socket })
     const machine = fetchMachineInfo(tunnel)
     const socket = await findBuildkitd(tunnel, endpoint, request)
     const node = buildkitdNode(sshBuildkitd, request.spec, socket, began)
@@ -71,14 +70,9 @@ function formatSsh(endpoint: SshEndpoint): string {
 }
 
 function parseSsh(rest: string, reject: Reject): Endpoint | undefined {
-  const [, user, server = '', path = ''] = /^(?:([^/]*)@)?([^/@]*)(.*)$/s.exec(rest) ?? []
-  if (user !== undefined && !userPattern.test(user)) {
-    reject('has no valid user before `@`: letters, digits, `.`, `_` and `-`, the first not `.` or `-`')
-    return undefined
-  }
-  const address = parseAddress(server, reject)
-  if (!address) return undefined
-  const endpoint = { ...(user !== undefined && { user }), host: address.host, port: address.port ?? 22 }
+  const [, server = '', path = ''] = /^([^/]*@[^/@]*|[^/@]*)(.*)$/s.exec(rest) ?? []
+  const endpoint = parseServer(server, reject)
+  if (!endpoint) return undefined
   if (path === '' || path === '/') return { kind: 'ssh', ...endpoint }
   const problem = socketProblem(path)
   if (problem === undefined) return { kind: 'ssh-buildkitd', ...endpoint, socket: path }

@@ -32,6 +32,6 @@ export function endpointDriver({ kind }: Endpoint): Driver {
 }
 
 /** The SSH server of a node; undefined if it is not reached over SSH. */
-export function sshTargetOf({ endpoint }: Pick<NodeSpec, 'endpoint'>): SshTarget | undefined {
-  return endpointDriver(endpoint).sshTarget?.(endpoint)
+export function sshTargetOf({ endpoint, ssh }: Pick<NodeSpec, 'endpoint' | 'ssh'>): SshTarget | undefined {
+  return ssh ?? endpointDriver(endpoint).sshTarget?.(endpoint)
 }

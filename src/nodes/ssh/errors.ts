@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts'
-import { describeTarget, type SshTarget } from './config.ts'
+import { describeTarget, type SshHost, type SshTarget } from './config.ts'
 
 /** Where the SSH keys come from: `ssh-private-key`, the job's agent, or nowhere. */
 export type KeySource = 'input' | 'agent' | 'none'
@@ -79,7 +79,7 @@ const failures: readonly SshFailure[] = [
     hint: ({ host }) =>
       host.includes('.')
         ? 'Check the host name in `nodes`; a name of a private network needs a runner in that network.'
-        : `If ${host} is an alias of \`~/.ssh/config\`, which is not read, write its host name, user and port instead.`,
+        : `If ${host} is an alias of \`~/.ssh/config\`, which is not read, copy its lines into \`ssh-config\`.`,
   },
   {
     pattern: /^ssh: connect to host .*: Connection refused/m,
@@ -90,6 +90,20 @@ const failures: readonly SshFailure[] = [
     pattern: /^(ssh: connect to host .*(timed out|No route to host|unreachable)|Connection timed out|Timeout, server)/m,
     message: (where) => `${where} does not answer`,
     hint: () => 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
+  },
+  {
+    pattern: /open failed: administratively prohibited[^]*^stdio forwarding failed/m,
+    message: (where) => `The jump host of ${where} forbids connections to it`,
+    hint: (target) =>
+      `On ${lastJump(target)}, set \`AllowTcpForwarding local\` in /etc/ssh/sshd_config. If PermitOpen is set there, ` +
+      'or permitopen in authorized_keys, add the host and port of the node.',
+  },
+  {
+    pattern: /open failed: [^]*^stdio forwarding failed/m,
+    message: (where) => `The jump host of ${where} cannot connect to it`,
+    hint: (target) =>
+      `The line above has the reason. On ${lastJump(target)}, check that \`ssh-keyscan -p ${target.port} ` +
+      `${target.hostName ?? target.host}\` prints a key: its DNS and network count, not those of this runner.`,
   },
   {
     pattern: dropped,
@@ -126,7 +140,8 @@ const unhelpful = /^@+\s*$|^(Add correct host key|Offending .* key) in |^\s+(rem
 
 /** PURE: the cause of ssh's last messages, and what to do. */
 export function sshError(output: string, target: SshTarget, keys: KeySource = 'input'): UserError {
-  const where = describeTarget(target)
+  const host = failingHost(output, target)
+  const where = host === target ? describeTarget(target) : `${describeTarget(host)} (jump host of ${target.host})`
   const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !unhelpful.test(line))
   const details = lines.slice(-6)
   if (keys === 'none' && /: Permission denied \(\S*publickey/.test(output))
@@ -140,9 +155,31 @@ export function sshError(output: string, target: SshTarget, keys: KeySource = 'i
   return new UserError({
     code: failure?.code ?? 'node',
     message: failure?.message(where, keyTexts[keys]) ?? `The SSH connection to ${where} failed`,
-    hint: failure?.hint(target) ?? 'The lines above are the last messages of ssh.',
+    hint: failure?.hint(host) ?? 'The lines above are the last messages of ssh.',
     details,
   })
+}
+
+/** The jump host that ssh's messages name, or else the node. */
+function failingHost(output: string, target: SshTarget): SshTarget {
+  const isNamed = ({ host, hostName = host, hostKeyAlias = hostName }: SshHost) =>
+    [hostName, hostKeyAlias].some((name) =>
+      [
+        '@NAME: ',
+        'to host NAME ',
+        'resolve hostname NAME:',
+        'known for NAME',
+        'known for [NAME]',
+        'key for NAME',
+        'key for [NAME]',
+      ].some((text) => output.includes(text.replace('NAME', name))),
+    )
+  return target.jumps?.find(isNamed) ?? target
+}
+
+function lastJump({ jumps = [] }: SshTarget): string {
+  const last = jumps.at(-1)
+  return last ? describeTarget(last) : 'the jump host'
 }
 
 /** A server that forbids forwarding and allows fewer sessions than a build needs; `where` may be a placeholder. */
@@ -162,7 +199,8 @@ export function isSessionRefused(output: string): boolean {
   return output.includes(sessionRefused)
 }
 
-/** Whether the server closed the connection before authentication: that does not depend on the keys. */
+/** Whether the server closed the connection before authentication, and ssh reports no other reason. */
 export function isDropped({ details }: UserError): boolean {
-  return details.some((line) => dropped.test(line))
+  const output = details.join('\n')
+  return failures.find(({ pattern }) => pattern.test(output))?.pattern === dropped
 }
