@@ -40,6 +40,28 @@ export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>
   }
 }
 
+/**
+ * As `Fetch`, over node:http: to load Node's `fetch` takes more time than all of a short step, and its web streams copy
+ * every chunk twice. It does not follow redirects.
+ */
+export type RawFetch = (url: string, init: RawInit) => Promise<RawResponse>
+
+export interface RawInit {
+  readonly method: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+  /** The length of what a generator yields must be in `content-length`. */
+  readonly body?: AsyncGenerator<Uint8Array, void> | Uint8Array<ArrayBuffer> | string
+  /** A GET of many megabytes: a chunk is valid until the next one is requested. */
+  readonly isLarge?: boolean
+}
+
+export interface RawResponse {
+  readonly status: number
+  readonly headers: Pick<Headers, 'get'>
+  readonly body: AsyncIterable<Uint8Array>
+}
+
 /** Node trusts only its own list of authorities, unlike Docker: on failure, that of the system is used as well. */
 function withSystemCertificates(env: Env): Fetch {
   const usual = namesProxy(env) ? lazily(() => loadUndici(env)) : globalThis.fetch

@@ -5,29 +5,11 @@ import {
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http'
-import { findErrorCode, isUntrusted, loadDispatch, systemCertificates, tlsOptions, type HostAccess } from './http.ts'
+import { download } from './download.ts'
+import { findErrorCode, isUntrusted, loadDispatch, systemCertificates, tlsOptions } from './http.ts'
+import type { HostAccess, RawFetch, RawInit, RawResponse } from './http.ts'
 import type { Env } from './lists.ts'
 import { proxyFor } from './proxy.ts'
-
-/**
- * As `Fetch`, over node:http: to load Node's `fetch` takes more time than all of a short step, and its web streams copy
- * every chunk twice. It does not follow redirects.
- */
-export type RawFetch = (url: string, init: RawInit) => Promise<RawResponse>
-
-export interface RawInit {
-  readonly method: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly signal: AbortSignal
-  /** The length of what a generator yields must be in `content-length`. */
-  readonly body?: AsyncGenerator<Uint8Array, void> | Uint8Array<ArrayBuffer> | string
-}
-
-export interface RawResponse {
-  readonly status: number
-  readonly headers: Pick<Headers, 'get'>
-  readonly body: AsyncIterable<Uint8Array>
-}
 
 /**
  * Creates a `RawFetch` that reaches servers as `createFetch` does.
@@ -76,9 +58,10 @@ function createClient(env: Env, tls: object | undefined): RawFetch {
 async function loadProxied(env: Env, tls: object | undefined): Promise<RawFetch> {
   const { request } = await import('undici')
   const dispatch = await loadDispatch(env, tls)
-  return async (url, { body, ...init }) => {
+  return async (url, { body, method, headers: given, signal }) => {
+    const init = { method, headers: given, signal, ...(body !== undefined && { body }) }
     // Its types name a class; it uses `dispatch` alone, and reads any iterable.
-    const options = { ...init, ...(body !== undefined && { body }), dispatcher: { dispatch } } as object
+    const options = { ...init, dispatcher: { dispatch } } as object
     const { statusCode, headers, body: content } = await request(url, options)
     return { status: statusCode, headers: headersOf(headers), body: content }
   }
@@ -100,14 +83,16 @@ function createDirect(tls: object | undefined): RawFetch {
     return (url, init) => https.request(url, { ...init, agent })
   }
   return async (url, init) => {
+    const response = init.isLarge === true ? await download(new URL(url), init, tls) : undefined
+    if (response) return response
     const send = url.startsWith('https:') ? await (secure ??= loadSecure()) : sendPlain
     return await exchange(send, url, init)
   }
 }
 
-async function exchange(send: Send, url: string, { body, signal, ...init }: RawInit): Promise<RawResponse> {
+async function exchange(send: Send, url: string, { body, signal, method, headers }: RawInit): Promise<RawResponse> {
   signal.throwIfAborted()
-  const request = send(url, init)
+  const request = send(url, { method, headers })
   const cancel = () => request.destroy(signal.reason as Error)
   signal.addEventListener('abort', cancel, { once: true })
   // Once it is closed, its connection may serve another request.

@@ -23,7 +23,7 @@ export async function headBlob(session: Session, repository: string, digest: str
 }
 
 /** Every this many bytes the state of the digest is stored: the most that is read twice to continue an upload. */
-const checkpointInterval = 8 * 1024 * 1024
+const checkpointInterval = 4 * 1024 * 1024
 
 interface Checkpoint {
   readonly offset: number
@@ -42,19 +42,21 @@ export function readBlob(session: Session, repository: string, blob: BlobId): (o
     const from = checkpoints.findLast(({ offset }) => offset <= start) ?? { offset: 0, hash: createHash(algorithm) }
     const hash = from.hash.copy()
     let offset = from.offset
-    let held: Uint8Array | undefined
+    const verify = () => {
+      const actual = `${algorithm}:${hash.digest('hex')}`
+      if (actual !== blob.digest)
+        throw protocolError(`the content has the digest ${actual} instead of ${blob.digest}`, info)
+    }
     for await (const chunk of readOn(session, { repository, blob, info }, offset)) {
       hash.update(chunk)
       offset += chunk.length
       if (offset >= (checkpoints.at(-1)?.offset ?? 0) + checkpointInterval)
         checkpoints.push({ offset, hash: hash.copy() })
-      if (held?.length) yield held
-      held = chunk.subarray(Math.max(0, start - (offset - chunk.length)))
+      if (offset === blob.size) verify()
+      const wanted = chunk.subarray(Math.max(0, start - (offset - chunk.length)))
+      if (wanted.length > 0) yield wanted
     }
-    const actual = `${algorithm}:${hash.digest('hex')}`
-    if (actual !== blob.digest)
-      throw protocolError(`the content has the digest ${actual} instead of ${blob.digest}`, info)
-    if (held?.length) yield held
+    if (blob.size === 0) verify()
   }
 }
 
@@ -93,11 +95,15 @@ function shortBlob({ host, repository, subject }: RequestInfo, received: number,
   return new RegistryError(message, { kind: 'network', host, repository, transient: true })
 }
 
+/** From this many bytes on, another connection costs less than it saves. */
+const largeSize = 4 * 1024 * 1024
+
 /** The response from `offset` on; of a registry without support for ranges, what comes before is skipped. */
 async function openBlob(session: Session, { repository, blob, info }: Reading, offset: number): Promise<Bytes> {
   const path = blobPath(repository, blob.digest)
   const headers = offset === 0 ? {} : { range: `bytes=${offset}-` }
-  const response = await streamOnce(session, { method: 'GET', path, info, headers })
+  const isLarge = blob.size - offset >= largeSize
+  const response = await streamOnce(session, { method: 'GET', path, info, headers, isLarge })
   return skip(response.body, offset - firstByte(response, info))
 }
 

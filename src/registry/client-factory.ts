@@ -1,5 +1,4 @@
-import type { Fetch } from '../lib/http.ts'
-import type { RawFetch } from '../lib/raw-fetch.ts'
+import type { Fetch, RawFetch } from '../lib/http.ts'
 import type { Credentials } from './auth.ts'
 import { createRegistryClient, type RegistryClient } from './client.ts'
 import type { OnWait } from './session.ts'

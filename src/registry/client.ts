@@ -1,6 +1,6 @@
 import { isNotFound } from '../lib/errors.ts'
-import type { Fetch } from '../lib/http.ts'
-import { createRawFetch, type RawFetch } from '../lib/raw-fetch.ts'
+import type { Fetch, RawFetch } from '../lib/http.ts'
+import { createRawFetch } from '../lib/raw-fetch.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { systemClock, type Clock } from '../lib/retry.ts'
 import { createAuthorizer, credentialSecrets, type Credentials } from './auth.ts'

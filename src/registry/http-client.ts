@@ -1,7 +1,6 @@
-import { findErrorCode, isUntrusted } from '../lib/http.ts'
+import { findErrorCode, isUntrusted, type RawFetch } from '../lib/http.ts'
 import { shorten } from '../lib/issues.ts'
 import { asRecord, asText } from '../lib/json.ts'
-import type { RawFetch } from '../lib/raw-fetch.ts'
 import type { RetryPolicy } from '../lib/retry.ts'
 import { withDeadline } from '../lib/time.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'

@@ -1,4 +1,4 @@
-import type { RawFetch, RawInit, RawResponse } from '../lib/raw-fetch.ts'
+import type { RawFetch, RawInit, RawResponse } from '../lib/http.ts'
 import type { RequestInfo } from './error.ts'
 import { commonHeaders, errorLimit, networkError, type HttpResponse } from './http-client.ts'
 import { follow, readBytes } from './redirects.ts'
@@ -13,6 +13,8 @@ export interface StreamRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Called for each time the request is sent; the length of the body must be in `content-length`. */
   readonly body?: () => Bytes
+  /** Whether many megabytes are expected: a chunk of the response is then valid until the next one is requested. */
+  readonly isLarge?: boolean
 }
 
 export interface StreamResponse extends HttpResponse {
@@ -53,8 +55,9 @@ export function createHttpStream(raw: RawFetch, signal: AbortSignal | undefined)
   }
 }
 
-function exchangeOf({ method, headers }: StreamRequest, signal: AbortSignal, body: Bytes | undefined): RawInit {
-  return { method, headers: { ...commonHeaders, ...headers }, signal, ...(body && { body }) }
+function exchangeOf(request: StreamRequest, signal: AbortSignal, body: Bytes | undefined): RawInit {
+  const { method, headers, isLarge = false } = request
+  return { method, headers: { ...commonHeaders, ...headers }, signal, isLarge, ...(body && { body }) }
 }
 
 async function* empty(): Bytes {

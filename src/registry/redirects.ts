@@ -1,5 +1,4 @@
-import type { RawFetch, RawInit, RawResponse } from '../lib/raw-fetch.ts'
-import { readChunks, type Fetch } from '../lib/http.ts'
+import { readChunks, type Fetch, type RawFetch, type RawInit, type RawResponse } from '../lib/http.ts'
 
 /** What to do with a redirect; the response itself is returned with `manual`. */
 export type RedirectMode = 'follow' | 'manual' | 'error'
@@ -64,9 +63,9 @@ export async function readBytes({ body }: Pick<RawResponse, 'body'>, limit: numb
 
 /** A `RawFetch` for tests and for callers that have only a `fetch`. */
 export function rawOf(fetch: Fetch): RawFetch {
-  return async (url, { body, ...init }) => {
+  return async (url, { body, method, headers: given, signal }) => {
     const upload = body !== undefined && ({ body, ...(isStream(body) && { duplex: 'half' }) } as RequestInit)
-    const response = await fetch(url, { ...init, ...upload, redirect: 'manual' })
+    const response = await fetch(url, { method, headers: given, signal, ...upload, redirect: 'manual' })
     const { status, headers } = response
     return { status, headers, body: readChunks(response, Infinity) }
   }

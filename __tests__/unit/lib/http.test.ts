@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
-import { createFetch, findErrorCode, isUntrusted, type HostAccess } from '../../../src/lib/http.ts'
+import { createFetch, findErrorCode, isUntrusted, type HostAccess, type RawFetch } from '../../../src/lib/http.ts'
 import { createRawFetch } from '../../../src/lib/raw-fetch.ts'
 import { createRegistryClient } from '../../../src/registry/client.ts'
 import { createCertificateEnv, saveRegistryHosts } from '../../../src/registry/hosts.ts'
@@ -26,15 +26,17 @@ const clients: Readonly<Record<string, (env: NodeJS.ProcessEnv, hosts?: Hosts, a
     const fetch = createFetch(env, hosts)
     return async (url) => await (await fetch(url)).text()
   },
-  createRawFetch: (env, hosts, authority) => {
-    const raw = createRawFetch(env, hosts, authority)
-    return async (url) => {
-      const { body } = await raw(url, { method: 'GET', headers: {}, signal: new AbortController().signal })
-      const chunks: Uint8Array[] = []
-      for await (const chunk of body) chunks.push(chunk)
-      return Buffer.concat(chunks).toString()
-    }
-  },
+  createRawFetch: (env, hosts, authority) => readWith(createRawFetch(env, hosts, authority), false),
+  'createRawFetch, large': (env, hosts, authority) => readWith(createRawFetch(env, hosts, authority), true),
+}
+
+function readWith(raw: RawFetch, isLarge: boolean): Get {
+  return async (url) => {
+    const { body } = await raw(url, { method: 'GET', headers: {}, signal: new AbortController().signal, isLarge })
+    const chunks: Uint8Array[] = []
+    for await (const chunk of body) chunks.push(Buffer.from(chunk))
+    return Buffer.concat(chunks).toString()
+  }
 }
 
 describe.each(Object.keys(clients))('%s', (name) => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import type { Fetch } from '../../../src/lib/http.ts'
-import { createRawFetch, type RawFetch } from '../../../src/lib/raw-fetch.ts'
+import type { Fetch, RawFetch } from '../../../src/lib/http.ts'
+import { createRawFetch } from '../../../src/lib/raw-fetch.ts'
 import { createRegistryClient, type RegistryClient } from '../../../src/registry/client.ts'
 import { withBlobServer, type BlobServer } from './blob-server.ts'
 import { answer, fakeClock, sha256, withServer } from './server.ts'
