@@ -46,7 +46,7 @@ function inputsOf(yaml: string): Readonly<Record<string, unknown>> {
 
 /** All steps with `uses` in a workflow, a job or a list of steps. */
 function* findSteps(yaml: unknown): Generator<{ uses: string; inputs: Readonly<Record<string, unknown>> }> {
-  const uses = asText(asRecord(yaml)['uses'])
+  const uses = asText(asRecord(yaml)['uses']).replace(/^https:\/\/github\.com\//, '')
   if (uses !== '') yield { uses, inputs: asRecord(asRecord(yaml)['with']) }
   for (const value of [...asList(yaml), ...Object.values(asRecord(yaml))]) yield* findSteps(value)
 }
@@ -55,7 +55,7 @@ function* findSteps(yaml: unknown): Generator<{ uses: string; inputs: Readonly<R
 function evaluate(name: string, text: string): string {
   if (name === 'ssh-private-key') return plainKey
   if (name === 'ssh-known-hosts')
-    return ['arm.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
+    return ['arm.example.com', 'amd.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
   return text
     .replaceAll('${{ github.repository }}', 'acme/app')
     .replace(/\$\{\{[^}]*event_name[^}]*\}\}/g, 'true')
@@ -150,7 +150,15 @@ describe('docs/kubernetes.md', () => {
 })
 
 describe('examples', () => {
-  const pages = ['README.md', 'SECURITY.md', 'docs/nodes.md', 'docs/caching.md', 'docs/cleanup.md', 'docs/copy.md']
+  const pages = [
+    'README.md',
+    'SECURITY.md',
+    'docs/nodes.md',
+    'docs/caching.md',
+    'docs/cleanup.md',
+    'docs/copy.md',
+    'docs/forgejo.md',
+  ]
   const blocks = pages.flatMap((page) =>
     [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => yaml),
   )
@@ -220,7 +228,7 @@ describe('docs/troubleshooting.md', () => {
 })
 
 describe('links within the docs', () => {
-  const pages = ['.', 'docs'].flatMap((dir) =>
+  const pages = ['.', 'docs', 'docs/nodes'].flatMap((dir) =>
     readdirSync(join(root, dir)).flatMap((name) => (name.endsWith('.md') ? [join(dir, name)] : [])),
   )
 
