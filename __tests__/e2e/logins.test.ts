@@ -101,6 +101,27 @@ describe('an existing login of the job', () => {
   })
 })
 
+test.each([
+  ['credsStore', () => ({ credsStore: 'absent' })],
+  ['credHelpers', () => ({ credHelpers: { [farm.privateRegistry.host]: 'absent' } })],
+])(
+  'a missing credential helper in %s is named with its file, before the build and by the failure',
+  async (_, config) => {
+    const job = open({})
+    mkdirSync(join(job.home, '.docker'))
+    const file = join(job.home, '.docker/config.json')
+    writeFileSync(file, JSON.stringify(config()))
+    const main = await job.main(oneNodeInputs(farm, { image: `${farm.privateRegistry.host}/acme/helper` }))
+    const [headline = ''] = main.errors
+    expect(main.code).toBe(1)
+    expect(main.warnings.join('\n')).toContain(`docker-credential-absent is not installed, and ${file} names it in `)
+    expect(headline).toContain('docker-credential-absent')
+    expect(headline.length).toBeLessThanOrEqual(100)
+    expect(main.log).toContain(file)
+    expect([(await job.post()).code, await leftovers(farm, job)]).toEqual([0, []])
+  },
+)
+
 test('variables of another engine are ignored', async () => {
   const job = farmJob(farm, {
     env: {

@@ -39,7 +39,7 @@ export async function prepareMain(job: Job, record: RunRecord): Promise<MainStep
   const required = inputs.variants.flatMap((variant) => variant.images)
   const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images, required, hosts })
   const hostNames = images.map(({ registry }) => registry)
-  missingHelpers(dockerConfig, hostNames, job.env).forEach((text) => job.log.warn(text))
+  missingHelpers(dockerConfig, hostNames, job.env).forEach(({ text }) => job.log.warn(text))
   const run = {
     inputs: { ...inputs, logins, registries: hosts, ...withRegistryConfig(inputs, hosts) },
     event,

@@ -1,6 +1,6 @@
 import type { Credentials, Login } from '../registry/auth.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
-import { createHelperRunner, credentialsFor } from '../registry/credentials/login.ts'
+import { createHelperRunner, credentialsFor, missingHelpers } from '../registry/credentials/login.ts'
 import { formatRepository } from '../registry/reference.ts'
 import { createFetch } from '../lib/http.ts'
 import { createRawFetch } from '../lib/raw-fetch.ts'
@@ -19,6 +19,7 @@ export function createRegistryAccess(
   hosts: RegistryHosts = {},
 ): RegistryAccess {
   return {
+    missingHelper: (registry) => missingHelpers(dockerConfig, [registry], process.env)[0],
     isPlain: (host) => hosts[host]?.http === true,
     credentials: createCredentials(logins, dockerConfig),
     fetch: createFetch(process.env, hosts),

@@ -1,8 +1,8 @@
 import { RegistryError } from '../registry/error.ts'
-import { pushHint } from '../buildx/failure-table.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { errorMessage, UserError } from '../lib/errors.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
+import { pushLoginHint } from '../registry/credentials/origin.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
 
 /** The check runs in the background: what it waits for delays nothing. */
@@ -41,9 +41,9 @@ export class PushAccessCheck {
     if (!inputs.push) return
     const createClient = createClientFactory({ ...registries, log: ignore, onWait: ignore }, this.#stopped.signal)
     for (const repository of distinctMirrors(inputs.variants))
-      void checkPushAccess(repository, createClient).then(({ failure }) => this.#warnOfMirror(failure))
+      void checkPushAccess(repository, createClient, registries).then(({ failure }) => this.#warnOfMirror(failure))
     for (const repository of distinctRepositories(inputs.variants))
-      void checkPushAccess(repository, createClient).then(({ denied, failure }) => {
+      void checkPushAccess(repository, createClient, registries).then(({ denied, failure }) => {
         if (denied) this.#refusal ??= failure
         else this.#warnIfUnreachable(failure)
         this.#abortIfRefused()
@@ -119,16 +119,26 @@ function accessHint(error: unknown): string {
 }
 
 /** Checks whether a login may push to a repository. Does not throw, and leaves nothing there. */
-export async function checkPushAccess(repository: Repository, createClient: ClientFactory): Promise<PushAccess> {
+export async function checkPushAccess(
+  repository: Repository,
+  createClient: ClientFactory,
+  { missingHelper }: Pick<RegistryAccess, 'missingHelper'>,
+): Promise<PushAccess> {
   try {
     await (await createClient(repository)).checkPush(repository.path)
     return { denied: false }
   } catch (error) {
-    const denied = error instanceof RegistryError && (error.kind === 'denied' || error.kind === 'unauthorized')
+    const refused =
+      error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.kind) ? error : undefined
+    const denied = refused !== undefined
+    const helper = refused && !refused.origin ? missingHelper?.(repository.registry) : undefined
     const failure = new UserError({
       code: 'registry',
-      message: `Nothing can be pushed to ${formatRepository(repository)}`,
-      hint: denied ? pushHint : accessHint(error),
+      message: helper
+        ? `${helper.command} is not installed: no login at ${repository.registry}`
+        : `Nothing can be pushed to ${formatRepository(repository)}`,
+      hint:
+        helper?.text ?? (refused ? pushLoginHint(refused.origin, refused.kind === 'unauthorized') : accessHint(error)),
       details: [errorMessage(error)],
       cause: error,
     })

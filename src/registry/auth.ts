@@ -1,7 +1,7 @@
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { isLoopback } from '../lib/proxy.ts'
 import { parseChallenges } from './challenge.ts'
-import { protocolError, responseError, type RequestInfo } from './error.ts'
+import { protocolError, responseError, type LoginOrigin, type RequestInfo } from './error.ts'
 import type { HttpClient, HttpRequest } from './http-client.ts'
 
 export interface Credentials {
@@ -9,6 +9,7 @@ export interface Credentials {
   readonly password: string
   /** An OAuth2 refresh token, which `docker login` stores for some registries; used instead of the password. */
   readonly identityToken?: string
+  readonly origin?: LoginOrigin
 }
 
 /** Answers a registry's challenges; remembers its authentication method and its tokens. */

@@ -1,6 +1,7 @@
 import type { Fetch, RawFetch } from '../lib/http.ts'
 import type { Credentials } from './auth.ts'
 import { createRegistryClient, type RegistryClient } from './client.ts'
+import type { MissingHelper } from './credentials/login.ts'
 import type { OnWait } from './session.ts'
 import type { Repository } from './reference.ts'
 
@@ -10,6 +11,8 @@ export interface RegistryAccess {
   readonly fetch: Fetch
   /** The transport of a client, which also uses the registry's own authority for its token server and storage. */
   readonly rawFor?: (registry: string) => RawFetch
+  /** Why the job's login at a registry cannot be read, if its credential helper is not installed. */
+  readonly missingHelper?: (registry: string) => MissingHelper | undefined
   /** Whether plain http is configured for a host. */
   readonly isPlain?: (host: string) => boolean
   /** Called with every failure that is followed by another attempt. */

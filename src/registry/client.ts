@@ -92,6 +92,7 @@ function createSession(options: RegistryOptions): Session {
     registry,
     willPush,
     secrets: credentialSecrets(credentials),
+    origin: credentials?.origin,
     http,
     stream: createHttpStream(raw, signal),
     baseUrl: isPlain(registry) ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),

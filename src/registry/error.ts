@@ -4,6 +4,9 @@ import { parseRetryAfter } from '../lib/retry.ts'
 
 type RegistryErrorKind = 'unauthorized' | 'denied' | 'not-found' | 'too-many' | 'server' | 'network' | 'protocol'
 
+/** Where a login comes from: the step's inputs, the CI platform's token, or the job's own Docker configuration. */
+export type LoginOrigin = 'inputs' | 'token' | 'job'
+
 interface RegistryErrorDetails {
   readonly kind: RegistryErrorKind
   readonly host: string
@@ -11,6 +14,8 @@ interface RegistryErrorDetails {
   readonly status?: number | undefined
   /** The first of the registry's error codes, such as `MANIFEST_UNKNOWN`; the system's if there was no response. */
   readonly code?: string | undefined
+  /** Where the login of the request comes from. */
+  readonly origin?: LoginOrigin | undefined
   /** Whether the same request may succeed later. */
   readonly transient?: boolean
   /** How long the registry asks to wait, in milliseconds. */
@@ -25,6 +30,7 @@ export class RegistryError extends Error {
   readonly repository: string | undefined
   readonly status: number | undefined
   readonly code: string | undefined
+  readonly origin: LoginOrigin | undefined
   readonly transient: boolean
   readonly retryAfter: number | undefined
 
@@ -36,6 +42,7 @@ export class RegistryError extends Error {
     this.repository = details.repository
     this.status = details.status
     this.code = details.code
+    this.origin = details.origin
     this.transient = details.transient ?? false
     this.retryAfter = details.retryAfter
   }
@@ -50,6 +57,7 @@ export interface RequestInfo {
   readonly verb: 'read' | 'push' | 'delete'
   /** Values that errors must not show, even if the registry repeats them; empty without a login. */
   readonly secrets: readonly string[]
+  readonly origin?: LoginOrigin | undefined
 }
 
 interface ErrorResponse {
@@ -71,6 +79,7 @@ export function responseError(response: ErrorResponse, info: RequestInfo, now: n
     repository: info.repository,
     status: response.status,
     code,
+    origin: info.origin,
     transient: kind === 'server' || kind === 'too-many',
     retryAfter: parseRetryAfter(response.headers.get('retry-after'), now),
   })

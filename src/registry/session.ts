@@ -1,7 +1,7 @@
 import { retry, type Clock } from '../lib/retry.ts'
 import { withNotices } from '../lib/time.ts'
 import type { Authorizer } from './auth.ts'
-import { responseError, type RequestInfo } from './error.ts'
+import { responseError, type LoginOrigin, type RequestInfo } from './error.ts'
 import { registryRetryPolicy, type HttpClient, type HttpRequest, type HttpResponse } from './http-client.ts'
 import type { HttpStream, StreamRequest, StreamResponse } from './http-stream.ts'
 import { isDigest } from './manifest.ts'
@@ -11,6 +11,7 @@ export interface Session {
   readonly registry: string
   readonly willPush: boolean
   readonly secrets: readonly string[]
+  readonly origin: LoginOrigin | undefined
   readonly http: HttpClient
   readonly stream: HttpStream
   readonly baseUrl: (info: RequestInfo) => Promise<string>
@@ -135,14 +136,14 @@ function challengeHeader({ url, headers }: HttpResponse, baseUrl: string): strin
 }
 
 export function requestInfo(
-  { registry, secrets }: Session,
+  { registry, secrets, origin }: Session,
   verb: RequestInfo['verb'],
   repository?: string,
   reference?: string,
 ): RequestInfo {
-  if (repository === undefined) return { host: registry, subject: registry, verb, secrets }
+  if (repository === undefined) return { host: registry, subject: registry, verb, secrets, origin }
   const suffix = reference === undefined ? '' : `${isDigest(reference) ? '@' : ':'}${reference}`
-  return { host: registry, repository, subject: `${registry}/${repository}${suffix}`, verb, secrets }
+  return { host: registry, repository, subject: `${registry}/${repository}${suffix}`, verb, secrets, origin }
 }
 
 function tokenScope({ willPush }: Session, { info: { repository, verb }, mountFrom }: Target): string {

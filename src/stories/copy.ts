@@ -103,15 +103,19 @@ async function planCopy(inputs: Inputs, registries: RegistryAccess, signal: Abor
     readSource({ client: source, path: from.path }, from.digest ?? from.tag ?? '', options).catch((error: unknown) => {
       throw explainSource(error, formatImageReference(from))
     }),
-    checkAccess(to, createClient),
+    checkAccess(to, createClient, registries),
   ])
   return { image, tags: await planTags(to, image.root.digest, inputs.existing, createClient) }
 }
 
-async function checkAccess(to: readonly TagReference[], createClient: ClientFactory): Promise<void> {
+async function checkAccess(
+  to: readonly TagReference[],
+  createClient: ClientFactory,
+  registries: RegistryAccess,
+): Promise<void> {
   const repositories = [...new Map(to.map((reference) => [formatRepository(reference), reference])).values()]
   for (const { failure } of await mapConcurrent(repositories, (repository) =>
-    checkPushAccess(repository, createClient),
+    checkPushAccess(repository, createClient, registries),
   ))
     if (failure) throw failure
 }

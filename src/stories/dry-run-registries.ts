@@ -6,7 +6,7 @@ import type { PackageAccess } from '../packages/backend.ts'
 import { openPackageRepository } from '../packages/select.ts'
 import type { Target } from '../plan/target.ts'
 import { checkPushAccess, distinctMirrors, distinctRepositories } from '../publish/push-access.ts'
-import { createClientFactory, type ClientFactory } from '../registry/client-factory.ts'
+import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { TagReport } from '../report/dry-run.ts'
 
@@ -53,8 +53,8 @@ export async function checkRegistries(
     now: await findDigest(tag, tag.tag, createClient),
   })
   const [pushes, copies, deletions, tags, caches] = await Promise.all([
-    Promise.all(repositories.map((repository) => checkPush(repository, createClient))),
-    Promise.all(mirrors.map((mirror) => checkMirror(mirror, createClient))),
+    Promise.all(repositories.map((repository) => checkPush(repository, createClient, packages.registries))),
+    Promise.all(mirrors.map((mirror) => checkMirror(mirror, createClient, packages.registries))),
     Promise.all(
       cleanup === 'never' ? [] : repositories.map((repository) => checkDeletion(repository, packages, signal)),
     ),
@@ -71,14 +71,22 @@ export async function checkRegistries(
   }
 }
 
-async function checkPush(repository: Repository, createClient: ClientFactory): Promise<Permission> {
-  const { failure: problem } = await checkPushAccess(repository, createClient)
+async function checkPush(
+  repository: Repository,
+  createClient: ClientFactory,
+  registries: RegistryAccess,
+): Promise<Permission> {
+  const { failure: problem } = await checkPushAccess(repository, createClient, registries)
   return { line: `push to ${formatRepository(repository)}: ${problem ? 'refused' : 'allowed'}`, problem }
 }
 
 /** A mirror does not fail a run. */
-async function checkMirror(mirror: Repository, createClient: ClientFactory): Promise<Permission> {
-  const { line, problem } = await checkPush(mirror, createClient)
+async function checkMirror(
+  mirror: Repository,
+  createClient: ClientFactory,
+  registries: RegistryAccess,
+): Promise<Permission> {
+  const { line, problem } = await checkPush(mirror, createClient, registries)
   return { line: `${line} (mirror)`, ...(problem && { warning: `${problem.message}, which is a mirror` }) }
 }
 

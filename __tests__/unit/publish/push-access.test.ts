@@ -155,7 +155,7 @@ describe('PushAccessCheck', () => {
     const repository = { registry: 'r.example', path: 'acme/app' }
     const network = new RegistryError('no answer', { kind: 'network', host: 'r.example', code, cause: error })
     const client = { checkPush: () => Promise.reject(network) } as unknown as RegistryClient
-    const { denied, failure } = await checkPushAccess(repository, () => Promise.resolve(client))
+    const { denied, failure } = await checkPushAccess(repository, () => Promise.resolve(client), {})
     expect([denied, failure?.message]).toEqual([false, 'Nothing can be pushed to r.example/acme/app'])
     expect(failure?.hint).toMatch(hint)
   })

@@ -10,6 +10,7 @@ import { logWait } from '../../lib/time.ts'
 import type { Credentials, Login } from '../auth.ts'
 import type { Repository } from '../reference.ts'
 import { credentialHelper, dockerConfigFile, dockerConfigKey, storedCredentials } from './docker-config.ts'
+import { findStepLogin, originOf } from './origin.ts'
 
 /** Runs `docker-credential-<helper> get` for a registry: its standard output, undefined if it has no login. */
 type RunHelper = (helper: string, registry: string) => Promise<string | undefined>
@@ -19,20 +20,19 @@ type RunHelper = (helper: string, registry: string) => Promise<string | undefine
  * its registry; then the job's Docker configuration, in Docker's order: a helper before the file.
  */
 export async function credentialsFor(
-  { registry, path }: Repository,
+  repository: Repository,
   logins: readonly Login[],
   dockerConfig: unknown,
   runHelper: RunHelper,
 ): Promise<Credentials | undefined> {
-  const key = dockerConfigKey(registry)
-  const [login] = logins
-    .filter((candidate) => dockerConfigKey(candidate.registry) === key && appliesTo(candidate, path))
-    .sort((a, b) => precision(b) - precision(a))
-  if (login) return { username: login.username, password: login.password }
+  const login = findStepLogin(repository, logins)
+  if (login) return { username: login.username, password: login.password, origin: originOf(login) }
+  const key = dockerConfigKey(repository.registry)
   const config = asRecord(dockerConfig)
   const helper = credentialHelper(key, config)
   const helperOutput = helper === '' ? undefined : await runHelper(helper, key)
-  return parseHelperOutput(helperOutput ?? '') ?? storedCredentials(key, config)
+  const found = parseHelperOutput(helperOutput ?? '') ?? storedCredentials(key, config)
+  return found && { ...found, origin: 'job' }
 }
 
 /**
@@ -65,12 +65,22 @@ export function createHelperRunner({ debug, info }: Pick<Log, 'debug' | 'info'>)
   }
 }
 
+export interface MissingHelper {
+  readonly command: string
+  /** What is missing, which file names it, and what to do. */
+  readonly text: string
+}
+
 /**
- * Credential helpers that the job's Docker configuration names and that are not installed, one line each: Docker fails
+ * Credential helpers that the job's Docker configuration names and that are not installed: Docker fails
  * instead of reading a login without them. An entry of `credHelpers` counts if `registries` contains its registry, as
  * tools write entries for registries that no job uses.
  */
-export function missingHelpers(dockerConfig: unknown, registries: readonly string[], env: Env): readonly string[] {
+export function missingHelpers(
+  dockerConfig: unknown,
+  registries: readonly string[],
+  env: Env,
+): readonly MissingHelper[] {
   const config = asRecord(dockerConfig)
   const helpers = registries.map((registry) => credentialHelper(dockerConfigKey(registry), config))
   const used = [...new Set([...helpers, asText(config['credsStore'])])].filter((helper) => helper !== '')
@@ -78,22 +88,12 @@ export function missingHelpers(dockerConfig: unknown, registries: readonly strin
   return used
     .map((helper) => `docker-credential-${helper}`)
     .filter((command) => !dirs.some((dir) => existsSync(join(dir, command))))
-    .map((command) => `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}`)
+    .map((command) => ({ command, text: `${command} is not installed, and ${dockerConfigFile(env)} ${helperHint}` }))
 }
 
 const helperHint =
   'names it in `credsStore` or `credHelpers`: pulls and pushes with this configuration fail. Install it, or remove ' +
   'the entry.'
-
-/** Whether a scope such as `acme/app`, `acme/app@push` or `@push` covers a repository: push includes pull. */
-function appliesTo({ scope = '' }: Login, path: string): boolean {
-  const [name = '', actions = 'push'] = scope.split('@')
-  return (name === '' || name === path) && actions.split(',').includes('push')
-}
-
-function precision({ scope }: Login): number {
-  return scope === undefined ? 0 : scope.startsWith('@') ? 1 : 2
-}
 
 function parseHelperOutput(output: string): Credentials | undefined {
   const { Username: username, Secret: secret } = asRecord(tryParseJson(output))

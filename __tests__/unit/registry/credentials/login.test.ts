@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentialsFor, missingHelpers } from '../../../../src/registry/credentials/login.ts'
+import { loginOrigin, pushLoginHint } from '../../../../src/registry/credentials/origin.ts'
 import { dockerConfigKey, createDockerConfig } from '../../../../src/registry/credentials/docker-config.ts'
 
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -58,13 +59,15 @@ describe('credentialsFor', () => {
     ['a prototype', 'constructor', { auths: {} }, undefined],
     ['nothing', 'ghcr.io', undefined, undefined],
   ])('%s', async (_, host, config, expected) => {
-    expect(await credentialsFor({ registry: host, path: 'acme/app' }, [], config, noHelper)).toEqual(expected)
+    expect(await credentialsFor({ registry: host, path: 'acme/app' }, [], config, noHelper)).toEqual(
+      expected && { ...expected, origin: 'job' },
+    )
   })
 
   test("the step's own login comes first", async () => {
     expect(
       await credentialsFor({ registry: 'ghcr.io', path: 'acme/app' }, [login], { credsStore: 'desktop' }, noHelper),
-    ).toEqual({ username: 'ci', password: 's3cret:with:colons' })
+    ).toEqual({ username: 'ci', password: 's3cret:with:colons', origin: 'inputs' })
     expect(
       await credentialsFor(
         { registry: 'docker.io', path: 'acme/app' },
@@ -88,7 +91,7 @@ describe('credentialsFor', () => {
     }
     expect(
       await credentialsFor({ registry: 'gcr.io', path: 'acme/app' }, [], config, ask('{"Username":"u","Secret":"s"}')),
-    ).toEqual({ username: 'u', password: 's' })
+    ).toEqual({ username: 'u', password: 's', origin: 'job' })
     expect(
       await credentialsFor(
         { registry: 'docker.io', path: 'acme/app' },
@@ -96,7 +99,7 @@ describe('credentialsFor', () => {
         config,
         ask('{"Username":"<token>","Secret":"t"}'),
       ),
-    ).toEqual({ username: '', password: '', identityToken: 't' })
+    ).toEqual({ username: '', password: '', identityToken: 't', origin: 'job' })
     expect(
       await credentialsFor(
         { registry: 'ghcr.io', path: 'acme/app' },
@@ -104,10 +107,10 @@ describe('credentialsFor', () => {
         config,
         ask('credentials not found in native keychain'),
       ),
-    ).toEqual({ username: 'file', password: 'pw' })
+    ).toEqual({ username: 'file', password: 'pw', origin: 'job' })
     expect(
       await credentialsFor({ registry: 'ghcr.io', path: 'acme/app' }, [], config, () => Promise.resolve(undefined)),
-    ).toEqual({ username: 'file', password: 'pw' })
+    ).toEqual({ username: 'file', password: 'pw', origin: 'job' })
     expect(asked).toEqual(['gcloud gcr.io', `store ${hub}`, 'store ghcr.io'])
   })
 })
@@ -199,6 +202,7 @@ describe('privateDockerConfig', () => {
         expect(await credentialsFor({ registry: 'ghcr.io', path: 'acme/app' }, [], made, noHelper)).toEqual({
           username: login.username,
           password: login.password,
+          origin: 'job',
         })
       }),
     )
@@ -216,6 +220,29 @@ test.each([
   expect(dockerConfigKey(registry)).toBe(key)
 })
 
+describe('loginOrigin', () => {
+  const image = { registry: 'ghcr.io', path: 'acme/app' }
+  const scoped = { ...login, scope: 'acme/other' }
+
+  test.each([
+    ['the step', [login], {}, 'inputs'],
+    ['the token', [{ ...login, isPlatformToken: true }], { credsStore: 'desktop' }, 'token'],
+    ['another repository', [scoped], {}, undefined],
+    ['a helper', [scoped], { credsStore: 'desktop' }, 'job'],
+    ['the file', [], { auths: { 'ghcr.io': { auth: base64('me:pw') } } }, 'job'],
+    ['nothing', [], {}, undefined],
+  ])('%s', (_, logins, config, expected) => {
+    expect(loginOrigin(image, logins, config)).toBe(expected)
+  })
+
+  test('the hint names the login and what to change', () => {
+    expect(pushLoginHint('token', false)).toMatch(/job token.*packages: write/)
+    expect(pushLoginHint('inputs', true)).toMatch(/`username` and `password`.*expired/)
+    expect(pushLoginHint('job', false)).toMatch(/own Docker login.*permission to push/)
+    expect(pushLoginHint(undefined, true)).toMatch(/^The job has no login/)
+  })
+})
+
 describe('missingHelpers', () => {
   const dir = mkdtempSync(join(tmpdir(), 'helpers-'))
   writeFileSync(join(dir, 'docker-credential-installed'), '')
@@ -228,7 +255,7 @@ describe('missingHelpers', () => {
     ['of a registry without an image', { credHelpers: { 'gcr.io': 'gcloud' } }, []],
     ['none', {}, []],
   ])('%s', (_, config, expected) => {
-    const found = missingHelpers(config, ['ghcr.io'], env)
+    const found = missingHelpers(config, ['ghcr.io'], env).map(({ text }) => text)
     expect(found).toEqual(expected.map((text): unknown => expect.stringContaining(text)))
   })
 })
