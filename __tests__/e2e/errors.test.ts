@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
@@ -109,7 +109,7 @@ describe('an unavailable node', () => {
               'ssh-known-hosts': keyFor(`[${farm.nodes.amd.host}]:2299`),
             }),
           headline: `Nothing listens for SSH at ci@${farm.nodes.amd.host}:2299`,
-          hint: 'Check that sshd runs on the node and that the port in `nodes` is the right one.',
+          hint: 'Check that sshd on the node listens on port 2299',
         },
       ].map(play),
     )
@@ -244,7 +244,7 @@ describe('a failing build or push', () => {
     (status: number, what: string, more: object = {}) =>
     (image: string) =>
       farm.registry.fault({ status, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/${what}`, ...more })
-  const pushHint = 'Check `username` and `password`; on GHCR the job needs `permissions: packages: write`'
+  const pushHint = 'The job has no login at this registry: set `username` and `password`'
 
   const scenarios = (): Scenario[] => [
     {
@@ -305,7 +305,7 @@ describe('a failing build or push', () => {
           password: 'not-the-password',
         }),
       headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
-      hint: pushHint,
+      hint: 'The login is that of `username` and `password`, or of `registry-auth`: the password is wrong',
     },
     {
       name: 'a registry that does not take the index, for good',
@@ -369,6 +369,27 @@ describe('a failing registry', () => {
       ({ method, path: url, from }) => method === 'PUT' && url.includes(path) && from === 'host',
     )
     expect(puts.map(({ status }) => status)).toEqual([503, 503, 201, 201])
+  })
+
+  test('that accepts connections and never responds: a heartbeat, a warning, and a deadline', async () => {
+    const base = freshImage(farm)
+    await farm.registry.fault({ match: base.slice(base.indexOf('/') + 1), delayMs: 3_600_000 })
+    const clock = join(scratch, 'fast.mjs')
+    // Ten minutes pass in seconds.
+    writeFileSync(clock, 'const now = performance.now.bind(performance); performance.now = () => now() * 60\n')
+    const files = { Dockerfile: `FROM ${base}:1\nRUN true\n` }
+    const job = farmJob(farm, { files, env: { NODE_OPTIONS: `--import ${clock}` } })
+    jobs.push(job)
+    const main = await job.main(oneNodeInputs(farm, { image: freshImage(farm) }))
+    const post = await job.post()
+    await farm.registry.clearFaults()
+    const { host } = farm.registry
+    const waiting = `load metadata for ${base}:1`
+    expect(main.log).toMatch(new RegExp(`^linux/amd64 │ \\[internal\\] ${waiting} running for `, 'm'))
+    expect(main.warnings.join('\n')).toMatch(new RegExp(`^No response from ${host} for \\d+ s: .*${waiting}$`, 'm'))
+    expect([main.code, main.errors]).toEqual([1, [`No response from ${host} during the build of linux/amd64`]])
+    expect(main.log).toMatch(/^It accepted the connection and sent nothing for .*: check the registry’s status\.$/m)
+    expect([post.code, await leftovers(farm, job)]).toEqual([0, []])
   })
 
   test('for one tag of three: the others are updated, and the report lists which', async () => {

@@ -205,7 +205,7 @@ describe('version, on a runner without buildx', () => {
       `The downloaded buildx ${version} does not match the digest in \`version\`; it was not executed`,
     ],
     ['no plugin', 'install: the buildx plugin of `docker` is not installed on this runner'],
-    ['no access', `No checksum found for buildx ${version} (${name}); it was not downloaded`],
+    ['no access', `This runner cannot reach github.com to download buildx ${version}`],
   ])('%s: one headline, and nothing is left', async (title, headline) => {
     const { job, main, post } = run(title)
     expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])

@@ -172,7 +172,12 @@ async function cancel({ running }: Scene): Promise<StepResult & { readonly force
 
 async function expectCancelled(scene: Scene): Promise<void> {
   const main = await cancel(scene)
-  expect([main.forced, main.code, main.errors, main.log]).toEqual([false, 1, ['Cancelled'], main.log])
+  expect([main.forced, main.code, main.errors, main.log]).toEqual([
+    false,
+    1,
+    [expect.stringMatching(/^Cancelled by /)],
+    main.log,
+  ])
   expect(main.log).not.toMatch(/Unexpected error|bug of/)
   // Its child processes must not continue to build or send requests to the registry.
   expect(processesMentioning(scene.job.dir).filter((line) => line.includes('buildx bake'))).toEqual([])
@@ -232,7 +237,7 @@ describe('main is cancelled by the runner', () => {
     const scene = begin()
     await scene.running.waitForOutput(/add-mask/)
     const main = await cancel(scene)
-    expect([main.forced, main.code, main.errors]).toEqual([false, 1, ['Cancelled']])
+    expect([main.forced, main.code, main.errors]).toEqual([false, 1, [expect.stringMatching(/^Cancelled by /)]])
     expect((await scene.job.post()).code).toBe(0)
     await expectNothingLeft()
   })

@@ -1,12 +1,17 @@
 import { annotationsAt } from '../metadata/annotations.ts'
 import { parseCacheSpec } from '../inputs/cache/specs.ts'
 import { outputSpecs, settingFields } from './bake-fields.ts'
+import type { LoginOrigin } from '../registry/error.ts'
+import type { WithoutSecrets } from './missing-secret.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import { getAttribute } from '../lib/csv.ts'
 import { isShared } from '../plan/fork-policy.ts'
 import type { Target } from '../plan/target.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { ownershipAnnotation } from '../run/names.ts'
+
+/** By registry; undefined: no login. */
+export type PushLogins = ReadonlyMap<string, LoginOrigin | undefined>
 
 export interface BakeOptions {
   readonly push: boolean
@@ -21,6 +26,10 @@ export interface BakeOptions {
   readonly ephemeral: boolean
   /** The code is a fork's: it writes no cache, and has separate cache mounts on a shared daemon. */
   readonly fork?: boolean
+  /** Why the builds get no secrets. */
+  readonly withoutSecrets?: WithoutSecrets | undefined
+  /** Whose login a push to a registry uses, by the registry. */
+  readonly pushLogins?: PushLogins
 }
 
 /**

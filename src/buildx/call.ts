@@ -2,6 +2,7 @@ import type { Call } from '../inputs/settings/limits.ts'
 import { UserError } from '../lib/errors.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Annotation, Log } from '../lib/log.ts'
+import { isOnRunner } from '../nodes/node-spec.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { renderBake } from './bake-definition.ts'
@@ -91,6 +92,8 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   throw explainFailure({
     target: targetLabel(target),
     node: target.node.spec.name,
+    isRunner: isOnRunner(target.node.spec),
+    withoutSecrets: request.withoutSecrets,
     exitCode,
     failed: progress.failed(),
     output: progress.output(),

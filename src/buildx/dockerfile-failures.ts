@@ -1,8 +1,8 @@
 import type { UserError } from '../lib/errors.ts'
 
 /**
- * One known failure. `{target}`, `{node}` and `{image}` in `message` and `hint` are filled in, `{step}` and `{cause}`
- * in the message too.
+ * One known failure. Names in braces in `message` and `hint` are filled in: `{target}`, `{machine}`, `{image}` and
+ * others of `valuesOf`.
  */
 export interface FailureRow {
   /** Matches the error text. */
@@ -12,8 +12,6 @@ export interface FailureRow {
   readonly hint: string
 }
 
-const secretHint =
-  'Pass it in `secrets`, `secret-files` or `secret-envs` with this id; runs for forks and Dependabot get no secrets.'
 const fileHint = 'The path is not in the build context: check its spelling, `context` and `.dockerignore`.'
 const dockerfileHint = 'Check `file` and `context`; a step with `actions/checkout` must run before this one.'
 const nameHint =
@@ -35,7 +33,7 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/target stage "?[^"]*"? could not be found/i, 'Check `target`: it must be the name of a stage of the Dockerfile.'],
   [/circular dependency detected/i, cycleHint],
   [/failed to parse stage name|invalid reference format|base name \(.*\) should not be blank/i, nameHint],
-  [/secret .*not found|failed to get secret/i, secretHint],
+  [/secret .*not found|failed to get secret/i, '{secretHint}'],
   [/unset ssh forward key|no SSH key|ssh forwarding/i, 'Pass the SSH agent of the job with `ssh: default`.'],
   [/granting entitlement \S+ is not allowed/i, entitlementHint],
   [/(?:network\.host|security\.insecure|device) is not allowed/i, 'Add the entitlement to `allow`.'],

@@ -2,7 +2,10 @@ import { firstLine, formatDuration } from '../lib/format.ts'
 import { cacheErrorPattern } from '../inputs/cache/backends.ts'
 import { UserError } from '../lib/errors.ts'
 import { silence } from '../nodes/watch.ts'
+import { pushLoginHint } from '../registry/credentials/origin.ts'
 import type { FailureRow } from './dockerfile-failures.ts'
+import type { PushLogins } from './bake-definition.ts'
+import { explainMissingSecret, type WithoutSecrets } from './missing-secret.ts'
 import { failureTable, type Phase } from './failure-table.ts'
 import type { Silence } from './heartbeat.ts'
 import { OutputTail } from './output-tail.ts'
@@ -13,6 +16,11 @@ export interface GroupFailure {
   /** `linux/arm64 slim`, or all targets of the group if the failing one is not known. */
   readonly target: string
   readonly node: string
+  /** The node is an engine or a buildkitd of the runner. */
+  readonly isRunner?: boolean
+  /** Why the build gets no secrets. */
+  readonly withoutSecrets?: WithoutSecrets | undefined
+  readonly pushLogins?: PushLogins | undefined
   readonly exitCode: number
   readonly failed: readonly FailedVertex[]
   /** The last plain lines of buildx itself. */
@@ -120,12 +128,22 @@ function valuesOf(failure: GroupFailure, vertex: string, error: string): Readonl
   return {
     target: failure.target,
     node: failure.node,
+    machine: failure.isRunner ? 'this runner' : `node ${failure.node}`,
+    Machine: failure.isRunner ? 'This runner' : `Node ${failure.node}`,
+    secretHint: explainMissingSecret(error, failure.withoutSecrets),
+    pushHint: explainPushLogin(error, failure.pushLogins),
     helper: /docker-credential-[\w.-]+/.exec(error)?.[0] ?? '',
     config: failure.dockerConfig ?? 'the Docker configuration',
     image: imageOf(vertex) ?? 'An image',
     step: firstLine(vertex),
     cause: firstLine(trimError(error).replace(commandOfStep, '')),
   }
+}
+
+/** Whose login a refused push used: of several registries, that of the registry in the error. */
+function explainPushLogin(error: string, logins: PushLogins = new Map()): string {
+  const used = [...logins].find(([registry]) => error.includes(registry)) ?? [...logins][0]
+  return pushLoginHint(used?.[1], /\b401\b|unauthorized/i.test(error))
 }
 
 /** PURE: the failure of a build that was ended because another one failed, or because the run was cancelled. */

@@ -1,6 +1,7 @@
 import { cacheErrorPattern } from '../inputs/cache/backends.ts'
 import { sessionLimit } from '../nodes/ssh/errors.ts'
 import { silence } from '../nodes/watch.ts'
+import { clusterRows } from './cluster-failures.ts'
 import { dockerfileRows, type FailureRow } from './dockerfile-failures.ts'
 
 /** What buildx or BuildKit was doing when it failed. */
@@ -36,34 +37,23 @@ const transient = new RegExp(
   'i',
 )
 
-/** Grants a login the right to push. */
-export const pushHint =
-  'Check `username` and `password`; on GHCR the job needs `permissions: packages: write` and the package must grant ' +
-  'this repository the Write role.'
-const clusterRoomHint =
-  'Run the job again. While the pod is pending, run `kubectl describe pods -n <namespace> -l ' +
-  'app.kubernetes.io/managed-by=multiarch-build` to see the reason: no machine of this architecture has room ' +
-  '(check `nodeselector` and `tolerations`), the image cannot be pulled (`driver-opts: image=…`), or privileged pods ' +
-  'are not allowed. To wait longer, set `driver-opts: timeout=5m`.'
-const clusterRightsHint =
-  'In the namespace, the account needs `get`, `create` and `delete` of deployments, `create`, `update` and `delete` ' +
-  'of configmaps, `list` of pods and `create` of pods/exec. `driver-opts: namespace=…` selects another namespace.'
-const clusterLoginHint =
-  'The login of the kubeconfig may have expired, or its certificate may belong to another cluster: write a new ' +
-  'kubeconfig in a step before this one.'
 const bootHint =
-  'Check that the Docker Engine of node {node} can pull the BuildKit image and run privileged containers. To use ' +
+  'Check that the Docker Engine of {machine} can pull the BuildKit image and run privileged containers. To use ' +
   'another image, set `driver-opts: image=…`.'
 const diskHint =
-  'On the node, `docker system df` shows what uses the disk; `docker builder prune` and `docker image prune` free it.'
+  'On {machine}, `docker system df` shows what uses the disk; `docker builder prune` and `docker image prune` free it.'
 const pullLoginHint = 'Check the image name. If the image is private, add a login for its registry to `registry-auth`.'
 const rateLimitHint =
   'Add a login for that registry to `registry-auth`, which raises the limit, or set a mirror in `registries`.'
 const memoryHint =
-  'The kernel killed a process of this step, often because node {node} ran out of memory: use a node with more ' +
+  'The kernel killed a process of this step, often because {machine} ran out of memory: use a node with more ' +
   'memory, or set a lower `max-parallelism` in `buildkitd-config-inline`. See the full log for the complete output.'
-const reachHint = 'Check that node {node} can reach its registry; then run the job again.'
+const reachHint = 'Check that {machine} can reach its registry; then run the job again.'
+const frontendHint =
+  'The image is named by the line `# syntax=` of the Dockerfile, by the build argument `BUILDKIT_SYNTAX`, or by ' +
+  '`sbom: generator=…`.'
 const registryHint = 'Run the job again; if the error persists, check the registry’s status.'
+const quotaHint = 'The line above is the registry’s own answer: delete images there, or raise the quota of the account.'
 const sizeHint =
   'Raise the limit of the registry or of the proxy before it (nginx: `client_max_body_size`), or split the layer.'
 const httpHint = 'If the registry has no TLS, add the line `<host>: {http: true}` to `registries`.'
@@ -122,7 +112,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: new RegExp(`^${silence}`),
       code: 'node',
-      message: 'Node {node} stopped answering during the build of {target}',
+      message: '{Machine} stopped answering during the build of {target}',
       hint:
         'The Docker Engine, BuildKit or the machine does not respond: check load, memory and disk space of the ' +
         'machine, then run the job again.',
@@ -130,7 +120,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: any,
       code: 'node',
-      message: 'The connection to node {node} ended during the build of {target}',
+      message: 'The connection to {machine} ended during the build of {target}',
       hint: 'Check that the machine is running, and check its memory and disk; then run the job again.',
     },
   ],
@@ -143,7 +133,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       hint: 'Install it on this runner, or remove it from `credsStore` and `credHelpers` in {config}.',
     },
   ],
-  disk: [{ pattern: any, code: 'node', message: 'Node {node} is out of disk space ({target})', hint: diskHint }],
+  disk: [{ pattern: any, code: 'node', message: '{Machine} is out of disk space ({target})', hint: diskHint }],
   step: [
     {
       pattern: /exit code: 137$/,
@@ -172,56 +162,28 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       hint: 'Check the address and the credentials of the storage in `cache` or `cache-to`.',
     },
   ],
-  cluster: [
-    {
-      pattern: /replicas to be ready|no running buildkit pods/,
-      code: 'node',
-      message: 'No BuildKit pod of {node} was ready in time',
-      hint: clusterRoomHint,
-    },
-    {
-      pattern: /forbidden/i,
-      code: 'node',
-      message: 'The account of the kubeconfig has no permission to build on {node}',
-      hint: clusterRightsHint,
-    },
-    {
-      pattern: /unauthorized|provide credentials|x509|certificate|getting credentials/i,
-      code: 'node',
-      message: 'Authentication to the cluster of {node} failed',
-      hint: clusterLoginHint,
-    },
-    {
-      pattern: /\bnot found\b|invalid/i,
-      code: 'node',
-      message: 'The cluster of {node} rejected the BuildKit pod for {target}',
-      hint: 'Check the namespace and the values in `driver-opts`.',
-    },
-    {
-      pattern: any,
-      code: 'node',
-      message: 'The cluster of {node} cannot be reached',
-      hint: 'Check the server in the kubeconfig, and that this runner can reach it.',
-    },
-  ],
+  cluster: clusterRows,
   boot: [
     // Two calls that start one daemon at the same time; it is there the next time.
     {
       pattern: /container name .* is already in use/i,
       code: 'busy',
-      message: 'Another build is starting BuildKit on node {node}',
+      message: 'Another build is starting BuildKit on {machine}',
       hint: 'Run the job again.',
     },
     {
       pattern: rateLimited,
       code: 'busy',
-      message: 'BuildKit does not start on node {node}: pull rate limit exceeded',
+      message: 'BuildKit does not start on {machine}: pull rate limit exceeded',
       hint: bootHint,
     },
-    { pattern: any, code: 'node', message: 'BuildKit does not start on node {node}', hint: bootHint },
+    { pattern: any, code: 'node', message: 'BuildKit does not start on {machine}', hint: bootHint },
   ],
   // The image of `# syntax=…` or BUILDKIT_SYNTAX, or the scanner of `sbom`.
-  frontend: pullRows('Frontend or scanner image {image}'),
+  frontend: pullRows('Frontend or scanner image {image}').map((row) => ({
+    ...row,
+    hint: `${row.hint} ${frontendHint}`,
+  })),
   pull: pullRows('{image}'),
   download: [
     { pattern: transient, code: 'busy', message: '{target}: {step} could not be downloaded', hint: 'Check the URL.' },
@@ -229,19 +191,19 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       pattern: any,
       code: 'build',
       message: '{target}: {step} could not be downloaded',
-      hint: 'Check the URL, and that node {node} can reach it.',
+      hint: 'Check the URL, and that {machine} can reach it.',
     },
   ],
   push: [
     ...connectionRows(pushFailed),
-    { pattern: /quota|storage limit/i, code: 'registry', message: `${pushRefused}: quota exceeded`, hint: pushHint },
+    { pattern: /quota|storage limit/i, code: 'registry', message: `${pushRefused}: quota exceeded`, hint: quotaHint },
     {
       pattern: /\b413\b|too large/i,
       code: 'registry',
       message: `${pushRefused}: a layer is too large`,
       hint: sizeHint,
     },
-    { pattern: denied, code: 'registry', message: pushRefused, hint: pushHint },
+    { pattern: denied, code: 'registry', message: pushRefused, hint: '{pushHint}' },
     // A resolver may refuse the connection too, which says nothing about the registry.
     {
       pattern: /dial tcp \S+: connect: connection refused/,
@@ -256,7 +218,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: any,
       code: 'node',
-      message: 'Node {node} was lost during the build of {target}',
+      message: '{Machine} was lost during the build of {target}',
       hint: 'BuildKit exited or cannot be reached: check the machine, its memory and disk; then run the job again.',
     },
   ],

@@ -55,7 +55,7 @@ export async function checkBuildx(command: string, version: string): Promise<Bui
 }
 
 function nodeError(message: string, hint: string): UserError {
-  return new UserError({ code: 'node', message, hint })
+  return new UserError({ code: 'runner', message, hint })
 }
 
 interface SearchResult {

@@ -12,6 +12,7 @@ import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
 import type { TargetProgress } from './measure.ts'
+import { isOnRunner } from '../nodes/node-spec.ts'
 import { lacksSessions } from '../nodes/ssh/forwarder.ts'
 import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
 import { Progress, type FailedVertex } from './progress.ts'
@@ -141,7 +142,7 @@ function readResult(
 }
 
 function groupFailure(
-  { group: { node, targets }, signal }: GroupRequest,
+  { group: { node, targets }, signal, withoutSecrets, pushLogins }: GroupRequest,
   progress: Progress,
   { exitCode, lost, silence }: CallEnd,
 ): Pick<GroupResult, 'failure' | 'failing'> {
@@ -155,6 +156,9 @@ function groupFailure(
   const failure = explainFailure({
     target,
     node: node.spec.name,
+    isRunner: isOnRunner(node.spec),
+    withoutSecrets,
+    pushLogins,
     exitCode,
     failed,
     output: progress.output(),

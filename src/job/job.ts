@@ -115,8 +115,10 @@ function cancelled(cause: unknown): UserError {
   if (cause instanceof UserError && cause.code === 'cancelled') return cause
   return new UserError({
     code: 'cancelled',
-    message: 'Cancelled',
-    hint: 'The post step removes what this run created.',
+    message: 'Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build',
+    hint:
+      'The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step ' +
+      'removes what this run created.',
     details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
     cause,
   })

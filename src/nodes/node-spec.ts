@@ -30,6 +30,11 @@ export interface NodeSpec {
   readonly existingNodeName?: string
 }
 
+/** Whether a node is an engine or a buildkitd of this machine. */
+export function isOnRunner({ endpoint: { kind } }: NodeSpec): boolean {
+  return ['local', 'engine', 'unix'].includes(kind)
+}
+
 /** A node as the user wrote it, before it has a name and the defaults. */
 export interface NodeDraft {
   readonly name?: string

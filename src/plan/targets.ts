@@ -131,8 +131,11 @@ function planCandidate(
   if (node) return { targets: drafts.map((draft) => ({ ...draft, node })), notes: [] }
   if (!failure) return { targets: [], notes: [] }
   const rescheduled = rescheduleTargets({ ...options, drafts, failure })
-  const consequences = drafts.length > 0 ? rescheduled.notes : ['It is not needed.']
-  return { ...rescheduled, notes: [`${spec.name} is unavailable: ${failure.message}.`, ...consequences] }
+  const consequences = drafts.length > 0 ? [failure.hint, ...rescheduled.notes] : ['It is not needed.']
+  return {
+    ...rescheduled,
+    notes: [`${spec.name} is unavailable: ${failure.message}.`, ...consequences],
+  }
 }
 
 /**

@@ -13,6 +13,7 @@ import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
 import type { OpenedNodes } from '../nodes/pool.ts'
 import type { Plan, Target } from '../plan/target.ts'
 import { createDockerConfig } from '../registry/credentials/docker-config.ts'
+import { loginOrigin } from '../registry/credentials/origin.ts'
 import { writeScopedLogins } from '../registry/credentials/scoped.ts'
 import { createCertificateEnv } from '../registry/hosts.ts'
 import type { Journal } from '../run/journal.ts'
@@ -51,7 +52,11 @@ export async function prepareBuild(
   })
   await bootPersistent(run, opened, builder, buildx)
   const env = { ...settingsEnv(settings, inputs.cache), ...createCertificateEnv(dir.certificates, inputs.registries) }
-  const options = bakeOptions(run, targets)
+  const repositories = inputs.variants.flatMap(({ images }) => images)
+  const pushLogins = new Map(
+    repositories.map((one) => [one.registry, loginOrigin(one, inputs.logins, run.dockerConfig)] as const),
+  )
+  const options = { ...bakeOptions(run, targets), pushLogins }
   if (push && options.ephemeral && requestsDockerTypes(settings)) log.info(ociTypes)
   return {
     builder,
@@ -105,6 +110,7 @@ export function bakeOptions(
     nonce: runAnnotation(event, dir.key),
     ephemeral,
     fork: event.trust === 'fork',
+    withoutSecrets: event.trust === 'fork' ? 'fork' : event.readOnlyTrigger,
   }
 }
 

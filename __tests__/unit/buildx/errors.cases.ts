@@ -464,7 +464,7 @@ export const failureCases: readonly FailureCase[] = [
     error: 'secret x: not found',
     code: 'build',
     message: 'linux/arm64 slim: secret x: not found',
-    hint: 'Pass it in `secrets`',
+    hint: 'add `x=${{ secrets.NAME }}` to `secrets`',
   },
   {
     vertex: '[stage-0 2/2] RUN --mount=type=ssh,required=true true',
@@ -645,7 +645,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'registry',
     message: 'The registry refuses the push of linux/arm64 slim: quota exceeded',
-    hint: 'permissions: packages: write',
+    hint: 'raise the quota',
   },
   {
     vertex: 'exporting to image',

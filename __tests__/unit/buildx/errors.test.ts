@@ -51,6 +51,33 @@ describe('explainFailure', () => {
     expect(explain(exitCode(1), true)).not.toContain('MaxSessions')
   })
 
+  test('a missing secret: of a fork, of Dependabot, or not configured', () => {
+    const hintOf = (withoutSecrets?: 'fork' | 'Dependabot') =>
+      explainFailure(failureOf({ withoutSecrets, failed: [step('secret npm: not found')] })).hint
+    expect(hintOf('fork')).toMatch(/^This run builds the code of a fork.*`fork-secrets: true`/)
+    expect(hintOf('Dependabot')).toMatch(/^Dependabot triggered this run.*Dependabot secrets/)
+    expect(hintOf()).toMatch(/^The step sets no secret with the id `npm`, or an empty one/)
+  })
+
+  test('a refused push names the login of that registry', () => {
+    const pushLogins = new Map([
+      ['a.example.com', 'job'],
+      ['b.example.com', 'token'],
+    ] as const)
+    const error = 'failed to push b.example.com/app: unexpected status from POST request: 403 Forbidden'
+    const { hint } = explainFailure(failureOf({ pushLogins, failed: [step(error, 'exporting to image')] }))
+    expect(hint).toMatch(/^The login is the job token/)
+  })
+
+  test('an engine of the runner is not called a node', () => {
+    const full = step(exitCode(1), undefined, ['cp: /x: no space left on device'])
+    const { message, hint } = explainFailure(failureOf({ isRunner: true, failed: [full] }))
+    expect([message, hint.slice(0, 15)]).toEqual([
+      'This runner is out of disk space (linux/arm64 slim)',
+      'On this runner,',
+    ])
+  })
+
   test('only the output of a step, not its command, indicates a full disk', () => {
     const name = '[2/3] RUN echo no space left on device; false'
     const command =

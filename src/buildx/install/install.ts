@@ -133,7 +133,7 @@ async function download(target: string, binary: Binary, deps: InstallDeps): Prom
 function digestMismatch({ version, digest, isPinned }: Binary, actual: string): UserError {
   const expected = isPinned ? 'the digest in `version`' : 'the checksum of the release'
   return new UserError({
-    code: 'node',
+    code: 'runner',
     message: `The downloaded buildx ${version} does not match ${expected}; it was not executed`,
     hint: isPinned ? pinHint : releaseHint,
     details: [`expected: sha256:${digest}`, `actual:   sha256:${actual}`],
@@ -143,7 +143,7 @@ function digestMismatch({ version, digest, isPinned }: Binary, actual: string): 
 function explainDownload(error: DownloadError, { version, name }: Binary): UserError {
   if (isNotFound(error)) return missingRelease(`buildx ${version} has no release for this runner (${name})`, error)
   return new UserError({
-    code: 'node',
+    code: 'runner',
     message: `buildx ${version} could not be downloaded`,
     hint: 'Allow this runner to reach github.com (it uses HTTPS_PROXY), or install this version of buildx on it.',
     details: [error.message],
@@ -154,7 +154,7 @@ function explainDownload(error: DownloadError, { version, name }: Binary): UserE
 function missingRelease(message: string, error?: DownloadError): UserError {
   const details = error ? [error.message] : []
   const hint = `Use a version from ${releasesPage}, or install buildx on this runner and remove \`version\`.`
-  return new UserError({ code: 'node', message, hint, details, cause: error })
+  return new UserError({ code: 'runner', message, hint, details, cause: error })
 }
 
 /** Moves a complete directory to its target; if another job was faster, its result is the same. */

@@ -1,6 +1,6 @@
 import { UserError, errorMessage } from '../../lib/errors.ts'
 import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
-import { fetchText, type DownloadDeps } from './download.ts'
+import { DownloadError, fetchText, type DownloadDeps } from './download.ts'
 
 /** A machine, in the terms of Node. */
 export interface Machine {
@@ -51,10 +51,10 @@ export async function fetchLatestVersion(deps: ReleaseDeps): Promise<string> {
  * @throws UserError
  */
 export async function fetchDigest(version: string, name: string, deps: ReleaseDeps): Promise<string> {
-  const reasons: string[] = []
+  const errors: unknown[] = []
   const collect = (error: unknown): undefined => {
     deps.signal.throwIfAborted()
-    reasons.push(errorMessage(error))
+    errors.push(error)
   }
   const [listed, recorded] = await Promise.all([
     fetchText(assetUrl(version, 'checksums.txt'), longestText, deps).then(
@@ -64,16 +64,10 @@ export async function fetchDigest(version: string, name: string, deps: ReleaseDe
     queryApi(`tags/v${version}`, deps).then((release) => parseAssetDigest(release, name), collect),
   ])
   const digest = listed ?? recorded
-  if (digest === undefined)
-    throw new UserError({
-      code: 'node',
-      message: `No checksum found for buildx ${version} (${name}); it was not downloaded`,
-      hint: noChecksumHint(version),
-      details: reasons,
-    })
+  if (digest === undefined) throw noDigest(version, name, errors)
   if (listed !== undefined && recorded !== undefined && listed !== recorded)
     throw new UserError({
-      code: 'node',
+      code: 'runner',
       message: `Checksums for ${name} in the buildx ${version} release do not match each other; it was not downloaded`,
       hint: 'A file was changed after the release, or in transit: use another version, and report it to docker/buildx.',
       details: [`checksums.txt:  sha256:${listed}`, `api.github.com: sha256:${recorded}`],
@@ -81,11 +75,26 @@ export async function fetchDigest(version: string, name: string, deps: ReleaseDe
   return digest
 }
 
-function noChecksumHint(version: string): string {
-  return (
-    `Check that ${releasesPage} lists this version. Allow this runner to reach github.com and api.github.com (it ` +
-    `uses HTTPS_PROXY), or pin the digest of the binary: \`version: v${version}@sha256:…\`.`
-  )
+function noDigest(version: string, name: string, errors: readonly unknown[]): UserError {
+  const details = errors.map(errorMessage)
+  const access = 'Allow this runner to reach github.com and api.github.com (it uses HTTPS_PROXY)'
+  const isUnreachable =
+    errors.length > 0 && errors.every((error) => error instanceof DownloadError && error.status === 0)
+  return isUnreachable
+    ? new UserError({
+        code: 'runner',
+        message: `This runner cannot reach github.com to download buildx ${version}`,
+        hint: `${access}, or install this version of buildx on it.`,
+        details,
+      })
+    : new UserError({
+        code: 'runner',
+        message: `No checksum found for buildx ${version} (${name}); it was not downloaded`,
+        hint:
+          `Check that ${releasesPage} lists this version. ${access}, or pin the digest of the binary: ` +
+          `\`version: v${version}@sha256:…\`.`,
+        details,
+      })
 }
 
 /** PURE: the digest of a file in a release's `checksums.txt`, as sha256sum writes it; undefined if it is not listed. */

@@ -112,10 +112,17 @@ async function probeTls(
     throw new UserError({
       code: 'node',
       message: `No buildkitd answers at ${formatTcp(endpoint)}: ${errorMessage(error)}`,
-      hint: `Check that it listens there, ${certificateHint}`,
+      hint: isRefused(error) ? refusedHint : `Check that it listens there, ${certificateHint}`,
       cause: error,
     })
   }
 }
 
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
+}
+
+const refusedHint =
+  'On the node, check that buildkitd listens on this port (`--addr tcp://0.0.0.0:PORT`), and that no firewall ' +
+  'rejects connections of this runner to it.'
 const certificateHint = 'that its certificate names this host and is signed by `cacert`, and that it accepts `cert`.'

@@ -84,7 +84,9 @@ const failures: readonly SshFailure[] = [
   {
     pattern: /^ssh: connect to host .*: Connection refused/m,
     message: (where) => `Nothing listens for SSH at ${where}`,
-    hint: () => 'Check that sshd runs on the node and that the port in `nodes` is the right one.',
+    hint: ({ host, port }) =>
+      `Check that sshd on the node listens on port ${port} (\`ss -ltn\`), that the port in \`nodes\` is correct, and ` +
+      `that no firewall rejects connections of this runner to ${host}:${port}.`,
   },
   {
     pattern: /^(ssh: connect to host .*(timed out|No route to host|unreachable)|Connection timed out|Timeout, server)/m,

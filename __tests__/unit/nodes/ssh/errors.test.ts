@@ -11,7 +11,7 @@ describe('sshError', () => {
     [
       'ssh: connect to host arm.example.com port 22: Connection refused',
       /Nothing listens for SSH at ci@arm\.example\.com/,
-      /sshd runs/,
+      /sshd on the node listens on port 22/,
     ],
     ['ssh: connect to host arm.example.com port 22: Connection timed out', /does not answer/, /firewall/],
     ['ssh: connect to host arm.example.com port 22: No route to host', /does not answer/, /firewall/],
