@@ -157,7 +157,7 @@ describe('GitHub', () => {
         .sort(),
     ).toEqual(
       [
-        ...Array<string>(2).fill('|only an ephemeral image referred to it'),
+        ...Array<string>(2).fill('|it belonged only to a deleted ephemeral image'),
         '|a later push replaced this cache',
         `pr-${finished}|run ${finished} has finished`,
         `pr-${shared}|its run has finished; the image is kept, because it also has the tag stable`,

@@ -385,7 +385,7 @@ describe('a failing registry', () => {
     await farm.registry.clearFaults()
     const { host } = farm.registry
     const waiting = `load metadata for ${base}:1`
-    expect(main.log).toMatch(new RegExp(`^linux/amd64 │ \\[internal\\] ${waiting} running for `, 'm'))
+    expect(main.log).toMatch(new RegExp(`^linux/amd64 │ \\[internal\\] ${waiting}: running for `, 'm'))
     expect(main.warnings.join('\n')).toMatch(new RegExp(`^No response from ${host} for \\d+ s: .*${waiting}$`, 'm'))
     expect([main.code, main.errors]).toEqual([1, [`No response from ${host} during the build of linux/amd64`]])
     expect(main.log).toMatch(/^It accepted the connection and sent nothing for .*: check the registry’s status\.$/m)

@@ -131,6 +131,7 @@ function valuesOf(failure: GroupFailure, vertex: string, error: string): Readonl
     machine: failure.isRunner ? 'this runner' : `node ${failure.node}`,
     Machine: failure.isRunner ? 'This runner' : `Node ${failure.node}`,
     secretHint: explainMissingSecret(error, failure.withoutSecrets),
+    registry: /failed to push ([^\s/]+)\//.exec(error)?.[1] ?? 'the address of the registry',
     pushHint: explainPushLogin(error, failure.pushLogins),
     helper: /docker-credential-[\w.-]+/.exec(error)?.[0] ?? '',
     config: failure.dockerConfig ?? 'the Docker configuration',
@@ -174,7 +175,10 @@ function imageOf(vertex: string): string | undefined {
 
 function lastError({ output, exitCode }: GroupFailure): string {
   const error = output.findLast((line) => /^error: /i.test(line)) ?? output.at(-1)
-  return error ?? `buildx exited with code ${exitCode} and without a message`
+  return (
+    error ??
+    `buildx exited with code ${exitCode} and printed nothing: run the job with debug logging (ACTIONS_STEP_DEBUG)`
+  )
 }
 
 function classify(failure: GroupFailure, cause: FailedVertex | undefined, error: string): Phase {
@@ -197,7 +201,7 @@ const connectionPhases: readonly Phase[] = ['boot', 'node', 'other']
 function findRow(phase: Phase, { lost, output }: GroupFailure, error: string): FailureRow {
   const text = phase === 'lost' ? (lost ?? '') : phase === 'cache' ? [error, ...output].join('\n') : error
   const row = failureTable[phase].find(({ pattern }) => pattern.test(text))
-  if (!row) throw new Error(`The failure table has no row for ${phase}`)
+  if (!row) throw new Error(`No row of the failure table matches this failure (${phase}): ${text}`)
   return row
 }
 

@@ -129,7 +129,7 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: any,
       code: 'runner',
-      message: '{helper} is not installed, and {config} names it',
+      message: '{helper} is not installed',
       hint: 'Install it on this runner, or remove it from `credsStore` and `credHelpers` in {config}.',
     },
   ],
@@ -208,8 +208,10 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     {
       pattern: /dial tcp \S+: connect: connection refused/,
       code: 'busy',
-      message: 'Nothing listens at the address of the registry of {target}',
-      hint: 'Check the host and the port in `image`; if they are correct, check the registry’s status.',
+      message: 'No registry listens at {registry}, where {target} is pushed',
+      hint:
+        'Check the host and the port in `image`. If they are correct, check that the registry runs and that no firewall ' +
+        'rejects connections of {machine} to it.',
     },
     { pattern: transient, code: 'busy', message: pushFailed, hint: registryHint },
     { pattern: any, code: 'registry', message: pushFailed, hint: registryHint },

@@ -25,7 +25,7 @@ export async function removePod(
   copyFileSync(instance, join(config, 'instances', name))
   const env = runEnv(dir, { BUILDX_CONFIG: config, ...(kubeconfig !== '' && { KUBECONFIG: kubeconfig }) })
   const { code, stderr } = await exec(buildx, ['rm', '--force', name], { env, deadline })
-  if (code !== 0) throw new Error(removalError(stderr) ?? `buildx exited with code ${code} and without a message`)
+  if (code !== 0) throw new Error(removalError(stderr) ?? `buildx exited with code ${code} and printed nothing`)
 }
 
 /** buildx prints `failed to remove NAME: failed to remove node NAME: …`, and a less specific line below it. */

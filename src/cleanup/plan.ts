@@ -138,7 +138,7 @@ function findReasons(input: PlanInput): Map<string, string> {
     if (tags.length > 0 || isOfActiveRun(digest, input)) continue
     const runs = claims.get(digest)
     if (runs && (attestations.has(digest) || isOfRuns(digest, runs, input)))
-      reasons.set(digest, 'only an ephemeral image referred to it')
+      reasons.set(digest, 'it belonged only to a deleted ephemeral image')
     else if (untagged) {
       const reason = untaggedReason(digest, input, attestations)
       if (reason !== undefined) reasons.set(digest, reason)

@@ -200,7 +200,7 @@ class RegistryCleanup {
     const isIndex = this.#inventory.manifests.get(digest)?.kind === 'index'
     if (!isIndex) await this.#inventory.readNewestPage()
     else if (await isLastProof(this.#repository, digest))
-      throw new NotDeletedError('only this index links an attestation to its run, so it is deleted after it.')
+      throw new NotDeletedError('only this index links an attestation to its run: the attestation is deleted first.')
   }
 
   #isLastTagged(tags: readonly string[]): boolean {

@@ -44,8 +44,8 @@ function expandDefault(text: string, source: ContextSource): string {
 }
 
 const ofMetadataAction =
-  'was not found, and as a value of docker/metadata-action it has no effect here, where `context` is the build ' +
-  'context and metadata always comes from the event: remove it'
+  'is not a directory: here `context` is the build context, and the values `git` and `workflow` of ' +
+  'docker/metadata-action are not supported: remove it'
 
 const urlForms = 'a URL that begins with `https://`, `git://` or `ssh://`'
 

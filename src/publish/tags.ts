@@ -81,7 +81,7 @@ async function verifyTag(
   if (found === digest) return
   const name = `${client.registry}/${repository}:${tag}`
   throw new IndexError(
-    `${name} was updated to ${digest}, but has ${found ?? 'no manifest'} a few seconds later: ` +
-      'another run may push the same tag, which `concurrency` in the workflow prevents',
+    `${name} was updated to ${digest}, but refers to ${found ?? 'no manifest'} a few seconds later. Another run may ` +
+      'have pushed the same tag: set `concurrency` in the workflow, so that such runs wait for each other',
   )
 }

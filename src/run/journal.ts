@@ -100,7 +100,7 @@ export function readJournal({ journal: path }: RunDir, log: Pick<Log, 'warn'>): 
   } catch (error) {
     if (asRecord(error)['code'] !== 'ENOENT')
       log.warn(
-        `The journal of this run could not be read: ${errorMessage(error)}. It lists what to remove, so nothing was ` +
+        `The record of what this run created (journal) could not be read: ${errorMessage(error)}. Nothing was ` +
           'removed. The next run on these nodes removes the builders, and the `cleanup` action removes the images.',
       )
     return []

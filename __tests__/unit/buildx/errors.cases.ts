@@ -27,7 +27,7 @@ export const failureCases: readonly FailureCase[] = [
       credentials - err: exec: "docker-credential-desktop": executable file not found in $PATH, out: \`\`
     `,
     code: 'runner',
-    message: 'docker-credential-desktop is not installed, and the Docker configuration names it',
+    message: 'docker-credential-desktop is not installed',
     hint: 'remove it from `credsStore` and `credHelpers` in the Docker configuration',
   },
   {
@@ -37,7 +37,7 @@ export const failureCases: readonly FailureCase[] = [
       out: \`\`
     `,
     code: 'runner',
-    message: 'docker-credential-ecr-login is not installed, and the Docker configuration names it',
+    message: 'docker-credential-ecr-login is not installed',
     hint: 'Install it on this runner',
   },
   {
@@ -366,7 +366,7 @@ export const failureCases: readonly FailureCase[] = [
       "http://127.0.0.1:1/v2/t/blobs/sha256:06938a10": dial tcp 127.0.0.1:1: connect: connection refused
     `,
     code: 'busy',
-    message: 'Nothing listens at the address of the registry of linux/arm64 slim',
+    message: 'No registry listens at 127.0.0.1:1, where linux/arm64 slim is pushed',
     hint: 'Check the host and the port in `image`',
   },
   {

@@ -63,7 +63,7 @@ describe('updateTags', () => {
       expect(slept).toEqual([250, 1000])
       registry.faults.push(stale, stale, stale, stale)
       const { failed } = await updateTags(client, { repository: name, tags: ['latest'], index }, { sleep })
-      expect(failed[0]?.reason).toContain(`has ${sha256('before')} a few seconds later`)
+      expect(failed[0]?.reason).toContain(`refers to ${sha256('before')} a few seconds later`)
     })
   })
 

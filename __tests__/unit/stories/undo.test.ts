@@ -134,8 +134,8 @@ describe('the undo story', () => {
     rmSync(dir.journal)
     mkdirSync(dir.journal)
     writeFileSync(join(dir.journal, 'x'), '')
-    expect((await undo()).map((line) => line.slice(0, 51))).toEqual([
-      'warning: The journal of this run could not be read:',
+    expect((await undo()).map((line) => line.slice(0, 73))).toEqual([
+      'warning: The record of what this run created (journal) could not be read:',
     ])
     expect(existsSync(dir.path)).toBe(false)
   })

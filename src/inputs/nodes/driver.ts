@@ -59,15 +59,17 @@ export function checkDriver(driver: DriverInput, nodes: readonly NodeSpec[], nam
 }
 
 const engineConfigures =
-  'cannot be combined with `driver: docker`, whose BuildKit reads the `daemon.json` of its engine'
-const ownSettings = `has options or flags of its own, which ${engineConfigures}: remove them`
+  'cannot be combined with `driver: docker`: its BuildKit reads only the `daemon.json` of the engine'
+const ownSettings =
+  'sets `driver-opts` or `buildkitd-flags`, and the BuildKit of `driver: docker` reads only the `daemon.json` of its ' +
+  'engine: remove them'
 
 /** Reports settings that the built-in BuildKit of an engine ignores: it uses the engine's configuration. */
 export function checkBuiltIn(driver: DriverInput, nodes: readonly NodeSpec[], source: DriverSource): void {
   if (driver !== 'docker') return
   const inputs = ['driver-opts', 'buildkitd-flags', 'buildkitd-config-inline', 'cgroup-parent']
   failConflicts(source, [
-    [true, inputs, `${engineConfigures}: remove one of them`],
+    [true, inputs, `${engineConfigures}. Remove one of them`],
     [true, ['keep-builder'], 'is always true with `driver: docker`: remove it'],
   ])
   if (source.text('driver-opts') !== '' || source.text('buildkitd-flags') !== '') return

@@ -116,7 +116,7 @@ function parseNode(
   const [name, written] = [asText(node['Name']), asText(node['Endpoint'])]
   const where = `has the node ${shorten(name)} at \`${shorten(written)}\``
   const endpoint = endpoints[driver](written, store)
-  passes(fail, undefined, [[!endpoint, `${where}, which this runner cannot reach: list that machine in \`nodes\``]])
+  passes(fail, undefined, [[!endpoint, `${where}. This runner cannot reach it: list that machine in \`nodes\``]])
   if (!endpoint) return undefined
   const { missingPlatforms, target, ...nodeDriver } = endpointDriver(endpoint)
   const listed = parseNodePlatforms(node)

@@ -51,8 +51,8 @@ async function readTag(client: RegistryClient, repository: string, tag: string):
 }
 
 const changedTooFast =
-  'the list of packages changes faster than it can be read, so it is not certain that nothing needs this. ' +
-  'Try again when fewer jobs run.'
+  'other jobs changed the list of packages while it was read, so another image may need this manifest. ' +
+  'Run the cleanup when fewer jobs run.'
 
 /**
  * When another client deletes a row while the pages are read, a row may move from a later page to one that was already

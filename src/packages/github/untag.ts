@@ -39,13 +39,14 @@ export async function untagByCopy(options: UntagOptions, { digest }: PackageVers
     const now = version && (await options.read(version))
     if (!now) continue
     const others = now.tags.filter((other) => other !== tag)
-    if (others.length > 0) throw new NotDeletedError(`it is on a copy that also has the tag ${others.join(', ')}.`)
+    if (others.length > 0)
+      throw new NotDeletedError(`its copy, which is deleted for this, also has the tag ${others.join(', ')}.`)
     await options.remove(now)
     return
   }
   throw new NotDeletedError(
-    'the tag was moved to a copy of the image, so that it can be deleted without the image. GitHub does not list the ' +
-      'copy yet. A later cleanup deletes the copy and the tag.',
+    'GitHub deletes a tag only together with its image, so the action moved the tag to a copy of the image. GitHub ' +
+      'does not list the copy yet. A later cleanup deletes the copy with the tag.',
   )
 }
 

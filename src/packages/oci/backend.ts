@@ -196,7 +196,7 @@ async function preservingOtherTags(
   restoreCache.record(manifest, current)
   const restored = await restoreCache.restore(digest)
   if (restored && current.length === 0) return
-  const outcome = restored ? 'they were restored' : 'they could not be restored: run the job that pushed them again'
+  const outcome = restored ? 'they were restored' : 'they could not be restored. Run again the job that pushed them'
   throw new NotDeletedError(
     `the registry deleted ${['the image', ...current].join(', ')} together with this tag; ${outcome}.`,
   )

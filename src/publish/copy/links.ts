@@ -46,8 +46,8 @@ async function addToFallbackTag(
   if (manifests.every(({ digest }) => current.has(digest))) return
   throw new UserError({
     code: 'registry',
-    message: `${client.registry}/${path}:${tag} does not keep the list of signatures and attestations`,
-    hint: 'No tag was updated. Another client may write this tag at the same time: run the job again.',
+    message: `The list of signatures and attestations at ${client.registry}/${path}:${tag} was overwritten`,
+    hint: 'No tag was updated. Another client may write this list at the same time: run the job again.',
   })
 }
 

@@ -173,7 +173,7 @@ describe('builder', () => {
       'an engine without TLS',
       { builder: 'nowhere' },
       [
-        'builder: "nowhere" has the node n0 at `tcp://engine:2375`, which this runner cannot reach: ' +
+        'builder: "nowhere" has the node n0 at `tcp://engine:2375`. This runner cannot reach it: ' +
           'list that machine in `nodes`',
       ],
     ],

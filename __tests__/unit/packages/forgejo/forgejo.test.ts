@@ -162,7 +162,7 @@ describe('lists', () => {
         if (line.includes('page=2')) forge.rows.splice(0, 10)
       }
       expect(await reasonOf(forge.open('app').remove(versionOf(image.index, 'pr-1')))).toContain(
-        'changes faster than it can be read',
+        'changed the list of packages while it was read',
       )
       expect(rowsOf(forge)).toContain('app pr-1')
     })
