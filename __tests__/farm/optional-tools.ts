@@ -83,11 +83,25 @@ const azurite: Part = {
   files: ['package.json', 'package-lock.json'],
   what: 'Azurite',
   time: 'half a minute',
+  build: installPackages,
+}
+
+/** Fulcio and Rekor, which issue certificates for keyless signatures and log them. */
+const sigstore: Part = {
+  name: 'sigstore',
+  files: ['package.json', 'package-lock.json', 'main.mjs'],
+  what: 'a Sigstore',
+  time: 'some seconds',
   build: async (module, into) => {
-    await cp(join(projectRoot, '.npmrc'), join(module, '.npmrc'))
-    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: module })
-    await rename(join(module, 'node_modules'), join(into, 'node_modules'))
+    await installPackages(module, into)
+    await cp(join(module, 'main.mjs'), join(into, 'main.mjs'))
   },
+}
+
+async function installPackages(module: string, into: string): Promise<void> {
+  await cp(join(projectRoot, '.npmrc'), join(module, '.npmrc'))
+  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: module })
+  await rename(join(module, 'node_modules'), join(into, 'node_modules'))
 }
 
 /** Signs images. */
@@ -160,6 +174,10 @@ export async function ensureAzurite(): Promise<string> {
 /** Returns the root directory of their Debian. */
 export async function ensureCheckers(): Promise<string> {
   return join(await ensure(checkers), 'root')
+}
+
+export async function ensureSigstore(): Promise<string> {
+  return join(await ensure(sigstore), 'main.mjs')
 }
 
 export async function ensureAct(): Promise<string> {

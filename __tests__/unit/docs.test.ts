@@ -54,6 +54,7 @@ function* findSteps(yaml: unknown): Generator<{ uses: string; inputs: Readonly<R
 /** As the runner would: expressions have values. */
 function evaluate(name: string, text: string): string {
   if (name === 'ssh-private-key') return plainKey
+  if (name === 'sign-key') return 'awskms:///alias/acme'
   if (name === 'ssh-known-hosts')
     return ['arm.example.com', 'amd.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
   return text
@@ -149,21 +150,24 @@ describe('docs/kubernetes.md', () => {
   })
 })
 
+/** Of the files of a Sigstore. */
+function mediaTypeOf(path: string): string {
+  const type = path.includes('root') ? 'trustedroot+json;version=0.1' : 'signingconfig.v0.2+json'
+  return `application/vnd.dev.sigstore.${type}`
+}
+
 describe('examples', () => {
-  const pages = [
-    'README.md',
-    'SECURITY.md',
-    'docs/nodes.md',
-    'docs/caching.md',
-    'docs/cleanup.md',
-    'docs/copy.md',
-    'docs/forgejo.md',
-  ]
+  const docs = ['nodes', 'caching', 'cleanup', 'copy', 'forgejo', 'signing'].map((name) => `docs/${name}.md`)
+  const pages = ['README.md', 'SECURITY.md', ...docs]
   const blocks = pages.flatMap((page) =>
     [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => yaml),
   )
   const steps = blocks.flatMap((yaml) => [...findSteps(load(yaml))])
-  const files = { exists: (path: string) => !path.endsWith('Dockerfile/.'), read: () => '' }
+  const files = {
+    exists: (path: string) => !/(?:Dockerfile|\.json)\/\.$/.test(path),
+    read: (path: string) => (path.endsWith('.json') ? JSON.stringify({ mediaType: mediaTypeOf(path) }) : ''),
+  }
+  const idToken = { ACTIONS_ID_TOKEN_REQUEST_URL: 'https://token.example', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'token' }
 
   test.each(steps.filter(({ uses }) => uses === 'org/multiarch-build@v1').map((step, at) => [at + 1, step] as const))(
     'step %i is valid',
@@ -172,7 +176,7 @@ describe('examples', () => {
         const text = evaluate(name, String(value)).replaceAll('ci@value', 'ci@arm.example.com')
         return [`INPUT_${name.toUpperCase()}`, text] as const
       })
-      const issues = await readInputs(Object.fromEntries(env), event, files).then(
+      const issues = await readInputs({ ...idToken, ...Object.fromEntries(env) }, event, files).then(
         () => [],
         (error: unknown) => (error instanceof InputError ? error.issues : error),
       )

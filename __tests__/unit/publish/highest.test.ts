@@ -102,6 +102,23 @@ test('releases at the same time end with the highest version in each tag, in any
   )
 })
 
+test('other releases between any two requests of a release do not change the result', async () => {
+  for (let first = 1; first <= 16; first++)
+    for (let second = first; second <= 16; second++) {
+      const tags = new Map<string, string>()
+      let requests = 0
+      const turn = async () => {
+        requests++
+        if (requests === first) await release('1.2.4', atOnce(tags))
+        if (requests === second) await release('1.3.0', atOnce(tags))
+      }
+      await release('1.2.3', modelRegistry(tags, turn))
+      const versions = ['1.2.3', requests < first ? '' : '1.2.4', requests < second ? '' : '1.3.0']
+      const expected = sha256(versions.filter((version) => version !== '').at(-1) ?? '')
+      expect([first, second, tags.get('latest'), tags.get('1')]).toEqual([first, second, expected, expected])
+    }
+})
+
 test('a registry that cannot list its tags fails the run after the version is there', async () => {
   const tags = new Map<string, string>()
   const client = { ...atOnce(tags), listTags: () => Promise.reject(new Error('503')) }

@@ -69,7 +69,7 @@ async function createKeyMethod(
   if (exported.code !== 0 || publicKey === undefined) throw unusableKey(key, outputOf(exported))
   const noLog = settings.log ? [] : ['--insecure-ignore-tlog=true']
   return {
-    signing: () => Promise.resolve({ args: ['--key', reference, ...services], env }),
+    signing: () => Promise.resolve({ args: ['--key', reference, ...services, ...trust], env }),
     verifying: ['--key', cosign.write('cosign.pub', publicKey), ...noLog, ...trust],
     command: formatCommand(['--key', 'cosign.pub', ...noLog, ...shortTrust(trust)]),
     publicKey,
@@ -112,7 +112,7 @@ async function createKeyless({ services, trust }: ServiceArgs, options: MethodOp
   const timestamps = options.settings.log ? [] : ['--insecure-ignore-tlog=true', '--use-signed-timestamps']
   const expected = ['--certificate-identity', identity, '--certificate-oidc-issuer', issuer, ...timestamps]
   return {
-    signing: async () => ({ args: services, env: { SIGSTORE_ID_TOKEN: await fetchToken(options) } }),
+    signing: async () => ({ args: [...services, ...trust], env: { SIGSTORE_ID_TOKEN: await fetchToken(options) } }),
     verifying: [...expected, ...trust],
     command: formatCommand([...expected, ...shortTrust(trust)]),
   }

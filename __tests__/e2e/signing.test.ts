@@ -1,0 +1,318 @@
+import { spawnSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { ociIndex } from '../../src/registry/manifest.ts'
+import type { Fault } from '../farm/farm.ts'
+import { ensureCosign } from '../farm/optional-tools.ts'
+import {
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNodeInputs,
+  storedIndex,
+  storedTags,
+  type Farm,
+} from './harness.ts'
+import { startSigstore, type Sigstore } from './sigstore.ts'
+import type { Job, JobOptions, StepResult } from './runner.ts'
+
+let farm: Farm
+let cosign: string
+/** Not the runner's: what a job must not leave is searched in the job's own directories. */
+let dir: string
+const jobs: Job[] = []
+const password = 'correct horse battery staple'
+const plain = generateKeyPairSync('ec', {
+  namedCurve: 'P-256',
+  privateKeyEncoding: { type: 'sec1', format: 'pem' },
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+})
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  cosign = await ensureCosign()
+  dir = mkdtempSync(join(tmpdir(), 'signing-'))
+  run(['generate-key-pair'], { COSIGN_PASSWORD: password })
+  writeFileSync(join(dir, 'plain.pub'), plain.publicKey)
+  // The runner's cosign, which notes its own arguments and those of all processes.
+  const note = `printf '\\ncall: %s\\n' "$*"; cat /proc/[0-9]*/cmdline | tr '\\0' ' '`
+  writeFileSync(
+    join(dir, 'cosign'),
+    `#!/bin/sh\n{ ${note}; } >> ${join(dir, 'calls')} 2>/dev/null\nexec ${cosign} "$@"\n`,
+  )
+  chmodSync(join(dir, 'cosign'), 0o755)
+}, 1_200_000)
+
+afterAll(async () => {
+  await farm.registry.clearFaults()
+  jobs.forEach((job) => job.end())
+  rmSync(dir, { recursive: true })
+})
+
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const { PATH = '' } = process.env
+  const options = { cwd: dir, env: { PATH, HOME: dir, TUF_ROOT: join(dir, 'tuf'), ...env }, encoding: 'utf8' } as const
+  const { status, stderr, stdout } = spawnSync(cosign, args, options)
+  return { code: status, text: `${stdout}\n${stderr}` }
+}
+
+const cosignKey = () => readFileSync(join(dir, 'cosign.key'), 'utf8')
+const keyInputs = () => ({ sign: 'key', 'sign-key': cosignKey(), 'sign-password': password, 'sign-log': 'false' })
+const plainInputs = { sign: 'key', 'sign-key': plain.privateKey, 'sign-log': 'false' }
+const calls = () => readFileSync(join(dir, 'calls'), 'utf8').split('\n')
+const signed = () => calls().filter((line) => line.startsWith('call: sign '))
+
+const verify = (image: string, key = 'cosign.pub') =>
+  run(['verify', '--key', key, '--insecure-ignore-tlog=true', '--output=text', image])
+
+function signingJob(options: JobOptions = {}): Job {
+  const path = `${dir}:${farm.tools.bin}:${process.env['PATH'] ?? ''}`
+  const job = farmJob(farm, { ...options, env: { PATH: path, ...options.env } })
+  jobs.push(job)
+  return job
+}
+
+/** Every digest of an image: the index, and each manifest in it. */
+async function digestsOf(image: string, tag: string): Promise<readonly string[]> {
+  const index = await storedIndex(farm, image, tag)
+  return [index?.digest ?? '', ...(index?.manifests ?? []).map(({ digest }) => digest)]
+}
+
+/** How many signatures of each digest there are. */
+async function signatureCounts(image: string, tag: string): Promise<readonly number[]> {
+  const digests = await digestsOf(image, tag)
+  const lists = await Promise.all(digests.map((digest) => storedIndex(farm, image, digest.replace(':', '-'))))
+  return lists.map((list) => list?.manifests.length ?? 0)
+}
+
+async function expectSigned(image: string, tag: string, key?: string): Promise<void> {
+  const digests = await digestsOf(image, tag)
+  for (const reference of [`${image}:${tag}`, ...digests.map((digest) => `${image}@${digest}`)])
+    expect([reference, verify(reference, key)]).toEqual([reference, expect.objectContaining({ code: 0 })])
+}
+
+const withoutCaches = (tags: readonly string[]) => tags.filter((tag) => !tag.startsWith('buildcache-'))
+
+function expectNoSecret(job: Job, { log, outputs, state, summary, exported }: StepResult): void {
+  const lines = [cosignKey(), plain.privateKey].flatMap((key) => key.trim().split('\n').slice(1, -1))
+  const files = readdirSync(job.temp, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile())
+    .map((file) => readFileSync(join(file.parentPath, file.name), 'latin1'))
+  const texts = [log, summary, JSON.stringify([outputs, state, exported]), calls().join('\n'), ...files]
+  for (const secret of [password, ...lines]) expect(texts.filter((text) => text.includes(secret))).toEqual([])
+}
+
+describe('a build on two nodes with an encrypted key', () => {
+  let image: string
+  let job: Job
+  let main: StepResult
+
+  beforeAll(async () => {
+    image = freshImage(farm)
+    job = signingJob()
+    main = await job.main(farmInputs(farm, { image, tags: '1.2.3\nlatest', ...keyInputs() }))
+  })
+
+  test('an independent cosign verifies the index, every image and every attestation', async () => {
+    expect([main.code, main.log]).toEqual([0, main.log])
+    expect(await digestsOf(image, '1.2.3')).toHaveLength(5)
+    await expectSigned(image, '1.2.3')
+    await expectSigned(image, 'latest')
+    expect(verify(`${image}:1.2.3`, 'plain.pub').code).not.toBe(0)
+  })
+
+  test('no secret is in an argument, in the log, in the state, or in a file after the step', async () => {
+    expectNoSecret(job, main)
+    const post = await job.post()
+    expect([post.code, post.warnings, await leftovers(farm, job)]).toEqual([0, [], []])
+  })
+
+  test('the summary has the command, and the public key that it needs', () => {
+    const [, command = ''] = /```\n(cosign verify [^\n]+)\n```/.exec(main.summary) ?? []
+    const [, key = ''] = /```\n(-----BEGIN PUBLIC KEY-----[^`]+)```/.exec(main.summary) ?? []
+    expect(command).toContain(`${image}@${main.outputs['digest']}`)
+    const other = mkdtempSync(join(dir, 'user-'))
+    writeFileSync(join(other, 'cosign.pub'), key)
+    const { status } = spawnSync('/bin/sh', ['-c', command], { cwd: other, env: { PATH: dir, HOME: other } })
+    expect(status).toBe(0)
+  })
+
+  test('copy carries the signatures; with the same key it adds none, with another one of each', async () => {
+    const to = freshImage(farm)
+    const carried = await job.startCopy({ from: `${image}:1.2.3`, to }).result
+    expect(carried.errors).toEqual([])
+    await expectSigned(to, '1.2.3')
+    const before = signed().length
+    const again = await job.startCopy({ from: `${image}:1.2.3`, to: `${to}:again`, ...keyInputs() }).result
+    expect([again.errors, signed().length]).toEqual([[], before])
+    expect(await signatureCounts(to, 'again')).toEqual([1, 1, 1, 1, 1])
+    const other = await job.startCopy({ from: `${image}:1.2.3`, to: `${to}:other`, ...plainInputs }).result
+    expect([other.errors, signed().length]).toEqual([[], before + 1])
+    expect(await signatureCounts(to, 'other')).toEqual([2, 2, 2, 2, 2])
+    await expectSigned(to, 'other', 'plain.pub')
+    expect(other.summary).toContain(`cosign verify --key cosign.pub --insecure-ignore-tlog=true ${to}@`)
+    expectNoSecret(job, other)
+    expect(readdirSync(job.temp)).toEqual([])
+  })
+
+  test('a subset of platforms is signed again, at a registry that needs a login', async () => {
+    const { host, username, password: secret } = farm.privateRegistry
+    const to = `${host}/acme/signed-${process.pid}`
+    const inputs = { from: `${image}:1.2.3`, to, platforms: 'linux/arm64', username, password: secret, ...keyInputs() }
+    const result = await job.startCopy(inputs).result
+    expect([result.errors, result.log]).toEqual([[], expect.stringMatching(/Signing 1 manifests of/)])
+    expect(calls().filter((line) => line.includes(secret))).toEqual([])
+    const auth = Buffer.from(`${username}:${secret}`).toString('base64')
+    const login = { DOCKER_CONFIG: mkdtempSync(join(dir, 'login-')) }
+    writeFileSync(join(login.DOCKER_CONFIG, 'config.json'), JSON.stringify({ auths: { [host]: { auth } } }))
+    expect(run(['verify', '--key', 'cosign.pub', '--insecure-ignore-tlog=true', `${to}:1.2.3`], login).code).toBe(0)
+  })
+
+  describe('no tag is updated', () => {
+    const noTag = async (
+      inputs: Readonly<Record<string, string>>,
+      faults: readonly (Fault & { readonly match: string })[] = [],
+    ): Promise<StepResult> => {
+      const to = freshImage(farm)
+      const path = to.slice(to.indexOf('/') + 1)
+      for (const fault of faults) await farm.registry.fault({ ...fault, match: `${path}${fault.match}` })
+      const failed = await job.startCopy({ from: `${image}:1.2.3`, to, referrers: 'false', ...inputs }).result
+      await farm.registry.clearFaults()
+      expect(failed.code).toBe(1)
+      expect((await storedTags(farm, to)).filter((tag) => !tag.startsWith('sha256-'))).toEqual([])
+      expectNoSecret(job, failed)
+      return failed
+    }
+    const empty = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [] })
+
+    test('with a wrong password', async () => {
+      const failed = await noTag({ ...keyInputs(), 'sign-password': 'another one' })
+      expect(failed.errors).toEqual(['`sign-key` cannot be used'])
+      expect(failed.log).toContain('that `sign-password` is the password of this key')
+    })
+
+    test('if the registry loses the signatures', async () => {
+      const lost = { method: 'GET', status: 200, headers: { 'content-type': ociIndex }, body: empty }
+      const failed = await noTag(keyInputs(), [{ ...lost, match: '/manifests/sha256-' }])
+      expect(failed.errors[0]).toMatch(/^The signatures of .* could not be verified$/)
+    })
+
+    test('if the registry changes a signature', async () => {
+      const bundle = { method: 'GET', match: '/blobs/', status: 200, body: '{"changed": true}' }
+      const failed = await noTag(keyInputs(), [bundle])
+      expect(failed.errors[0]).toMatch(/^The signatures of .* could not be verified$/)
+    })
+
+    test('if every connection for signatures is cut', async () => {
+      const failed = await noTag(keyInputs(), [{ method: 'PUT', match: '/manifests/sha256-', cut: true }])
+      expect(failed.errors[0]).toMatch(/could not be signed$/)
+    })
+
+    test('without cosign', async () => {
+      const other = farmJob(farm)
+      jobs.push(other)
+      const failed = await other.main(oneNodeInputs(farm, { image: freshImage(farm), ...keyInputs() }))
+      expect(failed.errors).toEqual(['`sign`: This runner has no cosign'])
+      await other.post()
+    })
+  })
+})
+
+test('an ephemeral image is deleted with its signatures', async () => {
+  const image = freshImage(farm)
+  const job = signingJob({ event: 'pull_request', ref: 'refs/pull/7/merge' })
+  const main = await job.main(farmInputs(farm, { image, ...keyInputs() }))
+  expect([main.code, main.log]).toEqual([0, main.log])
+  const tag = `pr-${job.runId}`
+  await expectSigned(image, tag)
+  const digests = await digestsOf(image, tag)
+  const lists = await Promise.all(digests.map((digest) => storedIndex(farm, image, digest.replace(':', '-'))))
+  const signatures = lists.flatMap((list) => list?.manifests ?? []).map(({ digest }) => digest)
+  expect(signatures).toHaveLength(5)
+  const post = await job.post()
+  expect([post.code, post.warnings]).toEqual([0, []])
+  const left = await Promise.all([...digests, ...signatures].map((digest) => storedIndex(farm, image, digest)))
+  expect(left.filter(Boolean)).toEqual([])
+  expect(withoutCaches(await storedTags(farm, image))).toEqual([])
+})
+
+test('a merge signs what it assembles', async () => {
+  const image = freshImage(farm)
+  const runId = String(Date.now() * 1000)
+  const nodes = { 'linux/amd64': farm.nodes.amd, 'linux/arm64': farm.nodes.arm }
+  for (const [platform, { endpoint }] of Object.entries(nodes)) {
+    const job = signingJob({ runId })
+    const part = { image, partial: 'true', nodes: `${platform} = ${endpoint}` }
+    expect((await job.main(farmInputs(farm, part))).errors).toEqual([])
+    await job.post()
+  }
+  const job = signingJob({ runId })
+  const inputs = { image, platforms: Object.keys(nodes).join(), tags: '2.0.0', ...keyInputs() }
+  const merged = await job.merge(inputs)
+  expect(merged.errors).toEqual([])
+  await expectSigned(image, '2.0.0')
+  expect(merged.summary).toContain('cosign verify --key cosign.pub')
+  expectNoSecret(job, merged)
+  const post = await job.post()
+  expect([post.code, post.warnings, await leftovers(farm, job)]).toEqual([0, [], []])
+})
+
+describe('keyless, with a Sigstore of one’s own', () => {
+  const workflow = 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main'
+  let sigstore: Sigstore
+  let image: string
+  let main: StepResult
+  const keyless = () => ({ sign: 'keyless', 'sign-config': sigstore.config, 'sign-root': sigstore.root })
+  const verifyKeyless = (reference: string, identity = workflow) => {
+    const expected = ['--certificate-identity', identity, '--certificate-oidc-issuer', sigstore.issuer]
+    return run(['verify', '--trusted-root', 'root.json', ...expected, '--output=text', reference]).code
+  }
+
+  beforeAll(async () => {
+    sigstore = await startSigstore()
+    writeFileSync(join(dir, 'root.json'), sigstore.root)
+    image = freshImage(farm)
+    const job = signingJob({ env: sigstore.jobEnv('valid') })
+    main = await job.main(oneNodeInputs(farm, { image, tags: '1.2.3', ...keyless() }))
+    await job.post()
+  }, 1_200_000)
+  afterAll(async () => sigstore.stop())
+
+  test('an independent cosign verifies the identity of the workflow, for every manifest', async () => {
+    expect([main.code, main.log]).toEqual([0, main.log])
+    const references = (await digestsOf(image, '1.2.3')).map((digest) => `${image}@${digest}`)
+    expect(references).toHaveLength(3)
+    expect(references.map((reference) => verifyKeyless(reference))).toEqual([0, 0, 0])
+    expect(verifyKeyless(`${image}:1.2.3`, workflow.replace('release', 'other'))).not.toBe(0)
+    const options = `--certificate-identity ${workflow} --certificate-oidc-issuer ${sigstore.issuer}`
+    expect(main.summary).toContain(`cosign verify ${options} --trusted-root trusted-root.json ${image}@`)
+  })
+
+  test('no token is in an argument or in the log', () => {
+    const tokens = main.masks.filter((text) => text.split('.').length === 3)
+    expect(tokens.length).toBeGreaterThan(0)
+    for (const secret of tokens) expect([calls().join('\n'), main.log, main.summary].join()).not.toContain(secret)
+  })
+
+  test.each(['valid', 'expired'] as const)('a copy with a token that is %s', async (kind) => {
+    const to = freshImage(farm)
+    const job = signingJob({ env: sigstore.jobEnv(kind) })
+    const result = await job.startCopy({ from: `${image}:1.2.3`, to, referrers: 'false', ...keyless() }).result
+    const tags = (await storedTags(farm, to)).filter((tag) => !tag.startsWith('sha256-'))
+    expect(readdirSync(job.temp)).toEqual([])
+    if (kind === 'valid') expect([result.errors, tags, verifyKeyless(`${to}:1.2.3`)]).toEqual([[], ['1.2.3'], 0])
+    else expect([result.errors, tags]).toEqual([[expect.stringMatching(/could not be signed$/)], []])
+  })
+
+  test('without the permission it is an input error', async () => {
+    const job = signingJob()
+    const failed = await job.main(oneNodeInputs(farm, { image: freshImage(farm), ...keyless() }))
+    expect(failed.errors.join()).toContain('`permissions: id-token: write`')
+    await job.post()
+  })
+})
