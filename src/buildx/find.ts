@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path'
 import { UserError } from '../lib/errors.ts'
 import { fileDigest } from '../lib/files.ts'
 import { inheritedEnv, execTool } from '../lib/exec.ts'
+import { isOlder } from '../lib/versions.ts'
 import { dockerConfigDir } from '../registry/credentials/docker-config.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
@@ -113,13 +114,6 @@ async function queryVersion(command: string): Promise<string | undefined> {
   } catch {
     return undefined
   }
-}
-
-/** PURE: whether a version is older than another. */
-export function isOlder(version: string, than: string): boolean {
-  const [a, b] = [version, than].map((text) => text.split('.').map((part) => Number.parseInt(part, 10)))
-  const differing = b?.findIndex((part, index) => part !== a?.[index]) ?? -1
-  return differing >= 0 && (a?.[differing] ?? 0) < (b?.[differing] ?? 0)
 }
 
 /** The environment of buildx for a run: its configuration and logins are those in the run directory. */

@@ -21,7 +21,7 @@ const cleanupModes = { auto: 'auto', always: 'always', never: 'never', true: 'au
 /** What the post step deletes. */
 export const cleanupRow = ['cleanup', choice<CleanupMode>(cleanupModes, 'auto')] as const
 
-const signInputs = ['sign', 'sign-key', 'sign-password', 'sign-config', 'sign-root', 'sign-log']
+const signInputs = ['sign', 'sign-key', 'sign-password', 'sign-config', 'sign-root', 'sign-log', 'cosign-release']
 
 /** Parses `sign` and the inputs that belong to it; undefined if nothing is signed. */
 export async function parseSign(source: InputSource, run: SignedRun): Promise<SignSettings | undefined> {

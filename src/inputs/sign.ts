@@ -3,6 +3,7 @@ import { detectPlatform, isForgejoRunner } from '../forge/platform.ts'
 import type { Trust } from '../forge/trust.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { pemBlock, restorePem } from '../lib/pem.ts'
+import { isOlder } from '../lib/versions.ts'
 import { failFor, passes, type Fail, type Problem } from './diagnostics.ts'
 import type { PushMode } from './partial.ts'
 import type { InputSource } from './source.ts'
@@ -18,7 +19,19 @@ export interface SignSettings {
   readonly config: string
   /** JSON of what signatures are verified with; empty: that of the public Sigstore. */
   readonly root: string
+  /** Undefined: the cosign of the runner. */
+  readonly release?: CosignRelease
 }
+
+/** A cosign to download. */
+export interface CosignRelease {
+  readonly version: string
+  /** The SHA-256 of the binary, in hexadecimal. */
+  readonly digest: string
+}
+
+/** The first version that verifies with a key and without network access, and whose verification is not flawed. */
+export const oldestCosign = '3.0.4'
 
 export interface SignKey {
   /** A key in cosign's format, a private key without encryption, or one in a key management service. */
@@ -55,6 +68,10 @@ const messages = {
     'must be `true` here: a keyless signature writes the names of this repository and of its workflow to the public ' +
     'log, for everyone and permanently, and this repository may be private. Write it if you agree, or use `sign: key`',
   config: 'is not a signing configuration: write the path or the text of the JSON of `cosign signing-config create`',
+  release: 'is not a version with a digest: write `v3.1.3@sha256:…`',
+  noDigest:
+    'has no digest: write `v3.1.3@sha256:…` with the SHA-256 of the binary for this runner. A checksum from the ' +
+    'same release would prove nothing',
   root: 'is not a trusted root: write the path or the text of the JSON of `cosign trusted-root create`',
   rootNeeded:
     'is empty, and signatures with `sign-config` are verified with it: write the trusted root of your Sigstore',
@@ -85,7 +102,21 @@ export function parseSignInputs(source: InputSource, { push, partial, trust }: S
     return undefined
   }
   if (!passes(fail, sign, [[trust === 'fork', messages.fork]])) return undefined
-  return sign === 'key' ? parseKeyInputs(source) : parseKeyless(source, fail)
+  const release = parseRelease(source)
+  const settings = sign === 'key' ? parseKeyInputs(source) : parseKeyless(source, fail)
+  return { ...settings, ...(release && { release }) }
+}
+
+function parseRelease({ text, report }: InputSource): CosignRelease | undefined {
+  const given = text('cosign-release')
+  if (given === '') return undefined
+  const [, version = '', digest] = /^v?(\d+\.\d+\.\d+)(?:@sha256:([0-9a-f]{64}))?$/.exec(given) ?? []
+  const isValid = passes(failFor(report, 'cosign-release'), given, [
+    [version === '', messages.release],
+    [digest === undefined, messages.noDigest],
+    [isOlder(version, oldestCosign), `is too old: ${oldestCosign} or newer is needed`],
+  ])
+  return isValid && digest !== undefined ? { version, digest } : undefined
 }
 
 function parseKeyInputs(source: InputSource): SignSettings {

@@ -24,6 +24,7 @@ const config = JSON.stringify({
   mediaType: 'application/vnd.dev.sigstore.signingconfig.v0.2+json',
   rekorTlogUrls: [{}],
 })
+const sha256 = `sha256:${'a'.repeat(64)}`
 const root = JSON.stringify({ mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1' })
 
 const read = async (given: Given) => (await readInputs(...jobWith({ image: 'ghcr.io/acme/app', ...given }))).sign
@@ -83,6 +84,13 @@ describe('keys', () => {
     ['a trusted root alone', { 'sign-key': cosignKey, 'sign-root': root }, 'sign-root: has no effect without'],
     ['no trusted root', { 'sign-key': cosignKey, 'sign-config': config }, 'sign-root: is empty'],
     ['another JSON', { 'sign-key': cosignKey, 'sign-config': root }, 'sign-config: is not a signing configuration'],
+    [
+      'a cosign without a digest',
+      { 'sign-key': cosignKey, 'cosign-release': 'v3.1.3' },
+      'cosign-release: has no digest',
+    ],
+    ['an old cosign', { 'sign-key': cosignKey, 'cosign-release': `v2.6.0@${sha256}` }, 'cosign-release: is too old'],
+    ['another text', { 'sign-key': cosignKey, 'cosign-release': 'latest' }, 'cosign-release: is not a version'],
     ['no such file', { 'sign-key': cosignKey, 'sign-config': 'no.json' }, 'sign-config: was not found: /w/no.json'],
     [
       'a log that the configuration has',
@@ -91,6 +99,11 @@ describe('keys', () => {
     ],
   ])('%s is an input error', async (_, given, expected) => {
     expect(await issuesOf({ sign: 'key', ...given })).toEqual([expect.stringContaining(expected)])
+  })
+
+  test('a cosign to download', async () => {
+    const given = { sign: 'key', 'sign-key': cosignKey, 'cosign-release': `3.1.3@${sha256}` }
+    expect((await read(given))?.release).toEqual({ version: '3.1.3', digest: 'a'.repeat(64) })
   })
 
   test('a key without `sign` is an input error, and `sign: false` is not', async () => {

@@ -1,7 +1,8 @@
 import type { BuildxRequest } from '../../inputs/buildx-version.ts'
 import { errorMessage, UserError } from '../../lib/errors.ts'
 import { execTool } from '../../lib/exec.ts'
-import { checkBuildx, findBuildx, findVersion, isOlder, newest, oldest, type Buildx } from '../find.ts'
+import { isOlder } from '../../lib/versions.ts'
+import { checkBuildx, findBuildx, findVersion, newest, oldest, type Buildx } from '../find.ts'
 import type { CachedFile } from './binary-cache.ts'
 import type { InstallDeps } from './install.ts'
 

@@ -1,16 +1,16 @@
 import { mkdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { isExecutable, isOlder } from '../../buildx/find.ts'
+import { isExecutable } from '../../buildx/find.ts'
+import { oldestCosign } from '../../inputs/sign.ts'
 import { UserError } from '../../lib/errors.ts'
 import { exec, execTool, inheritedEnv, type ExecResult } from '../../lib/exec.ts'
 import { writePrivate } from '../../lib/files.ts'
 import type { Env } from '../../lib/lists.ts'
+import { isOlder } from '../../lib/versions.ts'
 
-/** The first version that verifies with a key and without network access, and whose verification is not flawed. */
-const oldest = '3.0.4'
 const installHint =
-  `Run \`sigstore/cosign-installer\` before this step, or install cosign ${oldest} or newer on the runner. This ` +
-  'action does not download cosign by itself.'
+  `Run \`sigstore/cosign-installer\` before this step, install cosign ${oldestCosign} or newer on the runner, or ` +
+  'write `cosign-release: v3.1.3@sha256:…` with the digest of the binary, which downloads it.'
 
 /** Milliseconds for one call; cosign's own limit is a little shorter. */
 const deadline = 10 * 60_000
@@ -79,9 +79,9 @@ export async function findCosign({ PATH: path = '' }: Env): Promise<string> {
   for (const command of files.filter(isExecutable)) {
     const { code, stdout } = await execTool(command, ['version'], { env: cosignEnv() })
     const version = code === 0 ? /^GitVersion:\s+v?(\d+\.\d+\.\d+)/m.exec(stdout)?.[1] : undefined
-    if (version !== undefined && !isOlder(version, oldest)) return command
+    if (version !== undefined && !isOlder(version, oldestCosign)) return command
     unusable.push(`${version ?? 'unknown version'}: ${command}`)
   }
-  const message = unusable.length === 0 ? 'This runner has no cosign' : `cosign is older than ${oldest}`
+  const message = unusable.length === 0 ? 'This runner has no cosign' : `cosign is older than ${oldestCosign}`
   throw new UserError({ code: 'runner', message: `\`sign\`: ${message}`, hint: installHint, details: unusable })
 }

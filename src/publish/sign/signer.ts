@@ -29,12 +29,19 @@ const mostAtOnce = 20
 /** Finds cosign and checks the key, or the identity, before anything is built. @throws UserError */
 export async function createSigner(options: SignerOptions): Promise<SignImages> {
   const { dir, signal, registries, log } = options
-  const cosign = new Cosign({ command: await findCosign(options.env), dir, signal, log: log.debug })
+  const cosign = new Cosign({ command: await provideCosign(options), dir, signal, log: log.debug })
   const method = await createMethod({ ...options, cosign, fetch: registries.fetch })
   return async (images) => {
     await new Signer(cosign, method, options).sign(images)
     return method
   }
+}
+
+/** Without `cosign-release` the runner's own; else the one with that digest. */
+async function provideCosign({ settings, env, dir, registries, signal }: SignerOptions): Promise<string> {
+  if (!settings.release) return await findCosign(env)
+  const { installCosign } = await import('./install.ts')
+  return await installCosign(settings.release, { dir, signal, fetch: registries.fetch })
 }
 
 class Signer {

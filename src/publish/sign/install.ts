@@ -1,0 +1,50 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { downloadFile, DownloadError, type DownloadDeps } from '../../buildx/install/download.ts'
+import type { CosignRelease } from '../../inputs/sign.ts'
+import { UserError } from '../../lib/errors.ts'
+
+const releases = 'https://github.com/sigstore/cosign/releases/download'
+const largestBinary = 512 * 1024 * 1024
+const systems = ['linux', 'darwin']
+/** Processors with another name in releases than in Node. */
+const processors: Readonly<Record<string, string>> = { x64: 'amd64', ppc64: 'ppc64le' }
+
+interface InstallDeps extends DownloadDeps {
+  /** A private directory. */
+  readonly dir: string
+  readonly platform?: string
+  readonly arch?: string
+}
+
+/**
+ * Downloads the cosign of a release. It is not executed unless it has the digest that the workflow names: a checksum
+ * from the same release as the program would prove nothing.
+ *
+ * @returns its path
+ * @throws UserError
+ */
+export async function installCosign({ version, digest }: CosignRelease, deps: InstallDeps): Promise<string> {
+  const { dir, platform = process.platform, arch = process.arch } = deps
+  const url = `${releases}/v${version}/cosign-${platform}-${processors[arch] ?? arch}`
+  if (!systems.includes(platform)) throw notInstalled(version, [`there is no release for ${platform}`])
+  const path = join(dir, 'cosign')
+  try {
+    const file = await downloadFile(url, path, largestBinary, deps)
+    if (file.digest === digest) return path
+    throw notInstalled(version, [`expected: sha256:${digest}`, `actual:   sha256:${file.digest}`])
+  } catch (error) {
+    rmSync(path, { force: true })
+    deps.signal.throwIfAborted()
+    throw error instanceof DownloadError ? notInstalled(version, [error.message], error) : error
+  }
+}
+
+const hint =
+  'Nothing was executed or built. Check `cosign-release`: its digest must be that of the binary for this runner’s ' +
+  'processor. Or allow this runner to reach github.com (it uses HTTPS_PROXY), or install cosign on it.'
+
+function notInstalled(version: string, details: readonly string[], cause?: unknown): UserError {
+  const message = `cosign ${version} could not be downloaded and verified`
+  return new UserError({ code: 'runner', message, hint, details, cause })
+}
