@@ -1,5 +1,4 @@
 import { firstLine, formatDuration } from '../lib/format.ts'
-import { cacheErrorPattern } from '../inputs/cache/backends.ts'
 import { UserError } from '../lib/errors.ts'
 import { silence } from '../nodes/watch.ts'
 import { pushLoginHint } from '../registry/credentials/origin.ts'
@@ -244,12 +243,3 @@ function tail(lines: readonly string[]): string[] {
     .filter((line) => line.trim() !== '')
     .slice(-detailLines)
 }
-
-/** PURE: BuildKit's error for a cache that could not be exported, with a reason where it only lists key sources. */
-export function explainLostCache(error: string): string {
-  return cacheErrorPattern('noCredentials').test(error) ? `${noCacheKeys}: ${error}` : error
-}
-
-const noCacheKeys =
-  'no credentials for S3 (set `access_key_id` and `secret_access_key` in `cache`, set `AWS_ACCESS_KEY_ID` and ' +
-  '`AWS_SECRET_ACCESS_KEY` in the `env` of the step, or give the node an instance role)'

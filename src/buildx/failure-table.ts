@@ -1,5 +1,5 @@
 import { cacheErrorPattern } from '../inputs/cache/backends.ts'
-import { sessionLimit } from '../nodes/ssh/errors.ts'
+import { sessionLimit } from '../nodes/ssh/sessions.ts'
 import { silence } from '../nodes/watch.ts'
 import { clusterRows } from './cluster-failures.ts'
 import { dockerfileRows, type FailureRow } from './dockerfile-failures.ts'

@@ -7,7 +7,6 @@ import { targetLabel, targetLabels, type Target, type TargetGroup } from '../pla
 import { renderBake, writesForJob } from './bake-definition.ts'
 import { writeDefinition } from './build-env.ts'
 import { annotateWarnings } from './checks.ts'
-import { cancelledBuild, explainFailure, explainSilence, findCause } from './errors.ts'
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
@@ -80,7 +79,7 @@ export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
   const times = new Map(group.targets.map(({ id }) => [id, progress.measure(id)]))
   const result = { ...ended, took, progress: times, lostCaches: progress.lostCaches() }
   if (end.exitCode === 0) return { ...result, ...readResult(request, progress) }
-  return { ...result, ...groupFailure(request, progress, end) }
+  return { ...result, ...(await groupFailure(request, progress, end)) }
 }
 
 interface CallEnd {
@@ -141,11 +140,13 @@ function readResult(
   return { built, warnings: annotateWarnings(progress.warnings(), targets, workspace) }
 }
 
-function groupFailure(
+async function groupFailure(
   { group: { node, targets }, signal, withoutSecrets, pushLogins }: GroupRequest,
   progress: Progress,
   { exitCode, lost, silence }: CallEnd,
-): Pick<GroupResult, 'failure' | 'failing'> {
+): Promise<Pick<GroupResult, 'failure' | 'failing'>> {
+  // Most builds succeed.
+  const { cancelledBuild, explainFailure, explainSilence, findCause } = await import('./errors.ts')
   const failed = progress.failed()
   const cause = findCause(failed)
   const failing = targets.find(({ id }) => id === cause?.target) ?? (targets.length === 1 ? targets[0] : undefined)

@@ -6,9 +6,8 @@ import { EngineClient } from '../nodes/engine/client.ts'
 import type { NodePool } from '../nodes/pool.ts'
 import { watchNode } from '../nodes/watch.ts'
 import { rescheduleTargets } from '../plan/reschedule.ts'
-import { targetLabel, targetLabels, type TargetGroup } from '../plan/target.ts'
+import { targetLabels, type TargetGroup } from '../plan/target.ts'
 import type { Journal } from '../run/journal.ts'
-import { explainLostCache } from './errors.ts'
 import type { BuilderInstances } from './instances.ts'
 import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
 import { next, type GroupAction, type GroupEvent, type GroupState } from './schedule.ts'
@@ -195,15 +194,6 @@ function noteBoot(journal: Journal, { node }: TargetGroup, container: string | u
     if (isBooting) journal.note({ kind: 'booted', container })
     isBooting = false
   }
-}
-
-/** One warning for each cache that could not be exported. */
-export function formatLostCaches({ group, lostCaches }: GroupResult): string[] {
-  const { targets } = group
-  return lostCaches.map((lost) => {
-    const target = targets.find(({ id }) => id === lost.target) ?? (targets.length === 1 ? targets[0] : undefined)
-    return `Cache export failed for ${target ? targetLabel(target) : 'a target'}: ${explainLostCache(lost.error)}`
-  })
 }
 
 /** The labels of all targets: `linux/arm64 slim, linux/amd64 slim`. */

@@ -7,7 +7,7 @@ import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/
 import { parseDaemonConfig } from './nodes/daemon-config.ts'
 import { parseBuildkitdFlags, parseDriverOpts } from './nodes/daemon-options.ts'
 import { checkDriver, checkBuiltIn, checkPods, checkUse, parseDriver, type DriverInput } from './nodes/driver.ts'
-import { parseBuilder, type BuilderStore } from './nodes/existing-builder.ts'
+import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { localFallbackNode, parseNodesInput } from './nodes/node-list.ts'
 import { parseSshConfig } from './nodes/ssh-config.ts'
@@ -77,6 +77,7 @@ async function parseNodes(
   const { text, report, paths, nodeList } = source
   if (text('builder') !== '') {
     const platforms = parsePlatforms('platforms', splitList(text('platforms')), () => undefined)
+    const { parseBuilder } = await import('./nodes/existing-builder.ts')
     return parseBuilder(text('builder'), { text, platforms, report }, store)
   }
   const nodes = await parseNodesInput(text('nodes'), defaults, report)

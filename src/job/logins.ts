@@ -3,8 +3,6 @@ import { errorMessage } from '../lib/errors.ts'
 import type { Fetch } from '../lib/http.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { loadJobDockerConfig } from '../registry/credentials/docker-config.ts'
-import { exchangeHubTokens } from '../registry/credentials/docker-hub-oidc.ts'
-import { exchangeEcrKeys } from '../registry/credentials/ecr.ts'
 import { dropTokenIfJobHasLogin } from '../registry/credentials/platform-token.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
@@ -64,8 +62,12 @@ async function exchangeKeys(
   { isMirror, fetch }: KeyOptions,
 ): Promise<readonly Login[]> {
   const access = { env, fetch }
-  const exchange = async (some: readonly Login[]) =>
-    await exchangeEcrKeys(await exchangeHubTokens(some, access), access)
+  const exchange = async (some: readonly Login[]) => {
+    if (!some.some(({ ecr = false, hubOidc = false }) => ecr || hubOidc)) return some
+    const { exchangeHubTokens } = await import('../registry/credentials/docker-hub-oidc.ts')
+    const { exchangeEcrKeys } = await import('../registry/credentials/ecr.ts')
+    return await exchangeEcrKeys(await exchangeHubTokens(some, access), access)
+  }
   const required = exchange(logins.filter(({ registry }) => !isMirror(registry)))
   const optional = logins
     .filter(({ registry }) => isMirror(registry))

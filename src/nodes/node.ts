@@ -7,7 +7,7 @@ import type { EngineInfo } from './engine/client.ts'
 import type { MachineInfo } from './machine-info.ts'
 import type { Endpoint, NamedDraft, NodeDraft, NodeSpec } from './node-spec.ts'
 import type { SshTarget } from './ssh/config.ts'
-import type { KeySource } from './ssh/errors.ts'
+import type { KeySource } from './ssh/sessions.ts'
 import type { BuildkitRoute } from './ssh/forwarder.ts'
 
 /** A driver of buildx that can build for this action. */

@@ -1,6 +1,7 @@
 import type { BuildxRequest } from '../buildx/process.ts'
 import type { GroupResult } from '../buildx/run.ts'
-import { formatLostCaches, formatTargets } from '../buildx/scheduler.ts'
+import { formatLostCaches } from '../buildx/lost-caches.ts'
+import { formatTargets } from '../buildx/scheduler.ts'
 import { removeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import type { BuilderInfo } from '../buildx/instances.ts'

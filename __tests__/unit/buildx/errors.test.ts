@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { explainFailure, explainLostCache, type GroupFailure } from '../../../src/buildx/errors.ts'
+import { explainFailure, type GroupFailure } from '../../../src/buildx/errors.ts'
+import { explainLostCache } from '../../../src/buildx/lost-caches.ts'
 import { OutputTail } from '../../../src/buildx/output-tail.ts'
 import { failureCases } from './errors.cases.ts'
 

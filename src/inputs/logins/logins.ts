@@ -1,7 +1,6 @@
 import { detectPlatform, type CiPlatform } from '../../forge/platform.ts'
 import { shorten } from '../../lib/issues.ts'
-import { isHubOidc } from '../../registry/credentials/docker-hub-oidc.ts'
-import { ecrRegion, isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
+import { ecrRegion, isEcr, type EcrMode, isHubOidc } from '../../registry/credentials/exchanged-logins.ts'
 import type { Repository } from '../../registry/reference.ts'
 import { failFor, passes } from '../diagnostics.ts'
 import { emptySecret } from '../settings/secrets.ts'

@@ -1,7 +1,6 @@
 import { isRecord } from '../../lib/json.ts'
 import type { Env } from '../../lib/lists.ts'
-import { isHubOidc } from '../../registry/credentials/docker-hub-oidc.ts'
-import { isEcr, type EcrMode } from '../../registry/credentials/ecr.ts'
+import { isEcr, type EcrMode, isHubOidc } from '../../registry/credentials/exchanged-logins.ts'
 import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
 import { emptySecret } from '../settings/secrets.ts'
 import { parseFields, parseYamlList } from '../yaml-fields.ts'

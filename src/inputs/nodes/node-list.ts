@@ -6,7 +6,6 @@ import { formatEndpoint, hidePassword, parseEndpoint } from '../../nodes/endpoin
 import type { NamedDraft, NodeDraft, NodeSpec } from '../../nodes/node-spec.ts'
 import type { Driver } from '../../nodes/node.ts'
 import { failEach, failFor, passes, type Problem } from '../diagnostics.ts'
-import { parseAppend, parseNodeList } from './append.ts'
 import type { DaemonConfig } from './daemon-config.ts'
 import { checkDriverOpts, isTlsOption, optionsFor, tlsNames } from './daemon-options.ts'
 
@@ -57,11 +56,13 @@ async function parseDrafts(
   { driver = '', list }: NodeDefaults,
   report: IssueSink,
 ): Promise<readonly NodeDraft[] | undefined> {
-  if (list !== undefined) return parseNodeList(list, driver, report)
   const lines = splitLines(text)
-  if (lines.length === 0) return undefined
   const isYaml = /^(-(\s|$)|---|\[)/.test(lines[0]?.text ?? '')
-  return isYaml ? await parseAppend(text, driver, report) : lines.flatMap((line) => parseLine(line.text, report) ?? [])
+  if (list !== undefined || isYaml) {
+    const { parseAppend, parseNodeList } = await import('./append.ts')
+    return list ? parseNodeList(list, driver, report) : await parseAppend(text, driver, report)
+  }
+  return lines.length === 0 ? undefined : lines.flatMap((line) => parseLine(line.text, report) ?? [])
 }
 
 function parseLine(line: string, report: IssueSink): NodeDraft | undefined {

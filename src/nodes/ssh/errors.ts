@@ -1,8 +1,6 @@
 import { UserError } from '../../lib/errors.ts'
 import { describeTarget, type SshHost, type SshTarget } from './config.ts'
-
-/** Where the SSH keys come from: `ssh-private-key`, the job's agent, or nowhere. */
-export type KeySource = 'input' | 'agent' | 'none'
+import type { KeySource } from './sessions.ts'
 
 interface SshFailure {
   /** Matches lines of ssh itself: the text of a server's banner, which is in its output too, must not match. */
@@ -13,9 +11,6 @@ interface SshFailure {
 }
 
 const fingerprint = 'on the node itself, `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it'
-
-/** The multiplexing client of OpenSSH (mux.c), if the server allows no more sessions in this connection. */
-const sessionRefused = 'Session open refused by peer'
 
 const dropped = /^(kex_exchange_identification:|Connection (closed|reset) by)/m
 
@@ -182,23 +177,6 @@ function failingHost(output: string, target: SshTarget): SshTarget {
 function lastJump({ jumps = [] }: SshTarget): string {
   const last = jumps.at(-1)
   return last ? describeTarget(last) : 'the jump host'
-}
-
-/** A server that forbids forwarding and allows fewer sessions than a build needs; `where` may be a placeholder. */
-export function sessionLimit(where: string): ConstructorParameters<typeof UserError>[0] {
-  return {
-    code: 'node',
-    message: `${where} allows too few SSH sessions: set MaxSessions to at least 10`,
-    hint:
-      'The SSH server of this node forbids forwarding, so each connection to its engine is a session. In ' +
-      '/etc/ssh/sshd_config on the node, set `MaxSessions 10` or more, or `AllowStreamLocalForwarding yes`, then ' +
-      'reload sshd.',
-  }
-}
-
-/** Whether the output of ssh shows that the server refused a session. */
-export function isSessionRefused(output: string): boolean {
-  return output.includes(sessionRefused)
 }
 
 /** Whether the server closed the connection before authentication, and ssh reports no other reason. */

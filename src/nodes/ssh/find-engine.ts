@@ -3,7 +3,7 @@ import type { Journal } from '../../run/journal.ts'
 import { connectionPaths } from '../../run/run-dir.ts'
 import { EngineClient, type EngineInfo } from '../engine/client.ts'
 import { describeTarget, type SshTarget } from './config.ts'
-import { isSessionRefused, sessionLimit } from './errors.ts'
+import { isSessionRefused, sessionLimit } from './sessions.ts'
 import { connectThroughSessions, lacksSessions } from './forwarder.ts'
 import { execRemote, forward, type Tunnel } from './tunnel.ts'
 

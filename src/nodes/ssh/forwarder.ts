@@ -5,7 +5,7 @@ import { waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
 import { connectionPaths, sessionLogOf } from '../../run/run-dir.ts'
 import { describeTarget, type SshTarget } from './config.ts'
-import { isSessionRefused } from './errors.ts'
+import { isSessionRefused } from './sessions.ts'
 import type { Tunnel } from './tunnel.ts'
 
 /** A Unix socket of this machine that leads to one of the node. */

@@ -6,7 +6,7 @@ import { sleep, waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
 import { connectionPaths, type RunDir } from '../../run/run-dir.ts'
 import { describeTarget, formatSshConfig, type SshTarget } from './config.ts'
-import { isDropped, sshError, type KeySource } from './errors.ts'
+import type { KeySource } from './sessions.ts'
 
 /** The SSH connection of a node. */
 export interface Tunnel {
@@ -59,6 +59,7 @@ export async function openTunnel(request: TunnelRequest): Promise<Tunnel> {
     try {
       return await connect(route, target, keys)
     } catch (error) {
+      const { isDropped } = await import('./errors.ts')
       if (attempt === attempts || !(error instanceof UserError) || !isDropped(error)) throw error
       await sleep(250 * 2 ** attempt * (0.5 + Math.random()))
     }
@@ -82,6 +83,7 @@ async function connect({ config, local, remote }: Route, target: SshTarget, keys
   const failure = await Promise.race([lost, waitForSockets(local, control, ended.signal)])
   if (failure === undefined) return { config, lost, output }
   ssh.kill('SIGTERM')
+  const { sshError } = await import('./errors.ts')
   throw sshError(failure, target, keys)
 }
 

@@ -1,24 +1,13 @@
 import { UserError } from '../../lib/errors.ts'
 import { asText } from '../../lib/json.ts'
-import type { Env } from '../../lib/lists.ts'
 import type { Login } from '../auth.ts'
-import { dockerConfigKey } from './docker-config.ts'
+import { connectionVariable } from './exchanged-logins.ts'
 import { fetchIdToken, fetchJson, NoToken, type TokenAccess } from './id-token.ts'
 
-const connectionVariable = 'DOCKERHUB_OIDC_CONNECTIONID'
 const expiryVariable = 'DOCKERHUB_OIDC_EXPIREIN'
 const identityServer = 'https://identity.docker.com'
 /** In seconds, the most that is allowed: the image is pushed when it is built, which may take as long as a job. */
 const longestLife = '21600'
-
-/**
- * Whether a login without a password is one by the OIDC token of the job, as in login-action:
- * https://docs.docker.com/enterprise/security/oidc-connections/
- */
-export function isHubOidc({ registry, username, password }: Login, env: Env): boolean {
-  const isHub = dockerConfigKey(registry) === dockerConfigKey('docker.io') || registry === 'dhi.io'
-  return isHub && username !== '' && password === '' && (env[connectionVariable] ?? '').trim() !== ''
-}
 
 /**
  * Exchanges the job's OIDC token for a token of Docker Hub, once for all logins by it; other logins do not change.

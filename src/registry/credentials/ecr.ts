@@ -4,29 +4,13 @@ import { asList, asRecord, asText, tryParseJson } from '../../lib/json.ts'
 import type { Env } from '../../lib/lists.ts'
 import { signAws, type AwsKey } from './aws-sign.ts'
 import type { Login } from '../auth.ts'
-
-export type EcrMode = 'auto' | 'true' | 'false'
-
-// https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html
-const domains = 'amazonaws\\.(?:com(?:\\.cn)?|eu)|on\\.aws|on\\.amazonwebservices\\.com\\.cn'
-const privateEcr = new RegExp(`^\\d{12}\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.(?:${domains})$`)
-const publicEcr = ['public.ecr.aws', 'ecr-public.aws.com']
+import { ecrRegion, publicEcr } from './exchanged-logins.ts'
 
 /** The partitions of AWS, by the end of the names of their registries. */
 const ecrDomains = [
   [/\.cn$/, 'amazonaws.com.cn'],
   [/\.amazonaws\.eu$/, 'amazonaws.eu'],
 ] as const
-
-/** The AWS region of an ECR registry; undefined for any other. */
-export function ecrRegion(registry: string): string | undefined {
-  return publicEcr.includes(registry) ? 'us-east-1' : privateEcr.exec(registry)?.[1]
-}
-
-/** Whether a login is an AWS key, to be exchanged for a password. */
-export function isEcr(registry: string, mode: EcrMode): boolean {
-  return mode === 'true' || (mode === 'auto' && ecrRegion(registry) !== undefined)
-}
 
 /** How AWS is called. */
 interface AwsAccess {

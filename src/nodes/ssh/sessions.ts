@@ -1,0 +1,24 @@
+import type { UserError } from '../../lib/errors.ts'
+
+/** Where the SSH keys come from: `ssh-private-key`, the job's agent, or nowhere. */
+export type KeySource = 'input' | 'agent' | 'none'
+
+/** The multiplexing client of OpenSSH (mux.c), if the server allows no more sessions in this connection. */
+const sessionRefused = 'Session open refused by peer'
+
+/** A server that forbids forwarding and allows fewer sessions than a build needs; `where` may be a placeholder. */
+export function sessionLimit(where: string): ConstructorParameters<typeof UserError>[0] {
+  return {
+    code: 'node',
+    message: `${where} allows too few SSH sessions: set MaxSessions to at least 10`,
+    hint:
+      'The SSH server of this node forbids forwarding, so each connection to its engine is a session. In ' +
+      '/etc/ssh/sshd_config on the node, set `MaxSessions 10` or more, or `AllowStreamLocalForwarding yes`, then ' +
+      'reload sshd.',
+  }
+}
+
+/** Whether the output of ssh shows that the server refused a session. */
+export function isSessionRefused(output: string): boolean {
+  return output.includes(sessionRefused)
+}
