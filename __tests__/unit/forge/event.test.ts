@@ -94,10 +94,12 @@ describe('readEvent', () => {
 })
 
 describe('withCommitDate', () => {
+  // The user's own may require signatures, for example.
+  const withoutUserConfig = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' }
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', dir, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args], {
       encoding: 'utf8',
-      env: { ...process.env, GIT_COMMITTER_DATE: '1578616200 +0900' },
+      env: { ...process.env, ...withoutUserConfig, GIT_COMMITTER_DATE: '1578616200 +0900' },
     }).trim()
 
   test('reads it from the checkout', async () => {
