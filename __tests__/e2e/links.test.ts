@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -28,12 +29,12 @@ afterAll(() => {
   all.forEach((directory) => rmSync(directory, { recursive: true }))
 })
 
-function open(files: Readonly<Record<string, string>>): Job {
+function open(files: Readonly<Record<string, string>>, env: Readonly<Record<string, string>> = {}): Job {
   outside = mkdtempSync(join(tmpdir(), 'outside-'))
   all.push(outside)
   mkdirSync(join(outside, 'post'))
   writeFileSync(join(outside, 'post/index.js'), 'the post step')
-  const job = farmJob(farm, { files })
+  const job = farmJob(farm, { files, env })
   jobs.push(job)
   return job
 }
@@ -92,6 +93,62 @@ describe('a link of the checkout', () => {
     symlinkSync(outside, join(job.workspace, 'out/linux_arm64'))
     const main = await job.main(farmInputs(farm, { cache: 'off', outputs: 'type=local,dest=out' }))
     expect([main.code, main.errors.join()]).toEqual([1, expect.stringContaining('leaves the workspace')])
+    expectUnchanged()
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+})
+
+/** A job whose buildx replaces a path by a link right before it runs the command for the first time. */
+function openWithPlanter(
+  command: 'version' | 'bake',
+  link: string,
+): { readonly job: Job; readonly isPlanted: () => boolean } {
+  const directory = mkdtempSync(join(tmpdir(), 'planter-'))
+  all.push(directory)
+  const files = { Dockerfile: attack(farm.images.base), 'ctx/Dockerfile': attack(farm.images.base), secret: 'one' }
+  const job = open(files, { PATH: `${directory}:${farm.tools.bin}:${process.env['PATH'] ?? ''}` })
+  const path = join(job.workspace, link)
+  const planted = join(directory, 'planted')
+  const target = link === 'secret' ? join(outside, 'post/index.js') : outside
+  const script = [
+    '#!/bin/sh',
+    `case " $* " in *" ${command} "*)`,
+    `  if mkdir '${planted}' 2>/dev/null; then rm -rf '${path}'; ln -s '${target}' '${path}'; fi`,
+    'esac',
+    `exec '${farm.tools.buildx}' "$@"`,
+  ]
+  writeFileSync(join(directory, 'buildx'), script.join('\n'), { mode: 0o755 })
+  return { job, isPlanted: () => existsSync(planted) && lstatSync(path).isSymbolicLink() }
+}
+
+describe('a link that is planted after the inputs were validated', () => {
+  const attacks = [
+    ['outputs', 'out', { outputs: 'type=local,dest=out' }],
+    ['context', 'ctx', { context: 'ctx', push: 'false' }],
+    ['cache', 'kept', { cache: 'type=local,dest=kept', push: 'false' }],
+    ['secret-files', 'secret', { 'secret-files': 'one=secret', push: 'false' }],
+  ] as const
+
+  test.each(attacks)('is found before buildx builds: `%s`', async (input, link, inputs) => {
+    // The version of buildx is read after the inputs are validated, and before the paths are checked again.
+    const { job, isPlanted } = openWithPlanter('version', link)
+    const main = await job.main(farmInputs(farm, { cache: 'off', ...inputs }))
+    expect(isPlanted()).toBe(true)
+    expect([main.code, main.errors.join()]).toEqual([
+      1,
+      expect.stringContaining(`\`${input}\`: a path leaves the workspace through a symbolic link`),
+    ])
+    expectUnchanged()
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+
+  test.each(attacks)('is refused by bake after the last check: `%s`', async (_, link, inputs) => {
+    const { job, isPlanted } = openWithPlanter('bake', link)
+    const main = await job.main(farmInputs(farm, { cache: 'off', ...inputs }))
+    expect([main.code, isPlanted()]).toEqual([1, true])
+    expect(main.log).toMatch(/additional privileges requested|--allow/)
     expectUnchanged()
     await job.post()
     expect(await leftovers(farm, job)).toEqual([])
