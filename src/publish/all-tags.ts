@@ -24,14 +24,38 @@ interface Destination {
 /** The digest of each tag before the update; undefined if it did not exist. */
 type Digests = ReadonlyMap<string, string | undefined>
 
+interface AllTagUpdates extends TagUpdates {
+  /** What happened to tags that were updated before one turned out to be immutable; undefined if none is. */
+  readonly restored?: readonly RestoredTag[]
+}
+
+interface RestoredTag {
+  readonly tag: string
+  /** Undefined if it names its earlier image again. */
+  readonly failure: string | undefined
+}
+
 /**
- * Updates the tags in all repositories. Those that a registry may protect come first: tags that name another image, and
- * tags whose name stands for one build. If one is immutable, the others of them name their earlier image again, and no
- * other tag is updated.
+ * Updates the tags in all repositories.
  *
  * @throws UserError with what was and what was not updated
  */
 export async function updateAllTags(destinations: readonly Destination[], context: TagContext): Promise<void> {
+  const { updated, failed, restored } = await tryUpdateAllTags(destinations, context)
+  if (restored) throw immutableTags(failed, restored)
+  updated.forEach((tag) => context.log.debug(`Updated ${tag}`))
+  if (failed.length > 0) throw tagsNotUpdated({ updated, failed })
+}
+
+/**
+ * Updates the tags in all repositories. Those that a registry may protect come first: tags that name another image, and
+ * tags whose name stands for one build. If one is immutable, the others of them name their earlier image again, and no
+ * other tag is updated.
+ */
+export async function tryUpdateAllTags(
+  destinations: readonly Destination[],
+  context: Omit<TagContext, 'log'>,
+): Promise<AllTagUpdates> {
   const known = await Promise.all(destinations.map(readTags))
   const updateThose = async (isWanted: (tag: string, before: string | undefined) => boolean) =>
     await Promise.all(
@@ -48,14 +72,18 @@ export async function updateAllTags(destinations: readonly Destination[], contex
   const first = await updateThose(isProtectable)
   const refused = first.flatMap(({ failed }) => failed).filter(({ reason }) => isImmutable(reason))
   if (refused.length > 0) {
-    const restored = await Promise.all(destinations.map((destination, at) => restoreTags(destination, known[at])))
-    throw immutableTags(refused, restored.flat())
+    const restored = (
+      await Promise.all(destinations.map((destination, at) => restoreTags(destination, known[at])))
+    ).flat()
+    const isRestored = (tag: string) => restored.some((one) => one.tag === tag && one.failure === undefined)
+    const updated = first.flatMap((outcome) => outcome.updated).filter((tag) => !isRestored(tag))
+    return { updated, failed: refused, restored }
   }
   const outcomes = [...first, ...(await updateThose((tag, before) => !isProtectable(tag, before)))]
-  const updated = outcomes.flatMap((outcome) => outcome.updated)
-  const failed = outcomes.flatMap((outcome) => outcome.failed)
-  updated.forEach((tag) => context.log.debug(`Updated ${tag}`))
-  if (failed.length > 0) throw tagsNotUpdated({ updated, failed })
+  return {
+    updated: outcomes.flatMap((outcome) => outcome.updated),
+    failed: outcomes.flatMap((outcome) => outcome.failed),
+  }
 }
 
 /** A tag that cannot be read counts as one that exists. */
@@ -65,21 +93,29 @@ async function readTags({ variant, repository, client }: Destination): Promise<D
   return new Map(tags.map((tag, at) => [tag, digests[at]]))
 }
 
-/** Points tags that existed at their earlier image again. @returns what happened to each, one line */
-async function restoreTags({ repository, client, index }: Destination, before: Digests = new Map()): Promise<string[]> {
-  const restore = async ([tag, digest]: readonly [string, string | undefined]): Promise<string[]> => {
-    const name = formatTagReference({ ...repository, tag })
+/** Points tags that existed at their earlier image again. */
+async function restoreTags(
+  { repository, client, index }: Destination,
+  before: Digests = new Map(),
+): Promise<RestoredTag[]> {
+  const restore = async ([name, digest]: readonly [string, string | undefined]): Promise<RestoredTag[]> => {
+    const tag = formatTagReference({ ...repository, tag: name })
     try {
-      const current = await client.headManifest(repository.path, tag)
+      const current = await client.headManifest(repository.path, name)
       if (!digest || digest === index.digest || current !== index.digest) return []
       const { bytes, mediaType } = await client.getManifest(repository.path, digest)
-      await client.putManifest(repository.path, tag, Buffer.from(bytes), mediaType)
-      return [`restored:    ${name}`]
+      await client.putManifest(repository.path, name, Buffer.from(bytes), mediaType)
+      return [{ tag, failure: undefined }]
     } catch (error) {
-      return [`not restored: ${name} (${errorMessage(error)})`]
+      return [{ tag, failure: errorMessage(error) }]
     }
   }
   return (await Promise.all([...before].map(restore))).flat()
+}
+
+/** The error for a cancellation before the first tag is updated. */
+export function cancelledBeforeTags(hint: string, cause: unknown): UserError {
+  return new UserError({ code: 'cancelled', message: 'Cancelled: no tag was updated', hint, cause })
 }
 
 /** The error for tags of which at least one was not updated. */
@@ -96,7 +132,7 @@ export function tagsNotUpdated({ updated, failed }: TagUpdates): UserError {
   })
 }
 
-function immutableTags(refused: TagUpdates['failed'], restored: readonly string[]): UserError {
+function immutableTags(refused: TagUpdates['failed'], restored: readonly RestoredTag[]): UserError {
   const [{ tag, error } = { tag: '', error: undefined }] = refused
   return new UserError({
     code: 'registry',
@@ -104,15 +140,21 @@ function immutableTags(refused: TagUpdates['failed'], restored: readonly string[
     hint:
       'Use a new tag, or delete the old one in the registry. Tags in the list with `restored` name their earlier ' +
       'image again.',
-    details: [...refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`), ...restored],
+    details: [
+      ...refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`),
+      ...restored.map((one) =>
+        one.failure === undefined ? `restored:    ${one.tag}` : `not restored: ${one.tag} (${one.failure})`,
+      ),
+    ],
     cause: error,
   })
 }
 
-async function updateTagsOf(
-  { repository, client, index }: Destination,
+/** Updates tags in one repository, after a note of each. @returns the tags with their repository */
+export async function updateTagsOf(
+  { repository, client, index }: Omit<Destination, 'variant'>,
   tags: readonly string[],
-  { journal, isEphemeral }: TagContext,
+  { journal, isEphemeral }: Pick<TagContext, 'journal' | 'isEphemeral'>,
 ): Promise<TagUpdates> {
   for (const tag of tags)
     journal.note({ kind: 'tag', ...repository, tag, digest: index.digest, ephemeral: isEphemeral(tag) })

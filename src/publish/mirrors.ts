@@ -4,10 +4,10 @@ import type { Log } from '../lib/log.ts'
 import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
+import { tryUpdateAllTags } from './all-tags.ts'
 import { readSource } from './copy/source.ts'
 import { storeImage } from './copy/store.ts'
 import { formatFailedMirror, type MirrorOutcome } from './mirror-outcome.ts'
-import { updateTags } from './tags.ts'
 
 interface MirroredImage {
   readonly from: Repository
@@ -56,13 +56,12 @@ async function updateMirror({ from, digest, mirror }: MirrorCopy, request: Mirro
     log.info(`Copying ${digest} to the mirror ${formatRepository(repository)}`)
     if (ephemeral) journal.note({ kind: 'manifest', ...repository, digest })
     await storeImage(image, { client, path: repository.path })
-    const tags = mirror.tags.map(({ tag }) => tag)
-    for (const tag of tags) journal.note({ kind: 'tag', ...repository, tag, digest, ephemeral: isEphemeral(tag) })
-    const { updated, failed } = await updateTags(client, { repository: repository.path, tags, index: image.root })
-    const reasons = failed.map(({ tag, reason }) => `${formatTagReference({ ...repository, tag })}: ${reason}`)
+    const destination = { variant: mirror, repository, client, index: image.root }
+    const { updated, failed } = await tryUpdateAllTags([destination], { journal, isEphemeral })
+    const reasons = failed.map(({ tag, reason }) => `${tag}: ${reason}`)
     return {
       repository,
-      tags: updated.map((tag) => ({ ...repository, tag })),
+      tags: mirror.tags.filter((tag) => updated.includes(formatTagReference(tag))),
       ...(reasons.length > 0 && { failure: reasons.join('; ') }),
     }
   } catch (error) {

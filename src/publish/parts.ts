@@ -10,9 +10,8 @@ import type { Journal } from '../run/journal.ts'
 import { partAnnotations, partTag, type PartInfo, type PartName } from '../run/parts.ts'
 import { readParts } from './find-parts.ts'
 import type { ImageIndex } from './index.ts'
-import { tagsNotUpdated } from './all-tags.ts'
+import { tagsNotUpdated, updateTagsOf } from './all-tags.ts'
 import { explainStoreError, putIndex, type Published } from './publish.ts'
-import { updateTags, type TagUpdates } from './tags.ts'
 import type { PublishedPlatform } from './verify.ts'
 
 type BuildEvent = Pick<Event, 'runId' | 'runAttempt' | 'sha' | 'serverUrl' | 'repository'>
@@ -50,7 +49,10 @@ export async function publishParts(request: PartsRequest): Promise<Published[]> 
   const stored = await Promise.all(
     pairs.map(async (pair) => await storePart({ ...pair, client: await createClient(pair.tag) }, request)),
   )
-  const outcomes = await Promise.all(stored.map((part) => updateBuildTag(part, journal)))
+  const context = { journal, isEphemeral: () => true }
+  const outcomes = await Promise.all(
+    stored.map(({ tag: { tag, ...repository }, ...part }) => updateTagsOf({ repository, ...part }, [tag], context)),
+  )
   const failed = outcomes.flatMap((outcome) => outcome.failed)
   if (failed.length > 0) throw tagsNotUpdated({ updated: outcomes.flatMap((outcome) => outcome.updated), failed })
   for (const { tag, index } of stored) journal.note({ kind: 'part', ...tag, digest: index.digest })
@@ -107,16 +109,6 @@ function pushedTwice(tag: TagReference, { target }: StoredPart['built'], { platf
     hint: 'Every job with `partial: true` needs its own platform or its own `variant`: set `variant` in the matrix.',
     details: [`this job: ${targetLabel(target)}`, `the other: ${[platform, variant].join(' ').trim()}`],
   })
-}
-
-async function updateBuildTag({ tag, client, index }: StoredPart, journal: Journal): Promise<TagUpdates> {
-  journal.note({ kind: 'tag', ...tag, digest: index.digest, ephemeral: true })
-  const { updated, failed } = await updateTags(client, { repository: tag.path, tags: [tag.tag], index })
-  const reference = formatTagReference(tag)
-  return {
-    updated: updated.map(() => reference),
-    failed: failed.map((failure) => ({ ...failure, tag: reference })),
-  }
 }
 
 /** All parts of a variant; several parts have no digest in common. */

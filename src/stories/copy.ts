@@ -6,7 +6,7 @@ import { sourceError } from '../publish/copy/content.ts'
 import { readSource, type SourceImage } from '../publish/copy/source.ts'
 import { storeImage, type Transfer } from '../publish/copy/store.ts'
 import { planTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
-import { updateAllTags } from '../publish/all-tags.ts'
+import { cancelledBeforeTags, updateAllTags } from '../publish/all-tags.ts'
 import { checkPushAccess } from '../publish/push-access.ts'
 import type { ImageToSign, SignImages, Verification } from '../publish/sign/verification.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
@@ -38,6 +38,7 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
   const stop = new AbortController()
   const cancel = () => stop.abort(signal.reason)
   signal.addEventListener('abort', cancel, { once: true })
+  const progress = { isTagUpdated: false }
   try {
     signal.throwIfAborted()
     const [{ image, tags }, sign] = await Promise.all([
@@ -51,10 +52,10 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
     signal.throwIfAborted()
     // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
     signal.removeEventListener('abort', cancel)
-    await updateTags(image, tags)
+    await updateTags(image, tags, () => (progress.isTagUpdated = true))
     return describeCopy(inputs, image, { tags, transfers, notes, verification })
   } catch (error) {
-    throw signal.aborted ? cancelledCopy(error) : error
+    throw signal.aborted && !progress.isTagUpdated ? cancelledBeforeTags(cancelHint, error) : error
   } finally {
     stop.abort()
   }
@@ -179,7 +180,7 @@ function explainStore(error: unknown, name: string): unknown {
   })
 }
 
-async function updateTags({ root }: SourceImage, tags: readonly PlannedTag[]): Promise<void> {
+async function updateTags({ root }: SourceImage, tags: readonly PlannedTag[], onUpdate: () => void): Promise<void> {
   const pending = tags.filter(({ state }) => state === 'created' || state === 'updated')
   const destinations = pending.map(({ reference, client }) => ({
     variant: { tags: [reference] },
@@ -188,7 +189,7 @@ async function updateTags({ root }: SourceImage, tags: readonly PlannedTag[]): P
     index: root,
   }))
   // Nothing is undone later: each tag names its old or its new image.
-  const context = { journal: { note: ignore }, log: { debug: ignore }, isEphemeral: () => false }
+  const context = { journal: { note: onUpdate }, log: { debug: ignore }, isEphemeral: () => false }
   await updateAllTags(destinations, context)
 }
 
@@ -230,11 +231,4 @@ function describeCopy(
   }
 }
 
-function cancelledCopy(cause: unknown): UserError {
-  return new UserError({
-    code: 'cancelled',
-    message: 'Cancelled: no tag was updated',
-    hint: 'Layers that were copied already are not transferred again by the next run.',
-    cause,
-  })
-}
+const cancelHint = 'Layers that were copied already are not transferred again by the next run.'

@@ -8,6 +8,7 @@ import { withAbort } from '../lib/time.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
 import { findForeignAttestation, findParts, findPublished, type TaggedPart } from '../publish/find-parts.ts'
 import { isMergedTag, tagMergedParts } from '../publish/merged-parts.ts'
+import { cancelledBeforeTags } from '../publish/all-tags.ts'
 import { explainStoreError, publish, type Published } from '../publish/publish.ts'
 import {
   explainDifferences,
@@ -22,7 +23,7 @@ import type { SignImages } from '../publish/sign/verification.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import type { Manifest } from '../registry/manifest.ts'
 import { formatRepository, formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
-import type { Journal } from '../run/journal.ts'
+import type { Entry, Journal } from '../run/journal.ts'
 import { runAnnotation } from '../run/names.ts'
 import { partTag, partTagPrefix } from '../run/parts.ts'
 import type { RunDir } from '../run/run-dir.ts'
@@ -62,6 +63,19 @@ export interface MergeResult extends MergePlan {
  * @throws UserError or UserErrors; no tag is updated unless all parts are there and valid
  */
 export async function mergeImage(run: MergeRun, registries: RegistryAccess): Promise<MergeResult | undefined> {
+  let isTagUpdated = false
+  const note = (entry: Entry) => {
+    isTagUpdated ||= entry.kind === 'tag'
+    run.journal.note(entry)
+  }
+  return await merge({ ...run, journal: { note } }, registries).catch((error: unknown) => {
+    throw run.signal.aborted && !isTagUpdated ? cancelledBeforeTags(cancelHint, error) : error
+  })
+}
+
+const cancelHint = 'The parts stay: run this job again to merge them.'
+
+async function merge(run: MergeRun, registries: RegistryAccess): Promise<MergeResult | undefined> {
   const { inputs, event, dir, journal, log, signal } = run
   const [plan, sign] = await withAbort(signal, Promise.all([planMerge(run, registries), run.prepareSigning()]))
   if (plan.parts.length === 0) return undefined

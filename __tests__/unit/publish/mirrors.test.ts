@@ -8,7 +8,7 @@ import { answer, refusal, withServer } from '../registry/server.ts'
 const { index } = makeImage('17-1-mab')
 
 /** Copies the image of `source` to the mirrors, with the tags `1.2` and `latest`. */
-async function mirror(source: Fake, hosts: readonly string[]) {
+async function mirror(source: Fake, hosts: readonly string[], fetch: typeof globalThis.fetch = globalThis.fetch) {
   const [entries, warnings]: [Entry[], string[]] = [[], []]
   const at = (registry: string) => ({ registry, path: repository })
   const outcomes = await updateMirrors(
@@ -81,6 +81,27 @@ test('a tag that a mirror does not keep is named, and the other is updated', asy
       const { outcomes } = await mirror(source, [target.host])
       expect(outcomes[0]?.tags.map(({ tag }) => tag)).toEqual(['latest'])
       expect(outcomes[0]?.failure).toContain(`${target.host}/${repository}:1.2: `)
+    }),
+  )
+})
+
+test('an immutable tag of a mirror is named, and its other tags name their earlier image', async () => {
+  await withImage((source) =>
+    withBehaviour(behaviours.Zot, async (target) => {
+      const old = makeImage('old')
+      await target.hands.push(old, ['1.2', 'latest'])
+      const refusing: typeof fetch = async (url, init) => {
+        const isTag = init?.method === 'PUT' && (url as URL | string).toString().endsWith('/manifests/1.2')
+        const refused = refusal('TAG_INVALID', 'the tag 1.2 is immutable')
+        return isTag ? new Response(refused, { status: 400 }) : await fetch(url, init)
+      }
+      const { outcomes, warnings } = await mirror(source, [target.host], refusing)
+      expect(outcomes[0]?.tags).toEqual([])
+      expect(warnings).toEqual([expect.stringMatching(/:1\.2: .*is immutable\)\. Its other tags are as they were/)])
+      expect([...target.tags]).toEqual([
+        ['1.2', old.index.digest],
+        ['latest', old.index.digest],
+      ])
     }),
   )
 })

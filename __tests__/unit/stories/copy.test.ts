@@ -433,6 +433,22 @@ describe('failures', () => {
     })
   })
 
+  test('a cancellation while tags are updated does not hide which ones are not', async () => {
+    await between('Zot', 'Zot', async (source, target) => {
+      await source.hands.push(makeImage(), ['1'])
+      const cancel = new AbortController()
+      target.before = (line) => line.startsWith('PUT') && line.endsWith('manifests/stable') && cancel.abort()
+      const set = target.tags.set.bind(target.tags)
+      target.tags.set = (tag, digest) => (tag === 'stable' ? target.tags : set(tag, digest))
+      const given = { from: nameOf(source, ':1'), to: `${nameOf(target, ':stable')}\n${nameOf(target, ':edge')}` }
+      const error = await failureOf(copy(given, cancel.signal))
+      expect(error.details.map((line) => line.replace(/ \(.*/, ''))).toEqual([
+        `updated:     ${nameOf(target, ':edge')}`,
+        `not updated: ${nameOf(target, ':stable')}`,
+      ])
+    })
+  })
+
   test('every tag is listed if one cannot be updated', async () => {
     await between('Zot', 'Zot', async (source, target) => {
       await source.hands.push(makeImage('new'), ['new'])
