@@ -15,6 +15,7 @@ export const rooms = [
   'cleanup',
   'publish',
   'report',
+  'telemetry',
   'stories',
   'job',
   'bin',

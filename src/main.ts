@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Job } from './job/job.ts'
 import { prepareMain } from './job/main-step.ts'
 import { exportVariables, reportBuild, reportDryRun } from './job/report.ts'
+import { withTelemetry } from './job/telemetry.ts'
 import { withAbort } from './lib/time.ts'
 import { dockerConfigDir } from './registry/credentials/docker-config.ts'
 import { RunRecord } from './report/run-record.ts'
@@ -15,11 +16,12 @@ const began = performance.now()
 const job = new Job()
 const record = new RunRecord()
 
-await job.run(async () => {
+const build = async () => {
   const { run, ports } = await withAbort(job.signal, prepareMain(job, record))
   let keepsBuilder = false
   try {
     if (run.inputs.dryRun) {
+      record.isDry = true
       const { dryRun } = await import('./stories/dry-run.ts')
       await reportDryRun(await dryRun(run, ports))
       return
@@ -28,8 +30,10 @@ await job.run(async () => {
     keepsBuilder = run.inputs.use
     if (run.inputs.login === 'job') exportVariables({ DOCKER_CONFIG: writeJobLogins(run, dockerConfigDir(job.env)) })
     if (keepsBuilder) exportVariables({ BUILDX_BUILDER: result.builder.name, BUILDX_CONFIG: result.buildxConfig })
-    await reportBuild(result, record, performance.now() - began)
+    await reportBuild(result, { record, took: performance.now() - began, summary: job.summary })
   } finally {
     await endAccess(run, keepsBuilder)
   }
-})
+}
+
+await job.run(() => withTelemetry(job, record, build))

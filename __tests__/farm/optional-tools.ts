@@ -137,9 +137,19 @@ const checkers: Part = {
   },
 }
 
-function buildModule(what: string, flags = ''): Part['build'] {
+/** Receives metrics over OTLP, and answers queries. Without service discovery, whose clients are most of its code. */
+const prometheus: Part = {
+  name: 'prometheus',
+  files: ['go.mod', 'go.sum'],
+  what: 'Prometheus',
+  time: 'two to ten minutes',
+  build: buildModule('tool', '', 'remove_all_sd'),
+}
+
+function buildModule(what: string, flags = '', tags = ''): Part['build'] {
   return async (module, into) => {
-    await run(await findGo(), ['build', '-trimpath', '-ldflags', `-s -w ${flags}`, '-o', `${into}/bin/`, what], {
+    const options = ['-trimpath', '-tags', tags, '-ldflags', `-s -w ${flags}`, '-o', `${into}/bin/`]
+    await run(await findGo(), ['build', ...options, what], {
       cwd: module,
       env: { ...process.env, ...goEnv, CGO_ENABLED: '0' },
     })
@@ -182,6 +192,10 @@ export async function ensureSigstore(): Promise<string> {
 
 export async function ensureAct(): Promise<string> {
   return join(await ensure(act), 'bin/act')
+}
+
+export async function ensurePrometheus(): Promise<string> {
+  return join(await ensure(prometheus), 'bin/prometheus')
 }
 
 /** Returns the program and the directory with its files. */

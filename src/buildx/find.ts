@@ -138,9 +138,19 @@ const redirecting = new Set([
   'DOCKER_AUTH_CONFIG',
 ])
 
+/**
+ * buildx would export its own spans, by default with gRPC, and wait for a collector that is down. It passes TRACEPARENT
+ * to the daemon all the same, so that the spans of a daemon that exports them belong to the trace of the job.
+ */
+function isTelemetry(name: string): boolean {
+  return name.startsWith('OTEL_')
+}
+
 /** The job's environment without variables that redirect buildx, and with `more`. */
 function buildxEnv(more: Readonly<Record<string, string>>): Record<string, string | undefined> {
-  const rest = Object.fromEntries(Object.entries(inheritedEnv()).filter(([name]) => !redirecting.has(name)))
+  const rest = Object.fromEntries(
+    Object.entries(inheritedEnv()).filter(([name]) => !redirecting.has(name) && !isTelemetry(name)),
+  )
   // The action does not read the provenance in the metadata, which costs a round trip per target.
   return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', ...more }
 }

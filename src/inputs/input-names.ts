@@ -75,6 +75,8 @@ export const mainInputs = [
   'logout',
   'registries',
   'github-token',
+  'otlp-endpoint',
+  'summary',
   'cleanup',
   'packages-api',
   'dry-run',

@@ -25,6 +25,7 @@ import { cleanupRow, parseSign, sharedRows, type CleanupMode } from './shared-in
 import type { SignSettings } from './sign.ts'
 import { variableOf, type InputSource } from './source.ts'
 import { boolean, choice, parseTable } from './table.ts'
+import { parseTelemetry, type TelemetrySettings } from './telemetry.ts'
 import { checkNames } from './unknown-inputs.ts'
 import { repositoriesOf, type VariantSpec } from './variants.ts'
 import type { Login } from '../registry/auth.ts'
@@ -65,6 +66,9 @@ export interface Inputs extends BuilderInputs {
   /** What is logged and needs no action. */
   readonly notes: readonly string[]
   readonly packagesApi: PackagesChoice
+  /** Whether the job gets a summary. */
+  readonly summary: boolean
+  readonly telemetry: TelemetrySettings
 }
 
 type LoginLifetime = 'step' | 'job'
@@ -78,6 +82,7 @@ const rows = {
   failFast: ['fail-fast', boolean(true)],
   login: ['login', choice<LoginLifetime>(loginLifetimes, 'step')],
   cleanup: cleanupRow,
+  summary: ['summary', boolean(true)],
 } as const
 
 /**
@@ -113,6 +118,7 @@ export async function readInputs(
     logins: await parseLogins(source, { images: repositoriesOf(build.variants), push: build.push || hasIssue('push') }),
     tagsGiven: text('tags') !== '',
     token: text('github-token'),
+    telemetry: parseTelemetry(source),
     checkAnnotations: !/^(?:0|f|false)$/i.test(env['DOCKER_BUILD_CHECKS_ANNOTATIONS'] ?? ''),
   }
   diagnostics.throwIssues()

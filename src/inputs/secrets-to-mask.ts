@@ -3,6 +3,7 @@ import { cacheEnvSecrets } from './cache/backends.ts'
 import { cacheSecrets } from './cache/specs.ts'
 import { keyLines } from './nodes/ssh-key.ts'
 import { variableOf } from './source.ts'
+import { telemetrySecrets } from './telemetry.ts'
 
 type Text = (input: string) => string
 
@@ -18,6 +19,7 @@ const sources: Readonly<Record<string, (text: Text, env: Env) => readonly string
   'passwords of registry-auth': (text) => listedPasswords(text('registry-auth')),
   'inline TLS keys': (text) => keyLines(['driver-opts', 'nodes', 'append'].map(text).join('\n')),
   'cache credentials': (text) => ['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name))),
+  'headers of telemetry': (_, env) => telemetrySecrets(env),
   'cache credentials of the job': (_, env) => cacheEnvSecrets(env),
 }
 

@@ -15,7 +15,7 @@ import { sleep } from '../lib/time.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { repositoryScope } from '../run/names.ts'
-import { reportFailure } from './report.ts'
+import { reportFailure, type SummaryOptions } from './report.ts'
 
 /** The longest time that garbage collection waits for the CI platform's API, in milliseconds. */
 const runStatusTimeout = 10_000
@@ -27,6 +27,7 @@ export class Job {
   readonly event = readEvent(process.env, runnerLog.warn)
   readonly #token = core.getInput('github-token')
   readonly #masked = new Set<string>()
+  readonly summary: SummaryOptions = { secrets: this.#masked, isWanted: true }
   #cancel: AbortController | undefined
 
   constructor() {
@@ -99,7 +100,7 @@ export class Job {
   /** Runs the step and ends this process, even if connections are open that later steps use. */
   async run(step: () => Promise<void>): Promise<never> {
     await step().catch((error: unknown) =>
-      reportFailure(this.#cancel?.signal.aborted ? cancelled(error) : error, this.#masked),
+      reportFailure(this.#cancel?.signal.aborted ? cancelled(error) : error, this.summary),
     )
     return await exit()
   }

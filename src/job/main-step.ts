@@ -20,6 +20,7 @@ import { resolveLogins } from './logins.ts'
 import { createRunDir } from './run-dir.ts'
 import { signing } from './signing.ts'
 import { saveDownload } from './state.ts'
+import { startTrace } from './telemetry.ts'
 
 interface MainStep {
   readonly run: Run
@@ -32,6 +33,8 @@ export async function prepareMain(job: Job, record: RunRecord): Promise<MainStep
   const platformEvent = await describeEvent(job)
   const inputs = await readInputs(job.env, platformEvent)
   const event = { ...platformEvent, trust: inputs.trust }
+  job.summary.isWanted = inputs.summary
+  await startTrace(inputs.telemetry, record, event)
   const { cleanup, packagesApi } = inputs
   const images = repositoriesOf(inputs.variants)
   const dir = await createRunDir(job, event, { cleanup, packagesApi, images, began: Date.now() })

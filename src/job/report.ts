@@ -9,19 +9,33 @@ import { renderLogLines } from '../report/log-lines.ts'
 import { renderImageOutputs, renderOutputs, renderVariables } from '../report/outputs.ts'
 import { BuildErrors, createRunReport, type RunResult } from '../report/run-report.ts'
 import type { RunRecord } from '../report/run-record.ts'
-import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
+import { limitSummary, maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
 import type { CleanupRun } from '../stories/cleanup.ts'
 import type { DryRunResult } from '../stories/dry-run.ts'
 import type { MergeResult } from '../stories/merge.ts'
 
+/** How the job summary is written. */
+export interface SummaryOptions {
+  /** Replaced in it: it may contain names and output of build steps, which not every runner masks there. */
+  readonly secrets: ReadonlySet<string>
+  /** The input `summary`. */
+  isWanted: boolean
+}
+
+interface BuildReport {
+  readonly record: RunRecord
+  readonly took: number
+  readonly summary: SummaryOptions
+}
+
 /** Outputs, log lines and summary of a build. */
-export async function reportBuild(result: RunResult, record: RunRecord, took: number): Promise<void> {
+export async function reportBuild(result: RunResult, { record, took, summary }: BuildReport): Promise<void> {
   const report = createRunReport(result, record, took)
   setOutputs(renderOutputs(report))
   // docker/metadata-action sets these variables always; here they are opt-in.
   if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') exportVariables(renderVariables(report.variants))
   renderLogLines(report).forEach((line) => runnerLog.line(line))
-  await writeSummary(renderSummary(report))
+  await writeSummary(renderSummary(report), summary)
 }
 
 /** Outputs, log lines and summary of a merge. */
@@ -59,19 +73,15 @@ export async function reportCleanup({ results, errors }: CleanupRun): Promise<vo
   if (failures.length > 0) throw new UserErrors(failures)
 }
 
-/**
- * Makes the step fail: a `UserError` with its hint, any other error with its stack.
- *
- * @param secrets replaced in the summary, which may contain output of build steps: not every runner masks it there
- */
-export async function reportFailure(error: unknown, secrets: ReadonlySet<string>): Promise<void> {
+/** Makes the step fail: a `UserError` with its hint, any other error with its stack. */
+export async function reportFailure(error: unknown, summary: SummaryOptions): Promise<void> {
   const { headline, body } = formatError(error)
   if (error instanceof InputError) core.setFailed(formatInputIssues(error.issues))
   else {
     runnerLog.line(body)
     core.setFailed(headline)
   }
-  await writeSummary(maskSecrets(failureSummary(error), secrets))
+  await writeSummary(failureSummary(error), summary)
 }
 
 function failureSummary(error: unknown): string {
@@ -90,11 +100,14 @@ function setOutputs(outputs: Readonly<Record<string, string>>): void {
   Object.entries(outputs).forEach(([name, value]) => core.setOutput(name, value))
 }
 
+/** Reports without text of build steps. */
+const plainSummary: SummaryOptions = { secrets: new Set(), isWanted: true }
+
 /** The work is done when this is called: a summary that cannot be written does not fail the step. */
-async function writeSummary(markdown: string): Promise<void> {
-  if (!process.env['GITHUB_STEP_SUMMARY']) return
+async function writeSummary(markdown: string, { secrets, isWanted }: SummaryOptions = plainSummary): Promise<void> {
+  if (!process.env['GITHUB_STEP_SUMMARY'] || !isWanted) return
   await core.summary
-    .addRaw(markdown)
+    .addRaw(limitSummary(maskSecrets(markdown, secrets)))
     .write()
     .catch((error: unknown) => core.warning(`The summary could not be written: ${String(error)}`))
 }

@@ -1,5 +1,6 @@
 import type { Interval } from '../buildx/measure.ts'
 import type { GroupResult } from '../buildx/run.ts'
+import type { Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import type { Target } from '../plan/target.ts'
 import type { Published } from '../publish/publish.ts'
@@ -22,6 +23,12 @@ export class RunRecord {
   targets: readonly Target[] = []
   groups: readonly GroupResult[] = []
   published: readonly Published[] = []
+  /** Nodes that were lost while they built. */
+  lost: readonly Node[] = []
+  /** The span of this run, as in the variable TRACEPARENT; undefined if it is not traced. */
+  traceparent: string | undefined
+  /** A dry run is not measured. */
+  isDry = false
 
   constructor(began = performance.timeOrigin) {
     this.began = began

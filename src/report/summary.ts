@@ -2,6 +2,7 @@ import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
 import { targetLabel } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Verification } from '../publish/sign/verification.ts'
+import { renderMisses, renderSlowestSteps, renderTimeline } from './summary-details.ts'
 import { measureTargets, type TargetMeasurement, type TargetResult } from './measurements.ts'
 import type { RunRecord } from './run-record.ts'
 import type { RunReport, VariantReport } from './run-report.ts'
@@ -28,10 +29,42 @@ const columns: readonly Column<TargetMeasurement>[] = [
 
 /** PURE: the job summary, as GitHub-flavoured Markdown. */
 export function renderSummary({ variants, took, notes }: RunReport): string {
-  const images = variants.map((variant) => renderImage(variant, columns))
-  const quoted = notes.length > 0 ? [notes.map((note) => `> ${note}`).join('\n>\n')] : []
+  const targets = variants.flatMap(({ platforms }) => platforms)
   const first = variants.length > 1 ? [overview(variants)] : []
-  return [...first, ...images, ...quoted, `Took ${formatDuration(took)}.`, ''].join('\n\n')
+  const parts = [
+    ...headline(targets, took),
+    ...first,
+    ...variants.map((variant) => renderImage(variant, columns)),
+    ...renderNotes(notes),
+    ...renderMisses(targets),
+    ...renderSlowestSteps(targets),
+    ...renderTimeline(targets),
+  ]
+  return [...parts, ''].join('\n\n')
+}
+
+/** `2 images in 1 min 10 s, 4 of 10 steps from cache.` */
+function headline(targets: readonly TargetMeasurement[], took: number): string[] {
+  const sum = (key: 'total' | 'cached') => targets.reduce((total, { entry }) => total + entry.steps[key], 0)
+  const built = targets.length === 0 ? 'Nothing was built' : `Built ${countOf(targets.length, 'image')}`
+  const cached = sum('total') === 0 ? '' : `, ${sum('cached')} of ${countOf(sum('total'), 'step')} from cache`
+  const exceptions = [
+    [targets.filter(({ entry }) => entry.emulated).length, 'under emulation'],
+    [targets.filter(({ entry }) => entry.fallback !== null).length, 'on another node than planned'],
+  ] as const
+  const noted = exceptions.flatMap(([count, how]) => (count === 0 ? [] : [`, ${count} ${how}`]))
+  return [`${built} in ${formatDuration(took)}${cached}${noted.join('')}.`]
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+const troubleshooting = 'https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md'
+
+function renderNotes(notes: readonly string[]): string[] {
+  if (notes.length === 0) return []
+  return [[...notes, `[Troubleshooting](${troubleshooting})`].map((note) => `> ${note}`).join('\n>\n')]
 }
 
 /** PURE: how users verify the signatures of an image; empty if it is not signed. */
@@ -128,6 +161,27 @@ function escapeHtml(text: string): string {
 export function renderErrorSummary(headline: string, details: string): string {
   const lines = details.split('\n').filter((line) => line !== '')
   return [`### Failed`, `**${escapeHtml(headline)}**`, ...fence(lines), ''].join('\n\n')
+}
+
+/** Bytes; the limit of GitHub is 1 MiB for each step, and a longer summary is not shown at all. */
+const longestSummary = 1_000_000
+const isCut = 'The rest of this summary is left out: GitHub shows at most 1 MiB. The log has everything.'
+
+/** PURE: a summary of at most a megabyte, cut after a line and outside of a code block. */
+export function limitSummary(markdown: string, most = longestSummary): string {
+  if (Buffer.byteLength(markdown) <= most) return markdown
+  const kept: string[] = []
+  let size = Buffer.byteLength(isCut) + 100
+  let fence = ''
+  for (const line of markdown.split('\n')) {
+    size += Buffer.byteLength(line) + 1
+    if (size > most) break
+    kept.push(line)
+    const [ticks = ''] = /^`{3,}/.exec(line) ?? []
+    if (fence === '') fence = ticks
+    else if (line === fence) fence = ''
+  }
+  return [...kept, ...(fence === '' ? [] : [fence]), '', isCut, ''].join('\n')
 }
 
 /** PURE: a summary without secrets, also where they are escaped. Longer ones first: one may contain another. */

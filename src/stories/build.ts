@@ -191,7 +191,8 @@ async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promis
     onBegun,
   }
   const { results, notes } = await record.time('build', () => ports.buildGroups(request))
-  record.groups = results
+  const available = opened.pool.available()
+  Object.assign(record, { groups: results, lost: opened.nodes.filter((node) => !available.includes(node)) })
   const released = planned.release()
   removeSecrets(dir)
   signal.throwIfAborted()

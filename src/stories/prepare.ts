@@ -51,7 +51,12 @@ export async function prepareBuild(
     undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) },
   })
   await bootPersistent(run, opened, builder, buildx)
-  const env = { ...settingsEnv(settings, inputs.cache), ...createCertificateEnv(dir.certificates, inputs.registries) }
+  const { traceparent } = run.record
+  const env = {
+    ...(traceparent !== undefined && { TRACEPARENT: traceparent }),
+    ...settingsEnv(settings, inputs.cache),
+    ...createCertificateEnv(dir.certificates, inputs.registries),
+  }
   const repositories = inputs.variants.flatMap(({ images }) => images)
   const pushLogins = new Map(
     repositories.map((one) => [one.registry, loginOrigin(one, inputs.logins, run.dockerConfig)] as const),

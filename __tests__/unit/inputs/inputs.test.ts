@@ -77,6 +77,8 @@ test('the README example', async () => {
     },
     logins: [{ registry: 'ghcr.io', username: 'octo', password: 'ghs_1', isPlatformToken: true }],
     registries: {},
+    summary: true,
+    telemetry: { resource: { 'service.name': 'multiarch-build' }, traceState: '' },
     token: 'ghs_1',
     cleanup: 'auto',
     packagesApi: 'auto',

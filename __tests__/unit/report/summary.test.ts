@@ -1,12 +1,21 @@
 import { expect, test } from '@jest/globals'
 import { renderLogLines } from '../../../src/report/log-lines.ts'
-import { maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../../../src/report/summary.ts'
+import {
+  limitSummary,
+  maskSecrets,
+  renderErrorSummary,
+  renderFailedSummary,
+  renderSummary,
+} from '../../../src/report/summary.ts'
+import type { TargetProgress } from '../../../src/buildx/measure.ts'
 import type { Target } from '../../../src/plan/target.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import { digest, reportOf, testResult } from './reports.ts'
 
 test('the summary of an image: digest, tags in order, platforms in the order of the inputs', () => {
   expect(renderSummary(reportOf(testResult(['']), 70_100)).split('\n')).toEqual([
+    'Built 2 images in 1 min 10 s, 4 of 10 steps from cache.',
+    '',
     '### Image',
     `\`ghcr.io/acme/app@${digest('index ')}\``,
     '',
@@ -22,8 +31,36 @@ test('the summary of an image: digest, tags in order, platforms in the order of 
     '> arm is slow.',
     '>',
     '> The cache is cold.',
+    '>',
+    '> [Troubleshooting](https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md)',
     '',
-    'Took 1 min 10 s.',
+    '#### First step that was not cached',
+    '',
+    '- linux/amd64: `[3/6] COPY . .`: a file that it copies has changed.',
+    '- linux/arm64: `[3/6] COPY . .`: a file that it copies has changed.',
+    '',
+    '#### Slowest steps',
+    '',
+    '| step | target | time |',
+    '|---|---|---:|',
+    '| `[4/6] RUN make \\| tee` | linux/arm64 | 1 min 2 s |',
+    '| `[4/6] RUN make \\| tee` | linux/amd64 | 9.3 s |',
+    '',
+    '#### Timeline',
+    '',
+    '```mermaid',
+    'gantt',
+    'dateFormat HH:mm:ss.SSS',
+    'axisFormat %H:%M:%S',
+    'section linux/amd64',
+    'boot :00:00:00.000, 1000ms',
+    'build :00:00:02.100, 10200ms',
+    'export :00:00:12.300, 2000ms',
+    'section linux/arm64',
+    'boot :00:00:00.000, 1000ms',
+    'build :00:00:02.100, 63300ms',
+    'export :00:01:05.400, 2000ms',
+    '```',
     '',
     '',
   ])
@@ -33,7 +70,7 @@ test('the summary of an image that was not pushed', () => {
   const summary = renderSummary(reportOf(testResult(['slim'], false), 5000))
   expect(summary).toContain('### Image `slim`: built, not pushed\n')
   expect(summary).toContain('| linux/arm64 | arm |  | 1 min 5 s | 2 of 5 | – |')
-  expect(summary).toContain('Took 5.0 s.')
+  expect(summary).toContain('Built 2 images in 5.0 s')
 })
 
 test('names of nodes cannot break the table', () => {
@@ -72,7 +109,7 @@ test('the order does not depend on which group ends first', () => {
 
 test('several variants have an overview with the own time of each target', () => {
   const summary = renderSummary(reportOf(testResult(['slim', 'full']), 70_100))
-  expect(summary.split('\n').slice(0, 7)).toEqual([
+  expect(summary.split('\n').slice(2, 9)).toEqual([
     '### Overview',
     '',
     '| variant | linux/amd64 | linux/arm64 | tags |',
@@ -153,4 +190,67 @@ test('secrets in the output of a failed build are masked in the summary', () => 
   expect(summary).not.toMatch(/s3cr3t|a&lt;b/)
   expect(summary).toContain('token=***\nkey=***')
   expect(summary).toContain('**echo *** failed**')
+})
+
+/** The report of a run whose first target was measured like this. */
+function reportWith(change: Partial<TargetProgress>) {
+  const run = testResult([''])
+  run.record.groups = run.record.groups.map((group) => ({
+    ...group,
+    progress: new Map([...group.progress].map(([id, progress]) => [id, { ...progress, ...change }])),
+  }))
+  return reportOf(run, 0)
+}
+
+const step = (name: string, took: number, cached = false) => ({ name, took, cached })
+
+test.each([
+  ['everything was cached', { total: 1, cached: 1 }, [step('[2/2] RUN x', 0, true)], undefined],
+  ['a base image was pulled', { total: 0, cached: 0 }, [step('[1/1] FROM x', 9)], undefined],
+  ['nothing was cached', { total: 1, cached: 0 }, [step('[2/2] RUN x', 9)], /`\[2\/2\] RUN x`: no step was cached\./],
+  ['a command changed', { total: 2, cached: 1 }, [step('[b 2/2] RUN x', 9)], /the command, a build argument or/],
+  [
+    'a directory changed',
+    { total: 2, cached: 1 },
+    [step('[2/2] WORKDIR /`a`', 9)],
+    /`` \[2\/2\] WORKDIR \/`a` ``: the inst/,
+  ],
+])('the first step that was not cached: %s', (_, steps, stepTimes, expected) => {
+  const summary = renderSummary(reportWith({ steps, stepTimes }))
+  if (expected) expect(summary).toMatch(expected)
+  else expect(summary).not.toContain('First step that was not cached')
+})
+
+test('steps of less than a second are not in the list of the slowest', () => {
+  expect(renderSummary(reportWith({ stepTimes: [step('[2/2] RUN x', 999)] }))).not.toContain('Slowest steps')
+})
+
+test('many targets have one plain bar each instead of a picture, and names cannot change the picture', () => {
+  const names = Array.from({ length: 11 }, (_, index) => `v${index}`)
+  const summary = renderSummary(reportOf(testResult(names), 0))
+  expect(summary).not.toContain('mermaid')
+  expect(summary).toMatch(/^linux\/amd64 v0 {2}█{9} {31} 12\.3 s$/m)
+  expect(summary).toMatch(/^linux\/arm64 v10 █{40} 1 min 5 s$/m)
+  const [, picture = ''] = renderSummary(reportOf(testResult(['a:b;#c']), 0)).split('```mermaid')
+  expect(picture).toContain('section linux/amd64 a_b__c\n')
+})
+
+test('no times, no picture', () => {
+  const summary = renderSummary(reportWith({ whole: undefined, phases: {}, stepTimes: [] }))
+  expect(summary).not.toMatch(/Timeline|mermaid/)
+})
+
+test('a long summary is cut after a line, outside of a code block', () => {
+  const markdown = ['a', '````', 'äää', 'ccc', '````', 'd'].join('\n')
+  expect(limitSummary(markdown, 1000)).toBe(markdown)
+  const long = ['a', '````', ...Array.from({ length: 100 }, () => 'ä'.repeat(20))].join('\n')
+  const cut = limitSummary(long, 1000)
+  expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(1000)
+  expect(cut.split('\n').slice(-5)).toEqual([
+    'ä'.repeat(20),
+    '````',
+    '',
+    'The rest of this summary is left out: GitHub shows at most 1 MiB. The log has everything.',
+    '',
+  ])
 })

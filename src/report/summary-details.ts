@@ -1,0 +1,112 @@
+import type { Interval } from '../buildx/measure.ts'
+import { firstLine, formatDuration, formatRow } from '../lib/format.ts'
+import { shorten } from '../lib/issues.ts'
+import { targetLabel } from '../plan/target.ts'
+import type { TargetMeasurement } from './measurements.ts'
+
+/** More targets would make a picture that cannot be read, and reach Mermaid's limits. */
+const mostPictured = 20
+const mostSteps = 5
+/** Milliseconds: shorter steps are not worth a row. */
+const shortestStep = 1000
+/** Characters of a plain bar. */
+const barWidth = 40
+
+/** PURE: when the phases of each target took place; nothing without times. */
+export function renderTimeline(targets: readonly TargetMeasurement[]): string[] {
+  const timed = targets.filter(({ whole }) => whole)
+  if (timed.length === 0) return []
+  const picture = timed.length > mostPictured ? renderBars(timed) : renderGantt(timed)
+  return [['#### Timeline', '', ...picture].join('\n')]
+}
+
+/** Phases that do not overlap much; the others are parts of them. */
+const pictured = ['boot', 'build', 'export', 'cacheExport'] as const
+
+function renderGantt(targets: readonly TargetMeasurement[]): string[] {
+  const { start } = unite(targets.flatMap(intervalsOf))
+  const sections = targets.flatMap((target) => [
+    `section ${targetLabel(target.target).replace(/[^\w/. -]/g, '_')}`,
+    ...pictured.flatMap((phase) => {
+      const interval = target.phases[phase]
+      if (!interval) return []
+      const lasted = Math.max(1, Math.round(interval.end - interval.start))
+      return [`${phase === 'cacheExport' ? 'cache' : phase} :${formatClock(interval.start - start)}, ${lasted}ms`]
+    }),
+  ])
+  const settings = ['gantt', 'dateFormat HH:mm:ss.SSS', 'axisFormat %H:%M:%S']
+  return ['```mermaid', ...settings, ...sections, '```']
+}
+
+/** One line per target. */
+function renderBars(targets: readonly TargetMeasurement[]): string[] {
+  const all = unite(targets.flatMap(intervalsOf))
+  const width = Math.max(...targets.map(({ target }) => targetLabel(target).length))
+  const column = (at: number) => Math.floor(((at - all.start) / Math.max(1, all.end - all.start)) * (barWidth - 1))
+  const lines = targets.map((target) => {
+    const { start, end } = unite(intervalsOf(target))
+    const bar = ' '.repeat(column(start)) + '█'.repeat(column(end) - column(start) + 1)
+    return `${targetLabel(target.target).padEnd(width)} ${bar.padEnd(barWidth)} ${formatDuration(target.took)}`
+  })
+  return ['```text', ...lines, '```']
+}
+
+function intervalsOf({ whole, phases }: TargetMeasurement): Interval[] {
+  return [whole, phases.boot].flatMap((interval) => interval ?? [])
+}
+
+function unite(intervals: readonly Interval[]): Interval {
+  const start = Math.min(...intervals.map((each) => each.start))
+  return { start, end: Math.max(...intervals.map((each) => each.end)) }
+}
+
+/** `00:01:02.500`: no date, so that the axis does not depend on the reader's time zone. */
+function formatClock(ms: number): string {
+  return new Date(Math.max(0, Math.round(ms))).toISOString().slice(11, 23)
+}
+
+/** PURE: the steps that took the most time; nothing if all were short. */
+export function renderSlowestSteps(targets: readonly TargetMeasurement[]): string[] {
+  const steps = targets.flatMap(({ target, stepTimes }) =>
+    stepTimes.filter(({ cached, took }) => !cached && took >= shortestStep).map((step) => ({ target, step })),
+  )
+  const slowest = steps.sort((a, b) => b.step.took - a.step.took).slice(0, mostSteps)
+  if (slowest.length === 0) return []
+  const rows = slowest.map(({ target, step }) =>
+    formatRow([formatCode(step.name), targetLabel(target), formatDuration(step.took)]),
+  )
+  return [['#### Slowest steps', '', '| step | target | time |', '|---|---|---:|', ...rows].join('\n')]
+}
+
+/** PURE: the first step of each target that no cache served, with the likely reason; nothing if all were cached. */
+export function renderMisses(targets: readonly TargetMeasurement[]): string[] {
+  const missed = targets.flatMap(({ target, stepTimes, entry: { steps } }) => {
+    const first = stepTimes.find(({ name, cached }) => !cached && !isBase(name))
+    if (!first || steps.cached === steps.total) return []
+    const reason = steps.cached === 0 ? emptyCache : reasonOf(first.name)
+    return [`- ${targetLabel(target)}: ${formatCode(first.name)}: ${reason}`]
+  })
+  return missed.length === 0 ? [] : [['#### First step that was not cached', '', ...missed].join('\n')]
+}
+
+const emptyCache = 'no step was cached. The cache does not exist yet, could not be read, or has another base image.'
+/** Likely reasons; the first that matches. */
+const reasons: readonly (readonly [instruction: RegExp, reason: string])[] = [
+  [/^\[[^\]]*\] (?:COPY|ADD) /, 'a file that it copies has changed.'],
+  [/^\[[^\]]*\] RUN /, 'the command, a build argument or a variable before it has changed.'],
+]
+
+function reasonOf(name: string): string {
+  return reasons.find(([instruction]) => instruction.test(name))?.[1] ?? 'the instruction has changed.'
+}
+
+function isBase(name: string): boolean {
+  return /^\[[^\]]*\] FROM /.test(name)
+}
+
+/** One line of inline code that its own backticks do not end. */
+function formatCode(text: string): string {
+  const line = shorten(firstLine(text))
+  const ticks = '`'.repeat(Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length)) + 1)
+  return ticks.length > 1 ? `${ticks} ${line} ${ticks}` : `\`${line}\``
+}
