@@ -210,8 +210,8 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
       code: 'busy',
       message: 'No registry listens at {registry}, where {target} is pushed',
       hint:
-        'Check the host and the port in `image`. If they are correct, check that the registry runs and that no firewall ' +
-        'rejects connections of {machine} to it.',
+        'Check the host and the port in `image`. If they are correct, check that the registry runs and that no ' +
+        'firewall rejects connections of {machine} to it.',
     },
     { pattern: transient, code: 'busy', message: pushFailed, hint: registryHint },
     { pattern: any, code: 'registry', message: pushFailed, hint: registryHint },
