@@ -63,6 +63,14 @@ function evaluate(name: string, text: string): string {
     .replace(/\$\{\{.*?\}\}/g, 'value')
 }
 
+/** What the runner sets for the inputs that a step does not have. */
+function defaultsOf(action: string): Record<string, string> {
+  const inputs = Object.entries(asRecord(asRecord(load(readFileSync(join(root, action), 'utf8')))['inputs']))
+  return Object.fromEntries(
+    inputs.map(([name, input]) => [`INPUT_${name.toUpperCase()}`, evaluate('', asText(asRecord(input)['default']))]),
+  )
+}
+
 describe('docs/migrating.md', () => {
   test.each(after.map((yaml, index) => [index + 1, yaml] as const))(
     'the migrated workflow %i is valid',
@@ -176,7 +184,8 @@ describe('examples', () => {
         const text = evaluate(name, String(value)).replaceAll('ci@value', 'ci@arm.example.com')
         return [`INPUT_${name.toUpperCase()}`, text] as const
       })
-      const issues = await readInputs({ ...idToken, ...Object.fromEntries(env) }, event, files).then(
+      const given = { ...defaultsOf('action.yml'), ...idToken, ...Object.fromEntries(env) }
+      const issues = await readInputs(given, event, files).then(
         () => [],
         (error: unknown) => (error instanceof InputError ? error.issues : error),
       )
@@ -200,7 +209,8 @@ describe('examples', () => {
       const env = Object.entries(inputs).map(
         ([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const,
       )
-      const read = await readCopyInputs(Object.fromEntries(env), event, files)
+      const given = { ...defaultsOf('copy/action.yml'), ...Object.fromEntries(env) }
+      const read = await readCopyInputs(given, event, files)
       expect(read.to.length).toBeGreaterThan(0)
     }
   })
