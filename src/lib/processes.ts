@@ -5,7 +5,7 @@ import { sleep } from './time.ts'
 import { tryRead } from './files.ts'
 
 /** The programs of processes that may outlive a step; `node` is the forwarder. */
-const programs = new Set(['node', 'ssh', 'ssh-agent', 'buildx', 'docker-buildx'])
+const programs = new Set(['node', 'ssh', 'ssh-agent', 'buildx', 'docker-buildx', 'cosign'])
 
 /**
  * Ends the processes of this action that have a path in `dir` in their command line: agents and tunnels, also those

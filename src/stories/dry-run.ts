@@ -48,6 +48,7 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
   const [opened = [], buildx] = await Promise.all([
     collect(ports.openNodes()),
     collect(ports.findBuildx().then((found) => ({ found }))),
+    collect(ports.prepareSigning()),
   ])
   const nodes = await createNodePool(opened, run)
   // Without probed nodes there is nothing to plan with.

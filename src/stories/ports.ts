@@ -45,7 +45,7 @@ export interface BuildPorts {
 }
 
 /** What the dry run needs from the job. */
-export interface DryRunPorts extends Pick<BuildPorts, 'openNodes'> {
+export interface DryRunPorts extends Pick<BuildPorts, 'openNodes' | 'prepareSigning'> {
   /** The buildx that a run would use; undefined if it would be downloaded. */
   readonly findBuildx: () => Promise<Buildx | undefined>
   readonly packages: PackageAccess
