@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findBuildx, findVersion } from '../../../src/buildx/find.ts'
+import { findBuildx, findVersion, runEnv } from '../../../src/buildx/find.ts'
+import { RunDir } from '../../../src/run/run-dir.ts'
 
 describe('findBuildx', () => {
   let dir = ''
@@ -75,4 +76,16 @@ describe('findBuildx', () => {
     expect(await findVersion('0.30.1', '0b'.repeat(32))).toBeUndefined()
     expect(existsSync(marker)).toBe(false)
   })
+})
+
+test('buildx gets the span of the run, and neither exporter nor headers of telemetry', () => {
+  const telemetry = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317', OTEL_EXPORTER_OTLP_HEADERS: 'a=secret' }
+  Object.assign(process.env, telemetry, { TRACEPARENT: 'caller' })
+  try {
+    const env = runEnv(new RunDir('/d'), { TRACEPARENT: 'run' })
+    expect(env['TRACEPARENT']).toBe('run')
+    expect(Object.keys(env).filter((name) => name.startsWith('OTEL_'))).toEqual([])
+  } finally {
+    for (const name of [...Object.keys(telemetry), 'TRACEPARENT']) Reflect.deleteProperty(process.env, name)
+  }
 })
