@@ -15,6 +15,7 @@ const entries = {
   cleanup: 'cleanup',
   copy: 'copy',
   merge: 'merge',
+  cli: 'cli',
   forward: 'bin/forward',
   'cache-service': 'bin/cache-service',
 }

@@ -19,6 +19,7 @@ export const rooms = [
   'stories',
   'job',
   'bin',
+  'cli',
 ]
 
 /** The room of a file in src/; the entry points lie above all rooms. */

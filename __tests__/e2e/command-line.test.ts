@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isolatedEnv, run } from '../farm/exec.ts'
+import { projectRoot } from '../farm/paths.ts'
+import { appFiles, attachFarm, freshImage, processesMentioning, storedIndex, storedTags, type Farm } from './harness.ts'
+
+// The packed program on a laptop with a home of its own: no CI platform, aliases in ~/.ssh/config, a key without agent.
+let farm: Farm
+let dir: string
+let program: string
+let env: Record<string, string>
+let home: string
+let work: string
+let image: string
+
+const defaults = () => [
+  'nodes:',
+  '  - linux/amd64 = ssh://amd',
+  '  - linux/arm64 = ssh://arm',
+  `driver-opts: ["image=${farm.images.buildkit}", "network=host"]`,
+  'fallback: fail',
+  '',
+]
+
+beforeAll(async () => {
+  farm = await attachFarm()
+  image = freshImage(farm)
+  dir = mkdtempSync(join(tmpdir(), 'laptop-'))
+  const [bin, temp] = ['bin', 'temp'].map((name) => join(dir, name)) as [string, string]
+  ;[home, work] = ['home', 'work'].map((name) => join(dir, name)) as [string, string]
+  for (const path of [bin, temp, join(home, '.ssh'), work]) mkdirSync(path, { recursive: true })
+  await run('npm', ['pack', '--silent', '--pack-destination', dir], { cwd: projectRoot })
+  const [archive = ''] = readdirSync(dir).filter((name) => name.endsWith('.tgz'))
+  await run('tar', ['-xzf', join(dir, archive), '-C', dir])
+  program = join(dir, 'package/dist/cli/index.js')
+  const write = (path: string, lines: readonly string[]) => writeFileSync(path, lines.join('\n'), { mode: 0o600 })
+  write(join(home, '.ssh/id'), [farm.privateKey])
+  write(join(home, '.ssh/known_hosts'), [farm.knownHosts])
+  write(join(home, '.ssh/config'), [
+    ...(['amd', 'arm'] as const).flatMap((name) => [
+      `Host ${name}`,
+      `  HostName ${farm.nodes[name].host}`,
+      '  User ci',
+    ]),
+    'Host *',
+    `  IdentityFile ${join(home, '.ssh/id')}`,
+    `  UserKnownHostsFile ${join(home, '.ssh/known_hosts')}`,
+    '  ForwardAgent yes',
+    '',
+  ])
+  // ssh finds the home of its user in the passwd file, and not by HOME.
+  writeFileSync(
+    join(bin, 'ssh'),
+    [
+      '#!/bin/sh',
+      'PATH=${PATH#*:}',
+      `[ "$1" != -G ] || { shift; set -- -G -F '${home}/.ssh/config' "$@"; }`,
+      'exec ssh "$@"',
+      '',
+    ].join('\n'),
+  )
+  chmodSync(join(bin, 'ssh'), 0o755)
+  for (const [name, text] of Object.entries(appFiles(farm))) writeFileSync(join(work, name), text)
+  write(join(work, 'multiarch-build.yml'), defaults())
+  env = isolatedEnv(home, {
+    PATH: `${bin}:${farm.tools.bin}:${process.env['PATH'] ?? ''}`,
+    TMPDIR: temp,
+    // A shell inside of another job's environment.
+    GITHUB_TOKEN: 'none',
+    INPUT_IMAGE: 'never/used',
+  })
+})
+afterAll(() => rmSync(dir, { recursive: true }))
+
+function start(...args: string[]) {
+  const child = spawn(process.execPath, [program, ...args], { cwd: work, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  const ended = once(child, 'close').then(([code]: (number | null)[]) => ({ code, output }))
+  return { child, ended, output: () => output }
+}
+
+const run1 = async (...args: string[]) => await start(...args).ended
+
+async function nothingIsLeft(): Promise<void> {
+  const resources = await Promise.all(
+    [farm.nodes.amd, farm.nodes.arm].map(async (node) => [...(await node.containers()), ...(await node.volumes())]),
+  )
+  expect(resources.flat()).toEqual([])
+  expect(readdirSync(join(dir, 'temp'))).toEqual([])
+  expect(readdirSync(home)).toEqual(['.ssh'])
+  expect(processesMentioning(join(dir, 'temp'))).toEqual([])
+}
+
+describe('multiarch-build on a laptop', () => {
+  test('builds for two platforms on the nodes of its SSH configuration, and leaves nothing behind', async () => {
+    const { code, output } = await run1('build', '--image', image, '--tags', 'test')
+    expect(code === 0 ? '' : output).toBe('')
+    const index = await storedIndex(farm, image, 'test')
+    const platforms = index?.manifests.map(({ platform }) => platform.architecture)
+    expect(platforms).toEqual(expect.arrayContaining(['amd64', 'arm64']))
+    expect(output).not.toMatch(/^::|PRIVATE KEY|pr-\d/m)
+    await nothingIsLeft()
+  })
+
+  test('plan and nodes say what is there, and create nothing', async () => {
+    const plan = await run1('plan', '--image', image, '--tags', 'planned')
+    expect({ code: plan.code, output: plan.output }).toEqual({ code: 0, output: expect.stringContaining('planned') })
+    const nodes = await run1('nodes')
+    expect({ code: nodes.code, output: nodes.output }).toEqual({ code: 0, output: expect.stringContaining('amd') })
+    expect(await storedTags(farm, image)).not.toContain('planned')
+    await nothingIsLeft()
+  })
+
+  test('Ctrl-C during a build ends with 1 and leaves nothing behind', async () => {
+    writeFileSync(join(work, 'slow.Dockerfile'), `FROM ${farm.images.base}\nRUN echo is-running && sleep 300\n`)
+    const { child, ended, output } = start('build', '--image', image, '--tags', 'slow', '--file', 'slow.Dockerfile')
+    while (!/is-running$/m.test(output()) && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    child.kill('SIGINT')
+    const { code } = await ended
+    expect(code === 1 ? '' : output()).toBe('')
+    expect(await storedTags(farm, image)).not.toContain('slow')
+    await nothingIsLeft()
+  })
+
+  test('copy promotes an image', async () => {
+    const { code, output } = await run1('copy', `${image}:test`, `${image}:release`)
+    expect(code === 0 ? '' : output).toBe('')
+    expect((await storedIndex(farm, image, 'release'))?.digest).toBe((await storedIndex(farm, image, 'test'))?.digest)
+  })
+
+  test('takes the inputs of a workflow, and options win', async () => {
+    const lines = [
+      'jobs:',
+      '  image:',
+      '    steps:',
+      '      - uses: org/multiarch-build@v1',
+      '        with:',
+      `          image: ${image}`,
+      '          tags: of-workflow',
+      '          build-args: EXTRAS=${{ vars.EXTRAS }}',
+      '          push: ${{ github.event_name == 1 }}',
+    ]
+    writeFileSync(join(work, 'ci.yml'), lines.join('\n'))
+    const { code, output } = await run1('build', '--workflow', 'ci.yml', '--build-args', 'EXTRAS=own')
+    expect(code === 0 ? '' : output).toBe('')
+    expect(output).toContain('the input `push` is left out')
+    expect(await storedTags(farm, image)).toContain('of-workflow')
+  })
+
+  test.each([
+    { args: ['build', '--image', 'x'], message: '`--tags` is needed' },
+    { args: ['build', '--tag', 'x'], message: 'did you mean `tags`?' },
+    {
+      args: ['build', '--image', 'x', '--tags', 'v1', '--nodes', 'linux/amd64 = ssh://unknown'],
+      message: 'ssh-known-hosts',
+    },
+  ])('$args is rejected', async ({ args, message }) => {
+    const { code, output } = await run1(...args)
+    expect(code).toBe(args.includes('--nodes') ? 1 : 2)
+    expect(output).toContain(message)
+    await nothingIsLeft()
+  })
+})

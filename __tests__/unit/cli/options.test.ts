@@ -1,0 +1,150 @@
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { webAddress } from '../../../src/cli/environment.ts'
+import { readConfigFile } from '../../../src/cli/config-file.ts'
+import { completionScript, helpText } from '../../../src/cli/help.ts'
+import { commands, parseArguments, secretInputs, switches } from '../../../src/cli/options.ts'
+import { formatLine, readPairs } from '../../../src/cli/step.ts'
+import { readWorkflow } from '../../../src/cli/workflow.ts'
+
+const every = new Set(Object.values(commands).flatMap(({ inputs }) => inputs))
+
+describe('parseArguments', () => {
+  test.each<[string, Record<string, string>]>([
+    ['build --image a --tags=v1', { image: 'a', tags: 'v1' }],
+    ['build --tags v1 --tags v2', { tags: 'v1\nv2' }],
+    ['build --push . ', { push: 'true', context: '.' }],
+    ['build --push false app', { push: 'false', context: 'app' }],
+    ['build --load --tags v1', { load: 'true', tags: 'v1' }],
+    ['build --build-args=A=b=c', { 'build-args': 'A=b=c' }],
+    ['copy a:1 b:1 c:1', { from: 'a:1', to: 'b:1\nc:1' }],
+    ['nodes linux/arm64=ssh://arm linux/amd64=local', { nodes: 'linux/arm64=ssh://arm\nlinux/amd64=local' }],
+  ])('%s', (line, values) => {
+    expect(parseArguments(line.trim().split(/ +/)).values).toEqual(values)
+  })
+
+  test('options that are no inputs are apart', () => {
+    expect(parseArguments(['build', '--trusted', '--workflow', 'ci.yml:image', '-h']).own).toEqual({
+      trusted: 'true',
+      workflow: 'ci.yml:image',
+      help: 'true',
+    })
+  })
+
+  test.each([
+    ['biuld', '`biuld` is not a command; did you mean `build`?'],
+    ['build --imgae x', '`--imgae` is not an option; did you mean `image`?'],
+    ['build -x', '`-x` is not an option'],
+    ['build --image', '`--image` needs a value'],
+    ['build . two', '`two` is one argument too many'],
+    ['copy --platform x', '`--platform` is not an option; did you mean `platforms`?'],
+    [
+      'build --password=x',
+      '`--password` would show a secret to other users of this machine: set MULTIARCH_BUILD_PASSWORD',
+    ],
+  ])('rejects %s', (line, message) => {
+    expect(() => parseArguments(line.split(' '))).toThrow(message)
+  })
+
+  test('switches and secrets are inputs', () => {
+    expect([...switches, ...secretInputs].filter((name) => !every.has(name))).toEqual([])
+  })
+})
+
+test('help of each command fits a screen and shows no option for a secret', () => {
+  for (const text of [helpText(), ...Object.keys(commands).map(helpText)]) {
+    expect(text.split('\n').length).toBeLessThan(40)
+    expect(text.split('\n').filter((line) => line.length > 120)).toEqual([])
+    expect(text).not.toContain('--password ')
+  }
+})
+
+test('completion: for three shells', () => {
+  expect(['bash', 'zsh', 'fish', 'tcsh'].map((shell) => completionScript(shell)?.includes('build'))).toEqual([
+    true,
+    true,
+    true,
+    undefined,
+  ])
+})
+
+test.each([
+  ['git@github.com:acme/app.git', 'https://github.com/acme/app'],
+  ['https://me:token@git.example.com:3000/acme/app', 'https://git.example.com/acme/app'],
+  ['ssh://git@git.example.com:2222/acme/app.git', 'https://git.example.com/acme/app'],
+  ['/srv/git/app.git', ''],
+  ['', ''],
+])('webAddress of %s', (remote, url) => expect(webAddress(remote)).toBe(url))
+
+describe('the log of a step on a terminal', () => {
+  test('commands are words, masks apply, and what is for runners is left out', () => {
+    const masks = new Set<string>()
+    const lines = ['::add-mask::s3cret%0Aother', '::group::build', '::endgroup::', '::debug::x', 'plain s3cret']
+    expect(lines.map((line) => formatLine(line, masks))).toEqual([
+      undefined,
+      'build',
+      undefined,
+      undefined,
+      'plain ***',
+    ])
+    expect(formatLine('::error title=x::one%0Atwo s3cret', masks)).toBe('error: one\ntwo ***')
+    expect(formatLine('::warning::100%25', masks)).toBe('warning: 100%')
+  })
+
+  test('readPairs: values of several lines, and empty ones', () => {
+    expect(readPairs('a<<E1\none\ntwo\nE1\nb<<E2\n\nE2\n')).toEqual({ a: 'one\ntwo', b: '' })
+  })
+})
+
+describe('files', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cli-'))
+  const write = (name: string, lines: readonly string[]) => writeFileSync(join(dir, name), lines.join('\n'))
+  afterAll(() => rmSync(dir, { recursive: true }))
+
+  test('multiarch-build.yml: texts stay as written, lists and maps become those of inputs', async () => {
+    write('multiarch-build.yml', [
+      'tags: 1.10',
+      'platforms: [linux/amd64, linux/arm64]',
+      'variants: { slim: { target: s } }',
+    ])
+    expect(await readConfigFile(undefined, dir)).toEqual({
+      tags: '1.10',
+      platforms: 'linux/amd64\nlinux/arm64',
+      variants: 'slim:\n  target: s\n',
+    })
+  })
+
+  test('a file that is not there is needed only if it is named', async () => {
+    expect(await readConfigFile(undefined, tmpdir())).toEqual({})
+    await expect(readConfigFile('none.yml', dir)).rejects.toThrow('none.yml cannot be read')
+  })
+
+  test('unknown inputs in it are named', async () => {
+    write('wrong.yml', ['imgae: x'])
+    await expect(readConfigFile('wrong.yml', dir)).rejects.toThrow('no command has the input `imgae`')
+  })
+
+  test('the step of a workflow, with secrets and variables of the environment', async () => {
+    write('ci.yml', [
+      'jobs:',
+      '  lint: { steps: [{ run: make lint }] }',
+      '  image:',
+      '    steps:',
+      '      - uses: actions/checkout@v5',
+      '      - uses: https://git.example.com/org/multiarch-build@v1',
+      '        with:',
+      '          image: ghcr.io/${{ github.repository }}',
+      '          ssh-private-key: ${{ secrets.KEY }}',
+      "          push: ${{ github.event_name != 'pull_request' }}",
+    ])
+    const context = { cwd: dir, env: { KEY: 'k' }, facts: { repository: 'acme/app' } }
+    expect(await readWorkflow('ci.yml:image', '', context)).toEqual({
+      values: { image: 'ghcr.io/acme/app', 'ssh-private-key': 'k' },
+      skipped: { push: "${{ github.event_name != 'pull_request' }}" },
+    })
+    await expect(readWorkflow('ci.yml:lint', '', context)).rejects.toThrow('has no step that uses multiarch-build')
+    await expect(readWorkflow('ci.yml:none', '', context)).rejects.toThrow('has no job `none`; it has lint, image')
+  })
+})

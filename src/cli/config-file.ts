@@ -1,0 +1,41 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { errorMessage } from '../lib/errors.ts'
+import { isRecord } from '../lib/json.ts'
+import { UsageError, commands, type Values } from './options.ts'
+
+const fileName = 'multiarch-build.yml'
+
+/** Defaults for inputs from `multiarch-build.yml`, or from the file of `--config`. @throws UsageError */
+export async function readConfigFile(config: string | undefined, cwd: string): Promise<Values> {
+  const path = config === undefined ? join(cwd, fileName) : resolve(cwd, config)
+  if (config === undefined && !existsSync(path)) return {}
+  const document = await readYaml(path)
+  if (!isRecord(document)) throw new UsageError(`${path} is not a map of inputs, such as \`image: ghcr.io/acme/app\``)
+  const known = new Set(Object.values(commands).flatMap(({ inputs }) => inputs))
+  const unknown = Object.keys(document).filter((name) => !known.has(name))
+  if (unknown.length > 0) throw new UsageError(`${path}: no command has the input \`${unknown.join('`, `')}\``)
+  const entries = await Promise.all(
+    Object.entries(document).map(async ([name, value]) => [name, await formatValue(value)] as const),
+  )
+  return Object.fromEntries(entries)
+}
+
+/** @throws UsageError */
+export async function readYaml(path: string): Promise<unknown> {
+  const { FAILSAFE_SCHEMA, load } = await import('js-yaml')
+  try {
+    return load(readFileSync(path, 'utf8'), { schema: FAILSAFE_SCHEMA })
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${errorMessage(error)}`)
+  }
+}
+
+/** A value as the text of an input: lists have one entry per line, and maps stay YAML. */
+export async function formatValue(value: unknown): Promise<string> {
+  if (value === null || value === undefined) return ''
+  if (typeof value !== 'object') return String(value)
+  if (Array.isArray(value) && value.every((entry) => typeof entry !== 'object')) return value.map(String).join('\n')
+  const { dump } = await import('js-yaml')
+  return dump(value)
+}

@@ -1,0 +1,77 @@
+import { randomInt } from 'node:crypto'
+import { basename, join } from 'node:path'
+import { exec } from '../lib/exec.ts'
+import { writePrivate } from '../lib/files.ts'
+import type { Env } from '../lib/lists.ts'
+
+/** Variables of a CI platform, which a build from a laptop must not see. */
+const platformVariable = /^(GITHUB|FORGEJO|GITEA|ACTIONS|RUNNER|INPUT|STATE)_/
+
+/** What Git says of the working directory. */
+export interface Checkout {
+  readonly name: string
+  readonly branch: string
+  readonly sha: string
+  /** The address of its repository; empty if there is none. */
+  readonly url: string
+}
+
+export async function readCheckout(cwd: string): Promise<Checkout> {
+  const git = async (...args: string[]): Promise<string> => {
+    const { code, stdout } = await exec('git', ['-C', cwd, ...args], { deadline: 5000 }).catch(() => ({
+      code: 1,
+      stdout: '',
+    }))
+    return code === 0 ? stdout.trim() : ''
+  }
+  const [branch, sha, remote] = await Promise.all([
+    git('symbolic-ref', '--short', 'HEAD'),
+    git('rev-parse', 'HEAD'),
+    git('remote', 'get-url', 'origin'),
+  ])
+  const url = webAddress(remote)
+  return { name: basename(url) || basename(cwd) || 'image', branch: branch || 'local', sha, url }
+}
+
+/** PURE: the page of a repository; empty for a remote that has none. User and password are dropped. */
+export function webAddress(remote: string): string {
+  const [, host, path] =
+    /^(?:https?:\/\/|ssh:\/\/)?(?:[^@/\s]+@)?([\w.-]+)(?::\d+(?=\/))?[:/](\S+?)(?:\.git)?\/?$/.exec(remote) ?? []
+  return host === undefined || path === undefined || !host.includes('.') ? '' : `https://${host}/${path}`
+}
+
+/**
+ * The environment of a step as a runner would set it. Run ids are random, in a scope of their own: runs of the CI never
+ * take what they find of this run for theirs, and remove it only by its age.
+ *
+ * @param trusted use caches and persistent builders as the default branch does
+ */
+export function stepEnvironment(
+  env: Env,
+  dir: string,
+  { checkout, cwd, trusted }: { readonly checkout: Checkout; readonly cwd: string; readonly trusted: boolean },
+): Env {
+  const payload = join(dir, 'event.json')
+  const { name, branch, sha, url } = checkout
+  const repository = { name, html_url: url, ...(trusted && { default_branch: branch }) }
+  writePrivate(payload, JSON.stringify({ repository }))
+  return {
+    ...Object.fromEntries(Object.entries(env).filter(([name]) => !platformVariable.test(name))),
+    GITHUB_ACTIONS: 'true',
+    GITHUB_WORKSPACE: cwd,
+    GITHUB_REPOSITORY: `local/${name.replace(/[^\w.-]/g, '-')}`,
+    GITHUB_SERVER_URL: url === '' ? 'https://github.com' : new URL(url).origin,
+    GITHUB_RUN_ID: String(randomInt(1e12, 1e14)),
+    GITHUB_RUN_ATTEMPT: '1',
+    GITHUB_EVENT_NAME: 'push',
+    GITHUB_EVENT_PATH: payload,
+    GITHUB_REF: `refs/heads/${branch}`,
+    GITHUB_SHA: sha,
+    RUNNER_TEMP: dir,
+  }
+}
+
+/** The variable by which a runner passes an input. */
+export function inputVariables(values: Readonly<Record<string, string>>): Env {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))
+}

@@ -1,0 +1,139 @@
+import { cleanupInputs, copyInputs, mainInputs } from '../inputs/input-names.ts'
+import { didYouMean } from '../lib/issues.ts'
+
+/** A command line that cannot be understood: exit code 2. */
+export class UsageError extends Error {}
+
+/** Text values of inputs by their names. */
+export type Values = Readonly<Record<string, string>>
+
+interface Command {
+  /** The bundle in dist/ that it runs. */
+  readonly entry: 'main' | 'copy' | 'cleanup'
+  readonly inputs: readonly string[]
+  readonly summary: string
+  readonly usage: string
+  /** The inputs that its arguments without a name set; the last one takes all further arguments. */
+  readonly positional: readonly string[]
+  /** Inputs that the command sets itself. */
+  readonly fixed: Values
+}
+
+const nodeInputs = mainInputs.slice(0, mainInputs.indexOf('image'))
+
+export const commands: Readonly<Record<string, Command>> = {
+  build: {
+    entry: 'main',
+    inputs: mainInputs,
+    summary: 'build an image on all nodes and push it',
+    usage: 'build --image NAME --tags TAG [--nodes …] [CONTEXT]',
+    positional: ['context'],
+    fixed: {},
+  },
+  plan: {
+    entry: 'main',
+    inputs: mainInputs,
+    summary: 'check inputs, nodes and logins, and print what build would do',
+    usage: 'plan --image NAME --tags TAG [--nodes …] [CONTEXT]',
+    positional: ['context'],
+    fixed: { 'dry-run': 'true' },
+  },
+  copy: {
+    entry: 'copy',
+    inputs: copyInputs,
+    summary: 'copy an image between registries',
+    usage: 'copy FROM TO…',
+    positional: ['from', 'to'],
+    fixed: {},
+  },
+  cleanup: {
+    entry: 'cleanup',
+    inputs: cleanupInputs,
+    summary: 'delete ephemeral images',
+    usage: 'cleanup --image NAME [--older-than 3d]',
+    positional: ['image'],
+    fixed: {},
+  },
+  nodes: {
+    entry: 'main',
+    inputs: nodeInputs,
+    summary: 'connect to all nodes and print what they are',
+    usage: 'nodes --nodes "linux/arm64 = ssh://arm"',
+    positional: ['nodes'],
+    fixed: { 'dry-run': 'true', push: 'false' },
+  },
+}
+
+/** Inputs that are `true` without a value, as in `--load`. */
+export const switches: readonly string[] = [
+  ...['cache-binary', 'dry-run', 'fail-fast', 'fork-secrets', 'install', 'keep-builder', 'keep-state', 'load'],
+  ...['no-cache', 'partial', 'pull', 'push', 'referrers', 'untagged', 'use'],
+]
+
+/** Inputs that no command line may contain, because all users of a machine can read it. */
+export const secretInputs = ['github-token', 'password', 'registry-auth', 'secrets', 'sign-password', 'ssh-private-key']
+
+/** The variable of the environment that has a secret input: `MULTIARCH_BUILD_PASSWORD`. */
+export function secretVariable(input: string): string {
+  return `MULTIARCH_BUILD_${input.replaceAll('-', '_').toUpperCase()}`
+}
+
+/** Options that are no inputs: whether they take a value. */
+const ownOptions: Readonly<Record<string, boolean>> = { config: true, workflow: true, trusted: false, help: false }
+
+export interface Invocation {
+  readonly command: string
+  /** Of inputs. */
+  readonly values: Values
+  /** `config`, `workflow`, `trusted`, `help`. */
+  readonly own: Values
+}
+
+/** PURE: reads a command line. @throws UsageError */
+export function parseArguments(args: readonly string[]): Invocation {
+  const [command = 'help', ...rest] = args[0] === '--help' || args[0] === '-h' ? ['help'] : args
+  const definition = Object.hasOwn(commands, command) ? commands[command] : undefined
+  if (!definition) {
+    if (['help', 'completion'].includes(command)) return { command, values: {}, own: {} }
+    throw new UsageError(`\`${command}\` is not a command${didYouMean(command, Object.keys(commands))}`)
+  }
+  const [values, own]: [Record<string, string>, Record<string, string>] = [{}, {}]
+  const positional = [...definition.positional]
+  const pending = [...rest]
+  for (let arg = pending.shift(); arg !== undefined; arg = pending.shift()) {
+    const { name, value } = arg.startsWith('-')
+      ? parseOption(arg, pending, definition)
+      : nextPositional(arg, positional)
+    const into = Object.hasOwn(ownOptions, name) ? own : values
+    into[name] = into[name] === undefined ? value : `${into[name]}\n${value}`
+  }
+  return { command, values, own }
+}
+
+function parseOption(arg: string, rest: string[], { inputs }: Command): { name: string; value: string } {
+  const [, name = '', value] = /^--([^=]+)(?:=(.*))?$/s.exec(arg === '-h' ? '--help' : arg) ?? []
+  const isOwn = Object.hasOwn(ownOptions, name)
+  if (!isOwn && !inputs.includes(name))
+    throw new UsageError(`\`${arg}\` is not an option${didYouMean(name, [...inputs, ...Object.keys(ownOptions)])}`)
+  if (secretInputs.includes(name))
+    throw new UsageError(
+      `\`--${name}\` would show a secret to other users of this machine: set ${secretVariable(name)}`,
+    )
+  if (value !== undefined) return { name, value }
+  const next = rest[0]
+  if (ownOptions[name] === false || isBareSwitch(name, next)) return { name, value: 'true' }
+  if (next === undefined) throw new UsageError(`\`--${name}\` needs a value`)
+  rest.shift()
+  return { name, value: next }
+}
+
+function isBareSwitch(name: string, next: string | undefined): boolean {
+  return switches.includes(name) && next !== 'true' && next !== 'false'
+}
+
+function nextPositional(value: string, names: string[]): { name: string; value: string } {
+  const [name] = names
+  if (name === undefined) throw new UsageError(`\`${value}\` is one argument too many`)
+  if (names.length > 1 || name === 'context') names.shift()
+  return { name, value }
+}

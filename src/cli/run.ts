@@ -1,0 +1,138 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { errorMessage } from '../lib/errors.ts'
+import { removeDir, writePrivate } from '../lib/files.ts'
+import type { Env } from '../lib/lists.ts'
+import { readConfigFile } from './config-file.ts'
+import { inputVariables, readCheckout, stepEnvironment, type Checkout } from './environment.ts'
+import { completionScript, helpText } from './help.ts'
+import {
+  UsageError,
+  commands,
+  parseArguments,
+  secretInputs,
+  secretVariable,
+  type Invocation,
+  type Values,
+} from './options.ts'
+import { readSshSettings } from './ssh.ts'
+import { runStep } from './step.ts'
+import { readWorkflow } from './workflow.ts'
+
+const usageCode = 2
+
+/** Runs a command. @returns the exit code */
+export async function runCommandLine(args: readonly string[], env: Env, cwd: string): Promise<number> {
+  try {
+    const invocation = parseArguments(args)
+    return printText(invocation, args[1]) ?? (await runCommand(invocation, env, cwd))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(`multiarch-build: ${errorMessage(error)}\nRun \`multiarch-build --help\` for a list of commands.`)
+    return usageCode
+  }
+}
+
+/** Help and completion; undefined for a command that does something. */
+function printText({ command, own }: Invocation, argument = ''): number | undefined {
+  const isCommand = Object.hasOwn(commands, command)
+  if (isCommand && own['help'] === undefined) return undefined
+  const text = command === 'completion' ? completionScript(argument) : helpText(isCommand ? command : undefined)
+  if (text === undefined) throw new UsageError('write `completion bash`, `completion zsh` or `completion fish`')
+  console.log(text)
+  return 0
+}
+
+async function runCommand(invocation: Invocation, env: Env, cwd: string): Promise<number> {
+  const { command, own } = invocation
+  const { entry, fixed } = definitionOf(command)
+  const checkout = await readCheckout(cwd)
+  const dir = mkdtempSync(join(tmpdir(), 'mab-'))
+  try {
+    const isCheck = command === 'nodes'
+    const values = { ...(await collectValues(invocation, checkout, env, cwd)), ...fixed }
+    if (isCheck) writePrivate(join(dir, 'Dockerfile'), 'FROM scratch\n')
+    checkTags(command, values)
+    const base = stepEnvironment(env, dir, { checkout, cwd: isCheck ? dir : cwd, trusted: own['trusted'] === 'true' })
+    return await runSteps(entry, dir, { ...base, ...inputVariables(values) })
+  } finally {
+    removeDir(dir)
+  }
+}
+
+function definitionOf(command: string) {
+  const definition = commands[command]
+  if (!definition) throw new Error(`no command ${command}`)
+  return definition
+}
+
+/** Flags win over the workflow, and that over the file. */
+async function collectValues(
+  { command, values, own }: Invocation,
+  checkout: Checkout,
+  env: Env,
+  cwd: string,
+): Promise<Values> {
+  const { inputs, entry } = definitionOf(command)
+  const file = await readConfigFile(own['config'], cwd)
+  const workflow =
+    own['workflow'] === undefined ? {} : await readStep(own['workflow'], entry, { checkout, env, cwd, values })
+  const all = {
+    ...(entry === 'main' && { context: '.', cache: 'registry' }),
+    ...file,
+    ...workflow,
+    ...readSecrets(env),
+    ...values,
+  }
+  const known: Record<string, string> = Object.fromEntries(
+    Object.entries(all).filter(([name]) => inputs.includes(name)),
+  )
+  const ssh = entry === 'main' ? await readSshSettings(known['nodes'] ?? '', env) : {}
+  return { ...ssh, ...known }
+}
+
+function readSecrets(env: Env): Values {
+  return Object.fromEntries(
+    secretInputs.flatMap((name) => {
+      const value = env[secretVariable(name)] ?? ''
+      return value === '' ? [] : [[name, value]]
+    }),
+  )
+}
+
+async function readStep(
+  source: string,
+  entry: string,
+  { checkout, env, cwd, values }: { checkout: Checkout; env: Env; cwd: string; values: Values },
+): Promise<Values> {
+  const { branch, sha, url } = checkout
+  const repository = url === '' ? undefined : new URL(url).pathname.slice(1)
+  const facts = { repository, sha, ref: `refs/heads/${branch}`, ref_name: branch }
+  const read = await readWorkflow(source, entry === 'main' ? '' : `/${entry}`, { cwd, env, facts })
+  for (const [name, expressions] of Object.entries(read.skipped))
+    if (values[name] === undefined) console.error(`note: the input \`${name}\` is left out, for want of ${expressions}`)
+  return read.values
+}
+
+/** On a laptop there is no event that could name the tags. */
+function checkTags(command: string, values: Values): void {
+  const pushes = ['push', 'load', 'outputs', 'call', 'partial'].every((name) =>
+    ['', 'true'].includes(values[name] ?? ''),
+  )
+  const otherwise = ['load', 'outputs', 'call', 'partial'].some((name) => (values[name] ?? '') !== '')
+  if ((command === 'build' || command === 'plan') && pushes && !otherwise && (values['tags'] ?? '') === '')
+    throw new UsageError('`--tags` is needed, such as `--tags test`, or `--push false`')
+}
+
+async function runSteps(entry: string, dir: string, env: Env): Promise<number> {
+  const bundle = (name: string): string => join(dirname(dirname(fileURLToPath(import.meta.url))), name, 'index.js')
+  const masks = new Set<string>()
+  const main = await runStep(bundle(entry), dir, env, masks)
+  if (entry === 'main') {
+    const state = Object.fromEntries(Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]))
+    await runStep(bundle('post'), dir, { ...env, ...state }, masks)
+  }
+  return main.code
+}

@@ -1,0 +1,60 @@
+import { resolve } from 'node:path'
+import { asList, asRecord, asText } from '../lib/json.ts'
+import type { Env } from '../lib/lists.ts'
+import { formatValue, readYaml } from './config-file.ts'
+import { UsageError, type Values } from './options.ts'
+
+interface StepValues {
+  readonly values: Values
+  /** Inputs whose expressions need a CI platform, with the expressions. */
+  readonly skipped: Values
+}
+
+const expression = /\$\{\{\s*(.*?)\s*\}\}/g
+
+/**
+ * The inputs of this action's step in a workflow.
+ *
+ * @param source `FILE` or `FILE:JOB`
+ * @param facts the values of `github.…`, by the name after the dot
+ * @throws UsageError
+ */
+export async function readWorkflow(
+  source: string,
+  action: string,
+  { cwd, env, facts }: { readonly cwd: string; readonly env: Env; readonly facts: Env },
+): Promise<StepValues> {
+  const [, file = '', job] = /^(.*?)(?::([\w-]+))?$/s.exec(source) ?? []
+  const jobs = asRecord(asRecord(await readYaml(resolve(cwd, file)))['jobs'])
+  if (job !== undefined && !Object.hasOwn(jobs, job))
+    throw new UsageError(`${file} has no job \`${job}\`; it has ${Object.keys(jobs).join(', ') || 'none'}`)
+  const steps = Object.entries(jobs)
+    .filter(([name]) => job === undefined || name === job)
+    .flatMap(([, definition]) => asList(asRecord(definition)['steps']).map(asRecord))
+    .filter((step) => usesAction(asText(step['uses']), action))
+  const [step] = steps
+  if (!step) throw new UsageError(`${source} has no step that uses multiarch-build${action}`)
+  if (steps.length > 1)
+    throw new UsageError(`${source} has ${steps.length} such steps: name the job as in \`FILE:JOB\``)
+  const [values, skipped]: [Record<string, string>, Record<string, string>] = [{}, {}]
+  for (const [name, value] of Object.entries(asRecord(step['with']))) {
+    const text = await formatValue(value)
+    const missing = [...text.matchAll(expression)].filter(([, path = '']) => evaluate(path, env, facts) === undefined)
+    if (missing.length > 0) skipped[name] = missing.map(([whole]) => whole).join(' ')
+    else values[name] = text.replace(expression, (_, path: string) => evaluate(path, env, facts) ?? '')
+  }
+  return { values, skipped }
+}
+
+/** `uses: org/multiarch-build@v1`, with any owner and server, or `./` in the repository of the action. */
+function usesAction(uses: string, action: string): boolean {
+  const [path = ''] = uses.split('@')
+  return path.endsWith(`/multiarch-build${action}`) || path === `.${action || '/'}`
+}
+
+/** Secrets and variables come from environment variables of the same name. */
+function evaluate(path: string, env: Env, facts: Env): string | undefined {
+  const [, context = '', name = ''] = /^(\w+)\.(\w+)$/.exec(path) ?? []
+  if (context === 'github') return facts[name]
+  return ['secrets', 'vars', 'env'].includes(context) ? env[name] : undefined
+}
