@@ -242,7 +242,7 @@ describe('docs/troubleshooting.md', () => {
 })
 
 describe('links within the docs', () => {
-  const pages = ['.', 'docs', 'docs/nodes'].flatMap((dir) =>
+  const pages = ['.', 'docs', 'docs/nodes', 'docs/observability'].flatMap((dir) =>
     readdirSync(join(root, dir)).flatMap((name) => (name.endsWith('.md') ? [join(dir, name)] : [])),
   )
 
