@@ -115,10 +115,11 @@ export class Inventory {
     })
   }
 
-  /** Of runs whose tags are on an image without annotation. */
+  /** Of runs whose tags are on an image without annotation, or on an index of one. */
   async #readLifetimes(items: ReadonlyMap<string, Item>): Promise<void> {
     for (const { digest, tags, createdAt } of items.values()) {
-      if (createdAt === undefined || this.isAnnotated(digest)) continue
+      const hasUnmarked = !this.isAnnotated(digest) || this.manifests.get(digest)?.isPart === true
+      if (createdAt === undefined || !hasUnmarked) continue
       for (const tag of tags) {
         const run = this.isExpiredTag(tag, digest) ? this.tagRun(tag) : undefined
         if (run !== undefined && !this.#lifetimes.has(run)) this.#lifetimes.set(run, await this.#runs.lifetime(run))

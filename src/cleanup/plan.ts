@@ -157,7 +157,10 @@ function claimedChildren(input: PlanInput, parents: Iterable<string>): ReadonlyM
   return claims
 }
 
-/** The runs that the tags of an image name; none if it has an annotation, as then all of its content has one. */
+/**
+ * The runs that the tags of an image name; none if it has an annotation, as then all of its content has one. Only the
+ * images of a release's parts have none.
+ */
 export function contentRuns(
   digest: string,
   {
@@ -167,7 +170,8 @@ export function contentRuns(
     childrenOfDeleted,
   }: Pick<PlanInput, 'items' | 'manifests' | 'tagRun' | 'childrenOfDeleted'>,
 ): Runs {
-  if (manifests.get(digest)?.runAnnotation !== undefined) return new Set()
+  const { runAnnotation, isPart } = manifests.get(digest) ?? {}
+  if (runAnnotation !== undefined && !isPart) return new Set()
   const runs = items.get(digest)?.tags.flatMap((tag) => tagRun(tag) ?? []) ?? []
   return new Set([...runs, ...(childrenOfDeleted.get(digest) ?? [])])
 }

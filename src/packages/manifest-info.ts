@@ -1,6 +1,6 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { isDigest, isIndexType } from '../registry/manifest.ts'
-import { ownershipAnnotation } from '../run/names.ts'
+import { ownershipAnnotation, partAnnotationPrefix } from '../run/names.ts'
 
 /** What cleanup needs to know about a manifest. */
 export interface ManifestInfo {
@@ -15,6 +15,8 @@ export interface ManifestInfo {
   readonly attests: ReadonlyMap<string, string>
   /** The ownership annotation, which names the run that alone may refer to it: `<run_id>-<attempt>-<random>`. */
   readonly runAnnotation: string | undefined
+  /** A part of a split build: only this index has the annotation, not the image in it. */
+  readonly isPart?: true
   /** Of an attestation or signature: the digests of the blobs with its statements, the smallest first. */
   readonly statements: readonly string[]
 }
@@ -37,7 +39,8 @@ export function parseManifestInfo(digest: string, bytes: Uint8Array, mediaType: 
   const blobs = imageBlobs(document)
   const refs = entries.map((entry) => asText(entry['digest'])).filter(isDigest)
   const subject = asText(asRecord(document['subject'])['digest'])
-  const annotation = asText(asRecord(document['annotations'])[ownershipAnnotation])
+  const annotations = asRecord(document['annotations'])
+  const annotation = asText(annotations[ownershipAnnotation])
   const attests = entries.flatMap(attestationEntry)
   const statements = statementBlobs(blobs)
   return {
@@ -47,6 +50,7 @@ export function parseManifestInfo(digest: string, bytes: Uint8Array, mediaType: 
     subject: isDigest(subject) ? subject : undefined,
     attests: attests.length === 0 ? noAttestations : new Map(attests),
     runAnnotation: annotation === '' ? undefined : annotation,
+    ...(`${partAnnotationPrefix}platform` in annotations && { isPart: true as const }),
     statements: statements.length === 0 ? noDigests : statements,
   }
 }

@@ -161,6 +161,37 @@ describe('content of another tool, without annotation', () => {
   })
 })
 
+describe('a part of a release that was never merged', () => {
+  function pushPart(here: Scene, image: Pushed['index'], attestation?: Pushed['index']) {
+    const attested = attestation ? [entry(attestation, image.digest)] : []
+    const annotations = { ...annotation, 'io.github.multiarch-build.part.platform': 'linux/amd64' }
+    const tag = `build-0123456-${run}-linux-amd64`
+    return pushIndex(here.fake.state, here.pkg, [entry(image), ...attested], { annotations, tag })
+  }
+
+  test('is deleted with its image and attestation', async () => {
+    const { here } = begin()
+    const pushed = pushRelease(here.fake.state, here.pkg, { content: 'part', platforms: ['linux/amd64'] })
+    const [[image], [attestation]] = [pushed.images, pushed.attestations]
+    const part = pushPart(here, image ?? pushed.index, attestation)
+    here.pkg.active.delete(pushed.index.digest)
+    await cleanUp(here)
+    const all = [part, image, attestation].flatMap((version) => version?.digest ?? [])
+    expect(lost(here, all)).toEqual(all)
+    expect(brokenTags(here.fake.state)).toEqual([])
+  })
+
+  test('leaves an image that is older than its run, or that a release needs', async () => {
+    const { here, victim } = begin()
+    pushPart(here, victim.images[0] ?? victim.index)
+    const release = pushRelease(here.fake.state, here.pkg, { tag: 'v9', content: 'merged' })
+    pushPart(here, release.images[0] ?? release.index)
+    await cleanUp(here)
+    expect(lost(here, [...allOf(victim), ...allOf(release)])).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
+  })
+})
+
 test('nested indexes cost one request per manifest, and endless ones stop the cleanup', async () => {
   const { here } = begin()
   const { state } = here.fake
