@@ -131,7 +131,7 @@ const ofNodes: readonly Case[] = [
     name: 'an engine that is frozen',
     before: ({ node }) => node.freezeEngine(),
     after: ({ node }) => node.thawEngine(),
-    logs: /The Docker Engine of ci@\S+ does not answer\. linux\/amd64 rescheduled to local/,
+    logs: /The Docker Engine of ci@\S+ does not answer\. .*linux\/amd64 rescheduled to local/,
   },
   {
     phase: 'probe',

@@ -44,7 +44,9 @@ const messages = {
   comment: 'has a comment behind it: comments need a line of their own',
   spaces: 'contains spaces: write one tag per line, or commas between them',
   tagForm: 'or another name of letters, digits, `.`, `_` and `-` that begins with a letter, digit or `_`',
-  cache: 'begins with `buildcache-`, which is reserved for tags of the build cache: choose another name',
+  cache:
+    'begins with `buildcache-`, which is reserved for tags of the build cache: choose another name; for a branch ' +
+    'of this name, set `tags`',
 }
 
 /** PURE: parses names, full references and rules; without any, the tags of the event. */

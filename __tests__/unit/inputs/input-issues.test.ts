@@ -24,6 +24,7 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ['platforms: without a node', { platforms: 'linux/amd64,linux/riscv64' }],
   ['nodes: no endpoint', { nodes: 'linux/arm64' }],
   ['nodes: no platform', { nodes: 'ssh://ci@arm.example.com' }],
+  ['nodes: two on one line', { nodes: 'linux/amd64 = local linux/arm64 = ssh://ci@arm' }],
   ['nodes: empty platform', { nodes: '= local' }],
   ['nodes: colon for equals', { nodes: 'linux/arm64: ssh://ci@arm.example.com' }],
   ['nodes: wrong platform', { nodes: 'linux/amd46 = local' }],

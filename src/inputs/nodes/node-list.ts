@@ -65,8 +65,12 @@ async function parseDrafts(
   return lines.length === 0 ? undefined : lines.flatMap((line) => parseLine(line.text, report) ?? [])
 }
 
+/** A platform with `=` behind an endpoint. */
+const severalNodes = /=.*[\s,][a-z0-9]+\/[a-z0-9/.]+\s*=/
+
 function parseLine(line: string, report: IssueSink): NodeDraft | undefined {
   const fail = failFor(report, input, hidePassword(line))
+  if (!passes(fail, undefined, [[severalNodes.test(line), 'contains two nodes: write one per line']])) return undefined
   const [, list, target = ''] = /^([^=]*)=\s*(.*)$/.exec(line) ?? []
   if (list === undefined) passes(fail, undefined, problemsWithoutEquals(line))
   const names = (list ?? '').split(/[,\s]+/).filter((entry) => entry !== '')

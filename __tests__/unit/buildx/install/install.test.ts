@@ -204,6 +204,15 @@ describe('installBuildx', () => {
     expect(existsSync(join(dir, 'hosted/buildx', version, process.arch))).toBe(false)
   })
 
+  test('a release host that cannot be reached is a problem of the runner', async () => {
+    const fetch = () => Promise.reject(new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') }))
+    expect(await failure(installBuildx({ version }, deps({ fetch, waits: [] })))).toMatchObject({
+      code: 'runner',
+      message: `This runner cannot reach github.com to download buildx ${version}`,
+      details: [expect.stringContaining('ECONNREFUSED'), expect.stringContaining('ECONNREFUSED')],
+    })
+  })
+
   test('a tool cache with another binary than the pinned one is not used and not changed', async () => {
     const place = join(dir, 'hosted/buildx', version, process.arch)
     mkdirSync(place, { recursive: true })
