@@ -2,7 +2,7 @@ import { splitList } from '../lib/lists.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { sshTargetOf } from '../nodes/drivers/table.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
-import { parseFallback, type FallbackChoice } from './fallback.ts'
+import { parseFallback } from './fallback.ts'
 import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/cgroup-parent.ts'
 import { parseDaemonConfig } from './nodes/daemon-config.ts'
 import { parseBuildkitdFlags, parseDriverOpts } from './nodes/daemon-options.ts'
@@ -13,22 +13,32 @@ import { localFallbackNode, parseNodesInput } from './nodes/node-list.ts'
 import { parseSshConfig } from './nodes/ssh-config.ts'
 import { parseSshKeys } from './nodes/ssh-key.ts'
 import type { InputSource } from './source.ts'
-import { boolean, parseTable } from './table.ts'
+import { boolean, parseTable, type Values } from './table.ts'
+
+const rows = {
+  /** What to do with the targets of a node that is unavailable. */
+  fallback: ['fallback', parseFallback],
+  /** Whether the builder becomes that of the job's later steps. */
+  use: ['use', boolean()],
+  /** Whether daemons stay on their nodes for the next run. */
+  keepBuilder: ['keep-builder', boolean()],
+} as const
+
+const daemonRows = {
+  driver: ['driver', parseDriver],
+  driverOpts: ['driver-opts', parseDriverOpts],
+  buildkitdFlags: ['buildkitd-flags', parseBuildkitdFlags],
+  cgroupParent: ['cgroup-parent', parseCgroupParent],
+} as const
 
 /** Where the step builds. */
-export interface BuilderInputs {
+export interface BuilderInputs extends Values<typeof rows> {
   readonly nodes: readonly NodeSpec[]
-  /** What to do with the targets of a node that is unavailable. */
-  readonly fallback: readonly FallbackChoice[]
   /** The local engine, as `fallback` would use it. */
   readonly localFallback: NodeSpec
   /** Private keys in a form that ssh-add reads from its standard input: LF line ends, final newline. */
   readonly sshKeys: readonly string[]
   readonly knownHosts: string
-  /** Whether the builder becomes that of the job's later steps. */
-  readonly use: boolean
-  /** Whether daemons stay on their nodes for the next run. */
-  readonly keepBuilder: boolean
 }
 
 interface BuilderSource extends InputSource {
@@ -36,34 +46,22 @@ interface BuilderSource extends InputSource {
   readonly nodeList: readonly unknown[] | undefined
 }
 
-const rows = {
-  fallback: ['fallback', parseFallback],
-  use: ['use', boolean()],
-  keepBuilder: ['keep-builder', boolean()],
-  driver: ['driver', parseDriver],
-  driverOpts: ['driver-opts', parseDriverOpts],
-  buildkitdFlags: ['buildkitd-flags', parseBuildkitdFlags],
-  cgroupParent: ['cgroup-parent', parseCgroupParent],
-} as const
-
 /** Parses the inputs of setup-buildx-action, the nodes and their SSH access. */
 export async function parseBuilderInputs(source: BuilderSource, store: BuilderStore): Promise<BuilderInputs> {
-  const { driver, cgroupParent, ...values } = parseTable(rows, source)
-  const { fallback, use, keepBuilder } = values
-  const daemon = { ...values, ...parseDaemonConfig(source, store) }
+  const values = parseTable(rows, source)
+  const { driver, cgroupParent, ...options } = parseTable(daemonRows, source)
+  const daemon = { ...options, ...parseDaemonConfig(source, store) }
   const nodes = await parseNodes(source, { ...daemon, driver, list: source.nodeList }, store)
   checkBuiltIn(driver, nodes, source)
-  if (use) checkUse(nodes, source.report)
+  if (values.use) checkUse(nodes, source.report)
   checkCgroupParent(cgroupParent, nodes, daemon.buildkitdConfig, source.report)
   const withCgroup = (spec: NodeSpec) => withCgroupParent(spec, cgroupParent)
   const ssh = parseSsh(nodes, source)
   return {
     ...ssh,
     nodes: ssh.nodes.map((spec) => ({ ...withCgroup(spec), ...(driver === 'docker' && { builtIn: true }) })),
-    fallback,
+    ...values,
     localFallback: withCgroup(localFallbackNode(daemon)),
-    use,
-    keepBuilder,
   }
 }
 

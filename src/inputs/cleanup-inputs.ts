@@ -1,36 +1,34 @@
 import { splitList, type Env } from '../lib/lists.ts'
 import type { Event } from '../forge/event.ts'
-import type { PackagesChoice } from '../packages/select.ts'
-import type { RegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
 import { Diagnostics, failFor } from './diagnostics.ts'
 import { cleanupInputs } from './input-names.ts'
 import { hostFiles } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseRegistries } from './registries.ts'
-import { parseImages, sharedRows } from './shared-inputs.ts'
+import { parseImages, sharedRows, type AccessInputs } from './shared-inputs.ts'
 import { createSource } from './source.ts'
-import { boolean, checkedText, choice, duration, parseTable, type Parser } from './table.ts'
+import { boolean, checkedText, choice, duration, parseTable, type Parser, type Values } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
-import type { Login } from '../registry/auth.ts'
-
-export interface CleanupInputs {
-  readonly images: readonly Repository[]
-  readonly tags: readonly string[]
-  /** Milliseconds. */
-  readonly olderThan: number
-  readonly runId: string | undefined
-  readonly untagged: boolean
-  readonly unmarked: 'auto' | 'keep'
-  readonly dryRun: boolean
-  readonly packagesApi: PackagesChoice
-  readonly logins: readonly Login[]
-  readonly registries: RegistryHosts
-  readonly warnings: readonly string[]
-}
 
 const parsePatterns: Parser<readonly string[]> = (text) => splitList(text || 'pr-*,build-*')
-const parseRunId = checkedText((text) => [[!/^\d+$/.test(text), 'is not a valid run id: write `${{ github.run_id }}`']])
+const checkRunId = checkedText((text) => [[!/^\d+$/.test(text), 'is not a valid run id: write `${{ github.run_id }}`']])
+
+const parseRunId: Parser<string | undefined> = (...given) => checkRunId(...given) || undefined
+
+const rows = {
+  ...sharedRows,
+  tags: ['tags', parsePatterns],
+  /** Milliseconds. */
+  olderThan: ['older-than', duration('3 days')],
+  runId: ['run-id', parseRunId],
+  untagged: ['untagged', boolean(true)],
+  unmarked: ['unmarked', choice({ auto: 'auto', keep: 'keep' } as const, 'auto')],
+} as const
+
+export interface CleanupInputs extends AccessInputs, Values<typeof rows> {
+  readonly images: readonly Repository[]
+}
 
 /**
  * Parses the inputs of cleanup/action.yml.
@@ -44,26 +42,9 @@ export async function readCleanupInputs(env: Env, event: Event, files = hostFile
   const images = parseImages(source)
   if (images.length === 0 && !diagnostics.hasIssue('image'))
     failFor(source.report, 'image')('is empty: write the repositories to clean up, for example `ghcr.io/acme/app`')
-  const { runId, ...values } = parseTable(
-    {
-      ...sharedRows,
-      tags: ['tags', parsePatterns],
-      olderThan: ['older-than', duration('3 days')],
-      runId: ['run-id', parseRunId],
-      untagged: ['untagged', boolean(true)],
-      unmarked: ['unmarked', choice({ auto: 'auto', keep: 'keep' } as const, 'auto')],
-    },
-    source,
-  )
+  const values = parseTable(rows, source)
   const registries = await parseRegistries(source)
   const logins = await parseLogins(source, { images, push: true })
   diagnostics.throwIssues()
-  return {
-    ...values,
-    images,
-    runId: runId === '' ? undefined : runId,
-    logins,
-    registries,
-    warnings: diagnostics.warnings,
-  }
+  return { ...values, images, logins, registries, warnings: diagnostics.warnings }
 }

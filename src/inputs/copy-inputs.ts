@@ -1,8 +1,6 @@
 import { splitList, type Env } from '../lib/lists.ts'
 import type { Event } from '../forge/event.ts'
 import { parsePlatforms, type Platform } from '../lib/platform.ts'
-import type { Login } from '../registry/auth.ts'
-import type { RegistryHosts } from '../registry/hosts.ts'
 import {
   formatTagReference,
   isSameRepository,
@@ -15,36 +13,29 @@ import { copyInputs } from './input-names.ts'
 import { hostFiles } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseRegistries } from './registries.ts'
-import { parseSign } from './shared-inputs.ts'
+import { parseSign, type AccessInputs } from './shared-inputs.ts'
 import type { SignSettings } from './sign.ts'
 import { createSource, type InputSource } from './source.ts'
-import { boolean, choice, parseTable, type Parser } from './table.ts'
+import { boolean, choice, parseTable, type Parser, type Values } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 
 /** For a tag that exists with another digest. */
 type ExistingTag = 'update' | 'keep' | 'fail'
 
-export interface CopyInputs {
-  readonly from: ImageReference
-  readonly to: readonly TagReference[]
-  /** Empty for all. */
-  readonly platforms: readonly Platform[]
-  readonly referrers: boolean
-  readonly existing: ExistingTag
-  readonly dryRun: boolean
-  /** Undefined: nothing is signed. */
-  readonly sign: SignSettings | undefined
-  readonly logins: readonly Login[]
-  readonly registries: RegistryHosts
-  readonly warnings: readonly string[]
-}
-
 const rows = {
+  /** Empty for all. */
   platforms: ['platforms', parsePlatformList],
   referrers: ['referrers', boolean(true)],
   existing: ['existing', choice<ExistingTag>({ update: 'update', keep: 'keep', fail: 'fail' }, 'update')],
   dryRun: ['dry-run', boolean()],
 } as const
+
+export interface CopyInputs extends AccessInputs, Values<typeof rows> {
+  readonly from: ImageReference
+  readonly to: readonly TagReference[]
+  /** Undefined: nothing is signed. */
+  readonly sign: SignSettings | undefined
+}
 
 /**
  * Parses the inputs of copy/action.yml.

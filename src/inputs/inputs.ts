@@ -1,10 +1,8 @@
 import type { Event } from '../forge/event.ts'
 import type { Env } from '../lib/lists.ts'
-import type { PackagesChoice } from '../packages/select.ts'
-import type { RegistryHosts } from '../registry/hosts.ts'
 import { parseAliases } from './aliases.ts'
 import { parseBuilderInputs, type BuilderInputs } from './builder-inputs.ts'
-import { parseBuildxVersion, type BuildxRequest } from './buildx-version.ts'
+import { parseBuildxVersion } from './buildx-version.ts'
 import { parseCache, type CachePolicy } from './cache/cache.ts'
 import type { Trust } from '../forge/trust.ts'
 import { checkTogether } from './cross-checks/settings.ts'
@@ -21,24 +19,34 @@ import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkReach, checkSections, parseRegistries } from './registries.ts'
 import { exportDest, exportPart } from './settings/outputs.ts'
 import type { BuildSettings } from './settings/settings.ts'
-import { cleanupRow, parseSign, sharedRows, type CleanupMode } from './shared-inputs.ts'
+import { cleanupRow, parseSign, sharedRows, type AccessInputs } from './shared-inputs.ts'
 import type { SignSettings } from './sign.ts'
 import { variableOf, type InputSource } from './source.ts'
-import { boolean, choice, parseTable } from './table.ts'
+import { boolean, choice, parseTable, type Values } from './table.ts'
 import { parseTelemetry, type TelemetrySettings } from './telemetry.ts'
 import { checkNames } from './unknown-inputs.ts'
 import { repositoriesOf, type VariantSpec } from './variants.ts'
-import type { Login } from '../registry/auth.ts'
+
+const rows = {
+  ...sharedRows,
+  buildx: ['version', parseBuildxVersion],
+  /** Whether `docker build` must be buildx for later steps. */
+  install: ['install', boolean()],
+  /** Whether a downloaded buildx is stored in the job's cache service. */
+  cacheBinary: ['cache-binary', boolean(true)],
+  /** Whether a failing Dockerfile step ends the builds of the other targets. */
+  failFast: ['fail-fast', boolean(true)],
+  /** Whether later steps of the job may use the logins, until the post step. */
+  login: ['login', choice<'step' | 'job'>({ step: 'step', job: 'job' }, 'step')],
+  cleanup: cleanupRow,
+  /** Whether the job gets a summary. */
+  summary: ['summary', boolean(true)],
+} as const
 
 /** All inputs of the main action, parsed once; no other room sees their text. */
-export interface Inputs extends BuilderInputs {
+export interface Inputs extends BuilderInputs, AccessInputs, Values<typeof rows> {
   /** The level of the event, or a lower one that `trust` sets. */
   readonly trust: Trust
-  readonly buildx: BuildxRequest
-  /** Whether `docker build` must be buildx for later steps. */
-  readonly install: boolean
-  /** Whether a downloaded buildx is stored in the job's cache service. */
-  readonly cacheBinary: boolean
   readonly variants: readonly VariantSpec[]
   /** Whether `tags` was given; otherwise the tags depend on the event. */
   readonly tagsGiven: boolean
@@ -48,42 +56,15 @@ export interface Inputs extends BuilderInputs {
   readonly partial: boolean
   /** Undefined: nothing is signed. */
   readonly sign: SignSettings | undefined
-  /** Whether a failing Dockerfile step ends the builds of the other targets. */
-  readonly failFast: boolean
   readonly settings: BuildSettings
-  readonly logins: readonly Login[]
-  /** Whether later steps of the job may use the logins, until the post step. */
-  readonly login: LoginLifetime
-  readonly registries: RegistryHosts
   /** The CI platform's token; empty if none was given. */
   readonly token: string
-  readonly cleanup: CleanupMode
   /** Whether findings of Dockerfile checks become annotations of the run, as in build-push-action. */
   readonly checkAnnotations: boolean
-  /** Report the plan, build nothing. */
-  readonly dryRun: boolean
-  readonly warnings: readonly string[]
   /** What is logged and needs no action. */
   readonly notes: readonly string[]
-  readonly packagesApi: PackagesChoice
-  /** Whether the job gets a summary. */
-  readonly summary: boolean
   readonly telemetry: TelemetrySettings
 }
-
-type LoginLifetime = 'step' | 'job'
-const loginLifetimes = { step: 'step', job: 'job' } as const
-
-const rows = {
-  ...sharedRows,
-  buildx: ['version', parseBuildxVersion],
-  install: ['install', boolean()],
-  cacheBinary: ['cache-binary', boolean(true)],
-  failFast: ['fail-fast', boolean(true)],
-  login: ['login', choice<LoginLifetime>(loginLifetimes, 'step')],
-  cleanup: cleanupRow,
-  summary: ['summary', boolean(true)],
-} as const
 
 /**
  * Parses all inputs.

@@ -4,28 +4,27 @@ import { parsePlatforms, type Platform } from '../lib/platform.ts'
 import { formatAnnotation } from '../metadata/annotations.ts'
 import { parseImageMetadata } from '../metadata/image-metadata.ts'
 import { allRepositories } from '../metadata/tags.ts'
-import type { PackagesChoice } from '../packages/select.ts'
-import type { Login } from '../registry/auth.ts'
-import type { RegistryHosts } from '../registry/hosts.ts'
 import type { Repository } from '../registry/reference.ts'
 import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
 import { Diagnostics, failFor, passes } from './diagnostics.ts'
 import { byRepository, versionOf, withoutMirrors } from './image-inputs.ts'
 import { mergeInputs } from './input-names.ts'
-import { hostFiles, LocalPaths } from './local-paths.ts'
+import { hostFiles } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseListedParts, type ListedPart } from './merge/listed-parts.ts'
 import { parseMergeVariants, type MergeVariant } from './merge/variants.ts'
 import { parseRegistries } from './registries.ts'
-import { cleanupRow, parseImageList, parseSign, sharedRows, type CleanupMode } from './shared-inputs.ts'
+import { cleanupRow, parseImageList, parseSign, sharedRows, type AccessInputs } from './shared-inputs.ts'
 import type { SignSettings } from './sign.ts'
-import { variableOf, type InputSource } from './source.ts'
-import { parseTable } from './table.ts'
+import { createSource, type InputSource } from './source.ts'
+import { parseTable, type Values } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 import type { VariantSpec } from './variants.ts'
 
+const rows = { ...sharedRows, cleanup: cleanupRow } as const
+
 /** All inputs of the merge action. */
-export interface MergeInputs {
+export interface MergeInputs extends AccessInputs, Values<typeof rows> {
   /** Where the parts are. */
   readonly images: readonly Repository[]
   /** With mirrors. */
@@ -40,14 +39,8 @@ export interface MergeInputs {
   readonly describe: (variants: readonly MergeVariant[]) => readonly VariantSpec[]
   /** Whether `tags` was given; otherwise the tags depend on the event. */
   readonly tagsGiven: boolean
-  readonly cleanup: CleanupMode
-  readonly packagesApi: PackagesChoice
-  readonly dryRun: boolean
   /** Undefined: nothing is signed. */
   readonly sign: SignSettings | undefined
-  readonly logins: readonly Login[]
-  readonly registries: RegistryHosts
-  readonly warnings: readonly string[]
 }
 
 /**
@@ -57,13 +50,11 @@ export interface MergeInputs {
  */
 export async function readMergeInputs(env: Env, event: Event, files = hostFiles): Promise<MergeInputs> {
   const diagnostics = new Diagnostics()
-  const { report, warn, note, hasIssue } = diagnostics
-  const text = (name: string) => (env[variableOf(name)] ?? '').trim()
-  const paths = new LocalPaths(event.workspace, files, report)
-  const source: InputSource = { env, event, paths, text, report, warn, note, hasIssue }
-  checkNames(env, mergeInputs, warn)
+  const source = createSource({ env, event, files, diagnostics })
+  const { text, report } = source
+  checkNames(env, mergeInputs, source.warn)
   const platforms = parsePlatforms('platforms', splitList(text('platforms')), report)
-  if (platforms.length === 0 && !hasIssue('platforms'))
+  if (platforms.length === 0 && !source.hasIssue('platforms'))
     failFor(report, 'platforms')('is empty: write the platforms of all build jobs, such as `linux/amd64, linux/arm64`')
   const variants = await parseMergeVariants(source, platforms)
   const image = parseImage(source)
@@ -73,7 +64,7 @@ export async function readMergeInputs(env: Env, event: Event, files = hostFiles)
     variants,
     listed: parseListedParts(source),
     tagsGiven: text('tags') !== '',
-    ...parseTable({ ...sharedRows, cleanup: cleanupRow }, source),
+    ...parseTable(rows, source),
     sign: await parseSign(source, { push: true, partial: false, trust: event.trust }),
     registries: await parseRegistries(source),
     logins: await parseLogins(source, { images: image.all, push: true }),

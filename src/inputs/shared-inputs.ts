@@ -3,6 +3,8 @@ import { getAttribute, parseAttributes } from '../lib/csv.ts'
 import { shorten, type IssueSink } from '../lib/issues.ts'
 import { splitLines, splitList } from '../lib/lists.ts'
 import { packagesChoices, type PackagesChoice } from '../packages/select.ts'
+import type { Login } from '../registry/auth.ts'
+import type { RegistryHosts } from '../registry/hosts.ts'
 import { formatRepository, parseRepository, type Repository } from '../registry/reference.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
 import type { SignedRun, SignSettings } from './sign.ts'
@@ -11,11 +13,19 @@ import { boolean, choice } from './table.ts'
 
 /** Inputs that the main action and the cleanup action have in common, except logins and `registries`. */
 export const sharedRows = {
+  /** Report the plan, change nothing. */
   dryRun: ['dry-run', boolean()],
   packagesApi: ['packages-api', choice<PackagesChoice>(packagesChoices, 'auto')],
 } as const
 
-export type CleanupMode = 'auto' | 'always' | 'never'
+/** What every action has. */
+export interface AccessInputs {
+  readonly logins: readonly Login[]
+  readonly registries: RegistryHosts
+  readonly warnings: readonly string[]
+}
+
+type CleanupMode = 'auto' | 'always' | 'never'
 const cleanupModes = { auto: 'auto', always: 'always', never: 'never', true: 'auto', false: 'never' } as const
 
 /** What the post step deletes. */

@@ -9,6 +9,9 @@ export type Parser<T> = (text: string, fail: Fail, input: { readonly name: strin
 /** One row: the input's name in action.yml and its parser. */
 type Row<T> = readonly [input: string, parse: Parser<T>]
 
+/** The values of a table's rows. */
+export type Values<R> = { readonly [K in keyof R]: R[K] extends Row<infer T> ? T : never }
+
 interface TableSource {
   readonly text: (name: string) => string
   readonly report: IssueSink

@@ -2,7 +2,7 @@ import { parseCacheSpecs } from '../cache/specs.ts'
 import { parseBuildContexts } from '../context.ts'
 import { failFor, passes } from '../diagnostics.ts'
 import type { InputSource } from '../source.ts'
-import { boolean, list, parseTable } from '../table.ts'
+import { boolean, list, parseTable, type Values } from '../table.ts'
 import { parseAttests, type Attests } from './attests.ts'
 import {
   parseCall,
@@ -17,25 +17,28 @@ import { parseOutputs, type Outputs } from './outputs.ts'
 import { parseSecrets, type Secret } from './secrets.ts'
 import { parseSsh } from './ssh.ts'
 
-/** What the inputs of build-push-action set for every build alike, except what it builds. */
-export interface BuildSettings extends Attests, Outputs {
+const rows = {
   /** Name → address. */
-  readonly hosts: Readonly<Record<string, string>>
-  readonly entitlements: readonly string[]
+  hosts: ['add-hosts', parseHosts],
+  entitlements: ['allow', parseEntitlements],
+  network: ['network', parseNetwork],
+  noCache: ['no-cache', boolean()],
+  noCacheFilters: ['no-cache-filters', list()],
+  pull: ['pull', boolean()],
+  shmSize: ['shm-size', parseShmSize],
+  ulimits: ['ulimit', parseUlimits],
+} as const
+
+/** What the inputs of build-push-action set for every build alike, except what it builds. */
+export interface BuildSettings extends Attests, Outputs, Values<typeof rows> {
   /** Name → absolute directory, or a value that buildx takes as it is. */
   readonly contexts: Readonly<Record<string, string>>
   readonly cacheFrom: readonly string[]
   readonly cacheTo: readonly string[]
   /** Undefined: builds. */
   readonly call?: Call
-  readonly network: string
-  readonly noCache: boolean
-  readonly noCacheFilters: readonly string[]
-  readonly pull: boolean
   readonly secrets: readonly Secret[]
-  readonly shmSize: string
   readonly ssh: readonly string[]
-  readonly ulimits: readonly string[]
   /** Whether builds set their files' times to SOURCE_DATE_EPOCH. */
   readonly rewriteTimestamps: boolean
 }
@@ -65,27 +68,13 @@ export const plainSettings: BuildSettings = {
 }
 
 export function parseSettings(source: InputSource): BuildSettings {
-  const { call, load, ...values } = parseTable(
-    {
-      hosts: ['add-hosts', parseHosts],
-      entitlements: ['allow', parseEntitlements],
-      call: ['call', parseCall],
-      load: ['load', boolean()],
-      network: ['network', parseNetwork],
-      noCache: ['no-cache', boolean()],
-      noCacheFilters: ['no-cache-filters', list()],
-      pull: ['pull', boolean()],
-      shmSize: ['shm-size', parseShmSize],
-      ulimits: ['ulimit', parseUlimits],
-    },
-    source,
-  )
+  const { call, load } = parseTable({ call: ['call', parseCall], load: ['load', boolean()] }, source)
   const outputs = parseOutputs(source, load)
   return {
     // The Docker format has no attestations.
     ...parseAttests(source, outputs.load || outputs.exports.some(({ type }) => type === 'docker')),
     ...outputs,
-    ...values,
+    ...parseTable(rows, source),
     ...(call && { call }),
     cacheFrom: parseCacheSpecs('cache-from', source),
     cacheTo: parseCacheSpecs('cache-to', source),
