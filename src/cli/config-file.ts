@@ -31,10 +31,9 @@ export async function readYaml(path: string): Promise<unknown> {
   }
 }
 
-/** A value as the text of an input: lists have one entry per line, and maps stay YAML. */
+/** A value as the text of an input: lists have one entry per line, and maps stay YAML. Scalars are texts (`readYaml`). */
 export async function formatValue(value: unknown): Promise<string> {
-  if (value === null || value === undefined) return ''
-  if (typeof value !== 'object') return String(value)
+  if (typeof value === 'string') return value
   if (Array.isArray(value) && value.every((entry) => typeof entry !== 'object')) return value.map(String).join('\n')
   const { dump } = await import('js-yaml')
   return dump(value)
