@@ -297,6 +297,11 @@ describe('a collector', () => {
     ])
   })
 
+  test('that never answers ends an export long before the limit of its variables', async () => {
+    const { url } = await collector(undefined)
+    expect(await exportSignal({ ...settings, url, timeout: 60_000 }, {}, {})).toMatch(/ did not answer in time$/)
+  }, 30_000)
+
   test('gets compressed requests if it should', async () => {
     const chunks: Buffer[] = []
     const server = createServer((request, response) => {
