@@ -188,8 +188,8 @@ describe('logins', () => {
         ['ghcr.io', 'quay.io'].map((registry) => credentialsFor({ registry, path: 'acme/app' }, [], config, ask)),
       ),
     ).toEqual([
-      { username: 'a', password: 'b' },
-      { username: 'h', password: 's' },
+      { username: 'a', password: 'b', origin: 'job' },
+      { username: 'h', password: 's', origin: 'job' },
     ])
     // What docker does not take whole, it does not take.
     for (const bad of [
