@@ -7,6 +7,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ociIndex } from '../../src/registry/manifest.ts'
 import type { Fault } from '../farm/farm.ts'
 import { ensureCosign } from '../farm/optional-tools.ts'
+import { createFake } from '../ghcr/fake.ts'
+import { fillHistory } from '../ghcr/histories.ts'
+import { declareRun } from '../ghcr/runs.ts'
+import { startGhcr } from '../ghcr/server.ts'
+import { createPackage } from '../ghcr/state.ts'
 import {
   attachFarm,
   farmInputs,
@@ -226,6 +231,30 @@ describe('a build on two nodes with an encrypted key', () => {
   })
 })
 
+/** Copies the image of a pull request to GHCR, which has no referrers API, and runs the cleanup action there. */
+async function expectDeletedFromGhcr(image: string, { runId }: Job): Promise<void> {
+  const fake = createFake()
+  const repository = 'acme/app'
+  const pkg = createPackage(fake.state, { owner: 'acme', name: 'app', repository })
+  fake.state.tokens.set('secret', { kind: 'actions', repository, packages: 'write', actions: 'read' })
+  fillHistory(fake.state, pkg, 1)
+  const before = [...pkg.active.keys()]
+  const times = { createdAt: Date.now() - 3_600_000, updatedAt: Date.now() - 1000 }
+  declareRun(fake.state, { repository, id: Number(runId), status: 'completed', conclusion: 'success', ...times })
+  const ghcr = await startGhcr(fake)
+  const job = signingJob({ env: { GITHUB_API_URL: ghcr.api } })
+  const login = { username: 'ci-user', password: 'secret' }
+  const copied = await job.startCopy({ from: `${image}:pr-${runId}`, to: `${ghcr.registry}/acme/app`, ...login }).result
+  expect(copied.errors).toEqual([])
+  // An index with four manifests, a signature of each, and a list with each signature.
+  expect(pkg.active.size - before.length).toBe(15)
+  const api = { 'packages-api': 'github', 'github-token': 'secret', 'older-than': '0 days' }
+  const cleaned = await job.cleanup({ image: `${ghcr.registry}/acme/app`, ...api, ...login })
+  expect([cleaned.errors, cleaned.warnings]).toEqual([[], []])
+  expect([...pkg.active.keys()].sort()).toEqual(before.sort())
+  await ghcr.close()
+}
+
 test('an ephemeral image is deleted with its signatures', async () => {
   const image = freshImage(farm)
   const job = signingJob({ event: 'pull_request', ref: 'refs/pull/7/merge' })
@@ -237,6 +266,7 @@ test('an ephemeral image is deleted with its signatures', async () => {
   const lists = await Promise.all(digests.map((digest) => storedIndex(farm, image, digest.replace(':', '-'))))
   const signatures = lists.flatMap((list) => list?.manifests ?? []).map(({ digest }) => digest)
   expect(signatures).toHaveLength(5)
+  await expectDeletedFromGhcr(image, job)
   const post = await job.post()
   expect([post.code, post.warnings]).toEqual([0, []])
   const left = await Promise.all([...digests, ...signatures].map((digest) => storedIndex(farm, image, digest)))
