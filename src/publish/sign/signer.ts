@@ -1,12 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { mapConcurrent } from '../../lib/concurrency.ts'
 import { UserError } from '../../lib/errors.ts'
 import { removeDir } from '../../lib/files.ts'
 import type { Log } from '../../lib/log.ts'
+import type { RegistryClient } from '../../registry/client.ts'
 import type { RegistryAccess } from '../../registry/client-factory.ts'
 import type { RegistryHosts } from '../../registry/hosts.ts'
-import { formatRepository } from '../../registry/reference.ts'
+import { formatRepository, type Repository } from '../../registry/reference.ts'
 import { fallbackTag } from '../copy/referrers.ts'
 import { ManifestTree } from '../copy/tree.ts'
+import { explainStoreError } from '../publish.ts'
 import { replicaLag, withReplicas } from '../verify.ts'
 import { Cosign, findCosign, outputOf } from './cosign.ts'
 import { createMethod, type MethodOptions, type SignMethod } from './methods.ts'
@@ -64,6 +67,8 @@ class Signer {
         const configDir = `docker-${number}`
         try {
           for (const image of inRepository) await this.#signImage(name, image, configDir)
+        } catch (error) {
+          throw explainStoreError(error, `The image in ${name} could not be signed`)
         } finally {
           removeDir(this.#cosign.path(configDir))
         }
@@ -78,18 +83,14 @@ class Signer {
     await tree.add(await client.getManifest(repository.path, digest))
     const digests = tree.manifests.map((manifest) => manifest.digest)
     const access = await accessTo(repository, { ...this.#options, cosign: this.#cosign, configDir })
-    const unsigned: string[] = []
-    for (const one of digests) if (!(await this.#isSigned({ ...image, digest: one }, access))) unsigned.push(one)
-    if (unsigned.length > 0) this.#options.log.info(`Signing ${unsigned.length} manifests of ${name}@${digest}`)
+    const unsigned = await this.#findUnsigned(image, digests, access)
+    // The others were verified to find that.
+    if (unsigned.length === 0) return
+    this.#options.log.info(`Signing ${unsigned.length} manifests of ${name}@${digest}`)
     for (let at = 0; at < unsigned.length; at += mostAtOnce) {
       const { args, env } = await this.#method.signing()
-      const command = [
-        'sign',
-        '--yes',
-        ...args,
-        ...access.args,
-        ...references(name, unsigned.slice(at, at + mostAtOnce)),
-      ]
+      const some = references(name, unsigned.slice(at, at + mostAtOnce))
+      const command = ['sign', '--yes', ...args, ...access.args, ...some]
       const result = await this.#cosign.run(command, { ...access.env, ...env })
       if (result.code !== 0) throw notSigned(`${name}@${digest} could not be signed`, outputOf(result))
     }
@@ -97,14 +98,24 @@ class Signer {
     if (problem) throw notSigned(`The signatures of ${name}@${digest} could not be verified`, problem)
   }
 
-  /** cosign adds another signature each time, so a valid one is not replaced. */
-  async #isSigned({ repository, client, digest }: ImageToSign, access: RegistryCall): Promise<boolean> {
-    const listed = await client.listReferrers(repository.path, digest)
-    const exists = listed
-      ? listed.length > 0
-      : (await client.headManifest(repository.path, fallbackTag(digest))) !== undefined
-    if (!exists) return false
-    const command = this.#verifyCommand(references(formatRepository(repository), [digest]), access)
+  /** cosign adds another signature each time, so a manifest that has a valid one is not signed again. */
+  async #findUnsigned(
+    { repository, client }: ImageToSign,
+    digests: readonly string[],
+    access: RegistryCall,
+  ): Promise<readonly string[]> {
+    const lists = await mapConcurrent(digests, (digest) => hasReferrers(client, repository.path, digest))
+    const listed = digests.filter((_, at) => lists[at])
+    if (await this.#areSigned(repository, listed, access)) return digests.filter((digest) => !listed.includes(digest))
+    const unsigned: string[] = []
+    for (const digest of digests)
+      if (!listed.includes(digest) || !(await this.#areSigned(repository, [digest], access))) unsigned.push(digest)
+    return unsigned
+  }
+
+  async #areSigned(repository: Repository, digests: readonly string[], access: RegistryCall): Promise<boolean> {
+    if (digests.length === 0) return true
+    const command = this.#verifyCommand(references(formatRepository(repository), digests), access)
     return (await this.#cosign.run(command, access.env)).code === 0
   }
 
@@ -123,6 +134,11 @@ class Signer {
   #verifyCommand(images: readonly string[], { args }: RegistryCall): readonly string[] {
     return ['verify', '--output=text', ...this.#method.verifying, ...args, ...images]
   }
+}
+
+async function hasReferrers(client: RegistryClient, path: string, digest: string): Promise<boolean> {
+  const listed = await client.listReferrers(path, digest)
+  return listed ? listed.length > 0 : (await client.headManifest(path, fallbackTag(digest))) !== undefined
 }
 
 function references(name: string, digests: readonly string[]): readonly string[] {
