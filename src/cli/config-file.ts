@@ -31,7 +31,7 @@ export async function readYaml(path: string): Promise<unknown> {
   }
 }
 
-/** A value as the text of an input: lists have one entry per line, and maps stay YAML. Scalars are texts (`readYaml`). */
+/** A value of `readYaml`, whose scalars are texts, as an input: lists have one entry per line, and maps stay YAML. */
 export async function formatValue(value: unknown): Promise<string> {
   if (typeof value === 'string') return value
   if (Array.isArray(value) && value.every((entry) => typeof entry !== 'object')) return value.map(String).join('\n')
