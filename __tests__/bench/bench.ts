@@ -1,5 +1,5 @@
 // Ours against what people type manual, on one farm, in turns: npm run bench -- [--rounds N] [--only
-// lan|wan|cold|second|copy …]
+// lan|wan|cold|second|copy|merge …]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,10 +8,19 @@ import { attachFarm, startFarm, type Farm } from '../farm/farm.ts'
 import { ensureTools } from '../farm/tools.ts'
 import { benchApp, cacheable, releaseFile } from './app.ts'
 import { measureCopies } from './copy.ts'
+import { measureMerges } from './merge.ts'
 import { releaseManually } from './manual.ts'
 import type { Measured } from './measure.ts'
 import { releaseWithAction } from './action.ts'
-import { renderCopies, renderReport, type Kind, type Scenario, type Method, type Network } from './report.ts'
+import {
+  renderCopies,
+  renderMerges,
+  renderReport,
+  type Kind,
+  type Scenario,
+  type Method,
+  type Network,
+} from './report.ts'
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', multiple: true, default: [] } },
@@ -21,9 +30,9 @@ const chosen = (...names: string[]) => names.filter((name) => values.only.includ
 if (
   !Number.isInteger(rounds) ||
   rounds < 1 ||
-  chosen('lan', 'wan', 'cold', 'second', 'copy').length < values.only.length
+  chosen('lan', 'wan', 'cold', 'second', 'copy', 'merge').length < values.only.length
 ) {
-  console.error('usage: npm run bench -- [--rounds N] [--only lan|wan|cold|second|copy …]')
+  console.error('usage: npm run bench -- [--rounds N] [--only lan|wan|cold|second|copy|merge …]')
   process.exit(2)
 }
 const wires: readonly Network[] = (['LAN', '50 ms'] as const).filter(
@@ -32,7 +41,7 @@ const wires: readonly Network[] = (['LAN', '50 ms'] as const).filter(
 const kinds: readonly Kind[] = (['cold', 'second'] as const).filter(
   (kind) => chosen('cold', 'second').length === 0 || values.only.includes(kind),
 )
-const isCopyOnly = values.only.length > 0 && values.only.every((name) => name === 'copy')
+const isRelease = values.only.some((name) => name !== 'copy' && name !== 'merge') || values.only.length === 0
 const release = { action: releaseWithAction, manual: releaseManually } as const
 
 await ensureTools()
@@ -45,9 +54,11 @@ const given = process.env['MULTIARCH_BUILD_FARM'] !== undefined
 say(given ? 'using the farm around us' : 'starting the farm …')
 const farm = given ? await attachFarm() : await startFarm()
 try {
-  if (!isCopyOnly) process.stdout.write(renderReport(await measureAll()))
+  if (isRelease) process.stdout.write(renderReport(await measureAll()))
   if (values.only.length === 0 || values.only.includes('copy'))
     process.stdout.write(renderCopies(await measureCopies(farm, scratch, rounds)))
+  if (values.only.length === 0 || values.only.includes('merge'))
+    process.stdout.write(renderMerges(await measureMerges(farm, scratch, rounds)))
 } catch (error) {
   process.exitCode = 1
   say(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : String(error)}\n${farm.logs()}`)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Farm } from '../farm/farm.ts'
 import type { Kind } from './trace.ts'
 
@@ -23,6 +24,15 @@ export interface Measured {
   readonly work: Readonly<Record<Kind, number>>
   /** Peak resident memory of the action, in MB. */
   readonly memory?: number
+}
+
+/** Milliseconds of processor time of all processes that have ended and that this one started. */
+export function readProcessorTime(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  // cutime and cstime, in ticks of 10 ms (proc_pid_stat(5)).
+  return (Number(fields[13]) + Number(fields[14])) * 10
 }
 
 export function now(): number {

@@ -1,4 +1,5 @@
 import { copyKinds, type CopyKind, type MeasuredCopy } from './copy.ts'
+import type { MeasuredMerge } from './merge.ts'
 import type { Measured } from './measure.ts'
 import { kindNames } from './trace.ts'
 
@@ -59,24 +60,42 @@ const memoryGoal = 100
 export function renderCopies(measured: Readonly<Record<CopyKind, readonly MeasuredCopy[]>>): string {
   const rows = copyKinds.map((kind) => {
     const rounds = measured[kind]
-    const ratios = rounds.map(({ action, imagetools }) => action / imagetools)
     const memory = Math.max(...rounds.map((round) => round.memory))
     return [
       `copy of 200 MB ${kind}`,
-      ...(['action', 'imagetools'] as const).map((way) =>
-        spread(
-          rounds.map((round) => round[way] / 1000),
-          2,
-          ' s',
-        ),
-      ),
-      spread(ratios, 2),
-      `≤ ${copyGoals[kind].toFixed(2)}: ${median(ratios) <= copyGoals[kind] ? 'met' : 'missed'}`,
+      ...compare(rounds, copyGoals[kind]),
       `${memory.toFixed(0)} MB (≤ ${memoryGoal}: ${memory <= memoryGoal ? 'met' : 'missed'})`,
     ]
   })
-  const head = ['copy', 'action', 'imagetools create', 'action / imagetools, pair by pair', 'goal', 'memory']
-  return `${table(head, rows)}\n`
+  return `${table(['copy', ...compared, 'memory'], rows)}\n`
+}
+
+const mergeGoal = 0.5
+
+/** PURE: merges of a split build, as Markdown. */
+export function renderMerges(measured: readonly MeasuredMerge[]): string {
+  const post = spread(
+    measured.map((round) => round.post / 1000),
+    2,
+    ' s',
+  )
+  const row = ['merge of 4 variants × 3 platforms', ...compare(measured, mergeGoal), post]
+  return `\n${table(['merge', ...compared, 'post (deletes the parts)'], [row])}\n`
+}
+
+const compared = ['action', 'imagetools', 'action / imagetools, pair by pair', 'goal', 'processor time, pair by pair']
+
+function compare(rounds: readonly Omit<MeasuredMerge, 'post'>[], goal: number): string[] {
+  const ratios = rounds.map(({ action, imagetools }) => action / imagetools)
+  const works = rounds.map(({ actionWork, imagetoolsWork }) => actionWork / imagetoolsWork)
+  const took = (way: 'action' | 'imagetools') => rounds.map((round) => round[way] / 1000)
+  return [
+    spread(took('action'), 2, ' s'),
+    spread(took('imagetools'), 2, ' s'),
+    spread(ratios, 2),
+    `≤ ${goal.toFixed(2)}: ${median(ratios) <= goal ? 'met' : 'missed'}`,
+    spread(works, 2),
+  ]
 }
 
 function overview(scenario: Scenario): string[] {
