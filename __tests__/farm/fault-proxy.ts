@@ -8,6 +8,10 @@ export interface Fault {
   body?: string
   /** Reset the connection instead of responding. */
   cut?: boolean
+  /** Reset the connection after this many bytes of the body, in either direction. */
+  cutAfter?: number
+  /** What happens first; only for a proxy in the process of the test. */
+  before?: () => unknown
   /** Wait this long first; without status or cut the request then goes through. */
   delayMs?: number
   method?: string
@@ -60,6 +64,8 @@ export function faultProxy({ upstreamSocket, nameOf, redirect }: ProxyOptions): 
     const fault = take(proxy.faults, entry)
     if (fault) {
       entry.fault = true
+      await fault.before?.()
+      if (fault.cutAfter !== undefined) cutBody(req, res, fault.cutAfter)
       if (fault.delayMs) await new Promise((resolve) => setTimeout(resolve, fault.delayMs))
       if (answerWithFault(fault, req, res)) return
     }
@@ -107,6 +113,22 @@ function answerWithFault({ cut, status, headers, body }: Fault, req: IncomingMes
     .writeHead(status, { 'content-type': 'application/json', ...headers })
     .end(body ?? JSON.stringify({ errors: [error] }))
   return true
+}
+
+/** Counts the bytes of the request and of its answer. */
+function cutBody(req: IncomingMessage, res: ServerResponse, limit: number): void {
+  let sent = 0
+  const count = (chunk: unknown): void => {
+    sent += chunk instanceof Uint8Array ? chunk.length : 0
+    if (sent > limit) req.socket.resetAndDestroy()
+  }
+  req.on('data', count)
+  const write = res.write.bind(res) as (chunk: unknown) => boolean
+  res.write = (chunk: unknown) => {
+    const isWritten = write(chunk)
+    count(chunk)
+    return isWritten
+  }
 }
 
 function take(faults: Fault[], entry: RequestLog): Fault | undefined {
