@@ -10,7 +10,6 @@ import { checkDriver, checkBuiltIn, checkPods, checkUse, parseDriver, type Drive
 import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkKnownHosts, formatKnownHosts, parseKnownHosts } from './nodes/known-hosts.ts'
 import { localFallbackNode, parseNodesInput } from './nodes/node-list.ts'
-import { parseSshConfig } from './nodes/ssh-config.ts'
 import { parseSshKeys } from './nodes/ssh-key.ts'
 import type { InputSource } from './source.ts'
 import { boolean, parseTable, type Values } from './table.ts'
@@ -56,7 +55,7 @@ export async function parseBuilderInputs(source: BuilderSource, store: BuilderSt
   if (values.use) checkUse(nodes, source.report)
   checkCgroupParent(cgroupParent, nodes, daemon.buildkitdConfig, source.report)
   const withCgroup = (spec: NodeSpec) => withCgroupParent(spec, cgroupParent)
-  const ssh = parseSsh(nodes, source)
+  const ssh = await parseSsh(nodes, source)
   return {
     ...ssh,
     nodes: ssh.nodes.map((spec) => ({ ...withCgroup(spec), ...(driver === 'docker' && { builtIn: true }) })),
@@ -92,18 +91,14 @@ function pathsOf({ endpoint, driverOpts }: NodeSpec): readonly string[] {
   return parts.filter((part): part is string => typeof part === 'string' && /^[^\n]+$/.test(part))
 }
 
-function parseSsh(
+async function parseSsh(
   nodes: readonly NodeSpec[],
   source: InputSource,
-): Pick<BuilderInputs, 'nodes' | 'sshKeys' | 'knownHosts'> {
+): Promise<Pick<BuilderInputs, 'nodes' | 'sshKeys' | 'knownHosts'>> {
   const { text, report, hasIssue } = source
   const sshKeys = parseSshKeys(text('ssh-private-key'), report)
   const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
-  const { resolve } = parseSshConfig(source)
-  const reached = nodes.map((spec) => {
-    const target = sshTargetOf(spec)
-    return target && text('ssh-config') !== '' ? { ...spec, ssh: resolve(target) } : spec
-  })
+  const reached = text('ssh-config') === '' ? nodes : await withSshConfig(nodes, source)
   if (!hasIssue('ssh-known-hosts') && !hasIssue('ssh-config'))
     checkKnownHosts(
       hosts,
@@ -111,4 +106,13 @@ function parseSsh(
       report,
     )
   return { nodes: reached, sshKeys, knownHosts: formatKnownHosts(hosts) }
+}
+
+async function withSshConfig(nodes: readonly NodeSpec[], source: InputSource): Promise<readonly NodeSpec[]> {
+  const { parseSshConfig } = await import('./nodes/ssh-config.ts')
+  const { resolve } = parseSshConfig(source)
+  return nodes.map((spec) => {
+    const target = sshTargetOf(spec)
+    return target ? { ...spec, ssh: resolve(target) } : spec
+  })
 }
