@@ -1,6 +1,7 @@
 import { annotationsAt } from '../metadata/annotations.ts'
 import { parseCacheSpec } from '../inputs/cache/specs.ts'
 import { outputSpecs, settingFields } from './bake-fields.ts'
+import { testTargets } from './image-tests.ts'
 import type { LoginOrigin } from '../registry/error.ts'
 import type { WithoutSecrets } from './missing-secret.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
@@ -37,10 +38,10 @@ export interface BakeOptions {
  * together later. Bake evaluates templates in JSON too, so `${` and `%{` are escaped in every text.
  */
 export function renderBake(targets: readonly Target[], options: BakeOptions): string {
-  const definition = {
-    group: { default: { targets: targets.map(({ id }) => id) } },
-    target: Object.fromEntries(targets.map((target) => [target.id, bakeTarget(target, options)])),
-  }
+  const images = targets.map((target) => [target.id, bakeTarget(target, options)] as const)
+  const tests = targets.map((target, index) => testTargets(target, images[index]?.[1] ?? {}, options.nonce))
+  const all = Object.assign(Object.fromEntries(images), ...tests) as Readonly<Record<string, unknown>>
+  const definition = { group: { default: { targets: Object.keys(all) } }, target: all }
   return JSON.stringify(escapeTemplates(definition), undefined, 1)
 }
 

@@ -20,6 +20,7 @@ const archiveHint =
   'The output `type=docker` cannot contain attestations: set `provenance: false` and `sbom: false`, or use `type=oci`.'
 const pathHint =
   'A path in an input leads out of the workspace, for example through a symbolic link: use a path in the workspace.'
+const stageHint = 'Check `target` and `test-target`: each must be the name of a stage of the Dockerfile.'
 const cycleHint = 'Two stages depend on each other: remove one of their `FROM` or `COPY --from` references.'
 const entitlementHint =
   'The BuildKit daemon does not allow it: add `--allow-insecure-entitlement …` to `buildkitd-flags`.'
@@ -30,7 +31,7 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/dockerfile parse error|unknown instruction|Dockerfile cannot be empty/i, 'Correct the Dockerfile at this line.'],
   [/no build stage in current context|no build stage/i, 'A Dockerfile starts with `FROM`; only `ARG` may precede it.'],
   [/failed to read dockerfile|failed to find Dockerfile|unable to prepare context/i, dockerfileHint],
-  [/target stage "?[^"]*"? could not be found/i, 'Check `target`: it must be the name of a stage of the Dockerfile.'],
+  [/target stage "?[^"]*"? could not be found/i, stageHint],
   [/circular dependency detected/i, cycleHint],
   [/failed to parse stage name|invalid reference format|base name \(.*\) should not be blank/i, nameHint],
   [/secret .*not found|failed to get secret/i, '{secretHint}'],
@@ -53,3 +54,49 @@ export const dockerfileRows: readonly FailureRow[] = hints.map(([pattern, hint])
   message: '{target}: {cause}',
   hint,
 }))
+
+const testStartHint =
+  'No tag was updated. The image must have the program of `test`; a script needs `/bin/sh`. For an image without a ' +
+  'shell, write a JSON array: `["/app", "--version"]`.'
+const memoryHint =
+  'The kernel killed a process of this step, often because {machine} ran out of memory: use a node with more ' +
+  'memory, or set a lower `max-parallelism` in `buildkitd-config-inline`. See the full log for the complete output.'
+
+/** The rows for a step of the Dockerfile that failed. */
+export const stepRows: readonly FailureRow[] = [
+  {
+    pattern: /exit code: 137$/,
+    code: 'build',
+    message: '{target}: {step} failed: {cause}',
+    hint: memoryHint,
+  },
+  {
+    pattern: /^/,
+    code: 'build',
+    message: '{target}: {step} failed: {cause}',
+    hint: 'The lines above are from the output of the step. See the full log for the complete output.',
+  },
+]
+
+/** The rows for the command of `test`. */
+export const testRows: readonly FailureRow[] = [
+  {
+    pattern:
+      /unable to start container process|executable file not found|^exec .*: (?:exec format error|permission denied)/m,
+    code: 'build',
+    message: 'The test of {target} cannot start',
+    hint: testStartHint,
+  },
+  {
+    pattern: /exit code: 137$/m,
+    code: 'build',
+    message: 'The test of {target} failed with {cause}',
+    hint: memoryHint,
+  },
+  {
+    pattern: /^/,
+    code: 'build',
+    message: 'The test of {target} failed with {cause}',
+    hint: 'No tag was updated. The lines above are the end of its output; the log has all of it.',
+  },
+]

@@ -7,6 +7,7 @@ import type { PushLogins } from './bake-definition.ts'
 import { explainMissingSecret, type WithoutSecrets } from './missing-secret.ts'
 import { failureTable, type Phase } from './failure-table.ts'
 import type { Silence } from './heartbeat.ts'
+import type { TestTimeout } from './image-tests.ts'
 import { OutputTail } from './output-tail.ts'
 import type { FailedVertex } from './progress.ts'
 import { isCancel } from './steps.ts'
@@ -26,6 +27,8 @@ export interface GroupFailure {
   readonly output: readonly string[]
   /** Set if the node was lost: the last output of ssh, or how long it did not answer. */
   readonly lost: string | undefined
+  /** What ran, if a command failed: a step of the Dockerfile, or the command of `test`. */
+  readonly failedStep?: 'step' | 'test'
   /** Labels of the targets that were cancelled because of the failure. */
   readonly cancelled?: readonly string[]
   /** The SSH server of the node refused a session that a connection needed. */
@@ -102,14 +105,28 @@ export function findCause(failed: readonly FailedVertex[]): FailedVertex | undef
   return failed.findLast(({ error }) => !isCancel(error)) ?? failed[0]
 }
 
+/** BuildKit reports an unknown stage without a vertex, and the vertexes of the other targets as cancelled. */
+function findReported({ failed, output }: Pick<GroupFailure, 'failed' | 'output'>): FailedVertex | undefined {
+  const cause = findCause(failed)
+  const isKnown = output.some((line) => /^error: /i.test(line) && !isCancel(line))
+  return cause && isCancel(cause.error) && isKnown ? undefined : cause
+}
+
+/** PURE: the bake target that failed: that of the failed vertex, or the one that buildx names in its error. */
+export function failingTarget(failed: readonly FailedVertex[], output: readonly string[]): string | undefined {
+  const cause = findCause(failed)
+  const named = output.map((line) => /^ERROR: target (\S+): /.exec(line)?.[1]).findLast((id) => id !== undefined)
+  return cause && !isCancel(cause.error) ? cause.target : (named ?? cause?.target)
+}
+
 /** PURE: why a group failed, by the first row of `failureTable` that matches: what happened, and what to do. */
 export function explainFailure(failure: GroupFailure): UserError {
   const { cancelled = [] } = failure
-  const cause = findCause(failure.failed)
+  const cause = findReported(failure)
   const error = cause?.error ?? lastError(failure)
   const brief = trimError(error)
   const phase = classify(failure, cause, error)
-  const { code, message, hint } = findRow(phase, failure, error)
+  const { code, message, hint } = findRow(phase, failure, { error, printed: cause?.output ?? [] })
   const values = valuesOf(failure, cause?.name ?? '', error)
   return new UserError({
     code,
@@ -165,6 +182,16 @@ export function explainSilence({ host, phase, duration }: Silence, target: strin
   })
 }
 
+/** PURE: the failure of a test that took longer than `test-timeout`. */
+export function explainTimeout({ limit, output }: TestTimeout, target: string): UserError {
+  return new UserError({
+    code: 'build',
+    message: fillIn(`The test of {target} did not end within ${formatDuration(limit)}`, { target }, longestHeadline),
+    hint: 'Check what the command waits for, or raise `test-timeout`. No tag was updated.',
+    details: tail(output.length > 0 ? output : ['The test printed nothing.']),
+  })
+}
+
 /** The image that a vertex resolves or pulls. */
 function imageOf(vertex: string): string | undefined {
   const pattern =
@@ -183,22 +210,36 @@ function lastError({ output, exitCode }: GroupFailure): string {
 function classify(failure: GroupFailure, cause: FailedVertex | undefined, error: string): Phase {
   if (failure.lost !== undefined) return 'lost'
   const isStep = cause !== undefined && failedStep.test(trimError(error))
-  // The command of a step may itself contain these words; the last line of what it ran may not.
-  const diskInOutput = cause?.output.some((line) => diskFullLine.test(line)) === true
-  if (diskInOutput || (!isStep && diskFull.test(error))) return 'disk'
-  if (isStep) return 'step'
-  const rule = phaseRules.find(
-    (rule) => rule.error?.test(error) === true || (cause !== undefined && rule.vertex?.test(cause.name) === true),
-  )
+  if (isDiskFull(cause, isStep ? '' : error)) return 'disk'
+  if (isStep) return failure.failedStep ?? 'step'
+  const rule = phaseRules.find((one) => matchesRule(one, error, cause))
   const phase = rule?.phase ?? 'other'
   return failure.lacksSessions && connectionPhases.includes(phase) ? 'sessions' : phase
+}
+
+/** The command of a step may itself contain these words; the last line of what it ran may not. */
+function isDiskFull(cause: FailedVertex | undefined, error: string): boolean {
+  return cause?.output.some((line) => diskFullLine.test(line)) === true || diskFull.test(error)
+}
+
+function matchesRule(rule: PhaseRule, error: string, cause: FailedVertex | undefined): boolean {
+  return rule.error?.test(error) === true || (cause !== undefined && rule.vertex?.test(cause.name) === true)
 }
 
 /** Failures that a connection to the node may have caused. */
 const connectionPhases: readonly Phase[] = ['boot', 'node', 'other']
 
-function findRow(phase: Phase, { lost, output }: GroupFailure, error: string): FailureRow {
-  const text = phase === 'lost' ? (lost ?? '') : phase === 'cache' ? [error, ...output].join('\n') : error
+function findRow(
+  phase: Phase,
+  { lost, output }: GroupFailure,
+  { error, printed }: { readonly error: string; readonly printed: readonly string[] },
+): FailureRow {
+  const texts: Partial<Record<Phase, readonly string[]>> = {
+    lost: [lost ?? ''],
+    cache: [error, ...output],
+    test: [error, ...printed],
+  }
+  const text = (texts[phase] ?? [error]).join('\n')
   const row = failureTable[phase].find(({ pattern }) => pattern.test(text))
   if (!row) throw new Error(`No row of the failure table matches this failure (${phase}): ${text}`)
   return row
@@ -211,10 +252,12 @@ function relevantLines(
   brief: string,
 ): readonly string[] {
   const printed = cause?.output ?? []
+  const printedLines = printed.some((line) => line.trim() !== '') ? printed : ['The step printed nothing.']
   const lines: Partial<Record<Phase, readonly string[]>> = {
     lost: lost.startsWith(silence) ? [lost] : [lost, brief],
     disk: [...printed, brief],
-    step: printed.some((line) => line.trim() !== '') ? printed : ['The step printed nothing.'],
+    step: printedLines,
+    test: printedLines,
     boot: [...output.slice(-5), brief],
     other: [...printed, ...output],
   }

@@ -2,7 +2,7 @@ import { cacheErrorPattern } from '../inputs/cache/backends.ts'
 import { sessionLimit } from '../nodes/ssh/sessions.ts'
 import { silence } from '../nodes/watch.ts'
 import { clusterRows } from './cluster-failures.ts'
-import { dockerfileRows, type FailureRow } from './dockerfile-failures.ts'
+import { dockerfileRows, stepRows, testRows, type FailureRow } from './dockerfile-failures.ts'
 
 /** What buildx or BuildKit was doing when it failed. */
 export type Phase =
@@ -11,6 +11,7 @@ export type Phase =
   | 'helper'
   | 'disk'
   | 'step'
+  | 'test'
   | 'cache'
   | 'cluster'
   | 'boot'
@@ -45,9 +46,6 @@ const diskHint =
 const pullLoginHint = 'Check the image name. If the image is private, add a login for its registry to `registry-auth`.'
 const rateLimitHint =
   'Add a login for that registry to `registry-auth`, which raises the limit, or set a mirror in `registries`.'
-const memoryHint =
-  'The kernel killed a process of this step, often because {machine} ran out of memory: use a node with more ' +
-  'memory, or set a lower `max-parallelism` in `buildkitd-config-inline`. See the full log for the complete output.'
 const reachHint = 'Check that {machine} can reach its registry; then run the job again.'
 const frontendHint =
   'The image is named by the line `# syntax=` of the Dockerfile, by the build argument `BUILDKIT_SYNTAX`, or by ' +
@@ -134,20 +132,8 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
     },
   ],
   disk: [{ pattern: any, code: 'node', message: '{Machine} is out of disk space ({target})', hint: diskHint }],
-  step: [
-    {
-      pattern: /exit code: 137$/,
-      code: 'build',
-      message: '{target}: {step} failed: {cause}',
-      hint: memoryHint,
-    },
-    {
-      pattern: any,
-      code: 'build',
-      message: '{target}: {step} failed: {cause}',
-      hint: 'The lines above are from the output of the step. See the full log for the complete output.',
-    },
-  ],
+  step: stepRows,
+  test: testRows,
   cache: [
     {
       pattern: cacheErrorPattern('createdMeanwhile'),

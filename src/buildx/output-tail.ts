@@ -24,3 +24,29 @@ export class OutputTail {
   static readonly longest = 30
   static readonly mostErrors = 10
 }
+
+/** Bytes of the output of a test that are kept. */
+const longestCapture = 64 * 1024
+
+/** The output of a test: all of it, or of a long one the end. */
+export class OutputCapture {
+  #bytes = Buffer.alloc(0)
+
+  push(data: Uint8Array): void {
+    this.#bytes = Buffer.concat([this.#bytes, data])
+    // Not with every line, since all of it is copied. What is kept is still too long, so that `text` shortens it.
+    if (this.#bytes.length > 3 * longestCapture) this.#bytes = this.#bytes.subarray(-2 * longestCapture)
+  }
+
+  text(): string {
+    return endOfOutput(this.#bytes, longestCapture)
+  }
+}
+
+/** PURE: the output, or if it is longer than `most` bytes its last lines, after a line that says so. */
+export function endOfOutput(output: Buffer, most: number): string {
+  if (output.length <= most) return output.toString('utf8')
+  const end = output.subarray(output.length - most)
+  // Not in the middle of a line, which may be the middle of a character.
+  return `[Only the end of the output; the log has more]\n${end.subarray(end.indexOf('\n') + 1).toString('utf8')}`
+}

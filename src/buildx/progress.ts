@@ -1,6 +1,4 @@
-import { StringDecoder } from 'node:string_decoder'
 import { firstLine, formatDuration } from '../lib/format.ts'
-import { OutputTail } from './output-tail.ts'
 import { parseSolveStatus, type Vertex, type VertexStatus, type VertexWarning } from './solve-status.ts'
 import { isBoot, measureTarget, type TargetProgress } from './measure.ts'
 import {
@@ -12,15 +10,18 @@ import {
   isFrom,
   isOptional,
   isStep,
-  splitName,
+  nameVertex,
   stepPrefix,
+  type VertexName,
 } from './steps.ts'
-import { Transfers } from './transfers.ts'
+import { newState, withTotalTime, type VertexState } from './vertex-state.ts'
 
-interface ProgressTarget {
+export interface ProgressTarget {
   readonly id: string
   /** The prefix of each of its log lines: `linux/arm64 slim`. */
   readonly label: string
+  /** The command, if the target runs one in an image that another target builds. */
+  readonly command?: string
 }
 
 export interface FailedVertex {
@@ -33,9 +34,13 @@ export interface FailedVertex {
 
 export interface RunningVertex {
   readonly name: string
+  /** The targets that need it. */
+  readonly targets: readonly string[]
   /** Milliseconds since it started, and since BuildKit last reported anything about it. */
   readonly runningFor: number
   readonly silentFor: number
+  /** The last lines that it printed. */
+  readonly output: readonly string[]
 }
 
 /** A vertex that is running and printed nothing for so long gets a log line. Milliseconds. */
@@ -45,29 +50,6 @@ const heartbeatInterval = 30_000
 const pushing = /^pushing manifest for .*@(sha256:[0-9a-f]{64})$/
 const keptOutput = 30
 const longestPartial = 1 << 16
-
-interface VertexState {
-  vertex: Vertex
-  readonly targets: Set<string>
-  announced: boolean
-  finished: boolean
-  /** Output after the last line end. */
-  partial: string
-  /** A character may arrive in two parts. */
-  readonly decoder: StringDecoder
-  readonly output: OutputTail
-  readonly transfers: Transfers
-  /** The parts of its work, such as layers that are pulled. */
-  readonly parts: Map<string, VertexStatus>
-  /** Milliseconds of all its executions, and when the last one ended. */
-  took: number
-  completed: number | undefined
-  /** When it started, by this machine's clock (`performance.now()`); undefined if it is not running. */
-  openSince: number | undefined
-  /** When BuildKit last reported anything about it. */
-  progressAt: number
-  loggedAt: number
-}
 
 /**
  * The progress of one buildx call: formats each step, its output and its end as they arrive, one line at a time under
@@ -114,6 +96,7 @@ export class Progress {
       const state = this.#states.get(vertex)
       if (!state) continue
       state.progressAt = performance.now()
+      state.capture?.push(data)
       this.#print(state, state.decoder.write(data))
     }
   }
@@ -148,9 +131,11 @@ export class Progress {
 
   /** The vertexes that are running. */
   running(now: number): readonly RunningVertex[] {
-    return [...this.#states.values()].flatMap(({ vertex: { name }, openSince, progressAt }) =>
-      openSince === undefined ? [] : [{ name, runningFor: now - openSince, silentFor: now - progressAt }],
-    )
+    return [...this.#states.values()].flatMap(({ vertex: { name }, targets, output, openSince, progressAt }) => {
+      if (openSince === undefined) return []
+      const times = { runningFor: now - openSince, silentFor: now - progressAt }
+      return [{ name, targets: [...targets], ...times, output: output.lines() }]
+    })
   }
 
   /** The times of a target so far. The boot of the daemon counts for each target of the call. */
@@ -159,6 +144,12 @@ export class Progress {
     const states = [...this.#states.values()].filter(isOf)
     const own = states.map(({ vertex, took, parts }) => ({ vertex, took, parts: [...parts.values()] }))
     return measureTarget(own, Number.isFinite(this.#ahead) ? this.#ahead : 0)
+  }
+
+  /** What the command of a target printed. */
+  captured(target: string): string {
+    const states = [...this.#states.values()].filter(({ targets }) => targets.has(target))
+    return states.map(({ capture }) => capture?.text() ?? '').join('')
   }
 
   failed(): readonly FailedVertex[] {
@@ -207,7 +198,9 @@ export class Progress {
   }
 
   #readVertex(update: Vertex): void {
-    const state = this.#update(update)
+    const named = nameVertex(update, this.#targets)
+    if (!named) return
+    const state = this.#update(update, named)
     const { vertex } = state
     const isRunning = vertex.started !== undefined && vertex.completed === undefined
     state.progressAt = performance.now()
@@ -224,13 +217,9 @@ export class Progress {
     if (end !== undefined) this.#log(state, end)
   }
 
-  #update(update: Vertex): VertexState {
+  #update(update: Vertex, { target, name, isTest }: VertexName): VertexState {
     const known = this.#states.get(update.digest)
-    const state = known ?? newState(update)
-    const { target, name } = splitName(
-      update.name,
-      this.#targets.map(({ id }) => id),
-    )
+    const state = known ?? newState(update, isTest)
     // BuildKit reports a failed step again as cancelled once the build has ended because of it.
     const error = known && known.vertex.error !== '' && isCancel(update.error) ? known.vertex.error : update.error
     state.vertex = { ...update, name, error, cached: update.cached || (known?.vertex.cached ?? false) }
@@ -272,39 +261,12 @@ export class Progress {
     const { targets } = state
     state.loggedAt = performance.now()
     const labels = this.#targets.map(({ label }) => label)
-    const own = this.#targets.filter(({ id }) => targets.has(id)).map(({ label }) => label)
+    const own = [...new Set(this.#targets.filter(({ id }) => targets.has(id)).map(({ label }) => label))]
     // Work for the whole call, such as booting the daemon, gets what its targets have in common: the platform.
     const label = own.length > 0 ? own : [...new Set(labels.map((label) => label.split(' ')[0]))]
     const width = Math.max(...labels.map(({ length }) => length))
     this.#emit(`${label.join(', ').padEnd(width)} │ ${text}`)
   }
-}
-
-function newState(vertex: Vertex): VertexState {
-  return {
-    vertex,
-    targets: new Set(),
-    announced: false,
-    finished: false,
-    partial: '',
-    decoder: new StringDecoder('utf8'),
-    output: new OutputTail(),
-    transfers: new Transfers(),
-    parts: new Map(),
-    took: 0,
-    completed: undefined,
-    openSince: undefined,
-    progressAt: 0,
-    loggedAt: 0,
-  }
-}
-
-/** The vertex as if all of its executions were one. */
-function withTotalTime(state: VertexState): Vertex {
-  const { started, completed = 0 } = state.vertex
-  if (completed !== state.completed) state.took += completed - (started ?? completed)
-  state.completed = completed
-  return isFrom(state.vertex.name) ? { ...state.vertex, started: completed - state.took } : state.vertex
 }
 
 /** A progress bar rewrites its line with carriage returns; its last state is kept. */

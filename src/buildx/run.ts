@@ -7,10 +7,12 @@ import { targetLabel, targetLabels, type Target, type TargetGroup } from '../pla
 import { renderBake, writesForJob } from './bake-definition.ts'
 import { writeDefinition } from './build-env.ts'
 import { annotateWarnings } from './checks.ts'
+import type { GroupFailure } from './errors.ts'
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
+import { exportArgs, findTarget, progressTargets, testIds, watchTests, type TestTimeout } from './image-tests.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
-import type { TargetProgress } from './measure.ts'
+import type { Interval, TargetProgress } from './measure.ts'
 import { isOnRunner } from '../nodes/node-spec.ts'
 import { lacksSessions } from '../nodes/ssh/forwarder.ts'
 import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
@@ -42,6 +44,16 @@ export interface BuiltTarget {
   readonly digest: string
   /** Bake's metadata of this target. */
   readonly metadata: Record<string, unknown>
+  /** Undefined without `test`. */
+  readonly test?: TestResult
+}
+
+/** A test that succeeded. */
+interface TestResult {
+  /** What the command printed; of a long output the end. */
+  readonly output: string
+  /** When it ran. */
+  readonly time: Interval | undefined
 }
 
 export interface GroupResult {
@@ -88,6 +100,8 @@ interface CallEnd {
   readonly lost: string | undefined
   /** The registry that did not respond. */
   readonly silence: Silence | undefined
+  /** The test that took too long. */
+  readonly timeout: TestTimeout | undefined
 }
 
 /** Runs buildx until it exits, its node is lost, or a registry does not respond for too long. */
@@ -98,12 +112,18 @@ async function runWatched(
 ): Promise<CallEnd> {
   const { group, dir, name, log } = request
   const definition = writeDefinition(dir, name, renderBake(group.targets, request))
-  const args = ['bake', '--file', definition, '--builder', request.builder, '--metadata-file', dir.metadata(name)]
+  const files = ['--file', definition, '--metadata-file', dir.metadata(name)]
+  const args = ['bake', ...files, '--builder', request.builder, ...exportArgs(group.targets)]
   let lost: string | undefined
+  let timeout: TestTimeout | undefined
   const heartbeat = startHeartbeat({ progress, flush, log })
   const { stop } = heartbeat
   void request.lost.then((reason) => {
     lost = reason
+    stop.abort()
+  })
+  const endWatch = watchTests(group.targets, progress, (found) => {
+    timeout = found
     stop.abort()
   })
   const localPaths = localPathsOf(group.targets, request)
@@ -113,17 +133,15 @@ async function runWatched(
     lines.forEach((line) => progress.read(line))
     return flush()
   }
-  const exitCode = await runBuildx(call, args, read).finally(heartbeat.end)
+  const exitCode = await runBuildx(call, args, read).finally(() => [heartbeat.end, endWatch].forEach((end) => end()))
   // buildx may notice that a connection was cut shortly before ssh has ended.
   if (exitCode !== 0 && group.node.lost) await Promise.race([request.lost, sleep(500)])
-  return { exitCode, lost, silence: heartbeat.silence }
+  return { exitCode, lost, silence: heartbeat.silence, timeout }
 }
 
 function trackProgress({ group, onPush }: GroupRequest, emit: (line: string) => void): Progress {
-  return new Progress(
-    group.targets.map((target) => ({ id: target.id, label: targetLabel(target) })),
-    emit,
-    (id, digest) => group.targets.filter((target) => target.id === id).forEach((target) => onPush(target, digest)),
+  return new Progress(progressTargets(group.targets), emit, (id, digest) =>
+    group.targets.filter((target) => target.id === id).forEach((target) => onPush(target, digest)),
   )
 }
 
@@ -135,38 +153,51 @@ function readResult(
   const built = targets.map((target): BuiltTarget => {
     const metadata = asRecord(results[target.id])
     const digest = asText(metadata['containerimage.digest'])
-    return { target, digest, metadata }
+    const { command } = testIds(target.id)
+    const test = { output: progress.captured(command), time: progress.measure(command).whole }
+    return { target, digest, metadata, ...(target.variant.tests?.command && { test }) }
   })
   return { built, warnings: annotateWarnings(progress.warnings(), targets, workspace) }
 }
 
 async function groupFailure(
-  { group: { node, targets }, signal, withoutSecrets, pushLogins }: GroupRequest,
+  request: GroupRequest,
   progress: Progress,
-  { exitCode, lost, silence }: CallEnd,
+  { exitCode, lost, silence, timeout }: CallEnd,
 ): Promise<Pick<GroupResult, 'failure' | 'failing'>> {
   // Most builds succeed.
-  const { cancelledBuild, explainFailure, explainSilence, findCause } = await import('./errors.ts')
-  const failed = progress.failed()
-  const cause = findCause(failed)
-  const failing = targets.find(({ id }) => id === cause?.target) ?? (targets.length === 1 ? targets[0] : undefined)
-  const target = targetLabels(failing ? [failing] : targets)
-  if (silence) return { failure: explainSilence(silence, target) }
-  if (signal.aborted && lost === undefined && (!cause || isCancel(cause.error)))
-    return { failure: cancelledBuild(target) }
-  const failure = explainFailure({
-    target,
+  const errors = await import('./errors.ts')
+  const { group, signal, withoutSecrets, pushLogins } = request
+  const [failed, output] = [progress.failed(), progress.output()]
+  const cause = errors.findCause(failed)
+  const isOnlyCancelled = !cause || isCancel(cause.error)
+  const id = errors.failingTarget(failed, output)
+  const failing = findFailing(group, id)
+  const target = targetLabels(failing ? [failing] : group.targets)
+  if (timeout && lost === undefined)
+    return { failure: errors.explainTimeout(timeout, targetLabel(timeout.target)), failing: timeout.target }
+  if (silence) return { failure: errors.explainSilence(silence, target) }
+  if (signal.aborted && lost === undefined && isOnlyCancelled) return { failure: errors.cancelledBuild(target) }
+  const reported = { exitCode, failed, output, lost, withoutSecrets, pushLogins, dockerConfig: dockerConfigFile() }
+  const failure = errors.explainFailure({ ...describeGroup(group, failing, id), ...reported, target })
+  return { failure, ...(failing && { failing }) }
+}
+
+function findFailing({ targets }: TargetGroup, id: string | undefined): Target | undefined {
+  return findTarget(targets, id) ?? (targets.length === 1 ? targets[0] : undefined)
+}
+
+/** What the explanation of a failure needs to know about the group. */
+function describeGroup(
+  { node, targets }: TargetGroup,
+  failing: Target | undefined,
+  id: string | undefined,
+): Pick<GroupFailure, 'node' | 'isRunner' | 'failedStep' | 'lacksSessions' | 'cancelled'> {
+  return {
     node: node.spec.name,
     isRunner: isOnRunner(node.spec),
-    withoutSecrets,
-    pushLogins,
-    exitCode,
-    failed,
-    output: progress.output(),
-    dockerConfig: dockerConfigFile(),
+    failedStep: failing && id === testIds(failing.id).command ? 'test' : 'step',
     lacksSessions: lacksSessions(node.socket),
-    lost,
     cancelled: failing ? targets.filter((other) => other !== failing).map(targetLabel) : [],
-  })
-  return { failure, ...(failing && { failing }) }
+  }
 }

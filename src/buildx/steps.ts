@@ -7,7 +7,7 @@ export interface Steps {
   readonly cached: number
 }
 
-const step = /^\[(?:.* )?\d+\/\d+\] /
+const step = /^\[(?:test|(?:.* )?\d+\/\d+)\] /
 /** As the cache backends name themselves (moby/buildkit, cache/remotecache). */
 const exportingCache = /exporting (?:cache to|to GitHub Actions Cache|inline cache)/
 /** Work inside BuildKit is logged only if it took longer than this, in milliseconds. */
@@ -53,11 +53,39 @@ export function hasRun({ started, cached }: Vertex): boolean {
  * PURE: the target and the rest of a vertex name: bake writes `[<target> 2/3] RUN …` if a call has several targets,
  * `[2/3] RUN …` if it has one.
  */
-export function splitName(name: string, targets: readonly string[]): { target?: string; name: string } {
+function splitName(name: string, targets: readonly string[]): { target?: string; name: string } {
   const [, target = '', step, rest = ''] = /^\[(\S+?)(?: (.*?))?\] ?(.*)$/s.exec(name) ?? []
   if (targets.includes(target)) return { target, name: step === undefined ? rest : `[${step}] ${rest}` }
   const [only] = targets
   return targets.length === 1 && only !== undefined ? { target: only, name } : { name }
+}
+
+/** The stage of the Dockerfile in which a command of `test` runs. */
+export const testStage = 'test-of-image'
+const testStep = new RegExp(`^\\[${testStage} \\d+/\\d+\\] (ONBUILD )?`)
+
+export interface VertexName {
+  readonly target?: string
+  readonly name: string
+  /** Whether it is the step that runs the command of `test`. */
+  readonly isTest: boolean
+}
+
+/**
+ * PURE: the target and the name of a vertex for the log: `[test] <command>` for the step that runs the command of
+ * `test`. BuildKit reports the steps of an image again for the target that tests it: undefined for these.
+ */
+export function nameVertex(
+  { name, error }: Pick<Vertex, 'name' | 'error'>,
+  targets: readonly { readonly id: string; readonly command?: string }[],
+): VertexName | undefined {
+  const ids = targets.map(({ id }) => id)
+  const split = splitName(name, ids)
+  const command = targets.find(({ id }) => id === split.target)?.command
+  if (command === undefined) return { ...split, isTest: false }
+  const [isOwn, trigger] = testStep.exec(split.name) ?? []
+  if (isOwn === undefined) return error === '' ? undefined : { ...split, isTest: false }
+  return trigger === undefined ? { ...split, name: `[test] ${command}`, isTest: true } : { ...split, isTest: false }
 }
 
 /** PURE: the log line for a step that starts; undefined if there is none. */

@@ -9,6 +9,7 @@ import { parseContext, parseDockerfile } from './context.ts'
 import { checkTagged, checkTagsDiffer } from './cross-checks/variants.ts'
 import { failEach, failFor, passes } from './diagnostics.ts'
 import { warnFolded } from './folded-lists.ts'
+import { parseImageTests } from './image-tests.ts'
 import type { BuildSettings } from './settings/settings.ts'
 import { warnOfIndexAnnotations, type PushMode } from './partial.ts'
 import { parseImageList } from './shared-inputs.ts'
@@ -64,7 +65,7 @@ interface ImageInputs {
 export async function parseImageInputs(
   source: InputSource,
   { push, partial }: PushMode,
-  { load, imageAnnotations }: BuildSettings,
+  { load, call, imageAnnotations }: BuildSettings,
 ): Promise<ImageInputs> {
   const { text, report } = source
   const { images, mirrors } = parseImageList(source)
@@ -91,12 +92,12 @@ export async function parseImageInputs(
     ...byRepository(tagsOf(draft.tagSuffix), mirrors, push && !partial),
     platforms: draft.platforms,
     context: context ?? '',
-    ...fileOf(draft, context, source),
-    ...(draft.target !== '' && { target: draft.target }),
+    ...dockerfileOf(draft, context, source),
     buildArgs: draft.buildArgs,
     labels: metadata.labels(draft.labels, draft.tagSuffix),
     annotations: metadata.annotations(draft.tagSuffix),
     ...versionOf(metadata, draft.tagSuffix),
+    ...parseImageTests(draft, call, source),
   }))
   checkVariants(variants, partial, source)
   return { variants, warnings: metadata.warnings() }
@@ -148,10 +149,14 @@ function checkVariants(variants: readonly VariantSpec[], partial: boolean, sourc
   if (partial) warnOfIndexAnnotations(variants[0]?.annotations ?? [], source)
 }
 
-function fileOf({ file }: VariantDraft, context: string | undefined, source: InputSource): { readonly file?: string } {
+function dockerfileOf(
+  { file, target }: VariantDraft,
+  context: string | undefined,
+  source: InputSource,
+): Pick<VariantSpec, 'file' | 'target'> {
   const input = file === source.text('file') ? 'file' : 'variants'
   const path = context === undefined ? undefined : parseDockerfile({ input, file, context }, source)
-  return path === undefined ? {} : { file: path }
+  return { ...(path !== undefined && { file: path }), ...(target !== '' && { target }) }
 }
 
 /** @param variablesOf what build arguments without a value may take, by the step's labels */
@@ -171,6 +176,8 @@ async function parseDrafts(
     buildArgs: parseRecordInput({ input: 'build-args', lookUp: env }, text('build-args'), report),
     labels,
     platforms: parsePlatforms('platforms', splitList(text('platforms')), report),
+    test: text('test'),
+    testTarget: text('test-target'),
   }
   if (text('variants') === '') return [step]
   passes(failFor(report, 'variant'), name, [

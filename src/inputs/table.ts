@@ -52,15 +52,15 @@ export const list =
   (text, fail) =>
     splitList(text).filter((entry) => passes(fail, entry, problemsOf(entry)))
 
-const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+const units: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
 /** `3 days`, `12 hours`, `90m`, `2 weeks` → milliseconds; infinite if invalid, so that nothing is old enough. */
 export const duration =
-  (byDefault: string): Parser<number> =>
+  (byDefault: string, examples = '3 days`, `12 hours` or `2 weeks'): Parser<number> =>
   (text, fail) => {
     const [, count = '', unit = ''] =
-      /^(\d+(?:\.\d+)?)\s*(m|minutes?|h|hours?|d|days?|w|weeks?)$/i.exec(text || byDefault) ?? []
+      /^(\d+(?:\.\d+)?)\s*(s|seconds?|m|minutes?|h|hours?|d|days?|w|weeks?)$/i.exec(text || byDefault) ?? []
     const length = Number(count) * (units[unit.charAt(0).toLowerCase()] ?? NaN)
-    const form = 'is not a valid duration: write `3 days`, `12 hours` or `2 weeks`'
+    const form = `is not a valid duration: write \`${examples}\``
     return passes(fail, text, [[Number.isNaN(length), form]]) ? length : Infinity
   }

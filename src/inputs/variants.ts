@@ -8,6 +8,7 @@ import type { Repository, TagReference } from '../registry/reference.ts'
 import type { Annotation } from '../metadata/annotations.ts'
 import type { VersionTags } from '../metadata/highest.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
+import { withTestCommand, type ImageTests, type TestDraft } from './image-tests.ts'
 import { fieldOf, listField, parseFields, parseYamlMap } from './yaml-fields.ts'
 
 /** A repository that gets a copy of the image; the run does not fail if it cannot be updated. */
@@ -42,6 +43,8 @@ export interface VariantSpec {
   readonly version: string
   /** Of these tags `latest`, `1` and `1.2` belong to the highest version; undefined: they are updated as the others. */
   readonly highest?: VersionTags
+  /** Undefined without any. */
+  readonly tests?: ImageTests
 }
 
 /** Every repository that a variant is published in, mirrors too. */
@@ -50,7 +53,7 @@ export function repositoriesOf(variants: readonly Pick<VariantSpec, 'images' | '
 }
 
 /** What one variant asks for, before its paths and tags are resolved. */
-export interface VariantDraft {
+export interface VariantDraft extends TestDraft {
   readonly name: string
   readonly tagSuffix: string
   readonly file: string
@@ -61,7 +64,7 @@ export interface VariantDraft {
 }
 
 const input = 'variants'
-const keys = ['target', 'file', 'build-args', 'labels', 'platforms', 'tag-suffix']
+const keys = ['target', 'file', 'build-args', 'labels', 'platforms', 'tag-suffix', 'test', 'test-target']
 const namePattern = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$/
 const mapForm = 'write `slim: {target: slim}`, one variant per line'
 
@@ -110,7 +113,7 @@ function parseVariant(name: string, entry: unknown, step: VariantDraft, context:
   const { env, report, fail } = context
   const where = ` in \`${name}\``
   if (entry !== '' && !isRecord(entry)) fail(`has no map of settings: ${mapForm}`, name)
-  const map = isRecord(entry) ? entry : {}
+  const map = withTestCommand(isRecord(entry) ? entry : {})
   const text = parseFields(map, { what: 'a variant', keys, where }, fail)
   const lines = (key: string) => parseLines(map, key, where, context)
   const platforms = lines('platforms').flatMap((line) => splitList(line.text))
@@ -125,6 +128,8 @@ function parseVariant(name: string, entry: unknown, step: VariantDraft, context:
       ...parseRecord({ input, where }, normaliseEntries(input, lines('labels'), report), report),
     },
     platforms: platforms.length > 0 ? parsePlatforms(input, platforms, report) : step.platforms,
+    test: text('test') ?? step.test,
+    testTarget: text('test-target') ?? step.testTarget,
   }
 }
 

@@ -1,6 +1,7 @@
 import { detectPlatform } from '../forge/platform.ts'
 import { requireBuildAlias, findRequested, provideBuildx } from '../buildx/install/provide.ts'
 import type { Buildx } from '../buildx/find.ts'
+import { oldestBuildx } from '../buildx/image-tests.ts'
 import { Scheduler } from '../buildx/scheduler.ts'
 import { readInputs } from '../inputs/inputs.ts'
 import { repositoriesOf } from '../inputs/variants.ts'
@@ -67,7 +68,7 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
     },
     provideBuildx: (signal) =>
       logWait('the installation of buildx', provideRequested(job, { ...run, signal }, registries), job.log.info),
-    findBuildx: () => findRequested(inputs),
+    findBuildx: () => findRequested(inputs, oldestBuildx(inputs.variants)),
     buildGroups: (request) => new Scheduler(request).run(),
     callTargets: async (request) => await (await import('../buildx/call.ts')).callTargets(request),
     prepareSigning: signing(job, { sign: inputs.sign, dir: dir.signing, registries, hosts: inputs.registries }),
@@ -81,7 +82,7 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
 async function provideRequested(job: Job, run: Run, { fetch }: RegistryAccess): Promise<Buildx> {
   const { inputs, event, dir, log, signal } = run
   if (inputs.install) await requireBuildAlias()
-  const { buildx, save } = await provideBuildx(inputs.buildx, {
+  const installation = {
     fetch,
     signal,
     dir,
@@ -89,7 +90,8 @@ async function provideRequested(job: Job, run: Run, { fetch }: RegistryAccess): 
     token: detectPlatform(event) === 'github.com' ? inputs.token : '',
     toolCache: job.env['RUNNER_TOOL_CACHE'] ?? '',
     useCache: inputs.cacheBinary,
-  })
+  }
+  const { buildx, save } = await provideBuildx(inputs.buildx, installation, oldestBuildx(inputs.variants))
   if (save) saveDownload(save)
   return buildx
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { renderBake, writesForJob, type BakeOptions } from '../../../src/buildx/bake-definition.ts'
+import type { ImageTests } from '../../../src/inputs/image-tests.ts'
 import { plainSettings, type BuildSettings } from '../../../src/inputs/settings/settings.ts'
 import { parsePlatform } from '../../../src/lib/platform.ts'
 import type { VariantSpec } from '../../../src/inputs/variants.ts'
@@ -193,5 +194,92 @@ describe('renderBake', () => {
         expect([unescape(escapedName), unescape(escaped)]).toEqual([name, value])
       }),
     )
+  })
+})
+
+describe('the tests of an image', () => {
+  const image = 'slim-linux-arm64'
+  const tests = (tests?: ImageTests, given: Partial<BakeOptions> = {}) => bake(given, tests ? { tests } : {}).target
+  const commandOf = (command: readonly string[]) =>
+    String(tests({ command, timeout: 1000 })[`${image}--test`]?.['dockerfile-inline'])
+
+  test('without any there is only the image', () => expect(Object.keys(tests())).toEqual([image]))
+
+  test('they are targets of the same call, and export nothing', () => {
+    const given = { settings: { ...settings, attests: ['type=sbom'], cacheTo: ['type=inline'] } }
+    const { group, target: all } = bake(given, { tests: { command: ['/app'], stage: 'unit', timeout: 1000 } })
+    expect(group).toEqual({ default: { targets: [image, `${image}--test`, `${image}--stage`] } })
+    for (const name of [`${image}--test`, `${image}--stage`]) {
+      expect(all[name]).toMatchObject({ output: ['type=cacheonly'], attest: ['type=provenance,disabled=true'] })
+      expect(all[name]).toMatchObject({ platforms: ['linux/arm64'] })
+      expect(all[name]?.['cache-to'] ?? []).toEqual([])
+      expect(all[name]?.['annotations'] ?? []).toEqual([])
+    }
+    expect(all[image]).toEqual(bake(given).target[image])
+  })
+
+  test('the command runs anew on the built image, without its secrets, arguments and entitlements', () => {
+    const given: BuildSettings = {
+      ...settings,
+      secrets: [{ kind: 'value', id: 's', value: 'x' }],
+      ssh: ['default'],
+      entitlements: ['security.insecure'],
+      contexts: { other: '/w/other' },
+      hosts: { db: '10.0.0.1' },
+      network: 'none',
+      ulimits: ['nofile=1024:1024'],
+      shmSize: '64m',
+    }
+    expect(tests({ command: ['/app'], timeout: 1000 }, { settings: given })[`${image}--test`]).toEqual({
+      context: '.',
+      contexts: { image: `target:${image}` },
+      'dockerfile-inline': 'FROM scratch AS unused\nFROM image AS test-of-image\nRUN ["/app"]\n',
+      platforms: ['linux/arm64'],
+      args: { BUILDKIT_SANDBOX_HOSTNAME: expect.stringMatching(/^test-[0-9a-f]{12}$/) as unknown },
+      'no-cache': true,
+      'extra-hosts': { db: '10.0.0.1' },
+      network: 'none',
+      ulimits: ['nofile=1024:1024'],
+      'shm-size': '64m',
+      output: ['type=cacheonly'],
+      attest: ['type=provenance,disabled=true'],
+    })
+  })
+
+  test('the step is not the same in two runs, nor for two targets', () => {
+    const hostOf = (nonce: string) => tests({ command: ['/app'], timeout: 1000 }, { nonce })[`${image}--test`]?.['args']
+    expect(hostOf('one')).toEqual(hostOf('one'))
+    expect(hostOf('one')).not.toEqual(hostOf('two'))
+  })
+
+  test('a stage is built like the image, with its arguments, secrets and caches to read', () => {
+    const { [image]: built, [`${image}--stage`]: stage } = tests({ stage: 'unit', timeout: 1000 })
+    expect(stage).toEqual({
+      ...built,
+      target: 'unit',
+      annotations: [],
+      'cache-to': [],
+      output: ['type=cacheonly'],
+      attest: ['type=provenance,disabled=true'],
+    })
+  })
+
+  test('no text can leave the line of the Dockerfile or become a heredoc', () => {
+    const anything = fc.array(
+      fc.string({ unit: fc.constantFrom('<', '"', '\\', '\n', '\r', "'", '#', ' ', 'E', '\u2028') }),
+    )
+    fc.assert(
+      fc.property(anything, (command) => {
+        const lines = commandOf(['/bin/sh', '-ec', ...command]).split('\n')
+        expect([lines.length, lines[3]]).toEqual([4, ''])
+        const [, json = ''] = /^RUN (\[.*\])$/s.exec(lines[2] ?? '') ?? []
+        expect(json).not.toMatch(/[<\r]/)
+        expect(JSON.parse(json)).toEqual(['/bin/sh', '-ec', ...command])
+      }),
+    )
+  })
+
+  test('bake does not expand a command', () => {
+    expect(commandOf(['echo', '${A} %{B} $C'])).toContain('["echo","$${A} %%{B} $C"]')
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { explainFailure, type GroupFailure } from '../../../src/buildx/errors.ts'
+import { explainFailure, explainTimeout, failingTarget, type GroupFailure } from '../../../src/buildx/errors.ts'
 import { explainLostCache } from '../../../src/buildx/lost-caches.ts'
+import type { Target } from '../../../src/plan/target.ts'
 import { OutputTail } from '../../../src/buildx/output-tail.ts'
 import { failureCases } from './errors.cases.ts'
 
@@ -151,4 +152,59 @@ test('a cache without credentials is explained; any other error is passed on', (
   expect(explainLostCache('operation error S3: HeadObject, https response error StatusCode: 403')).toBe(
     'operation error S3: HeadObject, https response error StatusCode: 403',
   )
+})
+
+describe('a test of an image that fails', () => {
+  const explain = (code: number, output: readonly string[]) =>
+    explainFailure(failureOf({ failedStep: 'test', failed: [step(exitCode(code), '[test] make', output)] }))
+
+  test.each([
+    [3, ['one'], 'The test of linux/arm64 slim failed with exit code: 3', /No tag was updated/],
+    [137, [], 'The test of linux/arm64 slim failed with exit code: 137', /killed a process/],
+    [
+      1,
+      ['runc run failed: unable to start container process: exec: "x": executable file not found in $PATH'],
+      'The test of linux/arm64 slim cannot start',
+      /JSON array/,
+    ],
+    [255, ['exec /app: exec format error'], 'The test of linux/arm64 slim cannot start', /JSON array/],
+  ] as const)('exit code %s with %j', (code, output, message, hint) => {
+    const { message: actual, hint: actualHint, details, code: kind } = explain(code, output)
+    expect([kind, actual]).toEqual(['build', message])
+    expect(actualHint).toMatch(hint)
+    expect(details).toEqual(output.length > 0 ? output : ['The step printed nothing.'])
+  })
+
+  test('a headline stays within 100 characters, however long the name of the variant is', () => {
+    const { message } = explainFailure(
+      failureOf({
+        failedStep: 'test',
+        target: `linux/arm64 ${'v'.repeat(63)}`,
+        failed: [step(exitCode(3), '[test] x')],
+      }),
+    )
+    expect(message.length).toBeLessThanOrEqual(100)
+    expect(message).toMatch(/exit code: 3$/)
+  })
+
+  test('one that takes too long', () => {
+    const timeout = { target: {} as Target, limit: 90_000, output: ['waiting'] }
+    expect(explainTimeout(timeout, 'linux/arm64 slim')).toMatchObject({
+      code: 'build',
+      message: 'The test of linux/arm64 slim did not end within 1 min 30 s',
+      details: ['waiting'],
+    })
+  })
+})
+
+test('an error of buildx counts more than vertexes that were cancelled because of it', () => {
+  const output = ['ERROR: target arm--stage: failed to solve: target stage "x" could not be found']
+  const failed = [step('context canceled', '[internal] load metadata for r.example/a')]
+  expect(explainFailure(failureOf({ failed, output }))).toMatchObject({
+    code: 'build',
+    message: 'linux/arm64 slim: target stage "x" could not be found',
+  })
+  expect(failingTarget(failed, output)).toBe('arm--stage')
+  expect(failingTarget([], ['ERROR: failed to solve: x'])).toBeUndefined()
+  expect(failingTarget([step('exit code: 1')], output)).toBe('arm')
 })

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { findSilence, formatSilence } from '../../../src/buildx/heartbeat.ts'
 
-const running = (name: string, silentFor: number) => [{ name, runningFor: silentFor, silentFor }]
+const running = (name: string, silentFor: number) => [
+  { name, targets: [], runningFor: silentFor, silentFor, output: [] },
+]
 
 describe('findSilence', () => {
   test.each([

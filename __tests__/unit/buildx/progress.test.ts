@@ -373,3 +373,77 @@ test('the time of a target is that of its own vertexes', () => {
   }
   expect([took('arm'), took('amd'), took('other')]).toEqual([4500, 58_000, undefined])
 })
+
+describe('the command of `test`', () => {
+  const targets = [
+    { id: 'arm', label: 'linux/arm64' },
+    { id: 'arm--test', label: 'linux/arm64', command: 'make check' },
+    { id: 'arm--stage', label: 'linux/arm64' },
+  ]
+  const named = (name: string, digest: string, fields: Record<string, unknown> = {}) =>
+    vertex({ digest, name, started: t(0), ...fields })
+  const played = (lines: readonly string[]) => {
+    const logged: string[] = []
+    const progress = new Progress(targets, (line) => logged.push(line))
+    lines.forEach((line) => progress.read(line))
+    return { logged, progress }
+  }
+  const runs = [
+    named('[arm 2/2] RUN make', 'image', { completed: t(2) }),
+    // BuildKit reports the steps of the image again for the target that tests it.
+    named('[arm--test 2/2] RUN make', 'image', { completed: t(2), cached: true }),
+    named('[arm--test internal] load .dockerignore', 'other', { completed: t(9) }),
+    named('[arm--test test-of-image 2/2] RUN ["make","check"]', 'test'),
+    output('fine\nünd', 'test'),
+    named('[arm--test test-of-image 2/2] RUN ["make","check"]', 'test', { completed: t(3) }),
+  ]
+
+  test('is logged under the label of the image, and steps of the image only once', () => {
+    const { logged, progress } = played(runs)
+    progress.end()
+    expect(logged).toEqual([
+      'linux/arm64 │ [2/2] RUN make',
+      'linux/arm64 │ [2/2] done 2.0 s',
+      'linux/arm64 │ [test] make check',
+      'linux/arm64 │ [test] fine',
+      'linux/arm64 │ [test] done 3.0 s',
+      'linux/arm64 │ [test] ünd',
+    ])
+    const took = (id: string) => {
+      const { whole } = progress.measure(id)
+      return whole && whole.end - whole.start
+    }
+    expect([progress.measure('arm').steps, took('arm'), took('arm--test')]).toEqual([
+      { total: 1, cached: 0 },
+      2000,
+      3000,
+    ])
+    expect([progress.captured('arm'), progress.captured('arm--test')]).toEqual(['', 'fine\nünd'])
+  })
+
+  test('a step of the stage and of the image has one label', () => {
+    const { logged } = played([
+      named('[arm build 1/1] RUN make', 'image'),
+      named('[arm--stage build 1/1] RUN make', 'image', { completed: t(1) }),
+    ])
+    expect(logged).toEqual(['linux/arm64 │ [build 1/1] RUN make', 'linux/arm64 │ [build 1/1] done 1.0 s'])
+  })
+
+  test('triggers of the image and failures are shown', () => {
+    const { progress } = played([
+      named('[arm--test test-of-image 2/3] ONBUILD RUN x', 'trigger', { completed: t(1), error: 'exit code: 1' }),
+      named('[arm--test build 1/1] RUN y', 'image', { completed: t(1), error: 'exit code: 2' }),
+    ])
+    expect(progress.failed().map(({ name }) => name)).toEqual([
+      '[test-of-image 2/3] ONBUILD RUN x',
+      '[build 1/1] RUN y',
+    ])
+  })
+
+  test('what is running has its targets and its last output', () => {
+    const { progress } = played(runs.slice(0, 5))
+    expect(progress.running(performance.now())).toMatchObject([
+      { name: '[test] make check', targets: ['arm--test'], output: ['fine'] },
+    ])
+  })
+})

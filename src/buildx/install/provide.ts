@@ -12,15 +12,25 @@ interface Provided {
   readonly save?: CachedFile
 }
 
-/** The requested buildx: the runner's own if it is that one, else one that is installed for it. @throws UserError */
-export async function provideBuildx(request: BuildxRequest, deps: InstallDeps): Promise<Provided> {
-  if (request.kind === 'any') return { buildx: await findBuildx() }
-  const version = request.kind === 'exact' ? request.version : await latestVersion(deps)
+/**
+ * The requested buildx: the runner's own if it is that one, else one that is installed for it.
+ *
+ * @param atLeast the oldest version that has what the inputs need
+ * @throws UserError
+ */
+export async function provideBuildx(
+  request: BuildxRequest,
+  deps: InstallDeps,
+  atLeast: string = oldest,
+): Promise<Provided> {
+  const installed = request.kind === 'any' ? await findBuildx() : undefined
+  if (installed && !isOlder(installed.version, atLeast)) return { buildx: installed }
+  const version = await chooseVersion(request, deps)
   const digest = request.kind === 'exact' ? request.digest : undefined
-  if (isOlder(version, oldest))
+  if (isOlder(version, atLeast))
     throw new UserError({
       code: 'inputs',
-      message: `version: buildx ${version} is too old: ${oldest} or newer is needed`,
+      message: `version: buildx ${version} is too old: ${atLeast} or newer is needed`,
       hint: 'Use a newer version, or remove `version` if the runner has buildx.',
     })
   const found = await findVersion(version, digest)
@@ -28,6 +38,11 @@ export async function provideBuildx(request: BuildxRequest, deps: InstallDeps): 
   const { installBuildx } = await import('./install.ts')
   const { command, save } = await installBuildx({ version, digest }, deps)
   return { buildx: await checkBuildx(command, version), ...(save && { save }) }
+}
+
+async function chooseVersion(request: BuildxRequest, deps: InstallDeps): Promise<string> {
+  if (request.kind === 'latest') return await latestVersion(deps)
+  return request.kind === 'exact' ? request.version : newest
 }
 
 /** The version of the newest release; if that cannot be determined, the newest that this action was tested with. */
@@ -46,15 +61,15 @@ export async function latestVersion(deps: InstallDeps): Promise<string> {
 }
 
 /** The buildx that a run would use; undefined if the run would install one. Changes nothing. @throws UserError */
-export async function findRequested({
-  buildx,
-  install,
-}: {
-  readonly buildx: BuildxRequest
-  readonly install: boolean
-}): Promise<Buildx | undefined> {
+export async function findRequested(
+  { buildx, install }: { readonly buildx: BuildxRequest; readonly install: boolean },
+  atLeast: string = oldest,
+): Promise<Buildx | undefined> {
   if (install) await requireBuildAlias()
-  if (buildx.kind === 'any') return await findBuildx()
+  if (buildx.kind === 'any') {
+    const found = await findBuildx()
+    return isOlder(found.version, atLeast) ? undefined : found
+  }
   return buildx.kind === 'exact' ? await findVersion(buildx.version, buildx.digest) : undefined
 }
 

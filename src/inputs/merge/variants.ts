@@ -19,7 +19,8 @@ export async function parseMergeVariants(
 ): Promise<readonly MergeVariant[] | undefined> {
   const given = text('variants')
   if (given === '') return undefined
-  const step = { ...mergeVariant('', platforms), file: '', target: '', buildArgs: {}, labels: {} }
+  const texts = { file: '', target: '', test: '', testTarget: '' }
+  const step = { ...mergeVariant('', platforms), ...texts, buildArgs: {}, labels: {} }
   // No name contains a colon, and every map does.
   if (given.includes(':')) return await parseVariants(given, step, env, report)
   const fail = failFor(report, 'variants')
