@@ -34,9 +34,10 @@ export function renderLogLines({ variants, took }: RunReport): string[] {
 }
 
 function formatTarget({ platform, took, entry }: TargetMeasurement, variant: string): string {
-  const { node, steps, size } = entry
+  const { node, steps, size, seconds } = entry
   const cached = `${steps.cached} of ${steps.total} steps from cache`
-  const parts = [node, formatDuration(took), cached, ...(size === null ? [] : [formatBytes(size)])]
+  const tested = seconds.test === null ? [] : [`test passed in ${formatDuration(seconds.test * 1000)}`]
+  const parts = [node, formatDuration(took), cached, ...tested, ...(size === null ? [] : [formatBytes(size)])]
   return `${[platform, variant].join(' ').trim()}: ${parts.join(', ')}`
 }
 

@@ -26,6 +26,8 @@ export interface TargetEntry {
   readonly steps: TargetProgress['steps']
   /** Null where BuildKit reports no bytes. */
   readonly bytes: Readonly<Record<keyof TargetProgress['bytes'], number | null>>
+  /** Absent without `test`. */
+  readonly test?: { readonly output: string }
 }
 
 /** A target of a run, measured: log, summary, outputs and telemetry are rendered from these. */
@@ -66,17 +68,19 @@ function measureTarget(planned: Target, record: RunRecord): TargetMeasurement {
   const target = group?.group.targets.find((each) => each.id === id) ?? planned
   const progress = group?.progress.get(id) ?? noProgress
   const { whole, phases, stepTimes } = progress
+  const built = group?.built.find((each) => each.target.id === id)
+  const measured = { ...describeProgress(progress, record, built?.test), attempts: group?.attempts ?? 0 }
   return {
     target,
     platform: target.platform,
     result: targetResult(target, group),
-    entry: { ...describeTarget(target, record), ...describeProgress(progress, record), attempts: group?.attempts ?? 0 },
+    entry: { ...describeTarget(target, record), ...measured },
     machine: describeMachine(target.node),
     took: whole ? whole.end - whole.start : 0,
     whole,
     phases,
     stepTimes,
-    metadata: group?.built.find((built) => built.target.id === id)?.metadata ?? {},
+    metadata: built?.metadata ?? {},
   }
 }
 
@@ -114,17 +118,19 @@ function describeTarget({ platform, variant, node, fallback }: Target, { publish
 function describeProgress(
   progress: TargetProgress,
   record: RunRecord,
-): Pick<TargetEntry, 'seconds' | 'steps' | 'bytes'> {
+  test: BuiltTarget['test'],
+): Pick<TargetEntry, 'seconds' | 'steps' | 'bytes' | 'test'> {
   const { steps, bytes, phases } = progress
   const timed = Object.fromEntries(buildPhases.map((phase) => [phase, toSeconds(phases[phase])]))
   return {
     seconds: {
       queue: toSeconds(queueOf(progress, record)),
       ...(timed as Record<BuildPhase, number | null>),
-      test: null,
+      test: toSeconds(test?.time),
     },
     steps,
     bytes: { context: bytes.context ?? null, pulled: bytes.pulled ?? null, pushed: bytes.pushed ?? null },
+    ...(test && { test: { output: test.output } }),
   }
 }
 

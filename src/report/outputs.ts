@@ -1,3 +1,4 @@
+import { endOfOutput } from '../buildx/output-tail.ts'
 import { annotationsAt } from '../metadata/annotations.ts'
 import { metadataVariables, renderMetadata, type Metadata } from '../metadata/outputs.ts'
 import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
@@ -19,7 +20,7 @@ interface PublishedVariant {
 /** PURE: the step's outputs by name, as in action.yml. */
 export function renderOutputs(report: RunReport): Record<string, string> {
   return {
-    ...renderImageOutputs(report.variants),
+    ...renderImageOutputs(report.variants, report.isPart),
     builder: report.builder.name,
     'buildx-config': report.buildxConfig,
     ...renderBuilderOutputs(report.builder, report.nodes),
@@ -27,7 +28,10 @@ export function renderOutputs(report: RunReport): Record<string, string> {
 }
 
 /** PURE: the outputs about images. `digest`, `image` and `digests` describe the first variant. */
-export function renderImageOutputs(variants: readonly VariantReport<PlatformMetadata>[]): Record<string, string> {
+export function renderImageOutputs(
+  variants: readonly VariantReport<PlatformMetadata>[],
+  isPart = false,
+): Record<string, string> {
   const pushed = variants.flatMap(({ published, platforms }) => (published ? [{ published, platforms }] : []))
   const first = pushed[0]?.published
   return {
@@ -35,7 +39,7 @@ export function renderImageOutputs(variants: readonly VariantReport<PlatformMeta
     image: first?.images[0] ?? '',
     tags: pushed.flatMap(({ published }) => updatedTags(published).map(formatTagReference)).join('\n'),
     digests: JSON.stringify(first ? platformDigests(first) : {}),
-    results: JSON.stringify(pushed.flatMap(variantResults)),
+    results: JSON.stringify(shortenTests(pushed.flatMap(variantResults), isPart ? longestOfPart : longestOutput)),
     metadata: JSON.stringify(buildMetadata(pushed)),
     ...metadataOutputs(variants),
   }
@@ -80,6 +84,24 @@ interface ImageResult {
   readonly required?: false
   /** Why a mirror was not updated. */
   readonly failure?: string
+}
+
+/** Bytes of test output in `results`; of a part fewer, since `results` of all build jobs are one input of the merge. */
+const longestOutput = 64 * 1024
+const longestOfPart = 2 * 1024
+
+/** The tests of all entries share the limit. */
+function shortenTests(results: readonly ImageResult[], longest: number): readonly ImageResult[] {
+  const count = results.flatMap(({ targets = [] }) => targets.flatMap(({ test }) => test ?? [])).length
+  const shorten = ({ output }: { readonly output: string }) => ({
+    output: endOfOutput(Buffer.from(output), Math.floor(longest / count)),
+  })
+  return results.map((result) => ({
+    ...result,
+    ...(result.targets && {
+      targets: result.targets.map((entry) => ({ ...entry, ...(entry.test && { test: shorten(entry.test) }) })),
+    }),
+  }))
 }
 
 /** One entry per repository: first those that were pushed to, then the mirrors. */

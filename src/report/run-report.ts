@@ -18,6 +18,8 @@ export interface RunResult {
   /** BUILDX_CONFIG of later steps that use the builder. */
   readonly buildxConfig: string
   readonly notes: readonly string[]
+  /** Whether the images are parts of a split build. */
+  readonly isPart?: boolean
 }
 
 /** The failures of the builds of a run. */
@@ -32,7 +34,7 @@ export class BuildErrors extends UserErrors {
 }
 
 /** What outputs, log lines and summary are rendered from. */
-export interface RunReport extends Pick<RunResult, 'builder' | 'nodes' | 'buildxConfig' | 'notes'> {
+export interface RunReport extends Pick<RunResult, 'builder' | 'nodes' | 'buildxConfig' | 'notes' | 'isPart'> {
   /** In the order of the inputs. */
   readonly variants: readonly VariantReport[]
   /** Milliseconds from the first input read to the last tag updated. */
@@ -49,14 +51,14 @@ export interface VariantReport<Platform = TargetMeasurement> {
 
 /** PURE: the report of a run. `took`: milliseconds from the first input read to the last tag updated. */
 export function createRunReport(result: RunResult, record: RunRecord, took: number): RunReport {
-  const { plan, published, builder, nodes, buildxConfig, notes } = result
+  const { plan, published, builder, nodes, buildxConfig, notes, isPart = false } = result
   const built = measureTargets(record).filter(({ result }) => result === 'success')
   const variants = [...new Set(plan.targets.map(({ variant }) => variant))].map((variant): VariantReport => {
     const image = published.find((each) => each.variant === variant)
     const platforms = built.filter(({ target }) => target.variant === variant)
     return { variant, ...(image && { published: image }), platforms }
   })
-  return { variants, took, builder, nodes, buildxConfig, notes: [...notes, ...published.flatMap(mirrorNotes)] }
+  return { variants, took, builder, nodes, buildxConfig, isPart, notes: [...notes, ...published.flatMap(mirrorNotes)] }
 }
 
 function mirrorNotes({ mirrors = [] }: Published): readonly string[] {

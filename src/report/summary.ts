@@ -34,7 +34,7 @@ export function renderSummary({ variants, took, notes }: RunReport): string {
   const parts = [
     ...headline(targets, took),
     ...first,
-    ...variants.map((variant) => renderImage(variant, columns)),
+    ...variants.map((variant) => renderImage(variant, columnsOf(variant))),
     ...renderNotes(notes),
     ...renderMisses(targets),
     ...renderSlowestSteps(targets),
@@ -73,6 +73,17 @@ export function renderVerification(images: readonly string[], verification: Veri
   const { command, publicKey } = verification
   const key = publicKey === undefined ? [] : ['', 'with `cosign.pub`:', '', ...fence(publicKey.trim().split('\n'))]
   return ['Verify the signatures:', '', ...fence(images.map((image) => `${command} ${image}`)), ...key].join('\n')
+}
+
+/** A column for the tests, if there are any. */
+function columnsOf({ platforms }: VariantReport): readonly Column<TargetMeasurement>[] {
+  return platforms.some(({ entry }) => entry.seconds.test !== null) ? [...columns, testColumn] : columns
+}
+
+const testColumn: Column<TargetMeasurement> = {
+  title: 'test',
+  alignment: '---:',
+  cell: ({ entry: { seconds } }) => (seconds.test === null ? '–' : `passed, ${formatDuration(seconds.test * 1000)}`),
 }
 
 /** PURE: one image with its references, its tags and a table of its platforms. */

@@ -77,7 +77,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   record.published = published
   const [builder] = await Promise.all([handedOver, collected, build.released])
   const notes = [...planned.notes, ...build.notes, ...lost]
-  return { ...describeRun(run, opened), builder, plan, published, notes }
+  return { ...describeRun(run, opened), builder, plan, published, notes, isPart: inputs.partial }
 }
 
 function describeRun({ dir }: Run, { nodes }: OpenedNodes): Pick<RunResult, 'nodes' | 'buildxConfig'> {

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { load } from 'js-yaml'
 import { renderOutputs, renderVariables } from '../../../src/report/outputs.ts'
 import { schemaErrors } from '../fixtures/results-schema.ts'
-import { digest, reportOf, testResult } from './reports.ts'
+import { digest, reportOf, testResult, withTests } from './reports.ts'
 
 const outputsOf = (names: readonly string[], push = true) => renderOutputs(reportOf(testResult(names, push), 1000))
 const parse = (text = ''): unknown => JSON.parse(text)
@@ -154,4 +154,32 @@ test('docs/results.schema.json describes every field, and rejects an undescribed
   expect(schemaErrors(change({ other: 1 }))).toEqual(['/0/targets/0 must NOT have additional properties'])
   for (const name of Object.keys(target ?? {}))
     expect(schemaErrors(change({ [name]: undefined }))).toEqual([`/0/targets/0 must have required property '${name}'`])
+})
+
+const testsIn = (text = '') =>
+  (parse(text) as { targets: { seconds: { test: number }; test: { output: string } }[] }[]).flatMap(({ targets }) =>
+    targets.map(({ seconds, test }) => [seconds.test, test.output] as const),
+  )
+
+test('the output of tests is in `results`', () => {
+  const { results = '' } = renderOutputs(reportOf(withTests(testResult(['']), 'fine\n'), 1000))
+  expect(schemaErrors(results)).toEqual([])
+  expect(testsIn(results)).toEqual([
+    [1.2, 'fine\n'],
+    [1.2, 'fine\n'],
+  ])
+})
+
+test.each([
+  ['an image', false, 64],
+  ['a part of a split build', true, 2],
+])('long output of tests is shortened: all platforms of %s share its limit', (_, isPart, kibibytes) => {
+  const long = Array.from({ length: 40_000 }, (_, index) => `line ${index}\n`).join('')
+  const { results } = renderOutputs(reportOf({ ...withTests(testResult(['']), long), isPart }, 1000))
+  const outputs = testsIn(results).map(([, output]) => output)
+  const sizes = outputs.map((output) => Buffer.byteLength(output))
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(kibibytes * 1024 + 200)
+  expect(Math.min(...sizes)).toBeGreaterThan(kibibytes * 256)
+  for (const output of outputs)
+    expect(output).toMatch(/^\[Only the end of the output; the log has more\]\nline \d+\n[^]*line 39999\n$/)
 })

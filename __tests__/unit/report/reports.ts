@@ -122,3 +122,14 @@ export function testResult(names: readonly string[], push = true): TestRun {
 export function reportOf(run: TestRun, took: number): RunReport {
   return createRunReport(run, run.record, took)
 }
+
+/** The same run, in which the images were tested: each test took 1.2 seconds. */
+export function withTests(run: TestRun, output: string): TestRun {
+  const time = { start: buildsBegan, end: buildsBegan + 1200 }
+  const groups = run.record.groups.map((group) => ({
+    ...group,
+    built: group.built.map((one) => ({ ...one, test: { output, time } })),
+  }))
+  Object.assign(run.record, { groups })
+  return run
+}

@@ -10,7 +10,7 @@ import {
 import type { TargetProgress } from '../../../src/buildx/measure.ts'
 import type { Target } from '../../../src/plan/target.ts'
 import { UserError } from '../../../src/lib/errors.ts'
-import { digest, reportOf, testResult } from './reports.ts'
+import { digest, reportOf, testResult, withTests } from './reports.ts'
 
 test('the summary of an image: digest, tags in order, platforms in the order of the inputs', () => {
   expect(renderSummary(reportOf(testResult(['']), 70_100)).split('\n')).toEqual([
@@ -253,4 +253,10 @@ test('a long summary is cut after a line, outside of a code block', () => {
     'The rest of this summary is left out: GitHub shows at most 1 MiB. The log has everything.',
     '',
   ])
+})
+
+test('tests of images have a column, and a text in the log', () => {
+  const report = reportOf(withTests(testResult(['']), 'fine'), 0)
+  expect(renderSummary(report)).toMatch(/\| test \|\n.*\n\| linux\/amd64 \|.*\| passed, 1\.2 s \|\n/)
+  expect(renderLogLines(report)[0]).toContain('2 of 5 steps from cache, test passed in 1.2 s, 28 MB')
 })
