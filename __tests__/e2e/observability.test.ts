@@ -63,6 +63,13 @@ function open(options: JobOptions = {}): Job {
   return job
 }
 
+/** The post step too: tests after this one find nothing of it on the nodes. */
+async function build(job: Job, inputs: Readonly<Record<string, string>>): Promise<StepResult> {
+  const main = await job.main(farmInputs(farm, inputs))
+  expect((await job.post()).code).toBe(0)
+  return main
+}
+
 const attributesOf = (span: Record<string, unknown> | undefined) =>
   Object.fromEntries(
     asList(span?.['attributes'])
@@ -87,18 +94,20 @@ describe('builds on the farm: cold, warm, failing, with fallback, cancelled', ()
     const image = freshImage(farm)
     const { amd, arm } = farm.nodes
     const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
-    main.cold = await open({ env: { TRACEPARENT: traceparent } }).main(farmInputs(farm, { image }))
-    main.warm = await open().main(farmInputs(farm, { image }))
+    main.cold = await build(open({ env: { TRACEPARENT: traceparent } }), { image })
+    main.warm = await build(open(), { image })
     const failing = { Dockerfile: `FROM ${farm.images.base}\nRUN echo printed; false\n` }
-    main.failing = await open({ files: failing }).main(farmInputs(farm, { image, cache: 'off' }))
+    main.failing = await build(open({ files: failing }), { image, cache: 'off' })
     const nodes = `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}`
-    main.fallback = await open().main(farmInputs(farm, { image, nodes, fallback: 'emulate' }))
-    main.broken = await open().main(farmInputs(farm, { image, nodes, fallback: 'fail' }))
+    main.fallback = await build(open(), { image, nodes, fallback: 'emulate' })
+    main.broken = await build(open(), { image, nodes, fallback: 'fail' })
     const endless = { Dockerfile: `FROM ${farm.images.base}\nRUN echo working; sleep 60\n` }
-    const running = open({ files: endless }).start(farmInputs(farm, { image, cache: 'off' }))
+    const cancelled = open({ files: endless })
+    const running = cancelled.start(farmInputs(farm, { image, cache: 'off' }))
     await running.waitForOutput(/working/)
     running.process.kill('SIGINT')
     main.cancelled = await running.result
+    expect((await cancelled.post()).code).toBe(0)
   })
 
   test('end as they should, without a warning about telemetry', () => {
@@ -220,7 +229,7 @@ test('a collector that is down does not fail the build, and costs one warning pe
   jobs.push(job)
   const nodes = `linux/amd64 = ${farm.nodes.amd.endpoint}`
   const inputs = { image: freshImage(farm), nodes, 'otlp-endpoint': 'http://127.0.0.1:1', summary: 'false' }
-  const main = await job.main(farmInputs(farm, inputs))
+  const main = await build(job, inputs)
   expect([main.code, main.summary]).toEqual([0, ''])
   expect(main.warnings.filter((warning) => warning.includes('127.0.0.1:1 cannot be reached'))).toHaveLength(2)
 })

@@ -52,12 +52,17 @@ const phaseOf: readonly (readonly [phase: BuildPhase, matches: (name: string) =>
   ['cacheExport', isCacheExport],
   ['export', (name) => name.startsWith('exporting ')],
   ['build', (name) => isStep(name) || name.startsWith('[internal] load metadata')],
-  ['context', (name) => /^\[(?:internal|context [^\]]*)\] load/.test(name)],
+  ['context', (name) => /^\[(?:internal|context [^\]]*)\] load (?!local bake)/.test(name)],
 ]
 
-/** PURE: whether a vertex starts the daemon. buildx itself reports it, not the daemon. */
+/** PURE: whether a vertex starts the daemon. */
 export function isBoot(name: string): boolean {
   return findPhase(name) === 'boot'
+}
+
+/** PURE: whether buildx itself reports a vertex, not the daemon: before there is one, by the clock of this machine. */
+export function isClientWork(name: string): boolean {
+  return isBoot(name) || name.includes('load local bake definitions')
 }
 
 function findPhase(name: string): BuildPhase | undefined {
@@ -71,7 +76,7 @@ function findPhase(name: string): BuildPhase | undefined {
  * @param ahead milliseconds by which the clock of this machine is ahead of the daemon's
  */
 export function measureTarget(vertexes: readonly MeasuredVertex[], ahead: number): TargetProgress {
-  const own = vertexes.filter(({ vertex }) => !isBoot(vertex.name))
+  const own = vertexes.filter(({ vertex }) => !isClientWork(vertex.name))
   return {
     whole: intervalOf(
       own.map(({ vertex }) => vertex),

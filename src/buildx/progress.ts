@@ -1,6 +1,6 @@
 import { firstLine, formatDuration } from '../lib/format.ts'
 import { parseSolveStatus, type Vertex, type VertexStatus, type VertexWarning } from './solve-status.ts'
-import { isBoot, measureTarget, type TargetProgress } from './measure.ts'
+import { isBoot, isClientWork, measureTarget, type TargetProgress } from './measure.ts'
 import {
   formatEnd,
   formatStart,
@@ -230,7 +230,7 @@ export class Progress {
   }
 
   #compareClocks({ name, started, completed = started }: Vertex): void {
-    if (completed !== undefined && !isBoot(name)) this.#ahead = Math.min(this.#ahead, Date.now() - completed)
+    if (completed !== undefined && !isClientWork(name)) this.#ahead = Math.min(this.#ahead, Date.now() - completed)
   }
 
   /**
