@@ -1,5 +1,6 @@
 import type { Log } from '../lib/log.ts'
 import type { Progress, RunningVertex } from './progress.ts'
+import { isFrom, isStep } from './steps.ts'
 
 /** Milliseconds. */
 const interval = 5000
@@ -20,7 +21,9 @@ export interface Silence {
 
 /** PURE: a registry that has not responded for at least `ms`, as far as the progress of the build shows it. */
 export function findSilence(running: readonly RunningVertex[], ms: number): Silence | undefined {
-  const silent = running.find(({ name, silentFor }) => silentFor >= ms && registryWork.test(name))
+  // The command of a step may contain these words.
+  const waits = (name: string) => registryWork.test(name) && (!isStep(name) || isFrom(name))
+  const silent = running.find(({ name, silentFor }) => silentFor >= ms && waits(name))
   if (!silent) return undefined
   const [, host] = /(?:for|from|FROM) (?:docker-image:\/\/)?([\w-]+(?:[.:][\w-]+)+)(?:\/|$)/.exec(silent.name) ?? []
   return { host: host ?? 'the registry', phase: silent.name, duration: silent.silentFor }
