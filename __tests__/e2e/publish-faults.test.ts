@@ -204,15 +204,15 @@ async function interrupt(action: Action, { at, call }: Moment, kind: 'SIGKILL' |
   const scene = await openScene(action)
   const [proxy, path] = action.calls(scene.path)[at] ?? [here, scene.path]
   const job = openJob()
-  let running: Running | undefined
+  const started: { running?: Running } = {}
   const isOver = async () => {
-    running?.process.kill(kind)
+    started.running?.process.kill(kind)
     // A killed process has no more effect; a cancelled one gets its answer.
-    if (kind === 'SIGKILL') await running?.result
+    if (kind === 'SIGKILL') await started.running?.result
   }
   proxy.proxy.faults.push({ match: matchOf(path), skip: call, times: 1, before: isOver, cut: kind === 'SIGKILL' })
-  running = action.start(job, scene.path)
-  const result = await running.result
+  started.running = action.start(job, scene.path)
+  const result = await started.running.result
   if (action === merge && call % 2 === 0) await job.post()
   return await describeScene(scene, `${kind} at call ${call} of ${path}`, result)
 }
@@ -292,14 +292,14 @@ test(
         const at = await openScene(merge)
         const first = openJob()
         await first.merge(mergeInputs(at.path))
-        let running: Running | undefined
+        const started: { running?: Running } = {}
         const kill = async () => {
-          running?.process.kill('SIGKILL')
-          await running?.result
+          started.running?.process.kill('SIGKILL')
+          await started.running?.result
         }
         here.proxy.faults.push({ match: matchOf(at.path), skip: call, times: 1, before: kill, cut: true })
-        running = first.startPost()
-        const { code } = await running.result
+        started.running = first.startPost()
+        const { code } = await started.running.result
         const interrupted = await describeScene(at, `call ${call}`, main)
         const second = openJob('2')
         const merged = await second.merge(mergeInputs(at.path))
