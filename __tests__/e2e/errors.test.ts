@@ -163,7 +163,7 @@ describe('an unavailable node', () => {
           name: 'changed',
           inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail' }),
           headline: `The host key of ci@${host} does not match ssh-known-hosts`,
-          hint: 'If the host was reinstalled, compare the fingerprint and replace its line in ssh-known-hosts',
+          hint: 'If the host was reinstalled, compare the fingerprint',
         }),
       )
     } finally {

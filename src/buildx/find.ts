@@ -25,16 +25,20 @@ const upgradeHint =
   `Write \`version: v${newest}\`, which downloads that version, or install a newer \`docker-buildx-plugin\` from ` +
   'Docker’s packages.'
 const executableHint = `Make it executable (\`chmod +x\`), or write \`version: v${newest}\`, which downloads buildx.`
+const unusableHint =
+  'Run it with the argument `version` on this runner: it does not answer there, or it is for another machine. ' +
+  `\`version: v${newest}\` downloads buildx.`
 const noexecHint = 'Check that its directory is not mounted with `noexec`, or install this version on the runner.'
 const otherVersionHint = 'Delete this file and run the job again. A digest in `version` must be that of this version.'
 
 /** The runner's buildx. @throws UserError if it has none, or none that is new enough */
 export async function findBuildx(): Promise<Buildx> {
-  const { found, tooOld, notExecutable } = await searchBuildx('')
+  const { found, tooOld, notExecutable, unusable } = await searchBuildx('')
   if (found) return found
   if (tooOld !== undefined) throw nodeError(`buildx ${tooOld} is too old: ${oldest} or newer is needed`, upgradeHint)
   if (notExecutable !== undefined)
     throw nodeError(`The buildx of this runner is not executable: ${notExecutable}`, executableHint)
+  if (unusable !== undefined) throw nodeError(`The buildx of this runner prints no version: ${unusable}`, unusableHint)
   throw nodeError('This runner has no buildx', installHint)
 }
 
@@ -65,21 +69,24 @@ interface SearchResult {
   readonly tooOld?: string | undefined
   /** Path of the first file that this user may not execute. */
   readonly notExecutable?: string | undefined
+  /** Path of the first one that prints no version. */
+  readonly unusable?: string | undefined
 }
 
 /** On the PATH, and where Docker's client looks for plugins. `wanted`: exactly this version; empty: any. */
 async function searchBuildx(wanted: string, digest?: string): Promise<SearchResult> {
   const files = buildxPaths().filter(isFile)
   const notExecutable = files.find((path) => !isExecutable(path))
-  let tooOld: string | undefined
+  let [tooOld, unusable]: (string | undefined)[] = []
   for (const command of files.filter(isExecutable)) {
     if (digest !== undefined && (await fileDigest(command)) !== digest) continue
     const version = await queryVersion(command)
+    if (version === undefined) unusable ??= command
     if (version === undefined || (wanted !== '' && version !== wanted)) continue
     if (!isOlder(version, oldest)) return { found: { command, version } }
     tooOld ??= `${version} (${command})`
   }
-  return { tooOld, notExecutable }
+  return { tooOld, notExecutable, unusable }
 }
 
 function buildxPaths(): string[] {
@@ -109,7 +116,7 @@ export function isExecutable(path: string): boolean {
 /** Undefined if it is not buildx, or not for this machine. */
 async function queryVersion(command: string): Promise<string | undefined> {
   try {
-    const { code, stdout } = await execTool(command, ['version'], { env: buildxEnv({}) })
+    const { code, stdout } = await execTool(command, ['version'], { env: buildxEnv({}), deadline: 60_000 })
     return code === 0 ? /\bv?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] : undefined
   } catch {
     return undefined

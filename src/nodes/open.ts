@@ -1,3 +1,4 @@
+import type { Trust } from '../forge/trust.ts'
 import type { Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { UserError, UserErrors } from '../lib/errors.ts'
@@ -19,6 +20,8 @@ interface NodesRequest {
   readonly dir: RunDir
   /** Relative paths in inputs start here. */
   readonly workspace: string
+  /** At the level `trusted`, a key that is missing is an error of the inputs: only other levels get no secrets. */
+  readonly trust?: Trust
 }
 
 /** The result of a probe: the node answered, or it is not available. */
@@ -55,8 +58,9 @@ interface SshAccess extends Pick<OpenRequest, 'agent' | 'keys'> {
 }
 
 /** Starts an agent with the keys; without keys, the job's agent is used, or access that needs no key. */
-async function prepareSsh({ nodes, dir, knownHosts, sshKeys, agent = '' }: NodesRequest): Promise<SshAccess> {
-  const access: SshAccess = { agent, keys: agent === '' ? 'none' : 'agent', endAgent: () => undefined }
+async function prepareSsh({ nodes, dir, knownHosts, sshKeys, agent = '', trust }: NodesRequest): Promise<SshAccess> {
+  const withoutKeys = trust === 'trusted' ? 'missing' : 'none'
+  const access: SshAccess = { agent, keys: agent === '' ? withoutKeys : 'agent', endAgent: () => undefined }
   if (!nodes.some(sshTargetOf)) return access
   writePrivate(dir.knownHosts, knownHosts)
   if (sshKeys.length === 0) return access

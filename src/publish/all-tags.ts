@@ -138,8 +138,8 @@ function immutableTags(refused: TagUpdates['failed'], restored: readonly Restore
     code: 'registry',
     message: `The tag ${tag} is immutable and names another image`,
     hint:
-      'Use a new tag, or delete the old one in the registry. Tags in the list with `restored` name their earlier ' +
-      'image again.',
+      'Use a new tag, or delete the old one in the registry.' +
+      (restored.length === 0 ? '' : ' Tags in the list with `restored` name their earlier image again.'),
     details: [
       ...refused.map((failure) => `not updated: ${failure.tag} (${failure.reason})`),
       ...restored.map((one) =>

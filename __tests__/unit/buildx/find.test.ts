@@ -52,6 +52,14 @@ describe('findBuildx', () => {
     expect(error).toMatchObject({ message: `The buildx of this runner is not executable: ${join(dir, 'a/buildx')}` })
   })
 
+  test('names a buildx that prints no version if there is no other', async () => {
+    put('a/buildx', '#!/bin/sh\nexit 1\n')
+    process.env['DOCKER_CONFIG'] = join(dir, 'docker')
+    process.env['PATH'] = join(dir, 'a')
+    const error: unknown = await findBuildx().catch((error: unknown) => error)
+    expect(error).toMatchObject({ message: `The buildx of this runner prints no version: ${join(dir, 'a/buildx')}` })
+  })
+
   test('finds exactly the requested version', async () => {
     put('a/buildx', '#!/bin/sh\necho github.com/docker/buildx v0.31.0 abc\n')
     put('docker/cli-plugins/docker-buildx', '#!/bin/sh\necho github.com/docker/buildx v0.30.1 abc\n')

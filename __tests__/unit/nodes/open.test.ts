@@ -2,6 +2,7 @@ import { afterAll, beforeEach, expect, test } from '@jest/globals'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Trust } from '../../../src/forge/trust.ts'
 import { openNodes } from '../../../src/nodes/open.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 import { nodeSpec } from '../fixtures/nodes.ts'
@@ -37,11 +38,11 @@ afterAll(() => {
   rmSync(home, { recursive: true })
 })
 
-async function open(sshKeys: readonly string[]) {
+async function open(sshKeys: readonly string[], trust: Trust = 'pr') {
   const dir = new RunDir(join(home, `run${runs++}`))
   dir.create()
   const nodes = [nodeSpec('arm', ['linux/arm64'], 'ssh://ci@arm'), nodeSpec('b', ['linux/amd64'], 'unix:///no/b.sock')]
-  const request = { nodes, sshKeys, knownHosts: '', agent: undefined, dir, workspace: '/w' }
+  const request = { nodes, sshKeys, knownHosts: '', agent: undefined, dir, workspace: '/w', trust }
   const outcomes = await openNodes(request, { note: () => undefined })
   return { dir, failures: outcomes.map(({ failure }) => failure) }
 }
@@ -62,6 +63,12 @@ test('without a key and an agent, ssh connects without one, and the failure is t
   const { dir, failures } = await open([])
   expect(failures[0]).toMatchObject({ code: 'node', message: 'ci@arm requires an SSH key, but the step has none' })
   expect(readFileSync(dir.connection('n0').config, 'utf8')).toContain('IdentityAgent none')
+})
+
+test('at the level `trusted`, the key that a node requires is an input that is missing', async () => {
+  await expect(open([], 'trusted')).rejects.toMatchObject({
+    errors: [{ code: 'inputs', message: 'ci@arm requires an SSH key, but the step has none' }],
+  })
 })
 
 test('without ssh-agent, only the nodes behind SSH fail, for a reason of the runner', async () => {

@@ -145,7 +145,7 @@ function explainDownload(error: DownloadError, { version, name }: Binary): UserE
   return new UserError({
     code: 'runner',
     message: `buildx ${version} could not be downloaded`,
-    hint: 'Allow this runner to reach github.com (it uses HTTPS_PROXY), or install this version of buildx on it.',
+    hint: 'Allow this runner to reach github.com, directly or through HTTPS_PROXY, or install this buildx on it.',
     details: [error.message],
     cause: error,
   })

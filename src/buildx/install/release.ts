@@ -77,7 +77,7 @@ export async function fetchDigest(version: string, name: string, deps: ReleaseDe
 
 function noDigest(version: string, name: string, errors: readonly unknown[]): UserError {
   const details = errors.map(errorMessage)
-  const access = 'Allow this runner to reach github.com and api.github.com (it uses HTTPS_PROXY)'
+  const access = 'Allow this runner to reach github.com and api.github.com, directly or through HTTPS_PROXY'
   const isUnreachable =
     errors.length > 0 && errors.every((error) => error instanceof DownloadError && error.status === 0)
   return isUnreachable

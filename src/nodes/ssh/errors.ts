@@ -20,7 +20,8 @@ const failures: readonly SshFailure[] = [
     pattern: /^(@ +WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED|@ +WARNING: REVOKED HOST KEY)/m,
     message: (where) => `The host key of ${where} does not match ssh-known-hosts`,
     hint: () =>
-      `If the host was reinstalled, compare the fingerprint and replace its line in ssh-known-hosts: ${fingerprint}. ` +
+      `If the host was reinstalled, compare the fingerprint: ${fingerprint}. If it is the same, replace the line in ` +
+      'ssh-known-hosts with the name of the host and the content of that file. ' +
       'If the host was not reinstalled, the connection may be intercepted: do not continue.',
   },
   {
@@ -126,6 +127,7 @@ const keyTexts: Readonly<Record<KeySource, string>> = {
   input: 'in ssh-private-key',
   agent: "in the job's ssh-agent (SSH_AUTH_SOCK)",
   none: '',
+  missing: '',
 }
 
 const noKey =
@@ -141,9 +143,9 @@ export function sshError(output: string, target: SshTarget, keys: KeySource = 'i
   const where = host === target ? describeTarget(target) : `${describeTarget(host)} (jump host of ${target.host})`
   const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !unhelpful.test(line))
   const details = lines.slice(-6)
-  if (keys === 'none' && /: Permission denied \(\S*publickey/.test(output))
+  if (keyTexts[keys] === '' && /: Permission denied \(\S*publickey/.test(output))
     return new UserError({
-      code: 'node',
+      code: keys === 'missing' ? 'inputs' : 'node',
       message: `${where} requires an SSH key, but the step has none`,
       hint: noKey,
       details,

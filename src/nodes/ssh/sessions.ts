@@ -1,7 +1,10 @@
 import type { UserError } from '../../lib/errors.ts'
 
-/** Where the SSH keys come from: `ssh-private-key`, the job's agent, or nowhere. */
-export type KeySource = 'input' | 'agent' | 'none'
+/**
+ * Where the SSH keys come from: `ssh-private-key`, the job's agent, or nowhere. `missing`: nowhere, although the run
+ * gets the secrets of its repository.
+ */
+export type KeySource = 'input' | 'agent' | 'none' | 'missing'
 
 /** The multiplexing client of OpenSSH (mux.c), if the server allows no more sessions in this connection. */
 const sessionRefused = 'Session open refused by peer'

@@ -42,7 +42,7 @@ export async function installCosign({ version, digest }: CosignRelease, deps: In
 
 const hint =
   'Nothing was executed or built. Check `cosign-release`: its digest must be that of the binary for this runner’s ' +
-  'processor. Or allow this runner to reach github.com (it uses HTTPS_PROXY), or install cosign on it.'
+  'processor. Or allow this runner to reach github.com, directly or through HTTPS_PROXY, or install cosign on it.'
 
 function notInstalled(version: string, details: readonly string[], cause?: unknown): UserError {
   const message = `cosign ${version} could not be downloaded and verified`

@@ -185,7 +185,7 @@ describe('messages for a registry that does not delete', () => {
       await post(fake.host, repository, fake.api, image)
       expect(asked()).toBeGreaterThan(1000)
     })
-  })
+  }, 600_000)
 
   test('no right to delete: one line for all, with what would help', async () => {
     expect(await told(behaviours['no right to delete'], true)).toEqual([
