@@ -1,11 +1,13 @@
 // Bundles each entry into dist/<entry>/. With --check: fails if the committed dist/ differs from the build.
+// ncc keeps the memory of all its builds, so that each entry has a process of its own: `build.mjs --entry NAME DIR`.
 import { minify } from '@swc/core'
 import ncc from '@vercel/ncc'
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = join(root, 'dist')
@@ -44,12 +46,27 @@ async function minified(source) {
     .code
 }
 
+async function bundleAll(out) {
+  const waiting = Object.keys(entries)
+  const worker = async () => {
+    for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift())
+      await promisify(execFile)(process.execPath, [program, '--entry', entry, join(out, entry)])
+  }
+  await Promise.all([worker(), worker()])
+}
+
 process.chdir(root)
+const program = fileURLToPath(import.meta.url)
+const [option, entry, into] = process.argv.slice(2)
+if (option === '--entry') {
+  await bundle(entry, entries[entry], into)
+  process.exit()
+}
 // All bundles are replaced at once, or none.
 const out = mkdtempSync(join(tmpdir(), 'mab-dist-'))
 try {
-  for (const [entry, source] of Object.entries(entries)) await bundle(entry, source, join(out, entry))
-  if (process.argv.includes('--check')) {
+  await bundleAll(out)
+  if (option === '--check') {
     const { status, stdout } = spawnSync('diff', ['-rq', out, dist], { encoding: 'utf8' })
     if (status !== 0) {
       console.error(`dist/ differs from the build of src/. Run npm run build and commit dist/:\n${stdout}`)
