@@ -84,7 +84,7 @@ describe('driver: docker', () => {
     const job = farmJob(farm)
     jobs.push(job)
     await releaseTwice(farm, job, platforms, farmInputs(farm, driver))
-    await expectTimeout(farm, { job, node: farm.nodes.amd, seconds: 612 }, oneNodeInputs(farm, driver))
+    await expectTimeout(farm, { job, seconds: 612 }, oneNodeInputs(farm, driver))
     expect(await leftovers(farm, job)).toEqual([])
   })
 })

@@ -2,7 +2,7 @@ import { expect } from '@jest/globals'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { freshImage, storedIndex, storedTags, waitFor, type Farm, type FarmNode } from './harness.ts'
+import { freshImage, storedIndex, storedTags, waitFor, type Farm } from './harness.ts'
 
 interface Target {
   readonly platform: string
@@ -85,13 +85,17 @@ export async function releaseTwice(
 /** A test that takes too long ends on a node whose daemon continues to run. `seconds`: of no other test. */
 export async function expectTimeout(
   farm: Farm,
-  { job, node, seconds }: { readonly job: Job; readonly node: FarmNode; readonly seconds: number },
+  { job, seconds }: { readonly job: Job; readonly seconds: number },
   inputs: Readonly<Record<string, string>>,
 ): Promise<void> {
   const image = freshImage(farm)
   const slow = { test: `echo waiting; sleep ${seconds}`, 'test-timeout': '2s' }
   const running = job.start({ cache: 'off', ...inputs, ...slow, image, tags: 'v1' })
-  const sleeps = async () => (await node.exec(`pgrep -fx "sleep ${seconds}" || true`)).stdout.trim() !== ''
+  const sleeps = async () => {
+    const nodes = Object.values(farm.nodes)
+    const found = await Promise.all(nodes.map(async (node) => await node.exec(`pgrep -f "[s]leep ${seconds}" || true`)))
+    return found.some(({ stdout }) => stdout.trim() !== '')
+  }
   await waitFor('the start of the test', sleeps)
   const main = await running.result
   expect([main.code, main.errors]).toEqual([1, ['The test of linux/amd64 did not end within 2.0 s']])
