@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
-import { appFiles, attachFarm, farmInputs, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { expectTimeout, releaseTwice } from './tested-releases.ts'
+import {
+  appFiles,
+  attachFarm,
+  farmInputs,
+  farmJob,
+  freshImage,
+  leftovers,
+  oneNodeInputs,
+  storedIndex,
+  type Farm,
+} from './harness.ts'
 
 // The BuildKit inside the engines: the action starts no container, and the engine keeps the cache. The farm's engines
 // have only the network of their machine.
@@ -12,21 +23,14 @@ const mains: StepResult[] = []
 const later: (readonly boolean[])[] = []
 let left: readonly string[] | undefined
 
-const platforms = ['linux/amd64', 'linux/arm64']
+const platforms = ['linux/amd64', 'linux/arm64'] as const
+const driver = { driver: 'docker', 'driver-opts': '', network: 'host' }
 const args = ['--network', 'host', '--allow', 'network.host']
 
 async function build(tags: string, release: number, cache: string): Promise<void> {
   const job = farmJob(farm, { files: { ...appFiles(farm), 'app.txt': `release ${release}\n` } })
   jobs.push(job)
-  const inputs = {
-    image,
-    tags,
-    cache,
-    driver: 'docker',
-    'driver-opts': '',
-    network: 'host',
-    use: String(tags === 'v3'),
-  }
+  const inputs = { ...driver, image, tags, cache, use: String(tags === 'v3') }
   const main = await job.main(farmInputs(farm, inputs))
   mains.push(main)
   if (tags === 'v3') later.push(await buildLater(farm, job, main, { platforms, args }))
@@ -74,5 +78,13 @@ describe('driver: docker', () => {
       ['2 of 4', '2 of 4'],
       ['4 of 4', '4 of 4'],
     ])
+  })
+
+  test('tests images before their tag is updated, and leaves nothing behind', async () => {
+    const job = farmJob(farm)
+    jobs.push(job)
+    await releaseTwice(farm, job, platforms, farmInputs(farm, driver))
+    await expectTimeout(farm, { job, seconds: 612 }, oneNodeInputs(farm, driver))
+    expect(await leftovers(farm, job)).toEqual([])
   })
 })

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { gunzipSync } from 'node:zlib'
 import type { RequestLog } from '../farm/farm.ts'
 import type { Job, StepResult } from './runner.ts'
+import { resultsOf, untaggedIndexes } from './tested-releases.ts'
 import {
   attachFarm,
   farmInputs,
@@ -55,20 +56,6 @@ async function play(inputs: Readonly<Record<string, string>>, image = freshImage
   const main = await job.main(oneNodeInputs(farm, { image, secrets: 'token=hush-hush', cache: 'off', ...inputs }))
   return { job, image, main, post: await job.post() }
 }
-
-interface Target {
-  readonly platform: string
-  readonly digest: string
-  readonly node: string
-  readonly test: { readonly output: string } | null
-}
-
-interface Result {
-  readonly variant: string
-  readonly targets: readonly Target[]
-}
-
-const resultsOf = ({ outputs }: StepResult) => JSON.parse(outputs['results'] ?? '[]') as readonly Result[]
 
 /** Everything below a tag as text: manifests, configurations, attestations and layers. */
 async function stored(image: string, tag: string): Promise<string> {
@@ -344,11 +331,7 @@ describe('two SSH nodes', () => {
     expect([second.post.code, second.post.warnings]).toEqual([0, []])
     expect(await leftovers(farm, second.job)).toEqual([])
     // The index that the other node had pushed by digest is deleted.
-    const pushed = (await farm.registry.requests())
-      .slice(manifests.length)
-      .filter(({ method, path }) => method === 'PUT' && path.includes('/manifests/sha256:'))
-    const left = await Promise.all(pushed.map(({ path }) => storedIndex(farm, image, path.split('/').at(-1) ?? '')))
-    expect(left.filter((stored) => (stored?.manifests.length ?? 0) > 0)).toEqual([])
+    expect(await untaggedIndexes(farm, image, manifests.length)).toEqual([])
   })
 
   test('a node that is killed in mid-test: the image is built and tested elsewhere', async () => {

@@ -6,6 +6,7 @@ import { ensureKubectl } from '../farm/optional-tools.ts'
 import { startCluster, type Cluster, type Deployment } from './cluster.ts'
 import { startPlatformApi } from './platform-api.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
+import { expectTimeout, releaseTwice } from './tested-releases.ts'
 import {
   appFiles,
   attachFarm,
@@ -192,6 +193,11 @@ describe('a build', () => {
   })
 })
 
+test('images are tested in their pods before their tag is updated', async () => {
+  await releaseTwice(farm, open(), ['linux/amd64', 'linux/arm64'], inputs())
+  await expectNothingLeft()
+})
+
 test('an existing builder in a cluster: its pod is used and continues to run', async () => {
   const job = open({ files: appFiles(farm) })
   const buildx = (...args: string[]) => {
@@ -223,6 +229,8 @@ test('an existing builder in a cluster: its pod is used and continues to run', a
     expect(main.summary).toMatch(/^\| linux\/amd64 \| warm0 \|/m)
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
+    await releaseTwice(farm, job, ['linux/amd64'], { builder: 'warm' })
+    await expectTimeout(farm, { job, seconds: 613 }, { builder: 'warm' })
     expect(await inCluster()).toEqual(['deployment.apps/warm0'])
     expect(await podNames()).toEqual(before)
   } finally {

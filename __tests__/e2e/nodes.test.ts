@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isolatedEnv, tryRun } from '../farm/exec.ts'
 import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
+import { releaseTwice } from './tested-releases.ts'
 import {
   appFiles,
   farmInputs,
@@ -85,6 +86,15 @@ describe('endpoints', () => {
         expect({ name, log: main.log }).toEqual({ name, log: expect.stringMatching(line) as unknown })
       expect([post.code, post.warnings]).toEqual([0, []])
     }
+    await expectNothingLeft()
+  })
+
+  test.each([
+    ['here', () => `unix://${join(farm.dir, 'arm/share/buildkitd.sock')}`],
+    ['behind SSH', () => arm().buildkitdEndpoint],
+  ])('a buildkitd %s tests images before their tag is updated', async (_, endpoint) => {
+    const inputs = farmInputs(farm, { nodes: `linux/arm64 = ${endpoint()}`, 'driver-opts': '' })
+    await releaseTwice(farm, open(), ['linux/arm64'], inputs)
     await expectNothingLeft()
   })
 

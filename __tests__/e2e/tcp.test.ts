@@ -9,6 +9,7 @@ import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
 import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
 import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { expectTimeout, releaseTwice } from './tested-releases.ts'
 import { RunDir } from '../../src/run/run-dir.ts'
 
 // A buildkitd on the first machine that accepts only clients with a certificate of its CA.
@@ -16,6 +17,7 @@ let farm: Farm
 let authority: CertificateAuthority
 let image: string
 let job: Job
+let inputs: Readonly<Record<string, string>>
 let main: StepResult
 let keys: readonly unknown[]
 let later: readonly boolean[]
@@ -48,13 +50,11 @@ beforeAll(async () => {
   )
   const client = authority.issue('client', '127.0.0.1')
   job = farmJob(farm, { files: { ...appFiles(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
-  main = await job.main({
+  inputs = {
     nodes: `linux/amd64 = tcp://${amd.host}:${port}`,
     'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key.replaceAll('\n', ' ')}"`,
-    image,
-    tags: 'v1',
-    use: 'true',
-  })
+  }
+  main = await job.main({ ...inputs, image, tags: 'v1', use: 'true' })
   keys = readdirSync(main.state['dir'] ?? '', { recursive: true }).filter((name) => String(name).endsWith('.pem'))
   later = await buildLater(farm, job, main, { platforms: ['linux/amd64'] })
   await job.post()
@@ -76,6 +76,12 @@ describe('a buildkitd behind mutual TLS', () => {
   })
 
   test('later steps build with it and find no TLS key', () => expect([later, keys]).toEqual([[true], []]))
+
+  test('images are tested before their tag is updated', async () => {
+    await releaseTwice(farm, job, ['linux/amd64'], inputs)
+    await expectTimeout(farm, { job, seconds: 611 }, inputs)
+    expect((await leftovers(farm, job)).filter((line) => !line.includes('.pem'))).toEqual([])
+  })
 
   test('is pinged during the build, and its loss is detected', async () => {
     const scratch = mkdtempSync(join(tmpdir(), 'tcp-'))

@@ -1,4 +1,4 @@
-import { ownershipAnnotation } from '../../src/run/names.ts'
+import { ownershipAnnotation, partAnnotationPrefix } from '../../src/run/names.ts'
 import { pushArtifact, pushIndex, retag, type IndexEntry } from '../ghcr/histories.ts'
 import type { Version } from '../ghcr/state.ts'
 import { findRun } from '../ghcr/runs.ts'
@@ -22,6 +22,24 @@ export const adversary = {
   'forge attestation': (model, pick) => {
     const annotations = { [ownershipAnnotation]: `${runOf(pick)}-1-forged${pick}` }
     pushIndex(model.fake.state, model.pkg, entriesOf(model, claimedImage), { annotations, tag: tagOrNone(pick) })
+  },
+  'forge part': (model, pick) => {
+    const run = runOf(pick)
+    pushIndex(model.fake.state, model.pkg, entriesOf(model, pick % 2 ? claimedImage : undefined), {
+      annotations: {
+        [ownershipAnnotation]: `${run}-1-forged${pick}`,
+        [`${partAnnotationPrefix}platform`]: 'linux/amd64',
+      },
+      tag: `build-0123456-${run}-linux-amd64-forged${pick}`,
+    })
+  },
+  'forge provenance': (model, pick) => {
+    const entries = victimsOf(model).flatMap((version) => [
+      { version, platform: 'linux/amd64' },
+      { version: pushProvenance(model, version, runOf(pick)), platform: 'linux/amd64', attests: version.digest },
+    ])
+    const annotations = { 'org.opencontainers.image.version': `pr-${runOf(pick)}` }
+    pushIndex(model.fake.state, model.pkg, entries, { annotations, tag: temporaryTag(pick) })
   },
   'forge subject': (model, pick) => {
     const subject = victimOf(model, pick)
@@ -55,6 +73,16 @@ export const adversary = {
 /** An image that never existed: what an attestation of it would be, nothing needs. */
 export const claimedImage = `sha256:${'1'.repeat(64)}`
 
+/** An attestation that names the run as the builder of the image. */
+function pushProvenance({ fake: { state }, pkg }: Model, { digest }: Version, run: number): Version {
+  const statement = {
+    subject: [{ name: 'app', digest: { sha256: digest.slice('sha256:'.length) } }],
+    predicate: { builder: { id: `https://github.com/${repository}/actions/runs/${run}/attempts/1` } },
+  }
+  const layerType = 'application/vnd.in-toto+json'
+  return pushArtifact(state, pkg, { content: 'provenance', layerType, payload: JSON.stringify(statement) })
+}
+
 /** Signs an image of a run: nothing of that may keep the image. */
 export function sign(model: Model, pick: number): void {
   const { fake, pkg } = model
@@ -72,9 +100,9 @@ const tagOrNone = (pick: number): string | undefined => (pick % 2 ? temporaryTag
 const isRunning = ({ fake: { state } }: Model, run: number): boolean =>
   findRun(state, repository, run)?.status === 'in_progress'
 
-const victimsOf = ({ pkg, victims }: Model): Version[] => [...victims].flatMap((digest) => pkg.active.get(digest) ?? [])
+const victimsOf = ({ pkg, pinned }: Model): Version[] => [...pinned].flatMap((digest) => pkg.active.get(digest) ?? [])
 
-const victimOf = (model: Model, pick: number): Version | undefined => victimsOf(model).at(pick % model.victims.size)
+const victimOf = (model: Model, pick: number): Version | undefined => victimsOf(model).at(pick % model.pinned.size)
 
 const entriesOf = (model: Model, attests?: string): IndexEntry[] =>
   victimsOf(model).map((version) => ({ version, platform: 'linux/amd64', ...(attests !== undefined && { attests }) }))

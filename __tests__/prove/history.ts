@@ -17,11 +17,14 @@ import {
   createModel,
   expire,
   firstRun,
+  isTemporary,
   isWhole,
   leftovers,
+  merge,
   pin,
   promote,
   publish,
+  pushPart,
   release,
   repository,
   retag,
@@ -40,6 +43,13 @@ const actions = {
   },
   begin: (playing, pick) => void beginRun(playing, pick),
   publish: publishOne,
+  partial: pushParts,
+  merge: ({ model }, pick) => {
+    const run = runOf(pick)
+    const tag = (pick >> 2) % 2 ? `merged-${pick % 2}` : `pr-${run}`
+    if (findRun(model.fake.state, repository, run)?.status === 'in_progress')
+      merge(model, run, { tag, isKilled: pick % 5 === 0 })
+  },
   post: (playing, pick) => {
     const one = builtAttempt(playing, pick)
     if (one) startPost(playing, one)
@@ -61,11 +71,13 @@ const actions = {
   release: ({ model }, pick) => release(model, pick % 3, pick % 2 ? 'latest' : `v${pick % 3}`),
   drop: ({ model }, pick) => drop(model, pick),
   foreign: ({ model }, pick) => foreign(model, pick),
-  pin: ({ model }, pick) => pin(model, `pinned ${pick % 2}`),
+  pin: ({ model }, pick) => pin(model, pick),
   sign: ({ model }, pick) => sign(model, pick),
   'forge tag': ({ model }, pick) => adversary['forge tag'](model, pick),
   'forge index': ({ model }, pick) => adversary['forge index'](model, pick),
   'forge attestation': ({ model }, pick) => adversary['forge attestation'](model, pick),
+  'forge part': ({ model }, pick) => adversary['forge part'](model, pick),
+  'forge provenance': ({ model }, pick) => adversary['forge provenance'](model, pick),
   'forge subject': ({ model }, pick) => adversary['forge subject'](model, pick),
   'forge referrer': ({ model }, pick) => adversary['forge referrer'](model, pick),
   'forge node': ({ model }, pick) => adversary['forge node'](model, pick),
@@ -100,6 +112,16 @@ function beginRun({ model }: Play, pick: number): Attempt | undefined {
   const run = runOf(pick)
   if (findRun(model.fake.state, repository, run)?.status === 'completed') return undefined
   return begin(model, run, { ephemeral: true, provenance: pick % 5 !== 0, content: `content ${pick % 4}` })
+}
+
+/** One platform, or all of them: an image that is to be a release, or an ephemeral one. */
+function pushParts({ model }: Play, pick: number): void {
+  const run = runOf(pick)
+  if (findRun(model.fake.state, repository, run)?.status === 'completed') return
+  const isRelease = (pick >> 2) % 2 === 1
+  const content = isRelease ? `release ${pick % 3}` : `content ${pick % 4}`
+  for (const [at, platform] of ['linux/amd64', 'linux/arm64'].entries())
+    if (pick % 4 !== at + 2) pushPart(model, run, { platform, isRelease }, content)
 }
 
 function builtAttempt({ model }: Play, pick: number): Attempt | undefined {
@@ -200,7 +222,7 @@ const isCurrent = ({ fake: { state } }: Model, { run, attempt }: Attempt): boole
 
 /** Somebody else's tag goes on to something new. */
 function drop(model: Model, pick: number): void {
-  const others = [...model.living.keys()].filter((tag) => !tag.startsWith('pr-'))
+  const others = [...model.living.keys()].filter((tag) => !isTemporary(tag))
   const tag = others[pick % Math.max(1, others.length)]
   if (tag !== undefined) release(model, 7, tag)
 }
@@ -232,7 +254,8 @@ function rerun(model: Model, run: number): void {
   const known = findRun(state, repository, run)
   if (known?.status !== 'completed') return
   declareRun(state, { repository, id: run, status: 'in_progress', conclusion: null, attempt: known.attempt + 1 })
-  for (const tag of [`pr-${run}`, `pr-${run}-slim`]) {
+  const tags = model.attempts.flatMap((made) => (made.run === run ? made.own.tags.map(({ tag }) => tag) : []))
+  for (const tag of new Set(tags)) {
     const digest = pkg.tags.get(tag)
     if (
       digest !== undefined &&
@@ -247,9 +270,10 @@ function rerun(model: Model, run: number): void {
 
 function startPost(playing: Play, made: Attempt): void {
   const { model, mutation } = playing
-  model.posted.add(made.runAnnotation)
+  for (const annotation of [made.runAnnotation, ...(made.own.partAnnotations ?? [])]) model.posted.add(annotation)
+  const deleted = new Set([made.index?.digest, ...made.own.tags.map(({ digest }) => digest)])
   for (const [tag, { digest, run }] of model.living)
-    if (run !== undefined && digest === made.index?.digest) model.living.delete(tag)
+    if (run !== undefined && deleted.has(digest)) model.living.delete(tag)
   // A name of its own for each: what one breaks and dies, another of the same run cannot mend.
   start(playing, `post ${playing.tasks.length} of ${made.runAnnotation}`, async (fake) => {
     const packages = packageRepositoryOf(playing, fake, made.runAnnotation)
@@ -434,7 +458,10 @@ async function finish(playing: Play): Promise<void> {
   const hurt = [...living].filter(([tag, { digest }]) => !isWhole(pkg, tag, digest)).map(([tag]) => tag)
   const broken = hurt.filter((tag) => !isUnprovable(model, tag))
   if (broken.length > 0) throw new Violation(`still broken in the end: ${broken.join(', ')}`)
-  const tags = [...pkg.tags.keys()].filter((tag) => tag.startsWith('pr-'))
+  const unsigned = [...living].filter(([, { signature }]) => signature !== undefined && !pkg.tags.has(signature))
+  if (unsigned.length > 0 && !playing.tasks.some(({ crashed }) => crashed))
+    throw new Violation(`lost its signature: ${unsigned.map(([tag]) => tag).join(', ')}`)
+  const tags = [...pkg.tags.keys()].filter(isTemporary)
   const left = leftovers(model)
   if (tags.length + left.length === 0) return
   const results = told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored])

@@ -7,7 +7,7 @@ import { putManifest } from '../ghcr/push.ts'
 import { declareRun, endRun, findRun } from '../ghcr/runs.ts'
 import { createPackage, type Package, type Version } from '../ghcr/state.ts'
 import { createFake, type Rules, type Fake } from '../ghcr/fake.ts'
-import { ownershipAnnotation } from '../../src/run/names.ts'
+import { ownershipAnnotation, partAnnotationPrefix } from '../../src/run/names.ts'
 
 export const repository = 'acme/shop'
 export const firstRun = 17_000_000_001
@@ -17,6 +17,8 @@ export interface Attempt {
   readonly run: number
   readonly runAnnotation: string
   readonly ephemeral: boolean
+  /** Of a partial job: its platform, and whether the image is to be a release, so that it has no annotation. */
+  readonly part?: { readonly platform: string; readonly isRelease: boolean }
   readonly entries: IndexEntry[]
   readonly parts: Version[]
   own: RunArtifacts
@@ -30,6 +32,8 @@ export interface Living {
   digest: string
   since: number
   run?: number
+  /** The tag of its signature, which stays as long as the image. */
+  signature?: string
   revived?: boolean
   wounded?: Set<string>
 }
@@ -44,8 +48,6 @@ export interface Model {
   readonly ours: Set<string>
   /** Used by its digest alone, with no tag. */
   readonly pinned: Set<string>
-  /** Of these, what adversaries try to get deleted: pushed before any run existed. */
-  readonly victims: ReadonlySet<string>
   readonly posted: Set<string>
   /** Runs that a cleanup was told to take all of. */
   readonly given: Set<number>
@@ -64,67 +66,64 @@ export function createModel(rules: Rules, seed: number): Model {
     living: new Map(),
     ours: new Set(),
     pinned: new Set(),
-    victims: new Set(),
     posted: new Set(),
     given: new Set(),
     calls: 0,
   }
   const victim = pushRelease(fake.state, pkg, { content: 'victim' })
-  const victims = closureOf(pkg, victim.index.digest)
-  victims.forEach((digest) => model.pinned.add(digest))
+  closureOf(pkg, victim.index.digest).forEach((digest) => model.pinned.add(digest))
   clock.advance(hours)
-  const withVictims = { ...model, victims }
-  release(withVictims, 0, 'latest')
-  return withVictims
+  release(model, 0, 'latest')
+  return model
 }
 
 const markOf = (run: number, attempt: number, random: number) => `${run}-${attempt}-mab${random}`
 
+const platforms = ['linux/amd64', 'linux/arm64']
+const partPlatform = `${partAnnotationPrefix}platform`
+
+interface BuildOptions {
+  readonly ephemeral: boolean
+  readonly provenance: boolean
+  readonly content?: string
+  readonly part?: NonNullable<Attempt['part']>
+}
+
 /** The nodes of a run push each platform by digest; nothing names it yet. */
-export function begin(
-  model: Model,
-  run: number,
-  options: { readonly ephemeral: boolean; readonly provenance: boolean; readonly content?: string },
-): Attempt {
-  const { ephemeral, provenance, content = `${run}` } = options
-  const {
-    fake: { state },
-    pkg,
-    attempts,
-    ours,
-  } = model
-  const known = findRun(state, repository, run)
+export function begin(model: Model, run: number, options: BuildOptions): Attempt {
+  const { fake, attempts } = model
+  const { ephemeral, part } = options
+  const known = findRun(fake.state, repository, run)
   const attempt = known?.attempt ?? 1
-  if (!known) declareRun(state, { repository, id: run })
-  const nonce = markOf(run, attempt, attempts.length)
-  const annotations = { [ownershipAnnotation]: nonce }
-  const made: Attempt = {
-    attempt,
-    run,
-    runAnnotation: nonce,
-    ephemeral,
-    entries: [],
-    parts: [],
-    own: { runAnnotation: nonce, tags: [], manifests: [] },
-  }
-  for (const platform of ['linux/amd64', 'linux/arm64']) {
-    const image = pushManifest(state, pkg, { content, platform, ...(ephemeral ? { annotations } : {}) })
-    const entries: IndexEntry[] = [{ version: image, platform }]
-    if (provenance)
-      entries.push({
-        version: pushManifest(state, pkg, { content: 'provenance', platform, attests: image.digest }),
-        platform,
-        attests: image.digest,
-      })
-    made.entries.push(...entries)
-    const part = provenance ? pushIndex(state, pkg, entries, { annotations }) : image
-    made.parts.push(part)
-    if (provenance || ephemeral) ours.add(part.digest)
-    if (ephemeral) entries.forEach(({ version }) => ours.add(version.digest))
-  }
-  made.own = { runAnnotation: nonce, tags: [], manifests: made.parts.map(({ digest }) => digest) }
+  if (!known) declareRun(fake.state, { repository, id: run })
+  const runAnnotation = markOf(run, attempt, attempts.length)
+  const own = { runAnnotation, tags: [], manifests: [] }
+  const made: Attempt = { attempt, run, runAnnotation, ephemeral, ...(part && { part }), entries: [], parts: [], own }
+  for (const platform of part ? [part.platform] : platforms) pushPlatform(model, made, platform, options)
+  made.own = { ...own, manifests: made.parts.map(({ digest }) => digest) }
   attempts.push(made)
   return made
+}
+
+function pushPlatform(
+  { fake: { state }, pkg, ours }: Model,
+  { run, runAnnotation, entries, parts }: Attempt,
+  platform: string,
+  { ephemeral, provenance, content = `${run}`, part }: BuildOptions,
+): void {
+  const marksImages = ephemeral && !part?.isRelease
+  const annotations = { [ownershipAnnotation]: runAnnotation }
+  const version = pushManifest(state, pkg, { content, platform, ...(marksImages ? { annotations } : {}) })
+  const pushed: IndexEntry[] = [{ version, platform }]
+  if (provenance) {
+    const attestation = pushManifest(state, pkg, { content: 'provenance', platform, attests: version.digest })
+    pushed.push({ version: attestation, platform, attests: version.digest })
+  }
+  entries.push(...pushed)
+  const top = provenance ? pushIndex(state, pkg, pushed, { annotations }) : version
+  parts.push(top)
+  if (provenance || marksImages) ours.add(top.digest)
+  if (marksImages) pushed.forEach((entry) => ours.add(entry.version.digest))
 }
 
 /** Joins what the nodes pushed, under a tag; false where some of it is gone. */
@@ -151,17 +150,82 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
   return true
 }
 
+/** A partial job pushes its platform under a build tag. */
+export function pushPart(model: Model, run: number, part: NonNullable<Attempt['part']>, content: string): void {
+  const made = begin(model, run, { ephemeral: true, provenance: true, content, part })
+  const tag = `build-0123456-${run}-${part.platform.replace('/', '-')}`
+  const annotations = { [ownershipAnnotation]: made.runAnnotation, [partPlatform]: part.platform }
+  made.index = pushIndex(model.fake.state, model.pkg, made.entries, { annotations, tag })
+  const { digest } = made.index
+  model.ours.add(digest)
+  made.own = { ...made.own, tags: [{ tag, digest }] }
+  if (model.given.has(run)) model.living.delete(tag)
+  else model.living.set(tag, { digest, since: model.calls, run })
+}
+
+/** The newest part of each platform, if all of them and everything below them exist. */
+function findParts({ attempts, pkg }: Model, run: number, isRelease: boolean): Attempt[] {
+  const found = platforms.flatMap((platform) => {
+    const isPart = ({ part, ...made }: Attempt) =>
+      made.run === run && part?.isRelease === isRelease && part.platform === platform
+    return attempts.filter(isPart).slice(-1)
+  })
+  const isThere = ({ own: { tags }, index }: Attempt) =>
+    index !== undefined &&
+    tags.every(({ tag }) => pkg.tags.get(tag) === index.digest && isWhole(pkg, tag, index.digest))
+  return found.length === platforms.length && found.every(isThere) ? found : []
+}
+
+/** A merge job assembles the parts of its run, and updates the tag last; its post step deletes the parts. */
+export function merge(model: Model, run: number, options: { readonly tag: string; readonly isKilled: boolean }): void {
+  const { fake, pkg, ours, living, given, attempts, calls } = model
+  const isRelease = !options.tag.startsWith('pr-')
+  const parts = findParts(model, run, isRelease)
+  if (parts.length === 0) return
+  const attempt = findRun(fake.state, repository, run)?.attempt ?? 1
+  const runAnnotation = markOf(run, attempt, attempts.length)
+  const annotations = isRelease ? undefined : { [ownershipAnnotation]: runAnnotation }
+  const entries = parts.flatMap((part) => part.entries)
+  // The index is pushed by digest, then the tag is updated: a merge that is killed in between leaves the former.
+  const index = pushIndex(fake.state, pkg, entries, { annotations })
+  const { digest } = index
+  if (!isRelease) ours.add(digest)
+  if (options.isKilled) return
+  const { tag } = options
+  pushIndex(fake.state, pkg, entries, { annotations, tag })
+  if (isRelease) living.set(tag, { digest, since: calls })
+  else if (given.has(run)) living.delete(tag)
+  else living.set(tag, { digest, since: calls, run })
+  // All parts together, under a tag that the post step deletes last.
+  const mergedTag = `build-0123456-${run}-merged`
+  const merged = pushIndex(fake.state, pkg, entries, {
+    annotations: { [ownershipAnnotation]: runAnnotation, [partPlatform]: platforms.join() },
+    tag: mergedTag,
+  })
+  ours.add(merged.digest)
+  const mine = [...(isRelease ? [] : [{ tag, digest }]), { tag: mergedTag, digest: merged.digest }]
+  const own: RunArtifacts = {
+    runAnnotation,
+    tags: [...parts.flatMap((part) => part.own.tags), ...mine],
+    manifests: isRelease ? [] : [digest],
+    partAnnotations: parts.map((part) => part.runAnnotation),
+    kept: isRelease ? [digest] : [],
+  }
+  attempts.push({ attempt, run, runAnnotation, ephemeral: true, entries, parts: [], own, index })
+}
+
 export function release(model: Model, content: number, tag: string): void {
   const run = firstRun + 500 + model.attempts.length
   publish(model, begin(model, run, { ephemeral: false, provenance: true, content: `release ${content}` }), tag)
   endRun(model.fake.state, repository, run)
 }
 
-/** Somebody pushes without a tag, and uses the digest. */
-export function pin({ fake: { state }, pkg, pinned }: Model, content: string): void {
-  closureOf(pkg, pushRelease(state, pkg, { content, provenance: false }).index.digest).forEach((digest) =>
-    pinned.add(digest),
-  )
+/** Somebody pushes without a tag, and uses the digest: of an image alone, which no index needs, or of an index. */
+export function pin({ fake: { state }, pkg, pinned }: Model, pick: number): void {
+  const content = `pinned ${pick % 4}`
+  const { digest } =
+    pick % 2 ? pushManifest(state, pkg, { content }) : pushRelease(state, pkg, { content, provenance: false }).index
+  closureOf(pkg, digest).forEach((one) => pinned.add(one))
 }
 
 /** Somebody gives a manifest another name: an index of ours, or one of its images. */
@@ -172,7 +236,8 @@ export function retag(model: Model, digest: string, tag: string): void {
   // A client reads it first: what is gone cannot be given a name.
   if (!pkg.active.has(digest)) return
   putAgain(model, digest, tag)
-  living.set(tag, { digest, since: model.calls })
+  const signature = digest.replace(':', '-')
+  living.set(tag, { digest, since: model.calls, ...(pkg.tags.has(signature) && { signature }) })
 }
 
 function putAgain({ pkg, fake: { state } }: Model, digest: string, tag: string): void {
@@ -226,13 +291,14 @@ export const closureOf = (pkg: Package, digest: string): Set<string> => {
 export const isWhole = (pkg: Package, tag: string, digest: string): boolean =>
   pkg.tags.get(tag) === digest && missingFrom(pkg, tag).length === 0
 
+export const isTemporary = (tag: string): boolean => tag.startsWith('pr-') || tag.startsWith('build-')
+
 /** Of ours, and needed by nothing of others. */
 export function leftovers({ pkg, ours }: Model): string[] {
   const needed = new Set<string>()
   for (const [digest] of pkg.active)
     if (!isOurs(pkg, ours, digest)) closureOf(pkg, digest).forEach((one) => needed.add(one))
-  for (const [tag, digest] of pkg.tags)
-    if (!tag.startsWith('pr-')) closureOf(pkg, digest).forEach((one) => needed.add(one))
+  for (const [tag, digest] of pkg.tags) if (!isTemporary(tag)) closureOf(pkg, digest).forEach((one) => needed.add(one))
   // Of what others need by now, the index of its platform alone tells that it was ours.
   const tells = (digest: string) => pkg.manifests.get(digest)!.children.some((child) => needed.has(child))
   return [...pkg.active.keys()].filter((digest) => isOurs(pkg, ours, digest) && !needed.has(digest) && !tells(digest))

@@ -2,7 +2,7 @@ import type { PackageBackend, PackageVersion } from '../../src/packages/backend.
 import type { ManifestStore, PackageRepository } from '../../src/packages/repository.ts'
 import { claimedImage } from './adversary.ts'
 import type { Mutation } from './history.ts'
-import type { RunState } from '../../src/forge/run-status.ts'
+import { parseRunId, type RunState } from '../../src/forge/run-status.ts'
 
 const api = (change: (api: PackageBackend, packages: PackageRepository) => Partial<PackageBackend>): Mutation => ({
   packages: (packages) => ({ ...packages, backend: { ...packages.backend, ...change(packages.backend, packages) } }),
@@ -86,6 +86,30 @@ const hidesItsGhosts = api((inner) => {
   }
 })
 
+/** Takes the tag on a manifest for what the manifest says itself. */
+const believesTags: Mutation = {
+  packages: (packages) => {
+    const runs = new Map<string, string>()
+    return {
+      ...packages,
+      registry: {
+        ...packages.registry,
+        headManifest: async (repository, reference) => {
+          const digest = await packages.registry.headManifest(repository, reference)
+          const run = parseRunId(reference)
+          if (digest !== undefined && run !== undefined) runs.set(digest, run)
+          return digest
+        },
+      },
+      // Read when it is used: the tags are resolved after the manifests are read.
+      manifest: async (digest) => {
+        const found = await packages.manifest(digest)
+        return found && Object.defineProperty({ ...found }, 'versionRun', { get: () => runs.get(digest) })
+      },
+    }
+  },
+}
+
 /** Wrong versions of the algorithm, each of which loses or leaves something sooner or later. */
 export const mutations: Readonly<Record<string, Mutation>> = {
   'reads no version again': readsNothingAgain,
@@ -152,6 +176,31 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       return { ...own, tags: named.filter(({ digest }) => digest !== '') }
     },
   },
+  'deletes the release along with the parts that were merged': {
+    own: (own) => {
+      const release = [0, 1].flatMap((at) => (own.kept ?? []).map((digest) => ({ tag: `merged-${at}`, digest })))
+      return Promise.resolve({ ...own, tags: [...own.tags, ...release], kept: [] })
+    },
+  },
+  'takes the images of merged parts for the parts’': {
+    packages: (packages) => {
+      const ofParts = new Map<string, string>()
+      return {
+        ...packages,
+        manifest: async (digest) => {
+          const found = await packages.manifest(digest)
+          const runAnnotation = found?.runAnnotation ?? ofParts.get(digest)
+          if (!found || runAnnotation === undefined) return found
+          if (found.attests.size > 0) found.refs.forEach((ref) => ofParts.set(ref, runAnnotation))
+          return {
+            ...found,
+            runAnnotation,
+            refs: found.kind === 'index' && found.runAnnotation === undefined ? [] : found.refs,
+          }
+        },
+      }
+    },
+  },
   'takes what an API does not show yet for gone': {
     packages: (packages) => ({
       ...packages,
@@ -162,9 +211,26 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       },
     }),
   },
-  'takes any content under a temporary tag for its run’s': answers((answer) =>
-    typeof answer === 'string' ? answer : { ...answer, createdAt: 0 },
+  'takes any content under a temporary tag for its run’s': both(
+    answers((answer) => (typeof answer === 'string' ? answer : { ...answer, createdAt: 0 })),
+    believesTags,
   ),
+  'takes any content that was pushed during a run for its run’s': believesTags,
+  'takes what an index lists for content of the run that the index names': {
+    packages: (packages) => {
+      const runs = new Map<string, string>()
+      return {
+        ...packages,
+        manifest: async (digest) => {
+          const found = await packages.manifest(digest)
+          const versionRun = found?.versionRun ?? runs.get(digest)
+          if (!found || versionRun === undefined) return found
+          found.refs.forEach((ref) => runs.set(ref, versionRun))
+          return { ...found, versionRun }
+        },
+      }
+    },
+  },
   'believes an index that calls something an attestation': {
     packages: (packages) => ({
       ...packages,

@@ -127,13 +127,18 @@ export class Inventory {
     }
   }
 
-  /** Whether the manifest was first pushed while one of the runs existed; false if the API does not tell. */
-  isCreatedDuring(digest: string, runs: ReadonlySet<string>): boolean {
+  /**
+   * Of the runs, those that existed when the manifest was first pushed; none if the API does not tell. With `named`,
+   * only those that its own annotation names.
+   */
+  contentRuns(digest: string, runs: ReadonlySet<string>, { named }: { readonly named: boolean }): string[] {
     const { createdAt } = this.#listed.get(digest)?.version ?? {}
-    if (createdAt === undefined) return false
-    return [...runs].some((run) => {
+    const versionRun = this.manifests.get(digest)?.versionRun
+    return [...runs].filter((run) => {
       const lifetime = this.#lifetimes.get(run)
-      return lifetime && createdAt >= lifetime.createdAt && createdAt <= lifetime.endedAt
+      const isCreatedDuring =
+        lifetime && createdAt !== undefined && createdAt >= lifetime.createdAt && createdAt <= lifetime.endedAt
+      return isCreatedDuring && (!named || versionRun === run)
     })
   }
 

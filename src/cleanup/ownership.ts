@@ -15,7 +15,13 @@
  * 5. A run counts as finished if the CI platform says so, long enough ago; an unknown run only if a run with a larger
  *    id is older than any run can be. A temporary tag names its run; small numbers may be pull requests instead, so
  *    there the annotation has to name the run as well.
- * 6. Lists of an API may be stale. So a version is read again right before it is deleted, the registry is asked for
+ * 6. Without the annotation, a manifest under a temporary tag is content of a finished run only if it was first pushed
+ *    while that run existed, and its annotation `org.opencontainers.image.version` is a temporary tag of it. A tag
+ *    and an index prove nothing about what they refer to, nor does the provenance that an index lists: every user who
+ *    may push can write them, also for a release that is used by its digest. Provenance of the release itself proves
+ *    who built it, but not that it is temporary; labels of an image may come from its base image. The image of a
+ *    release's part has no annotation either: only the index of the part has one, so the image stays.
+ * 7. Lists of an API may be stale. So a version is read again right before it is deleted, the registry is asked for
  *    all tags, and what a concurrent push needs nevertheless is restored afterwards.
  */
 import type { PackageVersion } from '../packages/backend.ts'
@@ -124,10 +130,12 @@ export interface DecisionInput {
   readonly tags: readonly string[]
   /** The manifests that something which stays refers to. */
   readonly needed: Pick<ReadonlySet<string>, 'has'>
+  /** False if nothing in the manifest proves that the run pushed it: another user may use the same bytes. */
+  readonly isOwned?: boolean
 }
 
 /** PURE: what to do with one version. */
-export function decide({ digest, removable, version, tags, needed }: DecisionInput): Decision {
+export function decide({ digest, removable, version, tags, needed, isOwned = true }: DecisionInput): Decision {
   if (!version) return { action: 'none' }
   if (version.digest !== digest) return { action: 'skip', reason: movedTag }
   const others = [...new Set([...version.tags, ...tags])].filter((tag) => !removable.includes(tag))
@@ -136,6 +144,7 @@ export function decide({ digest, removable, version, tags, needed }: DecisionInp
     const mayUntag = version.tags.some((tag) => removable.includes(tag))
     return { action: mayUntag ? 'untag' : 'skip', reason }
   }
+  if (!isOwned) return { action: 'untag', reason: 'nothing proves that only this run uses it, so the image is kept.' }
   if (needed.has(digest))
     return { action: 'skip', reason: 'another image started to refer to it during the cleanup, so it is kept.' }
   return { action: 'delete' }

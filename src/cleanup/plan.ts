@@ -23,8 +23,8 @@ interface PlanInput {
   readonly isExpiredAnnotation: (annotation: string | undefined) => boolean
   /** What temporary images that were deleted referred to, with the runs that their tags name. */
   readonly childrenOfDeleted: ReadonlyMap<string, Runs>
-  /** Whether the manifest was first pushed while one of the runs existed. */
-  readonly isCreatedDuring: (digest: string, runs: Runs) => boolean
+  /** Whether a manifest without ownership annotation is content of one of the runs all the same. */
+  readonly isUnmarkedContent: (digest: string, runs: Runs) => boolean
   /** The id of the run in a temporary tag. */
   readonly tagRun: (tag: string) => string | undefined
   /** Attestations that describe the image by their own content: attestation → image. */
@@ -197,9 +197,9 @@ function isExpired({ digest, tags }: Item, input: PlanInput): boolean {
   return areExpired && !isOfActiveRun(digest, input)
 }
 
-/** By its annotation, or without one, because it was first pushed while one of the runs existed. */
+/** By its ownership annotation, or as rule 6 in ownership.ts says. */
 function isOfRuns(digest: string, runs: Runs, input: PlanInput): boolean {
-  return isOfFinishedRun(digest, input) || input.isCreatedDuring(digest, runs)
+  return isOfFinishedRun(digest, input) || input.isUnmarkedContent(digest, runs)
 }
 
 function untaggedReason(digest: string, input: PlanInput, attestations: ReadonlySet<string>): string | undefined {

@@ -17,8 +17,11 @@ export interface RegistryCleanupRequest {
   readonly tags: readonly string[]
   readonly runId?: string | undefined
   readonly untagged: boolean
-  /** `auto`: delete content without annotation if it was first pushed while its run existed; `keep`: never. */
-  readonly unmarked?: 'auto' | 'keep'
+  /**
+   * Content without ownership annotation: `delete` it if it was first pushed while its run existed; `auto`: only if it
+   * also names the run itself; `keep`: never.
+   */
+  readonly unmarked?: 'auto' | 'keep' | 'delete'
   readonly dryRun: boolean
 }
 
@@ -96,7 +99,8 @@ class RegistryCleanup {
       attestations,
       referrers: await findReferrers(this.#repository, inventory.referrerCandidates(items), tagsOf),
       tagRun: (tag) => inventory.tagRun(tag),
-      isCreatedDuring: (digest, runs) => unmarked !== 'keep' && inventory.isCreatedDuring(digest, runs),
+      isUnmarkedContent: (digest, runs) =>
+        unmarked !== 'keep' && inventory.contentRuns(digest, runs, { named: unmarked !== 'delete' }).length > 0,
       excluded: new Set([...this.#excluded, ...needed]),
       orphans: this.#orphans,
       isExpiredAnnotation: (annotation) => inventory.isFinished(annotatedRun(annotation)),

@@ -204,7 +204,7 @@ class RunImageCleanup {
     if (version?.tags.length === 0 && !isAnnotated) return outcomes
     const removable = tags.filter((tag) => !moved.includes(tag))
     const registryTags = tagsOn(this.#snapshot, digest).filter((tag) => !moved.includes(tag))
-    const decision = await this.#decide({ digest, removable, version, tags: registryTags })
+    const decision = await this.#decide({ digest, removable, version, tags: registryTags, isOwned: isAnnotated })
     if (decision.action === 'skip')
       return [...outcomes, ...removable.map((subject) => ({ subject, deleted: false, reason: decision.reason }))]
     if (decision.action === 'untag') await this.#untag(version ?? listed, removable)

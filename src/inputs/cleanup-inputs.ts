@@ -23,7 +23,7 @@ const rows = {
   olderThan: ['older-than', duration('3 days')],
   runId: ['run-id', parseRunId],
   untagged: ['untagged', boolean(true)],
-  unmarked: ['unmarked', choice({ auto: 'auto', keep: 'keep' } as const, 'auto')],
+  unmarked: ['unmarked', choice({ auto: 'auto', keep: 'keep', delete: 'delete' } as const, 'auto')],
 } as const
 
 export interface CleanupInputs extends AccessInputs, Values<typeof rows> {

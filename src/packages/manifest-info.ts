@@ -1,5 +1,6 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { isDigest, isIndexType } from '../registry/manifest.ts'
+import { parseRunId } from '../forge/run-status.ts'
 import { ownershipAnnotation, partAnnotationPrefix } from '../run/names.ts'
 
 /** What cleanup needs to know about a manifest. */
@@ -17,10 +18,14 @@ export interface ManifestInfo {
   readonly runAnnotation: string | undefined
   /** A part of a split build: only this index has the annotation, not the image in it. */
   readonly isPart?: true
+  /** The run whose temporary tag the manifest has as its version, by the annotation of docker/metadata-action. */
+  readonly versionRun: string | undefined
   /** Of an attestation or signature: the digests of the blobs with its statements, the smallest first. */
   readonly statements: readonly string[]
 }
 
+/** https://github.com/opencontainers/image-spec/blob/main/annotations.md */
+const versionAnnotation = 'org.opencontainers.image.version'
 const cacheConfig = 'application/vnd.buildkit.cacheconfig.v0'
 const statement = 'application/vnd.in-toto+json'
 /** https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md, and its attestations. */
@@ -51,6 +56,7 @@ export function parseManifestInfo(digest: string, bytes: Uint8Array, mediaType: 
     attests: attests.length === 0 ? noAttestations : new Map(attests),
     runAnnotation: annotation === '' ? undefined : annotation,
     ...(`${partAnnotationPrefix}platform` in annotations && { isPart: true as const }),
+    versionRun: parseRunId(asText(annotations[versionAnnotation])),
     statements: statements.length === 0 ? noDigests : statements,
   }
 }

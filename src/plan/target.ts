@@ -69,7 +69,7 @@ export function targetKey({ variant, platform }: TargetDraft): string {
 }
 
 /** PURE: the name of a target in the log and the summary, such as `linux/arm64 slim`. */
-export function targetLabel({ platform, variant }: TargetDraft): string {
+export function targetLabel({ platform, variant }: Pick<TargetDraft, 'platform' | 'variant'>): string {
   return variant.name === '' ? platform : `${platform} ${variant.name}`
 }
 

@@ -1,5 +1,6 @@
 import type { BuiltTarget } from '../buildx/run.ts'
 import type { Event } from '../forge/event.ts'
+import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserError } from '../lib/errors.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
@@ -8,6 +9,7 @@ import type { RegistryClient } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { partAnnotations, partTag, type PartInfo, type PartName } from '../run/parts.ts'
+import { expectedContent } from './content.ts'
 import { readParts } from './find-parts.ts'
 import type { ImageIndex } from './index.ts'
 import { tagsNotUpdated, updateTagsOf } from './all-tags.ts'
@@ -19,6 +21,8 @@ type BuildEvent = Pick<Event, 'runId' | 'runAttempt' | 'sha' | 'serverUrl' | 're
 interface PartsRequest {
   readonly variants: readonly VariantSpec[]
   readonly built: readonly Pick<BuiltTarget, 'target' | 'digest'>[]
+  /** Undefined: the images may have any labels, annotations and attestations. */
+  readonly settings?: Pick<BuildSettings, 'provenance' | 'attests'>
   readonly event: BuildEvent
   /** The name of the run's directory, which no other job has. */
   readonly key: string
@@ -76,14 +80,14 @@ export function buildTags(
 /** Assembles the index of a part, puts it by its digest and verifies it. */
 async function storePart(
   part: Pick<StoredPart, 'built' | 'tag' | 'client'>,
-  { event, key, journal }: PartsRequest,
+  { event, key, journal, settings }: PartsRequest,
 ): Promise<StoredPart> {
   const { built, tag, client } = part
   const { platform, variant } = built.target
   const name = { platform, variant: variant.name }
   try {
     const stored = await putIndex(client, tag.path, {
-      parts: [{ platform, digest: built.digest }],
+      parts: [{ platform, digest: built.digest, expected: settings && expectedContent(built.target, settings) }],
       annotations: partAnnotations(event, key, { platforms: [platform], variant: variant.name }),
       platforms: [platform],
       onIndex: (digest) => journal.note({ kind: 'manifest', registry: tag.registry, path: tag.path, digest }),

@@ -1,5 +1,6 @@
 import { RegistryError } from '../registry/error.ts'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
@@ -10,6 +11,7 @@ import { type RegistryClient } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { ownershipAnnotation } from '../run/names.ts'
+import { ContentError, expectedContent } from './content.ts'
 import { assembleImage, IndexError, type Annotations, type ImageIndex } from './index.ts'
 import { updateAllTags } from './all-tags.ts'
 import type { MirrorOutcome } from './mirror-outcome.ts'
@@ -46,6 +48,8 @@ interface PublishRequest {
   /** Everything that was planned; the index must have exactly these platforms. */
   readonly targets: readonly PublishedTarget[]
   readonly built: readonly ({ readonly target: PublishedTarget } & Pick<PushedPart, 'digest' | 'manifest'>)[]
+  /** Undefined: the images may have any labels, annotations and attestations. */
+  readonly settings?: Pick<BuildSettings, 'provenance' | 'attests'>
   readonly nonce: string
   /** The images belong to this run alone. */
   readonly ephemeral: boolean
@@ -132,7 +136,7 @@ async function storeIndex(destination: Destination, request: PublishRequest): Pr
   }
 }
 
-function pushedParts(variant: VariantSpec, { built }: PublishRequest): readonly PushedPart[] {
+function pushedParts(variant: VariantSpec, { built, settings }: PublishRequest): readonly PushedPart[] {
   return built
     .filter(({ target }) => target.variant === variant)
     .map(({ target: { platform }, digest, manifest }) => ({
@@ -140,6 +144,7 @@ function pushedParts(variant: VariantSpec, { built }: PublishRequest): readonly 
       digest,
       manifest,
       annotations: annotationsAt(variant.annotations, 'manifest-descriptor', platform),
+      expected: settings && expectedContent({ variant, platform }, settings),
     }))
 }
 
@@ -230,11 +235,12 @@ const storeHints = {
 /** Errors of other kinds are returned as they are. */
 export function explainStoreError(error: unknown, message: string): unknown {
   if (!(error instanceof IndexError) && !(error instanceof RegistryError)) return error
+  const isContent = error instanceof ContentError
   return new UserError({
     code: 'registry',
-    message,
+    message: isContent ? error.headline : message,
     hint: storeHints[reasonOf(error)],
-    details: [error.message],
+    details: isContent ? [message, ...error.differences] : [error.message],
     cause: error,
   })
 }

@@ -1,8 +1,10 @@
 import { isNotFound } from '../lib/errors.ts'
 import { asRecord, tryParseJson } from '../lib/json.ts'
 import type { Platform } from '../lib/platform.ts'
+import { unlessNotFound } from '../packages/repository.ts'
 import { type RegistryClient } from '../registry/client.ts'
 import { isManifestType, parseDescriptor, type Descriptor, type Manifest } from '../registry/manifest.ts'
+import { checkContent, type ExpectedContent } from './content.ts'
 import { IndexError, mismatchReasons, parsePlatformRecord, type Child, type ImageIndex, type Part } from './index.ts'
 
 /** What one target pushed by digest. */
@@ -13,7 +15,11 @@ export interface PushedPart {
   readonly manifest?: Manifest | undefined
   /** For the image's descriptor in the image index. */
   readonly annotations?: Readonly<Record<string, string>>
+  /** Undefined: whatever it has is accepted, as in a merge, whose parts were verified when they were built. */
+  readonly expected?: ExpectedContent | undefined
 }
+
+interface FetchedPart extends Part, Pick<PushedPart, 'expected'> {}
 
 export interface PublishedPlatform {
   readonly platform: Platform
@@ -54,7 +60,7 @@ export async function fetchParts(
   client: RegistryClient,
   repository: string,
   parts: readonly PushedPart[],
-): Promise<readonly Part[]> {
+): Promise<readonly FetchedPart[]> {
   return await Promise.all(
     parts.map(async ({ digest, manifest: known, ...part }) => {
       const manifest = known ?? (await client.getManifest(repository, digest))
@@ -83,7 +89,8 @@ function parseRecord(bytes: Uint8Array): Record<string, unknown> {
 }
 
 /**
- * Checks that everything in an index exists, and that each image was built for its platform.
+ * Checks that everything in an index exists, that each image was built for its platform, and that it has the labels,
+ * annotations and attestations that are expected.
  *
  * @throws IndexError
  */
@@ -91,18 +98,25 @@ export async function verifyChildren(
   client: RegistryClient,
   repository: string,
   { children }: ImageIndex,
-  parts: readonly Part[],
+  parts: readonly FetchedPart[],
 ): Promise<readonly PublishedPlatform[]> {
   const fetched = new Map(parts.map(({ digest, bytes }) => [digest, bytes]))
-  const verified = await Promise.all(
-    children.map(({ kind, platform, descriptor }) => {
-      const known = fetched.get(descriptor.digest)
-      return kind === 'image'
-        ? verifyImage(client, repository, { platform, descriptor }, known)
-        : verifyAttestation(client, repository, { platform, descriptor })
-    }),
-  )
-  return verified.flatMap((platform) => platform ?? [])
+  const [images, attestations] = await Promise.all([
+    Promise.all(
+      children
+        .filter(({ kind }) => kind === 'image')
+        .map((child) => verifyImage(client, repository, child, fetched.get(child.descriptor.digest))),
+    ),
+    Promise.all(
+      children.filter(({ kind }) => kind === 'attestation').map((child) => readAttestation(client, repository, child)),
+    ),
+  ])
+  for (const { platform, expected } of parts) {
+    const image = images.find(({ published }) => published.platform === platform)
+    const ofImage = attestations.filter((attestation) => attestation.platform === platform)
+    if (image && expected) checkContent(expected, { ...image, attestations: ofImage.map(({ manifest }) => manifest) })
+  }
+  return images.map(({ published }) => published)
 }
 
 /** Reads a manifest back. @throws IndexError if the registry returns anything else than what was put */
@@ -113,38 +127,47 @@ export async function verifyStored(client: RegistryClient, repository: string, i
   throw new IndexError(`${name}: the registry returned other content than the action pushed`)
 }
 
-async function verifyAttestation(
+async function readAttestation(
   client: RegistryClient,
   repository: string,
-  { platform, descriptor: { digest } }: Omit<Child, 'kind'>,
-): Promise<undefined> {
-  if ((await client.headManifest(repository, digest)) === undefined)
-    throw new IndexError(`the attestation ${digest} is not in ${client.registry}/${repository}`, platform)
+  { platform, descriptor: { digest } }: Child,
+): Promise<{ readonly platform: Platform; readonly manifest: Record<string, unknown> }> {
+  const manifest = await unlessNotFound(client.getManifest(repository, digest))
+  if (!manifest) throw new IndexError(`the attestation ${digest} is not in ${client.registry}/${repository}`, platform)
+  return { platform, manifest: parseRecord(manifest.bytes) }
+}
+
+interface VerifiedImage {
+  readonly published: PublishedPlatform
+  readonly manifest: Readonly<Record<string, unknown>>
+  readonly config: Readonly<Record<string, unknown>>
 }
 
 async function verifyImage(
   client: RegistryClient,
   repository: string,
-  { platform, descriptor }: Omit<Child, 'kind'>,
+  { platform, descriptor }: Child,
   known: Uint8Array | undefined,
-): Promise<PublishedPlatform> {
+): Promise<VerifiedImage> {
   const { digest } = descriptor
   const bytes = known ?? (await client.getManifest(repository, digest)).bytes
-  const { config, layers } = parseImage(bytes, digest, platform)
+  const manifest = parseRecord(bytes)
+  const { config, layers } = parseImage(manifest, digest, platform)
   if (bytes.length !== descriptor.size) {
     const sizes = `${descriptor.size} bytes in the index and ${bytes.length} bytes in the registry`
     throw new IndexError(`the manifest ${digest} has ${sizes}`, platform)
   }
-  verifyConfig(await client.getBlob(repository, config.digest), descriptor, platform)
-  return { platform, digest, size: [config, ...layers].reduce((sum, { size }) => sum + size, 0) }
+  const configuration = parseRecord(await client.getBlob(repository, config.digest))
+  verifyConfig(configuration, descriptor, platform)
+  const size = [config, ...layers].reduce((sum, layer) => sum + layer.size, 0)
+  return { published: { platform, digest, size }, manifest, config: configuration }
 }
 
 function parseImage(
-  bytes: Uint8Array,
+  manifest: Readonly<Record<string, unknown>>,
   digest: string,
   platform: Platform,
 ): { readonly config: Descriptor; readonly layers: readonly Descriptor[] } {
-  const manifest = parseRecord(bytes)
   const config = parseDescriptor(manifest['config'])
   // BuildKit writes `null` for an image without layers.
   const { layers: list } = manifest
@@ -156,8 +179,11 @@ function parseImage(
 }
 
 /** The platform in the index is only declared; the configuration has the one that the image was built for. */
-function verifyConfig(bytes: Uint8Array, { digest, platform: declared }: Descriptor, platform: Platform): void {
-  const config = parseRecord(bytes)
+function verifyConfig(
+  config: Readonly<Record<string, unknown>>,
+  { digest, platform: declared }: Descriptor,
+  platform: Platform,
+): void {
   // Not every builder writes the variant into the configuration.
   const { variant = asRecord(declared)['variant'] } = config
   const actual = parsePlatformRecord({ ...config, variant })

@@ -238,6 +238,7 @@ async function publishTargets(
   const request = {
     variants: inputs.variants,
     built: groups.flatMap((group) => group.built),
+    settings: inputs.settings,
     journal,
     signal,
     registries,

@@ -91,7 +91,7 @@ async function merge(run: MergeRun, registries: RegistryAccess): Promise<MergeRe
     targets: variants.flatMap((variant) => variant.platforms.map((platform) => ({ variant, platform }))),
     built,
     nonce: runAnnotation(event, dir.key),
-    ephemeral: names.every((tag) => isEphemeral(tag, event, inputs.tagsGiven)),
+    ephemeral: inputs.cleanup === 'always' || names.every((tag) => isEphemeral(tag, event, inputs.tagsGiven)),
     journal,
     log,
     signal,

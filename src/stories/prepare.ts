@@ -101,8 +101,8 @@ export function bakeOptions(
   { inputs, event, dir }: Pick<Run, 'inputs' | 'event' | 'dir'>,
   targets: readonly Target[],
 ): BakeOptions {
-  const { push, partial, settings, variants, tagsGiven } = inputs
-  const ephemeral = variants.every(({ tags, version }) => {
+  const { push, partial, settings, variants, tagsGiven, cleanup } = inputs
+  const areEphemeral = variants.every(({ tags, version }) => {
     // The merge updates the tags of a part; `version` is the first of them.
     const names = partial ? [version] : tags.map(({ tag }) => tag)
     return names.length > 0 && names.every((tag) => isEphemeral(tag, event, tagsGiven))
@@ -113,7 +113,8 @@ export function bakeOptions(
     dir,
     several: targets.length > 1,
     nonce: runAnnotation(event, dir.key),
-    ephemeral,
+    // The image of a part belongs to the merged image, which stays.
+    ephemeral: areEphemeral || (cleanup === 'always' && !partial),
     fork: event.trust === 'fork',
     withoutSecrets: event.trust === 'fork' ? 'fork' : event.readOnlyTrigger,
   }

@@ -27,7 +27,7 @@ function begin(): { readonly here: Scene; readonly victim: Pushed } {
   return { here, victim }
 }
 
-async function cleanUp(here: Scene, unmarked: 'auto' | 'keep' = 'auto') {
+async function cleanUp(here: Scene, unmarked: 'auto' | 'keep' | 'delete' = 'auto') {
   const { fake, clock } = here
   if (findRun(fake.state, 'acme/shop', Number(run))?.status !== 'completed')
     endRun(fake.state, 'acme/shop', Number(run))
@@ -135,61 +135,183 @@ describe('an image that is used by its digest stays', () => {
   })
 })
 
-describe('content of another tool, without annotation', () => {
-  test('is deleted if it was pushed while its run existed', async () => {
+describe('content of another tool, without ownership annotation', () => {
+  const version = { 'org.opencontainers.image.version': `pr-${run}-slim` }
+  const foreign = { tag: `pr-${run}`, content: 'foreign', provenance: false }
+
+  test('is deleted if it names its run itself, and was pushed while the run existed', async () => {
     const { here } = begin()
-    const pushed = pushRelease(here.fake.state, here.pkg, { tag: `pr-${run}`, content: 'foreign', provenance: false })
+    const pushed = pushRelease(here.fake.state, here.pkg, { ...foreign, nonce: version })
     await cleanUp(here)
     expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
   })
 
+  test.each<[string, Readonly<Record<string, string>> | undefined]>([
+    ['nothing', undefined],
+    ['another run', { 'org.opencontainers.image.version': 'pr-17000000002' }],
+    ['a version', { 'org.opencontainers.image.version': '1.2.3' }],
+  ])('stays if it names %s, and loses its tag', async (_, nonce) => {
+    const { here } = begin()
+    const pushed = pushRelease(here.fake.state, here.pkg, { ...foreign, ...(nonce && { nonce }) })
+    await cleanUp(here)
+    expect(lost(here, allOf(pushed))).toEqual([])
+    expect(here.pkg.tags.has(`pr-${run}`)).toBe(false)
+  })
+
   test('stays with `unmarked: keep`, and loses its tag', async () => {
     const { here } = begin()
-    const pushed = pushRelease(here.fake.state, here.pkg, { tag: `pr-${run}`, content: 'foreign', provenance: false })
+    const pushed = pushRelease(here.fake.state, here.pkg, { ...foreign, nonce: version })
     await cleanUp(here, 'keep')
     expect(lost(here, allOf(pushed))).toEqual([])
     expect(here.pkg.tags.has(`pr-${run}`)).toBe(false)
   })
 
-  test('stays if it was pushed after its run had ended', async () => {
+  test('is deleted with `unmarked: delete` if it was pushed while the run existed', async () => {
+    const { here } = begin()
+    const pushed = pushRelease(here.fake.state, here.pkg, foreign)
+    await cleanUp(here, 'delete')
+    expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
+  })
+
+  test.each(['auto', 'delete'] as const)('stays with `unmarked: %s` if it was pushed later', async (unmarked) => {
     const { here } = begin()
     endRun(here.fake.state, 'acme/shop', Number(run))
     here.clock.advance(hours)
-    const pushed = pushRelease(here.fake.state, here.pkg, { tag: `pr-${run}`, content: 'late', provenance: false })
-    await cleanUp(here)
+    const pushed = pushRelease(here.fake.state, here.pkg, { ...foreign, nonce: version })
+    await cleanUp(here, unmarked)
     expect(lost(here, allOf(pushed))).toEqual([])
   })
 })
 
 describe('a part of a release that was never merged', () => {
-  function pushPart(here: Scene, image: Pushed['index'], attestation?: Pushed['index']) {
-    const attested = attestation ? [entry(attestation, image.digest)] : []
+  const releasePart = { content: 'part', platforms: ['linux/amd64'] }
+
+  function pushPart(here: Scene, { images, attestations }: Pick<Pushed, 'images' | 'attestations'>) {
+    const attested = attestations.map((version, at) => entry(version, images[at]?.digest))
     const annotations = { ...annotation, 'io.github.multiarch-build.part.platform': 'linux/amd64' }
     const tag = `build-0123456-${run}-linux-amd64`
-    return pushIndex(here.fake.state, here.pkg, [entry(image), ...attested], { annotations, tag })
+    return pushIndex(here.fake.state, here.pkg, [...images.map((image) => entry(image)), ...attested], {
+      annotations,
+      tag,
+    })
   }
 
-  test('is deleted with its image and attestation', async () => {
-    const { here } = begin()
-    const pushed = pushRelease(here.fake.state, here.pkg, { content: 'part', platforms: ['linux/amd64'] })
-    const [[image], [attestation]] = [pushed.images, pushed.attestations]
-    const part = pushPart(here, image ?? pushed.index, attestation)
+  /** With the part, and without the image index of the release. */
+  function pushUnmerged(here: Scene) {
+    const pushed = pushRelease(here.fake.state, here.pkg, releasePart)
     here.pkg.active.delete(pushed.index.digest)
-    await cleanUp(here)
-    const all = [part, image, attestation].flatMap((version) => version?.digest ?? [])
+    return { part: pushPart(here, pushed), ...pushed }
+  }
+
+  test('is deleted with its image and attestation with `unmarked: delete`', async () => {
+    const { here } = begin()
+    const { part, images, attestations } = pushUnmerged(here)
+    await cleanUp(here, 'delete')
+    const all = [part, ...images, ...attestations].map(({ digest }) => digest)
     expect(lost(here, all)).toEqual(all)
     expect(brokenTags(here.fake.state)).toEqual([])
   })
 
-  test('leaves an image that is older than its run, or that a release needs', async () => {
-    const { here, victim } = begin()
-    pushPart(here, victim.images[0] ?? victim.index)
-    const release = pushRelease(here.fake.state, here.pkg, { tag: 'v9', content: 'merged' })
-    pushPart(here, release.images[0] ?? release.index)
-    await cleanUp(here)
-    expect(lost(here, [...allOf(victim), ...allOf(release)])).toEqual([])
-    expect(brokenTags(here.fake.state)).toEqual([])
+  test.each(['auto', 'keep'] as const)('is deleted without its image with `unmarked: %s`', async (unmarked) => {
+    const { here } = begin()
+    const { part, images } = pushUnmerged(here)
+    await cleanUp(here, unmarked)
+    const digests = [part, ...images].map(({ digest }) => digest)
+    expect(lost(here, digests)).toEqual([part.digest])
+    expect([...here.pkg.tags.keys()].filter((tag) => tag.startsWith('build-'))).toEqual([])
   })
+
+  test.each([false, true])(
+    'costs nothing if it is forged for a live image that is used by its digest; attested: %s',
+    async (provenance) => {
+      const { here } = begin()
+      const live = provenance
+        ? pushRelease(here.fake.state, here.pkg, { content: 'live' })
+        : { images: [pushManifest(here.fake.state, here.pkg, { content: 'live' })], attestations: [] }
+      const forged = pushPart(here, live)
+      const before = [...here.pkg.active.keys()]
+      await cleanUp(here)
+      await cleanUp(here)
+      expect(lost(here, before)).toEqual([forged.digest])
+    },
+  )
+
+  test.each(['auto', 'delete'] as const)(
+    'leaves an image that is older than its run, or that a release needs, with `unmarked: %s`',
+    async (unmarked) => {
+      const { here, victim } = begin()
+      pushPart(here, victim)
+      const release = pushRelease(here.fake.state, here.pkg, { tag: 'v9', content: 'merged' })
+      pushPart(here, release)
+      await cleanUp(here, unmarked)
+      expect(lost(here, [...allOf(victim), ...allOf(release)])).toEqual([])
+      expect(brokenTags(here.fake.state)).toEqual([])
+    },
+  )
+})
+
+describe('an image that somebody pushes by digest while a run exists stays', () => {
+  /** Pushed while the attacker's run exists, in every form that has no ownership annotation. */
+  const push = ({ fake: { state }, pkg }: Scene, form: string): string[] => {
+    if (form === 'image') return [pushManifest(state, pkg, { content: 'live' }).digest]
+    return allOf(pushRelease(state, pkg, { content: 'live', provenance: form === 'attested index' }))
+  }
+
+  test.each(['image', 'index', 'attested index'])('when the attacker tags the %s', async (form) => {
+    const { here } = begin()
+    const digests = push(here, form)
+    digests.forEach((digest, at) => retag(here.fake.state, here.pkg, digest, `pr-${run}-${at}`))
+    await cleanUp(here)
+    expect(lost(here, digests)).toEqual([])
+    expect([...here.pkg.tags.keys()].filter((tag) => tag.startsWith('pr-'))).toEqual([])
+  })
+
+  test.each(['image', 'index', 'attested index'])(
+    'when an index that names the run lists the %s, with provenance of the run',
+    async (form) => {
+      const { here } = begin()
+      const { state } = here.fake
+      const digests = push(here, form)
+      const entries = digests.flatMap((digest) => {
+        const version = here.pkg.active.get(digest)!
+        const payload = JSON.stringify({
+          subject: [{ digest: { sha256: digest.slice('sha256:'.length) } }],
+          predicate: { builder: { id: `https://github.com/acme/shop/actions/runs/${run}/attempts/1` } },
+        })
+        const layerType = 'application/vnd.in-toto+json'
+        const provenance = pushArtifact(state, here.pkg, { content: digest, layerType, payload })
+        return [entry(version), entry(provenance, digest)]
+      })
+      const annotations = { 'org.opencontainers.image.version': `pr-${run}` }
+      const forged = pushIndex(state, here.pkg, entries, { annotations, tag: `pr-${run}` })
+      await cleanUp(here)
+      expect(lost(here, [...digests, forged.digest])).toEqual([forged.digest])
+    },
+  )
+
+  test('when it is promoted by its digest from the images of the run, and tagged with the run', async () => {
+    const { here } = begin()
+    const { pushed } = pushOwn(here, run)
+    const live = pushIndex(here.fake.state, here.pkg, [entry(pushed.images[0]!)], { annotations: { live: '1' } })
+    retag(here.fake.state, here.pkg, live.digest, `pr-${run}-forged`)
+    await cleanUp(here)
+    expect(lost(here, [live.digest, pushed.images[0]!.digest])).toEqual([])
+  })
+})
+
+test('the post step does not delete a release of its run, although another tag moved away from it', async () => {
+  const { here } = begin()
+  const { own, pushed } = pushOwn(here, run)
+  const release = pushRelease(here.fake.state, here.pkg, { tag: 'latest', content: 'release' })
+  const tag = `pr-${run}-release`
+  retag(here.fake.state, here.pkg, release.index.digest, tag)
+  retag(here.fake.state, here.pkg, here.pkg.tags.get('v1') ?? '', 'latest')
+  const tags = [...own.tags, { tag, digest: release.index.digest }]
+  const outcomes = await deleteRunArtifacts(packageRepositoryIn(here), { ...own, tags, kept: [release.index.digest] })
+  expect(lost(here, allOf(release))).toEqual([])
+  expect(lost(here, allOf(pushed))).toEqual(allOf(pushed))
+  expect(here.pkg.tags.has(tag)).toBe(false)
+  expect(outcomes).toContainEqual({ subject: tag, deleted: true })
 })
 
 test('nested indexes cost one request per manifest, and endless ones stop the cleanup', async () => {

@@ -60,7 +60,7 @@ describe('leftovers of a finished run', () => {
     },
   )
 
-  test('of other tools goes too: nothing that stays needs it', async () => {
+  test('of other tools goes too with `unmarked: delete`: nothing that stays needs it', async () => {
     const here = used()
     declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000001 })
     const pushed = pushRelease(here.fake.state, here.pkg, {
@@ -71,7 +71,7 @@ describe('leftovers of a finished run', () => {
     })
     endRun(here.fake.state, 'acme/shop', 17000000001)
     here.clock.advance(4 * days)
-    await run(here)
+    await run(here, { unmarked: 'delete' })
     expect(brokenTags(here.fake.state)).toEqual([])
     expect(here.pkg.tags.has('pr-17000000001')).toBe(false)
     expect(here.pkg.active.has(pushed.images[0]!.digest)).toBe(true)

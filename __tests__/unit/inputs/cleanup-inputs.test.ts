@@ -36,6 +36,7 @@ test('as in the main action: lists with commas, several logins, registries', asy
     'dry-run': 'true',
     'run-id': '17',
     'older-than': '12 hours',
+    unmarked: 'delete',
   })
   expect(inputs).toMatchObject({
     images: [
@@ -47,6 +48,7 @@ test('as in the main action: lists with commas, several logins, registries', asy
     registries: { 'quay.io': { ca: '/w/ca.pem' } },
     packagesApi: 'oci',
     dryRun: true,
+    unmarked: 'delete',
     runId: '17',
     olderThan: day / 2,
   })

@@ -24,6 +24,9 @@ export interface Shape {
   readonly label?: Record<string, unknown> | undefined
   readonly config?: Record<string, unknown>
   readonly attestations?: number
+  /** Of the statements in each attestation. */
+  readonly predicates?: readonly string[]
+  readonly annotations?: Record<string, string>
   readonly plain?: boolean
   readonly manifestType?: string
   /** `null` for an image without layers, as BuildKit writes it. */
@@ -51,9 +54,7 @@ export function push(name: string, shape: Shape = {}): Pushed {
   const config = Buffer.from(JSON.stringify(configuration))
   const image = imageOf(name, config, { manifestType, ...shape })
   const { plain = false, attestations: count = plain ? 0 : 1, indexType = ociIndex } = shape
-  const attestations = Array.from({ length: count }, (_, number) =>
-    content({ schemaVersion: 2, mediaType: ociManifest, about: image.digest, number }, ociManifest),
-  )
+  const attestations = attestationsOf(image, count, shape.predicates)
   const index = {
     schemaVersion: 2,
     mediaType: indexType,
@@ -67,11 +68,22 @@ export function push(name: string, shape: Shape = {}): Pushed {
   return { part: { platform: wanted, ...pushed }, image, attestations, config, size: config.length + 1000 }
 }
 
+function attestationsOf(
+  image: Content,
+  count: number,
+  predicates: readonly string[] = ['https://slsa.dev/provenance/v1'],
+): Content[] {
+  const layers = predicates.map((type) => ({ annotations: { 'in-toto.io/predicate-type': type } }))
+  return Array.from({ length: count }, (_, number) =>
+    content({ schemaVersion: 2, mediaType: ociManifest, about: image.digest, number, layers }, ociManifest),
+  )
+}
+
 function labelOf(shape: Shape, own: Record<string, unknown>) {
   return 'label' in shape ? shape.label && { platform: shape.label } : { platform: own }
 }
 
-function imageOf(name: string, config: Buffer, shape: { manifestType: string; layers?: null }): Content {
+function imageOf(name: string, config: Buffer, shape: Shape & { readonly manifestType: string }): Content {
   const mediaType = shape.manifestType
   const layer = [
     { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(`layer of ${name}`), size: 1000 },
@@ -82,6 +94,7 @@ function imageOf(name: string, config: Buffer, shape: { manifestType: string; la
       mediaType,
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: sha256(config), size: config.length },
       layers: shape.layers === null ? null : layer,
+      annotations: shape.annotations,
     },
     mediaType,
   )

@@ -33,7 +33,7 @@ describe('putIndex', () => {
       )
       expect(index.children).toHaveLength(6)
       for (const { digest } of pushed.flatMap(({ attestations }) => attestations))
-        expect(registry.seen.some(({ method, url }) => method === 'HEAD' && url.endsWith(digest))).toBe(true)
+        expect(registry.seen.some(({ method, url }) => method === 'GET' && url.endsWith(digest))).toBe(true)
     })
   })
 
@@ -98,7 +98,7 @@ describe('putIndex', () => {
       registry.faults.push(
         missing('GET', image),
         missing('GET', image),
-        missing('HEAD', attestation),
+        missing('GET', attestation),
         missing('GET', '/blobs/'),
       )
       const reported: [string, boolean][] = []
