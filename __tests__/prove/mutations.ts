@@ -3,6 +3,8 @@ import type { ManifestStore, PackageRepository } from '../../src/packages/reposi
 import { claimedImage } from './adversary.ts'
 import type { Mutation } from './history.ts'
 import { parseRunId, type RunState } from '../../src/forge/run-status.ts'
+import type { ManifestInfo } from '../../src/packages/manifest-info.ts'
+import { annotatedRun } from '../../src/run/names.ts'
 
 const api = (change: (api: PackageBackend, packages: PackageRepository) => Partial<PackageBackend>): Mutation => ({
   packages: (packages) => ({ ...packages, backend: { ...packages.backend, ...change(packages.backend, packages) } }),
@@ -110,6 +112,23 @@ const believesTags: Mutation = {
   },
 }
 
+/** Takes what an index says for what its entries say themselves. */
+const believesIndexes = (runOf: (index: ManifestInfo) => string | undefined): Mutation => ({
+  packages: (packages) => {
+    const runs = new Map<string, string>()
+    return {
+      ...packages,
+      manifest: async (digest) => {
+        const found = await packages.manifest(digest)
+        const run = found && runOf(found)
+        if (run !== undefined) found?.refs.forEach((ref) => runs.set(ref, run))
+        // Read when it is used: entries are read together with their index.
+        return found && Object.defineProperty({ ...found }, 'versionRun', { get: () => runs.get(digest) ?? run })
+      },
+    }
+  },
+})
+
 /** Wrong versions of the algorithm, each of which loses or leaves something sooner or later. */
 export const mutations: Readonly<Record<string, Mutation>> = {
   'reads no version again': readsNothingAgain,
@@ -216,21 +235,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     believesTags,
   ),
   'takes any content that was pushed during a run for its run’s': believesTags,
-  'takes what an index lists for content of the run that the index names': {
-    packages: (packages) => {
-      const runs = new Map<string, string>()
-      return {
-        ...packages,
-        manifest: async (digest) => {
-          const found = await packages.manifest(digest)
-          const versionRun = found?.versionRun ?? runs.get(digest)
-          if (!found || versionRun === undefined) return found
-          found.refs.forEach((ref) => runs.set(ref, versionRun))
-          return { ...found, versionRun }
-        },
-      }
-    },
-  },
+  'takes what an index lists for content of the run that the index names': believesIndexes(
+    ({ versionRun }) => versionRun,
+  ),
+  'takes what a part lists for content of the run that the part names': believesIndexes(({ isPart, runAnnotation }) =>
+    isPart ? annotatedRun(runAnnotation) : undefined,
+  ),
   'believes an index that calls something an attestation': {
     packages: (packages) => ({
       ...packages,

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { anyHistory } from '../../prove/arbitrary.ts'
-import { play, Violation, type Mutation } from '../../prove/history.ts'
+import { play, Violation, type History, type Mutation } from '../../prove/history.ts'
 import { mutations } from '../../prove/mutations.ts'
 
 // A short run of `npm run prove`, which plays as many as wanted, and takes every mutation.
@@ -29,3 +29,12 @@ test(
   },
   unhurried,
 )
+
+test('a forged part for an image that is used by its digest costs it only if cleanup believes the part', async () => {
+  const kinds = ['begin', 'pin', 'forge part', 'end', 'advance', 'advance', 'advance', 'cleanup'] as const
+  const steps = kinds.map((kind) => ({ kind, pick: kind === 'pin' ? 1 : 0, after: 1000 }))
+  const history: History = { seed: 1, lag: 0, freshGet: true, order: 'newest', pageSize: 100, steps }
+  await play(history)
+  const mutation = mutations['takes what a part lists for content of the run that the part names']
+  await expect(play(history, mutation)).rejects.toThrow('which is used without a tag')
+})
