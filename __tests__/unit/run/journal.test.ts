@@ -41,7 +41,7 @@ describe('journal', () => {
     expect(read()).toEqual([])
     const [warning, ...others] = warnings
     expect(warning).toMatch(
-      /^The record of what this run created \(journal\) could not be read: .*EISDIR.*the `cleanup` action removes the images\.$/,
+      /^The record of what this run created \(journal\) could not be read: .*EISDIR.*action removes the images\.$/,
     )
     expect(others).toEqual([])
   })

@@ -156,7 +156,8 @@ test.each<[string, string, string]>([
   [
     'type=raw,value=buildcache-x',
     '',
-    'begins with `buildcache-`, which is reserved for tags of the build cache: choose another name; for a branch of this name, set `tags`',
+    'begins with `buildcache-`, which is reserved for tags of the build cache: choose another name; ' +
+      'for a branch of this name, set `tags`',
   ],
   ['ghcr.io/acme/app\ntype=sha', '', `is neither a tag nor a full reference: ${tagForms}`],
   ['type=sha', 'latest=yes', 'is none of `latest=auto`, `latest=true`, `latest=false` and `latest=highest`'],
