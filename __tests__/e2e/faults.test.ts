@@ -160,7 +160,7 @@ const ofNodes: readonly Case[] = [
     phase: 'boot',
     name: 'an image of BuildKit that is not there',
     inputs: () => ({ 'driver-opts': `image=${farm.registry.host}/farm/nothing:1\nnetwork=host` }),
-    headline: /^BuildKit does not start on node local$/,
+    headline: /^BuildKit does not start on this runner$/,
     logs: /Before that: BuildKit does not start on node 10\./,
   },
   {

@@ -95,9 +95,10 @@ afterAll(() => {
 async function sample(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      const environment = tryRead(`/proc/${pid}/environ`)
-      if (!environment.includes(`HOME=${job.home}\0`)) continue
       const argv = tryRead(`/proc/${pid}/cmdline`)
+      const environment = tryRead(`/proc/${pid}/environ`)
+      // Between fork and exec, a child process shows its parent's.
+      if (!environment.includes(`HOME=${job.home}\0`) || argv !== tryRead(`/proc/${pid}/cmdline`)) continue
       seen.argvs.add(argv)
       // The action's process gets its inputs that way; its child processes must not.
       if (!/dist\/(main|post)\/index\.js/.test(argv)) seen.environments.add(environment)
