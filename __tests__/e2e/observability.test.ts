@@ -80,7 +80,7 @@ const attributesOf = (span: Record<string, unknown> | undefined) =>
 beforeAll(async () => {
   farm = await attachFarm()
   ;[prometheus, collector] = await Promise.all([startPrometheus(farm.dir, docs('rules.yml')), startCollector()])
-})
+}, 1_200_000)
 afterAll(async () => {
   jobs.forEach((job) => job.end())
   collector.server.close()

@@ -27,19 +27,30 @@ export class OutputTail {
 
 /** Bytes of the output of a test that are kept. */
 const longestCapture = 64 * 1024
+/** Chunks that are kept apart: each costs more memory than a short line. */
+const mostChunks = 10_000
 
 /** The output of a test: all of it, or of a long one the end. */
 export class OutputCapture {
-  #bytes = Buffer.alloc(0)
+  #chunks: Uint8Array[] = []
+  #length = 0
 
   push(data: Uint8Array): void {
-    this.#bytes = Buffer.concat([this.#bytes, data])
+    this.#chunks.push(data)
+    this.#length += data.length
     // Not with every line, since all of it is copied. What is kept is still too long, so that `text` shortens it.
-    if (this.#bytes.length > 3 * longestCapture) this.#bytes = this.#bytes.subarray(-2 * longestCapture)
+    if (this.#length > 3 * longestCapture || this.#chunks.length > mostChunks) this.#compact()
   }
 
   text(): string {
-    return endOfOutput(this.#bytes, longestCapture)
+    this.#compact()
+    return endOfOutput(Buffer.concat(this.#chunks), longestCapture)
+  }
+
+  #compact(): void {
+    const end = Buffer.concat(this.#chunks).subarray(-2 * longestCapture)
+    this.#chunks = [end]
+    this.#length = end.length
   }
 }
 
