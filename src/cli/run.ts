@@ -112,7 +112,8 @@ async function readStep(
   const facts = { repository, sha, ref: `refs/heads/${branch}`, ref_name: branch }
   const read = await readWorkflow(source, entry === 'main' ? '' : `/${entry}`, { cwd, env, facts })
   for (const [name, expressions] of Object.entries(read.skipped))
-    if (values[name] === undefined) console.error(`note: the input \`${name}\` is left out, for want of ${expressions}`)
+    if (values[name] === undefined)
+      console.error(`note: the input \`${name}\` is left out: only the CI platform can evaluate ${expressions}`)
   return read.values
 }
 

@@ -84,7 +84,7 @@ function expandHome(path: string): string {
   return path.replace(/^~(?=\/)/, homeDir())
 }
 
-/** The lines for these hosts only: a file of many years may have lines that nobody needs. */
+/** The lines for these hosts only: others are not needed, and may be invalid. */
 async function findKnownHosts(hosts: ReadonlyMap<string, HostOptions>): Promise<string> {
   const lines = new Set<string>()
   for (const [name, options] of hosts) {

@@ -15,7 +15,7 @@ export interface PushedPart {
   readonly manifest?: Manifest | undefined
   /** For the image's descriptor in the image index. */
   readonly annotations?: Readonly<Record<string, string>>
-  /** Undefined: whatever it has is accepted, as in a merge, whose parts were verified when they were built. */
+  /** Undefined: no expectation, as in a merge, whose parts were verified when they were built. */
   readonly expected?: ExpectedContent | undefined
 }
 

@@ -34,7 +34,7 @@ export class RunRecord {
     this.began = began
   }
 
-  /** Records when a phase started and ended, whatever its result is. */
+  /** Records when a phase started and ended, with any result. */
   async time<T>(phase: RunPhase, work: () => Promise<T>): Promise<T> {
     const start = Date.now()
     try {
