@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { basename, join } from 'node:path'
+import { variableOf } from '../inputs/source.ts'
 import { exec } from '../lib/exec.ts'
 import { writePrivate } from '../lib/files.ts'
 import type { Env } from '../lib/lists.ts'
@@ -71,7 +72,7 @@ export function stepEnvironment(
   }
 }
 
-/** The variable by which a runner passes an input. */
+/** The inputs as a runner passes them. */
 export function inputVariables(values: Readonly<Record<string, string>>): Env {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [variableOf(name), value]))
 }

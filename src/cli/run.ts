@@ -119,11 +119,10 @@ async function readStep(
 
 /** On a laptop there is no event that could name the tags. */
 function checkTags(command: string, values: Values): void {
-  const pushes = ['push', 'load', 'outputs', 'call', 'partial'].every((name) =>
-    ['', 'true'].includes(values[name] ?? ''),
-  )
-  const otherwise = ['load', 'outputs', 'call', 'partial'].some((name) => (values[name] ?? '') !== '')
-  if ((command === 'build' || command === 'plan') && pushes && !otherwise && (values['tags'] ?? '') === '')
+  const pushes = ['', 'true'].includes(values['push'] ?? '')
+  // The others need no tag, or have one of their own.
+  const isNamed = ['tags', 'load', 'outputs', 'call', 'partial'].some((name) => (values[name] ?? '') !== '')
+  if ((command === 'build' || command === 'plan') && pushes && !isNamed)
     throw new UsageError('`--tags` is needed, such as `--tags test`, or `--push false`')
 }
 
