@@ -372,6 +372,22 @@ const foreign: readonly (readonly [string, Partial<PartOf>, string, RegExp])[] =
   ],
 ]
 
+/** Both actions update tags, and in the same way. */
+const tagCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
+  '429 for a tag': {
+    faults: on('PUT', 'manifests/latest', { status: 429, headers: { 'retry-after': '1' }, times: 1 }),
+  },
+  'one tag is refused': {
+    faults: on('PUT', 'manifests/latest', { status: 403 }),
+    fails: /1 of 2 tags could not be updated/,
+    updated: [true, false],
+  },
+  'one tag is immutable': {
+    faults: on('PUT', 'manifests/latest', { status: 400, body: JSON.stringify(immutable) }),
+    fails: /latest is immutable/,
+  },
+}
+
 const mergeCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
   'a part is missing': { before: withoutPart, fails: /Missing in .*linux\/arm64/, repair: pushSecond },
   ...Object.fromEntries(
@@ -439,22 +455,11 @@ const mergeCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
   '429 for a part': {
     faults: on('GET', 'manifests/build-', { status: 429, headers: { 'retry-after': '1' }, times: 2 }),
   },
-  '429 for a tag': {
-    faults: on('PUT', 'manifests/latest', { status: 429, headers: { 'retry-after': '1' }, times: 1 }),
-  },
+  ...tagCases,
   '503 for a tag, for good': {
     faults: on('PUT', 'manifests/latest', { status: 503 }),
     fails: /1 of 2 tags could not be updated/,
     updated: [true, false],
-  },
-  'one tag is refused': {
-    faults: on('PUT', 'manifests/latest', { status: 403 }),
-    fails: /1 of 2 tags could not be updated/,
-    updated: [true, false],
-  },
-  'one tag is immutable': {
-    faults: on('PUT', 'manifests/latest', { status: 400, body: JSON.stringify(immutable) }),
-    fails: /latest is immutable/,
   },
   'all pushes are refused': { faults: on('PUT', 'manifests/', { status: 403 }), fails: /could not be created/ },
   'the index is refused': { faults: on('PUT', 'manifests/sha256', { status: 400 }), fails: /could not be created/ },
@@ -491,19 +496,8 @@ const copyCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
   '500 for an upload': { faults: on('POST', 'blobs/uploads/', { status: 500, times: 2 }) },
   'uploads are refused': { faults: on('POST', 'blobs/uploads/', { status: 403 }), fails: /Nothing can be pushed/ },
   '502 for a manifest': { faults: on('PUT', 'manifests/sha256', { status: 502, times: 2 }) },
-  '429 for a tag': {
-    faults: on('PUT', 'manifests/latest', { status: 429, headers: { 'retry-after': '1' }, times: 1 }),
-  },
+  ...tagCases,
   'a tag that lags after its update': { faults: on('HEAD', 'manifests/latest', { status: 404, skip: 2, times: 2 }) },
-  'one tag is refused': {
-    faults: on('PUT', 'manifests/latest', { status: 403 }),
-    fails: /1 of 2 tags could not be updated/,
-    updated: [true, false],
-  },
-  'one tag is immutable': {
-    faults: on('PUT', 'manifests/latest', { status: 400, body: JSON.stringify(immutable) }),
-    fails: /latest is immutable/,
-  },
   'the connection is cut at every manifest': { faults: on('PUT', 'manifests/', { cut: true }), fails: /could not be/ },
 }
 
