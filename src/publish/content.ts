@@ -6,7 +6,8 @@ import { targetLabel, type TargetDraft } from '../plan/target.ts'
 import { dockerManifest } from '../registry/manifest.ts'
 import { IndexError, type Annotations } from './index.ts'
 
-type AttestationKind = 'provenance' | 'sbom'
+const attestationKinds = ['provenance', 'sbom'] as const
+type AttestationKind = (typeof attestationKinds)[number]
 
 /** What the inputs request of the image of a platform. */
 export interface ExpectedContent {
@@ -44,6 +45,22 @@ interface ActualContent {
   readonly attestations: readonly Readonly<Record<string, unknown>>[]
 }
 
+/** What an image has of what the inputs request. */
+export interface ContentReport {
+  /** Null if they request nothing to compare with, as in a merge. */
+  readonly labels: Compared | null
+  readonly annotations: Compared | null
+  readonly attestations: {
+    readonly requested: readonly AttestationKind[] | null
+    readonly found: readonly AttestationKind[]
+  }
+}
+
+interface Compared {
+  readonly requested: number
+  readonly found: number
+}
+
 /** An image whose labels, annotations or attestations are not the requested ones. */
 export class ContentError extends IndexError {
   /** At most 100 characters. */
@@ -68,16 +85,28 @@ interface Difference {
 }
 
 /** PURE. @throws ContentError unless an image has what the inputs request */
-export function checkContent(expected: ExpectedContent, actual: ActualContent): void {
+export function checkContent(expected: ExpectedContent | undefined, actual: ActualContent): ContentReport {
+  const found = attestationKinds.filter((kind) => predicatesOf(actual).some((type) => kindOf(type) === kind))
+  if (!expected) return { labels: null, annotations: null, attestations: { requested: null, found } }
+  const labels = compare('label', expected.labels, asTextRecord(asRecord(actual.config['config'])['Labels']))
+  const annotations = compare('annotation', expected.annotations, asTextRecord(actual.manifest['annotations']))
   const [first, ...others] = [
-    ...labelDifferences(expected.labels, asTextRecord(asRecord(actual.config['config'])['Labels'])),
+    ...(areIgnored(labels, expected) ? [] : labels),
     // Docker's media types have no annotations.
-    ...(actual.manifest['mediaType'] === dockerManifest
-      ? []
-      : compare('annotation', expected.annotations, asTextRecord(actual.manifest['annotations']))),
+    ...(actual.manifest['mediaType'] === dockerManifest ? [] : annotations),
     ...attestationDifferences(expected.attestations, actual),
   ]
   if (first) throw new ContentError(expected, [first, ...others])
+  return {
+    labels: countFound(expected.labels, labels),
+    annotations: countFound(expected.annotations, annotations),
+    attestations: { requested: expected.attestations, found },
+  }
+}
+
+function countFound(requested: Annotations, differences: readonly Difference[]): Compared {
+  const count = Object.keys(requested).length
+  return { requested: count, found: count - differences.length }
 }
 
 const generatedPrefix = 'org.opencontainers.image.'
@@ -86,11 +115,9 @@ const generatedPrefix = 'org.opencontainers.image.'
  * A frontend other than Dockerfile's may ignore all labels: that is an error only if `labels` requests one, and the
  * generated ones have this prefix.
  */
-function labelDifferences(requested: Annotations, actual: Annotations): readonly Difference[] {
-  const differences = compare('label', requested, actual)
-  const keys = Object.keys(requested)
-  const areIgnored = differences.length === keys.length && keys.every((key) => key.startsWith(generatedPrefix))
-  return areIgnored ? [] : differences
+function areIgnored(differences: readonly Difference[], { labels }: ExpectedContent): boolean {
+  const keys = Object.keys(labels)
+  return differences.length === keys.length && keys.every((key) => key.startsWith(generatedPrefix))
 }
 
 /** Labels and annotations that were not requested, such as those of the base image, are no difference. */
@@ -116,10 +143,18 @@ function normalize(text: string): string {
 /** https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md */
 const predicateKey = 'in-toto.io/predicate-type'
 
-function attestationDifferences(
-  requested: readonly AttestationKind[],
-  { manifest, attestations }: ActualContent,
-): readonly Difference[] {
+function predicatesOf({ attestations }: ActualContent): readonly string[] {
+  return attestations.flatMap(({ layers }) =>
+    asList(layers).map((layer) => asText(asRecord(asRecord(layer)['annotations'])[predicateKey])),
+  )
+}
+
+function kindOf(predicateType: string): AttestationKind {
+  return predicateType.startsWith('https://slsa.dev/provenance/') ? 'provenance' : 'sbom'
+}
+
+function attestationDifferences(requested: readonly AttestationKind[], actual: ActualContent): readonly Difference[] {
+  const { manifest, attestations } = actual
   // BuildKit creates no attestation for an image without layers.
   if (asList(manifest['layers']).length === 0) return []
   if (requested.length === 0 && attestations.length > 0)
@@ -129,12 +164,8 @@ function attestationDifferences(
         detail: '`provenance` and `sbom` request no attestation, and the image index has `unknown/unknown` entries',
       },
     ]
-  const predicates = attestations.flatMap(({ layers }) =>
-    asList(layers).map((layer) => asText(asRecord(asRecord(layer)['annotations'])[predicateKey])),
-  )
-  const found = new Set(
-    predicates.map((type) => (type.startsWith('https://slsa.dev/provenance/') ? 'provenance' : 'sbom')),
-  )
+  const predicates = predicatesOf(actual)
+  const found = new Set(predicates.map(kindOf))
   return requested
     .filter((kind) => !found.has(kind))
     .map((kind) => ({

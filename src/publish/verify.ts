@@ -4,7 +4,7 @@ import type { Platform } from '../lib/platform.ts'
 import { unlessNotFound } from '../packages/repository.ts'
 import { type RegistryClient } from '../registry/client.ts'
 import { isManifestType, parseDescriptor, type Descriptor, type Manifest } from '../registry/manifest.ts'
-import { checkContent, type ExpectedContent } from './content.ts'
+import { checkContent, type ContentReport, type ExpectedContent } from './content.ts'
 import { IndexError, mismatchReasons, parsePlatformRecord, type Child, type ImageIndex, type Part } from './index.ts'
 
 /** What one target pushed by digest. */
@@ -27,6 +27,8 @@ export interface PublishedPlatform {
   readonly digest: string
   /** What a pull transfers: the configuration and the layers, compressed. */
   readonly size: number
+  /** What was checked of it. */
+  readonly content: ContentReport
 }
 
 type Sleep = (ms: number) => Promise<unknown>
@@ -111,12 +113,12 @@ export async function verifyChildren(
       children.filter(({ kind }) => kind === 'attestation').map((child) => readAttestation(client, repository, child)),
     ),
   ])
-  for (const { platform, expected } of parts) {
-    const image = images.find(({ published }) => published.platform === platform)
-    const ofImage = attestations.filter((attestation) => attestation.platform === platform)
-    if (image && expected) checkContent(expected, { ...image, attestations: ofImage.map(({ manifest }) => manifest) })
-  }
-  return images.map(({ published }) => published)
+  return images.map(({ published, ...image }) => {
+    const isOfImage = ({ platform }: { readonly platform: Platform }) => platform === published.platform
+    const ofImage = attestations.filter(isOfImage).map(({ manifest }) => manifest)
+    const content = checkContent(parts.find(isOfImage)?.expected, { ...image, attestations: ofImage })
+    return { ...published, content }
+  })
 }
 
 /** Reads a manifest back. @throws IndexError if the registry returns anything else than what was put */
@@ -138,7 +140,7 @@ async function readAttestation(
 }
 
 interface VerifiedImage {
-  readonly published: PublishedPlatform
+  readonly published: Omit<PublishedPlatform, 'content'>
   readonly manifest: Readonly<Record<string, unknown>>
   readonly config: Readonly<Record<string, unknown>>
 }

@@ -4,6 +4,7 @@ import { metadataVariables, renderMetadata, type Metadata } from '../metadata/ou
 import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { MirrorOutcome } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
+import type { PublishedPlatform } from '../publish/verify.ts'
 import { renderBuilderOutputs } from './builder-outputs.ts'
 import type { TargetEntry, TargetMeasurement } from './measurements.ts'
 import type { RunReport, VariantReport } from './run-report.ts'
@@ -72,6 +73,8 @@ function updatedTags({ tags, mirrors = [] }: Published): readonly TagReference[]
   return [...tags, ...mirrors.flatMap((mirror) => mirror.tags)]
 }
 
+type CheckedPlatform = Pick<PublishedPlatform, 'platform'> & PublishedPlatform['content']
+
 /** An entry of the output `results`, as in docs/results.schema.json. */
 interface ImageResult {
   readonly variant: string
@@ -79,6 +82,8 @@ interface ImageResult {
   readonly digest: string
   readonly tags: readonly string[]
   readonly platforms: Readonly<Record<string, string>>
+  /** What was checked of each platform; undefined for a mirror, which gets a copy. */
+  readonly content?: readonly CheckedPlatform[]
   readonly targets?: readonly TargetEntry[]
   /** `false` for a mirror. */
   readonly required?: false
@@ -119,13 +124,17 @@ function variantResults({ published, platforms }: PublishedVariant): readonly Im
   const inRepository = (image: string) => tags.filter((tag) => image.startsWith(`${formatRepository(tag)}@`))
   const isCopied = ({ tags: updated, failure }: MirrorOutcome) => updated.length > 0 || failure === undefined
   return [
-    ...images.map((image) => entry(image, inRepository(image))),
+    ...images.map((image) => ({ ...entry(image, inRepository(image)), content: published.platforms.map(checkedOf) })),
     ...mirrors.map((mirror): ImageResult => ({
       ...entry(`${formatRepository(mirror.repository)}${isCopied(mirror) ? `@${digest}` : ''}`, mirror.tags),
       required: false,
       ...(mirror.failure !== undefined && { failure: mirror.failure }),
     })),
   ]
+}
+
+function checkedOf({ platform, content }: PublishedPlatform): CheckedPlatform {
+  return { platform, ...content }
 }
 
 /** The metadata of the only image, or of several by the names of their variants. */

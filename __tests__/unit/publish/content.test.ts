@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { UserError } from '../../../src/lib/errors.ts'
+import type { ContentReport } from '../../../src/publish/content.ts'
 import { publish } from '../../../src/publish/publish.ts'
 import { publishParts } from '../../../src/publish/parts.ts'
 import { dockerManifest } from '../../../src/registry/manifest.ts'
@@ -33,6 +34,7 @@ const arm = { ...level, platform: platform('linux/arm64') }
 async function publishBoth(kind: 'image' | 'parts', { shape, variant, settings = none }: Case, name = '') {
   const pushed = push('linux/arm64', { predicates: [], attestations: 0, ...shape })
   let failure: UserError | undefined
+  let content: ContentReport | undefined
   let tags = 0
   await withPushed([pushed], async (_, registry: FakeRegistry) => {
     const log = () => undefined
@@ -54,12 +56,12 @@ async function publishBoth(kind: 'image' | 'parts', { shape, variant, settings =
         ? publish({ ...request, ...forImage })
         : publishParts({ ...request, event, key: 'mab-0000000001' })
     failure = await publishing.then(
-      () => undefined,
+      ([published]) => void (content = published?.platforms[0]?.content),
       (error: unknown) => error as UserError,
     )
     tags = registry.tags.size
   })
-  return { failure, tags }
+  return { failure, tags, content }
 }
 
 const refused: Record<string, Case & { readonly headline: string; readonly detail: string }> = {
@@ -116,15 +118,29 @@ const refused: Record<string, Case & { readonly headline: string; readonly detai
   },
 }
 
-const accepted: Record<string, Case> = {
-  'labels of the base image': { variant: { labels: { a: '1' } }, shape: withLabels({ a: '1', b: '2' }) },
+/** What `results` says about it: requested and found labels and annotations, and the attestations. */
+const nothing = { labels: [0, 0], annotations: [0, 0], requested: [], found: [] } as const
+const attested = { ...nothing, requested: ['provenance', 'sbom'], found: ['provenance', 'sbom'] } as const
+
+interface Accepted extends Case {
+  readonly report?: Partial<Record<keyof typeof nothing, readonly (number | string)[]>>
+}
+
+const accepted: Record<string, Accepted> = {
+  'labels of the base image': {
+    variant: { labels: { a: '1' } },
+    shape: withLabels({ a: '1', b: '2' }),
+    report: { labels: [1, 1] },
+  },
   'generated labels that the frontend ignores': {
     variant: { labels: { 'org.opencontainers.image.version': '1', 'org.opencontainers.image.source': 'x' } },
     shape: withLabels({ 'org.opencontainers.image.version': '24.04' }),
+    report: { labels: [2, 0] },
   },
   'another normal form of Unicode': {
     variant: { labels: { a: 'cafe\u0301' }, annotations: [{ ...level, key: 'a', value: 'cafe\u0301' }] },
     shape: { ...withLabels({ a: 'caf\u00e9' }), annotations: { a: 'caf\u00e9' } },
+    report: { labels: [1, 1], annotations: [1, 1] },
   },
   'annotations of other levels and platforms': {
     variant: {
@@ -139,13 +155,23 @@ const accepted: Record<string, Case> = {
   'Docker’s media type, which has no annotations': {
     variant: { annotations: [{ ...level, key: 'a', value: '1' }] },
     shape: { manifestType: dockerManifest, plain: true },
+    report: { annotations: [1, 0] },
   },
-  'provenance and SBOM': { settings: asked, shape: { attestations: 1, predicates: [spdx, provenance] } },
+  'provenance and SBOM': {
+    settings: asked,
+    shape: { attestations: 1, predicates: [spdx, provenance] },
+    report: attested,
+  },
   'an SBOM of another format': {
     settings: asked,
     shape: { attestations: 1, predicates: ['https://cyclonedx.org/bom', provenance] },
+    report: attested,
   },
-  'no layers, for which BuildKit creates no attestation': { settings: asked, shape: { layers: null } },
+  'no layers, for which BuildKit creates no attestation': {
+    settings: asked,
+    shape: { layers: null },
+    report: { requested: ['provenance', 'sbom'] },
+  },
   'attestations that are disabled': { settings: { provenance: 'disabled=1', attests: ['type=sbom,disabled=1'] } },
 }
 
@@ -159,9 +185,13 @@ describe.each(['image', 'parts'] as const)('the content of an image, published a
   })
 
   test.each(Object.entries(accepted))('is accepted: %s', async (_, given) => {
-    const { failure, tags } = await publishBoth(kind, given)
+    const { failure, tags, content } = await publishBoth(kind, given)
     expect(failure).toBeUndefined()
     expect(tags).toBe(1)
+    const { labels, annotations, requested, found } = { ...nothing, ...given.report }
+    const compared = (counts: readonly unknown[]) => ({ requested: counts[0], found: counts[1] })
+    const attestations = { requested, found }
+    expect(content).toEqual({ labels: compared(labels), annotations: compared(annotations), attestations })
   })
 })
 

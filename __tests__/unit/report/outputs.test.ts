@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import { load } from 'js-yaml'
 import { renderOutputs, renderVariables } from '../../../src/report/outputs.ts'
 import { schemaErrors } from '../fixtures/results-schema.ts'
-import { digest, reportOf, testResult, withTests } from './reports.ts'
+import { content, digest, reportOf, testResult, withTests } from './reports.ts'
 
 const outputsOf = (names: readonly string[], push = true) => renderOutputs(reportOf(testResult(names, push), 1000))
 const parse = (text = ''): unknown => JSON.parse(text)
@@ -38,6 +38,10 @@ test('the outputs of one image', () => {
       digest: digest('index '),
       tags,
       platforms,
+      content: [
+        { platform: 'linux/amd64', ...content },
+        { platform: 'linux/arm64', ...content },
+      ],
       targets: [
         expect.objectContaining({ platform: 'linux/amd64' }),
         {
@@ -133,11 +137,11 @@ test('`results` has an entry per repository, mirrors last; a mirror that failed 
   }
   const outputs = renderOutputs(reportOf({ ...result, published: [published] }, 1000))
   expect(outputs['tags']?.split('\n').slice(3)).toEqual(['quay.io/acme/app:1.2.3', 'docker.io/acme/app:1.2.3'])
-  const [{ targets } = {}] = parse(outputs['results']) as { targets?: unknown }[]
+  const [{ targets, content: checked } = {}] = parse(outputs['results']) as { targets?: unknown; content?: unknown }[]
   const common = { variant: '', digest: image.digest, platforms: parse(outputs['digests']), targets }
   expect(schemaErrors(outputs['results'] ?? '')).toEqual([])
   expect((parse(outputs['results']) as unknown[]).slice(1)).toEqual([
-    { ...common, image: `quay.io/acme/app@${image.digest}`, tags: ['quay.io/acme/app:1.2.3'] },
+    { ...common, image: `quay.io/acme/app@${image.digest}`, tags: ['quay.io/acme/app:1.2.3'], content: checked },
     { ...common, image: `docker.io/acme/app@${image.digest}`, tags: ['docker.io/acme/app:1.2.3'], required: false },
     { ...common, image: 'public.ecr.aws/acme/app', tags: [], required: false, failure: 'denied' },
   ])
