@@ -16,7 +16,7 @@ await job.run(async () => {
   const { run, registries, packages } = await withAbort(job.signal, prepareMerge(job))
   if (run.inputs.dryRun) {
     const { dryRunMerge } = await import('./stories/merge-dry-run.ts')
-    await reportDryRun(await dryRunMerge(run, packages))
+    await reportDryRun(await dryRunMerge(run, packages).finally(() => removeDir(run.dir.signing)))
     return
   }
   const result = await mergeImage(run, registries).finally(() => removeDir(run.dir.signing))

@@ -13,8 +13,8 @@ import { createClientFactory, type ClientFactory, type RegistryAccess } from '..
 import { formatImageReference, formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import { RegistryError } from '../registry/error.ts'
 import type { CopyResult } from '../report/copy.ts'
-import type { DryRunReport } from '../report/dry-run.ts'
 import type { DryRunResult } from './dry-run.ts'
+import { Problems } from './problems.ts'
 
 type Inputs = Pick<CopyInputs, 'from' | 'to' | 'platforms' | 'referrers' | 'existing' | 'warnings'>
 
@@ -61,31 +61,36 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
   }
 }
 
-/** The dry run: what would happen to each tag, and whether the logins allow it. */
+/** The dry run: what would happen to each tag, and whether the logins and the key allow it. */
 export async function planCopyOnly(
   inputs: Inputs,
-  { registries, signal }: Pick<CopyPorts, 'registries' | 'signal'>,
+  { registries, signal, prepareSigning }: Omit<CopyPorts, 'log'>,
 ): Promise<DryRunResult> {
-  const empty = { nodes: [], targets: [], tags: [], permissions: [], post: [], warnings: [], problems: [] }
-  try {
-    const { image, tags } = await planCopy(inputs, registries, signal)
-    const report: DryRunReport = {
-      ...empty,
-      tags: tags.map(({ reference, before = '' }) => ({ tag: formatTagReference(reference), now: before })),
-      permissions: tags.map(({ reference }) => `may push to ${formatRepository(reference)}`),
-      warnings: [
-        ...inputs.warnings,
-        ...describeImage(inputs, image),
-        ...tags
-          .filter(({ state }) => state === 'kept')
-          .map(({ reference }) => `${formatTagReference(reference)} is kept`),
-      ],
-    }
-    return { report, problems: [] }
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    return { report: { ...empty, warnings: inputs.warnings, problems: [error.message] }, problems: [error] }
+  const problems = new Problems()
+  const [{ notes, tags } = { notes: [], tags: [] }] = await Promise.all([
+    problems.collect(describePlan(inputs, registries, signal)),
+    problems.collect(prepareSigning()),
+  ])
+  const kept = tags.filter(({ state }) => state === 'kept')
+  const report = {
+    nodes: [],
+    targets: [],
+    tags: tags.map(({ reference, before = '' }) => ({ tag: formatTagReference(reference), now: before })),
+    permissions: tags.map(({ reference }) => `may push to ${formatRepository(reference)}`),
+    post: [],
+    warnings: [
+      ...inputs.warnings,
+      ...notes,
+      ...kept.map(({ reference }) => `${formatTagReference(reference)} is kept`),
+    ],
+    problems: problems.headlines,
   }
+  return { report, problems: problems.all }
+}
+
+async function describePlan(...[inputs, ...access]: Parameters<typeof planCopy>) {
+  const { image, tags } = await planCopy(inputs, ...access)
+  return { notes: describeImage(inputs, image), tags }
 }
 
 interface PlannedCopy {

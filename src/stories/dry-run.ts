@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { renderBake } from '../buildx/bake-definition.ts'
 import { runEnv, type Buildx } from '../buildx/find.ts'
 import { exec } from '../lib/exec.ts'
-import { formatError, UserError, UserErrors } from '../lib/errors.ts'
+import { UserError } from '../lib/errors.ts'
 import { writePrivate } from '../lib/files.ts'
 import { withAbort } from '../lib/time.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
@@ -21,6 +21,7 @@ import { runBuilderName } from '../run/names.ts'
 import { checkRegistries, type RegistryChecks } from './dry-run-registries.ts'
 import { bakeOptions } from './prepare.ts'
 import type { DryRunPorts, Run } from './ports.ts'
+import { Problems } from './problems.ts'
 
 export interface DryRunResult {
   readonly report: DryRunReport
@@ -42,9 +43,9 @@ const runDirContent = "on this runner the run's private directory, with agent, c
  * nothing is created on a node or in a registry.
  */
 export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult> {
-  const problems: UserError[] = []
+  const problems = new Problems()
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> =>
-    await withAbort(run.signal, work).catch((error: unknown) => collectProblem(error, problems))
+    await problems.collect(withAbort(run.signal, work))
   const [opened = [], buildx] = await Promise.all([
     collect(ports.openNodes()),
     collect(ports.findBuildx().then((found) => ({ found }))),
@@ -55,7 +56,7 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
   const plan = opened.length === 0 ? undefined : await collect(planOn(run, nodes))
   const targets = plan?.targets ?? []
   const registries = await checkRegistries({ ...run.inputs, tags: updatedTags(run, targets) }, targets, ports.packages)
-  problems.push(...registries.problems)
+  problems.add(registries.problems)
   if (plan && buildx?.found) await collect(validateDefinition(plan, run, buildx.found))
   const status = await ports.fetchRunStatus(run.event.runId).catch(() => 'unknown' as const)
   const found = {
@@ -65,15 +66,7 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
     isInstalled: !buildx || !!buildx.found,
     canReadRuns: typeof status !== 'string',
   }
-  return { report: describeDryRun(run, found, problems), problems }
-}
-
-/** A dry run reports known failures; any other error is a bug. */
-function collectProblem(error: unknown, problems: UserError[]): undefined {
-  if (error instanceof UserErrors) problems.push(...error.errors)
-  else if (error instanceof UserError) problems.push(error)
-  else throw error
-  return undefined
+  return { report: describeDryRun(run, found, problems), problems: problems.all }
 }
 
 /** The tags that a run would update; of a part only its build tags. */
@@ -119,7 +112,7 @@ interface Findings {
   readonly canReadRuns: boolean
 }
 
-function describeDryRun(run: Run, findings: Findings, problems: readonly UserError[]): DryRunReport {
+function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRunReport {
   const { inputs, event } = run
   const { nodes, plan, registries, isInstalled, canReadRuns } = findings
   const fork = describeFork(event.trust, inputs, nodes.nodes)
@@ -143,7 +136,7 @@ function describeDryRun(run: Run, findings: Findings, problems: readonly UserErr
       ...registries.warnings,
       ...(canReadRuns ? [] : [runStatusUnreadable]),
     ],
-    problems: problems.map((problem) => formatError(problem).headline),
+    problems: problems.headlines,
   }
 }
 

@@ -323,7 +323,8 @@ describe('existing', () => {
 
   test('a dry run says what would be, and writes nothing', async () => {
     await withTwo(async (_, target, given) => {
-      const ports = { registries, log, signal: new AbortController().signal }
+      const prepareSigning = () => Promise.resolve(undefined)
+      const ports = { registries, signal: new AbortController().signal, prepareSigning }
       const { report, problems } = await planCopyOnly(await inputsFor(given), ports)
       expect(problems).toEqual([])
       expect(report.tags).toEqual([
@@ -331,8 +332,11 @@ describe('existing', () => {
         { tag: nameOf(target, ':old'), now: makeImage('old').index.digest },
       ])
       expect(target.seen.filter((line) => line.startsWith('PUT'))).toEqual([])
-      const failing = await planCopyOnly(await inputsFor({ ...given, existing: 'fail' }), ports)
-      expect(failing.problems).toHaveLength(1)
+      const noKey = () => Promise.reject(new UserError({ code: 'inputs', message: 'no key', hint: 'Write one.' }))
+      const unsigned = { ...ports, prepareSigning: noKey }
+      const failing = await planCopyOnly(await inputsFor({ ...given, existing: 'fail' }), unsigned)
+      expect(failing.problems).toHaveLength(2)
+      expect(failing.report.problems).toContain('no key')
     })
   })
 })

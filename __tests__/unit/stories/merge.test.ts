@@ -5,13 +5,14 @@ import { UserError, UserErrors } from '../../../src/lib/errors.ts'
 import { publishParts } from '../../../src/publish/parts.ts'
 import { openJournal, readJournal } from '../../../src/run/journal.ts'
 import type { RunDir } from '../../../src/run/run-dir.ts'
-import { mergeImage } from '../../../src/stories/merge.ts'
+import { dryRunMerge } from '../../../src/stories/merge-dry-run.ts'
+import { mergeImage, type MergeRun } from '../../../src/stories/merge.ts'
 import { ociManifest } from '../../../src/registry/manifest.ts'
 import { testNode, testVariant } from '../fixtures/nodes.ts'
 import { event, jobWith } from '../fixtures/job.ts'
 import { content, push, withPushed, type Content, type Pushed } from '../publish/parts.ts'
 import { onNext, refusal, sha256, type FakeRegistry } from '../registry/server.ts'
-import { collectingLog, newRunDir, registries } from './fixtures.ts'
+import { collectingLog, newRunDir, registries, testPackages } from './fixtures.ts'
 
 const path = 'acme/app'
 const node = testNode('a', ['linux/amd64', 'linux/arm64'])
@@ -65,11 +66,16 @@ async function pushPart(registry: FakeRegistry, part: Part): Promise<string> {
   return published?.tags[0]?.tag ?? ''
 }
 
-async function mergeAny(
+async function mergeAny(...given: Parameters<typeof runOf>) {
+  const { run, waits } = await runOf(...given)
+  return { result: await mergeImage(run, registries), waits, entries: readJournal(run.dir, run.log) }
+}
+
+async function runOf(
   registry: FakeRegistry,
   inputs: Readonly<Record<string, string>> = {},
   more: { readonly dir?: RunDir; readonly event?: Partial<Event> } = {},
-) {
+): Promise<{ readonly run: MergeRun; readonly waits: readonly number[] }> {
   const dir = more.dir ?? newRunDir()
   const [, , files] = jobWith({})
   const given = { image: `${registry.host}/${path}`, platforms: names.join(), tags: '1.0', ...inputs }
@@ -85,7 +91,7 @@ async function mergeAny(
     sleep: (ms: number) => Promise.resolve(waits.push(ms)),
     prepareSigning: () => Promise.resolve(undefined),
   }
-  return { result: await mergeImage(run, registries), waits, entries: readJournal(dir, run.log) }
+  return { run, waits }
 }
 
 async function merge(...args: Parameters<typeof mergeAny>) {
@@ -120,6 +126,22 @@ const withParts = async (parts: readonly Part[], use: (registry: FakeRegistry) =
 }
 const both: readonly Part[] = [{ pushed: amd }, { pushed: arm }]
 
+test('a dry run of a merge names everything that would fail: parts, signing and push', async () => {
+  await withParts([{ pushed: amd }], async (registry) => {
+    const { run } = await runOf(registry)
+    const noKey = new UserError({ code: 'inputs', message: '`sign-key` cannot be used', hint: 'Write another one.' })
+    const failing = { ...run, prepareSigning: () => Promise.reject(noKey) }
+    const { report, problems } = await dryRunMerge(failing, testPackages())
+    expect(report.problems).toEqual([
+      '`sign-key` cannot be used',
+      expect.stringMatching(/^Missing in .*: linux\/arm64$/),
+      expect.stringMatching(/^Nothing can be pushed to /),
+    ])
+    expect(problems).toHaveLength(3)
+    expect(tagged(registry)).toEqual([])
+  })
+})
+
 describe('the merge story', () => {
   test('merges nothing in a run whose jobs could not push', async () => {
     await withParts([], async (registry) => {
@@ -135,6 +157,9 @@ describe('the merge story', () => {
   test('publishes one index with the images and attestations of all parts', async () => {
     await withParts(both, async (registry) => {
       const { published, waits, entries } = await merge(registry)
+      // The parts were compared with the inputs when they were built.
+      const compared = { labels: null, annotations: null, attestations: { requested: null, found: ['sbom'] } }
+      expect(published[0]?.platforms.map(({ content }) => content)).toEqual([compared, compared])
       const index = registry.manifests.get(`${path}@${published[0]?.digest ?? ''}`)
       const { manifests, annotations } = JSON.parse(index?.bytes.toString() ?? '') as Record<string, Content[]>
       expect(manifests?.map(({ digest }) => digest)).toEqual(
