@@ -64,6 +64,8 @@ const ownCommand = (name: string, what: string, time: string, more: readonly str
 const registry2 = ownCommand('registry2', 'distribution 2.8', 'half a minute')
 /** The first version of GitHub's cache service, which runners of Forgejo and Gitea have. */
 const ghaCache = ownCommand('gha-cache', 'a cache service', 'some seconds')
+/** An SSH server that needs no key, as Tailscale's. */
+const keylessSsh = ownCommand('keyless-ssh', 'an SSH server without keys', 'some seconds')
 /** A cluster's API, over engines. */
 const kubernetes = ownCommand('kubernetes', 'a cluster', 'some seconds', ['api.go', 'check.go', 'exec.go', 'pods.go'])
 const kubectl = ownCommand('kubectl', 'kubectl', 'about a minute')
@@ -158,6 +160,10 @@ function buildModule(what: string, flags = '', tags = ''): Part['build'] {
 
 export async function ensureCosign(): Promise<string> {
   return join(await ensure(cosign), 'bin/cosign')
+}
+
+export async function ensureKeylessSsh(): Promise<string> {
+  return join(await ensure(keylessSsh), 'bin/keyless-ssh')
 }
 
 export async function ensureGhaCache(): Promise<string> {

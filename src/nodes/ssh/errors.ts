@@ -85,7 +85,15 @@ const failures: readonly SshFailure[] = [
       `that no firewall rejects connections of this runner to ${host}:${port}.`,
   },
   {
-    pattern: /^(ssh: connect to host .*(timed out|No route to host|unreachable)|Connection timed out|Timeout, server)/m,
+    // A banner of the server, which waits until its user has opened a page.
+    pattern: /^# Tailscale SSH requires an additional check[^]*^Connection .*timed out/m,
+    message: (where) => `${where} requires a confirmation in a browser (Tailscale SSH, check mode)`,
+    hint: () =>
+      'For CI, set `"action": "accept"` in the `ssh` rule of the tailnet policy. On a laptop, connect once with ' +
+      '`ssh` and open the page that it prints.',
+  },
+  {
+    pattern: /^(ssh: connect to host .*(timed out|No route to host|unreachable)|Connection .*timed out|Timeout,)/m,
     message: (where) => `${where} does not answer`,
     hint: () => 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
   },

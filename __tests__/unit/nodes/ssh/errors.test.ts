@@ -14,6 +14,12 @@ describe('sshError', () => {
       /sshd on the node listens on port 22/,
     ],
     ['ssh: connect to host arm.example.com port 22: Connection timed out', /does not answer/, /firewall/],
+    ['Connection to arm.example.com port 22 timed out', /does not answer/, /firewall/],
+    [
+      '# Tailscale SSH requires an additional check.\r\nConnection to arm.example.com port 22 timed out',
+      /requires a confirmation in a browser/,
+      /"action": "accept"/,
+    ],
     ['ssh: connect to host arm.example.com port 22: No route to host', /does not answer/, /firewall/],
     [
       'ssh: Could not resolve hostname arm.example.com: Name or service not known',
