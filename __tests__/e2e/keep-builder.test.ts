@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -153,6 +153,49 @@ describe('keep-builder', () => {
   })
 })
 
+describe('the context of a kept workspace', () => {
+  /** Bytes that the build received, and what it read from the file. */
+  async function upload(job: Job): Promise<readonly [bytes: number, content: string]> {
+    const inputs = { image, tags: 'context', 'keep-builder': 'true', cache: 'off' }
+    const { code, log, outputs } = await job.main(oneNodeInputs(farm, inputs))
+    expect([code, log]).toEqual([0, log])
+    expect((await job.post()).code).toBe(0)
+    const bytes = Number(/"bytes":\{"context":(\d+)/.exec(outputs['results'] ?? '')?.[1])
+    return [bytes, /content: (\w+)/.exec(log)?.[1] ?? '']
+  }
+
+  function openWithContext(content: string): Job {
+    const job = farmJob(farm, {
+      files: {
+        Dockerfile: `FROM ${farm.images.base}\nCOPY . /\nRUN echo "content: $(cat changing)"\n`,
+        large: '0123456789'.repeat(500_000),
+        changing: content,
+      },
+    })
+    jobs.push(job)
+    return job
+  }
+
+  test('is not sent again; only a changed file is', async () => {
+    const job = openWithContext('old')
+    expect(await upload(job)).toEqual([expect.closeTo(5_000_000, -4), 'old'])
+    writeFileSync(join(job.workspace, 'changing'), 'new')
+    const [bytes, content] = await upload(job)
+    expect(content).toBe('new')
+    expect(bytes).toBeLessThan(1000)
+  })
+
+  test('is sent again by another checkout, and if a program has set the times of its files', async () => {
+    const job = openWithContext('one')
+    const set = () => ['large', 'changing'].forEach((name) => utimesSync(join(job.workspace, name), 1000, 1000))
+    set()
+    expect(await upload(job)).toEqual([expect.closeTo(5_000_000, -4), 'one'])
+    writeFileSync(join(job.workspace, 'changing'), 'two')
+    set()
+    expect(await upload(job)).toEqual([expect.closeTo(5_000_000, -4), 'two'])
+  })
+})
+
 test('a fork pushes nothing by default and writes no cache, and the log says so', async () => {
   const fork = done.get('fork-push')
   const byDefault = done.get('fork')?.main
@@ -165,5 +208,12 @@ test('a fork pushes nothing by default and writes no cache, and the log says so'
   expect(fork?.main.log).toContain('Fork build: caches are read-only')
   expect(fork?.main.log).toContain('Fork build: `keep-builder` is ignored')
   expect(await storedTags(farm, imageOfFork)).toEqual([])
-  expect(await storedTags(farm, image)).toEqual(['a', 'b', 'buildcache-linux-amd64', 'buildcache-linux-amd64-pr', 'c'])
+  expect(await storedTags(farm, image)).toEqual([
+    'a',
+    'b',
+    'buildcache-linux-amd64',
+    'buildcache-linux-amd64-pr',
+    'c',
+    'context',
+  ])
 })

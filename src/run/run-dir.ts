@@ -147,6 +147,11 @@ export class RunDir {
     return join(this.path, 'buildx')
   }
 
+  /** The id of buildx as a client of BuildKit; a random one, unless the file exists (docker/buildx, util/confutil). */
+  get nodeId(): string {
+    return join(this.buildxConfig, '.buildNodeID')
+  }
+
   /** The directory of buildx's builder instances. */
   get instances(): string {
     return join(this.buildxConfig, 'instances')

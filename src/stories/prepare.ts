@@ -6,6 +6,7 @@ import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { BuilderInstances } from '../buildx/instances.ts'
 import { ensureDaemon } from '../buildx/persistent.ts'
+import { localPathsOf, type LocalPath } from '../buildx/local-paths.ts'
 import type { BuildxRequest } from '../buildx/process.ts'
 import { writePrivate } from '../lib/files.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
@@ -63,6 +64,7 @@ export async function prepareBuild(
   )
   const options = { ...bakeOptions(run, targets), pushLogins }
   if (push && options.ephemeral && requestsDockerTypes(settings)) log.info(ociTypes)
+  await keepContexts(run, opened, localPathsOf(targets, options))
   return {
     builder,
     calls: { ...options, env, buildx, workspace: event.workspace, signal },
@@ -94,6 +96,17 @@ async function bootPersistent(
       ensureDaemon({ node, name }, builder.forPlatforms(node, []), { buildx, dir, journal, holder, log }),
     ),
   )
+}
+
+/** Persistent builders receive only those files of a context that changed since the last run. */
+async function keepContexts(
+  { inputs, dir, event }: Run,
+  opened: OpenedNodes,
+  localPaths: readonly LocalPath[],
+): Promise<void> {
+  if (!inputs.keepBuilder) return
+  const { writeNodeId } = await import('../buildx/node-id.ts')
+  writeNodeId({ dir, event, opened, localPaths })
 }
 
 /** The options that all targets of a run share. */
