@@ -339,6 +339,12 @@ const ofRegistry: readonly Case[] = [
     before: from('local', { status: 403, what: 'manifests/buildcache', method: 'HEAD' }),
   },
   {
+    phase: 'cache',
+    name: 'times of earlier runs that may not be read or written',
+    before: from('host', { status: 403, what: 'manifests/buildcache' }),
+    neverLogs: /::(warning|error)::/,
+  },
+  {
     phase: 'merge',
     name: '503 for a moment while the parts are read',
     before: from('host', { status: 503, what: 'manifests/sha256', method: 'GET', times: 2 }),

@@ -309,7 +309,8 @@ describe('post', () => {
         [0, [], []],
       ])
     expect(outcomes[0].code).toBe(137)
-    for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(['buildcache-linux-amd64-pr'])
+    const caches = ['buildcache-linux-amd64-pr', 'buildcache-linux-amd64-pr-stats']
+    for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(caches)
     await expectNothingLeft()
   })
 })

@@ -87,6 +87,58 @@ afterAll(async () => {
   await prometheus.stop()
 })
 
+describe('the comparison with the previous run', () => {
+  const compared = (summary: string) =>
+    /(?:faster|slower|fast) (?:than|as) \[run (\d+)\]\([^)]*\) on `(\S+)`/.exec(summary)
+  const plain = (options: JobOptions = {}) => {
+    const job = farmJob(farm, options)
+    jobs.push(job)
+    return job
+  }
+
+  test('names the run before it on its branch, and each platform has its earlier time', async () => {
+    const image = freshImage(farm)
+    const [first, second, proposal] = [plain(), plain(), plain({ ref: 'refs/heads/feature' })]
+    const results = [
+      await first.main(farmInputs(farm, { image })),
+      await second.main(farmInputs(farm, { image })),
+      await proposal.main(farmInputs(farm, { image })),
+    ]
+    expect(results.map(({ code, warnings }) => [code, warnings.filter((text) => !text.includes('emulation'))])).toEqual(
+      results.map(() => [0, []]),
+    )
+    expect(results.map(({ summary }) => compared(summary)?.slice(1))).toEqual([
+      undefined,
+      [first.runId, 'main'],
+      [second.runId, 'main'],
+    ])
+    expect(results[1]?.summary).toMatch(/\| linux\/arm64 \|.* \| [\d.]+ s, 0 of 4 cached \|/)
+    expect(results.flatMap(({ outputs }) => schemaErrors(outputs['results'] ?? ''))).toEqual([])
+    expect(results[1]?.outputs['results']).toContain(`"previous":{"runId":"${first.runId}"`)
+  })
+
+  test.each([
+    ['is hostile', '[{"ref":"refs/heads/main","run":"1](https://evil.example)","seconds":1,"targets":{}}]'],
+    ['is not JSON', '\n::error::hostile'],
+    ['is huge', 'x'.repeat(1_000_000)],
+  ])('content that %s costs only the comparison, and is replaced', async (_, history) => {
+    const image = freshImage(farm)
+    const inputs = { image, nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}` }
+    expect((await plain().main(farmInputs(farm, inputs))).code).toBe(0)
+    const url = `http://${image.replace('/', '/v2/')}/manifests/buildcache-linux-amd64-stats`
+    const accept = 'application/vnd.oci.image.manifest.v1+json'
+    const stored = asRecord(await (await fetch(url, { headers: { accept } })).json())
+    const body = JSON.stringify({ ...stored, annotations: { 'io.github.multiarch-build.history': history } })
+    expect((await fetch(url, { method: 'PUT', headers: { 'content-type': accept }, body })).status).toBe(201)
+    const job = plain()
+    const second = await job.main(farmInputs(farm, inputs))
+    expect([second.code, second.warnings, second.errors]).toEqual([0, [], []])
+    expect(second.summary + second.log).not.toMatch(/evil|hostile|xxxx| run \d+/)
+    const third = await plain().main(farmInputs(farm, inputs))
+    expect(compared(third.summary)?.[1]).toBe(job.runId)
+  })
+})
+
 describe('builds on the farm: cold, warm, failing, with fallback, cancelled', () => {
   const main: Partial<Record<'cold' | 'warm' | 'failing' | 'fallback' | 'broken' | 'cancelled', StepResult>> = {}
 

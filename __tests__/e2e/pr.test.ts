@@ -284,7 +284,7 @@ describe('deletion in post', () => {
   test('`cleanup: always` deletes every tag that the step pushed, and no cache', async () => {
     expect(withoutCaches(always.tags)).toEqual(['one', 'two'])
     expect([always.post.code, always.post.warnings]).toEqual([0, []])
-    expect(await storedTags(farm, always.image)).toEqual(['buildcache-linux-amd64'])
+    expect(await storedTags(farm, always.image)).toEqual(['buildcache-linux-amd64', 'buildcache-linux-amd64-stats'])
   })
 
   test('keeps a tag that now refers to another image', async () => {

@@ -75,8 +75,10 @@ describe('the same sources', () => {
     expect(proposed.log).toMatch(/RUN echo "dependencies.* CACHED/)
     expect((await storedTags(farm, image)).filter((tag) => tag.startsWith('buildcache'))).toEqual([
       'buildcache-linux-amd64',
+      'buildcache-linux-amd64-stats',
       'buildcache-linux-arm64',
       'buildcache-slim-linux-amd64-pr',
+      'buildcache-slim-linux-amd64-pr-stats',
     ])
   })
 })

@@ -80,11 +80,12 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     })
   })
 
-  test('writes one cache per platform', async () => {
+  test('writes one cache per platform, and the times of the run', async () => {
     expect(await storedTags(farm, image)).toEqual([
       '1.2',
       '1.2.3',
       'buildcache-linux-amd64',
+      'buildcache-linux-amd64-stats',
       'buildcache-linux-arm64',
       'latest',
     ])

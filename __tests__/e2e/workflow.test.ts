@@ -77,7 +77,8 @@ describe('a workflow on a runner', () => {
     expect(secret.length).toBeGreaterThan(3)
     expect(secret.filter((line) => log.includes(line))).toEqual([])
     expect(await leftOver(home)).toEqual([])
-    expect((await storedTags(farm, image)).sort()).toEqual(['buildcache-linux-amd64', 'buildcache-linux-arm64', 'main'])
+    const caches = ['buildcache-linux-amd64', 'buildcache-linux-arm64'].flatMap((tag) => [tag, `${tag}-stats`])
+    expect((await storedTags(farm, image)).sort()).toEqual([...caches, 'main'])
   })
 
   test('a step with input errors fails, reports them as annotations, and its post step has nothing to do', async () => {

@@ -232,4 +232,9 @@ export class Inventory {
     if (run === undefined || !this.isFinished(run)) return false
     return isCertainlyRunId(run) || annotatedRun(this.manifests.get(digest)?.runAnnotation) === run
   }
+
+  /** Whether a listed tag may be deleted with its manifest: a history whose cache is deleted has such tags only. */
+  isRemovableTag(tag: string, digest: string): boolean {
+    return this.manifests.get(digest)?.kind === 'history' || this.isExpiredTag(tag, digest)
+  }
 }

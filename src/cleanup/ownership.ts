@@ -21,7 +21,9 @@
  *    may push can write them, also for a release that is used by its digest. Provenance of the release itself proves
  *    who built it, but not that it is temporary; labels of an image may come from its base image. The image of a
  *    release's part has no annotation either: only the index of the part has one, so the image stays.
- * 7. Lists of an API may be stale. So a version is read again right before it is deleted, the registry is asked for
+ * 7. The times of earlier runs beside a cache, which have a media type of their own, go with it: when a later run has
+ *    replaced them, or when their tag names a cache that has none any more.
+ * 8. Lists of an API may be stale. So a version is read again right before it is deleted, the registry is asked for
  *    all tags, and what a concurrent push needs nevertheless is restored afterwards.
  */
 import type { PackageVersion } from '../packages/backend.ts'

@@ -1,6 +1,7 @@
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import { closure } from './ownership.ts'
 import { referrerSubject, type Referrer } from './referrers.ts'
+import { cacheOfHistory } from '../run/names.ts'
 
 /** One manifest with its state. */
 export interface Item {
@@ -134,6 +135,7 @@ function findReasons(input: PlanInput): Map<string, string> {
   const reasons = expiredTagged(input)
   const claims = claimedChildren(input, reasons.keys())
   const attestations = untagged || claims.size > 0 ? ownedAttestations(input) : new Set<string>()
+  for (const digest of lonelyHistories(input)) reasons.set(digest, 'the cache that it belongs to is deleted')
   for (const { digest, tags } of items.values()) {
     if (tags.length > 0 || isOfActiveRun(digest, input)) continue
     const runs = claims.get(digest)
@@ -205,8 +207,17 @@ function isOfRuns(digest: string, runs: Runs, input: PlanInput): boolean {
 function untaggedReason(digest: string, input: PlanInput, attestations: ReadonlySet<string>): string | undefined {
   if (isOfFinishedRun(digest, input)) return 'its run has finished, and nothing refers to it'
   if (attestations.has(digest) || input.orphans.has(digest)) return 'its subject image is deleted'
-  if (input.caches && input.manifests.get(digest)?.kind === 'cache') return 'a later push replaced this cache'
-  return undefined
+  const kind = input.caches ? input.manifests.get(digest)?.kind : undefined
+  if (kind === 'cache') return 'a later push replaced this cache'
+  return kind === 'history' ? 'a later run replaced these times of earlier runs' : undefined
+}
+
+/** Times of earlier runs that a tag still names, but no cache any more. */
+function lonelyHistories({ items, manifests, caches }: PlanInput): string[] {
+  const histories = [...items.values()].filter(({ digest }) => caches && manifests.get(digest)?.kind === 'history')
+  const all = new Set(histories.length === 0 ? [] : [...items.values()].flatMap(({ tags }) => tags))
+  const isLonely = (tag: string) => !all.has(cacheOfHistory(tag) ?? tag)
+  return histories.filter(({ tags }) => tags.length > 0 && tags.every(isLonely)).map(({ digest }) => digest)
 }
 
 /** It has the annotation of a run that may not be finished. */

@@ -175,7 +175,7 @@ class RegistryCleanup {
     const tags = items.get(digest)?.tags ?? []
     const isReferrer = [...referrers.values()].flat().includes(digest)
     const isReferrerTag = (tag: string) => referrerSubject(tag) !== undefined && isReferrer
-    const removable = tags.filter((tag) => this.#inventory.isExpiredTag(tag, digest) || isReferrerTag(tag))
+    const removable = tags.filter((tag) => this.#inventory.isRemovableTag(tag, digest) || isReferrerTag(tag))
     if (removable.length > 0) await this.#requireFinished(removable)
     else await this.#requireUnneeded(digest)
     const version = await refreshVersion(this.#repository, { ...this.#listed(digest), tags })

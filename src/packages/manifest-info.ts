@@ -1,13 +1,16 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { isDigest, isIndexType } from '../registry/manifest.ts'
 import { parseRunId } from '../forge/run-status.ts'
-import { ownershipAnnotation, partAnnotationPrefix } from '../run/names.ts'
+import { historyType, ownershipAnnotation, partAnnotationPrefix } from '../run/names.ts'
 
 /** What cleanup needs to know about a manifest. */
 export interface ManifestInfo {
   readonly digest: string
-  /** `attestation`: of BuildKit; `signature`: of cosign, also an attestation; `sbom`: of cosign. */
-  readonly kind: 'index' | 'image' | 'attestation' | 'cache' | 'signature' | 'sbom'
+  /**
+   * `attestation`: of BuildKit; `signature`: of cosign, also an attestation; `sbom`: of cosign; `history`: the times of
+   * earlier runs, beside a cache.
+   */
+  readonly kind: 'index' | 'image' | 'attestation' | 'cache' | 'history' | 'signature' | 'sbom'
   /** The manifests without which it is incomplete: the entries of an index. */
   readonly refs: readonly string[]
   /** The manifest that it describes, and that does not need it: for a signature or another referrer. */
@@ -86,6 +89,7 @@ function manifestKind(
   // The older form of a BuildKit cache is an index whose entries are its layers and its configuration.
   if (entries.some((entry) => entry['mediaType'] === cacheConfig) || config?.['mediaType'] === cacheConfig)
     return 'cache'
+  if (config?.['mediaType'] === historyType) return 'history'
   if (isIndex) return 'index'
   const types = layers.map((layer) => asText(layer['mediaType']))
   if (types.length === 0) return 'image'

@@ -2,6 +2,7 @@ import { formatBytes, formatDuration } from '../lib/format.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
+import { compareRuns } from './comparison.ts'
 import { isEmulated, type TargetMeasurement } from './measurements.ts'
 import type { RunReport } from './run-report.ts'
 
@@ -22,7 +23,9 @@ const messages = {
 }
 
 /** PURE: the log lines of a finished run: one per target, then the images and their tags. */
-export function renderLogLines({ variants, took }: RunReport): string[] {
+export function renderLogLines(report: RunReport): string[] {
+  const { variants, took } = report
+  const compared = compareRuns(report, false)
   const lines = variants.flatMap(({ variant, published, platforms }) => [
     ...platforms.map((target) => `  ${formatTarget(target, variant.name)}`),
     ...(published?.images ?? []).map((image) => `  ${image}`),
@@ -30,7 +33,7 @@ export function renderLogLines({ variants, took }: RunReport): string[] {
       (tag) => `  → ${formatTagReference(tag)}`,
     ),
   ])
-  return [...lines, `Took ${formatDuration(took)}.`]
+  return [...lines, `Took ${formatDuration(took)}${compared === '' ? '' : `, ${compared}`}.`]
 }
 
 function formatTarget({ platform, took, entry }: TargetMeasurement, variant: string): string {

@@ -1,13 +1,14 @@
 import { buildPhases, type BuildPhase, type Interval, type StepTime, type TargetProgress } from '../buildx/measure.ts'
 import type { BuiltTarget, GroupResult } from '../buildx/run.ts'
 import type { Node } from '../nodes/node.ts'
-import type { Target } from '../plan/target.ts'
-import type { RunRecord } from './run-record.ts'
+import { targetLabel, type Target } from '../plan/target.ts'
+import type { PastTarget } from '../publish/history/runs.ts'
+import type { PreviousRun, RunRecord } from './run-record.ts'
 
 /** Names of OpenTelemetry's conventions for CI/CD; `skip`: left out by `fallback: skip`, or never started. */
 export type TargetResult = 'success' | 'failure' | 'error' | 'cancellation' | 'skip'
 
-type SecondsKey = 'queue' | BuildPhase | 'test'
+type SecondsKey = 'queue' | BuildPhase | 'test' | 'total'
 
 /** What `results` has about a target, as in docs/results.schema.json. */
 export interface TargetEntry {
@@ -21,11 +22,13 @@ export interface TargetEntry {
   /** The choice of `fallback` by which it was built on this node; null if none was needed. */
   readonly fallback: string | null
   readonly attempts: number
-  /** Null for phases that did not take place. */
+  /** Null for phases that did not take place. `total`: of its own steps and exports. */
   readonly seconds: Readonly<Record<SecondsKey, number | null>>
   readonly steps: TargetProgress['steps']
   /** Null where BuildKit reports no bytes. */
   readonly bytes: Readonly<Record<keyof TargetProgress['bytes'], number | null>>
+  /** The same target in the previous run of the branch; null if that is not known. */
+  readonly previous: ({ readonly runId: string } & PastTarget) | null
   /** Absent without `test`. */
   readonly test?: { readonly output: string }
 }
@@ -102,7 +105,7 @@ function targetResult({ id }: Target, group: GroupResult | undefined): TargetRes
   return failure.code === 'build' ? 'failure' : 'error'
 }
 
-function describeTarget({ platform, variant, node, fallback }: Target, { published }: RunRecord) {
+function describeTarget({ platform, variant, node, fallback }: Target, { published, previous }: RunRecord) {
   const image = published.find((each) => each.variant === variant)
   const pushed = image?.platforms.find((part) => part.platform === platform)
   return {
@@ -112,7 +115,16 @@ function describeTarget({ platform, variant, node, fallback }: Target, { publish
     node: node.spec.name,
     emulated: isEmulated(node, platform),
     fallback: fallback ?? null,
+    previous: findPrevious({ platform, variant }, previous),
   }
+}
+
+function findPrevious(
+  target: Pick<Target, 'platform' | 'variant'>,
+  run: PreviousRun | undefined,
+): TargetEntry['previous'] {
+  const past = run?.targets.get(targetLabel(target))
+  return run && past ? { runId: run.runId, ...past } : null
 }
 
 function describeProgress(
@@ -127,6 +139,7 @@ function describeProgress(
       queue: toSeconds(queueOf(progress, record)),
       ...(timed as Record<BuildPhase, number | null>),
       test: toSeconds(test?.time),
+      total: toSeconds(progress.whole),
     },
     steps,
     bytes: { context: bytes.context ?? null, pulled: bytes.pulled ?? null, pushed: bytes.pushed ?? null },

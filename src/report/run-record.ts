@@ -3,6 +3,7 @@ import type { GroupResult } from '../buildx/run.ts'
 import type { Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import type { Target } from '../plan/target.ts'
+import type { PastRun } from '../publish/history/runs.ts'
 import type { Published } from '../publish/publish.ts'
 
 /** A phase of a run of the main action, by its name in docs/observability. */
@@ -10,6 +11,12 @@ type RunPhase = 'connect' | 'plan' | 'build' | 'publish'
 
 interface TimedPhase extends Interval {
   readonly phase: RunPhase
+}
+
+/** The run before this one, of the same branch. */
+export interface PreviousRun extends PastRun {
+  /** Its page; undefined if that is not known. */
+  readonly url?: string
 }
 
 /** What a run of the main action has done so far, so that a run that fails or is cancelled can be measured too. */
@@ -25,6 +32,8 @@ export class RunRecord {
   published: readonly Published[] = []
   /** Nodes that were lost while they built. */
   lost: readonly Node[] = []
+  /** Undefined if it is not known. */
+  previous: PreviousRun | undefined
   /** The span of this run, as in the variable TRACEPARENT; undefined if it is not traced. */
   traceparent: string | undefined
   /** A dry run is not measured. */

@@ -6,7 +6,7 @@ import { formatFailedMirror } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
 import type { Plan } from '../plan/target.ts'
 import { measureTargets, type TargetMeasurement } from './measurements.ts'
-import type { RunRecord } from './run-record.ts'
+import type { PreviousRun, RunRecord } from './run-record.ts'
 
 /** What a run of the main action built and published. */
 export interface RunResult {
@@ -39,6 +39,8 @@ export interface RunReport extends Pick<RunResult, 'builder' | 'nodes' | 'buildx
   readonly variants: readonly VariantReport[]
   /** Milliseconds from the first input read to the last tag updated. */
   readonly took: number
+  /** Of the same branch; undefined if it is not known. */
+  readonly previous?: PreviousRun
 }
 
 export interface VariantReport<Platform = TargetMeasurement> {
@@ -58,7 +60,9 @@ export function createRunReport(result: RunResult, record: RunRecord, took: numb
     const platforms = built.filter(({ target }) => target.variant === variant)
     return { variant, ...(image && { published: image }), platforms }
   })
-  return { variants, took, builder, nodes, buildxConfig, isPart, notes: [...notes, ...published.flatMap(mirrorNotes)] }
+  const previous = record.previous && { previous: record.previous }
+  const shared = { builder, nodes, buildxConfig, isPart, ...previous }
+  return { variants, took, ...shared, notes: [...notes, ...published.flatMap(mirrorNotes)] }
 }
 
 function mirrorNotes({ mirrors = [] }: Published): readonly string[] {

@@ -2,6 +2,7 @@ import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
 import { targetLabel } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Verification } from '../publish/sign/verification.ts'
+import { compareRuns, formatPrevious } from './comparison.ts'
 import { renderMisses, renderSlowestSteps, renderTimeline } from './summary-details.ts'
 import { measureTargets, type TargetMeasurement, type TargetResult } from './measurements.ts'
 import type { RunRecord } from './run-record.ts'
@@ -28,11 +29,12 @@ const columns: readonly Column<TargetMeasurement>[] = [
 ]
 
 /** PURE: the job summary, as GitHub-flavoured Markdown. */
-export function renderSummary({ variants, took, notes }: RunReport): string {
+export function renderSummary(report: RunReport): string {
+  const { variants, took, notes } = report
   const targets = variants.flatMap(({ platforms }) => platforms)
   const first = variants.length > 1 ? [overview(variants)] : []
   const parts = [
-    ...headline(targets, took),
+    headline(targets, took) + capitalize(compareRuns(report, true)),
     ...first,
     ...variants.map((variant) => renderImage(variant, columnsOf(variant))),
     ...renderNotes(notes),
@@ -44,7 +46,7 @@ export function renderSummary({ variants, took, notes }: RunReport): string {
 }
 
 /** `2 images in 1 min 10 s, 4 of 10 steps from cache.` */
-function headline(targets: readonly TargetMeasurement[], took: number): string[] {
+function headline(targets: readonly TargetMeasurement[], took: number): string {
   const sum = (key: 'total' | 'cached') => targets.reduce((total, { entry }) => total + entry.steps[key], 0)
   const built = targets.length === 0 ? 'Nothing was built' : `Built ${countOf(targets.length, 'image')}`
   const cached = sum('total') === 0 ? '' : `, ${sum('cached')} of ${countOf(sum('total'), 'step')} from cache`
@@ -53,7 +55,12 @@ function headline(targets: readonly TargetMeasurement[], took: number): string[]
     [targets.filter(({ entry }) => entry.fallback !== null).length, 'on another node than planned'],
   ] as const
   const noted = exceptions.flatMap(([count, how]) => (count === 0 ? [] : [`, ${count} ${how}`]))
-  return [`${built} in ${formatDuration(took)}${cached}${noted.join('')}.`]
+  return `${built} in ${formatDuration(took)}${cached}${noted.join('')}.`
+}
+
+/** Another sentence. */
+function capitalize(text: string): string {
+  return text === '' ? '' : ` ${text.charAt(0).toUpperCase()}${text.slice(1)}.`
 }
 
 function countOf(count: number, noun: string): string {
@@ -75,10 +82,16 @@ export function renderVerification(images: readonly string[], verification: Veri
   return ['Verify the signatures:', '', ...fence(images.map((image) => `${command} ${image}`)), ...key].join('\n')
 }
 
-/** A column for the tests, if there are any. */
+/** With columns for the previous run and for the tests, if there are any. */
 function columnsOf({ platforms }: VariantReport): readonly Column<TargetMeasurement>[] {
-  return platforms.some(({ entry }) => entry.seconds.test !== null) ? [...columns, testColumn] : columns
+  const optional = [
+    [previousColumn, platforms.some(({ entry }) => entry.previous)],
+    [testColumn, platforms.some(({ entry }) => entry.seconds.test !== null)],
+  ] as const
+  return [...columns, ...optional.flatMap(([column, isUsed]) => (isUsed ? [column] : []))]
 }
+
+const previousColumn: Column<TargetMeasurement> = { title: 'before', alignment: '---:', cell: formatPrevious }
 
 const testColumn: Column<TargetMeasurement> = {
   title: 'test',

@@ -14,6 +14,21 @@ export const ownershipAnnotation = 'io.github.multiarch-build.run'
 /** The prefix of the annotations that describe a part of a split build, on the index with the part's build tag. */
 export const partAnnotationPrefix = 'io.github.multiarch-build.part.'
 
+/** The type of the small manifest with the times of earlier runs, and the annotation of it that has them. */
+export const historyType = 'application/vnd.multiarch-build.history.v1+json'
+export const historyAnnotation = 'io.github.multiarch-build.history'
+const historySuffix = '-stats'
+
+/** PURE: the tag of the history beside the cache of a target. No cache has such a name: those end in a platform. */
+export function historyTag(cacheTag: string): string {
+  return `${cacheTag}${historySuffix}`
+}
+
+/** PURE: the tag of the cache to which a history belongs; undefined for other tags. */
+export function cacheOfHistory(tag: string): string | undefined {
+  return tag.endsWith(historySuffix) ? tag.slice(0, -historySuffix.length) : undefined
+}
+
 /**
  * The annotation of a copy of a manifest, with a random id: a tag is moved to the copy, which is then deleted, in
  * registries that cannot delete a tag alone.

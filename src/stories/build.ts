@@ -22,6 +22,7 @@ import type { SignImages } from '../publish/sign/verification.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
 import { runBuilderName } from '../run/names.ts'
+import { RunComparison } from './history.ts'
 import { prepareBuild, type PreparedBuild } from './prepare.ts'
 import type { BuildPorts, Run } from './ports.ts'
 
@@ -35,14 +36,23 @@ export async function buildImage(run: Run, ports: BuildPorts): Promise<RunResult
   const { inputs, signal, log } = run
   const warn = (text: string) => log.warn(text)
   const access = new PushAccessCheck({ inputs, signal, registries: ports.registries, warn })
+  const comparison = new RunComparison(run, ports.registries)
   try {
-    return await buildAndPublish({ ...run, signal: access.signal }, ports, access)
+    return await buildAndPublish({ ...run, signal: access.signal }, ports, { access, comparison })
   } finally {
     access.stop()
+    comparison.close()
   }
 }
 
-async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCheck): Promise<RunResult> {
+/** What goes on while images are built. */
+interface Background {
+  readonly access: PushAccessCheck
+  readonly comparison: RunComparison
+}
+
+async function buildAndPublish(run: Run, ports: BuildPorts, background: Background): Promise<RunResult> {
+  const { access, comparison } = background
   const { inputs, log, signal, record } = run
   const opening = () => Promise.all([openNodes(run, ports), ports.provideBuildx(signal), ports.prepareSigning()])
   const [opened, buildx, sign] = await withAbort(signal, record.time('connect', opening))
@@ -55,6 +65,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   if (inputs.settings.call) return await callDockerfiles(run, ports, steps)
   log.info(`Building ${formatTargets(planned.plan.groups)} with buildx ${buildx.version}`)
   access.start()
+  comparison.start(planned.plan)
   const onBegun = () => {
     access.enforce()
     garbage.begin()
@@ -75,7 +86,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, access: PushAccessCh
   const publishing = () => publishTargets(run, ports, plan, { ...prepared, groups: build.results, sign })
   const published = inputs.push ? await record.time('publish', publishing) : []
   record.published = published
-  const [builder] = await Promise.all([handedOver, collected, build.released])
+  const [builder] = await Promise.all([handedOver, collected, build.released, comparison.complete()])
   const notes = [...planned.notes, ...build.notes, ...lost]
   return { ...describeRun(run, opened), builder, plan, published, notes, isPart: inputs.partial }
 }

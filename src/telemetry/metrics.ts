@@ -106,7 +106,8 @@ function targetPoints(target: TargetMeasurement): Point[] {
     )
   return [
     ...measure(targetMetrics, target, attributes),
-    ...parts(seconds, phase, 'phase'),
+    // `total` is no phase: it is `target.duration`.
+    ...parts({ ...seconds, total: null }, phase, 'phase'),
     ...parts(bytes, transfer, 'transfer'),
   ]
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import { historyType } from '../../../src/run/names.ts'
 import { createRunStatusCache, createRunStatusFetcher } from '../../../src/forge/run-status.ts'
 import { cleanUpRepository } from '../../../src/cleanup/registry-cleanup.ts'
 import { brokenTags, holdings, unneeded } from '../../ghcr/audit.ts'
@@ -110,6 +111,32 @@ describe('leftovers of a finished run', () => {
     const [old, now] = [put('one'), put('two')]
     await run(here)
     expect([here.pkg.active.has(old.digest), here.pkg.active.has(now.digest)]).toEqual([false, true])
+  })
+
+  test('times of earlier runs that a later run replaced, and those whose cache is deleted', async () => {
+    const here = used()
+    const { parseManifest, mediaTypes } = await import('../../ghcr/manifest.ts')
+    const { putManifest } = await import('../../ghcr/push.ts')
+    const put = (content: string, type: string, ...tags: string[]) => {
+      const version = pushManifest(here.fake.state, here.pkg, { content })
+      const { body } = here.pkg.manifests.get(version.digest)!
+      const parsed = parseManifest(
+        mediaTypes.ociManifest,
+        body.replace('application/vnd.oci.image.config.v1+json', type),
+      )
+      if (typeof parsed === 'string') throw new Error(parsed)
+      return tags.map((tag) => putManifest(here.fake.state, here.pkg, parsed, tag).digest)[0] ?? ''
+    }
+    const cache = put('cache', 'application/vnd.buildkit.cacheconfig.v0', 'buildcache-linux-amd64')
+    const replaced = put('one', historyType, 'buildcache-linux-amd64-stats')
+    const current = put('two', historyType, 'buildcache-linux-amd64-stats')
+    const lonely = put('three', historyType, 'buildcache-linux-arm64-stats')
+    const alsoTagged = put('four', historyType, 'buildcache-linux-s390x-stats', 'mine')
+    const forged = put('five', 'application/vnd.oci.image.config.v1+json', 'buildcache-linux-386-stats')
+    await run(here)
+    const left = [cache, replaced, current, lonely, alsoTagged, forged].map((digest) => here.pkg.active.has(digest))
+    expect(left).toEqual([true, false, true, false, true, true])
+    expect(brokenTags(here.fake.state)).toEqual([])
   })
 })
 

@@ -51,6 +51,7 @@ test('the outputs of one image', () => {
           node: 'arm',
           emulated: false,
           fallback: null,
+          previous: null,
           attempts: 1,
           seconds: {
             queue: 1,
@@ -62,6 +63,7 @@ test('the outputs of one image', () => {
             push: 1.5,
             cacheExport: null,
             test: null,
+            total: 65.4,
           },
           steps: { total: 5, cached: 2 },
           bytes: { context: 1200, pulled: 4_000_000, pushed: null },

@@ -7,6 +7,10 @@ import {
   renderFailedSummary,
   renderSummary,
 } from '../../../src/report/summary.ts'
+import { renderOutputs } from '../../../src/report/outputs.ts'
+import type { RunRecord } from '../../../src/report/run-record.ts'
+import type { RunReport } from '../../../src/report/run-report.ts'
+import { schemaErrors } from '../fixtures/results-schema.ts'
 import type { TargetProgress } from '../../../src/buildx/measure.ts'
 import type { Target } from '../../../src/plan/target.ts'
 import { UserError } from '../../../src/lib/errors.ts'
@@ -64,6 +68,49 @@ test('the summary of an image: digest, tags in order, platforms in the order of 
     '',
     '',
   ])
+})
+
+const past = (runId: string, ref: string, seconds: number, platforms = ['linux/amd64', 'linux/arm64']) => ({
+  runId,
+  ref,
+  seconds,
+  targets: new Map(platforms.map((name) => [name, { seconds: 14.5, steps: { total: 5, cached: 3 } }])),
+})
+
+function comparedWith(previous: RunRecord['previous']): RunReport {
+  const run = testResult([''])
+  run.record.previous = previous
+  return reportOf(run, 70_100)
+}
+
+test('a run is compared with the previous one of its branch: whole, and each platform', () => {
+  const report = comparedWith({ ...past('1234', 'refs/heads/main', 110.1), url: 'https://ci.example/runs/1234' })
+  const summary = renderSummary(report)
+  expect(summary.split('\n')[0]).toBe(
+    'Built 2 images in 1 min 10 s, 4 of 10 steps from cache. 40.0 s faster than ' +
+      '[run 1234](https://ci.example/runs/1234) on `main` (6 of 10 steps from cache).',
+  )
+  expect(summary).toContain('| platform | node | machine | time | steps from cache | size | before |\n')
+  expect(summary).toContain('| 12.3 s | 2 of 5 | 28 MB | 14.5 s, 3 of 5 cached |')
+  expect(renderLogLines(report).at(-1)).toBe(
+    'Took 1 min 10 s, 40.0 s faster than run 1234 on main (6 of 10 steps from cache).',
+  )
+  const results = renderOutputs(report)['results'] ?? ''
+  expect(schemaErrors(results)).toEqual([])
+  expect(results).toContain('"previous":{"runId":"1234","seconds":14.5,"steps":{"total":5,"cached":3}}')
+})
+
+test.each([
+  [past('7', 'refs/tags/v1', 60), '10.1 s slower than run 7 of `v1` ('],
+  [past('7', 'refs/pull/5/merge', 70.5), 'As fast as run 7 of #5 ('],
+])('a run is compared with %j', (previous, expected) => {
+  expect(renderSummary(comparedWith(previous))).toContain(`cache. ${expected}`)
+})
+
+test('a run with other platforms is compared by platform only', () => {
+  const summary = renderSummary(comparedWith(past('7', 'refs/heads/main', 1, ['linux/amd64'])))
+  expect(summary.split('\n')[0]).toBe('Built 2 images in 1 min 10 s, 4 of 10 steps from cache.')
+  expect(summary).toContain('| 1 min 5 s | 2 of 5 | 28 MB | – |')
 })
 
 test('the summary of an image that was not pushed', () => {
