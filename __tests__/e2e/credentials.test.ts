@@ -1,38 +1,25 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { spawnSync } from 'node:child_process'
 import { lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isolatedEnv } from '../farm/exec.ts'
 import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
-import {
-  attachFarm,
-  farmInputs,
-  farmJob,
-  freshImage,
-  leftovers,
-  processesMentioning,
-  tryRead,
-  type Farm,
-} from './harness.ts'
+import { farmInputs, freshImage, leftovers, processesMentioning, tryRead } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // What a later step of the job finds that starts with an empty environment: it can read every file of this user.
-let farm: Farm
-const jobs: Job[] = []
-
-beforeAll(async () => {
-  farm = await attachFarm()
-})
-afterAll(() => jobs.forEach((job) => job.end()))
+const setup = useFarm()
 
 const login = { username: 'user-of-the-step', password: 'password-of-the-step' }
 
 async function build(
   inputs: Readonly<Record<string, string>>,
 ): Promise<{ readonly job: Job; readonly main: StepResult }> {
-  const job = farmJob(farm)
-  jobs.push(job)
-  const main = await job.main(farmInputs(farm, { image: freshImage(farm), tags: 'v1', ...login, ...inputs }))
+  const job = setup.job()
+  const main = await job.main(
+    farmInputs(setup.farm, { image: freshImage(setup.farm), tags: 'v1', ...login, ...inputs }),
+  )
   expect([main.code, main.log]).toEqual([0, main.log])
   return { job, main }
 }
@@ -44,7 +31,7 @@ const socketsIn = (dir: string) => below(dir).filter((path) => lstatSync(path).i
 const secrets = () => [
   login.password,
   Buffer.from(`${login.username}:${login.password}`).toString('base64'),
-  ...farm.privateKey.split('\n').filter((line) => line.length > 60),
+  ...setup.farm.privateKey.split('\n').filter((line) => line.length > 60),
 ]
 /** Files and processes that reveal a secret. */
 const revealing = (dir: string) =>
@@ -58,7 +45,7 @@ describe('the next step of the job', () => {
     expect(revealing(job.temp)).toEqual([])
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
-    expect(await leftovers(farm, job)).toEqual([])
+    expect(await leftovers(setup.farm, job)).toEqual([])
   })
 
   test('with `use: true` it finds only the sockets of BuildKits, and builds with them', async () => {
@@ -77,12 +64,12 @@ describe('the next step of the job', () => {
 
     // Several clients share the connection of a node.
     const platforms = ['linux/amd64', 'linux/arm64']
-    const builds = ['one', 'two'].map((name) => buildLater(farm, job, main, { platforms, name }))
+    const builds = ['one', 'two'].map((name) => buildLater(setup.farm, job, main, { platforms, name }))
     expect((await Promise.all(builds)).flat()).toEqual([true, true, true, true])
 
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
-    expect(await leftovers(farm, job)).toEqual([])
+    expect(await leftovers(setup.farm, job)).toEqual([])
   })
 
   test('with `login: job` it uses the logins until post', async () => {
@@ -95,13 +82,12 @@ describe('the next step of the job', () => {
   })
 
   test('after a failed main it finds nothing either, and post removes the builders', async () => {
-    const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` } })
-    jobs.push(job)
-    const main = await job.main(farmInputs(farm, { image: freshImage(farm), tags: 'v1', ...login }))
+    const job = setup.job({ files: { Dockerfile: `FROM ${setup.farm.images.base}\nRUN false\n` } })
+    const main = await job.main(farmInputs(setup.farm, { image: freshImage(setup.farm), tags: 'v1', ...login }))
     expect(main.code).toBe(1)
     expect([socketsIn(job.temp), processesMentioning(job.dir), revealing(job.temp)]).toEqual([[], [], []])
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
-    expect(await leftovers(farm, job)).toEqual([])
+    expect(await leftovers(setup.farm, job)).toEqual([])
   })
 })

@@ -1,25 +1,36 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { readCopyInputs } from '../../src/inputs/copy-inputs.ts'
 import { readMergeInputs } from '../../src/inputs/merge-inputs.ts'
+import { formatError } from '../../src/lib/errors.ts'
 import type { RegistryAccess } from '../../src/registry/client-factory.ts'
+import { renderCopyOutputs, renderCopySummary } from '../../src/report/copy.ts'
+import { createMergeReport, renderMergeSummary } from '../../src/report/merge-report.ts'
+import { renderImageOutputs } from '../../src/report/outputs.ts'
+import { renderErrorSummary } from '../../src/report/summary.ts'
 import { openJournal } from '../../src/run/journal.ts'
+import type { RunDir } from '../../src/run/run-dir.ts'
 import { copyImage } from '../../src/stories/copy.ts'
 import { mergeImage } from '../../src/stories/merge.ts'
+import { undoRun } from '../../src/stories/undo.ts'
 import { faultProxy, type Fault, type FaultProxy } from '../farm/fault-proxy.ts'
 import { event, jobWith } from '../unit/fixtures/job.ts'
-import { openHands, type Hands } from '../unit/packages/oci/images.ts'
+import { openHands, type Content, type Hands, type TestImage } from '../unit/packages/oci/images.ts'
 import { collectingLog, newRunDir } from '../unit/stories/fixtures.ts'
 import { attachFarm, mapConcurrently, type Farm } from './harness.ts'
+import { InterruptedFetch, type Interruption } from './interrupted-fetch.ts'
 import { builtImage, joined, pushPart, testCommit, type PartOf } from './parts.ts'
 import { createJob, type Job, type Running, type StepResult } from './runner.ts'
 
 /*
- * What may happen to a merge and to a copy, against distribution 3 behind a proxy that injects faults. The actions are
- * processes of dist/. After each case every tag names the old or the new image, complete; the summary states which; and
- * a second run completes it.
+ * What may happen to a merge and to a copy, against distribution 3 behind a proxy that injects faults. After each case
+ * every tag names the old or the new image, complete; the summary states which; and a second run completes it.
+ *
+ * The actions run in this process: at every request they end as if they were killed, or are cancelled. As processes of
+ * dist/ they are killed and cancelled at one request of each kind.
  */
 
 let farm: Farm
@@ -28,6 +39,7 @@ let here: Proxy
 let there: Proxy
 let count = 0
 const jobs: Job[] = []
+const dirs: RunDir[] = []
 
 interface Proxy {
   readonly host: string
@@ -38,15 +50,18 @@ interface Proxy {
 beforeAll(async () => {
   farm = await attachFarm()
   ;[here, there] = await Promise.all([startProxy(), startProxy()])
+  await storeTemplates()
 })
 
 afterAll(() => {
   jobs.forEach((job) => job.end())
+  dirs.forEach(({ path }) => rmSync(path, { recursive: true, force: true }))
   for (const { server } of [here, there]) server.close().closeAllConnections()
 })
 
 async function startProxy(): Promise<Proxy> {
-  const proxy = faultProxy({ upstreamSocket: join(farm.dir, 'registry.sock'), nameOf: () => 'host' })
+  const upstream = { socketPath: join(farm.dir, 'registry.sock') }
+  const proxy = faultProxy({ upstream, nameOf: () => 'host' })
   const server = proxy.listener()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, proxy, server }
@@ -61,38 +76,47 @@ const built = platforms.map((platform) => builtImage(platform, { runId, size }))
 const [amd = joined([]), arm = joined([])] = built
 /** One platform is enough for a copy. */
 const copied = joined([amd])
-const old = joined(platforms.map((platform) => builtImage(platform, { runId: other, text: 'old' })))
+const old = joined([builtImage('linux/amd64', { runId: other, text: 'old' })])
 
 interface Scene {
   readonly path: string
   readonly hands: Hands
 }
 
+/** What a run reported. */
+type Ended = Pick<StepResult, 'code' | 'log' | 'summary' | 'outputs'>
+
 interface Outcome extends Scene {
   readonly name: string
-  readonly result: StepResult
+  readonly result: Ended
   /** What each tag names, in the order of `tags`. */
   readonly states: readonly string[]
   readonly incomplete: readonly string[]
+}
+
+/** A run of an action in this process. */
+interface OwnRun {
+  readonly path: string
+  readonly requests: InterruptedFetch
+  readonly attempt?: number
 }
 
 interface Action {
   /** What exists before. */
   readonly prepare: (scene: Scene) => Promise<unknown>
   readonly start: (job: Job, path: string) => Running
-  /** In this process, which is cheaper; the next attempt of the same run. */
-  readonly again: (path: string) => Promise<unknown>
-  /** Proxies and paths that it sends requests to. */
-  readonly calls: (path: string) => readonly (readonly [Proxy, string])[]
-  /** The digest that the tags have at the end. */
-  readonly digest: string
+  readonly run: (run: OwnRun) => Promise<Ended>
 }
 
-const registries: RegistryAccess = { credentials: () => Promise.resolve(undefined), fetch, log: () => undefined }
+const accessBy = ({ raw }: InterruptedFetch): RegistryAccess => ({
+  credentials: () => Promise.resolve(undefined),
+  fetch,
+  rawFor: () => raw,
+  log: () => undefined,
+})
 const envOf = (inputs: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(inputs).map(([name, value]) => [`INPUT_${name.toUpperCase()}`, value]))
 const unsigned = () => Promise.resolve(undefined)
-const signal = () => new AbortController().signal
 const tagOf = (platform: string) => `build-0123456-${runId}-${platform.replace('/', '-')}`
 
 const partOf = (at: number, more: Partial<PartOf> = {}): PartOf => ({
@@ -101,10 +125,46 @@ const partOf = (at: number, more: Partial<PartOf> = {}): PartOf => ({
   image: built[at] ?? amd,
   ...more,
 })
-const pushParts = async ({ path }: Scene) => {
-  await pushPart(here.host, path, partOf(0))
-  await pushPart(here.host, path, partOf(1))
+
+/** A repository with everything that scenes begin with: they mount it. */
+const template = `acme/faults-template-${process.pid}-${Date.now()}`
+let partIndexes: readonly Content[] = []
+
+async function storeTemplates(): Promise<void> {
+  const hands = openHands(here.host, template)
+  await Promise.all([old, copied].map((image) => hands.push(image, [])))
+  await pushPart(here.host, template, partOf(0))
+  await pushPart(here.host, template, partOf(1))
+  partIndexes = await Promise.all(platforms.map((platform) => readManifest(template, tagOf(platform))))
 }
+
+const indexType = 'application/vnd.oci.image.index.v1+json'
+
+async function readManifest(path: string, reference: string): Promise<Content> {
+  const answer = await fetch(`http://${here.host}/v2/${path}/manifests/${reference}`, {
+    headers: { accept: indexType },
+  })
+  return { bytes: Buffer.from(await answer.arrayBuffer()), mediaType: indexType, digest: '' }
+}
+
+/** Stores what the template has too, under tags. */
+async function store(path: string, { blobs, children }: TestImage, tagged: Readonly<Record<string, Content>>) {
+  const hands = openHands(here.host, path)
+  await Promise.all(
+    blobs.map(async ({ digest }) => {
+      const mount = `/v2/${path}/blobs/uploads/?mount=${digest}&from=${template}`
+      expect((await fetch(`http://${here.host}${mount}`, { method: 'POST' })).status).toBe(201)
+    }),
+  )
+  const put = async (reference: string, content: Content) => expect(await hands.put(reference, content)).toBe(201)
+  await Promise.all(children.map((child) => put(child.digest, child)))
+  await Promise.all(Object.entries(tagged).map(([tag, index]) => put(tag, index)))
+}
+
+const storeParts = async ({ path }: Scene) =>
+  await Promise.all(
+    built.map((image, at) => store(path, image, { [tagOf(platforms[at] ?? '')]: partIndexes[at] ?? image.index })),
+  )
 
 const mergeInputs = (path: string): Readonly<Record<string, string>> => ({
   image: `${here.host}/${path}`,
@@ -112,29 +172,85 @@ const mergeInputs = (path: string): Readonly<Record<string, string>> => ({
   tags: tags.join('\n'),
 })
 
-const merge: Action = {
-  prepare: pushParts,
-  start: (job, path) => job.startMerge(mergeInputs(path)),
-  again: async (path) => {
+const ended = (more: Partial<Ended> = {}): Ended => ({ code: 0, log: '', summary: '', outputs: {}, ...more })
+
+/** Runs an action in this process, with what its step would report. */
+async function runHere(
+  requests: InterruptedFetch,
+  lines: readonly string[],
+  work: () => Promise<Partial<Ended>>,
+): Promise<Ended> {
+  const result = await work().then(
+    (reported) => ended({ log: lines.join('\n'), ...reported }),
+    (error: unknown) => {
+      const { headline, body } = formatError(error)
+      return ended({ code: 1, log: [...lines, headline, body].join('\n'), summary: renderErrorSummary(headline, body) })
+    },
+  )
+  return requests.isKilled ? ended({ code: 137 }) : result
+}
+
+function newDir(): RunDir {
+  const dir = newRunDir()
+  dirs.push(dir)
+  return dir
+}
+
+const eventOf = (runAttempt: number) => ({ ...event, runId, runAttempt, sha: testCommit })
+
+async function runMerge({ path, requests, attempt = 1 }: OwnRun, dir = newDir()): Promise<Ended> {
+  const { log, lines } = collectingLog()
+  return await runHere(requests, lines, async () => {
     const [, , files] = jobWith({})
-    const attempt = { ...event, runId, runAttempt: 2, sha: testCommit }
-    const dir = newRunDir()
-    await mergeImage(
+    const run = {
+      inputs: await readMergeInputs(envOf(mergeInputs(path)), eventOf(attempt), files),
+      event: eventOf(attempt),
+      dir,
+      journal: openJournal(dir),
+      log,
+      signal: requests.signal,
+      sleep: () => Promise.resolve(),
+      prepareSigning: unsigned,
+    }
+    const merged = await mergeImage(run, accessBy(requests))
+    if (!merged) throw new Error('there are no parts')
+    const made = createMergeReport(merged, 1)
+    return { summary: renderMergeSummary(made), outputs: renderImageOutputs(made.variants) }
+  })
+}
+
+async function undoMerge({ path, requests, attempt = 1 }: OwnRun, dir: RunDir): Promise<Ended> {
+  const { log, lines } = collectingLog()
+  return await runHere(requests, lines, async () => {
+    const request = { dir, main: '', tags: 'auto' as const, began: Date.now(), event: eventOf(attempt) }
+    await undoRun(
+      { ...request, images: [{ registry: here.host, path }] },
       {
-        inputs: await readMergeInputs(envOf(mergeInputs(path)), attempt, files),
-        event: attempt,
-        dir,
-        journal: openJournal(dir),
-        log: collectingLog().log,
-        signal: signal(),
-        sleep: () => Promise.resolve(),
-        prepareSigning: unsigned,
+        openPackages: () =>
+          Promise.resolve({
+            choice: 'oci',
+            platform: event,
+            token: '',
+            ownerKind: undefined,
+            registries: accessBy(requests),
+            githubClient: () => () => Promise.reject(new Error('no client')),
+            clock: { now: Date.now, sleep: () => Promise.resolve() },
+          }),
+        authenticate: () => Promise.resolve(),
+        openNodes: () => Promise.resolve([]),
+        collectRunnerGarbage: () => Promise.resolve({ removed: [], failed: [], strays: 0 }),
+        log,
+        signal: new AbortController().signal,
       },
-      registries,
     )
-  },
-  calls: (path) => [[here, path]],
-  digest: '',
+    return {}
+  })
+}
+
+const merge: Action = {
+  prepare: storeParts,
+  start: (job, path) => job.startMerge(mergeInputs(path)),
+  run: runMerge,
 }
 
 const copyInputs = (path: string): Readonly<Record<string, string>> => ({
@@ -143,20 +259,22 @@ const copyInputs = (path: string): Readonly<Record<string, string>> => ({
 })
 
 const copy: Action = {
-  prepare: async ({ path }) => await openHands(there.host, `${path}-source`).push(copied, ['1']),
+  prepare: async ({ path }) => await store(`${path}-source`, copied, { 1: copied.index }),
   start: (job, path) => job.startCopy(copyInputs(path)),
-  again: async (path) =>
-    await copyImage(await readCopyInputs(envOf(copyInputs(path)), event), {
-      registries,
-      log: collectingLog().log,
-      signal: signal(),
-      prepareSigning: unsigned,
-    }),
-  calls: (path) => [
-    [there, `${path}-source`],
-    [here, path],
-  ],
-  digest: copied.index.digest,
+  run: async ({ path, requests }) => {
+    const { log, lines } = collectingLog()
+    const { signal } = requests
+    return await runHere(requests, lines, async () => {
+      const inputs = await readCopyInputs(envOf(copyInputs(path)), event)
+      const result = await copyImage(inputs, {
+        registries: accessBy(requests),
+        log,
+        signal,
+        prepareSigning: unsigned,
+      })
+      return { summary: renderCopySummary(result, 1), outputs: renderCopyOutputs(result) }
+    })
+  },
 }
 
 function openJob(attempt = '1'): Job {
@@ -168,53 +286,79 @@ function openJob(attempt = '1'): Job {
 async function openScene(action: Action): Promise<Scene> {
   const path = `acme/faults-${process.pid}-${Date.now()}-${count++}`
   const scene = { path, hands: openHands(here.host, path) }
-  await scene.hands.push(old, tags)
+  await store(path, old, Object.fromEntries(tags.map((tag) => [tag, old.index])))
   await action.prepare(scene)
   return scene
 }
 
-/** The requests of the action itself: a fault with this `skip` meets the next one. */
-const matchOf = (path: string) => `^/v2/${path}/`
-const ownRequests = ({ proxy }: Proxy, path: string) =>
-  proxy.requests.filter(({ agent, path: url }) => agent === 'multiarch-build' && url.startsWith(`/v2/${path}/`))
-
-async function describeScene(scene: Scene, name: string, result: StepResult): Promise<Outcome> {
+async function describeScene(scene: Scene, name: string, result: Ended): Promise<Outcome> {
   const states = await Promise.all(tags.map(async (tag) => (await scene.hands.digest(tag)) ?? 'missing'))
   const missing = await Promise.all(tags.map((tag) => scene.hands.missing(tag)))
   return { ...scene, name, result, states, incomplete: missing.flat() }
 }
 
-/** How many requests of a complete run reach each path, and the digest that it publishes. */
-async function measure(action: Action): Promise<{ readonly digest: string; readonly counts: readonly number[] }> {
-  const scene = await openScene(action)
-  const before = action.calls(scene.path).map(([proxy, path]) => ownRequests(proxy, path).length)
-  const result = await action.start(openJob(), scene.path).result
+/** A kind of request, as a fault matches it. */
+interface Kind {
+  readonly method: string
+  readonly match: (path: string) => string
+  readonly isOfSource: boolean
+}
+
+const resources = ['blobs/uploads/', 'blobs/', 'manifests/sha256', 'manifests/(?!sha256)', 'tags/list', 'referrers/']
+
+/** The kinds of requests of a run. */
+function kindsOf({ sent }: InterruptedFetch, of: string): readonly Kind[] {
+  const kinds = new Map<string, Kind>()
+  for (const { method, path } of sent)
+    for (const repository of ['', '-source']) {
+      const resource = resources.find((name) => new RegExp(`^/v2/${of}${repository}/${name}`).test(path))
+      if (resource === undefined) continue
+      const match = (scene: string) => `^/v2/${scene}${repository}/${resource}`
+      kinds.set(`${method} ${repository} ${resource}`, { method, match, isOfSource: repository !== '' })
+    }
+  return [...kinds.values()]
+}
+
+interface Measured {
+  readonly digest: string
+  readonly total: number
+  readonly kinds: readonly Kind[]
+}
+
+/** The requests of a complete run, and the digest that it publishes. */
+async function measure(action: Action): Promise<Measured> {
+  const { path } = await openScene(action)
+  const requests = new InterruptedFetch()
+  const result = await action.run({ path, requests })
   expect([result.code, result.log]).toEqual([0, result.log])
-  const after = action.calls(scene.path).map(([proxy, path]) => ownRequests(proxy, path).length)
-  return { digest: result.outputs['digest'] ?? '', counts: after.map((total, at) => total - (before[at] ?? 0)) }
+  return { digest: result.outputs['digest'] ?? '', total: requests.sent.length, kinds: kindsOf(requests, path) }
 }
 
-interface Moment {
-  readonly at: number
-  readonly call: number
-}
-
-/** Ends the action when the proxy has received its request number `call`. */
-async function interrupt(action: Action, { at, call }: Moment, kind: 'SIGKILL' | 'SIGINT'): Promise<Outcome> {
+/** Ends the action in this process at its request number `call`. */
+async function interrupt(action: Action, call: number, kind: Interruption): Promise<Outcome> {
   const scene = await openScene(action)
-  const [proxy, path] = action.calls(scene.path)[at] ?? [here, scene.path]
-  const job = openJob()
+  const result = await action.run({ path: scene.path, requests: new InterruptedFetch(call, kind) })
+  return await describeScene(scene, `${kind} at call ${call}`, result)
+}
+
+/** Ends a process at its first request of a kind. */
+async function interruptProcess(start: () => Running, path: string, kind: Kind, signal: 'SIGKILL' | 'SIGINT') {
   const started: { running?: Running } = {}
   const isOver = async () => {
-    started.running?.process.kill(kind)
+    started.running?.process.kill(signal)
     // A killed process has no more effect; a cancelled one gets its answer.
-    if (kind === 'SIGKILL') await started.running?.result
+    if (signal === 'SIGKILL') await started.running?.result
   }
-  proxy.proxy.faults.push({ match: matchOf(path), skip: call, times: 1, before: isOver, cut: kind === 'SIGKILL' })
-  started.running = action.start(job, scene.path)
-  const result = await started.running.result
-  if (action === merge && call % 2 === 0) await job.post()
-  return await describeScene(scene, `${kind} at call ${call} of ${path}`, result)
+  const { proxy } = kind.isOfSource ? there : here
+  proxy.faults.push({
+    method: kind.method,
+    match: kind.match(path),
+    times: 1,
+    before: isOver,
+    cut: signal === 'SIGKILL',
+  })
+  started.running = start()
+  return await started.running.result
 }
 
 /** Whether output and summary state what each tag names. */
@@ -245,81 +389,125 @@ let cases = 0
 /** Only ends a failing test, also on a host with a lot of other work. */
 const patience = 900_000
 
-async function interruptEverywhere(action: Action, kind: 'SIGKILL' | 'SIGINT'): Promise<void> {
-  const { digest, counts } = await measure(action)
-  const moments = counts.flatMap((total, at) => Array.from({ length: total }, (_, call) => ({ at, call })))
-  const outcomes = await mapConcurrently(moments, (moment) => interrupt(action, moment, kind), 6)
-  for (const outcome of outcomes) expectConsistent(outcome, digest)
-  // Otherwise this proves nothing.
-  const codes = outcomes.map(({ result }) => result.code)
-  if (kind === 'SIGKILL') expect(codes).toEqual(codes.map(() => 137))
-  else expect(codes.filter((code) => code === 1).length).toBeGreaterThan(moments.length / 3)
-  await mapConcurrently(outcomes, (outcome) => expectCompletes(action, outcome, digest), 6)
-  cases += moments.length
-}
-
 async function expectCompletes(action: Action, { path, name, hands }: Outcome, digest: string): Promise<void> {
-  await action.again(path).catch((error: unknown) => {
-    throw new Error(`${name}: the second run failed`, { cause: error })
-  })
-  const { states, incomplete } = await describeScene({ path, hands }, name, {} as StepResult)
+  const result = await action.run({ path, requests: new InterruptedFetch(), attempt: 2 })
+  expect([name, result.code, result.log]).toEqual([name, 0, result.log])
+  const { states, incomplete } = await describeScene({ path, hands }, name, result)
   expect({ name, states, incomplete }).toEqual({ name, states: tags.map(() => digest), incomplete: [] })
 }
+
+async function expectAll(action: Action, outcomes: readonly Outcome[], digest: string): Promise<void> {
+  for (const outcome of outcomes) expectConsistent(outcome, digest)
+  await mapConcurrently(outcomes, (outcome) => expectCompletes(action, outcome, digest), 12)
+  cases += outcomes.length
+}
+
+const calls = (total: number): number[] => Array.from({ length: total }, (_, call) => call)
 
 describe.each([
   ['merge', merge],
   ['copy', copy],
 ] as const)('%s', (_, action) => {
-  test('is killed at every request', async () => await interruptEverywhere(action, 'SIGKILL'), patience)
-  test('is cancelled at every request', async () => await interruptEverywhere(action, 'SIGINT'), patience)
+  let measured: Measured
+  beforeAll(async () => {
+    measured = await measure(action)
+  })
+
+  test.each(['killed', 'cancelled'] as const)(
+    'is %s at every request',
+    async (kind) => {
+      const { digest, total } = measured
+      const outcomes = await mapConcurrently(calls(total), (call) => interrupt(action, call, kind), 12)
+      // Otherwise this proves nothing.
+      const codes = outcomes.map(({ result }) => result.code)
+      if (kind === 'killed') expect(codes).toEqual(codes.map(() => 137))
+      else expect(codes.filter((code) => code === 1).length).toBeGreaterThan(total / 3)
+      await expectAll(action, outcomes, digest)
+    },
+    patience,
+  )
+
+  test.each([
+    ['SIGKILL', [137]],
+    ['SIGINT', [0, 1]],
+  ] as const)(
+    'gets %s at a request of each kind',
+    async (signal, codes) => {
+      const { digest, kinds } = measured
+      expect(kinds.length).toBeGreaterThan(5)
+      const outcomes = await mapConcurrently(kinds, async (kind) => {
+        const scene = await openScene(action)
+        const job = openJob()
+        const { path } = scene
+        const result = await interruptProcess(() => action.start(job, path), path, kind, signal)
+        if (action === merge) await job.post()
+        return await describeScene(scene, `${signal} at ${kind.method} ${kind.match(path)}`, result)
+      })
+      for (const { name, result } of outcomes)
+        expect([name, codes]).toEqual([name, expect.arrayContaining([result.code])])
+      await expectAll(action, outcomes, digest)
+    },
+    patience,
+  )
 })
 
-test(
-  'the post step of a merge is killed at every request, and the next merge finishes',
-  async () => {
+describe('the post step of a merge that was killed', () => {
+  /** The next attempt of the merge, with its post step, after one whose post step was killed. */
+  async function expectFinished(scene: Scene, name: string, digest: string): Promise<void> {
+    expect([name, (await describeScene(scene, name, ended())).incomplete]).toEqual([name, []])
+    const [dir, run] = [newDir(), { path: scene.path, requests: new InterruptedFetch(), attempt: 2 }]
+    const merged = await runMerge(run, dir)
+    expect([name, merged.code, merged.log]).toEqual([name, 0, merged.log])
+    const post = await undoMerge(run, dir)
+    const { states, incomplete } = await describeScene(scene, name, merged)
+    expect([name, ...states, ...incomplete, post.log]).toEqual([name, digest, digest, post.log])
+    expect([name, post.log]).toEqual([name, expect.not.stringContaining('warning')])
+    expect([name, await scene.hands.tags()]).toEqual([name, tags])
+  }
+
+  async function openMerged() {
     const scene = await openScene(merge)
-    const job = openJob()
-    const main = await job.merge(mergeInputs(scene.path))
-    const digest = main.outputs['digest'] ?? ''
-    const before = ownRequests(here, scene.path).length
-    await job.post()
-    const total = ownRequests(here, scene.path).length - before
-    expect(await scene.hands.tags()).toEqual(tags)
-    const calls = Array.from({ length: total }, (_, call) => call)
-    const outcomes = await mapConcurrently(
-      calls,
-      async (call) => {
+    const dir = newDir()
+    const { outputs } = await runMerge({ path: scene.path, requests: new InterruptedFetch() }, dir)
+    return { scene, dir, digest: outputs['digest'] ?? '' }
+  }
+
+  test(
+    'is finished by the next merge',
+    async () => {
+      const { scene, dir, digest } = await openMerged()
+      const whole = new InterruptedFetch()
+      await undoMerge({ path: scene.path, requests: whole }, dir)
+      expect(await scene.hands.tags()).toEqual(tags)
+      const total = whole.sent.length
+      expect(total).toBeGreaterThan(5)
+      await mapConcurrently(
+        calls(total),
+        async (call) => {
+          const at = await openMerged()
+          const { code } = await undoMerge(
+            { path: at.scene.path, requests: new InterruptedFetch(call, 'killed') },
+            at.dir,
+          )
+          expect([call, code]).toEqual([call, 137])
+          await expectFinished(at.scene, `call ${call}`, digest)
+        },
+        12,
+      )
+      cases += total
+      await mapConcurrently(kindsOf(whole, scene.path), async (kind) => {
         const at = await openScene(merge)
-        const first = openJob()
-        await first.merge(mergeInputs(at.path))
-        const started: { running?: Running } = {}
-        const kill = async () => {
-          started.running?.process.kill('SIGKILL')
-          await started.running?.result
-        }
-        here.proxy.faults.push({ match: matchOf(at.path), skip: call, times: 1, before: kill, cut: true })
-        started.running = first.startPost()
-        const { code } = await started.running.result
-        const interrupted = await describeScene(at, `call ${call}`, main)
-        const second = openJob('2')
-        const merged = await second.merge(mergeInputs(at.path))
-        const post = await second.post()
-        const last = await describeScene(at, `call ${call}`, merged)
-        return { code, interrupted, post, last, left: await at.hands.tags() }
-      },
-      6,
-    )
-    for (const { code, interrupted, post, last, left } of outcomes) {
-      const { name, result, states, incomplete } = last
-      expect([name, code, interrupted.incomplete]).toEqual([name, 137, []])
-      expect([name, result.code, result.log]).toEqual([name, 0, result.log])
-      expect([name, ...states, ...incomplete, post.warnings]).toEqual([name, digest, digest, []])
-      expect([name, left]).toEqual([name, tags])
-    }
-    cases += calls.length
-  },
-  patience,
-)
+        const job = openJob()
+        await job.merge(mergeInputs(at.path))
+        const { code } = await interruptProcess(() => job.startPost(), at.path, kind, 'SIGKILL')
+        expect(code).toBe(137)
+        await expectFinished(at, kind.match(at.path), digest)
+        cases++
+      })
+    },
+    patience,
+  )
+})
 
 interface Case {
   readonly action: Action
@@ -331,6 +519,8 @@ interface Case {
   readonly fails?: RegExp
   /** What the tags name afterwards; all the new image or, after a failure, all the old one, unless given. */
   readonly updated?: readonly boolean[]
+  /** As a process of dist/. */
+  readonly isProcess?: true
   /** Before the second run. */
   readonly repair?: (scene: Scene) => Promise<unknown>
 }
@@ -375,14 +565,17 @@ const foreign: readonly (readonly [string, Partial<PartOf>, string, RegExp])[] =
 /** Both actions update tags, and in the same way. */
 const tagCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
   '429 for a tag': {
+    isProcess: true,
     faults: on('PUT', 'manifests/latest', { status: 429, headers: { 'retry-after': '1' }, times: 1 }),
   },
   'one tag is refused': {
+    isProcess: true,
     faults: on('PUT', 'manifests/latest', { status: 403 }),
     fails: /1 of 2 tags could not be updated/,
     updated: [true, false],
   },
   'one tag is immutable': {
+    isProcess: true,
     faults: on('PUT', 'manifests/latest', { status: 400, body: JSON.stringify(immutable) }),
     fails: /latest is immutable/,
   },
@@ -506,6 +699,22 @@ const allCases = [
   ...Object.entries(copyCases).map(([name, one]) => [`copy: ${name}`, { action: copy, ...one }] as const),
 ]
 
+/** A run of an action with its post step. */
+async function runCase(action: Action, path: string, isProcess: boolean): Promise<Ended> {
+  if (isProcess) {
+    const job = openJob()
+    const result = await action.start(job, path).result
+    if (action === merge) await job.post()
+    return result
+  }
+  const run = { path, requests: new InterruptedFetch() }
+  if (action === copy) return await copy.run(run)
+  const dir = newDir()
+  const result = await runMerge(run, dir)
+  await undoMerge(run, dir)
+  return result
+}
+
 describe('faults', () => {
   const outcomes = new Map<string, Outcome>()
   let digests: ReadonlyMap<Action, string>
@@ -516,18 +725,16 @@ describe('faults', () => {
     )
     await mapConcurrently(
       allCases,
-      async ([name, { action, before, faults }]) => {
+      async ([name, { action, before, faults, isProcess = false }]) => {
         const scene = await openScene(action)
         await before?.(scene)
         const added = faults?.(scene.path) ?? []
         for (const { proxy } of [here, there]) proxy.faults.push(...added.map((fault) => ({ ...fault })))
-        const job = openJob()
-        const result = await action.start(job, scene.path).result
-        if (action === merge) await job.post()
+        const result = await runCase(action, scene.path, isProcess)
         for (const { proxy } of [here, there]) proxy.faults.splice(0, Infinity, ...withoutScene(proxy, scene))
         outcomes.set(name, await describeScene(scene, name, result))
       },
-      8,
+      16,
     )
   }, patience)
 

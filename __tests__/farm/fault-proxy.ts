@@ -42,16 +42,18 @@ export interface FaultProxy {
   listener(): Server
 }
 
+type Upstream = { socketPath: string } | { host: string; port: number }
+
 export interface ProxyOptions {
   /** The registry itself. */
-  upstreamSocket: string
+  upstream: Upstream
   nameOf: (address: string) => string
   /** Where on this host a blob is to be fetched instead, if it is not served here. */
   redirect?: (path: string) => { port: number; path: string } | undefined
 }
 
 /** A proxy in front of a registry: logs every request and injects faults. */
-export function faultProxy({ upstreamSocket, nameOf, redirect }: ProxyOptions): FaultProxy {
+export function faultProxy({ upstream, nameOf, redirect }: ProxyOptions): FaultProxy {
   const proxy: FaultProxy = {
     faults: [],
     requests: [],
@@ -71,7 +73,7 @@ export function faultProxy({ upstreamSocket, nameOf, redirect }: ProxyOptions): 
     }
     const other = entry.method === 'GET' ? redirect?.(entry.path) : undefined
     if (!other) {
-      forward(req, res, upstreamSocket)
+      forward(req, res, upstream)
       return
     }
     const { hostname } = new URL(`http://${req.headers.host ?? '127.0.0.1'}`)
@@ -149,24 +151,24 @@ function take(faults: Fault[], entry: RequestLog): Fault | undefined {
 }
 
 /** The Host header goes through as it came, so the registry's Location headers lead back here. */
-function forward(req: IncomingMessage, res: ServerResponse, socketPath: string): void {
+function forward(req: IncomingMessage, res: ServerResponse, upstream: Upstream): void {
   // Asked to close, the registry hangs up as soon as it has the last byte; our end of the body then fails, and its
   // answer is lost.
   const headers = { ...req.headers, connection: 'keep-alive' }
-  const upstream = httpRequest(
-    { socketPath, method: req.method, path: req.url, headers, agent: false, setHost: false },
+  const sent = httpRequest(
+    { ...upstream, method: req.method, path: req.url, headers, agent: false, setHost: false },
     (answer) => {
       res.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.pipe(res)
       answer.on('error', () => res.destroy())
     },
   )
-  upstream.on('error', (error) => {
+  sent.on('error', (error) => {
     if (!res.destroyed) process.stderr.write(`${req.method} ${req.url} could not be passed on: ${String(error)}\n`)
     if (res.headersSent) res.destroy()
     else res.writeHead(502).end()
   })
-  res.on('error', () => upstream.destroy())
-  res.once('close', () => upstream.destroy())
-  req.pipe(upstream)
+  res.on('error', () => sent.destroy())
+  res.once('close', () => sent.destroy())
+  req.pipe(sent)
 }

@@ -77,7 +77,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
       ? { port: layersPort, path: `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data` }
       : undefined
   }
-  const proxy = faultProxy({ upstreamSocket: socket, nameOf: options.nameOf, redirect })
+  const proxy = faultProxy({ upstream: { socketPath: socket }, nameOf: options.nameOf, redirect })
   const port = await listen(proxy, options.gateway)
   return {
     port,

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll } from '@jest/globals'
+import { attachFarm, farmJob, type Farm } from './harness.ts'
+import type { Job, JobOptions } from './runner.ts'
+
+export interface FarmSetup {
+  /** From `beforeAll` on. */
+  readonly farm: Farm
+  /** A job that ends with the test file. */
+  job(options?: JobOptions): Job
+}
+
+/** The farm for the tests of a file, and jobs that end with it. */
+export function useFarm(): FarmSetup {
+  const jobs: Job[] = []
+  let attached: Farm | undefined
+  beforeAll(async () => {
+    attached = await attachFarm()
+  })
+  afterAll(() => jobs.forEach((job) => job.end()))
+  const farm = (): Farm => {
+    if (!attached) throw new Error('the farm is there from `beforeAll` on')
+    return attached
+  }
+  return {
+    get farm() {
+      return farm()
+    },
+    job: (options) => {
+      const job = farmJob(farm(), options)
+      jobs.push(job)
+      return job
+    },
+  }
+}
