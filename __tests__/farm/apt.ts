@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { run, tryRun } from './exec.ts'
 import { log } from './log.ts'
 
+const architectures: readonly string[] = ['amd64', 'arm64', 'armhf', 'i386']
 const suite = 'forky'
 const keyring = 'debian-archive-keyring.gpg'
 const hostKeyring = join('/usr/share/keyrings', keyring)
@@ -14,7 +15,8 @@ export interface Apt {
   env: NodeJS.ProcessEnv
 }
 
-export async function createApt(dir: string): Promise<Apt> {
+/** @param more architectures besides those of the farm's base image, in Debian's words */
+export async function createApt(dir: string, more: readonly string[] = []): Promise<Apt> {
   for (const tool of ['apt-get', 'dpkg-deb', 'tar']) {
     if ((await tryRun('which', [tool])).code !== 0)
       throw new Error(
@@ -38,7 +40,7 @@ export async function createApt(dir: string): Promise<Apt> {
       `Dir::State::status "${dir}/status";`,
       `Dir::Cache "${dir}";`,
       'APT::Architecture "amd64";',
-      'APT::Architectures { "amd64"; "arm64"; "armhf"; "i386"; };',
+      `APT::Architectures { ${architectures.concat(more).map((name) => `"${name}"; `).join('')}};`,
       'APT::Sandbox::User "root";',
       'APT::Install-Recommends "false";',
       'Acquire::Languages "none";',

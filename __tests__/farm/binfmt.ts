@@ -19,6 +19,7 @@ export async function registerEmulators(tools: Tools): Promise<void> {
     if (!existsSync(join(dir, 'register'))) await run('mount', ['-t', 'binfmt_misc', 'binfmt_misc', dir])
     await register('aarch64', elf('\\xb7', '\\x02'), tools.qemu.arm64)
     await register('arm', elf('\\x28', '\\x01'), tools.qemu.arm)
+    await register('riscv64', elf('\\xf3', '\\x02'), tools.qemu.riscv64)
   })
 }
 

@@ -2,15 +2,17 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createApt } from './apt.ts'
+import { createApt, fetchOnly, unpack } from './apt.ts'
 import { run, tryRun } from './exec.ts'
 import { cacheDir, farmSources, projectRoot } from './paths.ts'
 import { log } from './log.ts'
-import { layOutDebian, locked } from './tools.ts'
+import { buildkitVersion, layOutDebian, locked } from './tools.ts'
 
 /** A tool that is installed only if a test needs it. */
 interface Part {
   name: string
+  /** Its folder of tools/, if that has another name. */
+  source?: string
   files: readonly string[]
   what: string
   time: string
@@ -139,6 +141,31 @@ const checkers: Part = {
   },
 }
 
+/** BuildKit for a riscv64 machine, from the modules of the farm's own, with a shell of Debian. */
+const riscv64: Part = {
+  name: 'riscv64',
+  source: 'go',
+  files: ['go.mod', 'go.sum'],
+  what: 'BuildKit for riscv64',
+  time: 'two to thirteen minutes',
+  build: async (module, into) => {
+    const [root, debs] = [join(into, 'root'), join(into, 'debs')]
+    const apt = await createApt(join(into, 'apt'), ['riscv64'])
+    await unpack(await fetchOnly(apt, ['busybox-static:riscv64'], debs), root)
+    for (const dir of [apt.dir, debs, join(root, 'usr/share')]) await rm(dir, { recursive: true })
+    const flags = `-s -w -X github.com/moby/buildkit/version.Version=${buildkitVersion}`
+    const programs = ['buildkitd', 'buildctl'].map((name) => `github.com/moby/buildkit/cmd/${name}`)
+    await run(
+      await findGo(),
+      ['build', '-trimpath', '-ldflags', flags, '-o', `${join(root, 'usr/bin')}/`, ...programs],
+      {
+        cwd: module,
+        env: { ...process.env, ...goEnv, CGO_ENABLED: '0', GOOS: 'linux', GOARCH: 'riscv64' },
+      },
+    )
+  },
+}
+
 /** Receives metrics over OTLP, and answers queries. Without service discovery, whose clients are most of its code. */
 const prometheus: Part = {
   name: 'prometheus',
@@ -164,6 +191,11 @@ export async function ensureCosign(): Promise<string> {
 
 export async function ensureKeylessSsh(): Promise<string> {
   return join(await ensure(keylessSsh), 'bin/keyless-ssh')
+}
+
+/** Returns a root directory with BuildKit and busybox for riscv64. */
+export async function ensureRiscv64(): Promise<string> {
+  return join(await ensure(riscv64), 'root')
 }
 
 export async function ensureGhaCache(): Promise<string> {
@@ -215,8 +247,8 @@ export async function ensureRegistry2(): Promise<string> {
 }
 
 /** Builds in a temporary directory and renames it, so that an incomplete tool is never used. */
-async function ensure({ name, files, what, time, build }: Part): Promise<string> {
-  const source = join(farmSources, 'tools', name)
+async function ensure({ name, source: folder = name, files, what, time, build }: Part): Promise<string> {
+  const source = join(farmSources, 'tools', folder)
   const hash = createHash('sha256')
     .update(['1', ...files.map((file) => readFileSync(join(source, file), 'utf8'))].join('\n'))
     .digest('hex')

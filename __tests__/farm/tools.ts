@@ -25,7 +25,7 @@ export interface Tools {
   registry: string
   /** The network front of a machine. */
   front: string
-  qemu: { arm64: string; arm: string }
+  qemu: { arm64: string; arm: string; riscv64: string }
   /** The file system of a machine: a Debian with an engine and an sshd. */
   rootfs: string
   /** Statically linked busybox by Debian's name of the architecture. */
@@ -93,7 +93,11 @@ export async function ensureTools(): Promise<Tools> {
     buildkitd: join(parts.go, 'bin/buildkitd'),
     registry: join(parts.registry, 'bin/registry'),
     front: join(parts.front, 'bin/front'),
-    qemu: { arm64: join(rootfs, 'usr/bin/qemu-aarch64'), arm: join(rootfs, 'usr/bin/qemu-arm') },
+    qemu: {
+      arm64: join(rootfs, 'usr/bin/qemu-aarch64'),
+      arm: join(rootfs, 'usr/bin/qemu-arm'),
+      riscv64: join(rootfs, 'usr/bin/qemu-riscv64'),
+    },
     busybox: {
       amd64: join(rootfs, 'usr/bin/busybox'),
       arm64: join(parts.busybox, 'arm64'),
