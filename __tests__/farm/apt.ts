@@ -40,7 +40,10 @@ export async function createApt(dir: string, more: readonly string[] = []): Prom
       `Dir::State::status "${dir}/status";`,
       `Dir::Cache "${dir}";`,
       'APT::Architecture "amd64";',
-      `APT::Architectures { ${architectures.concat(more).map((name) => `"${name}"; `).join('')}};`,
+      `APT::Architectures { ${architectures
+        .concat(more)
+        .map((name) => `"${name}"; `)
+        .join('')}};`,
       'APT::Sandbox::User "root";',
       'APT::Install-Recommends "false";',
       'Acquire::Languages "none";',

@@ -26,9 +26,14 @@ const suggested = [
   'windows/amd64',
 ]
 
+/** Names of Linux, Debian, QEMU and Docker Hub. */
 const aliases = new Map<string, readonly [string, string?]>(
   Object.entries({
     aarch64: ['arm64'],
+    arm32v5: ['arm', 'v5'],
+    arm32v6: ['arm', 'v6'],
+    arm32v7: ['arm', 'v7'],
+    arm64v8: ['arm64'],
     armel: ['arm', 'v6'],
     armhf: ['arm', 'v7'],
     armv5: ['arm', 'v5'],
@@ -36,10 +41,19 @@ const aliases = new Map<string, readonly [string, string?]>(
     armv6l: ['arm', 'v6'],
     armv7: ['arm', 'v7'],
     armv7l: ['arm', 'v7'],
+    armv8: ['arm64'],
     i386: ['386'],
     i686: ['386'],
+    loongarch64: ['loong64'],
+    mips64el: ['mips64le'],
+    mipsel: ['mipsle'],
+    ppc64el: ['ppc64le'],
+    riscv64gc: ['riscv64'],
+    s390: ['s390x'],
     'x86-64': ['amd64'],
     x86_64: ['amd64'],
+    x64: ['amd64'],
+    x86: ['386'],
   }),
 )
 

@@ -25,16 +25,6 @@ done
 for f in /proc/sys/fs/binfmt_misc/qemu-*; do echo "emulates \${f##*/qemu-}"; done
 `
 
-/** The names of QEMU's emulators that are not Docker's names. */
-const processors: Readonly<Record<string, string>> = {
-  aarch64: 'arm64',
-  arm: 'arm/v7',
-  i386: '386',
-  loongarch64: 'loong64',
-  mips64el: 'mips64le',
-  x86_64: 'amd64',
-}
-
 /** Platforms that a processor also runs natively. Not every 64-bit Arm machine still runs 32-bit code. */
 const compatible: Readonly<Record<string, readonly string[]>> = {
   amd64: ['amd64/v2', 'amd64/v3', '386'],
@@ -65,9 +55,7 @@ export function parseMachineInfo(output: string, now: number): MachineInfo {
 
 /** PURE: the platforms of QEMU's emulators, by the names under which a kernel has them. */
 export function emulatedPlatforms(emulators: readonly string[]): Platform[] {
-  return emulators.flatMap((name) =>
-    /^[a-z0-9_]+$/.test(name) ? (parsePlatform(`linux/${processors[name] ?? name}`) ?? []) : [],
-  )
+  return emulators.flatMap((name) => (/^[a-z0-9_]+$/.test(name) ? (parsePlatform(name) ?? []) : []))
 }
 
 /** PURE: the platforms that an engine built for `os/arch` runs without emulation, its own first. */
