@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Job, StepResult } from '../e2e/runner.ts'
 import { farmInputs, farmJob, leftovers, storedIndex, storedTags } from '../e2e/harness.ts'
+import { canShowView, Screen } from '../../src/cli/screen.ts'
+import { parseStates } from '../../src/cli/step.ts'
 import { startFarm, type Farm } from '../farm/farm.ts'
 import { leftovers as farmLeftovers } from '../farm/cleanup.ts'
 import { ensureTools } from '../farm/tools.ts'
@@ -82,10 +84,14 @@ async function release(on: Farm, image: string, number: string): Promise<StepRes
   const files = Object.fromEntries(
     readApp().map(([name, text]) => [name, text.replace('release 1', `release ${number}`)]),
   )
-  const job = farmJob(on, { files, ref: `refs/tags/v${number}.0.0` })
-  const runnerLog = openRunnerLog((line) => process.stdout.write(`  │ ${line}\n`))
+  const screen = canShowView(process.stdout, process.env) ? new Screen(process.stdout, process.env) : undefined
+  const onMessage = (message: unknown) => screen?.update(parseStates(message, new Set()))
+  const job = farmJob(on, { files, ref: `refs/tags/v${number}.0.0`, ...(screen && { onMessage }) })
+  let print = (line: string) => screen?.print(line) ?? process.stdout.write(`${line}\n`)
+  const runnerLog = openRunnerLog((line) => print(`  │ ${line}`))
   try {
-    const main = await runMain(job, inputsOf(on, image, number), runnerLog)
+    const main = await runMain(job, inputsOf(on, image, number), runnerLog).finally(() => screen?.close())
+    print = (line) => process.stdout.write(`${line}\n`)
     if (main.summary !== '') log('Summary:')
     show(main.summary.trim())
     await runPost(job, runnerLog)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isolatedEnv, run } from '../farm/exec.ts'
 import { projectRoot } from '../farm/paths.ts'
+import { TestTerminal } from '../unit/cli/terminal.ts'
 import { appFiles, attachFarm, freshImage, processesMentioning, storedIndex, storedTags, type Farm } from './harness.ts'
 
 // The packed program on a laptop with a home of its own: no CI platform, aliases in ~/.ssh/config, a key without agent.
@@ -85,6 +86,25 @@ function start(...args: string[]) {
   return { child, ended, output: () => output }
 }
 
+const terminalColumns = 100
+
+/** With a terminal of its own: `script` is a part of every Debian (`bsdutils` is essential), which the farm needs. */
+function startOnTerminal(...args: string[]) {
+  const command = [process.execPath, program, ...args].map((part) => `'${part}'`).join(' ')
+  const shell = `stty cols ${terminalColumns} rows 30; exec ${command}`
+  const child = spawn('script', ['-qec', shell, '/dev/null'], {
+    cwd: work,
+    env: { ...env, TERM: 'xterm', CI: '', SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+  const ended = once(child, 'close').then(([code]: (number | null)[]) => ({ code, output }))
+  return { child, ended, output: () => output }
+}
+
+const onTerminal = async (...args: string[]) => await startOnTerminal(...args).ended
+
 const run1 = async (...args: string[]) => await start(...args).ended
 
 async function nothingIsLeft(): Promise<void> {
@@ -126,6 +146,34 @@ describe('multiarch-build on a laptop', () => {
     const { code } = await ended
     expect(code === 1 ? '' : output()).toBe('')
     expect(await storedTags(farm, image)).not.toContain('slow')
+    await nothingIsLeft()
+  })
+
+  test('on a terminal it shows each target while it is built, and leaves the log and the results', async () => {
+    const { code, output } = await onTerminal('build', '--image', image, '--tags', 'viewed', '--no-cache')
+    expect(code === 0 ? '' : output).toBe('')
+    for (const platform of ['amd64', 'arm64'])
+      expect(output).toMatch(new RegExp(`linux/${platform} +(?:amd|arm) +\\[\\d/\\d\\] RUN .* s +\\d/\\d cached`))
+    const terminal = new TestTerminal(terminalColumns)
+    terminal.write(output)
+    const screen = terminal.lines.join('\n')
+    expect(screen).not.toMatch(/\d cached/)
+    expect(screen).toMatch(/linux\/arm64: arm, .* steps from cache[^]*:viewed\nTook .* s[^]*$/)
+    expect(screen).toMatch(/^linux\/arm64 │ \[\d\/\d\] RUN /m)
+    await nothingIsLeft()
+  })
+
+  test('Ctrl-C on a terminal ends the build, and the view is gone', async () => {
+    const running = startOnTerminal('build', '--image', image, '--tags', 'slow', '--file', 'slow.Dockerfile')
+    while (!/is-running[^]*\d cached/.test(running.output()) && running.child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    running.child.stdin.write('\x03')
+    const { code, output } = await running.ended
+    expect(code === 1 ? '' : output).toBe('')
+    const terminal = new TestTerminal(terminalColumns)
+    terminal.write(output)
+    expect(terminal.lines.join('\n')).not.toMatch(/\d cached/)
+    expect(output).not.toMatch(/\x1b\[\?/)
     await nothingIsLeft()
   })
 

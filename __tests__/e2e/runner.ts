@@ -31,6 +31,8 @@ export interface JobOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Files of the checkout, by path. */
   readonly files?: Readonly<Record<string, string>>
+  /** Receives what main sends to a program with a view, as the command line has one; a runner has none. */
+  readonly onMessage?: (message: unknown) => void
   /** The umask of the runner, 0o022 by default, independent of the host. */
   readonly umask?: number
 }
@@ -102,7 +104,7 @@ export function createJob(options: JobOptions = {}): Job {
         dir,
         entry,
         { ...base, ...inputEnv(inputs, entry === 'main' || entry === 'post' ? defaults : {}), ...extra },
-        workspace,
+        { cwd: workspace, ...(entry === 'main' && options.onMessage && { onMessage: options.onMessage }) },
       ),
     )
   const start = (inputs: Readonly<Record<string, string>>, entry = 'main'): Running => {
@@ -171,7 +173,11 @@ function withUmask<T>(umask: number, work: () => T): T {
 
 let steps = 0
 
-function startStep(dir: string, entry: string, env: Record<string, string>, cwd: string): Running {
+interface StepOptions extends Pick<JobOptions, 'onMessage'> {
+  readonly cwd: string
+}
+
+function startStep(dir: string, entry: string, env: Record<string, string>, { cwd, onMessage }: StepOptions): Running {
   const files = join(dir, `step-${steps++}`)
   mkdirSync(files)
   const file = (name: string) => join(files, name)
@@ -187,11 +193,12 @@ function startStep(dir: string, entry: string, env: Record<string, string>, cwd:
       GITHUB_ENV: file('env'),
       GITHUB_PATH: file('path'),
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(onMessage ? (['ipc'] as const) : [])],
   })
+  if (onMessage) child.on('message', onMessage)
   let raw = ''
   for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => (raw += text))
+    stream?.setEncoding('utf8').on('data', (text: string) => (raw += text))
   const result = once(child, 'close').then(([code, signal]: (number | string | null)[]): StepResult => {
     const [warned] = /^\(node:\d+\) .*$/m.exec(raw) ?? []
     if (warned !== undefined) throw new Error(`Node warned in ${entry}: ${warned}`)

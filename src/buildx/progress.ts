@@ -140,10 +140,13 @@ export class Progress {
 
   /** The times of a target so far. The boot of the daemon counts for each target of the call. */
   measure(target: string): TargetProgress {
-    const isOf = ({ vertex, targets }: VertexState) => targets.has(target) || isBoot(vertex.name)
-    const states = [...this.#states.values()].filter(isOf)
-    const own = states.map(({ vertex, took, parts }) => ({ vertex, took, parts: [...parts.values()] }))
+    const own = this.states(target).map(({ vertex, took, parts }) => ({ vertex, took, parts: [...parts.values()] }))
     return measureTarget(own, Number.isFinite(this.#ahead) ? this.#ahead : 0)
+  }
+
+  /** What is known of the vertexes of a target, with the boot of the daemon. */
+  states(target: string): readonly VertexState[] {
+    return [...this.#states.values()].filter(({ vertex, targets }) => targets.has(target) || isBoot(vertex.name))
   }
 
   /** What the command of a target printed. */

@@ -12,6 +12,7 @@ import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { exportArgs, findTarget, progressTargets, testIds, watchTests, type TestTimeout } from './image-tests.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
+import type { ReportLive } from './live.ts'
 import type { Interval, TargetProgress } from './measure.ts'
 import { isOnRunner } from '../nodes/node-spec.ts'
 import { lacksSessions } from '../nodes/ssh/forwarder.ts'
@@ -35,6 +36,8 @@ export interface GroupRequest extends BuildxRequest {
   readonly onPush: (target: Target, digest: string) => void
   /** Receives the log lines. */
   readonly emit: ReadLines
+  /** Receives what each target is doing, several times a second; absent if there is no view that shows it. */
+  readonly reportLive?: ReportLive
   readonly log: Pick<Log, 'warn'>
 }
 
@@ -84,14 +87,22 @@ export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
   const failure = findEscape(paths, request.workspace) ?? createDestinations(paths, request.workspace)
   const ended = { group, attempts: request.attempt, built: [], warnings: [] }
   if (failure) return { ...ended, took: 0, progress: new Map(), lostCaches: [], failure }
+  const { reportLive: report } = request
+  const vertexes = (id: string) => progress.states(id)
+  const endLive = report && (await import('./live.ts')).startLive({ targets: group.targets, vertexes, report })
   const end = await runWatched(request, progress, flush)
   const took = performance.now() - started
   progress.end()
   await flush()
   const times = new Map(group.targets.map(({ id }) => [id, progress.measure(id)]))
   const result = { ...ended, took, progress: times, lostCaches: progress.lostCaches() }
-  if (end.exitCode === 0) return { ...result, ...readResult(request, progress) }
-  return { ...result, ...(await groupFailure(request, progress, end)) }
+  const outcome = end.exitCode === 0 ? readResult(request, progress) : await groupFailure(request, progress, end)
+  endLive?.({ isBuilt: end.exitCode === 0, took: (id) => tookOf(times.get(id)) })
+  return { ...result, ...outcome }
+}
+
+function tookOf(progress: TargetProgress | undefined): number {
+  return progress?.whole ? progress.whole.end - progress.whole.start : 0
 }
 
 interface CallEnd {

@@ -18,7 +18,8 @@ import {
   type Values,
 } from './options.ts'
 import { readSshSettings } from './ssh.ts'
-import { runStep } from './step.ts'
+import { canShowView, Screen } from './screen.ts'
+import { plainOutput, runStep } from './step.ts'
 import { readWorkflow } from './workflow.ts'
 
 const usageCode = 2
@@ -129,10 +130,14 @@ function checkTags(command: string, values: Values): void {
 async function runSteps(entry: string, dir: string, env: Env): Promise<number> {
   const bundle = (name: string): string => join(dirname(dirname(fileURLToPath(import.meta.url))), name, 'index.js')
   const masks = new Set<string>()
-  const main = await runStep(bundle(entry), dir, env, masks)
+  const view = entry === 'main' && canShowView(process.stdout, env) ? new Screen(process.stdout, env) : undefined
+  const main = await runStep({ program: bundle(entry), dir, env, masks, output: view ?? plainOutput }).finally(() =>
+    view?.close(),
+  )
   if (entry === 'main') {
     const state = Object.fromEntries(Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]))
-    await runStep(bundle('post'), dir, { ...env, ...state }, masks)
+    const post = { program: bundle('post'), dir, env: { ...env, ...state }, masks, output: plainOutput }
+    await runStep(post)
   }
   return main.code
 }

@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import type { TargetState } from '../buildx/live.ts'
 import { writePrivate } from '../lib/files.ts'
+import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 
 interface StepResult {
@@ -14,13 +17,35 @@ interface StepResult {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+/** Where the log of a step is printed. */
+interface Output {
+  /** @returns false if it cannot take more for now */
+  print(line: string): boolean
+  onDrain(listener: () => void): void
+  /** Shows what each target is doing; absent if there is no view. */
+  update?(states: readonly TargetState[]): void
+}
+
+/** Every line as it comes. */
+export const plainOutput: Output = {
+  print: (line) => process.stdout.write(`${line}\n`),
+  onDrain: (listener) => process.stdout.once('drain', listener),
+}
+
+interface StepRequest {
+  /** The path of the bundle. */
+  readonly program: string
+  readonly dir: string
+  readonly env: Env
+  readonly masks: Set<string>
+  readonly output: Output
+}
+
 /**
  * Runs a bundle of dist/ as a runner does, and prints its log for a terminal. Signals go to the step, which then ends
  * in its own way.
- *
- * @param program path of the bundle
  */
-export async function runStep(program: string, dir: string, env: Env, masks: Set<string>): Promise<StepResult> {
+export async function runStep({ program, dir, env, masks, output }: StepRequest): Promise<StepResult> {
   const files = ['OUTPUT', 'STATE', 'STEP_SUMMARY', 'ENV', 'PATH'].map(
     (name) => [`GITHUB_${name}`, join(dir, name)] as const,
   )
@@ -28,23 +53,49 @@ export async function runStep(program: string, dir: string, env: Env, masks: Set
   // In a process group of its own: Ctrl-C on a terminal would reach the step, ssh and buildx all at once.
   const child = spawn(process.execPath, [program], {
     env: { ...env, ...Object.fromEntries(files) },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: output.update ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'inherit'],
     detached: true,
   })
   const forward = (signal: NodeJS.Signals) => void child.kill(signal)
   for (const signal of signals) process.on(signal, forward)
-  const lines = createInterface({ input: child.stdout, crlfDelay: Infinity })
+  child.on('message', (message) => output.update?.(parseStates(message, masks)))
   const showDebug = env['RUNNER_DEBUG'] === '1'
-  lines.on('line', (line) => {
-    const shown = formatLine(line, masks, showDebug)
-    if (shown !== undefined && !process.stdout.write(`${shown}\n`)) {
-      lines.pause()
-      process.stdout.once('drain', () => lines.resume())
-    }
-  })
-  const [[code]] = (await Promise.all([once(child, 'exit'), once(lines, 'close')])) as [[number | null], unknown]
+  const format = (line: string) => formatLine(line, masks, showDebug)
+  const printed = [child.stdout, child.stderr].flatMap((stream) => (stream ? [printLines(stream, format, output)] : []))
+  const [[code]] = (await Promise.all([once(child, 'exit'), ...printed])) as [[number | null], ...unknown[]]
   for (const signal of signals) process.off(signal, forward)
   return { code: code ?? 1, state: readPairs(readFileSync(join(dir, 'STATE'), 'utf8')) }
+}
+
+async function printLines(
+  stream: Readable,
+  format: (line: string) => string | undefined,
+  output: Output,
+): Promise<void> {
+  const lines = createInterface({ input: stream, crlfDelay: Infinity })
+  lines.on('line', (line) => {
+    const shown = format(line)
+    if (shown === undefined || output.print(shown)) return
+    lines.pause()
+    output.onDrain(() => lines.resume())
+  })
+  await once(lines, 'close')
+}
+
+const states = ['running', 'done', 'failed'] as const
+
+/** What a step sends about its targets, with secrets masked. */
+export function parseStates(message: unknown, masks: ReadonlySet<string>): readonly TargetState[] {
+  return asList(asRecord(message)['targets'])
+    .map(asRecord)
+    .map((target) => {
+      const text = (name: string) => mask(asText(target[name]), masks)
+      const number = (name: string) => Number(target[name]) || 0
+      const state = states.find((one) => one === target['state']) ?? 'running'
+      const names = { id: text('id'), label: text('label'), node: text('node'), step: text('step') }
+      const [took, cached, total, sent] = [number('took'), number('cached'), number('total'), number('sent')]
+      return { ...names, state, took, cached, total, sent }
+    })
 }
 
 const labels: Readonly<Record<string, string>> = { error: 'error: ', warning: 'warning: ', notice: 'note: ', group: '' }

@@ -19,6 +19,7 @@ import { describeEvent } from './event.ts'
 import type { Job } from './job.ts'
 import { resolveLogins } from './logins.ts'
 import { createRunDir } from './run-dir.ts'
+import { liveView } from './live.ts'
 import { signing } from './signing.ts'
 import { saveDownload } from './state.ts'
 import { startTrace } from './telemetry.ts'
@@ -69,7 +70,7 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
     provideBuildx: (signal) =>
       logWait('the installation of buildx', provideRequested(job, { ...run, signal }, registries), job.log.info),
     findBuildx: () => findRequested(inputs, oldestBuildx(inputs.variants)),
-    buildGroups: (request) => new Scheduler(request).run(),
+    buildGroups: (request) => new Scheduler({ ...request, ...liveView() }).run(),
     callTargets: async (request) => await (await import('../buildx/call.ts')).callTargets(request),
     prepareSigning: signing(job, { sign: inputs.sign, dir: dir.signing, registries, hosts: inputs.registries }),
     registries,
