@@ -55,6 +55,8 @@ describe('dry-run', () => {
       new RegExp(`^  ${image}:pr-${run}-slim: new$`),
       new RegExp(`^  ${image}:pr-${run}-slim, with its platforms$`),
       new RegExp(`^  push to ${image}: allowed$`),
+      new RegExp(`^  \\S+: BuildKit image ${farm.images.buildkit} (can be pulled|is present)$`),
+      new RegExp(`^  \\S+: ${farm.registry.host} is reachable$`),
       /^ {2}status of this repository’s runs: readable$/,
       new RegExp(`^  on \\S+ the container buildx_buildkit_mab-…-[0-9a-f]{8}-${run}-1-… and its volume$`),
       /^ {2}\S+ is a linux\/amd64 machine: it builds linux\/arm64 under emulation/,
@@ -90,6 +92,29 @@ describe('dry-run', () => {
     expect(main.log).toContain(`push to ${closed}: refused`)
     expect(main.summary).toContain('This would **not** work.')
     expect(main.log + main.summary).not.toContain('not-the-password')
+    expect([made, post.code]).toEqual([[], 0])
+  })
+
+  test('names a BuildKit image that does not exist, and registries that a node cannot reach', async () => {
+    const away = `unknown.invalid/acme/app`
+    const { main, post, made } = await examine({
+      ...farmInputs(farm, { image: `${image}\n${away}` }),
+      nodes: [
+        `- endpoint: ${farm.nodes.amd.endpoint}`,
+        '  platforms: linux/amd64',
+        `  driver-opts: image=${farm.registry.host}/farm/buildkit:none`,
+        `- endpoint: ${farm.nodes.arm.endpoint}`,
+        '  platforms: linux/arm64',
+        `  driver-opts: image=unknown.invalid/buildkit:v1`,
+      ].join('\n'),
+      'driver-opts': '',
+    })
+    expect([main.code, main.log]).toEqual([1, main.log])
+    expect(main.errors.join('\n')).toContain(
+      `The BuildKit image ${farm.registry.host}/farm/buildkit:none does not exist`,
+    )
+    expect(main.log).toMatch(/\S+ may be unable to pull the BuildKit image unknown\.invalid\/buildkit:v1: .*lookup/)
+    expect(main.log).toMatch(/\S+ cannot reach unknown\.invalid, to which it pushes: .*lookup/)
     expect([made, post.code]).toEqual([[], 0])
   })
 })

@@ -91,6 +91,28 @@ describe('docker-node.sh', () => {
   })
 })
 
+test('a key for the single command `docker system dial-stdio` is enough', async () => {
+  const { amd } = farm.nodes
+  await makeKey(join(scratch, 'narrow'), 'narrow')
+  const publicKey = readFileSync(join(scratch, 'narrow.pub'), 'utf8').trim()
+  const line = `restrict,command="docker system dial-stdio" ${publicKey}`
+  await amd.exec(onMachine('/home/ci/.ssh/authorized_keys', `${line}\n`))
+  const job = farmJob(farm, { files: appFiles(farm) })
+  const image = freshImage(farm)
+  const main = await build(job, {
+    nodes: `linux/amd64 = ${amd.endpoint}`,
+    image,
+    'ssh-private-key': readFileSync(join(scratch, 'narrow'), 'utf8'),
+    'ssh-known-hosts': farm.knownHosts,
+    'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`,
+  })
+  await amd.exec('rm -r /home/ci/.ssh')
+  expect(main.code === 0 ? '' : main.log).toBe('')
+  expect(await storedIndex(farm, image, 'v1')).toBeDefined()
+  expect(await leftovers(farm, job)).toEqual([])
+  job.end()
+})
+
 describe('buildkitd.service with certificates.sh', () => {
   const certificates = async (...args: string[]) =>
     await tryRun('sh', [kit('certificates.sh'), ...args], { cwd: scratch })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ensureRiscv64 } from '../farm/optional-tools.ts'
 import { attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
 
-// The second machine as a riscv64 machine: QEMU runs its BuildKit and the steps of its builds, which are riscv64 programs.
+// The second machine as a riscv64 machine: QEMU runs its BuildKit and the steps of its builds.
 let farm: Farm
 let root: string
 

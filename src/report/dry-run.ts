@@ -4,6 +4,8 @@ import { shorten } from '../lib/issues.ts'
 export interface DryRunReport {
   /** One line each: what the node is, how it is reached, which BuildKit builds there. */
   readonly nodes: readonly string[]
+  /** What the nodes have and reach, one line each. */
+  readonly checks?: readonly string[]
   readonly targets: readonly TargetReport[]
   /** What a merge assembles, one line per part. */
   readonly parts?: readonly string[]
@@ -51,6 +53,7 @@ const cacheStates: Readonly<Record<TargetReport['cacheState'], string>> = {
 /** The sections of the report; empty ones are omitted. */
 const sections: readonly (readonly [title: string, lines: (report: DryRunReport) => readonly string[]])[] = [
   ['Nodes', ({ nodes }) => nodes],
+  ['Checks on the nodes', ({ checks = [] }) => checks],
   ['Targets', ({ targets }) => targets.map(formatTarget)],
   ['Parts', ({ parts = [] }) => parts],
   ['Tags', ({ tags }) => tags.map(formatTag)],

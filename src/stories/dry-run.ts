@@ -18,6 +18,7 @@ import { formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { DryRunReport, TargetReport } from '../report/dry-run.ts'
 import { formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { runBuilderName } from '../run/names.ts'
+import { checkNodes, type NodeChecks } from './dry-run-nodes.ts'
 import { checkRegistries, type RegistryChecks } from './dry-run-registries.ts'
 import { bakeOptions } from './prepare.ts'
 import type { DryRunPorts, Run } from './ports.ts'
@@ -56,11 +57,17 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
   const plan = opened.length === 0 ? undefined : await collect(planOn(run, nodes))
   const targets = plan?.targets ?? []
   const registries = await checkRegistries({ ...run.inputs, tags: updatedTags(run, targets) }, targets, ports.packages)
+  const checks = await checkNodes(
+    nodes.nodes,
+    run.inputs.variants.flatMap(({ images }) => images),
+  )
   problems.add(registries.problems)
+  problems.add(checks.problems)
   if (plan && buildx?.found) await collect(validateDefinition(plan, run, buildx.found))
   const status = await ports.fetchRunStatus(run.event.runId).catch(() => 'unknown' as const)
   const found = {
     nodes,
+    checks,
     plan,
     registries,
     isInstalled: !buildx || !!buildx.found,
@@ -104,6 +111,7 @@ async function validateDefinition({ targets }: Plan, run: Run, buildx: Buildx): 
 
 interface Findings {
   readonly nodes: OpenedNodes
+  readonly checks: NodeChecks
   readonly plan: Plan | undefined
   readonly registries: RegistryChecks
   /** Whether the requested buildx is installed. */
@@ -114,10 +122,11 @@ interface Findings {
 
 function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRunReport {
   const { inputs, event } = run
-  const { nodes, plan, registries, isInstalled, canReadRuns } = findings
+  const { nodes, checks, plan, registries, isInstalled, canReadRuns } = findings
   const fork = describeFork(event.trust, inputs, nodes.nodes)
   return {
     nodes: nodes.outcomes.map((outcome) => `${formatNode(outcome)}; ${describeRoute(outcome, nodes)}`),
+    checks: checks.lines,
     targets: plan?.targets.map((target) => describeTarget(target, registries)) ?? [],
     tags: registries.tags,
     permissions: [
@@ -130,6 +139,7 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
       ...inputs.notes,
       ...(isInstalled ? [] : [buildxNotInstalled]),
       ...nodeWarnings(nodes.nodes),
+      ...checks.warnings,
       ...(plan?.notes ?? []),
       ...fork.notes,
       ...fork.warnings,

@@ -190,6 +190,18 @@ export class EngineClient {
     await this.#delete(`/volumes/${encodeURIComponent(name)}?force=1`)
   }
 
+  /** Whether the engine has the image. */
+  async hasImage(image: string): Promise<boolean> {
+    return (await unlessNotFound(() => this.#get(`/images/${image}/json`))) !== undefined
+  }
+
+  /** The platforms of an image in its registry, to which the engine connects; it pulls nothing. */
+  async inspectDistribution(image: string): Promise<readonly string[]> {
+    return asList(asRecord(await this.#get(`/distribution/${image}/json`))['Platforms'])
+      .map(asRecord)
+      .map(({ os, architecture, variant }) => [os, architecture, variant].map(asText).filter(Boolean).join('/'))
+  }
+
   async #get(path: string): Promise<unknown> {
     return await this.#send('GET', path)
   }

@@ -52,7 +52,8 @@ export async function findEngine(tunnel: Tunnel, target: SshTarget, journal: Jou
   const { stdout, stderr } = await execRemote(tunnel, findEngineScript)
   const search = parseEngineSearch(stdout)
   const output = () => `${stderr}\n${tunnel.output()}`.trim() || String(first)
-  const [usable] = search.usable
+  // A key with `command="docker system dial-stdio"` runs this instead of the search.
+  const [usable] = search.user === '' ? [defaultEngineSocket] : search.usable
   const other = search.usable.find((path) => path !== defaultEngineSocket)
   if (other !== undefined) {
     const route = { node: describeTarget(target), config: tunnel.config, local: engineSocket, remote: other }
@@ -61,7 +62,8 @@ export async function findEngine(tunnel: Tunnel, target: SshTarget, journal: Jou
     const found = (await forward(route)) ? await inspect(engineSocket) : undefined
     if (found && !(found instanceof Error)) return found
   }
-  if (usable !== undefined && forbidsForwarding(search, output())) {
+  const mayDial = search.user === '' ? isChannelRefused(output()) : forbidsForwarding(search, output())
+  if (usable !== undefined && mayDial) {
     const found = await inspectThroughSessions(tunnel, { target, remote: usable }, journal)
     if (found) return found
   }
