@@ -24,7 +24,7 @@ const defaultImage = 'moby/buildkit:buildx-stable-1'
 const oldestEngine = 19.03
 /** Milliseconds for each request; the engine itself queries a registry. */
 const deadline = 10_000
-/** Errors of an engine that got no answer from a registry: https://pkg.go.dev/net#OpError, https://pkg.go.dev/net/http */
+/** Errors of an engine that got no answer from a registry: https://pkg.go.dev/net#OpError */
 const unreachable = /dial tcp|no such host|i\/o timeout|connection (refused|reset)|Client\.Timeout/
 
 /**
