@@ -18,7 +18,8 @@ export const createLog = (keep = 10_000): CallLog => ({ calls: [], counts: new M
 
 export function note(log: CallLog, call: Call): void {
   if (log.calls.length < log.keep) log.calls.push(call)
-  for (const key of [call.endpoint, call.side]) log.counts.set(key, count(log, key) + 1)
+  log.counts.set(call.endpoint, count(log, call.endpoint) + 1)
+  log.counts.set(call.side, count(log, call.side) + 1)
 }
 
 /** How often an endpoint, or a side (`rest`, `registry`), was called. */

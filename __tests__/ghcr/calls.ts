@@ -1,4 +1,4 @@
-import { callRegistry } from './registry.ts'
+import { callRegistry, type Route } from './registry.ts'
 import { accessOf } from './registry-auth.ts'
 import { callRest } from './rest.ts'
 import type { Operation, PackageAt, Scope } from './rest.ts'
@@ -54,6 +54,8 @@ export interface RegistryCalls {
 const noBytes = new Uint8Array()
 const everything = Object.values(mediaTypes).join(', ')
 
+const noQuery = new URLSearchParams()
+
 interface RegistryCallOptions {
   query?: Record<string, string>
   mediaType?: string
@@ -64,27 +66,50 @@ export function registryCalls(fake: Fake, token: Token = root): RegistryCalls {
   const access = accessOf(fake.state, token)
   const call = (
     method: string,
-    path: string,
-    { query = {}, mediaType, body = noBytes }: RegistryCallOptions = {},
-  ): Promise<Answer> =>
-    callRegistry(fake, {
-      method,
-      path: `/v2/${path}`,
-      query: new URLSearchParams(query),
-      body,
-      access,
-      header: (name) => (name === 'accept' ? everything : name === 'content-type' ? mediaType : undefined),
-    })
+    route: Route & { path: string },
+    { query, mediaType, body = noBytes }: RegistryCallOptions = {},
+  ): Promise<Answer> => {
+    const { repository, path } = route
+    return callRegistry(
+      fake,
+      {
+        method,
+        path: `/v2/${repository}/${path}`,
+        query: query ? new URLSearchParams(query) : noQuery,
+        body,
+        access,
+        header: (name) => (name === 'accept' ? everything : name === 'content-type' ? mediaType : undefined),
+      },
+      route,
+    )
+  }
+  const manifest = (repository: string, reference: string): Route & { path: string } => ({
+    what: 'manifest',
+    repository,
+    reference,
+    path: `manifests/${reference}`,
+  })
+  const upload = (repository: string): Route & { path: string } => ({
+    what: 'upload',
+    repository,
+    reference: '',
+    path: 'blobs/uploads/',
+  })
+  const tags = (repository: string): Route & { path: string } => ({
+    what: 'tags',
+    repository,
+    reference: '',
+    path: 'tags/list',
+  })
   return {
-    getManifest: (repository, reference) => call('GET', `${repository}/manifests/${reference}`),
-    headManifest: (repository, reference) => call('HEAD', `${repository}/manifests/${reference}`),
+    getManifest: (repository, reference) => call('GET', manifest(repository, reference)),
+    headManifest: (repository, reference) => call('HEAD', manifest(repository, reference)),
     putManifest: (repository, reference, mediaType, body) =>
-      call('PUT', `${repository}/manifests/${reference}`, { mediaType, body: Buffer.from(body) }),
-    deleteManifest: (repository, reference) => call('DELETE', `${repository}/manifests/${reference}`),
-    putBlob: (repository, digest, data) =>
-      call('POST', `${repository}/blobs/uploads/`, { query: { digest }, body: data }),
+      call('PUT', manifest(repository, reference), { mediaType, body: Buffer.from(body) }),
+    deleteManifest: (repository, reference) => call('DELETE', manifest(repository, reference)),
+    putBlob: (repository, digest, data) => call('POST', upload(repository), { query: { digest }, body: data }),
     listTags: (repository, { n, last } = {}) =>
-      call('GET', `${repository}/tags/list`, {
+      call('GET', tags(repository), {
         query: { ...(n === undefined ? {} : { n: String(n) }), ...(last === undefined ? {} : { last }) },
       }),
   }

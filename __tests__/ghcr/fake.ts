@@ -104,7 +104,7 @@ export async function serve(
   if (hooked) await hooked
   note(fake.log, noted)
 
-  const fault = takeFault(fake.faults, noted)
+  const fault = fake.faults.length > 0 ? takeFault(fake.faults, noted) : undefined
   const answer = fault ? answerFault(fault, work, spoiled) : work()
   if (answer) noted.status = answer.status
   const after = fake.afterEach?.(noted)

@@ -42,8 +42,7 @@ export function routeOf(path: string): Route | undefined {
 }
 
 /** Answers one request to ghcr.io, by every rule there is. */
-export function callRegistry(fake: Fake, request: RegistryRequest): Promise<Answer> {
-  const route = routeOf(request.path)
+export function callRegistry(fake: Fake, request: RegistryRequest, route = routeOf(request.path)): Promise<Answer> {
   const endpoint = route ? `${request.method.toLowerCase()} ${route.what}` : 'ping'
   return serve(
     fake,

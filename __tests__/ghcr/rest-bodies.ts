@@ -1,4 +1,5 @@
 import { timestamp } from './clock.ts'
+import { remember, rememberOf } from './remember.ts'
 import { ownerBody, repositoryBody } from './runs.ts'
 import type { Package, Phase, State, Version } from './state.ts'
 
@@ -29,23 +30,33 @@ export interface ShownVersion {
   phase: Phase
 }
 
-/** A deleted version shows no tags here: what GitHub shows is not documented, so nothing may depend on it. */
+/**
+ * A deleted version shows no tags here: what GitHub shows is not documented, so nothing may depend on it. A phase never
+ * changes, and lists show the same ones again and again.
+ */
 export function versionBody(
   state: State,
   base: string,
   { pkg, version, phase }: ShownVersion,
 ): Record<string, unknown> {
-  const name = encodeURIComponent(pkg.name)
-  const at = `${home(state, pkg)}/packages/container`
-  return {
-    id: version.id,
-    name: version.digest,
-    url: `${base}/${at}/${name}/versions/${version.id}`,
-    package_html_url: `https://github.com/${at}/package/${name}`,
-    created_at: timestamp(version.createdAt),
-    updated_at: timestamp(version.updatedAt),
-    html_url: `https://github.com/${at}/${name}/${version.id}`,
-    ...(phase.deletedAt === undefined ? {} : { deleted_at: timestamp(phase.deletedAt) }),
-    metadata: { package_type: 'container', container: { tags: phase.deletedAt === undefined ? [...phase.tags] : [] } },
-  }
+  return bodiesAt(base)(phase, state, pkg, version)
 }
+
+const bodiesAt = remember((base: string) =>
+  rememberOf((phase: Phase, state: State, pkg: Package, version: Version): Record<string, unknown> => {
+    const name = encodeURIComponent(pkg.name)
+    const at = `${home(state, pkg)}/packages/container`
+    const tags = phase.deletedAt === undefined ? [...phase.tags] : []
+    return {
+      id: version.id,
+      name: version.digest,
+      url: `${base}/${at}/${name}/versions/${version.id}`,
+      package_html_url: `https://github.com/${at}/package/${name}`,
+      created_at: timestamp(version.createdAt),
+      updated_at: timestamp(version.updatedAt),
+      html_url: `https://github.com/${at}/${name}/${version.id}`,
+      ...(phase.deletedAt === undefined ? {} : { deleted_at: timestamp(phase.deletedAt) }),
+      metadata: { package_type: 'container', container: { tags } },
+    }
+  }),
+)

@@ -1,4 +1,5 @@
 import { timestamp } from './clock.ts'
+import { remember, rememberOf } from './remember.ts'
 import { nextId } from './state.ts'
 import type { State } from './state.ts'
 
@@ -163,7 +164,12 @@ export function repositoryBody(state: State, base: string, repository: string): 
 }
 
 /** As GET /repos/{owner}/{repo}/actions/runs/{id} answers. */
-export function runBody(state: State, base: string, run: Run): Record<string, unknown> {
+export const runBody = (state: State, base: string, run: Run): Record<string, unknown> => bodiesAt(base)(run, state)
+
+/** A run that changes is another object. */
+const bodiesAt = remember((base: string) => rememberOf((run: Run, state: State) => bodyOf(state, base, run)))
+
+function bodyOf(state: State, base: string, run: Run): Record<string, unknown> {
   const url = `${base}/repos/${run.repository}/actions/runs/${run.id}`
   const repository = repositoryBody(state, base, run.repository)
   return {

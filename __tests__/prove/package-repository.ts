@@ -1,10 +1,17 @@
 import { RegistryError } from '../../src/registry/error.ts'
 import { createGithubBackend } from '../../src/packages/github/backend.ts'
-import { createPackageRepository, type ManifestStore, type PackageRepository } from '../../src/packages/repository.ts'
+import { parseManifestInfo, type ManifestInfo } from '../../src/packages/manifest-info.ts'
+import {
+  createPackageRepository,
+  unlessNotFound,
+  type ManifestStore,
+  type PackageRepository,
+} from '../../src/packages/repository.ts'
 import { type Clock } from '../../src/packages/backend.ts'
 import { registryCalls, restCalls } from '../ghcr/calls.ts'
 import { ConnectionLost } from '../ghcr/faults.ts'
 import { root, type Token } from '../ghcr/permissions.ts'
+import { remember } from '../ghcr/remember.ts'
 import type { Answer, Fake } from '../ghcr/fake.ts'
 import { GithubError, type GithubRequest } from '../../src/forge/api-client.ts'
 
@@ -43,7 +50,7 @@ export function packageRepositoryIn(simulated: Simulated): PackageRepository {
     clock,
     ...(ownerKind && { ownerKind }),
   })
-  return createPackageRepository({
+  const packages = createPackageRepository({
     backend: api,
     registry,
     repository,
@@ -51,7 +58,28 @@ export function packageRepositoryIn(simulated: Simulated): PackageRepository {
     clock,
     deadline: until,
   })
+  return { ...packages, manifest: manifestsOf(registry, repository) }
 }
+
+/** As `createPackageRepository` reads manifests, but what has the same digest is parsed once in all histories. */
+function manifestsOf(registry: ManifestStore, repository: string): PackageRepository['manifest'] {
+  const cache = new Map<string, ManifestInfo>()
+  const read = async (digest: string): Promise<ManifestInfo> => {
+    const { bytes, mediaType } = await registry.getManifest(repository, digest)
+    const info = parsed(digest, bytes, mediaType)
+    cache.set(digest, info)
+    return info
+  }
+  return async (digest) => cache.get(digest) ?? (await unlessNotFound(read(digest)))
+}
+
+const parsed = remember(parseManifestInfo)
+
+const fetched = remember((digest: string, body: string, mediaType: string) => ({
+  bytes: new TextEncoder().encode(body),
+  mediaType,
+  digest,
+}))
 
 /** GitHub's REST API by the routes of octokit. */
 export function requestIn(fake: Fake, token: Token, pageSize = 100): GithubRequest {
@@ -124,11 +152,7 @@ export function storeIn(fake: Fake, token: Token = root): ManifestStore {
   return {
     getManifest: async (repository, reference) => {
       const { body, headers } = await checked(() => calls.getManifest(repository, reference))
-      return {
-        bytes: new TextEncoder().encode(body as string),
-        mediaType: headers['content-type'] ?? '',
-        digest: headers['docker-content-digest'] ?? '',
-      }
+      return fetched(headers['docker-content-digest'] ?? '', body as string, headers['content-type'] ?? '')
     },
     headManifest: async (repository, reference) => {
       try {

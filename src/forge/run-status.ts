@@ -94,8 +94,11 @@ export function createRunStatusCache(
   const states = new Map<string, RunState>()
   const isStatusNeeded = () => retention().runId === undefined
   const classify = (run: string): RunVerdict => {
-    const certainlyEnded = findFinishedBefore(states, retention())
-    return classifyRun(run, states.get(run) ?? 'unknown', { ...retention(), certainlyEnded })
+    const state = states.get(run) ?? 'unknown'
+    const current = retention()
+    // Only an unknown run has to be compared with all others.
+    const certainlyEnded = state === 'unknown' ? findFinishedBefore(states, current) : undefined
+    return classifyRun(run, state, { ...current, certainlyEnded })
   }
   return {
     lifetime: async (run) => {
@@ -163,6 +166,17 @@ function findFinishedBefore(
 
 /** PURE: whether a tag matches one of the patterns, in which `*` stands for any text. */
 export function matchesPattern(tag: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => {
+    const compiled = compiledPatterns.get(pattern) ?? compilePattern(pattern)
+    compiledPatterns.set(pattern, compiled)
+    return compiled.test(tag)
+  })
+}
+
+/** Few patterns are compared with all tags of a repository. */
+const compiledPatterns = new Map<string, RegExp>()
+
+function compilePattern(pattern: string): RegExp {
   const escape = (text: string) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-  return patterns.some((pattern) => new RegExp(`^${pattern.split('*').map(escape).join('.*')}$`).test(tag))
+  return new RegExp(`^${pattern.split('*').map(escape).join('.*')}$`)
 }
