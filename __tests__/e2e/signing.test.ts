@@ -18,6 +18,7 @@ import {
   farmJob,
   freshImage,
   leftovers,
+  mapConcurrently,
   oneNodeInputs,
   storedIndex,
   storedTags,
@@ -44,8 +45,11 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'signing-'))
   run(['generate-key-pair'], { COSIGN_PASSWORD: password })
   writeFileSync(join(dir, 'plain.pub'), plain.publicKey)
-  // The runner's cosign, which notes its own arguments and those of all processes.
-  const note = `printf '\\ncall: %s\\n' "$*"; cat /proc/[0-9]*/cmdline | tr '\\0' ' '`
+  // The runner's cosign, which notes its own arguments, those of all processes, and which processes know the password.
+  writeFileSync(join(dir, 'password'), password)
+  const knowing = `grep -lF -f ${join(dir, 'password')} /proc/[0-9]*/environ`
+  const known = `for file in $(${knowing}); do printf 'knows: '; tr '\\0' ' ' < \${file%environ}cmdline; echo; done`
+  const note = `printf '\\ncall: %s\\n' "$*"; cat /proc/[0-9]*/cmdline | tr '\\0' ' '; echo; ${known}`
   writeFileSync(
     join(dir, 'cosign'),
     `#!/bin/sh\n{ ${note}; } >> ${join(dir, 'calls')} 2>/dev/null\nexec ${cosign} "$@"\n`,
@@ -70,10 +74,11 @@ const cosignKey = () => readFileSync(join(dir, 'cosign.key'), 'utf8')
 const keyInputs = () => ({ sign: 'key', 'sign-key': cosignKey(), 'sign-password': password, 'sign-log': 'false' })
 const plainInputs = { sign: 'key', 'sign-key': plain.privateKey, 'sign-log': 'false' }
 const calls = () => readFileSync(join(dir, 'calls'), 'utf8').split('\n')
-const signed = () => calls().filter((line) => line.startsWith('call: sign '))
+const signed = (image: string) =>
+  calls().filter((line) => line.startsWith('call: sign ') && line.includes(`${image}@`)).length
 
-const verify = (image: string, key = 'cosign.pub') =>
-  run(['verify', '--key', key, '--insecure-ignore-tlog=true', '--output=text', image])
+const verify = (images: string | readonly string[], key = 'cosign.pub') =>
+  run(['verify', '--key', key, '--insecure-ignore-tlog=true', '--output=text', ...[images].flat()])
 
 function signingJob(options: JobOptions = {}): Job {
   const path = `${dir}:${farm.tools.bin}:${process.env['PATH'] ?? ''}`
@@ -97,8 +102,8 @@ async function signatureCounts(image: string, tag: string): Promise<readonly num
 
 async function expectSigned(image: string, tag: string, key?: string): Promise<void> {
   const digests = await digestsOf(image, tag)
-  for (const reference of [`${image}:${tag}`, ...digests.map((digest) => `${image}@${digest}`)])
-    expect([reference, verify(reference, key)]).toEqual([reference, expect.objectContaining({ code: 0 })])
+  const references = [`${image}:${tag}`, ...digests.map((digest) => `${image}@${digest}`)]
+  expect(verify(references, key)).toMatchObject({ code: 0 })
 }
 
 const withoutCaches = (tags: readonly string[]) => tags.filter((tag) => !tag.startsWith('buildcache-'))
@@ -115,15 +120,61 @@ function expectNoSecret(job: Job, { log, outputs, state, summary, exported }: St
   for (const secret of [password, ...lines]) expect(texts.filter((text) => text.includes(secret))).toEqual([])
 }
 
+interface Played {
+  readonly image: string
+  readonly job: Job
+  readonly main: StepResult
+}
+
+let both: Played
+let proposed: Played
+let merged: Played
+let keyless: Played
+let sigstore: Sigstore
+
+/** Builds images on one or two nodes, and signs them. */
+async function play(inputs: Readonly<Record<string, string>>, options: JobOptions = {}): Promise<Played> {
+  const [image, job] = [freshImage(farm), signingJob(options)]
+  return { image, job, main: await job.main({ ...inputs, image }) }
+}
+
+async function merge(): Promise<Played> {
+  const image = freshImage(farm)
+  const runId = String(Date.now() * 1000)
+  const nodes = { 'linux/amd64': farm.nodes.amd, 'linux/arm64': farm.nodes.arm }
+  const parts = Object.entries(nodes).map(async ([platform, { endpoint }]) => {
+    const job = signingJob({ runId })
+    const part = { image, partial: 'true', cache: 'off', nodes: `${platform} = ${endpoint}` }
+    expect((await job.main(farmInputs(farm, part))).errors).toEqual([])
+    await job.post()
+  })
+  await Promise.all(parts)
+  const job = signingJob({ runId })
+  const inputs = { image, platforms: Object.keys(nodes).join(), tags: '2.0.0', ...keyInputs() }
+  return { image, job, main: await job.merge(inputs) }
+}
+
+const keylessInputs = () => ({ sign: 'keyless', 'sign-config': sigstore.config, 'sign-root': sigstore.root })
+
+// The builds share the nodes, so what they leave is checked at the end.
+beforeAll(async () => {
+  sigstore = await startSigstore()
+  writeFileSync(join(dir, 'root.json'), sigstore.root)
+  const arm = { nodes: `linux/arm64 = ${farm.nodes.arm.endpoint}`, tags: '1.2.3', cache: 'off', ...keylessInputs() }
+  ;[both, proposed, merged, keyless] = await Promise.all([
+    play(farmInputs(farm, { tags: '1.2.3\nlatest', cache: 'off', ...keyInputs() })),
+    play(oneNodeInputs(farm, keyInputs()), { event: 'pull_request', ref: 'refs/pull/7/merge' }),
+    merge(),
+    play(farmInputs(farm, arm), { env: sigstore.jobEnv('valid') }),
+  ])
+}, 1_200_000)
+
 describe('a build on two nodes with an encrypted key', () => {
   let image: string
   let job: Job
   let main: StepResult
-
-  beforeAll(async () => {
-    image = freshImage(farm)
-    job = signingJob()
-    main = await job.main(farmInputs(farm, { image, tags: '1.2.3\nlatest', ...keyInputs() }))
+  beforeAll(() => {
+    ;({ image, job, main } = both)
   })
 
   test('an independent cosign verifies the index, every image and every attestation', async () => {
@@ -137,7 +188,13 @@ describe('a build on two nodes with an encrypted key', () => {
   test('no secret is in an argument, in the log, in the state, or in a file after the step', async () => {
     expectNoSecret(job, main)
     const post = await job.post()
-    expect([post.code, post.warnings, await leftovers(farm, job)]).toEqual([0, [], []])
+    expect([post.code, post.warnings]).toEqual([0, []])
+  })
+
+  test('only the step itself and cosign have the password in their environment', () => {
+    const known = calls().filter((line) => /^knows: \S/.test(line))
+    expect(known.filter((line) => /dist\/main\/index\.js/.test(line)).length).toBeGreaterThan(0)
+    expect(known.filter((line) => !/dist\/(main|merge|copy)\/index\.js|cosign/.test(line))).toEqual([])
   })
 
   test('the summary has the command, and the public key that it needs', () => {
@@ -155,12 +212,11 @@ describe('a build on two nodes with an encrypted key', () => {
     const carried = await job.startCopy({ from: `${image}:1.2.3`, to }).result
     expect(carried.errors).toEqual([])
     await expectSigned(to, '1.2.3')
-    const before = signed().length
     const again = await job.startCopy({ from: `${image}:1.2.3`, to: `${to}:again`, ...keyInputs() }).result
-    expect([again.errors, signed().length]).toEqual([[], before])
+    expect([again.errors, signed(to)]).toEqual([[], 0])
     expect(await signatureCounts(to, 'again')).toEqual([1, 1, 1, 1, 1])
     const other = await job.startCopy({ from: `${image}:1.2.3`, to: `${to}:other`, ...plainInputs }).result
-    expect([other.errors, signed().length]).toEqual([[], before + 1])
+    expect([other.errors, signed(to)]).toEqual([[], 1])
     expect(await signatureCounts(to, 'other')).toEqual([2, 2, 2, 2, 2])
     await expectSigned(to, 'other', 'plain.pub')
     expect(other.summary).toContain(`cosign verify --key cosign.pub --insecure-ignore-tlog=true ${to}@`)
@@ -181,44 +237,80 @@ describe('a build on two nodes with an encrypted key', () => {
     expect(run(['verify', '--key', 'cosign.pub', '--insecure-ignore-tlog=true', `${to}:1.2.3`], login).code).toBe(0)
   })
 
+  const empty = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [] })
+  const list = { method: 'GET', match: '/manifests/sha256-', status: 200, headers: { 'content-type': ociIndex } }
+  const vault = { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 'none', VAULT_MAX_RETRIES: '0' }
+  const unverified = /^The signatures of .* could not be verified$/
+  const unsigned = /could not be signed$/
+
+  const failing: Readonly<Record<string, Failing>> = {
+    'with a wrong password': {
+      inputs: { 'sign-password': 'another one' },
+      error: /^`sign-key` cannot be used$/,
+      log: 'that `sign-password` is the password of this key',
+    },
+    'in a dry run with a wrong password': {
+      inputs: { 'sign-password': 'another one', 'dry-run': 'true' },
+      error: /^`sign-key` cannot be used$/,
+      log: 'Why this would not work:',
+    },
+    'if the key management service does not answer': {
+      inputs: { 'sign-key': 'hashivault://release', 'sign-password': '' },
+      error: /^`sign-key` cannot be used$/,
+      log: 'Check the URI, and that the job has credentials',
+    },
+    'if the registry loses the signatures': { faults: [{ ...list, body: empty }], error: unverified },
+    'if the registry changes a signature': {
+      faults: [{ method: 'GET', match: '/blobs/', status: 200, body: '{"changed": true}' }],
+      error: unverified,
+    },
+    'if the registry changes the image before it is signed': {
+      faults: [{ ...list, match: '/manifests/sha256:', body: empty }],
+      afterCopy: true,
+      error: unsigned,
+    },
+    'if every connection for signatures is cut': {
+      faults: [{ method: 'PUT', match: '/manifests/sha256-', cut: true }],
+      error: unsigned,
+    },
+    'in any repository if one refuses the signatures': {
+      faults: [{ method: 'PUT', match: '-second/manifests/sha256-', status: 403, body: '{}' }],
+      error: /-second@sha256:\S+ could not be signed$/,
+    },
+  }
+
   describe('no tag is updated', () => {
-    const noTag = async (
-      inputs: Readonly<Record<string, string>>,
-      faults: readonly (Fault & { readonly match: string })[] = [],
-    ): Promise<StepResult> => {
-      const to = freshImage(farm)
-      const path = to.slice(to.indexOf('/') + 1)
-      for (const fault of faults) await farm.registry.fault({ ...fault, match: `${path}${fault.match}` })
-      const failed = await job.startCopy({ from: `${image}:1.2.3`, to, referrers: 'false', ...inputs }).result
+    let results: ReadonlyMap<string, { readonly to: string; readonly failed: StepResult }>
+
+    beforeAll(async () => {
+      const path = (name: string) => name.slice(name.indexOf('/') + 1)
+      const plain = freshImage(farm)
+      expect((await job.startCopy({ from: `${image}:1.2.3`, to: plain, referrers: 'false' }).result).errors).toEqual([])
+      const isRead = new RegExp(`${path(plain)}/manifests/sha256:`)
+      const requests = (await farm.registry.requests()).filter((one) => one.method === 'GET' && isRead.test(one.path))
+      const played = await mapConcurrently(Object.entries(failing), async ([name, given]) => {
+        const { inputs, faults = [], afterCopy } = given
+        const to = freshImage(farm)
+        for (const { match, ...fault } of faults) {
+          const skip = afterCopy ? { skip: requests.length } : {}
+          await farm.registry.fault({ ...fault, ...skip, match: `${path(to)}${match}` })
+        }
+        const second = name.startsWith('in any repository') ? `\n${to}-second` : ''
+        const other = signingJob({ env: vault })
+        const from = { from: `${image}:1.2.3`, to: `${to}${second}`, referrers: 'false' }
+        return [name, { to, failed: await other.startCopy({ ...from, ...keyInputs(), ...inputs }).result }] as const
+      })
       await farm.registry.clearFaults()
-      expect(failed.code).toBe(1)
-      expect((await storedTags(farm, to)).filter((tag) => !tag.startsWith('sha256-'))).toEqual([])
+      results = new Map(played)
+    })
+
+    test.each(Object.entries(failing))('%s', async (name, { error, log = '' }) => {
+      const { to, failed } = results.get(name)!
+      expect([failed.code, failed.errors]).toEqual([1, [expect.stringMatching(error)]])
+      expect(failed.log).toContain(log)
+      for (const path of [to, `${to}-second`])
+        expect((await storedTags(farm, path)).filter((tag) => !tag.startsWith('sha256-'))).toEqual([])
       expectNoSecret(job, failed)
-      return failed
-    }
-    const empty = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [] })
-
-    test('with a wrong password', async () => {
-      const failed = await noTag({ ...keyInputs(), 'sign-password': 'another one' })
-      expect(failed.errors).toEqual(['`sign-key` cannot be used'])
-      expect(failed.log).toContain('that `sign-password` is the password of this key')
-    })
-
-    test('if the registry loses the signatures', async () => {
-      const lost = { method: 'GET', status: 200, headers: { 'content-type': ociIndex }, body: empty }
-      const failed = await noTag(keyInputs(), [{ ...lost, match: '/manifests/sha256-' }])
-      expect(failed.errors[0]).toMatch(/^The signatures of .* could not be verified$/)
-    })
-
-    test('if the registry changes a signature', async () => {
-      const bundle = { method: 'GET', match: '/blobs/', status: 200, body: '{"changed": true}' }
-      const failed = await noTag(keyInputs(), [bundle])
-      expect(failed.errors[0]).toMatch(/^The signatures of .* could not be verified$/)
-    })
-
-    test('if every connection for signatures is cut', async () => {
-      const failed = await noTag(keyInputs(), [{ method: 'PUT', match: '/manifests/sha256-', cut: true }])
-      expect(failed.errors[0]).toMatch(/could not be signed$/)
     })
 
     test('without cosign', async () => {
@@ -230,6 +322,17 @@ describe('a build on two nodes with an encrypted key', () => {
     })
   })
 })
+
+/** A copy that must fail before it updates a tag. */
+interface Failing {
+  readonly inputs?: Readonly<Record<string, string>>
+  /** `match` follows the path of the repository. */
+  readonly faults?: readonly (Fault & { readonly match: string })[]
+  /** The faults begin after the requests of a copy that signs nothing. */
+  readonly afterCopy?: true
+  readonly error: RegExp
+  readonly log?: string
+}
 
 /** Copies the image of a pull request to GHCR, which has no referrers API, and runs the cleanup action there. */
 async function expectDeletedFromGhcr(image: string, { runId }: Job): Promise<void> {
@@ -246,8 +349,8 @@ async function expectDeletedFromGhcr(image: string, { runId }: Job): Promise<voi
   const login = { username: 'ci-user', password: 'secret' }
   const copied = await job.startCopy({ from: `${image}:pr-${runId}`, to: `${ghcr.registry}/acme/app`, ...login }).result
   expect(copied.errors).toEqual([])
-  // An index with four manifests, a signature of each, and a list with each signature.
-  expect(pkg.active.size - before.length).toBe(15)
+  // An index with two manifests, a signature of each, and a list with each signature.
+  expect(pkg.active.size - before.length).toBe(9)
   const api = { 'packages-api': 'github', 'github-token': 'secret', 'older-than': '0 days' }
   const cleaned = await job.cleanup({ image: `${ghcr.registry}/acme/app`, ...api, ...login })
   expect([cleaned.errors, cleaned.warnings]).toEqual([[], []])
@@ -256,16 +359,14 @@ async function expectDeletedFromGhcr(image: string, { runId }: Job): Promise<voi
 }
 
 test('an ephemeral image is deleted with its signatures', async () => {
-  const image = freshImage(farm)
-  const job = signingJob({ event: 'pull_request', ref: 'refs/pull/7/merge' })
-  const main = await job.main(farmInputs(farm, { image, ...keyInputs() }))
+  const { image, job, main } = proposed
   expect([main.code, main.log]).toEqual([0, main.log])
   const tag = `pr-${job.runId}`
   await expectSigned(image, tag)
   const digests = await digestsOf(image, tag)
   const lists = await Promise.all(digests.map((digest) => storedIndex(farm, image, digest.replace(':', '-'))))
   const signatures = lists.flatMap((list) => list?.manifests ?? []).map(({ digest }) => digest)
-  expect(signatures).toHaveLength(5)
+  expect(signatures).toHaveLength(3)
   await expectDeletedFromGhcr(image, job)
   const post = await job.post()
   expect([post.code, post.warnings]).toEqual([0, []])
@@ -275,52 +376,33 @@ test('an ephemeral image is deleted with its signatures', async () => {
 })
 
 test('a merge signs what it assembles', async () => {
-  const image = freshImage(farm)
-  const runId = String(Date.now() * 1000)
-  const nodes = { 'linux/amd64': farm.nodes.amd, 'linux/arm64': farm.nodes.arm }
-  for (const [platform, { endpoint }] of Object.entries(nodes)) {
-    const job = signingJob({ runId })
-    const part = { image, partial: 'true', nodes: `${platform} = ${endpoint}` }
-    expect((await job.main(farmInputs(farm, part))).errors).toEqual([])
-    await job.post()
-  }
-  const job = signingJob({ runId })
-  const inputs = { image, platforms: Object.keys(nodes).join(), tags: '2.0.0', ...keyInputs() }
-  const merged = await job.merge(inputs)
-  expect(merged.errors).toEqual([])
+  const { image, job, main } = merged
+  expect(main.errors).toEqual([])
   await expectSigned(image, '2.0.0')
-  expect(merged.summary).toContain('cosign verify --key cosign.pub')
-  expectNoSecret(job, merged)
-  const post = await job.post()
-  expect([post.code, post.warnings, await leftovers(farm, job)]).toEqual([0, [], []])
+  expect(main.summary).toContain('cosign verify --key cosign.pub')
+  expectNoSecret(job, main)
 })
 
 describe('keyless, with a Sigstore of one’s own', () => {
   const workflow = 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main'
-  let sigstore: Sigstore
+  const reusable = 'https://github.com/org/multiarch-build/.github/workflows/image.yml@refs/tags/v1'
   let image: string
   let main: StepResult
-  const keyless = () => ({ sign: 'keyless', 'sign-config': sigstore.config, 'sign-root': sigstore.root })
-  const verifyKeyless = (reference: string, identity = workflow) => {
-    const expected = ['--certificate-identity', identity, '--certificate-oidc-issuer', sigstore.issuer]
-    return run(['verify', '--trusted-root', 'root.json', ...expected, '--output=text', reference]).code
+  const verifyKeyless = (references: string | readonly string[], identity = workflow, ...more: readonly string[]) => {
+    const expected = ['--certificate-identity', identity, '--certificate-oidc-issuer', sigstore.issuer, ...more]
+    return run(['verify', '--trusted-root', 'root.json', ...expected, '--output=text', ...[references].flat()]).code
   }
 
-  beforeAll(async () => {
-    sigstore = await startSigstore()
-    writeFileSync(join(dir, 'root.json'), sigstore.root)
-    image = freshImage(farm)
-    const job = signingJob({ env: sigstore.jobEnv('valid') })
-    main = await job.main(oneNodeInputs(farm, { image, tags: '1.2.3', ...keyless() }))
-    await job.post()
-  }, 1_200_000)
+  beforeAll(() => {
+    ;({ image, main } = keyless)
+  })
   afterAll(async () => sigstore.stop())
 
   test('an independent cosign verifies the identity of the workflow, for every manifest', async () => {
     expect([main.code, main.log]).toEqual([0, main.log])
     const references = (await digestsOf(image, '1.2.3')).map((digest) => `${image}@${digest}`)
     expect(references).toHaveLength(3)
-    expect(references.map((reference) => verifyKeyless(reference))).toEqual([0, 0, 0])
+    expect(verifyKeyless(references)).toBe(0)
     expect(verifyKeyless(`${image}:1.2.3`, workflow.replace('release', 'other'))).not.toBe(0)
     const options = `--certificate-identity ${workflow} --certificate-oidc-issuer ${sigstore.issuer}`
     expect(main.summary).toContain(`cosign verify ${options} --trusted-root trusted-root.json ${image}@`)
@@ -332,20 +414,48 @@ describe('keyless, with a Sigstore of one’s own', () => {
     for (const secret of tokens) expect([calls().join('\n'), main.log, main.summary].join()).not.toContain(secret)
   })
 
-  test.each(['valid', 'expired'] as const)('a copy with a token that is %s', async (kind) => {
+  const copyWith = async (kind: Parameters<Sigstore['jobEnv']>[0]) => {
     const to = freshImage(farm)
     const job = signingJob({ env: sigstore.jobEnv(kind) })
-    const result = await job.startCopy({ from: `${image}:1.2.3`, to, referrers: 'false', ...keyless() }).result
-    const tags = (await storedTags(farm, to)).filter((tag) => !tag.startsWith('sha256-'))
+    const inputs = { from: `${image}:1.2.3`, to, referrers: 'false', ...keylessInputs() }
+    const result = await job.startCopy(inputs).result
     expect(readdirSync(job.temp)).toEqual([])
-    if (kind === 'valid') expect([result.errors, tags, verifyKeyless(`${to}:1.2.3`)]).toEqual([[], ['1.2.3'], 0])
-    else expect([result.errors, tags]).toEqual([[expect.stringMatching(/could not be signed$/)], []])
+    return { to, result, tags: (await storedTags(farm, to)).filter((tag) => !tag.startsWith('sha256-')) }
+  }
+
+  test('a copy with a valid token', async () => {
+    const { to, result, tags } = await copyWith('valid')
+    expect([result.errors, tags, verifyKeyless(`${to}:1.2.3`)]).toEqual([[], ['1.2.3'], 0])
+  })
+
+  test('a copy with an expired token', async () => {
+    const { result, tags } = await copyWith('expired')
+    expect([result.errors, tags]).toEqual([[expect.stringMatching(/could not be signed$/)], []])
+  })
+
+  test('a reusable workflow of another repository, which anyone may call: its caller is verified too', async () => {
+    const { to, result, tags } = await copyWith('reusable')
+    expect([result.errors, tags]).toEqual([[], ['1.2.3']])
+    const [, options = ''] = /```\ncosign verify ([^\n]+) --trusted-root trusted-root.json /.exec(result.summary) ?? []
+    expect(options).toContain(`--certificate-identity ${reusable} `)
+    const caller = (name: string) => ['--certificate-github-workflow-repository', name]
+    expect(options.endsWith(caller('acme/app').join(' '))).toBe(true)
+    expect(verifyKeyless(`${to}:1.2.3`, reusable, ...caller('acme/app'))).toBe(0)
+    expect(verifyKeyless(`${to}:1.2.3`, reusable, ...caller('evil/app'))).not.toBe(0)
   })
 
   test('without the permission it is an input error', async () => {
     const job = signingJob()
-    const failed = await job.main(oneNodeInputs(farm, { image: freshImage(farm), ...keyless() }))
+    const failed = await job.main(oneNodeInputs(farm, { image: freshImage(farm), ...keylessInputs() }))
     expect(failed.errors.join()).toContain('`permissions: id-token: write`')
     await job.post()
   })
+})
+
+test('nothing of any job is left', async () => {
+  for (const { job } of [merged, keyless]) {
+    const post = await job.post()
+    expect([post.code, post.warnings]).toEqual([0, []])
+  }
+  for (const { job } of [both, merged, keyless, proposed]) expect(await leftovers(farm, job)).toEqual([])
 })

@@ -9,8 +9,8 @@ export interface Sigstore {
   /** JSON for `sign-config` and `sign-root`. */
   readonly config: string
   readonly root: string
-  /** The variables of a job whose tokens are valid, or expired. */
-  readonly jobEnv: (kind: 'valid' | 'expired') => Record<string, string>
+  /** The variables of a job whose tokens are valid, expired, or those of a reusable workflow of another repository. */
+  readonly jobEnv: (kind: 'valid' | 'expired' | 'reusable') => Record<string, string>
   readonly stop: () => Promise<void>
 }
 

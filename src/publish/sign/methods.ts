@@ -108,9 +108,11 @@ function unusableKey({ kind }: Pick<SignKey, 'kind'>, details: readonly string[]
 }
 
 async function createKeyless({ services, trust }: ServiceArgs, options: MethodOptions): Promise<SignMethod> {
-  const { identity, issuer } = identityOf(await fetchToken(options), options)
+  const { identity, issuer, caller } = identityOf(await fetchToken(options), options)
   const timestamps = options.settings.log ? [] : ['--insecure-ignore-tlog=true', '--use-signed-timestamps']
-  const expected = ['--certificate-identity', identity, '--certificate-oidc-issuer', issuer, ...timestamps]
+  const repository = caller === '' ? [] : ['--certificate-github-workflow-repository', caller]
+  const workflow = ['--certificate-identity', identity, '--certificate-oidc-issuer', issuer]
+  const expected = [...workflow, ...repository, ...timestamps]
   return {
     signing: async () => ({ args: [...services, ...trust], env: { SIGSTORE_ID_TOKEN: await fetchToken(options) } }),
     verifying: [...expected, ...trust],
@@ -130,18 +132,24 @@ async function fetchToken({ mask, ...access }: MethodOptions): Promise<string> {
   }
 }
 
+interface Identity {
+  readonly identity: string
+  readonly issuer: string
+  /** The repository that calls a reusable workflow of another repository, which every repository may call; or empty. */
+  readonly caller: string
+}
+
 /**
  * What Fulcio writes into a certificate for the workflow of a job, by the claims of the job's token:
  * https://github.com/sigstore/fulcio/blob/main/docs/oidc.md#github. For a reusable workflow it is that workflow.
  */
-function identityOf(
-  token: string,
-  { serverUrl }: MethodOptions,
-): { readonly identity: string; readonly issuer: string } {
+function identityOf(token: string, { serverUrl }: MethodOptions): Identity {
   const claims = asRecord(tryParseJson(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')))
-  const [workflow, issuer] = [asText(claims['job_workflow_ref']), asText(claims['iss'])]
-  const identity = workflow === '' ? asText(claims['sub']) : `${serverUrl}/${workflow}`
-  if (identity !== '' && issuer !== '') return { identity, issuer }
+  const claim = (name: string) => asText(claims[name])
+  const [workflow, issuer, repository] = [claim('job_workflow_ref'), claim('iss'), claim('repository')]
+  const identity = workflow === '' ? claim('sub') : `${serverUrl}/${workflow}`
+  const isOfRepository = workflow === '' || workflow.startsWith(`${repository}/`)
+  if (identity !== '' && issuer !== '') return { identity, issuer, caller: isOfRepository ? '' : repository }
   throw new UserError({
     code: 'runner',
     message: '`sign: keyless`: the OIDC token of the job names no workflow',

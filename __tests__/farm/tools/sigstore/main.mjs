@@ -23,6 +23,12 @@ const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url
 const decode = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
 const now = () => Math.floor(Date.now() / 1000)
 
+/** The workflow of the repository, and one of another repository that it calls. */
+const workflows = {
+  own: 'acme/app/.github/workflows/release.yml@refs/heads/main',
+  reusable: 'org/multiarch-build/.github/workflows/image.yml@refs/tags/v1',
+}
+
 /** As GitHub's; its signature is not checked here. `/token/expired` is valid no longer. */
 function createToken(kind, audience) {
   const claims = {
@@ -30,7 +36,8 @@ function createToken(kind, audience) {
     sub: 'repo:acme/app:ref:refs/heads/main',
     aud: audience,
     exp: now() + (kind === 'expired' ? -60 : 300),
-    job_workflow_ref: 'acme/app/.github/workflows/release.yml@refs/heads/main',
+    repository: 'acme/app',
+    job_workflow_ref: workflows[kind] ?? workflows.own,
   }
   return `${encode({ alg: 'RS256', typ: 'JWT' })}.${encode(claims)}.${encode('signature')}`
 }
