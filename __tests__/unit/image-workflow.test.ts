@@ -87,10 +87,35 @@ describe('the jobs', () => {
   test('have an output for each of 16 parts, and no rights but those that they need', () => {
     const outputs = Object.values(asRecord(asRecord(jobs['build'])['outputs']))
     expect(outputs).toEqual(Array.from({ length: 16 }, (_, n) => `\${{ steps.part.outputs.part-${n} }}`))
-    expect(workflow['permissions']).toEqual({})
-    expect(asRecord(jobs['plan'])['permissions']).toBeUndefined()
-    for (const job of ['build', 'merge'])
-      expect(asRecord(jobs[job])['permissions']).toEqual({ contents: 'read', packages: 'write' })
+    expect(asRecord(jobs['plan'])['permissions']).toEqual({})
+    expect(asRecord(jobs['build'])['permissions']).toEqual({ contents: 'read', packages: 'write' })
+  })
+
+  // GitHub does not start a workflow that names a permission which its caller does not grant, whatever its `if` says.
+  test('name no `id-token: write`: the merge has it if the caller grants it, and runs no code of the image', () => {
+    expect(text).not.toMatch(/^[^#]*id-token/m)
+    expect([workflow['permissions'], asRecord(jobs['merge'])['permissions']]).toEqual([undefined, undefined])
+    const used = stepsOf('merge').map((step) => asText(step['uses']) || asText(step['run']))
+    const move = 'mv .multiarch-build ../multiarch-build-action'
+    expect(used).toEqual(['actions/checkout@v5', move, './../multiarch-build-action/merge'])
+  })
+
+  test('test every image where it is built, and sign it in the merge', () => {
+    const inputs = (job: string) =>
+      Object.keys(asRecord(stepsOf(job).find((step) => asText(step['uses']).startsWith('./../'))?.['with']))
+    const trust = inputsOf('.').filter((name) => /^(test|sign|cosign)(-|$)/.test(name))
+    expect(
+      inputs('build')
+        .filter((name) => trust.includes(name))
+        .sort(),
+    ).toEqual(['test', 'test-target', 'test-timeout'])
+    const signing = trust.filter((name) => !name.startsWith('test'))
+    expect(signing).toHaveLength(7)
+    expect(
+      inputs('merge')
+        .filter((name) => trust.includes(name))
+        .sort(),
+    ).toEqual(signing.sort())
   })
 
   test('run the actions of the commit of this workflow', () => {
