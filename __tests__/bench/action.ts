@@ -5,13 +5,13 @@ import { countConnections, now, type Measured, type Release } from './measure.ts
 import { readTraces, workByKind, writeShim, type Trace } from './trace.ts'
 
 /** Main, then post, from dist/, as a runner starts them. */
-export async function releaseWithAction({ farm, image, files, tag, scratch }: Release): Promise<Measured> {
+export async function releaseWithAction({ farm, image, files, tag, scratch, inputs }: Release): Promise<Measured> {
   writeShim(scratch, farm.tools.buildx)
   const job = farmJob(farm, { files, env: { PATH: `${scratch}:${farm.tools.bin}:${process.env['PATH'] ?? ''}` } })
   try {
     const { result, connections } = await countConnections(farm, async () => {
       const spawned = now()
-      const running = job.start(farmInputs(farm, { image, tags: tag }))
+      const running = job.start(farmInputs(farm, { image, tags: tag, ...inputs }))
       const lines = stampLines(running)
       const memory = watchMemory(running)
       const main = await running.result

@@ -1,5 +1,5 @@
 // Ours against what people type manual, on one farm, in turns: npm run bench -- [--rounds N] [--only
-// lan|wan|cold|second|copy|merge …]
+// lan|wan|cold|second|copy|merge|test …]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,11 +11,13 @@ import { measureCopies } from './copy.ts'
 import { measureMerges } from './merge.ts'
 import { releaseManually } from './manual.ts'
 import type { Measured } from './measure.ts'
+import { measureTests } from './tests.ts'
 import { releaseWithAction } from './action.ts'
 import {
   renderCopies,
   renderMerges,
   renderReport,
+  renderTests,
   type Kind,
   type Scenario,
   type Method,
@@ -30,9 +32,9 @@ const chosen = (...names: string[]) => names.filter((name) => values.only.includ
 if (
   !Number.isInteger(rounds) ||
   rounds < 1 ||
-  chosen('lan', 'wan', 'cold', 'second', 'copy', 'merge').length < values.only.length
+  chosen('lan', 'wan', 'cold', 'second', 'copy', 'merge', 'test').length < values.only.length
 ) {
-  console.error('usage: npm run bench -- [--rounds N] [--only lan|wan|cold|second|copy|merge …]')
+  console.error('usage: npm run bench -- [--rounds N] [--only lan|wan|cold|second|copy|merge|test …]')
   process.exit(2)
 }
 const wires: readonly Network[] = (['LAN', '50 ms'] as const).filter(
@@ -41,7 +43,7 @@ const wires: readonly Network[] = (['LAN', '50 ms'] as const).filter(
 const kinds: readonly Kind[] = (['cold', 'second'] as const).filter(
   (kind) => chosen('cold', 'second').length === 0 || values.only.includes(kind),
 )
-const isRelease = values.only.some((name) => name !== 'copy' && name !== 'merge') || values.only.length === 0
+const isRelease = values.only.some((name) => !['copy', 'merge', 'test'].includes(name)) || values.only.length === 0
 const release = { action: releaseWithAction, manual: releaseManually } as const
 
 await ensureTools()
@@ -59,6 +61,8 @@ try {
     process.stdout.write(renderCopies(await measureCopies(farm, scratch, rounds)))
   if (values.only.length === 0 || values.only.includes('merge'))
     process.stdout.write(renderMerges(await measureMerges(farm, scratch, rounds)))
+  if (values.only.length === 0 || values.only.includes('test'))
+    process.stdout.write(renderTests(await measureTests(farm, scratch, rounds)))
 } catch (error) {
   process.exitCode = 1
   say(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : String(error)}\n${farm.logs()}`)

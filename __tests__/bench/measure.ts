@@ -10,6 +10,8 @@ export interface Release {
   readonly tag: string
   /** An empty directory for whatever the way needs. */
   readonly scratch: string
+  /** More inputs of the action. */
+  readonly inputs?: Readonly<Record<string, string>>
 }
 
 /** What a release cost. Times in milliseconds. */

@@ -1,6 +1,7 @@
 import { copyKinds, type CopyKind, type MeasuredCopy } from './copy.ts'
 import type { MeasuredMerge } from './merge.ts'
 import type { Measured } from './measure.ts'
+import type { MeasuredTest } from './tests.ts'
 import { kindNames } from './trace.ts'
 
 export type Network = 'LAN' | '50 ms'
@@ -81,6 +82,38 @@ export function renderMerges(measured: readonly MeasuredMerge[]): string {
   )
   const row = ['merge of 4 variants × 3 platforms', ...compare(measured, mergeGoal), post]
   return `\n${table(['merge', ...compared, 'post (deletes the parts)'], [row])}\n`
+}
+
+const testGoal = 1.1
+
+/** PURE: second releases with a test that does nothing and without, as Markdown. */
+export function renderTests(measured: readonly MeasuredTest[]): string {
+  const ratios = measured.map(({ tested, untested }) => tested.took / untested.took)
+  const works = measured.map(({ testedWork, untestedWork }) => testedWork / untestedWork)
+  const took = (way: 'tested' | 'untested') =>
+    spread(
+      measured.map((round) => round[way].took / 1000),
+      1,
+      ' s',
+    )
+  const goal = `≤ ${testGoal.toFixed(2)}: ${median(ratios) <= testGoal ? 'met' : 'missed'}`
+  const row = ['test: true', took('tested'), took('untested'), spread(ratios, 2), goal, spread(works, 2)]
+  const names = Object.keys(measured[0]?.tested.phases ?? {})
+  const phase = (way: 'tested' | 'untested', name: string) =>
+    seconds(median(measured.map((round) => round[way].phases[name] ?? NaN)))
+  return [
+    '',
+    table(
+      ['second release', 'with', 'without', 'with / without, pair by pair', 'goal', 'processor time, pair by pair'],
+      [row],
+    ),
+    '',
+    table(
+      ['phase (medians, s)', 'with', 'without'],
+      names.map((name) => [name, phase('tested', name), phase('untested', name)]),
+    ),
+    '',
+  ].join('\n')
 }
 
 const compared = ['action', 'imagetools', 'action / imagetools, pair by pair', 'goal', 'processor time, pair by pair']
