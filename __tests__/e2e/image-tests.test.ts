@@ -29,10 +29,15 @@ const dockerfile = () =>
     'RUN head -c 16 /dev/urandom | od -An -x > /id',
     'FROM build AS unit',
     'RUN echo unit tests on $(uname -m)',
+    'FROM unit AS integration',
+    'RUN echo integration tests, after the unit tests',
     'FROM build AS broken',
     'RUN echo before the end && exit 9',
     'FROM scratch AS bare',
     'COPY --from=build /bin/busybox /busybox',
+    'FROM build AS evil',
+    `COPY <<'EOF' /evil\n#!/bin/busybox sh\n${commands.map((line) => `echo '${line}'`).join('\n')}\nEOF`,
+    'RUN ["/bin/busybox", "sh", "-c", "chmod 755 /evil && rm /bin/sh && mv /evil /bin/sh"]',
     'FROM build AS final',
     'RUN mkdir -p /data/in && echo content > /data/in/file && chmod -R 777 /data',
     'ENV GREETING="hello world" PRICE="\\$5"',
@@ -42,6 +47,15 @@ const dockerfile = () =>
     'CMD ["never"]',
     '',
   ].join('\n')
+
+/** What an image may print to be obeyed by the runner: none of it may begin a line of the log. */
+const commands = [
+  '::set-output name=digest::sha256:evil',
+  '::add-mask::linux',
+  '::error::from the image',
+  '::stop-commands::token',
+  '##[error]from the image',
+]
 
 interface Played {
   readonly job: Job
@@ -53,8 +67,17 @@ interface Played {
 async function play(inputs: Readonly<Record<string, string>>, image = freshImage(farm)): Promise<Played> {
   const job = farmJob(farm, { files: { Dockerfile: dockerfile() } })
   jobs.push(job)
-  const main = await job.main(oneNodeInputs(farm, { image, secrets: 'token=hush-hush', cache: 'off', ...inputs }))
+  const { mirror = '', ...others } = inputs
+  const images = mirror === '' ? image : `${image}\nname=${image}-mirror,required=false`
+  const given = { image: images, secrets: 'token=hush-hush', cache: 'off', 'keep-builder': 'true', ...others }
+  const main = await job.main(oneNodeInputs(farm, given))
   return { job, image, main, post: await job.post() }
+}
+
+/** Everything but the persistent builder, on which these tests run without a boot for each. */
+async function leftByJobs(played: readonly Pick<Played, 'job'>[]): Promise<readonly string[]> {
+  const left = await Promise.all(played.map(async ({ job }) => await leftovers(farm, job)))
+  return left.flat().filter((line) => !line.includes('mab-keep-'))
 }
 
 /** Everything below a tag as text: manifests, configurations, attestations and layers. */
@@ -116,6 +139,8 @@ const passing: readonly Case[] = [
   ['unicode', "printf '\\303\\274 ü\\n'", 'ü ü\n'],
   ['standard-error', 'echo out; echo err >&2', /^(out\nerr|err\nout)\n$/],
   ['no-line-end', 'printf partial', 'partial'],
+  ['commands', commands.map((line) => `echo '${line}'`).join('\n'), `${commands.join('\n')}\n`],
+  ['forks', 'for i in $(seq 100); do sleep 600 & done; trap "" TERM; sleep 600 & echo forked', 'forked\n'],
   // More than the result keeps, and less than the 200 KiB per second at which BuildKit clips the log of a step.
   [
     'huge',
@@ -128,6 +153,7 @@ describe('images that pass their tests', () => {
   let all: Played
   let bare: Played
   let stage: Played
+  let evil: Played
   let fresh: readonly Played[]
   let unpushed: Played
   let traces: Played
@@ -136,10 +162,11 @@ describe('images that pass their tests', () => {
     farm = await attachFarm()
     const variants = Object.fromEntries(passing.map(([name, command]) => [name, { test: command }]))
     const one = { 'no-cache': 'true', test: 'cat /id', target: 'final', tags: 'v1' }
-    ;[all, bare, stage, unpushed, traces] = await Promise.all([
+    ;[all, bare, stage, evil, unpushed, traces] = await Promise.all([
       play({ target: 'final', variants: JSON.stringify(variants), tags: 'v1' }),
       play({ target: 'bare', test: '["/busybox", "echo", "no shell"]', tags: 'v1' }),
-      play({ target: 'final', test: 'true', 'test-target': 'unit', tags: 'v1' }),
+      play({ target: 'final', test: 'true', 'test-target': 'integration', tags: 'v1' }),
+      play({ target: 'evil', test: 'true', tags: 'v1' }),
       play({ target: 'final', test: 'echo built', 'test-target': 'unit', push: 'false' }),
       play({ target: 'final', test: 'echo left by the test > /data/in/left', cache: 'registry', tags: 'v1' }),
     ])
@@ -147,11 +174,12 @@ describe('images that pass their tests', () => {
   })
 
   test('all runs succeed and leave nothing behind', async () => {
-    for (const { main, post, job } of [all, bare, stage, unpushed, traces, ...fresh]) {
+    const played = [all, bare, stage, evil, unpushed, traces, ...fresh]
+    for (const { main, post } of played) {
       expect([main.code, main.errors, main.log]).toEqual([0, [], main.log])
       expect([post.code, post.warnings]).toEqual([0, []])
-      expect(await leftovers(farm, job)).toEqual([])
     }
+    expect(await leftByJobs(played)).toEqual([])
   })
 
   test.each(passing)('%s', (name, _, printed) => {
@@ -171,8 +199,20 @@ describe('images that pass their tests', () => {
     expect(bare.main.log).toContain('linux/amd64 │ [test] /busybox echo no shell\nlinux/amd64 │ [test] no shell\n')
   })
 
-  test('`test-target` builds a stage that is not in the image', async () => {
+  test('the commands of an image are text for the runner', () => {
+    for (const { main, image } of [all, evil]) {
+      const lines = main.raw.split('\n')
+      const obeyed = lines.filter((line) => /^\s*::|##\[/.test(line) && !/^::(add-mask|debug)::/.test(line))
+      expect(obeyed).toEqual([])
+      expect(main.masks).not.toContain('linux')
+      expect(main.outputs['image']).toMatch(new RegExp(`^${image}@sha256:[0-9a-f]{64}$`))
+    }
+    expect(resultsOf(evil.main)[0]?.targets[0]?.test?.output).toBe(`${commands.join('\n')}\n`)
+  })
+
+  test('`test-target` builds stages that are not in the image', async () => {
     expect(stage.main.log).toMatch(/linux\/amd64 │ \[unit \d\/\d\] unit tests on x86_64/)
+    expect(stage.main.log).toMatch(/linux\/amd64 │ \[integration \d\/\d\] integration tests, after the unit tests/)
     expect((await imageConfig(farm, stage.image, 'v1', 'linux/amd64')) as { config: unknown }).toMatchObject({
       config: { User: '1234:567', Entrypoint: ['/bin/false'] },
     })
@@ -201,10 +241,9 @@ describe('images that pass their tests', () => {
   })
 
   test('a test never comes from a cache', async () => {
-    const inputs = { target: 'final', test: 'echo once more', tags: 'v1', 'keep-builder': 'true' }
+    const inputs = { target: 'final', test: 'echo once more', tags: 'v1' }
     for (const { main } of [await play(inputs), await play(inputs)])
       expect(main.log).toMatch(/\[test\] once more\n.*\[test\] done/)
-    await farm.nodes.amd.wipe()
   })
 })
 
@@ -247,6 +286,25 @@ const failing: readonly Failure[] = [
     / {2}\| waiting\n/,
   ],
   [
+    'a timeout that the test ignores, with its children',
+    { test: 'trap "" TERM INT HUP; sleep 600 & echo waiting; while true; do sleep 1; done', 'test-timeout': '2s' },
+    'The test of linux/amd64 did not end within 2.0 s',
+    / {2}\| waiting\n/,
+  ],
+  ['output without end', { test: 'yes', 'test-timeout': '2s' }, /did not end within 2\.0 s$/, / {2}\| y\n {2}\| y\n/],
+  [
+    'an image without a push',
+    { test: 'exit 6', push: 'false' },
+    'The test of linux/amd64 failed with exit code: 6',
+    /printed nothing/,
+  ],
+  [
+    'an image with a mirror',
+    { test: 'exit 6', mirror: 'true' },
+    'The test of linux/amd64 failed with exit code: 6',
+    /printed nothing/,
+  ],
+  [
     'one of several variants',
     { variants: '{good: {test: "true"}, bad: {test: "sleep 1; exit 5"}}' },
     'The test of linux/amd64 bad failed with exit code: 5',
@@ -254,7 +312,7 @@ const failing: readonly Failure[] = [
   ],
   [
     'a stage',
-    { 'test-target': 'broken' },
+    { 'test-target': 'broken', test: 'true' },
     /^linux\/amd64: .*RUN echo before the end.* failed: exit code: 9$/,
     /before/,
   ],
@@ -290,49 +348,116 @@ describe('images that fail their tests', () => {
     expect(main.log).toMatch(detail)
     expect(main.summary).toContain('### Build failed: no tag was updated')
     const path = image.slice(farm.registry.host.length + 1)
-    expect(requests.filter((one) => one.method === 'PUT' && one.path.includes(`/${path}/manifests/`))).toEqual([])
+    const isPushed = new RegExp(`/${path}(-mirror)?/manifests/`)
+    expect(requests.filter((one) => one.method === 'PUT' && isPushed.test(one.path))).toEqual([])
   })
 
   test('nothing is left', async () => {
-    for (const { job } of played.values()) expect(await leftovers(farm, job)).toEqual([])
+    expect(await leftByJobs([...played.values()])).toEqual([])
     await waitFor(
       'end of the processes',
       async () => (await farm.nodes.amd.exec('pgrep -f "[s]leep 600" || true')).stdout.trim() === '',
     )
+    await farm.nodes.amd.wipe()
   })
 })
 
-describe('two SSH nodes', () => {
+interface TwoReleases {
+  readonly tags: readonly string[]
+  readonly first: Release
+  readonly second: Release
+  /** The digests of the tags after each of them. */
+  readonly digests: readonly (readonly (string | undefined)[])[]
+  readonly image: string
+  /** How many requests there were before the second one. */
+  readonly since: number
+}
+
+type Release = Omit<Played, 'image'>
+
+/** On two nodes: the second release fails on the second platform. */
+async function releaseOnTwoNodes(): Promise<TwoReleases> {
+  const image = freshImage(farm)
+  const release = async (command: string): Promise<Release> => {
+    const job = farmJob(farm, { files: { Dockerfile: dockerfile() }, ref: 'refs/tags/v1.2.3' })
+    jobs.push(job)
+    const inputs = { image, target: 'final', test: command, secrets: 'token=x', 'fail-fast': 'false' }
+    return { job, main: await job.main(farmInputs(farm, inputs)), post: await job.post() }
+  }
+  const first = await release('uname -m')
+  const tags = (await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))
+  const digestsNow = () => Promise.all(tags.map(async (tag) => (await storedIndex(farm, image, tag))?.digest))
+  const before = await digestsNow()
+  const since = (await farm.registry.requests()).length
+  const second = await release('test "$(uname -m)" = x86_64')
+  return { tags, first, second, digests: [before, await digestsNow()], image, since }
+}
+
+describe('other ways to build', () => {
+  let two: TwoReleases
+  let local: readonly Played[]
+  let parts: readonly Played[]
+
   beforeAll(async () => {
     farm = await attachFarm()
+    const own = { 'keep-builder': 'false', target: 'final' }
+    const onLocal = async () => {
+      const inputs = { ...own, nodes: 'linux/amd64 = local', test: 'echo local', 'test-target': 'unit' }
+      const load = { ...inputs, load: 'true', image: 'tested' }
+      const pushed = await play(inputs)
+      return [
+        pushed,
+        await play({ ...load, tags: 'loaded' }),
+        await play({ ...load, tags: 'not-loaded', test: 'exit 1' }),
+      ]
+    }
+    const asParts = async () => {
+      const part = { ...own, partial: 'true' }
+      const built = await play({ ...part, test: 'seq 1 5000; echo end of part' })
+      return [built, await play({ ...part, test: 'exit 1' }, built.image)]
+    }
+    ;[two, local, parts] = await Promise.all([releaseOnTwoNodes(), onLocal(), asParts()])
   })
 
-  test('a test that fails on one platform leaves every tag where it was, and nothing behind', async () => {
-    const image = freshImage(farm)
-    const release = async (command: string) => {
-      const job = farmJob(farm, { files: { Dockerfile: dockerfile() }, ref: 'refs/tags/v1.2.3' })
-      jobs.push(job)
-      const inputs = { image, target: 'final', test: command, secrets: 'token=x', 'fail-fast': 'false' }
-      return { job, main: await job.main(farmInputs(farm, inputs)), post: await job.post() }
-    }
-    const first = await release('uname -m')
+  test('on two SSH nodes, a test that fails on one leaves every tag where it was, and nothing behind', async () => {
+    const { first, second, tags, digests, image, since } = two
     expect([first.main.code, first.main.log]).toEqual([0, first.main.log])
     expect(resultsOf(first.main)[0]?.targets.map(({ test: result }) => result?.output)).toEqual([
       'x86_64\n',
       'aarch64\n',
     ])
-    const tags = await storedTags(farm, image)
-    const before = await Promise.all(tags.map(async (tag) => (await storedIndex(farm, image, tag))?.digest))
-    const manifests = await farm.registry.requests()
-    const second = await release('test "$(uname -m)" = x86_64')
     expect([second.main.code, second.main.errors]).toEqual([1, ['The test of linux/arm64 failed with exit code: 1']])
-    const after = await Promise.all(tags.map(async (tag) => (await storedIndex(farm, image, tag))?.digest))
-    const isRelease = (_: unknown, index: number) => tags[index]?.startsWith('buildcache-') === false
-    expect(after.filter(isRelease)).toEqual(before.filter(isRelease))
+    expect([...tags].sort()).toEqual(['1.2', '1.2.3', 'latest'])
+    expect(digests[1]).toEqual(digests[0])
     expect([second.post.code, second.post.warnings]).toEqual([0, []])
-    expect(await leftovers(farm, second.job)).toEqual([])
     // The index that the other node had pushed by digest is deleted.
-    expect(await untaggedIndexes(farm, image, manifests.length)).toEqual([])
+    expect(await untaggedIndexes(farm, image, since)).toEqual([])
+  })
+
+  test('the local engine, and `load`', async () => {
+    const [pushed, loaded, failed] = local
+    for (const played of [pushed, loaded]) {
+      expect([played?.main.code, played?.main.log]).toEqual([0, played?.main.log])
+      expect(played?.main.log).toMatch(/\[test\] local\n/)
+      expect(played?.main.log).toMatch(/unit tests on x86_64\n/)
+    }
+    expect(failed?.main.code).toBe(1)
+    const images = await farm.local.images()
+    expect(images.filter((name) => name.includes('tested:'))).toEqual([expect.stringMatching(/tested:loaded$/)])
+  })
+
+  test('a part of a split build is tested, and its results stay short', () => {
+    const [built, failed] = parts
+    if (!built) throw new Error('nothing was built')
+    expect([built.main.code, built.main.log]).toEqual([0, built.main.log])
+    const output = resultsOf(built.main)[0]?.targets[0]?.test?.output ?? ''
+    expect(output).toMatch(/^\[Only the end of the output; the log has more\]\n[^]*end of part\n$/)
+    expect(Buffer.byteLength(output)).toBeLessThan(2200)
+    expect(failed?.main.errors).toEqual(['The test of linux/amd64 failed with exit code: 1'])
+  })
+
+  test('nothing is left', async () => {
+    for (const { job } of [two.first, two.second, ...local, ...parts]) expect(await leftovers(farm, job)).toEqual([])
   })
 
   test('a node that is killed in mid-test: the image is built and tested elsewhere', async () => {
@@ -340,7 +465,11 @@ describe('two SSH nodes', () => {
     const { amd, arm } = farm.nodes
     const job = farmJob(farm, { files: { Dockerfile: dockerfile() } })
     jobs.push(job)
-    const inputs = { image, target: 'final', test: 'echo testing; sleep 4; echo tested', secrets: 'token=x' }
+    // The registry answers this node not before it is dead, and the others at once.
+    const hold = { match: '/v2/hold', status: 404 }
+    await farm.registry.fault({ ...hold, from: 'amd', delayMs: 60_000 })
+    const held = `wget -q -O - http://${farm.registry.host}/v2/hold 2> /dev/null || true`
+    const inputs = { image, target: 'final', test: `echo testing; ${held}; echo tested`, secrets: 'token=x' }
     const nodes = `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = ${arm.endpoint}`
     const running = job.start(farmInputs(farm, { ...inputs, nodes }))
     await running.waitForOutput(/linux\/amd64 .*\[test\] testing/)
@@ -349,6 +478,7 @@ describe('two SSH nodes', () => {
     await amd.revive()
     const post = await job.post()
     await amd.heal()
+    await farm.registry.clearFaults()
     expect([main.code, post.code, post.warnings, main.log]).toEqual([0, 0, [], main.log])
     expect(main.warnings.join('\n')).toMatch(/linux\/amd64 rescheduled to local/)
     const targets = resultsOf(main)[0]?.targets
@@ -357,38 +487,5 @@ describe('two SSH nodes', () => {
       ['linux/arm64', 'testing\ntested\n'],
     ])
     expect(await leftovers(farm, job)).toEqual([])
-  })
-})
-
-describe('other ways to build', () => {
-  beforeAll(async () => {
-    farm = await attachFarm()
-  })
-
-  test('the local engine, and `load`', async () => {
-    const inputs = { nodes: 'linux/amd64 = local', target: 'final', test: 'echo local' }
-    const [pushed, loaded] = [
-      await play(inputs),
-      await play({ ...inputs, load: 'true', tags: 'loaded', image: 'tested' }),
-    ]
-    for (const { main } of [pushed, loaded]) {
-      expect([main.code, main.log]).toEqual([0, main.log])
-      expect(main.log).toMatch(/\[test\] local\n/)
-    }
-    const failed = await play({ ...inputs, test: 'exit 1', load: 'true', tags: 'not-loaded', image: 'tested' })
-    expect(failed.main.code).toBe(1)
-    const images = await farm.local.images()
-    expect(images.filter((name) => name.includes('tested:'))).toEqual([expect.stringMatching(/tested:loaded$/)])
-  })
-
-  test('a part of a split build is tested, and its results stay short', async () => {
-    const command = 'seq 1 5000; echo end of part'
-    const { main, image } = await play({ target: 'final', partial: 'true', test: command })
-    expect([main.code, main.log]).toEqual([0, main.log])
-    const output = resultsOf(main)[0]?.targets[0]?.test?.output ?? ''
-    expect(output).toMatch(/^\[Only the end of the output; the log has more\]\n[^]*end of part\n$/)
-    expect(Buffer.byteLength(output)).toBeLessThan(2200)
-    const failed = await play({ target: 'final', partial: 'true', test: 'exit 1' }, image)
-    expect(failed.main.errors).toEqual(['The test of linux/amd64 failed with exit code: 1'])
   })
 })
