@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
-import { expectTimeout, releaseTwice } from './tested-releases.ts'
+import { expectFailingStage, expectTimeout, releaseTwice } from './tested-releases.ts'
 import {
   appFiles,
   attachFarm,
@@ -84,6 +84,7 @@ describe('driver: docker', () => {
     const job = farmJob(farm)
     jobs.push(job)
     await releaseTwice(farm, job, platforms, farmInputs(farm, driver))
+    await expectFailingStage(farm, job, oneNodeInputs(farm, driver))
     await expectTimeout(farm, { job, seconds: 612 }, oneNodeInputs(farm, driver))
     expect(await leftovers(farm, job)).toEqual([])
   })

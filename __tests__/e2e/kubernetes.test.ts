@@ -6,7 +6,7 @@ import { ensureKubectl } from '../farm/optional-tools.ts'
 import { startCluster, type Cluster, type Deployment } from './cluster.ts'
 import { startPlatformApi } from './platform-api.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
-import { expectTimeout, releaseTwice } from './tested-releases.ts'
+import { expectFailingStage, expectTimeout, releaseTwice } from './tested-releases.ts'
 import {
   appFiles,
   attachFarm,
@@ -230,6 +230,7 @@ test('an existing builder in a cluster: its pod is used and continues to run', a
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])
     await releaseTwice(farm, job, ['linux/amd64'], { builder: 'warm' })
+    await expectFailingStage(farm, job, { builder: 'warm' })
     await expectTimeout(farm, { job, seconds: 613 }, { builder: 'warm' })
     expect(await inCluster()).toEqual(['deployment.apps/warm0'])
     expect(await podNames()).toEqual(before)

@@ -9,7 +9,7 @@ import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
 import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
 import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
-import { expectTimeout, releaseTwice } from './tested-releases.ts'
+import { expectFailingStage, expectTimeout, releaseTwice } from './tested-releases.ts'
 import { RunDir } from '../../src/run/run-dir.ts'
 
 // A buildkitd on the first machine that accepts only clients with a certificate of its CA.
@@ -79,6 +79,7 @@ describe('a buildkitd behind mutual TLS', () => {
 
   test('images are tested before their tag is updated', async () => {
     await releaseTwice(farm, job, ['linux/amd64'], inputs)
+    await expectFailingStage(farm, job, inputs)
     await expectTimeout(farm, { job, seconds: 611 }, inputs)
     expect((await leftovers(farm, job)).filter((line) => !line.includes('.pem'))).toEqual([])
   })

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { freshImage, storedIndex, storedTags, waitFor, type Farm } from './harness.ts'
@@ -37,6 +37,14 @@ export async function untaggedIndexes(farm: Farm, image: string, since: number):
   return digests.filter((_, index) => (stored[index]?.manifests.length ?? 0) > 0)
 }
 
+/** Adds a stage that fails for the third release; the image is built without it. */
+function addTestStage({ workspace }: Job): void {
+  const path = join(workspace, 'Dockerfile')
+  const [from = '', ...lines] = readFileSync(path, 'utf8').split('\n')
+  const stage = 'RUN echo "unit tests of $(cat /app.log) on $(uname -m)" && test "$(cat /app.log)" != "release 3"'
+  writeFileSync(path, [`${from} AS app`, ...lines, 'FROM app AS unit', stage, 'FROM app', ''].join('\n'))
+}
+
 /**
  * Builds two releases with the same tag. The images of the first one pass their tests on every platform, that of the
  * second one fails on the last platform: its run must leave the tag and the registry as they were.
@@ -51,9 +59,10 @@ export async function releaseTwice(
   inputs: Readonly<Record<string, string>>,
 ): Promise<readonly StepResult[]> {
   const image = freshImage(farm)
+  addTestStage(job)
   const release = async (text: string, test: string) => {
     writeFileSync(join(job.workspace, 'app.txt'), `${text}\n`)
-    const main = await job.main({ cache: 'off', ...inputs, image, tags: 'v1', test })
+    const main = await job.main({ cache: 'off', ...inputs, image, tags: 'v1', 'test-target': 'unit', test })
     return { main, post: await job.post() }
   }
   const tags = async () =>
@@ -66,6 +75,8 @@ export async function releaseTwice(
   expect(resultsOf(first.main)[0]?.targets.map(({ platform, test }) => [platform, test?.output])).toEqual(
     platforms.map((platform) => [platform, `release 1\n${machines[platform]}\n`]),
   )
+  for (const platform of platforms)
+    expect(first.main.log).toMatch(new RegExp(`${platform} .*unit tests of release 1 on ${machines[platform]}\n`))
   const before = await tags()
   expect(before).toEqual([['v1', first.main.outputs['digest']]])
 
@@ -80,6 +91,25 @@ export async function releaseTwice(
   expect(platforms.length > 1 ? [] : await pushedManifests(farm, since)).toEqual([])
   for (const { post } of [first, second]) expect([post.code, post.warnings]).toEqual([0, []])
   return [first.main, first.post, second.main, second.post]
+}
+
+/** After `releaseTwice`: a stage that fails. */
+export async function expectFailingStage(
+  farm: Farm,
+  job: Job,
+  inputs: Readonly<Record<string, string>>,
+): Promise<void> {
+  const image = freshImage(farm)
+  writeFileSync(join(job.workspace, 'app.txt'), 'release 3\n')
+  const main = await job.main({ cache: 'off', ...inputs, image, tags: 'v1', 'test-target': 'unit' })
+  expect([main.code, main.errors]).toEqual([
+    1,
+    [expect.stringMatching(/^linux\/amd64: .*RUN echo.* failed: exit code: 1$/)],
+  ])
+  expect(main.log).toMatch(/unit tests of release 3 on x86_64/)
+  expect(await storedTags(farm, image)).toEqual([])
+  const post = await job.post()
+  expect([post.code, post.warnings]).toEqual([0, []])
 }
 
 /** A test that takes too long ends on a node whose daemon continues to run. `seconds`: of no other test. */
