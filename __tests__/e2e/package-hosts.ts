@@ -99,7 +99,10 @@ export async function openDistribution(farm: Farm): Promise<PackageHost> {
     env: { GITHUB_API_URL: api.url },
     digests: async (image) => await pushedDigests(image, requests, common.read),
     finish: (runId) => api.finish(runId),
-    stop: () => Promise.resolve(api.close()),
+    stop: () => {
+      api.close()
+      return Promise.resolve()
+    },
   }
 }
 

@@ -20,8 +20,7 @@ const places: Readonly<Record<string, (name: string) => string>> = {
 export function compareRuns(report: Pick<RunReport, 'variants' | 'previous' | 'took'>, isMarkdown: boolean): string {
   const { variants, previous, took } = report
   const labels = variants.flatMap(({ platforms }) => platforms).map(({ target }) => targetLabel(target))
-  if (!previous || labels.length !== previous.targets.size || !labels.every((label) => previous.targets.has(label)))
-    return ''
+  if (labels.length !== previous?.targets.size || !labels.every((label) => previous.targets.has(label))) return ''
   const name = formatRun(previous)
   const steps = [...previous.targets.values()].map((target) => target.steps)
   const sum = (key: 'total' | 'cached') => steps.reduce((total, each) => total + each[key], 0)
