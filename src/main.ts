@@ -22,8 +22,11 @@ const build = async () => {
   try {
     if (run.inputs.dryRun) {
       record.isDry = true
-      const { dryRun } = await import('./stories/dry-run.ts')
-      await reportDryRun(await dryRun(run, ports))
+      const [{ dryRun }, { checkNodesOnly }] = await Promise.all([
+        import('./stories/dry-run.ts'),
+        import('./stories/dry-run-nodes.ts'),
+      ])
+      await reportDryRun(await (run.inputs.dryRun === 'nodes' ? checkNodesOnly : dryRun)(run, ports))
       return
     }
     const result = await buildImage(run, ports)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isolatedEnv, run } from '../farm/exec.ts'
@@ -200,6 +200,19 @@ describe('multiarch-build on a laptop', () => {
     expect(code === 0 ? '' : output).toBe('')
     expect(output).toContain('the input `push` is left out')
     expect(await storedTags(farm, image)).toContain('of-workflow')
+  })
+
+  test('--version prints the version of the package', async () => {
+    const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }
+    expect(await run1('--version')).toEqual({ code: 0, output: `${version}\n` })
+  })
+
+  test('nodes names what a node lacks, and fails', async () => {
+    const { code, output } = await run1('nodes', '--driver-opts', `image=${farm.registry.host}/farm/buildkit:none`)
+    expect(code).toBe(1)
+    expect(output).toContain(`The BuildKit image ${farm.registry.host}/farm/buildkit:none does not exist`)
+    expect(output).not.toMatch(/Targets|Permissions|post step/)
+    await nothingIsLeft()
   })
 
   test.each([

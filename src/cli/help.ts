@@ -11,6 +11,7 @@ export function helpText(command?: string): string {
       '',
       ...Object.entries(commands).map(([name, { summary }]) => `  ${program} ${name.padEnd(8)} ${summary}`),
       `  ${program} completion bash|zsh|fish`,
+      `  ${program} --version`,
       '',
       `\`${program} COMMAND --help\` lists the options of a command. Their meaning is that of the inputs:`,
       'https://github.com/org/multiarch-build/blob/main/docs/reference.md',
@@ -75,7 +76,7 @@ export function completionScript(shell: string): string | undefined {
   ]
   const scripts: Readonly<Record<string, readonly string[]>> = {
     bash,
-    zsh: ['autoload -U +X bashcompinit && bashcompinit', ...bash],
+    zsh: ['autoload -Uz compinit bashcompinit && compinit -i && bashcompinit', ...bash],
     fish,
   }
   return Object.hasOwn(scripts, shell) ? scripts[shell]?.join('\n') : undefined

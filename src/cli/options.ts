@@ -50,17 +50,17 @@ export const commands: Readonly<Record<string, Command>> = {
     entry: 'cleanup',
     inputs: cleanupInputs,
     summary: 'delete ephemeral images',
-    usage: 'cleanup --image NAME [--older-than 3d]',
+    usage: 'cleanup IMAGE… [--older-than 3d] [--dry-run]',
     positional: ['image'],
     fixed: {},
   },
   nodes: {
     entry: 'main',
     inputs: nodeInputs,
-    summary: 'connect to all nodes and print what they are',
-    usage: 'nodes --nodes "linux/arm64 = ssh://arm"',
+    summary: 'check nodes: connection, engine, BuildKit, disk and clock',
+    usage: 'nodes "linux/arm64 = ssh://arm"…',
     positional: ['nodes'],
-    fixed: { 'dry-run': 'true', push: 'false' },
+    fixed: { 'dry-run': 'nodes', push: 'false' },
   },
 }
 
@@ -91,12 +91,15 @@ export interface Invocation {
   readonly own: Values
 }
 
+/** Options instead of a command. */
+const texts: Readonly<Record<string, string>> = { '--help': 'help', '-h': 'help', '--version': 'version' }
+
 /** PURE: reads a command line. @throws UsageError */
 export function parseArguments(args: readonly string[]): Invocation {
-  const [command = 'help', ...rest] = args[0] === '--help' || args[0] === '-h' ? ['help'] : args
+  const [command = 'help', ...rest] = [texts[args[0] ?? ''] ?? args].flat()
   const definition = Object.hasOwn(commands, command) ? commands[command] : undefined
   if (!definition) {
-    if (['help', 'completion'].includes(command)) return { command, values: {}, own: {} }
+    if (['help', 'completion', 'version'].includes(command)) return { command, values: {}, own: {} }
     throw new UsageError(`\`${command}\` is not a command${didYouMean(command, Object.keys(commands))}`)
   }
   const [values, own]: [Record<string, string>, Record<string, string>] = [{}, {}]

@@ -1,9 +1,10 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorMessage } from '../lib/errors.ts'
 import { removeDir, writePrivate } from '../lib/files.ts'
+import { asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { readConfigFile } from './config-file.ts'
 import { inputVariables, readCheckout, stepEnvironment, type Checkout } from './environment.ts'
@@ -40,10 +41,20 @@ export async function runCommandLine(args: readonly string[], env: Env, cwd: str
 function printText({ command, own }: Invocation, argument = ''): number | undefined {
   const isCommand = Object.hasOwn(commands, command)
   if (isCommand && own['help'] === undefined) return undefined
-  const text = command === 'completion' ? completionScript(argument) : helpText(isCommand ? command : undefined)
+  const texts: Readonly<Record<string, () => string | undefined>> = {
+    completion: () => completionScript(argument),
+    version: readVersion,
+  }
+  const text = Object.hasOwn(texts, command) ? texts[command]?.() : helpText(isCommand ? command : undefined)
   if (text === undefined) throw new UsageError('write `completion bash`, `completion zsh` or `completion fish`')
   console.log(text)
   return 0
+}
+
+/** Of the package, whose file lies above `dist/cli/`. */
+function readVersion(): string {
+  const path = join(dirname(fileURLToPath(import.meta.url)), '../../package.json')
+  return asText(asRecord(JSON.parse(readFileSync(path, 'utf8')))['version'])
 }
 
 async function runCommand(invocation: Invocation, env: Env, cwd: string): Promise<number> {

@@ -29,6 +29,8 @@ import { repositoriesOf, type VariantSpec } from './variants.ts'
 
 const rows = {
   ...sharedRows,
+  /** Report the plan, or only the state of the nodes; change nothing. */
+  dryRun: ['dry-run', choice<boolean | 'nodes'>({ true: true, nodes: 'nodes', false: false }, false)],
   buildx: ['version', parseBuildxVersion],
   /** Whether `docker build` must be buildx for later steps. */
   install: ['install', boolean()],

@@ -11,7 +11,7 @@ import { BuildErrors, createRunReport, type RunResult } from '../report/run-repo
 import type { RunRecord } from '../report/run-record.ts'
 import { limitSummary, maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
 import type { CleanupRun } from '../stories/cleanup.ts'
-import type { DryRunResult } from '../stories/dry-run.ts'
+import type { DryRunResult } from '../stories/problems.ts'
 import type { MergeResult } from '../stories/merge.ts'
 
 /** How the job summary is written. */

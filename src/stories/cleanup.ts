@@ -84,6 +84,7 @@ function logResult({ name, deleted, kept, dryRun }: CleanupResult, log: CleanupP
   const done = dryRun ? 'Would delete' : 'Deleted'
   deleted.forEach(({ subject, reason }) => log.info(`${done} ${name}: ${subject}: ${reason}`))
   kept.forEach(({ subject, reason }) => log.info(`Kept ${[name, subject, reason].filter(Boolean).join(': ')}`))
+  if (deleted.length + kept.length === 0) log.info(`${name}: nothing to delete`)
   const stopped = kept.filter(({ subject }) => subject === '')
   if (stopped.length > 0) log.warn(`${name}: ${stopped.map(({ reason }) => reason).join(' ')}`)
 }

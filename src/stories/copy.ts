@@ -13,8 +13,7 @@ import { createClientFactory, type ClientFactory, type RegistryAccess } from '..
 import { formatImageReference, formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import { RegistryError } from '../registry/error.ts'
 import type { CopyResult } from '../report/copy.ts'
-import type { DryRunResult } from './dry-run.ts'
-import { Problems } from './problems.ts'
+import { Problems, type DryRunResult } from './problems.ts'
 
 type Inputs = Pick<CopyInputs, 'from' | 'to' | 'platforms' | 'referrers' | 'existing' | 'warnings'>
 

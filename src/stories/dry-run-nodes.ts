@@ -1,8 +1,13 @@
 import { UserError, errorMessage } from '../lib/errors.ts'
 import { parsePlatform } from '../lib/platform.ts'
+import { withAbort } from '../lib/time.ts'
 import { EngineClient, EngineError, type EngineInfo } from '../nodes/engine/client.ts'
 import type { Node } from '../nodes/node.ts'
+import { createNodePool } from '../nodes/pool.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
+import { formatNode, nodeWarnings } from '../report/log-lines.ts'
+import type { DryRunPorts, Run } from './ports.ts'
+import { Problems, type DryRunResult } from './problems.ts'
 
 export interface NodeChecks {
   /** What each engine has and reaches, one line each. */
@@ -26,6 +31,30 @@ const oldestEngine = 19.03
 const deadline = 10_000
 /** Errors of an engine that got no answer from a registry: https://pkg.go.dev/net#OpError */
 const unreachable = /dial tcp|no such host|i\/o timeout|connection (refused|reset)|Client\.Timeout/
+
+/** `dry-run: nodes`: what the nodes are and what they lack. Plans nothing. */
+export async function checkNodesOnly(run: Run, { openNodes }: Pick<DryRunPorts, 'openNodes'>): Promise<DryRunResult> {
+  const problems = new Problems()
+  const outcomes = (await problems.collect(withAbort(run.signal, openNodes()))) ?? []
+  problems.add(outcomes.flatMap(({ failure }) => failure ?? []))
+  const { nodes } = await createNodePool(outcomes, run)
+  const checks = await checkNodes(
+    nodes,
+    run.inputs.variants.flatMap(({ images }) => images),
+  )
+  problems.add(checks.problems)
+  const report = {
+    nodes: outcomes.map((outcome) => formatNode(outcome)),
+    checks: checks.lines,
+    targets: [],
+    tags: [],
+    permissions: [],
+    post: [],
+    warnings: [...run.inputs.warnings, ...nodeWarnings(nodes), ...checks.warnings],
+    problems: problems.headlines,
+  }
+  return { report, problems: problems.all }
+}
 
 /**
  * Queries the engines of nodes for what a build needs: their version, the BuildKit image, and access to the registries

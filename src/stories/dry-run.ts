@@ -22,13 +22,7 @@ import { checkNodes, type NodeChecks } from './dry-run-nodes.ts'
 import { checkRegistries, type RegistryChecks } from './dry-run-registries.ts'
 import { bakeOptions } from './prepare.ts'
 import type { DryRunPorts, Run } from './ports.ts'
-import { Problems } from './problems.ts'
-
-export interface DryRunResult {
-  readonly report: DryRunReport
-  /** Why the plan would fail; empty if it would work. */
-  readonly problems: readonly UserError[]
-}
+import { Problems, type DryRunResult } from './problems.ts'
 
 const buildxNotInstalled =
   'The buildx that `version` asks for is not installed on this runner; a run downloads it, so the bake definition ' +

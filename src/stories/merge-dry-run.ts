@@ -1,10 +1,9 @@
 import { withAbort } from '../lib/time.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import { formatTagReference } from '../registry/reference.ts'
-import type { DryRunResult } from './dry-run.ts'
 import { checkRegistries } from './dry-run-registries.ts'
 import { byTag, planMerge, type MergePlan, type MergeRun } from './merge.ts'
-import { Problems } from './problems.ts'
+import { Problems, type DryRunResult } from './problems.ts'
 
 /** The dry run of a merge: checks the parts, cosign and the key, and queries the registries. Changes nothing. */
 export async function dryRunMerge(run: MergeRun, packages: PackageAccess): Promise<DryRunResult> {

@@ -1,4 +1,11 @@
 import { formatError, UserError, UserErrors } from '../lib/errors.ts'
+import type { DryRunReport } from '../report/dry-run.ts'
+
+export interface DryRunResult {
+  readonly report: DryRunReport
+  /** Why the plan would fail; empty if it would work. */
+  readonly problems: readonly UserError[]
+}
 
 /** Why the plan of a dry run would not work. */
 export class Problems {
