@@ -34,22 +34,61 @@ const weights: Record<Step['kind'], number> = {
   fault: 3,
 }
 
-const step: fc.Arbitrary<Step> = fc.record({
-  after: fc.oneof(
-    { weight: 3, arbitrary: fc.nat(8) },
-    { weight: 2, arbitrary: fc.nat(60) },
-    { weight: 1, arbitrary: fc.constant(1000) },
-  ),
-  kind: fc.oneof(...kinds.map((kind) => ({ weight: weights[kind], arbitrary: fc.constant(kind) }))),
-  pick: fc.nat(60),
-})
+const after = fc.oneof(
+  { weight: 3, arbitrary: fc.nat(8) },
+  { weight: 2, arbitrary: fc.nat(60) },
+  { weight: 1, arbitrary: fc.constant(1000) },
+)
+
+const mostPicks = 60
+const picks = Array.from({ length: mostPicks + 1 }, (_, at) => at)
+
+const oneOf = (names: readonly Step['kind'][]): fc.Arbitrary<Step['kind']> =>
+  fc.oneof(...names.map((kind) => ({ weight: weights[kind], arbitrary: fc.constant(kind) })))
+
+const step: fc.Arbitrary<Step> = fc.record({ after, kind: oneOf(kinds), pick: fc.nat(mostPicks) })
+
+/** Steps that follow each other often, all of one run. */
+const scene = (run: number, names: readonly (Step['kind'] | readonly Step['kind'][])[]): fc.Arbitrary<Step[]> =>
+  fc.tuple(
+    ...names.map((name) => {
+      const kind = typeof name === 'string' ? fc.constant(name) : oneOf(name)
+      return fc.record({ after, kind, pick: fc.constantFrom(...picks.filter((pick) => pick % 3 === run)) })
+    }),
+  )
+
+/** What others do while a cleanup is at work. */
+const others = ['retag index', 'retag child', 'promote', 'release', 'build', 'publish', 'pin', 'crash'] as const
+const forgeries = kinds.filter((kind) => kind.startsWith('forge '))
+
+const scenes: readonly Parameters<typeof scene>[1][] = [
+  ['build', 'post', others, others],
+  ['build', 'end', 'advance', 'cleanup', others, others],
+  ['partial', 'merge', 'post', others],
+  [forgeries, 'end', 'advance', 'cleanup'],
+  ['begin', 'pin', forgeries, 'end', 'advance', 'cleanup'],
+  ['build', forgeries, 'post'],
+  [['build', 'partial'], 'forget', 'cleanup'],
+  ['build', 'sign', ['post', 'retag index'], 'retag index'],
+]
+
+const steps: fc.Arbitrary<Step[]> = fc
+  .array(
+    fc.oneof(
+      { weight: 12, arbitrary: step.map((one) => [one]) },
+      ...scenes.flatMap((names) => [0, 1, 2].map((run) => ({ weight: 1, arbitrary: scene(run, names) }))),
+    ),
+    { minLength: 1, maxLength: 7 },
+  )
+  .map((parts) => parts.flat())
 
 /** Some runs, some people, some cleanups, all at once. */
 export const anyHistory: fc.Arbitrary<History> = fc.record({
   seed: fc.nat(1_000_000),
   lag: fc.oneof(fc.constant(0), fc.nat(6)),
+  lagBy: fc.constantFrom('chance', 'chance', 'most'),
   freshGet: fc.boolean(),
   order: fc.constantFrom('newest', 'newest', 'oldest', 'shuffled', 'reshuffled'),
   pageSize: fc.constantFrom(100, 100, 9),
-  steps: fc.array(step, { minLength: 2, maxLength: 16 }),
+  steps,
 })

@@ -142,6 +142,7 @@ export interface Step {
 export interface History {
   readonly seed: number
   readonly lag: number
+  readonly lagBy: Rules['lists']['lagBy']
   readonly freshGet: boolean
   readonly order: Rules['lists']['order']
   readonly pageSize: number
@@ -169,11 +170,8 @@ interface Play {
 
 /** Plays it to its end. @throws Violation where something that lives lost anything, or something dead is left */
 export async function play(history: History, mutation: Mutation = {}): Promise<void> {
-  const rules: Rules = {
-    ...calm,
-    checkAnswers: false,
-    lists: { ...calm.lists, lag: history.lag, freshGet: history.freshGet, order: history.order },
-  }
+  const { lag, lagBy, freshGet, order } = history
+  const rules: Rules = { ...calm, checkAnswers: false, lists: { ...calm.lists, lag, lagBy, freshGet, order } }
   const model = createModel(rules, history.seed)
   declareRun(model.fake.state, { repository, id: cleanupRun })
   const playing: Play = {

@@ -112,22 +112,36 @@ const believesTags: Mutation = {
   },
 }
 
-/** Takes what an index says for what its entries say themselves. */
-const believesIndexes = (runOf: (index: ManifestInfo) => string | undefined): Mutation => ({
+/** Takes what an index says for what its entries say themselves; `read` finds it in the index. */
+const believesIndexes = (
+  key: 'versionRun' | 'runAnnotation',
+  read: (index: ManifestInfo) => string | undefined,
+): Mutation => ({
   packages: (packages) => {
-    const runs = new Map<string, string>()
+    const values = new Map<string, string>()
     return {
       ...packages,
       manifest: async (digest) => {
         const found = await packages.manifest(digest)
-        const run = found && runOf(found)
-        if (run !== undefined) found?.refs.forEach((ref) => runs.set(ref, run))
+        if (!found) return undefined
+        const value = read({ ...found, [key]: found[key] ?? values.get(digest) })
+        if (value !== undefined) found.refs.forEach((ref) => values.set(ref, value))
         // Read when it is used: entries are read together with their index.
-        return found && Object.defineProperty({ ...found }, 'versionRun', { get: () => runs.get(digest) ?? run })
+        return Object.defineProperty({ ...found }, key, { get: () => values.get(digest) ?? found[key] ?? value })
       },
     }
   },
 })
+
+const ignoresReferences: Mutation = {
+  packages: (packages) => ({
+    ...packages,
+    manifest: async (digest) => {
+      const found = await packages.manifest(digest)
+      return found?.kind === 'index' && found.runAnnotation === undefined ? { ...found, refs: [] } : found
+    },
+  }),
+}
 
 /** Wrong versions of the algorithm, each of which loses or leaves something sooner or later. */
 export const mutations: Readonly<Record<string, Mutation>> = {
@@ -163,15 +177,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       },
     }),
   },
-  'ignores that others refer to it by now': {
-    packages: (packages) => ({
-      ...packages,
-      manifest: async (digest) => {
-        const found = await packages.manifest(digest)
-        return found?.kind === 'index' && found.runAnnotation === undefined ? { ...found, refs: [] } : found
-      },
-    }),
-  },
+  'ignores that others refer to it by now': ignoresReferences,
   'trusts lists that are stale, and nothing else': both(hidesItsGhosts, asksNoRegistry),
   'takes unknown runs for dead': answers((answer) => (answer === 'unknown' ? longOver : answer)),
   'takes runs that go on for dead': answers((answer) => (typeof answer === 'string' ? answer : longOver)),
@@ -201,25 +207,10 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       return Promise.resolve({ ...own, tags: [...own.tags, ...release], kept: [] })
     },
   },
-  'takes the images of merged parts for the parts’': {
-    packages: (packages) => {
-      const ofParts = new Map<string, string>()
-      return {
-        ...packages,
-        manifest: async (digest) => {
-          const found = await packages.manifest(digest)
-          const runAnnotation = found?.runAnnotation ?? ofParts.get(digest)
-          if (!found || runAnnotation === undefined) return found
-          if (found.attests.size > 0) found.refs.forEach((ref) => ofParts.set(ref, runAnnotation))
-          return {
-            ...found,
-            runAnnotation,
-            refs: found.kind === 'index' && found.runAnnotation === undefined ? [] : found.refs,
-          }
-        },
-      }
-    },
-  },
+  'takes the images of merged parts for the parts’': both(
+    believesIndexes('runAnnotation', ({ attests, runAnnotation }) => (attests.size > 0 ? runAnnotation : undefined)),
+    ignoresReferences,
+  ),
   'takes what an API does not show yet for gone': {
     packages: (packages) => ({
       ...packages,
@@ -236,10 +227,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   ),
   'takes any content that was pushed during a run for its run’s': believesTags,
   'takes what an index lists for content of the run that the index names': believesIndexes(
+    'versionRun',
     ({ versionRun }) => versionRun,
   ),
-  'takes what a part lists for content of the run that the part names': believesIndexes(({ isPart, runAnnotation }) =>
-    isPart ? annotatedRun(runAnnotation) : undefined,
+  'takes what a part lists for content of the run that the part names': believesIndexes(
+    'versionRun',
+    ({ isPart, runAnnotation }) => (isPart ? annotatedRun(runAnnotation) : undefined),
   ),
   'believes an index that calls something an attestation': {
     packages: (packages) => ({
@@ -251,21 +244,10 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       },
     }),
   },
-  'takes whatever an index of a run lists for its run’s': {
-    packages: (packages) => {
-      const annotations = new Map<string, string>()
-      return {
-        ...packages,
-        manifest: async (digest) => {
-          const found = await packages.manifest(digest)
-          const runAnnotation = found?.runAnnotation ?? annotations.get(digest)
-          if (!found || runAnnotation === undefined) return found
-          found.refs.forEach((ref) => annotations.set(ref, runAnnotation))
-          return { ...found, runAnnotation }
-        },
-      }
-    },
-  },
+  'takes whatever an index of a run lists for its run’s': believesIndexes(
+    'runAnnotation',
+    ({ runAnnotation }) => runAnnotation,
+  ),
   'deletes what an artifact of a run has as its subject': removingFirst(
     async ({ manifest }, index, { digest }) => (await manifest(index.digest))?.subject === digest,
   ),
