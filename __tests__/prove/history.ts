@@ -86,7 +86,7 @@ const actions = {
   'forge node': ({ model }, pick) => adversary['forge node'](model, pick),
   end: ({ model }, pick) => endOf(model, runOf(pick)),
   rerun: ({ model }, pick) => rerun(model, runOf(pick)),
-  forget: ({ model }, pick) => void forgetRun(model.fake.state, repository, runOf(pick)),
+  forget: ({ model }, pick) => forget(model, runOf(pick)),
   advance: ({ model }, pick) => {
     model.clock.advance(pick % 2 ? 2 * hours : 2 * days)
     expire(model)
@@ -113,14 +113,14 @@ const runOf = (pick: number): number => firstRun + (pick % 3)
 
 function beginRun({ model }: Play, pick: number): Attempt | undefined {
   const run = runOf(pick)
-  if (findRun(model.fake.state, repository, run)?.status === 'completed') return undefined
+  if (isOver(model, run)) return undefined
   return begin(model, run, { ephemeral: true, provenance: pick % 5 !== 0, content: `content ${pick % 4}` })
 }
 
 /** One platform, or all of them: an image that is to be a release, or an ephemeral one. */
 function pushParts({ model }: Play, pick: number): void {
   const run = runOf(pick)
-  if (findRun(model.fake.state, repository, run)?.status === 'completed') return
+  if (isOver(model, run)) return
   const isRelease = (pick >> 2) % 2 === 1
   const content = isRelease ? `release ${pick % 3}` : `content ${pick % 4}`
   for (const [at, platform] of ['linux/amd64', 'linux/arm64'].entries())
@@ -243,6 +243,14 @@ function foreign(model: Model, pick: number): void {
 
 function endOf({ fake: { state } }: Model, run: number): void {
   if (findRun(state, repository, run)?.status === 'in_progress') endRun(state, repository, run, 'cancelled')
+}
+
+const isOver = ({ fake: { state }, gone }: Model, run: number): boolean =>
+  gone.has(run) || findRun(state, repository, run)?.status === 'completed'
+
+function forget(model: Model, run: number): void {
+  if (isOver(model, run)) model.gone.add(run)
+  forgetRun(model.fake.state, repository, run)
 }
 
 /** Started again: what it has pushed so far may be needed. */

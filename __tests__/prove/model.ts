@@ -51,6 +51,8 @@ export interface Model {
   readonly posted: Set<string>
   /** Runs that a cleanup was told to take all of. */
   readonly given: Set<number>
+  /** Runs that were deleted when they had ended: nothing builds in them again. */
+  readonly gone: Set<number>
   calls: number
 }
 
@@ -68,6 +70,7 @@ export function createModel(rules: Rules, seed: number): Model {
     pinned: new Set(),
     posted: new Set(),
     given: new Set(),
+    gone: new Set(),
     calls: 0,
   }
   const victim = pushRelease(fake.state, pkg, { content: 'victim' })

@@ -62,21 +62,35 @@ export interface RawResponse {
   readonly body: AsyncIterable<Uint8Array>
 }
 
-/** Node trusts only its own list of authorities, unlike Docker: on failure, that of the system is used as well. */
 function withSystemCertificates(env: Env): Fetch {
   const usual = namesProxy(env) ? lazily(() => loadUndici(env)) : globalThis.fetch
+  const trust = createSystemTrust(env)
   let system: Fetch | undefined
-  return async (input, init) => {
-    if (system) return await system(input, init)
+  return async (input, init) =>
+    await trust(async (ca) => {
+      const fetch = ca === '' ? usual : (system ??= lazily(() => loadUndici(env, tlsOptions({ ca, insecure: false }))))
+      return await fetch(input, init)
+    })
+}
+
+/**
+ * Node trusts only its own list of authorities, unlike Docker: if a server's certificate is of another one, the attempt
+ * is repeated with those of the system, and so are all later ones. The connection comes first, so the first attempt has
+ * not read a body.
+ *
+ * @returns calls `attempt` with the PEM of additional authorities, or an empty text
+ */
+export function createSystemTrust(env: Env): <T>(attempt: (ca: string) => Promise<T>) => Promise<T> {
+  let trusted = ''
+  return async (attempt) => {
     try {
-      return await usual(input, init)
+      return await attempt(trusted)
     } catch (error) {
-      const ca = isUntrusted(findErrorCode(error)) ? systemCertificates(env) : ''
-      if (ca === '') throw error
-      const fetch = lazily(() => loadUndici(env, tlsOptions({ ca, insecure: false })))
-      const response = await fetch(input, init)
-      system = fetch
-      return response
+      const system = trusted === '' && isUntrusted(findErrorCode(error)) ? systemCertificates(env) : ''
+      if (system === '') throw error
+      const result = await attempt(system)
+      trusted = system
+      return result
     }
   }
 }
@@ -92,7 +106,7 @@ const certificateBundles = [
 ]
 
 /** The authorities that the operating system trusts, as PEM. */
-export function systemCertificates({ SSL_CERT_FILE: file = '' }: Env): string {
+function systemCertificates({ SSL_CERT_FILE: file = '' }: Env): string {
   const candidates = file === '' ? certificateBundles : [file]
   return candidates.map(tryRead).find((text) => text !== '') ?? ''
 }

@@ -6,7 +6,7 @@ import {
   type RequestOptions,
 } from 'node:http'
 import { download } from './download.ts'
-import { findErrorCode, isUntrusted, loadDispatch, systemCertificates, tlsOptions } from './http.ts'
+import { createSystemTrust, loadDispatch, tlsOptions } from './http.ts'
 import type { HostAccess, RawFetch, RawInit, RawResponse } from './http.ts'
 import type { Env } from './lists.ts'
 import { proxyFor } from './proxy.ts'
@@ -25,21 +25,13 @@ export function createRawFetch(env: Env, hosts: Readonly<Record<string, HostAcce
     return client
   }
   const usual = { ca: hosts[authority]?.ca ?? '', http: false, insecure: false }
-  let trusted = ''
+  const trust = createSystemTrust(env)
   return async (address, init) => {
     const url = new URL(address)
     const { ca, http, insecure } = hosts[url.host] ?? hosts[`${url.host}:443`] ?? usual
     if (http) url.protocol = 'http:'
-    try {
-      return await clientFor({ ca: ca || trusted, insecure })(url.href, init)
-    } catch (error) {
-      // Node trusts only its own list of authorities. The connection comes first, so nothing of the body is read yet.
-      const system = ca === '' && trusted === '' && isUntrusted(findErrorCode(error)) ? systemCertificates(env) : ''
-      if (system === '') throw error
-      const response = await clientFor({ ca: system, insecure: false })(url.href, init)
-      trusted = system
-      return response
-    }
+    const send = async (authorities: string) => await clientFor({ ca: authorities, insecure })(url.href, init)
+    return await (ca === '' ? trust(send) : send(ca))
   }
 }
 
