@@ -12,7 +12,9 @@ export interface WorkflowRun {
   /** The workflow; `uses: ./` is this action. */
   readonly workflow: string
   /** Files of the checkout. */
-  readonly files: Readonly<Record<string, string>>
+  readonly files: Readonly<Record<string, string | Uint8Array>>
+  /** Directories with programs of the runner. */
+  readonly path?: readonly string[]
   readonly secrets?: Readonly<Record<string, string>>
   readonly variables?: Readonly<Record<string, string>>
   readonly event?: string
@@ -26,8 +28,9 @@ const exported = ['action.yml', 'cleanup', 'merge', 'copy', 'dist']
 export async function runWorkflow(
   farm: Farm,
   dir: string,
-  { workflow, files, secrets = {}, variables = {}, event = 'push', payload = {}, repository = 'acme/app' }: WorkflowRun,
+  given: WorkflowRun,
 ): Promise<{ code: number; log: string; home: string }> {
+  const { workflow, files, secrets = {}, variables = {}, event = 'push', repository = 'acme/app', path = [] } = given
   const act = await ensureAct()
   const [checkout, home] = [mkdtempSync(join(dir, 'repository-')), mkdtempSync(join(dir, 'home-'))]
   for (const path of exported) cpSync(join(root, path), join(checkout, path), { recursive: true })
@@ -39,23 +42,23 @@ export async function runWorkflow(
   // act itself sends a payload without the repository, which GitHub and Forgejo always describe.
   const repo = { full_name: repository, default_branch: 'main' }
   const pull = { head: { ref: 'feature', repo }, base: { ref: 'main', repo } }
-  const described = { repository: repo, ...(event === 'pull_request' && { pull_request: pull }), ...payload }
+  const described = { repository: repo, ...(event === 'pull_request' && { pull_request: pull }), ...given.payload }
   const file = join(home, 'payload.json')
   writeFileSync(file, JSON.stringify(described))
   const platforms = ['-P', 'ubuntu-latest=-self-hosted']
   // Secrets by name only: act reads the values from its environment, so that none is in its arguments.
-  const given = [
+  const names = [
     ...Object.keys(secrets).flatMap((name) => ['-s', name]),
     ...Object.entries(variables).flatMap(([name, value]) => ['--var', `${name}=${value}`]),
   ]
   const env = {
-    PATH: `${farm.tools.bin}:${process.env['PATH'] ?? ''}`,
+    PATH: [...path, farm.tools.bin, process.env['PATH'] ?? ''].join(':'),
     HOME: home,
     DOCKER_HOST: farm.local.dockerHost,
     GITHUB_TOKEN: 'none',
     ...secrets,
   }
-  const child = spawn(act, [event, '-e', file, ...platforms, ...given], { cwd: checkout, env, stdio: 'pipe' })
+  const child = spawn(act, [event, '-e', file, ...platforms, ...names], { cwd: checkout, env, stdio: 'pipe' })
   let log = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (log += text))

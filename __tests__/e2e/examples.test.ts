@@ -1,8 +1,10 @@
-import { readFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { ensureApptainer, ensureCosign, ensureGovulncheck } from '../farm/optional-tools.ts'
 import { runWorkflow, type WorkflowRun } from './act.ts'
 import { appFiles, attachFarm, storedIndex, storedTags, type Farm } from './harness.ts'
 
@@ -16,8 +18,13 @@ beforeAll(async () => {
 }, 1_200_000)
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
+interface ExampleRun extends Partial<WorkflowRun> {
+  /** The exit code of the runner. */
+  readonly expected?: number
+}
+
 /** Runs an example of the docs on a runner, with this action, the nodes and the registry of the farm. */
-async function runExample(name: string, more: Partial<WorkflowRun> = {}) {
+async function runExample(name: string, { expected = 0, ...more }: ExampleRun = {}) {
   const { host } = farm.registry
   const repository = `acme/example-${process.pid}-${Date.now()}-${repositories++}`
   const options = `driver-opts: "image=${farm.images.buildkit}\\nnetwork=host"`
@@ -29,21 +36,30 @@ async function runExample(name: string, more: Partial<WorkflowRun> = {}) {
     .replace(/login ghcr\.io/g, `login ${host}`)
     .replaceAll('ghcr.io/', `${host}/`)
     .replace(/(docker|quay)\.io\//g, `${host}/$1/`)
+    // These tools are in the PATH of the runner.
+    .replace(/^ *- uses: (?:sigstore\/cosign-installer|eWaterCycle\/setup-apptainer)@.*\n/gm, '')
     .replace(/^( *)ssh-known-hosts: .*$/gm, (line, indent: string) => `${line}\n${indent}${options}`)
   const result = await runWorkflow(farm, dir, {
     files: appFiles(farm),
     ...more,
     workflow,
     repository,
-    secrets: { BUILDKIT_SSH_KEY: farm.privateKey, GITHUB_TOKEN: 'none', DOCKERHUB_TOKEN: 'none', QUAY_TOKEN: 'none' },
+    secrets: {
+      BUILDKIT_SSH_KEY: farm.privateKey,
+      GITHUB_TOKEN: 'none',
+      DOCKERHUB_TOKEN: 'none',
+      QUAY_TOKEN: 'none',
+      ...more.secrets,
+    },
     variables: {
       NODES: `linux/amd64 = ${farm.nodes.amd.endpoint}\nlinux/arm64 = ${farm.nodes.arm.endpoint}`,
       BUILDKIT_KNOWN_HOSTS: farm.knownHosts,
       DOCKERHUB_USER: 'acme',
       QUAY_USER: 'acme',
+      ...more.variables,
     },
   })
-  if (result.code !== 0) throw new Error(result.log)
+  if (result.code !== expected) throw new Error(result.log)
   return { ...result, image: `${host}/${repository}`, mirror: (of: string) => `${host}/${of}/${repository}` }
 }
 
@@ -80,4 +96,84 @@ test('a pull request: a later job tests the image, and the last one deletes it',
   const { log, image } = await runExample('pull-request', { event: 'pull_request' })
   expect(log).toContain('release 1')
   expect((await released(image)).filter((tag) => tag.startsWith('pr-'))).toEqual([])
+})
+
+const docs = (name: string) => readFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), 'utf8')
+
+/** A program that has a vulnerability, or none, in the database of the scanner. */
+async function scannedFiles(isVulnerable: boolean): Promise<Record<string, string | Uint8Array>> {
+  const [, recipe = ''] = /```dockerfile\n(FROM golang:[^`]+)```/.exec(docs('testing.md')) ?? []
+  const scanner = [
+    `FROM ${farm.images.base} AS scanner`,
+    'COPY --chmod=755 app /bin/govulncheck-1',
+    'COPY database /database',
+    `COPY --chmod=755 <<'EOF' /bin/govulncheck`,
+    '#!/bin/sh',
+    'exec govulncheck-1 -db=file:///database "$@"',
+    'EOF',
+  ]
+  const scan = recipe.slice(recipe.indexOf('FROM scanner AS scan'))
+  expect(scan).toContain('govulncheck -mode=binary /image/app')
+  const [id, modified] = ['GO-2026-0001', '2026-01-01T00:00:00Z']
+  const fixed = isVulnerable ? 'v9.0.0' : 'v0.0.1'
+  const events = [{ introduced: '0' }, { fixed: fixed.slice(1) }]
+  const imports = [{ path: 'golang.org/x/tools/go/packages', symbols: ['Load'] }]
+  const affected = {
+    package: { name: 'golang.org/x/tools', ecosystem: 'Go' },
+    ranges: [{ type: 'SEMVER', events }],
+    ecosystem_specific: { imports },
+  }
+  const report = { schema_version: '1.3.1', id, modified, summary: 'a test', affected: [affected] }
+  return {
+    Dockerfile: ['FROM scratch AS final', 'COPY app /app', ...scanner, scan].join('\n'),
+    // The scanner is a Go program too.
+    app: readFileSync(await ensureGovulncheck()),
+    'database/index/db.json': JSON.stringify({ modified }),
+    'database/index/modules.json': JSON.stringify([
+      { path: 'golang.org/x/tools', vulns: [{ id, modified, fixed: fixed.slice(1) }] },
+    ]),
+    [`database/ID/${id}.json`]: JSON.stringify(report),
+  }
+}
+
+test('a verified release: what the scan finds fails it, what is signed is deployed', async () => {
+  const cosign = await ensureCosign()
+  const env = { PATH: process.env['PATH'] ?? '', HOME: dir, COSIGN_PASSWORD: 'open sesame' }
+  expect(spawnSync(cosign, ['generate-key-pair'], { cwd: dir, env }).status).toBe(0)
+  const key = (name: string) => readFileSync(join(dir, `cosign.${name}`), 'utf8')
+  const more = {
+    payload: { ref: 'refs/tags/v1.2.3' },
+    path: [dirname(cosign)],
+    secrets: { SIGN_KEY: key('key'), SIGN_PASSWORD: 'open sesame' },
+    variables: { SIGN_PUBLIC_KEY: key('pub') },
+  }
+  const failed = await runExample('verified', { ...more, files: await scannedFiles(true), expected: 1 })
+  expect(failed.log).toMatch(/Vulnerability #1: GO-2026-0001/)
+  expect(failed.log).not.toMatch(/kubectl set image deployment\/app app=\S+@/)
+  expect(await released(failed.image)).toEqual([])
+  const { log, image } = await runExample('verified', { ...more, files: await scannedFiles(false) })
+  const digest = (await storedIndex(farm, image, '1.2.3'))?.digest
+  expect(log).toContain(`kubectl set image deployment/app app=${image}@${digest}`)
+  expect(log).toContain('The signatures were verified against the specified public key')
+})
+
+/** Apptainer in its own Debian, which sees the files of the runner below the directory for temporary files. */
+async function writeApptainer(): Promise<string> {
+  const bin = join(dir, 'apptainer')
+  mkdirSync(bin)
+  const script = [
+    'for name in proc sys dev tmp; do mount --rbind "/$name" "$0/$name"; done',
+    'exec unshare --root="$0" --wd="$PWD" apptainer "$@"',
+  ].join('\n')
+  const env = 'APPTAINER_NOHTTPS=true PATH="/usr/sbin:/usr/bin:/sbin:/bin"'
+  const command = `exec unshare --mount env ${env} sh -c '${script}' '${await ensureApptainer()}' "$@"`
+  writeFileSync(join(bin, 'apptainer'), `#!/bin/sh\n${command}\n`, { mode: 0o755 })
+  return bin
+}
+
+test('a release as a SIF file, from the digest of the build', async () => {
+  const files = appFiles(farm)
+  const path = [await writeApptainer()]
+  const { log } = await runExample('sif', { files, path, payload: { ref: 'refs/tags/v1.2.3' } })
+  expect(log).toMatch(/org\.opencontainers\.image\.version: 1\.2\.3/)
 })

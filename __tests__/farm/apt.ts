@@ -5,7 +5,8 @@ import { run, tryRun } from './exec.ts'
 import { log } from './log.ts'
 
 const architectures: readonly string[] = ['amd64', 'arm64', 'armhf', 'i386']
-const suite = 'forky'
+/** Of Debian: the newest one that is not unstable. */
+const usual = 'forky'
 const keyring = 'debian-archive-keyring.gpg'
 const hostKeyring = join('/usr/share/keyrings', keyring)
 
@@ -15,8 +16,13 @@ export interface Apt {
   env: NodeJS.ProcessEnv
 }
 
-/** @param more architectures besides those of the farm's base image, in Debian's words */
-export async function createApt(dir: string, more: readonly string[] = []): Promise<Apt> {
+interface AptOptions {
+  /** Architectures besides those of the farm's base image, in Debian's words. */
+  readonly more?: readonly string[]
+  readonly suite?: string
+}
+
+export async function createApt(dir: string, { more = [], suite = usual }: AptOptions = {}): Promise<Apt> {
   for (const tool of ['apt-get', 'dpkg-deb', 'tar']) {
     if ((await tryRun('which', [tool])).code !== 0)
       throw new Error(

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { cp, mkdir, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createApt, fetchOnly, unpack } from './apt.ts'
 import { run, tryRun } from './exec.ts'
@@ -150,7 +150,7 @@ const riscv64: Part = {
   time: 'two to thirteen minutes',
   build: async (module, into) => {
     const [root, debs] = [join(into, 'root'), join(into, 'debs')]
-    const apt = await createApt(join(into, 'apt'), ['riscv64'])
+    const apt = await createApt(join(into, 'apt'), { more: ['riscv64'] })
     await unpack(await fetchOnly(apt, ['busybox-static:riscv64'], debs), root)
     for (const dir of [apt.dir, debs, join(root, 'usr/share')]) await rm(dir, { recursive: true })
     const flags = `-s -w -X github.com/moby/buildkit/version.Version=${buildkitVersion}`
@@ -163,6 +163,31 @@ const riscv64: Part = {
         env: { ...process.env, ...goEnv, CGO_ENABLED: '0', GOOS: 'linux', GOARCH: 'riscv64' },
       },
     )
+  },
+}
+
+/** Scans programs for known vulnerabilities. */
+const govulncheck: Part = {
+  name: 'govulncheck',
+  files: ['go.mod', 'go.sum'],
+  what: 'govulncheck',
+  time: 'about half a minute',
+  build: buildModule('tool'),
+}
+
+/** Pulls images as SIF files; only Debian unstable has it. */
+const apptainer: Part = {
+  name: 'apptainer',
+  files: ['packages'],
+  what: 'Apptainer',
+  time: 'about a minute',
+  build: async (module, into) => {
+    const packages = readFileSync(join(module, 'packages'), 'utf8').trim().split('\n')
+    const apt = await createApt(join(into, 'apt'), { suite: 'sid' })
+    await layOutDebian(apt, packages, join(into, 'root'))
+    const files = { passwd: 'root:x:0:0:root:/root:/bin/sh\n', hosts: '', 'resolv.conf': '' }
+    for (const [name, text] of Object.entries(files)) await writeFile(join(into, 'root/etc', name), text)
+    await rm(apt.dir, { recursive: true })
   },
 }
 
@@ -196,6 +221,15 @@ export async function ensureKeylessSsh(): Promise<string> {
 /** Returns a root directory with BuildKit and busybox for riscv64. */
 export async function ensureRiscv64(): Promise<string> {
   return join(await ensure(riscv64), 'root')
+}
+
+export async function ensureGovulncheck(): Promise<string> {
+  return join(await ensure(govulncheck), 'bin/govulncheck')
+}
+
+/** Returns the root directory of its Debian. */
+export async function ensureApptainer(): Promise<string> {
+  return join(await ensure(apptainer), 'root')
 }
 
 export async function ensureGhaCache(): Promise<string> {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { load } from 'js-yaml'
 import { readInputs } from '../../src/inputs/inputs.ts'
 import { readCopyInputs } from '../../src/inputs/copy-inputs.ts'
-import { cleanupInputs, copyInputs, mainInputs } from '../../src/inputs/input-names.ts'
+import { cleanupInputs, copyInputs, mainInputs, mergeInputs } from '../../src/inputs/input-names.ts'
 import { InputError } from '../../src/lib/issues.ts'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { knownHost, plainKey } from './fixtures/keys.ts'
@@ -59,6 +59,7 @@ function evaluate(name: string, text: string): string {
     return ['arm.example.com', 'amd.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
   return text
     .replaceAll('${{ github.repository }}', 'acme/app')
+    .replaceAll('${{ matrix.platform }}', 'linux/arm64')
     .replace(/\$\{\{[^}]*event_name[^}]*\}\}/g, 'true')
     .replace(/\$\{\{.*?\}\}/g, 'value')
 }
@@ -165,7 +166,9 @@ function mediaTypeOf(path: string): string {
 }
 
 describe('examples', () => {
-  const docs = ['nodes', 'caching', 'cleanup', 'copy', 'forgejo', 'signing'].map((name) => `docs/${name}.md`)
+  const docs = ['nodes', 'caching', 'cleanup', 'copy', 'forgejo', 'signing', 'split-builds', 'testing'].map(
+    (name) => `docs/${name}.md`,
+  )
   const pages = ['README.md', 'SECURITY.md', ...docs]
   const blocks = pages.flatMap((page) =>
     [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => yaml),
@@ -219,6 +222,64 @@ describe('examples', () => {
     const fragments = blocks.filter((yaml) => /^ {10}\w/.test(yaml)).map((yaml) => asRecord(load(yaml)))
     expect(fragments.length).toBeGreaterThan(1)
     expect(fragments.flatMap(Object.keys).filter((name) => !mainInputs.includes(name))).toEqual([])
+  })
+})
+
+describe('docs/signing.md', () => {
+  const page = readFileSync(join(root, 'docs/signing.md'), 'utf8')
+  const policies = [...page.matchAll(/^```yaml\n(apiVersion: [\s\S]*?)```$/gm)].map(([, yaml = '']) =>
+    asRecord(load(yaml)),
+  )
+
+  // As in https://docs.sigstore.dev/policy-controller/overview and https://kyverno.io/docs/policy-types/cluster-policy.
+  test('has an admission policy for each controller, with the identity of the same workflow', () => {
+    expect(policies.map(({ kind }) => kind)).toEqual(['ClusterImagePolicy', 'ClusterPolicy'])
+    const identity = {
+      issuer: 'https://token.actions.githubusercontent.com',
+      subjectRegExp: '^https://github\\.com/acme/app/\\.github/workflows/release\\.yml@refs/tags/v.*$',
+    }
+    const [authority] = asList(asRecord(policies[0]?.['spec'])['authorities']).map(asRecord)
+    expect(authority).toMatchObject({ keyless: { identities: [identity] }, signatureFormat: 'bundle' })
+    const [rule] = asList(asRecord(policies[1]?.['spec'])['rules']).map(asRecord)
+    const [verified] = asList(rule?.['verifyImages'])
+    const attestors = [{ entries: [{ keyless: identity }] }]
+    expect(verified).toMatchObject({ type: 'SigstoreBundle', failureAction: 'Enforce', attestors })
+    const workflow = 'https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3'
+    expect(workflow).toMatch(new RegExp(identity.subjectRegExp))
+    expect(page).toContain(workflow)
+  })
+
+  test('passes outputs of the build to actions/attest', () => {
+    const steps = [...page.matchAll(/^```yaml\n([\s\S]*?)```$/gm)].flatMap(([, yaml = '']) => [
+      ...findSteps(load(yaml)),
+    ])
+    const inputs = steps.find(({ uses }) => uses.startsWith('actions/attest@'))?.inputs
+    // https://github.com/actions/attest/blob/main/action.yml
+    expect(Object.keys(inputs ?? {})).toEqual(['subject-name', 'subject-digest', 'push-to-registry'])
+    expect(inputs?.['subject-digest']).toBe('${{ steps.build.outputs.digest }}')
+  })
+})
+
+describe('docs/examples', () => {
+  const names = readdirSync(join(root, 'docs/examples'))
+
+  test.each(names)('%s has known inputs and outputs', (name) => {
+    const text = readFileSync(join(root, 'docs/examples', name), 'utf8')
+    const known: Readonly<Record<string, readonly string[]>> = {
+      '': mainInputs,
+      '/cleanup': cleanupInputs,
+      '/copy': copyInputs,
+    }
+    const steps = [...findSteps(load(text))].filter(({ uses }) => uses.startsWith('org/multiarch-build'))
+    expect(steps.length).toBeGreaterThan(0)
+    for (const { uses, inputs } of steps) {
+      const action = /^org\/multiarch-build(\/\w+)?@v1$/.exec(uses)?.[1] ?? ''
+      const names = known[action] ?? mergeInputs
+      expect(Object.keys(inputs).filter((input) => !names.includes(input))).toEqual([])
+    }
+    const outputs = Object.keys(asRecord(asRecord(load(readFileSync(join(root, 'action.yml'), 'utf8')))['outputs']))
+    const used = [...text.matchAll(/steps\.build\.outputs\.([\w-]+)/g)].map(([, output = '']) => output)
+    expect(used.filter((output) => !outputs.includes(output))).toEqual([])
   })
 })
 
