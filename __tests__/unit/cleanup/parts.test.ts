@@ -1,11 +1,16 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
+import { cleanUpRepository } from '../../../src/cleanup/registry-cleanup.ts'
+import { createRunStatusCache, createRunStatusFetcher } from '../../../src/forge/run-status.ts'
+import { days, hours } from '../../ghcr/clock.ts'
+import { root } from '../../ghcr/permissions.ts'
+import { declareRun, endRun } from '../../ghcr/runs.ts'
 import { artifactsByRepository } from '../../../src/cleanup/run-artifacts.ts'
 import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
 import type { Entry } from '../../../src/run/journal.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 import { brokenTags } from '../../ghcr/audit.ts'
-import { pushIndex, pushRelease, type Pushed } from '../../ghcr/histories.ts'
-import { packageRepositoryIn } from '../../prove/package-repository.ts'
+import { pushIndex, pushRelease, retag, type Pushed } from '../../ghcr/histories.ts'
+import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { allOf, annotationOf, scene, type Scene } from './scene.ts'
 
 const run = '17000000001'
@@ -135,4 +140,55 @@ test('a merge of a pull request deletes its tag, the parts and everything below 
   expect(outcomes.filter(({ deleted }) => !deleted)).toEqual([])
   expect(remains(here, [...allOf(pushed), ...partDigests(parts), digest])).toEqual([])
   expect(brokenTags(state)).toEqual([])
+})
+
+/** What keeps the first image of a part, and not its part: a tag of its own, an index of it, and one of both. */
+const keepers: Readonly<Record<string, (here: Scene, pushed: Pushed) => void>> = {
+  'a tag of its own': ({ fake, pkg }, { images: [image] }) => {
+    if (image) retag(fake.state, pkg, image.digest, 'stable')
+  },
+  'an index of it alone': ({ fake, pkg }, { images: [version] }) => {
+    if (version) pushIndex(fake.state, pkg, [{ version, platform: 'linux/amd64' }], { tag: 'stable' })
+  },
+  'an index with its attestation': ({ fake, pkg }, { images: [version], attestations: [attestation] }) => {
+    if (!version || !attestation) return
+    const platform = 'linux/amd64'
+    const entries = [
+      { version, platform },
+      { version: attestation, platform, attests: version.digest },
+    ]
+    pushIndex(fake.state, pkg, entries, { tag: 'stable' })
+  },
+}
+
+describe.each([
+  ['a release', false],
+  ['a pull request', true],
+])('a part of %s whose run has ended', (_, isTemporary) => {
+  test.each(Object.keys(keepers))('is deleted, but not the image that has %s', async (name) => {
+    const here = scene({ checkAnswers: false })
+    const { fake, clock } = here
+    declareRun(fake.state, { repository: 'acme/shop', id: Number(run) })
+    clock.advance(hours)
+    const { pushed, parts } = pushParts(here, isTemporary)
+    keepers[name]?.(here, pushed)
+    endRun(fake.state, 'acme/shop', Number(run))
+    clock.advance(4 * days)
+    const runs = createRunStatusCache(createRunStatusFetcher(requestIn(fake, root), 'acme/shop'), () => ({
+      now: clock.now(),
+      olderThan: 3 * days,
+    }))
+    for (let n = 0; n < 2; n++)
+      await cleanUpRepository(
+        packageRepositoryIn(here),
+        { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false },
+        runs,
+      )
+    expect(remains(here, partDigests(parts))).toEqual([])
+    const [image = '', attestation = ''] = allOf({ ...pushed, images: pushed.images.slice(0, 1) }).slice(1)
+    // The attestation of a pull request is content of the run; that of a release may be of anybody.
+    const staysAttestation = !isTemporary || name === 'an index with its attestation'
+    expect(remains(here, [image, attestation])).toEqual(staysAttestation ? [image, attestation] : [image])
+    expect(brokenTags(fake.state)).toEqual([])
+  })
 })
