@@ -20,6 +20,8 @@ export interface WorkflowRun {
   readonly event?: string
   readonly payload?: Readonly<Record<string, unknown>>
   readonly repository?: string
+  /** Variables of the platform that differ from those of GitHub. */
+  readonly platformEnv?: Readonly<Record<string, string>>
 }
 
 const exported = ['action.yml', 'cleanup', 'merge', 'copy', 'dist']
@@ -30,7 +32,8 @@ export async function runWorkflow(
   dir: string,
   given: WorkflowRun,
 ): Promise<{ code: number; log: string; home: string }> {
-  const { workflow, files, secrets = {}, variables = {}, event = 'push', repository = 'acme/app', path = [] } = given
+  const { workflow, files, secrets = {}, variables = {}, event = 'push', repository = 'acme/app' } = given
+  const { path = [], platformEnv = {} } = given
   const act = await ensureAct()
   const [checkout, home] = [mkdtempSync(join(dir, 'repository-')), mkdtempSync(join(dir, 'home-'))]
   for (const path of exported) cpSync(join(root, path), join(checkout, path), { recursive: true })
@@ -45,11 +48,12 @@ export async function runWorkflow(
   const described = { repository: repo, ...(event === 'pull_request' && { pull_request: pull }), ...given.payload }
   const file = join(home, 'payload.json')
   writeFileSync(file, JSON.stringify(described))
-  const platforms = ['-P', 'ubuntu-latest=-self-hosted']
+  const platforms = ['ubuntu-latest', 'docker'].flatMap((label) => ['-P', `${label}=-self-hosted`])
   // Secrets by name only: act reads the values from its environment, so that none is in its arguments.
   const names = [
     ...Object.keys(secrets).flatMap((name) => ['-s', name]),
     ...Object.entries(variables).flatMap(([name, value]) => ['--var', `${name}=${value}`]),
+    ...Object.entries(platformEnv).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
   ]
   const env = {
     PATH: [...path, farm.tools.bin, process.env['PATH'] ?? ''].join(':'),

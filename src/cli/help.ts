@@ -1,4 +1,4 @@
-import { commands, secretInputs, secretVariable, switches } from './options.ts'
+import { commands, secretInputs, secretVariable, switches, type Command } from './options.ts'
 
 const program = 'multiarch-build'
 
@@ -17,7 +17,7 @@ export function helpText(command?: string): string {
       'https://github.com/org/multiarch-build/blob/main/docs/reference.md',
     ].join('\n')
   const secrets = definition.inputs.filter((name) => secretInputs.includes(name))
-  const names = definition.inputs.filter((name) => !Object.hasOwn(definition.fixed, name) && !secrets.includes(name))
+  const names = optionsOf(definition)
   return [
     `${program} ${definition.usage}`,
     `  ${definition.summary}`,
@@ -36,6 +36,11 @@ export function helpText(command?: string): string {
   ].join('\n')
 }
 
+/** The inputs that a command line may contain. */
+function optionsOf({ inputs, fixed }: Command): string[] {
+  return inputs.filter((name) => !Object.hasOwn(fixed, name) && !secretInputs.includes(name))
+}
+
 function wrap(words: readonly string[], width = 110): string[] {
   const lines: string[] = []
   for (const word of words) {
@@ -48,10 +53,13 @@ function wrap(words: readonly string[], width = 110): string[] {
 
 /** A script that completes commands and options; undefined for an unknown shell. */
 export function completionScript(shell: string): string | undefined {
-  const names = Object.keys(commands).join(' ')
+  const names = [...Object.keys(commands), 'completion'].join(' ')
   const options = Object.entries(commands).map(
-    ([name, { inputs }]) =>
-      [name, [...inputs, 'config', 'workflow', 'trusted', 'help'].map((option) => `--${option}`).join(' ')] as const,
+    ([name, command]) =>
+      [
+        name,
+        [...optionsOf(command), 'config', 'workflow', 'trusted', 'help'].map((option) => `--${option}`).join(' '),
+      ] as const,
   )
   const bash = [
     '_multiarch_build() {',

@@ -7,7 +7,7 @@ export class UsageError extends Error {}
 /** Text values of inputs by their names. */
 export type Values = Readonly<Record<string, string>>
 
-interface Command {
+export interface Command {
   /** The bundle in dist/ that it runs. */
   readonly entry: 'main' | 'copy' | 'cleanup'
   readonly inputs: readonly string[]
