@@ -40,6 +40,17 @@ async function issuesOf(given: Given): Promise<readonly string[]> {
   return error.issues.map(({ input, expected }) => `${input}: ${expected}`)
 }
 
+// The forms of https://docs.sigstore.dev/cosign/key_management/overview/
+const services = [
+  'awskms:///alias/release',
+  'awskms:///1234abcd-12ab-34cd-56ef-1234567890ab',
+  'awskms:///arn:aws:kms:us-east-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab',
+  'awskms://localhost:4566/alias/release',
+  'gcpkms://projects/acme/locations/global/keyRings/release/cryptoKeys/cosign/cryptoKeyVersions/1',
+  'azurekms://acme.vault.azure.net/cosign',
+  'hashivault://cosign',
+]
+
 describe('keys', () => {
   test.each([
     [
@@ -52,7 +63,11 @@ describe('keys', () => {
       { 'sign-key': cosignKey.trim().replaceAll('\n', '\\n') },
       { kind: 'cosign', password: '' },
     ],
-    ['a key management service', { 'sign-key': 'awskms:///alias/a' }, { kind: 'kms', text: 'awskms:///alias/a' }],
+    ...services.map((uri): [string, Given, { readonly kind: string; readonly text: string }] => [
+      uri,
+      { 'sign-key': uri },
+      { kind: 'kms', text: uri },
+    ]),
     ['a plain key', { 'sign-key': pair.privateKey }, { kind: 'plain', password: '' }],
     ['a key that OpenSSL encrypted', { 'sign-key': encrypted, 'sign-password': 'swordfish' }, { kind: 'plain' }],
   ])('%s', async (_, given, expected) => {
@@ -69,6 +84,9 @@ describe('keys', () => {
     ['two keys', { 'sign-key': pair.privateKey + encrypted }, 'sign-key: is not a private key'],
     ['a path', { 'sign-key': 'cosign.key' }, 'sign-key: is not a private key'],
     ['another scheme', { 'sign-key': 'env://KEY' }, 'sign-key: is not a key management service'],
+    ['a secret of Kubernetes', { 'sign-key': 'k8s://default/key' }, 'sign-key: is not a key management service'],
+    ['a service without a key', { 'sign-key': 'awskms://' }, 'sign-key: is not a private key'],
+    ['two services', { 'sign-key': 'awskms:///alias/a gcpkms://b' }, 'sign-key: is not a private key'],
     ['a wrong password', { 'sign-key': encrypted, 'sign-password': 'no' }, 'sign-password: does not decrypt'],
     ['no password', { 'sign-key': encrypted }, 'sign-password: does not decrypt'],
     [
