@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ensureApptainer, ensureCosign, ensureGovulncheck } from '../farm/optional-tools.ts'
 import { runWorkflow, type WorkflowRun } from './act.ts'
 import { appFiles, attachFarm, storedIndex, storedTags, type Farm } from './harness.ts'
@@ -176,4 +176,30 @@ test('a release as a SIF file, from the digest of the build', async () => {
   const path = [await writeApptainer()]
   const { log } = await runExample('sif', { files, path, payload: { ref: 'refs/tags/v1.2.3' } })
   expect(log).toMatch(/org\.opencontainers\.image\.version: 1\.2\.3/)
+})
+
+describe('a monorepo', () => {
+  const copy = 'COPY shared/lib.txt /\n'
+  const files = () => ({
+    'services/api/Dockerfile': `FROM ${farm.images.base}\n${copy}`,
+    'services/web/Dockerfile': `FROM ${farm.images.base}\n${copy}`,
+    'shared/lib.txt': 'shared\n',
+  })
+
+  test('builds everything on a new branch', async () => {
+    const { image } = await runExample('monorepo', { files: files(), payload: { before: '0'.repeat(40) } })
+    for (const name of ['api', 'web']) expect(await released(`${image}/${name}`)).toEqual(['main'])
+  })
+
+  test('builds the services whose files changed, and nothing if there are none', async () => {
+    const [first = ''] = Object.keys(files())
+    // Compared with the tree that has no files, every file is new.
+    const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
+    const one = { [first]: `FROM ${farm.images.base}\n`, 'README.md': 'no service\n' }
+    const { image, log } = await runExample('monorepo', { files: one, payload: { before: emptyTree } })
+    expect(await released(`${image}/api`)).toEqual(['main'])
+    expect(log).not.toContain('/web')
+    const none = await runExample('monorepo', { files: files(), payload: { before: 'HEAD' } })
+    expect(none.log).not.toContain('Building')
+  })
 })
