@@ -104,13 +104,8 @@ const sequences = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\
 
 /** PURE: a line of the log that keeps its colors, and does nothing else to the terminal. */
 function safeLine(line: string): string {
-  let isColored = false
   const text = line
-    .replace(sequences, (sequence) => {
-      if (!/^\x1b\[[\d;]*m$/.test(sequence)) return ''
-      isColored = true
-      return sequence
-    })
+    .replace(sequences, (sequence) => (/^\x1b\[[\d;]*m$/.test(sequence) ? sequence : ''))
     .replace(/[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g, '')
-  return isColored ? `${text}\x1b[0m` : text
+  return text.includes('\x1b') ? `${text}\x1b[0m` : text
 }

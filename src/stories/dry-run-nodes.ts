@@ -62,18 +62,17 @@ export async function checkNodesOnly(run: Run, { openNodes }: Pick<DryRunPorts, 
  */
 export async function checkNodes(nodes: readonly Node[], repositories: readonly Repository[]): Promise<NodeChecks> {
   const registries = new Map(repositories.map((repository) => [repository.registry, repository]))
-  const checks = await Promise.all(
+  const found = await Promise.all(
     nodes.flatMap((node) =>
       node.engine === undefined || !node.driver.startsDaemon
         ? []
         : [
-            checkVersion(node.spec.name, node.engine),
+            Promise.resolve(checkVersion(node.spec.name, node.engine)),
             checkImage(node, node.engine),
             ...[...registries.values()].map((repository) => checkRegistry(node, repository)),
           ],
     ),
   )
-  const found = checks.flat()
   return {
     lines: found.flatMap(({ line }) => (line === '' ? [] : line)),
     warnings: found.flatMap(({ warning }) => warning ?? []),

@@ -16,7 +16,9 @@ function follow() {
   const end = startLive({
     targets: [target],
     vertexes: (id) => progress.states(id),
-    report: ([state]) => void (state && reports.push(state)),
+    report: (states) => {
+      reports.push(...states)
+    },
   })
   const read = (message: object) => {
     progress.read(JSON.stringify(message))
