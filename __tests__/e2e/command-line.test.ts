@@ -194,11 +194,13 @@ describe('multiarch-build on a laptop', () => {
       '          tags: of-workflow',
       '          build-args: EXTRAS=${{ vars.EXTRAS }}',
       '          push: ${{ github.event_name == 1 }}',
+      '          labels: team=${{ vars.TEAM_OF_CI }}',
     ]
     writeFileSync(join(work, 'ci.yml'), lines.join('\n'))
     const { code, output } = await run1('build', '--workflow', 'ci.yml', '--build-args', 'EXTRAS=own')
     expect(code === 0 ? '' : output).toBe('')
-    expect(output).toContain('the input `push` is left out')
+    expect(output).toContain('the input `push` is left out: only the CI platform can evaluate')
+    expect(output).toContain('the input `labels` is left out: to use it, set TEAM_OF_CI in the environment')
     expect(await storedTags(farm, image)).toContain('of-workflow')
   })
 

@@ -125,8 +125,16 @@ async function readStep(
   const read = await readWorkflow(source, entry === 'main' ? '' : `/${entry}`, { cwd, env, facts })
   for (const [name, expressions] of Object.entries(read.skipped))
     if (values[name] === undefined)
-      console.error(`note: the input \`${name}\` is left out: only the CI platform can evaluate ${expressions}`)
+      console.error(`note: the input \`${name}\` is left out: ${explainSkipped(expressions)}`)
   return read.values
+}
+
+/** PURE: what an input with these expressions needs here. */
+function explainSkipped(expressions: string): string {
+  const names = [...expressions.matchAll(/\b(?:secrets|vars|env)\.(\w+)/g)].map(([, name = '']) => name)
+  return names.length === 0
+    ? `only the CI platform can evaluate ${expressions}`
+    : `to use it, set ${names.join(' and ')} in the environment`
 }
 
 /** On a laptop there is no event that could name the tags. */

@@ -65,7 +65,7 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
     plan,
     registries,
     isInstalled: !buildx || !!buildx.found,
-    canReadRuns: typeof status !== 'string',
+    canReadRuns: run.inputs.token === '' ? undefined : typeof status !== 'string',
   }
   return { report: describeDryRun(run, found, problems), problems: problems.all }
 }
@@ -110,8 +110,8 @@ interface Findings {
   readonly registries: RegistryChecks
   /** Whether the requested buildx is installed. */
   readonly isInstalled: boolean
-  /** Whether the token may read the status of other runs. */
-  readonly canReadRuns: boolean
+  /** Whether the token may read the status of other runs; undefined without a token, as on a laptop. */
+  readonly canReadRuns: boolean | undefined
 }
 
 function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRunReport {
@@ -125,7 +125,9 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
     tags: registries.tags,
     permissions: [
       ...registries.permissions,
-      `status of this repository’s runs: ${canReadRuns ? 'readable' : 'not readable'}`,
+      ...(canReadRuns === undefined
+        ? []
+        : [`status of this repository’s runs: ${canReadRuns ? 'readable' : 'not readable'}`]),
     ],
     post: describePost(run, nodes),
     warnings: [
@@ -138,7 +140,7 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
       ...fork.notes,
       ...fork.warnings,
       ...registries.warnings,
-      ...(canReadRuns ? [] : [runStatusUnreadable]),
+      ...(canReadRuns === false ? [runStatusUnreadable] : []),
     ],
     problems: problems.headlines,
   }

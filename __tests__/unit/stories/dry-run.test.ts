@@ -17,7 +17,7 @@ describe('the dry run story', () => {
     await withRegistry('none', async (registry) => {
       const image = `${registry.host}/acme/app`
       registry.faults.push(acceptUpload)
-      const given = await testRun({ image, tags: '1.0' })
+      const given = await testRun({ image, tags: '1.0', 'github-token': 'a-token' })
       const ports = testPorts(given, () => '')
       const { report, problems } = await dryRun(given.run, ports)
       expect(problems).toEqual([])
@@ -33,6 +33,15 @@ describe('the dry run story', () => {
       expect([ports.calls, readJournal(given.run.dir, given.run.log)]).toEqual([['open'], []])
       expect([registry.tags.size, registry.manifests.size]).toEqual([0, 0])
     })
+  })
+
+  test('without a token, as on a laptop, does not report what it may read', async () => {
+    const given = await testRun({ push: 'false' })
+    const { report } = await dryRun(
+      given.run,
+      testPorts(given, () => ''),
+    )
+    expect([report.permissions, report.warnings.join('\n')]).toEqual([[], expect.not.stringContaining('actions: read')])
   })
 
   test('reports every problem, of nodes and of registries', async () => {
