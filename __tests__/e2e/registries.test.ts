@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startGitea, type Gitea } from '../farm/gitea.ts'
+import { startZot } from '../farm/tools/zot/zot.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
 import type { PackageBackend, PackageVersion } from '../../src/packages/backend.ts'
 import { createForgejoBackend } from '../../src/packages/forgejo/backend.ts'
@@ -9,12 +10,22 @@ import { createPackageRepository } from '../../src/packages/repository.ts'
 import { createRunStatusCache } from '../../src/forge/run-status.ts'
 import { cleanUpRepository } from '../../src/cleanup/registry-cleanup.ts'
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts'
-import { makeImage, openHands, type Hands, type Login, type TestImage } from '../unit/packages/oci/images.ts'
+import { ociIndex, ociManifest } from '../../src/registry/manifest.ts'
+import {
+  content,
+  makeImage,
+  openHands,
+  type Content,
+  type Hands,
+  type Login,
+  type TestImage,
+} from '../unit/packages/oci/images.ts'
 import { attachFarm, type Farm } from './harness.ts'
 
 let farm: Farm
 let old: Registry2
 let keeping: Registry2
+let zot: Registry2
 let gitea: Gitea
 let giteaLogin: Login
 let unique = 0
@@ -22,16 +33,17 @@ let unique = 0
 /** The tools that only this file uses are built once per host. */
 beforeAll(async () => {
   farm = await attachFarm()
-  ;[old, keeping, gitea] = await Promise.all([
+  ;[old, keeping, gitea, zot] = await Promise.all([
     startRegistry2(farm.dir),
     startRegistry2(farm.dir, { deletes: false }),
     startGitea(farm.dir),
+    startZot(farm.dir),
   ])
   giteaLogin = { username: 'farm', password: await gitea.token('farm', ['write:package']) }
 }, 1_200_000)
 
 afterAll(async () => {
-  await Promise.all([old.stop(), keeping.stop(), gitea.stop()])
+  await Promise.all([old.stop(), keeping.stop(), gitea.stop(), zot.stop()])
 })
 
 interface TestRepository {
@@ -59,6 +71,7 @@ function forgejoRepository(name: string, token = giteaLogin.password, owner = 'f
 const repositories: Record<string, (name: string) => TestRepository> = {
   'distribution 3': (name) => ociRepository(farm.registry.host, `acme/${name}`),
   'distribution 2.8': (name) => ociRepository(old.host, `acme/${name}`),
+  Zot: (name) => ociRepository(zot.host, `acme/${name}`),
   'Gitea as a plain registry': (name) => ociRepository(gitea.host, `farm/${name}`, giteaLogin),
   'Gitea by its packages API': (name) => forgejoRepository(name),
 }
@@ -228,6 +241,103 @@ describe.each(Object.keys(repositories))('%s', (place) => {
     expect(await api.restore(versionOf(two.index))).toBe(true)
     expect(await hands.missing('b')).toEqual([])
     expect(await api.restore(versionOf(one.index))).toBe(false)
+  })
+})
+
+const empty = content('{}', 'application/vnd.oci.empty.v1+json')
+const descriptorOf = ({ digest, mediaType, bytes }: Content) => ({ digest, mediaType, size: bytes.length })
+
+/** A manifest about an image, as signing tools push it. */
+function makeArtifact(layer: Content, subject?: Content): TestImage {
+  const document = {
+    schemaVersion: 2,
+    mediaType: ociManifest,
+    artifactType: layer.mediaType,
+    config: descriptorOf(empty),
+    layers: [descriptorOf(layer)],
+    ...(subject && { subject: descriptorOf(subject) }),
+  }
+  return {
+    index: content(JSON.stringify(document), ociManifest),
+    children: [],
+    intermediates: [],
+    blobs: [empty, layer],
+  }
+}
+
+const hexOf = ({ digest }: Content) => digest.slice('sha256:'.length)
+const statementOf = (image: Content) => JSON.stringify({ subject: [{ name: 'app', digest: { sha256: hexOf(image) } }] })
+
+/** What signing tools push for an image; each returns what has to go with it. */
+const signers: Readonly<Record<string, (hands: Hands, image: Content) => Promise<readonly Content[]>>> = {
+  'a referrer, and its list where there is no API for it': async (hands, image) => {
+    const artifact = makeArtifact(
+      content(`bundle of ${image.digest}`, 'application/vnd.dev.sigstore.bundle.v0.3+json'),
+      image,
+    )
+    await hands.push(artifact, [])
+    const list = { schemaVersion: 2, mediaType: ociIndex, manifests: [descriptorOf(artifact.index)] }
+    const index = content(JSON.stringify(list), ociIndex)
+    if (await hands.hasReferrers(image.digest)) return [artifact.index]
+    await hands.put(`sha256-${hexOf(image)}`, index)
+    return [artifact.index, index]
+  },
+  'cosign’s classic signature': async (hands, image) => {
+    const payload = JSON.stringify({ critical: { image: { 'docker-manifest-digest': image.digest } } })
+    const artifact = makeArtifact(content(payload, 'application/vnd.dev.cosign.simplesigning.v1+json'))
+    await hands.push(artifact, [`sha256-${hexOf(image)}.sig`])
+    return [artifact.index]
+  },
+  'cosign’s classic attestation': async (hands, image) => {
+    const payload = JSON.stringify({ payload: Buffer.from(statementOf(image)).toString('base64') })
+    const artifact = makeArtifact(content(payload, 'application/vnd.dsse.envelope.v1+json'))
+    await hands.push(artifact, [`sha256-${hexOf(image)}.att`])
+    return [artifact.index]
+  },
+}
+
+const cases = Object.keys(repositories).flatMap((place) =>
+  Object.keys(signers).map((signer) => [place, signer] as const),
+)
+
+describe.each(cases)('%s: %s', (place, signer) => {
+  const open = async () => {
+    const { hands, api, client, repository } = repositories[place]!(freshName())
+    const [release, temporary] = [makeImage('release'), makeImage('4711-1-x')]
+    await hands.push(release, ['v1'])
+    await hands.push(temporary, ['pr-4711'])
+    const kept = await signers[signer]!(hands, release.index)
+    const signed = [temporary.index, ...temporary.children]
+    const leaving = await Promise.all(signed.map((image) => signers[signer]!(hands, image)))
+    const clock = { now: Date.now, sleep: () => Promise.resolve() }
+    const options = { backend: api, registry: client, repository, name: repository, clock, deadline: Infinity }
+    return { hands, place: createPackageRepository(options), temporary, kept, leaving: [...leaving.flat(), ...signed] }
+  }
+  const expectDeleted = async ({ hands, kept, leaving }: Awaited<ReturnType<typeof open>>) => {
+    const left = await Promise.all(leaving.map(({ digest }) => hands.digest(digest)))
+    expect(left.filter(Boolean)).toEqual([])
+    expect(await Promise.all(kept.map(({ digest }) => hands.digest(digest)))).toEqual(kept.map(({ digest }) => digest))
+    expect([await hands.missing('v1'), (await hands.tags()).filter((tag) => tag.startsWith('pr-'))]).toEqual([[], []])
+  }
+
+  test('the post step deletes it with the image of the run, and keeps that of a release', async () => {
+    const opened = await open()
+    const { index, intermediates } = opened.temporary
+    await deleteRunArtifacts(opened.place, {
+      tags: [{ tag: 'pr-4711', digest: index.digest }],
+      manifests: intermediates.map(({ digest }) => digest),
+      runAnnotation: '4711-1-x',
+    })
+    await expectDeleted(opened)
+  })
+
+  test('cleanup deletes it with the image of the run, and keeps that of a release', async () => {
+    const opened = await open()
+    const unexpected = () => Promise.reject(new Error('unexpected request for a run'))
+    const runs = createRunStatusCache(unexpected, () => ({ now: Date.now(), olderThan: 0, runId: '4711' }))
+    const request = { tags: ['pr-*'], untagged: true, dryRun: false, runId: '4711' }
+    expect((await cleanUpRepository(opened.place, request, runs)).errors).toEqual([])
+    await expectDeleted(opened)
   })
 })
 

@@ -117,6 +117,15 @@ const cosign: Part = {
   build: buildModule('tool', '-X sigs.k8s.io/release-utils/version.gitVersion=v3.1.3'),
 }
 
+/** The newest Zot whose modules are all available, without its extensions. */
+const zot: Part = {
+  name: 'zot',
+  files: ['go.mod', 'go.sum'],
+  what: 'Zot',
+  time: 'one to three minutes',
+  build: buildModule('tool', '', 'containers_image_openpgp'),
+}
+
 /** Runs whole workflows. */
 const act: Part = {
   name: 'act',
@@ -212,6 +221,10 @@ function buildModule(what: string, flags = '', tags = ''): Part['build'] {
 
 export async function ensureCosign(): Promise<string> {
   return join(await ensure(cosign), 'bin/cosign')
+}
+
+export async function ensureZot(): Promise<string> {
+  return join(await ensure(zot), 'bin/zot')
 }
 
 export async function ensureKeylessSsh(): Promise<string> {

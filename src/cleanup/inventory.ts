@@ -179,7 +179,9 @@ export class Inventory {
     const temporary = [...items.values()].filter(({ digest, tags }) =>
       tags.some((tag) => this.isExpiredTag(tag, digest)),
     )
-    const images = temporary.flatMap(({ digest }) => [digest, ...(this.manifests.get(digest)?.refs ?? [])])
+    const children = temporary.flatMap(({ digest }) => this.manifests.get(digest)?.refs ?? [])
+    // After an index is deleted, only this map still names its images, which have referrers of their own.
+    const images = [...temporary.map(({ digest }) => digest), ...children, ...this.childrenOfDeleted.keys()]
     await this.#readManifests(images)
     const lists = [...items.values()].filter(({ tags }) =>
       tags.some((tag) => images.includes(referrerSubject(tag) ?? '')),

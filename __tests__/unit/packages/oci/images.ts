@@ -75,6 +75,8 @@ export interface Hands {
   delete(reference: string): Promise<number>
   tags(): Promise<readonly string[]>
   digest(reference: string): Promise<string | undefined>
+  /** Whether the registry has an API for what refers to the digest. */
+  hasReferrers(digest: string): Promise<boolean>
   /** What `docker pull` of every platform would miss; empty if nothing. */
   missing(reference: string): Promise<readonly string[]>
 }
@@ -137,6 +139,7 @@ export function openHands(host: string, repository: string, login?: Login): Hand
       const answer = await get(reference, 'HEAD')
       return answer.ok ? (answer.headers.get('docker-content-digest') ?? undefined) : undefined
     },
+    hasReferrers: async (digest) => (await ask('GET', `referrers/${digest}`)).ok,
     missing,
   }
 }
