@@ -4,8 +4,10 @@ import { secretsToMask } from './inputs/secrets-to-mask.ts'
 import { prepareCopy } from './job/copy-step.ts'
 import { Job } from './job/job.ts'
 import { reportCopy, reportDryRun } from './job/report.ts'
+import { withTelemetry } from './job/telemetry.ts'
 import { removeDir } from './lib/files.ts'
 import { withAbort } from './lib/time.ts'
+import { RunRecord } from './report/run-record.ts'
 import { copyImage, planCopyOnly } from './stories/copy.ts'
 
 // Chunks of layers are garbage at once; on a large machine V8 would let them pile up.
@@ -14,14 +16,19 @@ setFlagsFromString('--optimize-for-size')
 const began = performance.now()
 const job = new Job()
 
-await job.run(async () => {
+const record = new RunRecord()
+
+const copy = async () => {
   job.mask(secretsToMask(job.env))
   const inputs = await readCopyInputs(job.env, job.event)
-  const { ports, dir } = await withAbort(job.signal, prepareCopy(job, inputs))
+  record.isDry = inputs.dryRun
+  const { ports, dir } = await withAbort(job.signal, prepareCopy(job, inputs, record))
   try {
     if (inputs.dryRun) await reportDryRun(await planCopyOnly(inputs, ports))
     else await reportCopy(await copyImage(inputs, ports), performance.now() - began)
   } finally {
     removeDir(dir)
   }
-})
+}
+
+await job.run(() => withTelemetry(job, { action: 'copy', record }, copy))

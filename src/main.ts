@@ -39,4 +39,4 @@ const build = async () => {
   }
 }
 
-await job.run(() => withTelemetry(job, record, build))
+await job.run(() => withTelemetry(job, { action: 'build', record }, build))

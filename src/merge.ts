@@ -1,20 +1,25 @@
 import { Job } from './job/job.ts'
 import { prepareMerge } from './job/merge-step.ts'
 import { reportDryRun, reportMerge } from './job/report.ts'
+import { withTelemetry } from './job/telemetry.ts'
 import { removeDir } from './lib/files.ts'
 import { withAbort } from './lib/time.ts'
+import { RunRecord } from './report/run-record.ts'
 import { mergeImage } from './stories/merge.ts'
 
 const began = performance.now()
 const job = new Job()
 
-await job.run(async () => {
+const record = new RunRecord()
+
+const merge = async () => {
   if (job.event.trust === 'fork') {
     job.log.info('This run has the level `fork`: its jobs pushed no parts, and nothing was pushed.')
     return
   }
-  const { run, registries, packages } = await withAbort(job.signal, prepareMerge(job))
+  const { run, registries, packages } = await withAbort(job.signal, prepareMerge(job, record))
   if (run.inputs.dryRun) {
+    record.isDry = true
     const { dryRunMerge } = await import('./stories/merge-dry-run.ts')
     await reportDryRun(await dryRunMerge(run, packages).finally(() => removeDir(run.dir.signing)))
     return
@@ -22,4 +27,6 @@ await job.run(async () => {
   const result = await mergeImage(run, registries).finally(() => removeDir(run.dir.signing))
   if (result) await reportMerge(result, performance.now() - began)
   else job.log.info('The token of this run can only read: its jobs pushed no parts, and nothing was merged.')
-})
+}
+
+await job.run(() => withTelemetry(job, { action: 'merge', record }, merge))

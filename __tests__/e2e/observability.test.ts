@@ -285,3 +285,38 @@ test('a collector that is down does not fail the build, and costs one warning pe
   expect([main.code, main.summary]).toEqual([0, ''])
   expect(main.warnings.filter((warning) => warning.includes('127.0.0.1:1 cannot be reached'))).toHaveLength(2)
 })
+
+test('merge and copy send their duration and trace, and what they pushed', async () => {
+  const image = freshImage(farm)
+  const { amd } = farm.nodes
+  const options = { env: { GITHUB_RUN_ATTEMPT: '1' }, runId: String(Date.now() * 1000) }
+  const part = { image, nodes: `linux/amd64 = ${amd.endpoint}`, platforms: 'linux/amd64', partial: 'true' }
+  expect((await build(open(options), part)).code).toBe(0)
+  const merged = await open(options).merge({ image, platforms: 'linux/amd64', tags: '1.0' })
+  expect([merged.code, merged.errors]).toEqual([0, []])
+  const copying = open(options).startCopy({ from: `${image}:1.0`, to: `${image}-copy:1.0` })
+  expect((await copying.result).code).toBe(0)
+  const names = ['run_duration_seconds', 'image_size_bytes', 'copy_transfer_bytes']
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const series = await prometheus.query(
+        `last_over_time(multiarch_build_${name}{multiarch_build_action!="build"}[1h])`,
+      )
+      return series.map(({ metric, value }) => [metric['multiarch_build_action'], value > 0]).sort()
+    }),
+  )
+  expect(found).toEqual([
+    [
+      ['copy', true],
+      ['merge', true],
+    ],
+    [['merge', true]],
+    // Nothing was uploaded: the registry mounts layers that it has.
+    [['copy', false]],
+  ])
+  const roots = collector.traces.slice(-2).map(({ spans }) => spans.map(({ name }) => name))
+  expect(roots).toEqual([
+    ['multiarch-build merge', 'plan', 'publish'],
+    ['multiarch-build copy', 'plan', 'copy', 'publish'],
+  ])
+})

@@ -13,6 +13,7 @@ import { renderImageOutputs } from '../../src/report/outputs.ts'
 import { renderErrorSummary } from '../../src/report/summary.ts'
 import { openJournal } from '../../src/run/journal.ts'
 import type { RunDir } from '../../src/run/run-dir.ts'
+import { RunRecord } from '../../src/report/run-record.ts'
 import { copyImage } from '../../src/stories/copy.ts'
 import { mergeImage } from '../../src/stories/merge.ts'
 import { undoRun } from '../../src/stories/undo.ts'
@@ -210,6 +211,7 @@ async function runMerge({ path, requests, attempt = 1 }: OwnRun, dir = newDir())
       log,
       signal: requests.signal,
       sleep: () => Promise.resolve(),
+      record: new RunRecord(),
       prepareSigning: unsigned,
     }
     const merged = await mergeImage(run, accessBy(requests))
@@ -270,6 +272,7 @@ const copy: Action = {
         registries: accessBy(requests),
         log,
         signal,
+        record: new RunRecord(),
         prepareSigning: unsigned,
       })
       return { summary: renderCopySummary(result, 1), outputs: renderCopyOutputs(result) }

@@ -17,6 +17,7 @@ import { parseSign, type AccessInputs } from './shared-inputs.ts'
 import type { SignSettings } from './sign.ts'
 import { createSource, type InputSource } from './source.ts'
 import { boolean, choice, parseTable, type Parser, type Values } from './table.ts'
+import { parseTelemetry } from './telemetry.ts'
 import { checkNames } from './unknown-inputs.ts'
 
 /** For a tag that exists with another digest. */
@@ -57,6 +58,8 @@ export async function readCopyInputs(env: Env, event: Event, files = hostFiles):
   // It runs no code of a proposal, and signs only what the workflow names.
   const sign = await parseSign(source, { push: true, partial: false, trust: 'trusted' })
   const registries = await parseRegistries(source)
+  // It is read when the run ends; here only its issues count.
+  parseTelemetry(source)
   const logins = await parseLogins(source, { images: to, sources: from ? [from] : [], push: true })
   diagnostics.throwIssues()
   // Without `from` an issue is thrown.

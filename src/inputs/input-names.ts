@@ -123,6 +123,7 @@ export const mergeInputs = [
   'ecr',
   'registries',
   'github-token',
+  'otlp-endpoint',
   'cleanup',
   'packages-api',
   'dry-run',
@@ -149,4 +150,5 @@ export const copyInputs = [
   'ecr',
   'registries',
   'github-token',
+  'otlp-endpoint',
 ]

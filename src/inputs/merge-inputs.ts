@@ -18,6 +18,7 @@ import { cleanupRow, parseImageList, parseSign, sharedRows, type AccessInputs } 
 import type { SignSettings } from './sign.ts'
 import { createSource, type InputSource } from './source.ts'
 import { parseTable, type Values } from './table.ts'
+import { parseTelemetry } from './telemetry.ts'
 import { checkNames } from './unknown-inputs.ts'
 import type { VariantSpec } from './variants.ts'
 
@@ -58,6 +59,8 @@ export async function readMergeInputs(env: Env, event: Event, files = hostFiles)
     failFor(report, 'platforms')('is empty: write the platforms of all build jobs, such as `linux/amd64, linux/arm64`')
   const variants = await parseMergeVariants(source, platforms)
   const image = parseImage(source)
+  // It is read when the run ends; here only its issues count.
+  parseTelemetry(source)
   const inputs = {
     ...image,
     platforms,

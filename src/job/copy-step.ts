@@ -1,5 +1,6 @@
 import type { CopyInputs } from '../inputs/copy-inputs.ts'
 import { readCertificates } from '../registry/hosts.ts'
+import type { RunRecord } from '../report/run-record.ts'
 import { RunDir } from '../run/run-dir.ts'
 import type { CopyPorts } from '../stories/copy.ts'
 import type { Job } from './job.ts'
@@ -13,7 +14,7 @@ interface CopyStep {
 }
 
 /** Connects the copy story with this job. The logins stay in this process: nothing is written. */
-export async function prepareCopy(job: Job, inputs: CopyInputs): Promise<CopyStep> {
+export async function prepareCopy(job: Job, inputs: CopyInputs, record: RunRecord): Promise<CopyStep> {
   const { log, signal } = job
   const { logins, from, to, sign } = inputs
   inputs.warnings.forEach((warning) => log.warn(warning))
@@ -22,5 +23,5 @@ export async function prepareCopy(job: Job, inputs: CopyInputs): Promise<CopySte
   // Its name is that of a run directory, so that the garbage collection of a later run removes what a killed step left.
   const dir = RunDir.choose(job.env['RUNNER_TEMP']).path
   const prepareSigning = signing(job, { sign, dir, registries, hosts })
-  return { ports: { registries, log, signal, prepareSigning }, dir }
+  return { ports: { registries, log, signal, record, prepareSigning }, dir }
 }

@@ -4,6 +4,7 @@ import { sleep } from '../lib/time.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { saveRegistryHosts } from '../registry/hosts.ts'
+import type { RunRecord } from '../report/run-record.ts'
 import { openJournal } from '../run/journal.ts'
 import type { MergeRun } from '../stories/merge.ts'
 import { describeEvent } from './event.ts'
@@ -19,7 +20,7 @@ interface MergeStep {
 }
 
 /** Reads the inputs, creates the run directory, and connects the merge story with this job. */
-export async function prepareMerge(job: Job): Promise<MergeStep> {
+export async function prepareMerge(job: Job, record: RunRecord): Promise<MergeStep> {
   job.mask(secretsToMask(job.env))
   const event = await describeEvent(job)
   const inputs = await readMergeInputs(job.env, event)
@@ -31,6 +32,6 @@ export async function prepareMerge(job: Job): Promise<MergeStep> {
   const { registries } = await resolveLogins(job, { ...inputs, images, required, push: true, hosts })
   const prepareSigning = signing(job, { sign: inputs.sign, dir: dir.signing, registries, hosts })
   const { log, signal } = job
-  const run = { inputs, event, dir, journal: openJournal(dir), log, signal, sleep, prepareSigning }
+  const run = { inputs, event, dir, journal: openJournal(dir), log, signal, sleep, record, prepareSigning }
   return { run, registries, packages: job.packages(registries, inputs.packagesApi) }
 }

@@ -17,8 +17,14 @@ export async function startTrace(settings: TelemetrySettings, record: RunRecord,
   record.traceparent = `00-${traceId}-${spanId}-01`
 }
 
-/** Does the work of the main action and sends its telemetry, also if it fails or is cancelled. */
-export async function withTelemetry(job: Job, record: RunRecord, work: () => Promise<void>): Promise<void> {
+/** A run of an action that is measured. */
+interface MeasuredAction {
+  readonly action: 'build' | 'merge' | 'copy'
+  readonly record: RunRecord
+}
+
+/** Does the work of an action and sends its telemetry, also if it fails or is cancelled. */
+export async function withTelemetry(job: Job, measured: MeasuredAction, work: () => Promise<void>): Promise<void> {
   let failure: unknown
   try {
     await work()
@@ -26,11 +32,11 @@ export async function withTelemetry(job: Job, record: RunRecord, work: () => Pro
     failure = error ?? new Error('unknown')
     throw error
   } finally {
-    await send(job, record, failure).catch((error: unknown) => job.log.debug(`No telemetry: ${String(error)}`))
+    await send(job, measured, failure).catch((error: unknown) => job.log.debug(`No telemetry: ${String(error)}`))
   }
 }
 
-async function send(job: Job, record: RunRecord, failure: unknown): Promise<void> {
+async function send(job: Job, { action, record }: MeasuredAction, failure: unknown): Promise<void> {
   const { env, event, log, signal } = job
   const ignore = () => undefined
   const text = (name: string) => (env[variableOf(name)] ?? '').trim()
@@ -41,6 +47,7 @@ async function send(job: Job, record: RunRecord, failure: unknown): Promise<void
   const [, traceId, spanId] = (record.traceparent ?? '').split('-')
   const root = traceId !== undefined && spanId !== undefined ? { traceId, spanId } : createRoot(settings, event)
   const run = {
+    action,
     record,
     event,
     pipeline: env['GITHUB_WORKFLOW'] ?? '',

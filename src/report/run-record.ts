@@ -6,8 +6,8 @@ import type { Target } from '../plan/target.ts'
 import type { PastRun } from '../publish/history/runs.ts'
 import type { Published } from '../publish/publish.ts'
 
-/** A phase of a run of the main action, by its name in docs/observability. */
-type RunPhase = 'connect' | 'plan' | 'build' | 'publish'
+/** A phase of a run, by its name in docs/observability. */
+type RunPhase = 'connect' | 'plan' | 'build' | 'copy' | 'publish'
 
 interface TimedPhase extends Interval {
   readonly phase: RunPhase
@@ -19,7 +19,7 @@ export interface PreviousRun extends PastRun {
   readonly url?: string
 }
 
-/** What a run of the main action has done so far, so that a run that fails or is cancelled can be measured too. */
+/** What a run of an action has done so far, so that a run that fails or is cancelled can be measured too. */
 export class RunRecord {
   /** Milliseconds since the epoch. */
   readonly began: number
@@ -30,6 +30,8 @@ export class RunRecord {
   targets: readonly Target[] = []
   groups: readonly GroupResult[] = []
   published: readonly Published[] = []
+  /** Bytes that a copy uploaded; undefined for other actions. */
+  uploaded: number | undefined
   /** Nodes that were lost while they built. */
   lost: readonly Node[] = []
   /** Undefined if it is not known. */

@@ -13,6 +13,7 @@ import { createClientFactory, type ClientFactory, type RegistryAccess } from '..
 import { formatImageReference, formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import { RegistryError } from '../registry/error.ts'
 import type { CopyResult } from '../report/copy.ts'
+import type { RunRecord } from '../report/run-record.ts'
 import { Problems, type DryRunResult } from './problems.ts'
 
 type Inputs = Pick<CopyInputs, 'from' | 'to' | 'platforms' | 'referrers' | 'existing' | 'warnings'>
@@ -22,6 +23,7 @@ export interface CopyPorts {
   readonly registries: RegistryAccess
   readonly log: Pick<Log, 'info' | 'warn'>
   readonly signal: AbortSignal
+  readonly record: RunRecord
   /** Finds cosign, and checks the key or the identity; undefined if nothing is signed. @throws UserError */
   readonly prepareSigning: () => Promise<SignImages | undefined>
 }
@@ -33,25 +35,24 @@ export interface CopyPorts {
  * @throws UserError; its details list every tag once the first one may have been updated
  */
 export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyResult> {
-  const { registries, log, signal } = ports
+  const { registries, log, signal, record } = ports
   const stop = new AbortController()
   const cancel = () => stop.abort(signal.reason)
   signal.addEventListener('abort', cancel, { once: true })
   const progress = { isTagUpdated: false }
   try {
     signal.throwIfAborted()
-    const [{ image, tags }, sign] = await Promise.all([
-      planCopy(inputs, registries, stop.signal),
-      ports.prepareSigning(),
-    ])
+    const planning = () => Promise.all([planCopy(inputs, registries, stop.signal), ports.prepareSigning()])
+    const [{ image, tags }, sign] = await record.time('plan', planning)
     const notes = describeImage(inputs, image)
     notes.forEach((note) => log.warn(note))
-    const transfers = await storeEverywhere(image, tags, log)
+    const transfers = await record.time('copy', () => storeEverywhere(image, tags, log))
+    record.uploaded = [...transfers.values()].reduce((sum, { bytes }) => sum + bytes, 0)
     const verification = await sign?.(copiesOf(image, tags))
     signal.throwIfAborted()
     // From here on a cancellation has no effect: to stop between two tags would leave them at different images.
     signal.removeEventListener('abort', cancel)
-    await updateTags(image, tags, () => (progress.isTagUpdated = true))
+    await record.time('publish', () => updateTags(image, tags, () => (progress.isTagUpdated = true)))
     return describeCopy(inputs, image, { tags, transfers, notes, verification })
   } catch (error) {
     throw signal.aborted && !progress.isTagUpdated ? cancelledBeforeTags(cancelHint, error) : error
@@ -63,7 +64,7 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
 /** The dry run: what would happen to each tag, and whether the logins and the key allow it. */
 export async function planCopyOnly(
   inputs: Inputs,
-  { registries, signal, prepareSigning }: Omit<CopyPorts, 'log'>,
+  { registries, signal, prepareSigning }: Omit<CopyPorts, 'log' | 'record'>,
 ): Promise<DryRunResult> {
   const problems = new Problems()
   const [{ notes, tags } = { notes: [], tags: [] }] = await Promise.all([

@@ -24,6 +24,7 @@ import { createClientFactory, type ClientFactory, type RegistryAccess } from '..
 import type { Manifest } from '../registry/manifest.ts'
 import { formatRepository, formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
 import type { Entry, Journal } from '../run/journal.ts'
+import type { RunRecord } from '../report/run-record.ts'
 import { runAnnotation } from '../run/names.ts'
 import { partTag, partTagPrefix } from '../run/parts.ts'
 import type { RunDir } from '../run/run-dir.ts'
@@ -36,6 +37,7 @@ export interface MergeRun {
   readonly journal: Journal
   readonly log: Log
   readonly signal: AbortSignal
+  readonly record: RunRecord
   /** How to wait for parts that a registry does not show yet. */
   readonly sleep: (ms: number) => Promise<unknown>
   /** Finds cosign, and checks the key or the identity; undefined if nothing is signed. @throws UserError */
@@ -76,8 +78,9 @@ export async function mergeImage(run: MergeRun, registries: RegistryAccess): Pro
 const cancelHint = 'The parts stay: run this job again to merge them.'
 
 async function merge(run: MergeRun, registries: RegistryAccess): Promise<MergeResult | undefined> {
-  const { inputs, event, dir, journal, log, signal } = run
-  const [plan, sign] = await withAbort(signal, Promise.all([planMerge(run, registries), run.prepareSigning()]))
+  const { inputs, event, dir, journal, log, signal, record } = run
+  const planning = () => Promise.all([planMerge(run, registries), run.prepareSigning()])
+  const [plan, sign] = await withAbort(signal, record.time('plan', planning))
   if (plan.parts.length === 0) return undefined
   const { variants, parts, all } = plan
   const built = variants.flatMap((variant) =>
@@ -86,7 +89,7 @@ async function merge(run: MergeRun, registries: RegistryAccess): Promise<MergeRe
       .map((part) => ({ target: { variant, platform: part.info.platform }, ...contentOf(part) })),
   )
   const names = variants.flatMap(({ tags }) => tags.map(({ tag }) => tag))
-  const published = await publish({
+  const request = {
     variants,
     targets: variants.flatMap((variant) => variant.platforms.map((platform) => ({ variant, platform }))),
     built,
@@ -97,8 +100,10 @@ async function merge(run: MergeRun, registries: RegistryAccess): Promise<MergeRe
     signal,
     registries,
     sign,
-    isEphemeral: (tag) => isEphemeral(tag, event, inputs.tagsGiven),
-  })
+    isEphemeral: (tag: string) => isEphemeral(tag, event, inputs.tagsGiven),
+  }
+  const published = await record.time('publish', () => publish(request))
+  record.published = published
   // Until every tag is updated, the parts stay for another attempt.
   if (inputs.cleanup !== 'never' && all.length > 0)
     await tagMergedParts({ published, parts, all }, { event, key: dir.key, journal, log, registries })

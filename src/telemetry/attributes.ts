@@ -14,6 +14,7 @@ interface RunEnd {
 
 /** What is measured. */
 export interface MeasuredRun {
+  readonly action: 'build' | 'merge' | 'copy'
   readonly record: RunRecord
   readonly event: Event
   /** The names of the workflow and of the job. */
@@ -40,13 +41,14 @@ export function describeEnd(error: unknown, isCancelled: boolean): RunEnd {
  * PURE: attributes of every span and metric (https://opentelemetry.io/docs/specs/semconv/cicd/): what a dashboard
  * groups by must be here, since Prometheus keeps the attributes of the resource apart.
  */
-export function runAttributes({ event, pipeline, job }: MeasuredRun): Attributes {
+export function runAttributes({ action, event, pipeline, job }: MeasuredRun): Attributes {
   const { serverUrl, repository, ref, number } = event
   const [, kind = '', name = ref] = /^refs\/(heads|tags)\/(.+)$/.exec(ref) ?? []
   const type = { heads: 'branch', tags: 'tag' }[kind]
   return {
     'cicd.pipeline.name': pipeline || undefined,
     'cicd.pipeline.task.name': job || undefined,
+    'multiarch_build.action': action,
     'vcs.repository.url.full': `${serverUrl}/${repository}`,
     'vcs.ref.head.name': name || undefined,
     'vcs.ref.head.type': type,

@@ -1,4 +1,5 @@
 import type { NodeOutcome } from '../nodes/open.ts'
+import type { Published } from '../publish/publish.ts'
 import { measureTargets, type TargetMeasurement } from '../report/measurements.ts'
 import { runAttributes, targetAttributes, type MeasuredRun } from './attributes.ts'
 import type { Attributes, Point } from './otlp.ts'
@@ -36,12 +37,6 @@ const targetMetrics: readonly Metric<TargetMeasurement>[] = [
     description: 'How often the build of a target was started',
     value: ({ entry }) => entry.attempts,
   },
-  {
-    name: 'image.size',
-    unit: 'By',
-    description: 'Compressed size of the image of a platform in the registry',
-    value: ({ entry }) => entry.size,
-  },
 ]
 
 const nodeMetrics: readonly Metric<NodeOutcome & { readonly isLost: boolean }>[] = [
@@ -78,6 +73,12 @@ const transfer = {
   description: 'Bytes of a transfer, where BuildKit reports them',
   name: 'target.transfer',
 }
+const imageSize = {
+  unit: 'By',
+  description: 'Compressed size of the image of a platform in the registry',
+  name: 'image.size',
+}
+const copied = { unit: 'By', description: 'Bytes of layers that a copy uploaded', name: 'copy.transfer' }
 const runDuration = { unit: 's', description: 'A run, from its start to its last tag', name: 'run.duration' }
 
 /** PURE: the metrics of a run. */
@@ -87,10 +88,22 @@ export function createMetrics(run: MeasuredRun): readonly Point[] {
   const points = [
     point(runDuration, (now - record.began) / 1000, ended),
     ...measureTargets(record).flatMap(targetPoints),
+    ...(record.targets.length === 0 ? record.published.flatMap(mergedPoints) : []),
+    ...(record.uploaded === undefined ? [] : [point(copied, record.uploaded, {})]),
     ...record.outcomes.flatMap((outcome) => nodePoints(outcome, run)),
   ]
   const common = runAttributes(run)
   return points.map((each) => ({ ...each, attributes: { ...common, ...each.attributes } }))
+}
+
+/** A merge builds nothing. */
+function mergedPoints({ variant, platforms }: Published): Point[] {
+  return platforms.map(({ platform, size }) =>
+    point(imageSize, size, {
+      'multiarch_build.platform': platform,
+      'multiarch_build.variant': variant.name || undefined,
+    }),
+  )
 }
 
 function targetPoints(target: TargetMeasurement): Point[] {
@@ -106,6 +119,7 @@ function targetPoints(target: TargetMeasurement): Point[] {
     )
   return [
     ...measure(targetMetrics, target, attributes),
+    ...(target.entry.size === null ? [] : [point(imageSize, target.entry.size, attributes)]),
     // `total` is no phase: it is `target.duration`.
     ...parts({ ...seconds, total: null }, phase, 'phase'),
     ...parts(bytes, transfer, 'transfer'),

@@ -16,7 +16,7 @@ const failures = new Set(['failure', 'error'])
 
 /** PURE: one span for the run, for each of its phases and targets, and for each phase of a target. */
 export function createSpans(run: MeasuredRun, request: SpanRequest): readonly Span[] {
-  const { record, end, now, event, id, job } = run
+  const { record, end, now, event, id, job, action } = run
   const { root, parent, createId } = request
   const url = event.repository === '' ? undefined : `${event.serverUrl}/${event.repository}/actions/runs/${event.runId}`
   const common: Attributes = {
@@ -24,17 +24,17 @@ export function createSpans(run: MeasuredRun, request: SpanRequest): readonly Sp
     'cicd.pipeline.run.id': event.runId,
     'cicd.pipeline.run.url.full': url,
     'cicd.pipeline.task.run.url.full': url,
-    'cicd.pipeline.task.type': 'build',
+    'cicd.pipeline.task.type': action === 'copy' ? 'deploy' : 'build',
     'vcs.ref.head.revision': event.sha || undefined,
   }
   const ended = { 'cicd.pipeline.task.run.result': end.result, 'error.type': end.errorType }
   const whole: Span = {
     id: root.spanId,
     parent,
-    name: 'multiarch-build',
+    name: action === 'build' ? 'multiarch-build' : `multiarch-build ${action}`,
     start: record.began,
     end: now,
-    attributes: { ...common, 'cicd.pipeline.task.name': job || 'build', 'cicd.pipeline.task.run.id': id, ...ended },
+    attributes: { ...common, 'cicd.pipeline.task.name': job || action, 'cicd.pipeline.task.run.id': id, ...ended },
     failed: failures.has(end.result),
   }
   const phases = record.phases.map(({ phase, start, end }) =>

@@ -3,6 +3,7 @@ import { readCopyInputs } from '../../../src/inputs/copy-inputs.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import { dockerManifest, ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
 import type { RegistryAccess } from '../../../src/registry/client-factory.ts'
+import { RunRecord } from '../../../src/report/run-record.ts'
 import { copyImage, planCopyOnly } from '../../../src/stories/copy.ts'
 import { event } from '../fixtures/job.ts'
 import { behaviours, repository, withBehaviour, type Fake } from '../packages/oci/behaviour.ts'
@@ -23,6 +24,7 @@ async function copy(given: Given, signal = new AbortController().signal) {
     registries,
     log,
     signal,
+    record: new RunRecord(),
     prepareSigning: () => Promise.resolve(undefined),
   })
 }

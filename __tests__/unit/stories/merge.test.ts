@@ -5,6 +5,7 @@ import { UserError, UserErrors } from '../../../src/lib/errors.ts'
 import { publishParts } from '../../../src/publish/parts.ts'
 import { openJournal, readJournal } from '../../../src/run/journal.ts'
 import type { RunDir } from '../../../src/run/run-dir.ts'
+import { RunRecord } from '../../../src/report/run-record.ts'
 import { dryRunMerge } from '../../../src/stories/merge-dry-run.ts'
 import { mergeImage, type MergeRun } from '../../../src/stories/merge.ts'
 import { ociManifest } from '../../../src/registry/manifest.ts'
@@ -89,6 +90,7 @@ async function runOf(
     log: collectingLog().log,
     signal: new AbortController().signal,
     sleep: (ms: number) => Promise.resolve(waits.push(ms)),
+    record: new RunRecord(),
     prepareSigning: () => Promise.resolve(undefined),
   }
   return { run, waits }

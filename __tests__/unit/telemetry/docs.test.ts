@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
+import { RunRecord } from '../../../src/report/run-record.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { event } from '../fixtures/job.ts'
 import { buildsBegan, testResult } from '../report/reports.ts'
@@ -16,7 +17,12 @@ record.outcomes = record.outcomes.map(({ spec, node }) => ({
   ...(node && { node: { ...node, took: 1, machine: { load: 1, free: 1, emulated: [] } } }),
 }))
 const end = { result: 'error', errorType: 'node' } as const
-const points = createMetrics({ record, event, pipeline: 'p', job: 'j', id: '1', end, now: buildsBegan })
+const copy = Object.assign(new RunRecord(), { uploaded: 1 })
+const run = { event, pipeline: 'p', job: 'j', id: '1', end, now: buildsBegan }
+const points = [
+  ...createMetrics({ ...run, action: 'build', record }),
+  ...createMetrics({ ...run, action: 'copy', record: copy }),
+]
 const metrics = new Set(points.map(({ name, unit }) => `${name.replaceAll('.', '_')}${suffixes[unit] ?? ''}`))
 const labels = new Set(
   points.flatMap(({ attributes }) => Object.keys(attributes)).map((name) => name.replaceAll('.', '_')),

@@ -7,6 +7,7 @@ import { UserError, UserErrors } from '../../../src/lib/errors.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { describeEnd, type MeasuredRun } from '../../../src/telemetry/attributes.ts'
 import { exportSignal } from '../../../src/telemetry/export.ts'
+import { RunRecord } from '../../../src/report/run-record.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { encodeMetrics, encodeTraces } from '../../../src/telemetry/otlp.ts'
 import { createRoot, sendTelemetry } from '../../../src/telemetry/send.ts'
@@ -19,7 +20,17 @@ const root = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) }
 function measured(change: Partial<MeasuredRun> = {}): MeasuredRun {
   const { record } = testResult(['slim'])
   const now = buildsBegan + 70_000
-  return { record, event, pipeline: 'ci', job: 'image', id: '4711-1-x', end: { result: 'success' }, now, ...change }
+  return {
+    action: 'build',
+    record,
+    event,
+    pipeline: 'ci',
+    job: 'image',
+    id: '4711-1-x',
+    end: { result: 'success' },
+    now,
+    ...change,
+  }
 }
 
 function spansOf(run: MeasuredRun) {
@@ -36,6 +47,7 @@ describe('metrics', () => {
     expect(find('target.duration')[1]?.attributes).toEqual({
       'cicd.pipeline.name': 'ci',
       'cicd.pipeline.task.name': 'image',
+      'multiarch_build.action': 'build',
       'vcs.repository.url.full': 'https://github.com/acme/app',
       'vcs.ref.head.name': 'main',
       'vcs.ref.head.type': 'branch',
@@ -54,6 +66,33 @@ describe('metrics', () => {
     expect(find('target.steps.cached').map(({ value }) => value)).toEqual([2, 2])
     expect(find('node.available').map(({ value }) => value)).toEqual([1, 1])
     expect(find('node.cpus').map(({ value }) => value)).toEqual([4])
+  })
+
+  test('a merge sends its duration and the sizes of its images, a copy what it uploaded', () => {
+    const { record: built } = testResult(['slim'])
+    const record = new RunRecord(buildsBegan)
+    record.published = built.published
+    const merged = createMetrics(measured({ action: 'merge', record }))
+    expect(merged.map(({ name, value }) => [name, value])).toEqual([
+      ['multiarch_build.run.duration', 70],
+      ['multiarch_build.image.size', 28_000_000],
+      ['multiarch_build.image.size', 28_000_000],
+    ])
+    expect(merged[1]?.attributes).toMatchObject({
+      'multiarch_build.action': 'merge',
+      'multiarch_build.platform': 'linux/amd64',
+      'multiarch_build.variant': 'slim',
+    })
+    const copy = new RunRecord(buildsBegan)
+    copy.uploaded = 5000
+    copy.phases.push({ phase: 'copy', start: buildsBegan, end: buildsBegan + 1000 })
+    const run = measured({ action: 'copy', record: copy })
+    expect(createMetrics(run).map(({ name, value }) => [name, value])).toEqual([
+      ['multiarch_build.run.duration', 70],
+      ['multiarch_build.copy.transfer', 5000],
+    ])
+    expect(spansOf(run).map(({ name }) => name)).toEqual(['multiarch-build copy', 'copy'])
+    expect(spansOf(run)[0]?.attributes).toMatchObject({ 'cicd.pipeline.task.type': 'deploy' })
   })
 
   test('a node that was unavailable or lost, and a target of which nothing was built', () => {
