@@ -5,11 +5,8 @@ import { InputError } from '../lib/issues.ts'
 import { runnerLog } from './runner-log.ts'
 import { renderCopyLines, renderCopyOutputs, renderCopySummary, type CopyResult } from '../report/copy.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
-import { renderLogLines } from '../report/log-lines.ts'
-import { renderImageOutputs, renderOutputs, renderVariables } from '../report/outputs.ts'
-import { BuildErrors, createRunReport, type RunResult } from '../report/run-report.ts'
-import type { RunRecord } from '../report/run-record.ts'
-import { limitSummary, maskSecrets, renderErrorSummary, renderFailedSummary, renderSummary } from '../report/summary.ts'
+import { BuildErrors } from '../report/run-report.ts'
+import { limitSummary, maskSecrets, renderErrorSummary, renderFailedSummary } from '../report/summary.ts'
 import type { CleanupRun } from '../stories/cleanup.ts'
 import type { DryRunResult } from '../stories/problems.ts'
 import type { MergeResult } from '../stories/merge.ts'
@@ -22,25 +19,10 @@ export interface SummaryOptions {
   isWanted: boolean
 }
 
-interface BuildReport {
-  readonly record: RunRecord
-  readonly took: number
-  readonly summary: SummaryOptions
-}
-
-/** Outputs, log lines and summary of a build. */
-export async function reportBuild(result: RunResult, { record, took, summary }: BuildReport): Promise<void> {
-  const report = createRunReport(result, record, took)
-  setOutputs(renderOutputs(report))
-  // docker/metadata-action sets these variables always; here they are opt-in.
-  if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') exportVariables(renderVariables(report.variants))
-  renderLogLines(report).forEach((line) => runnerLog.line(line))
-  await writeSummary(renderSummary(report), summary)
-}
-
 /** Outputs, log lines and summary of a merge. */
 export async function reportMerge(result: MergeResult, took: number): Promise<void> {
   const { createMergeReport, renderMergeLines, renderMergeSummary } = await import('../report/merge-report.ts')
+  const { renderImageOutputs } = await import('../report/outputs.ts')
   const report = createMergeReport(result, took)
   setOutputs(renderImageOutputs(report.variants))
   renderMergeLines(report).forEach((line) => runnerLog.line(line))
@@ -92,11 +74,7 @@ function failureSummary(error: unknown): string {
   return renderErrorSummary(count, issues.join('\n'))
 }
 
-export function exportVariables(variables: Readonly<Record<string, string>>): void {
-  Object.entries(variables).forEach(([name, value]) => core.exportVariable(name, value))
-}
-
-function setOutputs(outputs: Readonly<Record<string, string>>): void {
+export function setOutputs(outputs: Readonly<Record<string, string>>): void {
   Object.entries(outputs).forEach(([name, value]) => core.setOutput(name, value))
 }
 
@@ -104,7 +82,10 @@ function setOutputs(outputs: Readonly<Record<string, string>>): void {
 const plainSummary: SummaryOptions = { secrets: new Set(), isWanted: true }
 
 /** The work is done when this is called: a summary that cannot be written does not fail the step. */
-async function writeSummary(markdown: string, { secrets, isWanted }: SummaryOptions = plainSummary): Promise<void> {
+export async function writeSummary(
+  markdown: string,
+  { secrets, isWanted }: SummaryOptions = plainSummary,
+): Promise<void> {
   if (!process.env['GITHUB_STEP_SUMMARY'] || !isWanted) return
   await core.summary
     .addRaw(limitSummary(maskSecrets(markdown, secrets)))

@@ -1,11 +1,23 @@
 import { createHash } from 'node:crypto'
+import { formatEndpoint } from '../nodes/endpoint.ts'
+import type { Node } from '../nodes/node.ts'
 
 /** A node as far as placement is concerned. */
-export interface Worker {
+interface Worker {
   /** The same in every run: its endpoint. */
   readonly id: string
   /** Its share in proportion to the others: usually 1, less if it is busy with other work. */
   readonly weight: number
+}
+
+/**
+ * PURE: a node as `assign` sees it. A machine with a high load gets little more than half of its share; one on which
+ * other runs of this action build gets a fraction of it. These count more: they are known for every node, and how long
+ * a load lasts is not.
+ */
+export function toWorker({ spec, engine, machine }: Node, otherRuns = 0): Worker {
+  const busy = (machine?.load ?? 0) > 1.5 * (engine?.cpus ?? Infinity)
+  return { id: formatEndpoint(spec.endpoint), weight: (busy ? 0.6 : 1) / (1 + otherRuns) }
 }
 
 export interface Task {

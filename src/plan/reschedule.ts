@@ -1,8 +1,8 @@
 import type { Node } from '../nodes/node.ts'
 import { UserError } from '../lib/errors.ts'
 import { decideFallback, type FallbackDecision, type FallbackOptions } from './fallback.ts'
-import { assign, type Task } from './placement.ts'
-import { targetKey, targetLabel, targetLabels, toWorker, type Target, type TargetDraft } from './target.ts'
+import { assign, type Task, toWorker } from './placement.ts'
+import { targetKey, targetLabel, targetLabels, type Target, type TargetDraft } from './target.ts'
 
 interface RescheduleRequest extends FallbackOptions {
   /** The targets of a node that is unavailable. */

@@ -1,10 +1,8 @@
-import { formatEndpoint } from '../nodes/endpoint.ts'
 import type { Node } from '../nodes/node.ts'
 import { formatRepository } from '../registry/reference.ts'
 import type { FallbackChoice } from '../inputs/fallback.ts'
 import type { TargetCache } from '../inputs/cache/cache.ts'
 import type { Platform } from '../lib/platform.ts'
-import type { Worker } from './placement.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 
 /** One platform of one variant: built on one node, with its own cache, pushed by digest. */
@@ -50,16 +48,6 @@ export function groupByNode(targets: readonly Target[], nodes: readonly Node[] =
     node,
     targets: targets.filter((target) => target.node === node),
   }))
-}
-
-/**
- * PURE: a node as `assign` sees it. A machine with a high load gets little more than half of its share; one on which
- * other runs of this action build gets a fraction of it. These count more: they are known for every node, and how long
- * a load lasts is not.
- */
-export function toWorker({ spec, engine, machine }: Node, otherRuns = 0): Worker {
-  const busy = (machine?.load ?? 0) > 1.5 * (engine?.cpus ?? Infinity)
-  return { id: formatEndpoint(spec.endpoint), weight: (busy ? 0.6 : 1) / (1 + otherRuns) }
 }
 
 /** PURE: identifies a target in every run. */

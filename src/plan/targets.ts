@@ -7,9 +7,9 @@ import { cacheOf } from '../inputs/cache/cache.ts'
 import type { FallbackOptions } from './fallback.ts'
 import { rescheduleTargets, type Rescheduled } from './reschedule.ts'
 import { platformSlug, type Platform } from '../lib/platform.ts'
-import { assign, type Task } from './placement.ts'
+import { assign, type Task, toWorker } from './placement.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
-import { groupByNode, inDraftOrder, targetKey, toWorker, type Plan, type Target, type TargetDraft } from './target.ts'
+import { groupByNode, inDraftOrder, targetKey, type Plan, type Target, type TargetDraft } from './target.ts'
 
 /** A node of the list, available or not, with the platforms that are planned for it. */
 interface Candidate extends NodeOutcome {

@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts'
 import { sourceError } from '../publish/copy/content.ts'
 import { readSource, type SourceImage } from '../publish/copy/source.ts'
 import { storeImage, type Transfer } from '../publish/copy/store.ts'
-import { planTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
+import { planTags, readTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
 import { cancelledBeforeTags, updateAllTags } from '../publish/all-tags.ts'
 import { checkPushAccess } from '../publish/push-access.ts'
 import type { ImageToSign, SignImages, Verification } from '../publish/sign/verification.ts'
@@ -105,13 +105,16 @@ async function planCopy(inputs: Inputs, registries: RegistryAccess, signal: Abor
   const isElsewhere = to.some(({ registry, path }) => registry !== from.registry || path !== from.path)
   // In the same repository the referrers are there already, since they name a digest.
   const options = { ...inputs, referrers: inputs.referrers && isElsewhere }
+  // All at once; a login that may not push is reported before a tag that cannot be read with it.
+  const current = readTags(to, createClient)
+  current.catch(ignore)
   const [image] = await Promise.all([
     readSource({ client: source, path: from.path }, from.digest ?? from.tag ?? '', options).catch((error: unknown) => {
       throw explainSource(error, formatImageReference(from))
     }),
     checkAccess(to, createClient, registries),
   ])
-  return { image, tags: await planTags(to, image.root.digest, inputs.existing, createClient) }
+  return { image, tags: planTags(await current, image.root.digest, inputs.existing) }
 }
 
 async function checkAccess(

@@ -23,6 +23,8 @@ export function fallbackTag(digest: string): string {
   return digest.replace(':', '-')
 }
 
+/** Whose referrers are read at the same time: each takes five requests. */
+const maxSubjects = 4
 const classicSuffixes = ['.sig', '.att', '.sbom']
 
 /**
@@ -36,11 +38,17 @@ export async function addReferrers(repository: RepositoryClient, tree: ManifestT
   let subjects = tree.manifests
   while (subjects.length > 0) {
     const known = new Set(tree.manifests.map(({ digest }) => digest))
-    const found = await mapConcurrent(subjects, async ({ digest }) => ({
-      digest,
-      listed: await findListed(repository, digest, api),
-      classic: await findClassic(repository, digest),
-    }))
+    const found = await mapConcurrent(
+      subjects,
+      async ({ digest }) => {
+        const [listed, classic] = await Promise.all([
+          findListed(repository, digest, api),
+          findClassic(repository, digest),
+        ])
+        return { digest, listed, classic }
+      },
+      maxSubjects,
+    )
     for (const { digest, listed, classic } of found) {
       if (listed.length > 0) bySubject.set(digest, listed)
       tags.push(...classic)
@@ -57,9 +65,11 @@ async function findListed(
   digest: string,
   api: { isMissing: boolean },
 ): Promise<Manifest[]> {
-  const listed = api.isMissing ? undefined : await client.listReferrers(path, digest)
+  const [listed, fallback] = await Promise.all([
+    api.isMissing ? undefined : client.listReferrers(path, digest),
+    getIfExists({ client, path }, fallbackTag(digest)),
+  ])
   if (!listed) api.isMissing = true
-  const fallback = await getIfExists({ client, path }, fallbackTag(digest))
   const digests = new Set([...(listed ?? []), ...(fallback ? parseChildren(fallback.bytes).filter(isDigest) : [])])
   if (digests.size > maxReferrers) throw sourceError(`${digest} has more than ${maxReferrers} referrers`)
   const manifests = await mapConcurrent([...digests], (referrer) => getIfExists({ client, path }, referrer))

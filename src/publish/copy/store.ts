@@ -30,7 +30,8 @@ export async function storeImage(image: SourceImage, to: RepositoryClient): Prom
   const added: Manifest[] = []
   for (const level of image.tree.levels) added.push(...(await mapConcurrent(level, put)).flat())
   const replicas = withReplicas(client, delay)
-  for (const manifest of new Set([...added, image.root])) await verifyStored(replicas, path, manifest)
+  const stored = new Map([...added, image.root].map((manifest) => [manifest.digest, manifest]))
+  await mapConcurrent([...stored.values()], (manifest) => verifyStored(replicas, path, manifest))
   await linkReferrers(to, image.referrers)
   return transfer
 }

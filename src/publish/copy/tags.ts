@@ -24,18 +24,23 @@ export interface PlannedTag extends Omit<CopiedTag, 'transfer'> {
 
 type Existing = 'update' | 'keep' | 'fail'
 
-/** Reads what all tags name now. @throws UserError if one has another image and `existing` is `fail` */
-export async function planTags(
+/** A tag, and the digest that it names; undefined if it is new. */
+type CurrentTag = Omit<PlannedTag, 'state'>
+
+/** Reads what all tags name now. */
+export async function readTags(
   to: readonly TagReference[],
-  digest: string,
-  existing: Existing,
   createClient: ClientFactory,
-): Promise<readonly PlannedTag[]> {
-  const tags = await mapConcurrent(to, async (reference): Promise<PlannedTag> => {
+): Promise<readonly CurrentTag[]> {
+  return await mapConcurrent(to, async (reference) => {
     const client = await createClient(reference)
-    const before = await client.headManifest(reference.path, reference.tag)
-    return { reference, client, before, state: stateOf(before, digest, existing) }
+    return { reference, client, before: await client.headManifest(reference.path, reference.tag) }
   })
+}
+
+/** PURE: what happens to the tags. @throws UserError if one has another image and `existing` is `fail` */
+export function planTags(current: readonly CurrentTag[], digest: string, existing: Existing): readonly PlannedTag[] {
+  const tags = current.map((tag): PlannedTag => ({ ...tag, state: stateOf(tag.before, digest, existing) }))
   const conflicts = tags.filter(({ state }) => state === 'updated')
   if (existing === 'fail' && conflicts.length > 0) throw existingTags(conflicts)
   return tags
