@@ -144,3 +144,10 @@ function store(registry: FakeRegistry, name: string, { part, image, attestations
 
 export const targets = (pushed: readonly Pushed[]) =>
   pushed.map(({ part }) => ({ platform: part.platform, digest: part.digest }))
+
+/** What is reported of an image with provenance, if nothing is requested. */
+export const onlyProvenance = {
+  labels: null,
+  annotations: null,
+  attestations: { requested: null, found: ['provenance'] },
+} as const

@@ -5,7 +5,7 @@ import type { Entry } from '../../../src/run/journal.ts'
 import { testNode, testVariant } from '../fixtures/nodes.ts'
 import { event } from '../fixtures/job.ts'
 import { onNext, refusal, user, type FakeRegistry } from '../registry/server.ts'
-import { push, withPushed, type Pushed } from './parts.ts'
+import { onlyProvenance, push, withPushed, type Pushed } from './parts.ts'
 
 const amd = push('linux/amd64')
 const arm = push('linux/arm64')
@@ -62,7 +62,10 @@ describe('a part', () => {
           'io.github.multiarch-build.part.scope': expect.stringMatching(/^[0-9a-f]{8}$/),
         })
         expect(index['manifests']).toHaveLength(2)
-        expect(published?.platforms).toEqual([{ platform: 'linux/amd64', digest: amd.image.digest, size: amd.size }])
+        const { image, size } = amd
+        expect(published?.platforms).toEqual([
+          { platform: 'linux/amd64', digest: image.digest, size, content: onlyProvenance },
+        ])
         expect(entries.map(({ kind }) => kind).sort()).toEqual(['manifest', 'manifest', 'part', 'part', 'tag', 'tag'])
         expect(entries.slice(-2).map(({ kind }) => kind)).toEqual(['part', 'part'])
       },

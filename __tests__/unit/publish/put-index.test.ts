@@ -3,7 +3,7 @@ import { IndexError } from '../../../src/publish/index.ts'
 import { putIndex } from '../../../src/publish/publish.ts'
 import { dockerManifest, ociIndex } from '../../../src/registry/manifest.ts'
 import { answer, onNext, refusal, type FakeRegistry } from '../registry/server.ts'
-import { platform, push, repository as name, targets, withPushed } from './parts.ts'
+import { onlyProvenance, platform, push, repository as name, targets, withPushed } from './parts.ts'
 
 const puts = ({ seen }: FakeRegistry) =>
   seen.flatMap(({ method, url, authorization }) =>
@@ -29,7 +29,9 @@ describe('putIndex', () => {
       expect(puts(registry)).toEqual([index.digest])
       expect(registry.tags.size).toBe(0)
       expect(platforms).toEqual(
-        pushed.map(({ part, image, size }) => ({ platform: part.platform, digest: image.digest, size })),
+        pushed.map(({ part, image, size }) => {
+          return { platform: part.platform, digest: image.digest, size, content: onlyProvenance }
+        }),
       )
       expect(index.children).toHaveLength(6)
       for (const { digest } of pushed.flatMap(({ attestations }) => attestations))
