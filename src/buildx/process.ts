@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
-import { startProcess, waitForExit } from '../lib/exec.ts'
+import { inheritedEnv, startProcess, waitForExit } from '../lib/exec.ts'
 import type { BakeOptions } from './bake-definition.ts'
 import { entitlementFlags } from './bake-fields.ts'
 import { runEnv, type Buildx } from './find.ts'
+import { writeGitConfig } from './git-config.ts'
 import { fileAccessFlags, type LocalPath } from './local-paths.ts'
 
 /** Receives lines; returns what to wait for before more lines are read. */
@@ -41,7 +42,7 @@ export async function runBuildx(
   const flags = ['--progress', 'rawjson', ...access, ...entitlementFlags(settings)]
   const child = startProcess(buildx.command, [...args, ...flags], {
     cwd: workspace,
-    env: runEnv(dir, env),
+    env: runEnv(dir, { ...env, ...writeGitConfig(dir, inheritedEnv()) }),
     stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe'],
     writesForJob,
   })

@@ -143,6 +143,11 @@ export class RunDir {
     return { BUILDX_CONFIG: this.buildxConfig, DOCKER_CONFIG: dirname(this.dockerConfig) }
   }
 
+  /** Git's configuration for buildx. */
+  get gitConfig(): string {
+    return join(this.path, 'gitconfig')
+  }
+
   get buildxConfig(): string {
     return join(this.path, 'buildx')
   }
