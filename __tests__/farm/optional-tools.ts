@@ -90,6 +90,15 @@ const azurite: Part = {
   build: installPackages,
 }
 
+/** What renders Markdown as GitHub does. */
+const pictures: Part = {
+  name: 'pictures',
+  files: ['package.json', 'package-lock.json'],
+  what: 'a renderer of Markdown',
+  time: 'half a minute',
+  build: installPackages,
+}
+
 /** Fulcio and Rekor, which issue certificates for keyless signatures and log them. */
 const sigstore: Part = {
   name: 'sigstore',
@@ -269,6 +278,11 @@ export async function ensureAzurite(): Promise<string> {
 /** Returns the root directory of their Debian. */
 export async function ensureCheckers(): Promise<string> {
   return join(await ensure(checkers), 'root')
+}
+
+/** Returns the directory of its packages. */
+export async function ensurePictures(): Promise<string> {
+  return join(await ensure(pictures), 'node_modules')
 }
 
 export async function ensureSigstore(): Promise<string> {
