@@ -249,8 +249,10 @@ const isOver = ({ fake: { state }, gone }: Model, run: number): boolean =>
   gone.has(run) || findRun(state, repository, run)?.status === 'completed'
 
 function forget(model: Model, run: number): void {
-  if (isOver(model, run)) model.gone.add(run)
-  forgetRun(model.fake.state, repository, run)
+  const { state } = model.fake
+  const known = findRun(state, repository, run)
+  if (known?.status === 'completed') model.gone.set(run, known.updatedAt)
+  forgetRun(state, repository, run)
 }
 
 /** Started again: what it has pushed so far may be needed. */

@@ -51,8 +51,8 @@ export interface Model {
   readonly posted: Set<string>
   /** Runs that a cleanup was told to take all of. */
   readonly given: Set<number>
-  /** Runs that were deleted when they had ended: nothing builds in them again. */
-  readonly gone: Set<number>
+  /** Runs that were deleted when they had ended, with the end: nothing builds in them again. */
+  readonly gone: Map<number, number>
   calls: number
 }
 
@@ -70,7 +70,7 @@ export function createModel(rules: Rules, seed: number): Model {
     pinned: new Set(),
     posted: new Set(),
     given: new Set(),
-    gone: new Set(),
+    gone: new Map(),
     calls: 0,
   }
   const victim = pushRelease(fake.state, pkg, { content: 'victim' })
@@ -273,10 +273,12 @@ export function promote(model: Model, entries: readonly IndexEntry[], tag: strin
 }
 
 /** Runs that ended long enough ago have no living tags any more. */
-export function expire({ living, fake: { state }, clock }: Model): void {
-  for (const [tag, { run }] of living) {
-    const known = run === undefined ? undefined : findRun(state, repository, run)
-    if (known?.status === 'completed' && clock.now() - known.updatedAt >= 3 * days) living.delete(tag)
+export function expire({ living, gone, fake: { state }, clock }: Model): void {
+  for (const [tag, { run = 0 }] of living) {
+    const known = findRun(state, repository, run)
+    // A cleanup at work may know a run that was deleted meanwhile.
+    const endedAt = known?.status === 'completed' ? known.updatedAt : gone.get(run)
+    if (endedAt !== undefined && clock.now() - endedAt >= 3 * days) living.delete(tag)
   }
 }
 
