@@ -23,7 +23,7 @@ export function localPathsOf(targets: readonly Target[], { settings, several }: 
   const named = (input: string, path: string, access: LocalPath['access']): LocalPath => ({ input, path, access })
   const ofSettings = [
     ...Object.values(settings.contexts).map((value) =>
-      named('build-contexts', value.replace(/^oci-layout:\/\//, ''), 'read'),
+      named('build-contexts', value.replace(/^oci-layout:\/\/([^:@]+).*$/, '$1'), 'read'),
     ),
     ...settings.secrets.flatMap((secret) => (secret.kind === 'file' ? named('secret-files', secret.path, 'read') : [])),
     ...settings.ssh.flatMap((entry) => entry.split('=')[1]?.split(',') ?? []).map((path) => named('ssh', path, 'read')),

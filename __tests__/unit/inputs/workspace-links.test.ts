@@ -75,6 +75,8 @@ describe('a path that lies in the workspace by name must lie there in fact', () 
     ['cache-from', 'temp', { 'cache-from': 'type=local,src=temp' }],
     ['build-contexts', 'temp', { 'build-contexts': 'a=temp' }],
     ['build-contexts', 'temp', { 'build-contexts': 'a=oci-layout://temp/layout' }],
+    ['build-contexts', 'temp', { 'build-contexts': 'a=oci-layout://temp:1.2' }],
+    ['build-contexts', 'temp', { 'build-contexts': `a=oci-layout://temp@sha256:${'1'.repeat(64)}` }],
     ['secret-files', 'key.txt', { 'secret-files': 'a=key.txt' }],
     ['ssh', 'temp', { ssh: 'a=temp/key' }],
     ['buildkitd-config', 'a.toml', { 'buildkitd-config': 'a.toml' }],
