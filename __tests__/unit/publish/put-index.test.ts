@@ -28,9 +28,11 @@ describe('putIndex', () => {
       expect(registry.manifests.get(`${name}@${index.digest}`)?.bytes.equals(index.bytes)).toBe(true)
       expect(puts(registry)).toEqual([index.digest])
       expect(registry.tags.size).toBe(0)
+      const none = { ...onlyProvenance.attestations, found: [] }
       expect(platforms).toEqual(
-        pushed.map(({ part, image, size }) => {
-          return { platform: part.platform, digest: image.digest, size, content: onlyProvenance }
+        pushed.map(({ part, image, size, attestations }) => {
+          const content = { ...onlyProvenance, ...(attestations.length === 0 && { attestations: none }) }
+          return { platform: part.platform, digest: image.digest, size, content }
         }),
       )
       expect(index.children).toHaveLength(6)
