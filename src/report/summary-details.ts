@@ -9,6 +9,8 @@ const mostPictured = 20
 const mostSteps = 5
 /** Milliseconds: shorter steps are not worth a row. */
 const shortestStep = 1000
+/** Milliseconds. */
+const shortRun = 15_000
 /** Characters of a plain bar. */
 const barWidth = 40
 
@@ -24,7 +26,9 @@ export function renderTimeline(targets: readonly TargetMeasurement[]): string[] 
 const pictured = ['boot', 'build', 'export', 'cacheExport'] as const
 
 function renderGantt(targets: readonly TargetMeasurement[]): string[] {
-  const { start } = unite(targets.flatMap(intervalsOf))
+  const { start, end } = unite(targets.flatMap(intervalsOf))
+  // Mermaid writes a time at every fifth of a second of a short run, one over the other.
+  const ticks = end - start < shortRun ? ['tickInterval 1second'] : []
   const sections = targets.flatMap((target) => [
     `section ${targetLabel(target.target).replace(/[^\w/. -]/g, '_')}`,
     ...pictured.flatMap((phase) => {
@@ -34,7 +38,7 @@ function renderGantt(targets: readonly TargetMeasurement[]): string[] {
       return [`${phase === 'cacheExport' ? 'cache' : phase} :${formatClock(interval.start - start)}, ${lasted}ms`]
     }),
   ])
-  const settings = ['gantt', 'dateFormat HH:mm:ss.SSS', 'axisFormat %H:%M:%S']
+  const settings = ['gantt', 'dateFormat HH:mm:ss.SSS', 'axisFormat %H:%M:%S', ...ticks]
   return ['```mermaid', ...settings, ...sections, '```']
 }
 

@@ -113,6 +113,17 @@ test('a run with other platforms is compared by platform only', () => {
   expect(summary).toContain('| 1 min 5 s | 2 of 5 | 28 MB | – |')
 })
 
+test('the timeline of a short run has a time at every second only', () => {
+  const run = testResult([''])
+  const groups = run.record.groups.filter(({ group }) =>
+    group.targets.some(({ platform }) => platform === 'linux/amd64'),
+  )
+  expect(renderSummary(reportOf(run, 1))).not.toContain('tickInterval')
+  // The build of the other platform takes more than a minute.
+  Object.assign(run.record, { groups })
+  expect(renderSummary(reportOf(run, 1))).toContain('axisFormat %H:%M:%S\ntickInterval 1second\n')
+})
+
 test('the summary of an image that was not pushed', () => {
   const summary = renderSummary(reportOf(testResult(['slim'], false), 5000))
   expect(summary).toContain('### Image `slim`: built, not pushed\n')
