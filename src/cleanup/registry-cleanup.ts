@@ -56,6 +56,8 @@ class RegistryCleanup {
   /** Digests that stay, by an earlier decision. */
   readonly #excluded = new Set<string>()
   readonly #orphans = new Set<string>()
+  /** The tags that the first plan removes: a tag that expires later stays, with everything below it. */
+  #firstTags: ReadonlySet<string> | undefined
 
   constructor(repository: PackageRepository, request: RegistryCleanupRequest, runs: RunStatusCache) {
     this.#repository = repository
@@ -104,7 +106,7 @@ class RegistryCleanup {
       excluded: new Set([...this.#excluded, ...needed]),
       orphans: this.#orphans,
       isExpiredAnnotation: (annotation) => inventory.isFinished(annotatedRun(annotation)),
-      isExpiredTag: (tag, digest) => inventory.isExpiredTag(tag, digest),
+      isExpiredTag: (tag, digest) => this.#firstTags?.has(tag) !== false && inventory.isExpiredTag(tag, digest),
       untagged,
       caches: runId === undefined,
     })
@@ -120,6 +122,8 @@ class RegistryCleanup {
 
   async #execute(first: CleanupPlan): Promise<void> {
     const { deleted } = this.#inventory
+    const tagsOf = (digest: string) => first.items.get(digest)?.tags ?? []
+    this.#firstTags = new Set([...first.untag.map(({ tag }) => tag), ...first.tagged.flatMap(tagsOf)])
     for (const { digest, tag } of first.untag) await this.#attempt(tag, () => this.#untag(digest, tag))
     await this.#deleteAll(first.tagged, first)
     if (first.tagged.length + first.untag.length > 0) await this.#inventory.read()

@@ -79,6 +79,21 @@ describe('leftovers of a finished run', () => {
     expect(here.pkg.active.has(pushed.images[1]!.digest)).toBe(false)
   })
 
+  test('whose time comes during the cleanup stays whole until the next one', async () => {
+    const here = used()
+    const first = deadRun(here, '17000000001', days)
+    const second = deadRun(here, '17000000002', 3 * days - hours)
+    here.fake.beforeEach = (call) => {
+      if (call.endpoint === 'delete version') here.clock.advance(hours)
+      expect(brokenTags(here.fake.state)).toEqual([])
+    }
+    await run(here)
+    expect(remaining(here, allOf(first))).toEqual([])
+    expect(remaining(here, allOf(second))).toEqual(allOf(second))
+    await run(here)
+    expect(remaining(here, allOf(second))).toEqual([])
+  })
+
   test('untagged: with the mark of its run', async () => {
     const here = used()
     const pushed = deadRun(here, '17000000001')
