@@ -8,7 +8,7 @@ import { Inventory } from './inventory.ts'
 import { decide } from './ownership.ts'
 import { findReferrers, referrerSubject } from './referrers.ts'
 import { contentRuns, isEmptyPlan, planCleanup, type Item, type Plan } from './plan.ts'
-import { createResult, untagReason, type CleanupResult } from './report.ts'
+import { activeReason, createResult, untagReason, type CleanupResult } from './report.ts'
 import { tagsOn } from './snapshot.ts'
 import { annotatedRun } from '../run/names.ts'
 
@@ -42,10 +42,6 @@ export async function cleanUpRepository(
 interface CleanupPlan extends Plan {
   readonly items: ReadonlyMap<string, Item>
 }
-
-const withoutRunId = 'its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.'
-const unproven = (run: string): string =>
-  `${run} may be a pull request number: the image has no ownership annotation of run ${run}.`
 
 class RegistryCleanup {
   readonly #repository: PackageRepository
@@ -269,9 +265,8 @@ class RegistryCleanup {
     if (this.#request.runId !== undefined) return
     for (const [tag, digest] of this.#inventory.snapshot.digests) {
       if (!matchesPattern(tag, this.#request.tags) || this.#inventory.isExpiredTag(tag, digest)) continue
-      const run = parseRunId(tag) ?? ''
-      const verdict = this.#runs.classify(run)
-      this.#keep(tag, run === '' ? withoutRunId : verdict.expired ? unproven(run) : verdict.reason)
+      const run = parseRunId(tag)
+      this.#keep(tag, activeReason(run, this.#runs.classify(run ?? '')))
     }
   }
 

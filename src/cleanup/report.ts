@@ -1,4 +1,5 @@
 import { formatBytes, formatRow } from '../lib/format.ts'
+import type { RunVerdict } from '../forge/run-status.ts'
 
 interface Line {
   /** Tags and digest. */
@@ -55,6 +56,13 @@ export function renderCleanup(results: readonly CleanupResult[]): {
       ),
     )
   return { deleted: list('deleted'), kept: list('kept'), report: results.map(renderRepository).join('\n') }
+}
+
+/** PURE: why a tag that looks temporary stays. */
+export function activeReason(run: string | undefined, verdict: RunVerdict): string {
+  if (run === undefined) return 'its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.'
+  if (!verdict.expired) return verdict.reason
+  return `${run} may be a pull request number: the image has no ownership annotation of run ${run}.`
 }
 
 const maxRows = 100
