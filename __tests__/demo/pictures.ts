@@ -58,7 +58,7 @@ async function release(on: Farm, { image, number, files = {}, onMessage, variant
   const paths = readdirSync(app, { recursive: true, encoding: 'utf8' }).filter((path) =>
     statSync(join(app, path)).isFile(),
   )
-  const texts = paths.map((path) => [
+  const texts = paths.map((path): [string, string] => [
     path,
     readFileSync(join(app, path), 'utf8').replace('release 1', `release ${number}`),
   ])
