@@ -117,6 +117,7 @@ describe('two variants in one step', () => {
         tags: [`${both.image}:v1-slim`, `${both.image}:latest-slim`],
         platforms: platforms(slim),
         targets: expect.any(Array) as unknown,
+        content: expect.any(Array) as unknown,
       },
       {
         variant: 'full',
@@ -125,6 +126,7 @@ describe('two variants in one step', () => {
         tags: [`${both.image}:v1`, `${both.image}:latest`],
         platforms: platforms(full),
         targets: expect.any(Array) as unknown,
+        content: expect.any(Array) as unknown,
       },
     ])
     expect(both.main.outputs['digest']).toBe(slim?.digest)
