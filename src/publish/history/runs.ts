@@ -31,7 +31,7 @@ const runForm = /^\d{1,20}$/
 /** Seconds; a run takes at most 35 days. */
 const longestRun = 35 * 86_400
 
-/** The only content besides the annotation, since some registries require a configuration and a layer. */
+/** The only content apart from the annotation: some registries require a configuration and a layer. */
 export const emptyContent = Buffer.from('{}')
 export const emptyBlob = { digest: computeDigest(emptyContent), size: emptyContent.length }
 
