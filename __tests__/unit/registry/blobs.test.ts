@@ -130,8 +130,8 @@ describe('a lost connection', () => {
         `PATCH /v2/acme/app/blobs/uploads/u0 17000001-${content.length - 1}`,
         'PUT /v2/acme/app/blobs/uploads/u0',
       ])
-      // From the last state of the digest on, not from the beginning.
-      expect(Number(/bytes=(\d+)-/.exec(transfers(source)[1] ?? '')?.[1])).toBeGreaterThan(15_000_000)
+      // From the last stored state of the digest on: up to 4 MiB and one chunk are read twice, not the whole blob.
+      expect(Number(/bytes=(\d+)-/.exec(transfers(source)[1] ?? '')?.[1])).toBeGreaterThan(11_000_000)
     })
   })
 
