@@ -89,13 +89,26 @@ test('a release: the mirror and the copy have the digest of the release', async 
   const digest = (await storedIndex(farm, image, '1.2.3'))?.digest
   expect(digest).toBeDefined()
   expect((await storedIndex(farm, mirror('docker'), '1.2.3'))?.digest).toBe(digest)
-  expect((await storedIndex(farm, mirror('quay'), 'v1.2.3'))?.digest).toBe(digest)
+  expect((await storedIndex(farm, mirror('quay'), '1.2.3'))?.digest).toBe(digest)
 })
 
 test('a pull request: a later job tests the image, and the last one deletes it', async () => {
   const { log, image } = await runExample('pull-request', { event: 'pull_request' })
   expect(log).toContain('release 1')
   expect((await released(image)).filter((tag) => tag.startsWith('pr-'))).toEqual([])
+})
+
+test('a pull request of a fork builds without secrets and variables, and pushes nothing', async () => {
+  const repo = (name: string) => ({ full_name: name, default_branch: 'main' })
+  const pull = { head: { ref: 'feature', repo: repo('mallory/app') }, base: { ref: 'main', repo: repo('acme/app') } }
+  const { log, image } = await runExample('pull-request', {
+    event: 'pull_request',
+    payload: { pull_request: pull },
+    secrets: { BUILDKIT_SSH_KEY: '' },
+    variables: { NODES: '', BUILDKIT_KNOWN_HOSTS: '' },
+  })
+  expect(log).toContain('Nothing is pushed, because this run builds a pull request from a fork')
+  expect(await storedTags(farm, image)).toEqual([])
 })
 
 const docs = (name: string) => readFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), 'utf8')

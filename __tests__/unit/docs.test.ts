@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load } from 'js-yaml'
+import { readWorkflow } from '../../src/cli/workflow.ts'
 import { readInputs } from '../../src/inputs/inputs.ts'
 import { readCopyInputs } from '../../src/inputs/copy-inputs.ts'
 import { cleanupInputs, copyInputs, mainInputs, mergeInputs } from '../../src/inputs/input-names.ts'
@@ -55,8 +57,12 @@ function* findSteps(yaml: unknown): Generator<{ uses: string; inputs: Readonly<R
 function evaluate(name: string, text: string): string {
   if (name === 'ssh-private-key') return plainKey
   if (name === 'sign-key') return 'awskms:///alias/acme'
+  if (name === 'nodes' && text === '${{ vars.NODES }}')
+    return 'linux/amd64 = local\nlinux/arm64 = ssh://arm.example.com'
   if (name === 'ssh-known-hosts')
-    return ['arm.example.com', 'amd.example.com', 'graviton2'].map((host) => knownHost.replace(/^\S+/, host)).join('\n')
+    return ['arm.example.com', 'amd.example.com', 'arm-pr.example.com', 'amd-pr.example.com', 'graviton2']
+      .map((host) => knownHost.replace(/^\S+/, host))
+      .join('\n')
   return text
     .replaceAll('${{ github.repository }}', 'acme/app')
     .replaceAll('${{ matrix.platform }}', 'linux/arm64')
@@ -166,9 +172,17 @@ function mediaTypeOf(path: string): string {
 }
 
 describe('examples', () => {
-  const docs = ['nodes', 'caching', 'cleanup', 'copy', 'forgejo', 'signing', 'split-builds', 'testing'].map(
-    (name) => `docs/${name}.md`,
-  )
+  const docs = [
+    'nodes',
+    'caching',
+    'cleanup',
+    'command-line',
+    'copy',
+    'forgejo',
+    'signing',
+    'split-builds',
+    'testing',
+  ].map((name) => `docs/${name}.md`)
   const pages = ['README.md', 'SECURITY.md', ...docs]
   const blocks = pages.flatMap((page) =>
     [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => yaml),
@@ -196,6 +210,30 @@ describe('examples', () => {
     },
   )
 
+  // A run of a fork gets neither secrets nor variables.
+  const proposals = [
+    ...blocks,
+    ...readdirSync(join(root, 'docs/examples')).map((name) => readFileSync(join(root, 'docs/examples', name), 'utf8')),
+  ].filter((yaml) => asRecord(load(yaml))['jobs'] !== undefined && /\bpull_request\b/.test(yaml))
+  const isForForks = (job: unknown) => !asText(asRecord(job)['if']).includes('head.repo.full_name == github.repository')
+  const proposed = proposals
+    .flatMap((yaml) => Object.values(asRecord(asRecord(load(yaml))['jobs'])).filter(isForForks))
+    .flatMap((job) => [...findSteps(job)])
+
+  test.each(
+    proposed.filter(({ uses }) => uses === 'org/multiarch-build@v1').map((step, at) => [at + 1, step] as const),
+  )('step %i of a workflow for pull requests is valid in a run of a fork', async (_, { inputs }) => {
+    const env = Object.entries(inputs).map(([name, value]) => {
+      const text = String(value).replace(/\$\{\{ (?:secrets|vars)\.\w+ \}\}/g, '')
+      return [`INPUT_${name.toUpperCase()}`, /\$\{\{/.test(text) ? evaluate(name, text) : text] as const
+    })
+    const fork = { ...event, name: 'pull_request', trust: 'fork', readOnlyTrigger: 'fork' } as const
+    const read = await readInputs({ ...defaultsOf('action.yml'), ...Object.fromEntries(env) }, fork, files).catch(
+      (error: unknown) => (error instanceof InputError ? error.issues : error),
+    )
+    expect(read).toMatchObject({ push: false, nodes: [{ endpoint: { kind: 'local' } }] })
+  })
+
   test('cleanup steps have known inputs', () => {
     const names = steps.filter(({ uses }) => uses === 'org/multiarch-build/cleanup@v1')
     expect(names.length).toBeGreaterThan(1)
@@ -222,6 +260,23 @@ describe('examples', () => {
     const fragments = blocks.filter((yaml) => /^ {10}\w/.test(yaml)).map((yaml) => asRecord(load(yaml)))
     expect(fragments.length).toBeGreaterThan(1)
     expect(fragments.flatMap(Object.keys).filter((name) => !mainInputs.includes(name))).toEqual([])
+  })
+})
+
+describe('docs/command-line.md', () => {
+  const page = readFileSync(join(root, 'docs/command-line.md'), 'utf8')
+
+  test('shows what the command line reads from the workflow of the page', async () => {
+    const cwd = mkdtempSync(join(tmpdir(), 'docs-'))
+    writeFileSync(join(cwd, 'image.yml'), /^```yaml\n(on: [\s\S]*?)```$/m.exec(page)?.[1] ?? '')
+    const facts = { repository: 'acme/app', sha: '0123', ref: 'refs/heads/main', ref_name: 'main' }
+    const read = await readWorkflow('image.yml:image', '', { cwd, env: { NODES: 'of-the-user' }, facts })
+    rmSync(cwd, { recursive: true })
+    expect(read.values).toEqual({ nodes: 'of-the-user', image: 'ghcr.io/acme/app', target: 'final' })
+    const notes = [...page.matchAll(/^note: the input `([\w-]+)` is left out: .*?(\$\{\{.*|set (\w+) in the .*)$/gm)]
+    expect(notes.map(([, name]) => name)).toEqual(Object.keys(read.skipped))
+    for (const [, name = '', expression = '', variable = expression] of notes)
+      expect(read.skipped[name]).toContain(variable)
   })
 })
 
