@@ -10,6 +10,7 @@ import { readCopyInputs } from '../../src/inputs/copy-inputs.ts'
 import { cleanupInputs, copyInputs, mainInputs, mergeInputs } from '../../src/inputs/input-names.ts'
 import { InputError } from '../../src/lib/issues.ts'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
+import { notesOn, renderNotes, type Note } from '../../src/report/notes.ts'
 import { knownHost, plainKey } from './fixtures/keys.ts'
 import { event } from './fixtures/job.ts'
 
@@ -354,6 +355,25 @@ describe('docs/troubleshooting.md', () => {
       .filter((text) => text !== '' && !text.startsWith('[output clipped'))
     expect(fragments.length).toBeGreaterThan(40)
     expect(fragments.filter((text) => !sources.includes(text))).toEqual([])
+  })
+})
+
+describe('links of the job summary', () => {
+  // The compiler demands every topic.
+  const topics: Readonly<Record<Note['topic'], true>> = {
+    inputs: true,
+    forks: true,
+    emulation: true,
+    machine: true,
+    fallback: true,
+    cache: true,
+    mirror: true,
+  }
+
+  test.each(Object.keys(topics) as Note['topic'][])('the section about `%s` exists', (topic) => {
+    const [note = ''] = renderNotes(notesOn(topic, ['Something is unusual.']))
+    const [, path = '', anchor = ''] = /\/blob\/v1\/([^)#]+)#([^)]+)\)$/.exec(note) ?? []
+    expect(anchorsOf(readFileSync(join(root, path), 'utf8'))).toContain(anchor)
   })
 })
 

@@ -4,6 +4,7 @@ import type { Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import { compareRuns } from './comparison.ts'
 import { isEmulated, type TargetMeasurement } from './measurements.ts'
+import { notesOn, type Note } from './notes.ts'
 import type { RunReport } from './run-report.ts'
 
 /** Milliseconds: the resolution of the clocks and the time of the request hide smaller differences. */
@@ -84,8 +85,9 @@ export function formatBusyNodes(runsPerNode: ReadonlyMap<Node, number>): string[
 }
 
 /** PURE: warnings about available nodes. */
-export function nodeWarnings(nodes: readonly Node[]): string[] {
-  return [...nodes.flatMap(warnOfEmulation), ...nodes.flatMap(warnOfClock), ...nodes.flatMap(warnOfDisk)]
+export function nodeWarnings(nodes: readonly Node[]): readonly Note[] {
+  const machines = [...nodes.flatMap(warnOfClock), ...nodes.flatMap(warnOfDisk)]
+  return [...notesOn('emulation', nodes.flatMap(warnOfEmulation)), ...notesOn('machine', machines)]
 }
 
 function warnOfEmulation(node: Node): string[] {

@@ -5,6 +5,7 @@ import type { Node } from '../nodes/node.ts'
 import { formatFailedMirror } from '../publish/mirror-outcome.ts'
 import type { Published } from '../publish/publish.ts'
 import type { Plan } from '../plan/target.ts'
+import { notesOn, type Note } from './notes.ts'
 import { measureTargets, type TargetMeasurement } from './measurements.ts'
 import type { PreviousRun, RunRecord } from './run-record.ts'
 
@@ -17,7 +18,7 @@ export interface RunResult {
   readonly nodes: readonly Node[]
   /** BUILDX_CONFIG of later steps that use the builder. */
   readonly buildxConfig: string
-  readonly notes: readonly string[]
+  readonly notes: readonly Note[]
   /** Whether the images are parts of a split build. */
   readonly isPart?: boolean
 }
@@ -65,6 +66,6 @@ export function createRunReport(result: RunResult, record: RunRecord, took: numb
   return { variants, took, ...shared, notes: [...notes, ...published.flatMap(mirrorNotes)] }
 }
 
-function mirrorNotes({ mirrors = [] }: Published): readonly string[] {
-  return mirrors.filter(({ failure }) => failure !== undefined).map(formatFailedMirror)
+function mirrorNotes({ mirrors = [] }: Published): readonly Note[] {
+  return notesOn('mirror', mirrors.filter(({ failure }) => failure !== undefined).map(formatFailedMirror))
 }

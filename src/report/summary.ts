@@ -3,6 +3,7 @@ import { targetLabel } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Verification } from '../publish/sign/verification.ts'
 import { compareRuns, formatPrevious } from './comparison.ts'
+import { renderNotes } from './notes.ts'
 import { renderMisses, renderSlowestSteps, renderTimeline } from './summary-details.ts'
 import { measureTargets, type TargetMeasurement, type TargetResult } from './measurements.ts'
 import type { RunRecord } from './run-record.ts'
@@ -65,13 +66,6 @@ function capitalize(text: string): string {
 
 function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
-}
-
-const troubleshooting = 'https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md'
-
-function renderNotes(notes: readonly string[]): string[] {
-  if (notes.length === 0) return []
-  return [[...notes, `[Troubleshooting](${troubleshooting})`].map((note) => `> ${note}`).join('\n>\n')]
 }
 
 /** PURE: how users verify the signatures of an image; empty if it is not signed. */

@@ -20,6 +20,7 @@ import { PushAccessCheck } from '../publish/push-access.ts'
 import { publish, type Published } from '../publish/publish.ts'
 import type { SignImages } from '../publish/sign/verification.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
+import { notesOn, type Note } from '../report/notes.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
 import { runBuilderName } from '../run/names.ts'
 import { RunComparison } from './history.ts'
@@ -87,7 +88,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, background: Backgrou
   const published = inputs.push ? await record.time('publish', publishing) : []
   record.published = published
   const [builder] = await Promise.all([handedOver, collected, build.released, comparison.complete()])
-  const notes = [...planned.notes, ...build.notes, ...lost]
+  const notes = [...planned.notes, ...notesOn('fallback', build.notes), ...notesOn('cache', lost)]
   return { ...describeRun(run, opened), builder, plan, published, notes, isPart: inputs.partial }
 }
 
@@ -123,15 +124,15 @@ async function openNodes({ inputs, event, log, record }: Run, ports: BuildPorts)
 }
 
 interface PlannedRun extends Pick<ReservedPlan<Plan>, 'plan' | 'release'> {
-  readonly notes: readonly string[]
+  readonly notes: readonly Note[]
 }
 
 /** Decides what is built where, and logs what the user should know before it starts. */
 async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promise<PlannedRun> {
   const { inputs, event, journal, log, record } = run
   const fork = describeFork(event.trust, inputs, nodes)
-  const notes = [...inputs.notes, ...fork.notes]
-  notes.forEach((note) => log.info(note))
+  const notes = [...notesOn('inputs', inputs.notes), ...notesOn('forks', fork.notes)]
+  notes.forEach(({ text }) => log.info(text))
   const { plan, runsPerNode, release } = await planWithReservations({
     nodes,
     holder: builderName(run),
@@ -140,8 +141,13 @@ async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promi
   })
   record.targets = plan.targets
   formatBusyNodes(runsPerNode).forEach((note) => log.info(note))
-  const warnings = [...inputs.warnings, ...nodeWarnings(nodes), ...plan.notes, ...fork.warnings]
-  warnings.forEach((note) => log.warn(note))
+  const warnings = [
+    ...notesOn('inputs', inputs.warnings),
+    ...nodeWarnings(nodes),
+    ...notesOn('fallback', plan.notes),
+    ...notesOn('forks', fork.warnings),
+  ]
+  warnings.forEach(({ text }) => log.warn(text))
   return { plan, notes: [...warnings, ...notes], release }
 }
 

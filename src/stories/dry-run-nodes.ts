@@ -50,7 +50,7 @@ export async function checkNodesOnly(run: Run, { openNodes }: Pick<DryRunPorts, 
     tags: [],
     permissions: [],
     post: [],
-    warnings: [...run.inputs.warnings, ...nodeWarnings(nodes), ...checks.warnings],
+    warnings: [...run.inputs.warnings, ...nodeWarnings(nodes).map(({ text }) => text), ...checks.warnings],
     problems: problems.headlines,
   }
   return { report, problems: problems.all }

@@ -134,7 +134,7 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
       ...inputs.warnings,
       ...inputs.notes,
       ...(isInstalled ? [] : [buildxNotInstalled]),
-      ...nodeWarnings(nodes.nodes),
+      ...nodeWarnings(nodes.nodes).map(({ text }) => text),
       ...checks.warnings,
       ...(plan?.notes ?? []),
       ...fork.notes,

@@ -23,7 +23,7 @@ test('a pod is described as created on demand', () => {
 
 test('a pod on machines that the user has chosen, and that emulate', () => {
   const machines = 'on machines of another architecture, as its `nodeselector` says'
-  expect(nodeWarnings([pod(['linux/amd64', 'linux/arm64'], ['linux/amd64'])])).toEqual([
+  expect(nodeWarnings([pod(['linux/amd64', 'linux/arm64'], ['linux/amd64'])]).map(({ text }) => text)).toEqual([
     `pool is ${machines}: it builds linux/arm64 under emulation, as configured. This is slow.`,
   ])
 })
@@ -60,7 +60,7 @@ test('warnings about clock, disk and 32-bit Arm', () => {
     native: [platform('linux/arm64')],
     machine: { free: 512e6, emulated: [] },
   })
-  expect(nodeWarnings([node])).toEqual([
+  expect(nodeWarnings([node]).map(({ text }) => text)).toEqual([
     'arm builds linux/arm/v7 natively if its processor runs 32-bit code, and under emulation otherwise.',
     'The clock of arm is 90 s behind: registries may reject its requests. On that machine, run `timedatectl ' +
       'set-ntp true`.',

@@ -3,6 +3,7 @@ import type { BuiltTarget, GroupResult } from '../../../src/buildx/run.ts'
 import type { VariantSpec } from '../../../src/inputs/variants.ts'
 import type { Published } from '../../../src/publish/publish.ts'
 import { groupByNode, type Target } from '../../../src/plan/target.ts'
+import { notesOn } from '../../../src/report/notes.ts'
 import { createRunReport, type RunReport, type RunResult } from '../../../src/report/run-report.ts'
 import { RunRecord } from '../../../src/report/run-record.ts'
 import { platform, testNode, testVariant } from '../fixtures/nodes.ts'
@@ -126,7 +127,7 @@ export function testResult(names: readonly string[], push = true): TestRun {
     builder: { name: 'mab-1', driver: 'docker-container' },
     nodes: Object.values(nodes),
     buildxConfig: '/run/buildx',
-    notes: ['arm is slow.', 'The cache is cold.'],
+    notes: [...notesOn('emulation', ['arm is slow.']), ...notesOn('cache', ['The cache is cold:\nno login.'])],
   }
 }
 

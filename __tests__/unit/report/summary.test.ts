@@ -16,6 +16,8 @@ import type { Target } from '../../../src/plan/target.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import { digest, reportOf, testResult, withTests } from './reports.ts'
 
+const troubleshooting = 'https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md'
+
 test('the summary of an image: digest, tags in order, platforms in the order of the inputs', () => {
   expect(renderSummary(reportOf(testResult(['']), 70_100)).split('\n')).toEqual([
     'Built 2 images in 1 min 10 s, 4 of 10 steps from cache.',
@@ -32,11 +34,10 @@ test('the summary of an image: digest, tags in order, platforms in the order of 
     '| linux/amd64 | amd | amd64, 4 CPUs, Docker 28.5.2 | 12.3 s | 2 of 5 | 28 MB |',
     '| linux/arm64 | arm |  | 1 min 5 s | 2 of 5 | 28 MB |',
     '',
-    '> arm is slow.',
+    `> arm is slow. [emulation](${troubleshooting}#emulation)`,
     '>',
-    '> The cache is cold.',
-    '>',
-    '> [Troubleshooting](https://github.com/org/multiarch-build/blob/v1/docs/troubleshooting.md)',
+    '> The cache is cold:',
+    `> no login. [cache](${troubleshooting}#cache-exports)`,
     '',
     '#### First step that was not cached',
     '',
