@@ -180,6 +180,7 @@ describe('examples', () => {
     'command-line',
     'copy',
     'forgejo',
+    'operations',
     'signing',
     'split-builds',
     'testing',
