@@ -47,8 +47,11 @@ export function classifyTrust(context: TrustContext): Trust {
   const { name, payload } = context
   const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
   if (!payload || !rule) return 'fork'
-  const trust = rule({ ...context, payload })
-  return isRecord(payload['pull_request']) ? lowest(trust, trustOfPullRequest({ ...context, payload })) : trust
+  // The sender of a repository_dispatch chooses its payload: bots that run commands of comments name the pull request.
+  return [payload, asRecord(payload['client_payload'])]
+    .filter((described) => isRecord(described['pull_request']))
+    .map((described) => trustOfPullRequest({ ...context, payload: described }))
+    .reduce(lowest, rule({ ...context, payload }))
 }
 
 const levels: readonly Trust[] = ['fork', 'pr', 'trusted']
@@ -61,6 +64,8 @@ export function lowest(a: Trust, b: Trust): Trust {
 function trustOfRef({ ref, isProtected, payload }: Parameters<Rule>[0]): Trust {
   if (ref.startsWith('refs/tags/')) return 'trusted'
   if (!ref.startsWith('refs/heads/')) return 'fork'
+  // A branch of GitHub's merge queue: protected as its target, but not accepted yet.
+  if (ref.startsWith('refs/heads/gh-readonly-queue/')) return 'pr'
   return isProtected || isDefaultBranch(ref.slice('refs/heads/'.length), payload) ? 'trusted' : 'pr'
 }
 
@@ -69,8 +74,12 @@ function trustOfPullRequest({ repository, payload }: Parameters<Rule>[0]): Trust
   const head = asRecord(request['head'])
   // On Forgejo and Gitea, everyone with read access can push a proposal without a branch (AGit): its head repository
   // is the base repository.
-  const isAgit = request['flow'] === 1 || head['label'] === '' || asText(head['ref']).startsWith('refs/pull/')
+  const isAgit = request['flow'] === 1 || head['label'] === '' || isAgitRef(head['ref'])
   return !isAgit && isRepository(head['repo'], repository) ? 'pr' : 'fork'
+}
+
+function isAgitRef(ref: unknown): boolean {
+  return asText(ref).startsWith('refs/pull/')
 }
 
 /** Events of a fork's proposal that run with the rights of the fork. */
@@ -97,7 +106,7 @@ const proposalEvents = new Set(['pull_request', 'merge_group'])
 function trustOfTriggeringRun({ repository, payload }: Parameters<Rule>[0]): Trust {
   const run = asRecord(payload['workflow_run'])
   const event = asText(run['event'])
-  if (!isRepository(run['head_repository'], repository)) return 'fork'
+  if (!isRepository(run['head_repository'], repository) || isAgitRef(run['head_branch'])) return 'fork'
   if (branchEvents.has(event)) return isDefaultBranch(asText(run['head_branch']), payload) ? 'trusted' : 'pr'
   return proposalEvents.has(event) ? 'pr' : 'fork'
 }

@@ -23,6 +23,8 @@ describe.each(['push', 'create', 'workflow_dispatch', 'repository_dispatch'])('%
     ['refs/heads/', false, { repository: { default_branch: '' } }, 'pr'],
     ['refs/tags/v1.2.3', false, { repository }, 'trusted'],
     ['refs/tags/main', false, {}, 'trusted'],
+    ['refs/heads/gh-readonly-queue/main/pr-7-0123', true, { repository }, 'pr'],
+    ['refs/heads/gh-readonly-queue/main/pr-7-0123', false, { repository }, 'pr'],
     ['refs/pull/7/merge', false, { repository }, 'fork'],
     ['refs/pull/7/merge', true, { repository }, 'fork'],
     ['main', false, { repository }, 'fork'],
@@ -79,7 +81,13 @@ describe('workflow_run', () => {
     ['a pull request', triggered('pull_request', 'topic'), 'pr'],
     ['a pull request whose branch is named as the default branch', triggered('pull_request'), 'pr'],
     ['a merge queue', triggered('merge_group', 'gh-readonly-queue/main/pr-7'), 'pr'],
+    ['a pull request without a branch on Gitea', triggered('pull_request', 'refs/pull/7/head'), 'fork'],
     ['a fork', triggered('pull_request', 'main', 'mallory/app'), 'fork'],
+    [
+      'a pull request of a deleted fork',
+      { repository, workflow_run: { event: 'pull_request', head_repository: null } },
+      'fork',
+    ],
     ['a push in a fork', triggered('push', 'main', 'mallory/app'), 'fork'],
     ['pull_request_target, whose head repository is the base', triggered('pull_request_target'), 'fork'],
     ['a comment', triggered('issue_comment'), 'fork'],
@@ -113,6 +121,10 @@ test.each<[string, object]>([
   ['discussion', { repository }],
   ['fork', { repository }],
   ['watch', { repository }],
+  ['registry_package', { repository, registry_package: { package_version: { target_commitish: 'main' } } }],
+  ['page_build', { repository }],
+  ['PUSH', { repository }],
+  ['pull_request_sync', pullRequest(own)],
   ['delete', { repository }],
   ['toString', { repository }],
   ['', { repository }],
@@ -133,6 +145,29 @@ test.each(['push', 'schedule', 'release', 'pull_request', 'workflow_run', 'merge
 test.each(['push', 'release', 'workflow_dispatch'])('%s that contains the pull request of a fork', (name) => {
   expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', payload: pullRequest(fork) })).toBe('fork')
   expect(classifyTrust({ ...base, name, ref: 'refs/heads/main', payload: pullRequest(own) })).toBe('pr')
+})
+
+test.each<[string, object, string]>([
+  ['a fork', pullRequest(fork), 'fork'],
+  ['a deleted fork', pullRequest({ ...fork, repo: null }), 'fork'],
+  ['this repository', pullRequest(own), 'pr'],
+])('repository_dispatch for a pull request of %s, as a bot sends it for a comment', (_, described, expected) => {
+  const payload = { repository, client_payload: described }
+  for (const isProtected of [true, false])
+    expect(classifyTrust({ ...base, name: 'repository_dispatch', ref: 'refs/heads/main', isProtected, payload })).toBe(
+      expected,
+    )
+})
+
+test.each<[string, object, string]>([
+  ['says that it is no fork, but has another owner', { ...fork, repo: { ...fork.repo, fork: false } }, 'fork'],
+  ['has the name of the repository in another owner', { ...own, repo: { full_name: 'acme-2/app' } }, 'fork'],
+  ['still has the name before the repository was renamed', { ...own, repo: { full_name: 'acme/old' } }, 'fork'],
+  ['has no name', { ...own, repo: { id: 1 } }, 'fork'],
+  ['has a name that is not a text', { ...own, repo: { full_name: ['acme/app'] } }, 'fork'],
+])('a head repository that %s', (_, head, expected) => {
+  const payload = pullRequest(head)
+  expect(classifyTrust({ ...base, name: 'pull_request', ref: 'refs/pull/7/merge', payload })).toBe(expected)
 })
 
 test.each<[name: string, actor: string, payload: object, expected: string | undefined]>([
