@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import { appFiles, attachFarm, farmInputs, farmJob, leftovers, type Farm } from './harness.ts'
+import { appFiles, attachFarm, farmInputs, farmJob, leftovers, oneNodeInputs, type Farm } from './harness.ts'
 
 // A checkout may contain any symbolic link: none leads a build out of the workspace.
 let farm: Farm
@@ -97,6 +97,69 @@ describe('a link of the checkout', () => {
     await job.post()
     expect(await leftovers(farm, job)).toEqual([])
   })
+})
+
+describe('in a directory of blobs, in which buildx follows links, a link', () => {
+  test.each([
+    ['cache', 'kept/linux-amd64', 'index.json', { cache: 'type=local,dest=kept', push: 'false' }],
+    ['cache-to', 'kept', 'blobs', { 'cache-to': 'type=local,dest=kept', push: 'false' }],
+    ['outputs', 'out', 'oci-layout', { outputs: 'type=oci,tar=false,dest=out' }],
+    ['outputs', 'out', 'index.json', { outputs: 'type=oci,tar=false,dest=out' }],
+  ])('of `%s`, %s/%s, changes nothing outside', async (input, directory, name, inputs) => {
+    const job = open(appFiles(farm))
+    mkdirSync(join(job.workspace, directory), { recursive: true })
+    const target = name === 'blobs' ? outside : join(outside, 'post/index.js')
+    symlinkSync(target, join(job.workspace, directory, name))
+    const main = await job.main(oneNodeInputs(farm, { cache: 'off', ...inputs }))
+    expectUnchanged()
+    expect([main.code, main.errors.join()]).toEqual([
+      1,
+      expect.stringContaining(`\`${input}\`: a path leaves the workspace through a symbolic link`),
+    ])
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+})
+
+describe('a link of the checkout into its Git repository', () => {
+  test.each([
+    ['outputs', { outputs: 'type=local,dest=link' }],
+    ['secret-files', { 'secret-files': 'one=link/config', push: 'false' }],
+    ['context', { context: 'link', file: 'Dockerfile', push: 'false' }],
+  ])('is an error of `%s`', async (input, inputs) => {
+    const job = open({ Dockerfile: attack(farm.images.base), '.git/config': 'the token' })
+    symlinkSync('.git', join(job.workspace, 'link'))
+    const main = await job.main(oneNodeInputs(farm, { cache: 'off', ...inputs }))
+    expect([main.code, main.errors.join()]).toEqual([1, expect.stringContaining(`${input}: `)])
+    expect(main.errors.join()).toContain('enters a Git repository through the symbolic link')
+    expect(readdirSync(join(job.workspace, '.git'))).toEqual(['config'])
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+})
+
+// BuildKit reads these files from what it has received, in which a link leads nowhere.
+test.each(['.dockerignore', 'Dockerfile.dockerignore'])('%s is a link to a file of the runner', async (name) => {
+  const lines = ['COPY . /all', 'RUN cat /all/* /all/.[a-z]* | tee /seen']
+  const job = open({ Dockerfile: [`FROM ${farm.images.base}`, ...lines, ''].join('\n') })
+  symlinkSync(join(outside, 'post/index.js'), join(job.workspace, name))
+  const main = await job.main(oneNodeInputs(farm, { cache: 'off', push: 'false' }))
+  await job.post()
+  expect(main.log).not.toContain('the post step')
+  expectUnchanged()
+})
+
+// buildx evaluates this policy on the runner, and its errors describe the file.
+test('the policy of a Dockerfile is a link to a file of the runner', async () => {
+  const job = open(appFiles(farm))
+  symlinkSync(join(outside, 'post/index.js'), join(job.workspace, 'Dockerfile.rego'))
+  const main = await job.main(oneNodeInputs(farm, { cache: 'off', push: 'false' }))
+  await job.post()
+  expect([main.code, main.errors.join()]).toEqual([
+    1,
+    expect.stringContaining('`file`: a path leaves the workspace through a symbolic link'),
+  ])
+  expect(main.log).not.toContain('rego_parse_error')
 })
 
 /** A job whose buildx replaces a path by a link right before it runs the command for the first time. */

@@ -1,7 +1,7 @@
-import { appendFileSync, existsSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { appendFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { parseCacheSpec } from '../inputs/cache/specs.ts'
-import { exportDest, exportPart } from '../inputs/settings/outputs.ts'
+import { exportDest, exportPart, type FileExport } from '../inputs/settings/outputs.ts'
 import { findLeavingLink, isWithin, leavingMessage, type ReadLink } from '../inputs/workspace-links.ts'
 import { getAttribute } from '../lib/csv.ts'
 import { errorMessage, UserError } from '../lib/errors.ts'
@@ -16,6 +16,8 @@ export interface LocalPath {
   readonly access: 'read' | 'write'
   /** A file, and not a directory, is written. */
   readonly isFile?: boolean
+  /** A directory of blobs, in which buildx follows links. */
+  readonly isLayout?: boolean
 }
 
 /** PURE: every path on the runner that a build of these targets reads or writes, except those of the run directory. */
@@ -23,7 +25,9 @@ export function localPathsOf(targets: readonly Target[], { settings, several }: 
   const named = (input: string, path: string, access: LocalPath['access']): LocalPath => ({ input, path, access })
   const ofSettings = [
     ...Object.values(settings.contexts).map((value) =>
-      named('build-contexts', value.replace(/^oci-layout:\/\/([^:@]+).*$/, '$1'), 'read'),
+      value.startsWith('oci-layout:')
+        ? { ...named('build-contexts', value.replace(/^oci-layout:\/\/([^:@]+).*$/, '$1'), 'read'), isLayout: true }
+        : named('build-contexts', value, 'read'),
     ),
     ...settings.secrets.flatMap((secret) => (secret.kind === 'file' ? named('secret-files', secret.path, 'read') : [])),
     ...settings.ssh.flatMap((entry) => entry.split('=')[1]?.split(',') ?? []).map((path) => named('ssh', path, 'read')),
@@ -35,7 +39,7 @@ export function localPathsOf(targets: readonly Target[], { settings, several }: 
     named('file', variant.file ?? `${variant.context}/Dockerfile`, 'read'),
     ...settings.exports.map((files) => ({
       ...named('outputs', exportDest(files, several ? exportPart(variant.name, platform) : ''), 'write'),
-      isFile: files.type !== 'local' && getAttribute(files.attributes, 'tar') !== 'false',
+      ...(files.type !== 'local' && (isArchive(files) ? { isFile: true } : { isLayout: true })),
     })),
     ...(cache ? cachePaths('cache', [...cache.from, cache.to]) : []),
   ])
@@ -43,12 +47,16 @@ export function localPathsOf(targets: readonly Target[], { settings, several }: 
   return [...ofSettings, ...ofTargets].filter(({ path }) => path.startsWith('/'))
 }
 
+function isArchive({ attributes }: FileExport): boolean {
+  return getAttribute(attributes, 'tar') !== 'false'
+}
+
 function cachePaths(input: string, specs: readonly string[]): readonly LocalPath[] {
   return specs
     .flatMap((spec) => parseCacheSpec(spec) ?? [])
     .flatMap(([name, path]): readonly LocalPath[] => {
-      if (name === 'src') return [{ input, path, access: 'read' }]
-      return name === 'dest' ? [{ input, path, access: 'write' }] : []
+      if (name === 'src') return [{ input, path, access: 'read', isLayout: true }]
+      return name === 'dest' ? [{ input, path, access: 'write', isLayout: true }] : []
     })
 }
 
@@ -57,7 +65,7 @@ function cachePaths(input: string, specs: readonly string[]): readonly LocalPath
  * were parsed. Returns the error that names the link.
  */
 export function findEscape(paths: readonly LocalPath[], workspace: string, read?: ReadLink): UserError | undefined {
-  for (const { input, path } of paths) {
+  for (const { input, path } of paths.flatMap((one) => [one, ...pathsThrough(one, workspace)])) {
     const leaving = findLeavingLink(path, workspace, read)
     if (leaving)
       return new UserError({
@@ -67,6 +75,27 @@ export function findEscape(paths: readonly LocalPath[], workspace: string, read?
       })
   }
   return undefined
+}
+
+/** What buildx uses too: links in a directory, and the policy of a Dockerfile, which has no input. */
+function pathsThrough(given: LocalPath, workspace: string): readonly LocalPath[] {
+  const { input, path, isLayout } = given
+  if (input === 'file') return [{ ...given, path: `${path}.rego` }]
+  return isLayout && isWithin(path, workspace) ? linksBelow(path).map((link) => ({ ...given, path: link })) : []
+}
+
+/** The symbolic links in a directory, if it exists; directories that are links are not entered. */
+function linksBelow(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(directory, entry.name)
+      if (entry.isSymbolicLink()) return [path]
+      return entry.isDirectory() ? linksBelow(path) : []
+    })
+  } catch {
+    // It does not exist, or neither this process nor buildx can read it.
+    return []
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { posix } from 'node:path'
 import type { IssueSink } from '../lib/issues.ts'
 import { failFor, passes, type Fail } from './diagnostics.ts'
@@ -13,7 +13,17 @@ export interface Files {
   readonly readLink?: ReadLink
 }
 
-export const hostFiles: Files = { exists: existsSync, read: (path) => readFileSync(path, 'utf8'), readLink }
+/** Bytes of a file that an input names: a configuration, a certificate or a key. */
+const largestFile = 4 * 1024 * 1024
+
+export const hostFiles: Files = { exists: existsSync, read: readRegularFile, readLink }
+
+/** To read a named pipe would wait for another process, and a device may have no end. */
+function readRegularFile(path: string): string {
+  const stats = statSync(path)
+  if (!stats.isFile() || stats.size > largestFile) throw new Error(`not a file of at most 4 MiB: ${path}`)
+  return readFileSync(path, 'utf8')
+}
 
 /** Every path on the runner that the inputs name goes through here. */
 export class LocalPaths {
@@ -78,7 +88,7 @@ export class LocalPaths {
 
   #read(path: string, fail: Fail): string {
     const text = this.tryRead(path)
-    if (text === undefined) fail(`cannot be read: the job's user must be able to read ${path}`)
+    if (text === undefined) fail(`cannot be read: the job's user must be able to read ${path}, a file of at most 4 MiB`)
     return text ?? ''
   }
 

@@ -16,12 +16,15 @@ interface LeavingLink {
   readonly link: string
   /** Where it leads; undefined if it leads nowhere, because links form a loop. */
   readonly target: string | undefined
+  /** It leads into the directory of a Git repository in the workspace. */
+  readonly isGit?: true
 }
 
 /**
  * The symbolic link through which a path leaves the workspace; undefined if it stays there, or if it lies outside by
  * name, as the workflow wrote it. A checkout may contain any link, so a path that lies in the workspace by name must
- * also lie there in fact.
+ * also lie there in fact, and not in a `.git` directory: no commit can contain one, and it has the checkout's token and
+ * the names of programs that Git runs.
  *
  * @param path absolute; what does not exist yet counts as it is written
  */
@@ -30,10 +33,17 @@ export function findLeavingLink(path: string, workspace: string, read: ReadLink 
   const base = [workspace, root].find((directory) => isWithin(path, directory))
   if (base === undefined) return undefined
   const names = posix.relative(base, path).split('/')
-  return names
+  const targets = names
     .map((_, index) => posix.join(base, ...names.slice(0, index + 1)))
     .map((link) => ({ link, target: resolveLinks(link, read) }))
-    .find(({ target }) => target === undefined || !isWithin(target, root))
+  const leaving = targets.find(({ target }) => target === undefined || !isWithin(target, root))
+  if (leaving !== undefined || isInGit(names)) return leaving
+  const inGit = targets.find(({ target = '' }) => isInGit(posix.relative(root, target).split('/')))
+  return inGit && { ...inGit, isGit: true }
+}
+
+function isInGit(names: readonly string[]): boolean {
+  return names.includes('.git')
 }
 
 export function isWithin(path: string, directory: string): boolean {
@@ -50,7 +60,8 @@ function resolveLinks(path: string, read: ReadLink): string | undefined {
   let links = 0
   for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
     const next = posix.join(resolved, name)
-    const target = next === resolved ? undefined : read(next)
+    // The text of a link in /proc is not where it leads: it may belong to another process and its mounts.
+    const target = next === resolved || isWithin(next, '/proc') ? undefined : read(next)
     if (target !== undefined && ++links > mostLinks) return undefined
     if (target === undefined) resolved = next
     else {
@@ -62,10 +73,12 @@ function resolveLinks(path: string, read: ReadLink): string | undefined {
 }
 
 /** Why a path is refused: reads on from the path. */
-export function leavingMessage({ link, target }: LeavingLink, workspace: string): string {
+export function leavingMessage({ link, target, isGit }: LeavingLink, workspace: string): string {
   const name = posix.relative(workspace, link)
-  return target === undefined
-    ? `is in a loop of symbolic links at \`${name}\`: replace the link`
-    : `leaves the workspace through the symbolic link \`${name}\`, which leads to ${target}: replace the link by a ` +
-        `file or directory, or write the path \`${target}\` itself`
+  if (target === undefined) return `is in a loop of symbolic links at \`${name}\`: replace the link`
+  const way = isGit ? 'enters a Git repository' : 'leaves the workspace'
+  return (
+    `${way} through the symbolic link \`${name}\`, which leads to ${target}: replace the link by a file or ` +
+    `directory, or write the path \`${target}\` itself`
+  )
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDestinations, fileAccessFlags, findEscape, localPathsOf } from '../../../src/buildx/local-paths.ts'
@@ -73,9 +73,12 @@ test.each<[given: Given, link: string, input: string]>([
   [{ outputs: 'out', platforms: 'linux/amd64,linux/arm64' }, '/w/out/linux_arm64', 'outputs'],
   [{ outputs: 'out', platforms: 'linux/arm64' }, '/w/out', 'outputs'],
   [{ cache: 'type=local,dest=kept', platforms: 'linux/arm64' }, '/w/kept/linux-arm64', 'cache'],
+  [{ 'cache-to': 'type=local,dest=c', platforms: 'linux/arm64' }, '/w/c', 'cache-to'],
   [{ 'cache-to': 'type=local,dest=/w/c', platforms: 'linux/arm64' }, '/w/c', 'cache-to'],
   [{ context: 'app', platforms: 'linux/arm64' }, '/w/app', 'context'],
   [{ platforms: 'linux/arm64' }, '/w/Dockerfile', 'file'],
+  [{ platforms: 'linux/arm64' }, '/w/Dockerfile.rego', 'file'],
+  [{ file: 'app/prod.Dockerfile', platforms: 'linux/arm64' }, '/w/app/prod.Dockerfile.rego', 'file'],
 ])('%j: a link at %s that was made since the inputs were parsed is found', async (given, link, input) => {
   const found = await paths(given)
   expect(findEscape(found, '/w', () => undefined)).toBeUndefined()
@@ -85,6 +88,36 @@ test.each<[given: Given, link: string, input: string]>([
     hint: expect.stringContaining('which leads to /actions'),
   })
   expect(findEscape(found, '/w', (path) => (path === link ? '/w/empty' : undefined))).toBeUndefined()
+})
+
+test.each<[given: Given, link: string, input: string]>([
+  [{ cache: 'type=local,dest=kept', platforms: 'linux/arm64' }, 'kept/linux-arm64/index.json', 'cache'],
+  [{ cache: 'type=local,dest=kept', platforms: 'linux/arm64' }, 'kept/linux-arm64/blobs/sha256', 'cache'],
+  [{ 'cache-to': 'type=local,dest=kept', platforms: 'linux/arm64' }, 'kept/ingest/0123/data', 'cache-to'],
+  [{ 'cache-from': 'type=local,src=kept', platforms: 'linux/arm64' }, 'kept/blobs', 'cache-from'],
+  [{ outputs: 'type=oci,tar=false,dest=out', platforms: 'linux/arm64' }, 'out/oci-layout', 'outputs'],
+  [{ 'build-contexts': 'a=oci-layout://out', platforms: 'linux/arm64' }, 'out/index.json', 'build-contexts'],
+])('%j: buildx would follow the link %s in a directory of blobs', async (given, link, input) => {
+  const root = mkdtempSync(join(realpathSync(tmpdir()), 'layouts-'))
+  const workspace = join(root, 'w')
+  try {
+    mkdirSync(join(workspace, link, '..'), { recursive: true })
+    const found = (await paths({ ...given, files: [...checkout, '/w/out/.'] })).map((one) => ({
+      ...one,
+      path: one.path.replace(/^\/w(?=\/|$)/, workspace),
+    }))
+    symlinkSync('inside', join(workspace, link))
+    expect(findEscape(found, workspace)).toBeUndefined()
+    rmSync(join(workspace, link))
+    symlinkSync(join(root, 'actions'), join(workspace, link))
+    expect(findEscape(found, workspace)).toMatchObject({
+      code: 'inputs',
+      message: `\`${input}\`: a path leaves the workspace through a symbolic link`,
+      hint: expect.stringContaining(`${join(workspace, link)} leaves the workspace`),
+    })
+  } finally {
+    rmSync(root, { recursive: true })
+  }
 })
 
 test('destinations outside the workspace exist before bake starts; those in it are left to BuildKit', () => {

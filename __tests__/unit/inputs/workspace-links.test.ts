@@ -14,7 +14,16 @@ let workspace = ''
 beforeAll(() => {
   runner = mkdtempSync(join(realpathSync(tmpdir()), 'links-'))
   workspace = join(runner, 'work')
-  for (const name of ['work/app', 'work/out', 'work/out/linux_arm64', 'temp/docker', 'actions', 'other'])
+  for (const name of [
+    'work/app',
+    'work/out',
+    'work/out/linux_arm64',
+    'work/.git/hooks',
+    'work/.git/modules/lib',
+    'temp/docker',
+    'actions',
+    'other',
+  ])
     mkdirSync(join(runner, name), { recursive: true })
   const files = [
     'work/Dockerfile',
@@ -23,6 +32,8 @@ beforeAll(() => {
     'temp/key',
     'temp/a.toml',
     'actions/post.js',
+    'work/.git/config',
+    'work/.git/modules/lib/config',
   ]
   for (const name of files) writeFileSync(join(runner, name), '')
   const links: Readonly<Record<string, string>> = {
@@ -38,6 +49,9 @@ beforeAll(() => {
     loop: 'loop',
     inside: 'app',
     'app/back': '../../work/app',
+    git: '.git',
+    hooks: 'app/../git/hooks',
+    'app/of-submodule': '../.git/modules/lib',
   }
   for (const [name, target] of Object.entries(links)) symlinkSync(target, join(workspace, name))
 })
@@ -98,6 +112,34 @@ describe('a path that lies in the workspace by name must lie there in fact', () 
     const issues = await reported(inWorkspace)
     const message = `leaves the workspace through the symbolic link \`${link}\`, which leads to ${runner}`
     expect(issues.filter((issue) => issue.startsWith(`${input} `) && issue.includes(message))).toHaveLength(1)
+  })
+
+  // A process of another user or container names the directory of a link in /proc as it sees it.
+  test.each(['/proc/7/cwd', '/proc/self/root', '/proc/self/fd/3', '/dev/fd/3'])('a link to %s', (target) => {
+    const links: Readonly<Record<string, string>> = { '/w/ctx': target, '/dev/fd': '/proc/self/fd' }
+    const read = (path: string) => links[path] ?? (path.startsWith('/proc/') ? '/w/app' : undefined)
+    expect(findLeavingLink('/w/ctx/app', '/w', read)).toMatchObject({
+      link: '/w/ctx',
+      target: expect.stringMatching(/^\/proc\//),
+    })
+  })
+
+  // An export would write Git's hooks, and a build would get the token of the checkout.
+  test.each<[input: string, given: Given]>([
+    ['outputs', { outputs: 'type=local,dest=hooks' }],
+    ['outputs', { outputs: 'type=tar,dest=git/config' }],
+    ['context', { context: 'git', file: 'Dockerfile' }],
+    ['secret-files', { 'secret-files': 'a=git/config' }],
+    ['secret-files', { 'secret-files': 'a=app/of-submodule/config' }],
+    ['cache-to', { 'cache-to': 'type=local,dest=git' }],
+  ])('%s in a .git directory through a link: %j', async (input, given) => {
+    const issues = await reported(given)
+    const found = issues.filter((issue) => issue.startsWith(`${input} `) && issue.includes('enters a Git repository'))
+    expect(found).toHaveLength(1)
+  })
+
+  test('a .git directory by name', async () => {
+    expect(await reported({ 'secret-files': 'a=.git/config' })).toEqual([])
   })
 
   test('links that stay there, and paths that lie outside by name', async () => {

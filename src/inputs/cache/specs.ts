@@ -10,8 +10,10 @@ export function parseCacheSpecs(input: 'cache-from' | 'cache-to', source: InputS
   const { text, paths, report } = source
   return splitRecords(input, text(input), report).flatMap((entry) => {
     const attributes = parseCacheSpec(entry.text, failFor(report, input))
-    for (const [name, path] of attributes ?? []) if (isPathAttribute(name)) paths.use(path, input)
-    return attributes ? [joinAttributes(attributes)] : []
+    const resolved = attributes?.map(([name, value]): Attribute =>
+      isPathAttribute(name) ? [name, paths.use(value, input)] : [name, value],
+    )
+    return resolved ? [joinAttributes(resolved)] : []
   })
 }
 
