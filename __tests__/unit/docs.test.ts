@@ -18,8 +18,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const migrating = readFileSync(join(root, 'docs/migrating.md'), 'utf8')
 const after = [...migrating.matchAll(/^After:\n\n```yaml\n([\s\S]*?)```$/gm)].map((match) => match[1] ?? '')
 
-/** The inputs of the four Docker actions that docs/migrating.md covers. */
-const dockerActions = {
+/** The inputs of the actions that docs/migrating.md covers. */
+const otherActions = {
   'docker/build-push-action': [
     ...['add-hosts', 'allow', 'annotations', 'attests', 'build-args', 'build-contexts', 'builder', 'cache-from'],
     ...['cache-to', 'call', 'cgroup-parent', 'context', 'file', 'github-token', 'labels', 'load', 'network'],
@@ -35,7 +35,34 @@ const dockerActions = {
     ...['annotations', 'bake-target', 'context', 'flavor', 'github-token', 'images', 'labels', 'sep-annotations'],
     ...['sep-labels', 'sep-tags', 'tags'],
   ],
+  // https://github.com/docker/github-builder/blob/main/.github/workflows/build.yml
+  'docker/github-builder': [
+    ...['annotations', 'artifact-name', 'artifact-retention-days', 'artifact-upload', 'build-args', 'cache'],
+    ...['cache-mode', 'cache-scope', 'context', 'distribute', 'fail-fast', 'file', 'job-name-prefix', 'labels'],
+    ...['meta-annotations', 'meta-flavor', 'meta-images', 'meta-labels', 'meta-tags', 'output', 'platforms', 'push'],
+    ...['registry-identities', 'runner', 'sbom', 'set-meta-annotations', 'set-meta-labels', 'setup-qemu', 'shm-size'],
+    ...['sign', 'target', 'ulimit'],
+  ],
+  // https://github.com/depot/build-push-action/blob/main/action.yml
+  'depot/build-push-action': [
+    ...['add-hosts', 'allow', 'annotations', 'attests', 'build-args', 'build-contexts', 'build-platform'],
+    ...['buildx-fallback', 'cache-from', 'cache-to', 'cgroup-parent', 'context', 'file', 'github-token', 'labels'],
+    ...['lint', 'lint-fail-on', 'load', 'network', 'no-cache', 'no-cache-filters', 'outputs', 'platforms', 'project'],
+    ...['provenance', 'pull', 'push', 'save', 'save-tag', 'sbom', 'sbom-dir', 'secret-files', 'secrets', 'shm-size'],
+    ...['ssh', 'tags', 'target', 'token', 'ulimit'],
+  ],
+  // https://github.com/dataaxiom/ghcr-cleanup-action#action-options
+  'dataaxiom/ghcr-cleanup-action': [
+    ...['delete-ghost-images', 'delete-orphaned-images', 'delete-partial-images', 'delete-tags', 'delete-untagged'],
+    ...['dry-run', 'exclude-tags', 'expand-packages', 'github-api-url', 'keep-n-tagged', 'keep-n-untagged'],
+    ...['log-level', 'older-than', 'owner', 'package', 'packages', 'registry-url', 'repository', 'tags', 'token'],
+    ...['use-regex', 'validate'],
+  ],
 }
+
+const workflowCall = asRecord(
+  asRecord(asRecord(load(readFileSync(join(root, '.github/workflows/image.yml'), 'utf8')))['on'])['workflow_call'],
+)
 
 /** The inputs of our step in a workflow, or in a list of steps. */
 function inputsOf(yaml: string): Readonly<Record<string, unknown>> {
@@ -103,11 +130,33 @@ describe('docs/migrating.md', () => {
     expect(after).toHaveLength(5)
   })
 
-  test.each(Object.entries(dockerActions))('has a row for every input of %s', (action, inputs) => {
+  test.each(Object.entries(otherActions))('has a row for every input of %s', (action, inputs) => {
     const section = migrating.slice(migrating.indexOf(`\n## ${action}\n`)).split(/\n## |\n\| output /)[1] ?? ''
     const rows = [...section.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| (same|different:|not supported:)/gm)]
     const documented = rows.flatMap(([, names = '']) => [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => name))
     expect(documented.sort()).toEqual([...inputs].sort())
+  })
+
+  const here = [...migrating.matchAll(/^Here:\n\n```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => load(yaml))
+  const inputNames: Readonly<Record<string, readonly string[]>> = {
+    '': mainInputs,
+    '/cleanup': cleanupInputs,
+    '/.github/workflows/image.yml': Object.keys(asRecord(workflowCall['inputs'])),
+  }
+
+  test.each(here.map((yaml, index) => [index + 1, yaml] as const))('example %i has known inputs', (_, yaml) => {
+    const found = [...findSteps(yaml)]
+    expect(found).toHaveLength(1)
+    const names = inputNames[/^org\/multiarch-build(\S*)@v1$/.exec(found[0]?.uses ?? '')?.[1] ?? 'none'] ?? []
+    expect(Object.keys(found[0]?.inputs ?? {}).filter((name) => !names.includes(name))).toEqual([])
+    const secrets = Object.values(asRecord(asRecord(yaml)['jobs'])).flatMap((job) =>
+      Object.keys(asRecord(asRecord(job)['secrets'])),
+    )
+    expect(secrets.filter((name) => !Object.hasOwn(asRecord(workflowCall['secrets']), name))).toEqual([])
+  })
+
+  test('has an example for each of the other actions', () => {
+    expect(here).toHaveLength(3)
   })
 
   test('calls only existing inputs and outputs the same', () => {
