@@ -152,6 +152,11 @@ export class RunDir {
     return join(this.path, 'buildx')
   }
 
+  /** A directory of programs that buildx finds before those of the runner. */
+  get programs(): string {
+    return join(this.path, 'bin')
+  }
+
   /** The id of buildx as a client of BuildKit; a random one, unless the file exists (docker/buildx, util/confutil). */
   get nodeId(): string {
     return join(this.buildxConfig, '.buildNodeID')
