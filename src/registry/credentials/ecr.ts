@@ -140,7 +140,9 @@ async function fetchToken(
   fetch: Fetch,
 ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
   const { url, headers, body } = signRequest(options)
-  const response = await fetch(url, { method: 'POST', headers, body, signal: AbortSignal.timeout(30_000) })
+  // A redirect would send the session token, which is in a header of AWS' own, to another server.
+  const init = { method: 'POST', headers, body, redirect: 'manual' } as const
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(30_000) })
   const chunks: Uint8Array[] = []
   for await (const chunk of readChunks(response, responseLimit)) chunks.push(chunk)
   return { status: response.status, body: asRecord(tryParseJson(Buffer.concat(chunks).toString('utf8'))) }

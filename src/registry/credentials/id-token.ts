@@ -37,14 +37,18 @@ export async function fetchIdToken({ env, fetch }: TokenAccess, audience: string
 const permissionHint = 'Give the job `permissions: id-token: write`.'
 const responseLimit = 1024 * 1024
 
-/** @throws NoToken if the server does not answer */
+/**
+ * Follows no redirect, which would send the token in the body to another server.
+ *
+ * @throws NoToken if the server does not answer
+ */
 export async function fetchJson(
   fetch: Fetch,
   url: URL,
   init: RequestInit,
 ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
   try {
-    const response = await fetch(url, { ...init, signal: AbortSignal.timeout(30_000) })
+    const response = await fetch(url, { ...init, redirect: 'manual', signal: AbortSignal.timeout(30_000) })
     const chunks: Uint8Array[] = []
     for await (const chunk of readChunks(response, responseLimit)) chunks.push(chunk)
     return { status: response.status, body: asRecord(tryParseJson(Buffer.concat(chunks).toString('utf8'))) }

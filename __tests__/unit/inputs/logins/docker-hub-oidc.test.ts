@@ -106,3 +106,24 @@ describe('the exchange of tokens', () => {
     })
   })
 })
+
+test.each(['pipelines.example.com', 'identity.docker.com'])(
+  'a redirect of %s is not followed: the request contains a token',
+  async (host) => {
+    const { calls, fetch } = platform({ 'pipelines.example.com': { value: 'id-token' } })
+    const redirecting: typeof fetch = async (input, init = {}) => {
+      const response = await fetch(input, init)
+      expect(init.redirect).toBe('manual')
+      if (new URL(calls.at(-1)?.url ?? '').host !== host) return response
+      return new Response(null, { status: 307, headers: { location: 'https://elsewhere.example.com/' } })
+    }
+    const env = {
+      ...connection,
+      ACTIONS_ID_TOKEN_REQUEST_URL: 'https://pipelines.example.com/token?v=1',
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token',
+    }
+    await expect(exchangeHubTokens([hub], { env, fetch: redirecting })).rejects.toMatchObject({
+      message: expect.stringContaining('answers 307'),
+    })
+  },
+)

@@ -226,7 +226,7 @@ describe('logins', () => {
         'INPUT_REGISTRY-AUTH':
           '- registry: a\n  password: plain-one\n- {password: \'quoted two\', username: x}\n- {"password": "three,3"}',
       }),
-    ).toEqual(['plain-one', 'quoted two', 'three,3'])
+    ).toEqual(expect.arrayContaining(['plain-one', 'quoted two', 'three,3']))
   })
 
   test('one with a scope is for buildx alone', () => {
@@ -321,6 +321,26 @@ describe('AWS', () => {
       ),
       body: '{"registryIds":["123456789012"]}',
     })
+  })
+
+  test('a redirect is not followed: the session token is in a header of its own', async () => {
+    const elsewhere: unknown[] = []
+    await withServer(
+      (request, response) => {
+        elsewhere.push(request.headers['x-amz-security-token'])
+        response.end('{}')
+      },
+      async (other) =>
+        withServer(
+          (_, response) => void response.writeHead(307, { location: `http://${other}/` }).end(),
+          async (host) => {
+            const session = { AWS_ACCESS_KEY_ID: 'AKIA', AWS_SESSION_TOKEN: 'the session token' }
+            const access = { env: { ...env(), ...session, AWS_ENDPOINT_URL_ECR: `http://${host}/` }, fetch }
+            await expect(exchangeEcrKeys([login], access)).rejects.toThrow('answers 307')
+          },
+        ),
+    )
+    expect(elsewhere).toEqual([])
   })
 
   test('the accounts of AWS_ACCOUNT_IDS get the same login, each at its registry', async () => {
