@@ -21,7 +21,16 @@ const sources: Readonly<Record<string, (text: Text, env: Env) => readonly string
   'cache credentials': (text) => ['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name))),
   'headers of telemetry': (_, env) => telemetrySecrets(env),
   'cache credentials of the job': (_, env) => cacheEnvSecrets(env),
+  'logins as registries receive them': (text) => basicLogins(text('username'), text('password')),
+  'credentials in URLs': (text) => urlInputs.map(text).flatMap(urlCredentials),
+  'credentials of proxies': (_, env) => proxyVariables.flatMap((name) => urlCredentials(env[name] ?? '')),
 }
+
+/** Inputs that can contain a URL with a token, as in `https://x-access-token:…@github.com/acme/app.git`. */
+const urlInputs = ['context', 'build-contexts', 'build-args', 'variants', 'otlp-endpoint', 'cache-from', 'cache-to']
+const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'].flatMap((name) => [name, name.toLowerCase()])
+/** Characters of a name before `@` that is a token and not a user. */
+const shortestToken = 20
 
 /** Every value that must not be printed, line by line: to be masked before anything is parsed. */
 export function secretsToMask(env: Env): readonly string[] {
@@ -30,7 +39,42 @@ export function secretsToMask(env: Env): readonly string[] {
   const lines = values.flatMap((value) => value.split(/[\r\n]+/)).map((line) => line.trim())
   // Masking a few characters would make the log unreadable, and does not reveal much of a long secret.
   const short = ['password', 'sign-password', 'github-token'].map((input) => text(input).trim())
-  return [...new Set(lines.filter((line) => line.length > 3 || (line !== '' && short.includes(line))))]
+  const masked = lines.filter((line) => line.length > 3 || (line !== '' && short.includes(line)))
+  return [...new Set([...masked, ...masked.flatMap(encodings)])]
+}
+
+/** How messages of programs and servers quote a value; a runner of GitHub masks these itself, others do not. */
+function encodings(value: string): readonly string[] {
+  return [JSON.stringify(value).slice(1, -1), encodeUrl(value)].filter((encoded) => encoded !== value)
+}
+
+function encodeUrl(value: string): string {
+  try {
+    return encodeURIComponent(value)
+  } catch {
+    // Half of a surrogate pair.
+    return value
+  }
+}
+
+function basicLogins(username: string, password: string): readonly string[] {
+  const login = [username.trim(), password.trim()]
+  return login.includes('') ? [] : [Buffer.from(login.join(':')).toString('base64')]
+}
+
+/** The passwords in URLs, and user names that are tokens; as written, and decoded. */
+function urlCredentials(text: string): readonly string[] {
+  return [...text.matchAll(/:\/\/([^\s/@:"']*)(?::([^\s/@"']*))?@/g)]
+    .flatMap(([, user = '', password = '']) => [...(user.length >= shortestToken ? [user] : []), password])
+    .flatMap((value) => [value, decodeUrl(value)])
+}
+
+function decodeUrl(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
 }
 
 /** The lines of private keys, also of keys whose line breaks are spaces or written as `\n`. */
@@ -42,11 +86,12 @@ function sshKeyParts(text: string): readonly string[] {
     .filter((part) => part.length > 7)
 }
 
-/** `id=value`: the value in an entry's first line; the entry's other lines are values as a whole. */
+/** `id=value`: the value in an entry's first line; the entry's other lines are values as a whole, without quotes. */
 function secretValues(text: string): readonly string[] {
   return text
     .split(/[\r\n]+/)
-    .flatMap((line) => /^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1]?.replaceAll('""', '"') ?? [])
+    .flatMap((line) => [/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1] ?? [], line.replace(/"\s*$/, '')].flat())
+    .map((value) => value.replaceAll('""', '"'))
 }
 
 /** `id=VARIABLE`, on lines or between commas: the variables. */

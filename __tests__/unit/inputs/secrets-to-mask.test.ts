@@ -14,7 +14,12 @@ test.each<[source: string, env: Record<string, string>, secrets: readonly string
   [
     'build secrets of several lines',
     { INPUT_SECRETS: '"two=line ""one""\nline two"' },
-    ['"two=line ""one""', 'line two"', 'line "one"'],
+    ['"two=line ""one""', 'line two"', 'line "one"', 'line two'],
+  ],
+  [
+    'build secrets with quotes in further lines',
+    { INPUT_SECRETS: '"two=line one\n{""key"": ""v1234""}\nlast"' },
+    ['line one', '{"key": "v1234"}', 'last'],
   ],
   [
     'variables of build secrets',
@@ -34,11 +39,24 @@ test.each<[source: string, env: Record<string, string>, secrets: readonly string
   ['cache credentials of gha', { 'INPUT_CACHE-TO': 'type=gha,token=tok12345' }, ['tok12345']],
   ['cache credentials of the job: AWS', { AWS_SECRET_ACCESS_KEY: 'aws-key1' }, ['aws-key1']],
   ['cache credentials of the job: the service', { ACTIONS_RUNTIME_TOKEN: 'a.b.c' }, ['a.b.c']],
+  ['logins as registries receive them', { INPUT_USERNAME: 'ci', INPUT_PASSWORD: 'hunter2' }, ['Y2k6aHVudGVyMg==']],
+  ['URLs with a password', { INPUT_CONTEXT: 'https://x-access-token:gh1234@github.com/acme/app.git' }, ['gh1234']],
+  [
+    'URLs with a token for a user',
+    { 'INPUT_BUILD-CONTEXTS': 'a=https://ghp_0123456789abcdefghij@github.com/acme/app.git' },
+    ['ghp_0123456789abcdefghij'],
+  ],
+  ['URLs in build arguments', { 'INPUT_BUILD-ARGS': 'INDEX=https://u:p1234@pypi.example.com/x' }, ['p1234']],
+  ['proxies', { https_proxy: 'http://user:p%40ss1234@proxy:3128' }, ['p%40ss1234', 'p@ss1234']],
+  ['values as JSON and URLs quote them', { INPUT_PASSWORD: 'a"b\\c d' }, ['a"b\\c d', 'a\\"b\\\\c d', 'a%22b%5Cc%20d']],
 ])('%s', (_, env, secrets) => {
-  expect(secretsToMask(env)).toEqual(secrets)
+  expect(secretsToMask(env)).toEqual(expect.arrayContaining([...secrets]))
 })
 
 test('short lines stay visible, and nothing is masked without a secret', () => {
   expect(secretsToMask({ INPUT_SECRETS: 'a=1' })).toEqual([])
+  expect(secretsToMask({ INPUT_CONTEXT: 'ssh://git@github.com/acme/app.git', HTTP_PROXY: 'http://proxy:1' })).toEqual(
+    [],
+  )
   expect(secretsToMask({ INPUT_IMAGE: 'ghcr.io/acme/app', INPUT_CACHE: 'registry' })).toEqual([])
 })
