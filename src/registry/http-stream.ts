@@ -25,8 +25,10 @@ export interface StreamResponse extends HttpResponse {
 /** Sends one request; throws a `RegistryError` of kind `network` if there is no response. */
 export type HttpStream = (request: StreamRequest, info: RequestInfo) => Promise<StreamResponse>
 
-/** Milliseconds in which no byte moves before a connection counts as lost. */
+/** Milliseconds of waiting in which fewer bytes than `slowest` move before a connection counts as lost. */
 const stallTimeout = 60_000
+/** A server that sends a byte now and then would keep the run waiting for as long as it likes. */
+const slowest = 64 * 1024
 /** Milliseconds that a registry may need to store what it has received. */
 const storeTimeout = 300_000
 
@@ -67,22 +69,24 @@ async function* empty(): Bytes {
 async function* watchBody(body: Bytes, watchdog: Watchdog): Bytes {
   watchdog.pause()
   for await (const chunk of body) {
-    watchdog.reset()
+    watchdog.wait()
     yield chunk
     // The source of the body has a watchdog of its own.
     watchdog.pause()
+    watchdog.move(chunk.length)
   }
-  watchdog.reset(storeTimeout)
+  watchdog.restart(storeTimeout)
 }
 
 async function* watchContent(response: RawResponse, watchdog: Watchdog, info: RequestInfo & { url: string }): Bytes {
   try {
-    watchdog.reset()
+    watchdog.restart()
     for await (const chunk of response.body) {
       // While the reader waits, for example for a slow destination, nothing is expected of this server.
       watchdog.pause()
+      watchdog.move(chunk.length)
       yield chunk
-      watchdog.reset()
+      watchdog.wait()
     }
   } catch (error) {
     watchdog.throwIfCancelled()
@@ -92,32 +96,57 @@ async function* watchContent(response: RawResponse, watchdog: Watchdog, info: Re
   }
 }
 
-/** Ends a connection on which nothing moves. */
+/** Ends a connection on which nothing, or hardly anything, moves. */
 class Watchdog {
   readonly #controller = new AbortController()
   readonly #outer: AbortSignal | undefined
   #timer: NodeJS.Timeout | undefined
+  /** When the current waiting began. */
+  #since: number | undefined
+  /** Milliseconds of waiting, and bytes, since enough bytes have moved. */
+  #waited = 0
+  #moved = 0
 
   constructor(outer: AbortSignal | undefined) {
     this.#outer = outer
     outer?.addEventListener('abort', this.#cancel, { once: true })
-    this.reset()
+    this.wait()
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  reset(ms = stallTimeout): void {
+  /** The server has to move bytes from now on. */
+  wait(ms = stallTimeout): void {
     this.pause()
     // The last chunk may be read after the response has come.
     if (this.#controller.signal.aborted) return
-    const stalled = () => this.#controller.abort(new Error(`no data for ${ms / 60_000} min`))
-    this.#timer = setTimeout(stalled, ms)
+    const stalled = () => this.#controller.abort(new Error(this.#moved === 0 ? noData(ms) : tooSlow(ms)))
+    this.#since = performance.now()
+    this.#timer = setTimeout(stalled, Math.max(0, ms - this.#waited))
+  }
+
+  restart(ms = stallTimeout): void {
+    this.pause()
+    this.#forget()
+    this.wait(ms)
   }
 
   pause(): void {
     clearTimeout(this.#timer)
+    if (this.#since !== undefined) this.#waited += performance.now() - this.#since
+    this.#since = undefined
+  }
+
+  move(bytes: number): void {
+    this.#moved += bytes
+    if (this.#moved >= slowest) this.#forget()
+  }
+
+  #forget(): void {
+    this.#waited = 0
+    this.#moved = 0
   }
 
   throwIfCancelled(): void {
@@ -133,3 +162,6 @@ class Watchdog {
 
   readonly #cancel = (): void => this.#controller.abort(this.#outer?.reason)
 }
+
+const noData = (ms: number) => `no data for ${ms / 60_000} min`
+const tooSlow = (ms: number) => `less than ${slowest / 1024} KiB in ${ms / 60_000} min`

@@ -4,6 +4,10 @@ import { isDigest } from './manifest.ts'
 import { requestInfo, send, type Session } from './session.ts'
 
 const maxPages = 1000
+/** A repository with more would need more memory than a run has. */
+const mostTags = 1_000_000
+/** https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests */
+const longestTag = 128
 
 /** All tags of a repository, read page by page. */
 export async function listTags(session: Session, repository: string): Promise<readonly string[]> {
@@ -18,7 +22,9 @@ export async function listTags(session: Session, repository: string): Promise<re
     const response = await send(session, { method: 'GET', path, info })
     const page = tryParseJson(new TextDecoder().decode(response.bytes))
     if (!isRecord(page) || !('tags' in page)) throw protocolError('the list of tags is not valid', info)
-    for (const tag of asList(page['tags'])) if (typeof tag === 'string') tags.add(tag)
+    // A longer name is not a tag: it could not be requested, and a thousand pages of such names fill the memory.
+    for (const tag of asList(page['tags'])) if (typeof tag === 'string' && tag.length <= longestTag) tags.add(tag)
+    if (tags.size > mostTags) throw protocolError(`the list of tags has more than ${mostTags} entries`, info)
     path = nextPage(response.headers.get('link'), `${await session.baseUrl(info)}/v2/`, path, info)
   }
   return [...tags]

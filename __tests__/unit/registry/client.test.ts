@@ -204,6 +204,23 @@ describe('tags', () => {
       expect((await failureOf(client.listTags('acme/app'))).message).toContain('is not valid')
     })
   })
+
+  test('names that are too long for tags are left out, and a list without an end is refused', async () => {
+    await withClient(async (client, registry) => {
+      const page = (tags: readonly string[], next = '') =>
+        onNext('GET', '/tags/', 200, next === '' ? {} : { link: `<${next}>; rel="next"` }, JSON.stringify({ tags }))
+      registry.faults.push(page(['a'.repeat(129), 'b'.repeat(128)]))
+      expect(await client.listTags('acme/app')).toEqual(['b'.repeat(128)])
+      for (let number = 0; number < 4; number++)
+        registry.faults.push(
+          page(
+            Array.from({ length: 260_000 }, (_, at) => `${number}-${at}`),
+            `/v2/acme/app/tags/list?last=${number}`,
+          ),
+        )
+      expect((await failureOf(client.listTags('acme/app'))).message).toContain('more than 1000000 entries')
+    })
+  })
 })
 
 describe('patience', () => {
