@@ -84,24 +84,31 @@ export function renderSlowestSteps(targets: readonly TargetMeasurement[]): strin
 
 /** PURE: the first step of each target that no cache served, with the likely reason; nothing if all were cached. */
 export function renderMisses(targets: readonly TargetMeasurement[]): string[] {
-  const missed = targets.flatMap(({ target, stepTimes, entry: { steps } }) => {
+  const missed = targets.flatMap(({ target, stepTimes, cacheFound, entry: { steps } }) => {
     const first = stepTimes.find(({ name, cached }) => !cached && !isBase(name))
     if (!first || steps.cached === steps.total) return []
-    const reason = steps.cached === 0 ? emptyCache : reasonOf(first.name)
-    return [`- ${targetLabel(target)}: ${formatCode(first.name)}: ${reason}`]
+    const reason = steps.cached > 0 ? reasonOf(first.name) : reasonOfFirst(first.name, cacheFound)
+    return [`- ${targetLabel(target)}: ${formatCode(first.name)}: ${reason}.`]
   })
   return missed.length === 0 ? [] : [['#### First step that was not cached', '', ...missed].join('\n')]
 }
 
-const emptyCache = 'no step was cached. The cache does not exist yet, could not be read, or has another base image.'
+const emptyCache = 'no step was cached: the cache does not exist yet or could not be read'
+const otherCache = 'no step was cached: the cache does not exist yet, could not be read, or has another base image'
 /** Likely reasons; the first that matches. */
 const reasons: readonly (readonly [instruction: RegExp, reason: string])[] = [
-  [/^\[[^\]]*\] (?:COPY|ADD) /, 'a file that it copies has changed.'],
-  [/^\[[^\]]*\] RUN /, 'the command, a build argument or a variable before it has changed.'],
+  [/^\[[^\]]*\] (?:COPY|ADD) /, 'a file that it copies has changed'],
+  [/^\[[^\]]*\] RUN /, 'the command, a build argument or a variable before it has changed'],
 ]
 
 function reasonOf(name: string): string {
-  return reasons.find(([instruction]) => instruction.test(name))?.[1] ?? 'the instruction has changed.'
+  return reasons.find(([instruction]) => instruction.test(name))?.[1] ?? 'the instruction has changed'
+}
+
+/** Of a target without a cached step: what its first step depends on may have changed, and what it is based on too. */
+function reasonOfFirst(name: string, cacheFound: boolean | undefined): string {
+  if (cacheFound === undefined) return otherCache
+  return cacheFound ? `${reasonOf(name)}, or the base image is another one` : emptyCache
 }
 
 function isBase(name: string): boolean {

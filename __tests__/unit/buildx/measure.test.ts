@@ -10,6 +10,7 @@ interface Fields {
   readonly started?: string
   readonly completed?: string
   readonly cached?: boolean
+  readonly error?: string
 }
 
 function follow(ids: readonly string[], vertexes: readonly Fields[], statuses: readonly object[] = []): Progress {
@@ -98,6 +99,16 @@ test('bytes by kind; undefined where BuildKit reports none', () => {
     ],
   ).measure('arm')
   expect(bytes).toEqual({ context: 5, pulled: 30, pushed: undefined })
+})
+
+test.each([
+  ['none is read', [], undefined],
+  ['the only one does not exist', ['r/a:cache: not found'], false],
+  ['one of two exists', ['r/a:cache: not found', ''], true],
+])('a cache was found: %s', (_, errors, expected) => {
+  const imports = errors.map((error, index) => ({ name: `importing cache manifest from r/${index}`, error }))
+  const vertexes = [{ name: '[2/2] RUN make' }, ...imports].map((fields) => ({ ...fields, ...times(-9, -8) }))
+  expect(follow(['arm'], vertexes).measure('arm').cacheFound).toBe(expected)
 })
 
 test('a target of which nothing started has no times', () => {

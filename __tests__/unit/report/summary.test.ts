@@ -266,7 +266,6 @@ const step = (name: string, took: number, cached = false) => ({ name, took, cach
 test.each([
   ['everything was cached', { total: 1, cached: 1 }, [step('[2/2] RUN x', 0, true)], undefined],
   ['a base image was pulled', { total: 0, cached: 0 }, [step('[1/1] FROM x', 9)], undefined],
-  ['nothing was cached', { total: 1, cached: 0 }, [step('[2/2] RUN x', 9)], /`\[2\/2\] RUN x`: no step was cached\./],
   ['a command changed', { total: 2, cached: 1 }, [step('[b 2/2] RUN x', 9)], /the command, a build argument or/],
   [
     'a directory changed',
@@ -278,6 +277,32 @@ test.each([
   const summary = renderSummary(reportWith({ steps, stepTimes }))
   if (expected) expect(summary).toMatch(expected)
   else expect(summary).not.toContain('First step that was not cached')
+})
+
+test.each([
+  ['there is one', true, 'a file that it copies has changed, or the base image is another one.'],
+  ['there is none', false, 'no step was cached: the cache does not exist yet or could not be read.'],
+  ['none was read', undefined, /no step was cached: the cache .*, could not be read, or has another base image\./],
+])('no step was cached although a cache could serve it: %s', (_, cacheFound, expected) => {
+  const missed = { steps: { total: 2, cached: 0 }, stepTimes: [step('[2/3] COPY . .', 9), step('[3/3] RUN x', 9)] }
+  const [, reason = ''] = /`\[2\/3\] COPY \. \.`: (.*)/.exec(renderSummary(reportWith({ ...missed, cacheFound }))) ?? []
+  if (typeof expected === 'string') expect(reason).toBe(expected)
+  else expect(reason).toMatch(expected)
+})
+
+test('the summary of 60 targets of 200 steps is complete', () => {
+  const run = testResult(Array.from({ length: 30 }, (_, index) => `variant-${index}`))
+  const stepTimes = Array.from({ length: 200 }, (_, index) =>
+    step(`[build ${index + 1}/200] RUN ${'make all && '.repeat(40)}`, 2000 + index),
+  )
+  const change = { stepTimes, steps: { total: 200, cached: 1 } }
+  run.record.groups = run.record.groups.map((group) => ({
+    ...group,
+    progress: new Map([...group.progress].map(([id, progress]) => [id, { ...progress, ...change }])),
+  }))
+  const summary = renderSummary(reportOf(run, 0))
+  expect(summary.match(/^- linux\/\w+ variant-\d+: `\[build 1\/200\] RUN make/gm)).toHaveLength(60)
+  expect(limitSummary(summary)).toBe(summary)
 })
 
 test('steps of less than a second are not in the list of the slowest', () => {
