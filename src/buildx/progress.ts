@@ -14,6 +14,7 @@ import {
   stepPrefix,
   type VertexName,
 } from './steps.ts'
+import { formatMoved } from './transfers.ts'
 import { newState, withTotalTime, type VertexState } from './vertex-state.ts'
 
 export interface ProgressTarget {
@@ -112,9 +113,13 @@ export class Progress {
   /** Logs every vertex that is running and was not logged for a while. `now` as of `performance.now()`. */
   heartbeat(now: number): void {
     for (const state of this.#states.values()) {
-      const { openSince, loggedAt, vertex } = state
+      const { openSince, loggedAt, vertex, parts } = state
       if (openSince === undefined || now - Math.max(openSince, loggedAt) < heartbeatInterval) continue
-      this.#log(state, `${firstLine(vertex.name)}: running for ${formatDuration(now - openSince)}`)
+      const took = now - openSince
+      this.#log(
+        state,
+        `${firstLine(vertex.name)}: running for ${formatDuration(took)}${formatMoved(parts.values(), took)}`,
+      )
       state.loggedAt = now
     }
     this.#logIdle(now)

@@ -358,6 +358,18 @@ describe('Progress', () => {
   })
 })
 
+test('a transfer that takes long: bytes so far, and the rate', () => {
+  const context = JSON.stringify({
+    statuses: [{ vertex: 'sha256:a', id: 'transferring context:', current: 60e6, started: t(0) }],
+  })
+  const { logged, progress } = follow(
+    ['arm'],
+    [vertex({ name: '[internal] load build context', started: t(0) }), context],
+  )
+  progress.heartbeat(performance.now() + 40_000)
+  expect(logged).toEqual(['arm │ [internal] load build context: running for 40.0 s, 60 MB so far (1.5 MB/s)'])
+})
+
 test('the time of a target is that of its own vertexes', () => {
   const { progress } = follow(
     ['arm', 'amd'],
