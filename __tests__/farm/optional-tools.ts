@@ -151,11 +151,7 @@ const checkers: Part = {
   what: 'the checkers of cloud-init, systemd, Nix and shell scripts',
   time: 'about a minute',
   build: async (module, into) => {
-    const packages = readFileSync(join(module, 'packages'), 'utf8').trim().split('\n')
-    const apt = await createApt(join(into, 'apt'))
-    await layOutDebian(apt, packages, join(into, 'root'))
-    await mkdir(join(into, 'root/usr/local'))
-    await rm(apt.dir, { recursive: true })
+    await mkdir(join(await buildDebian(module, into), 'usr/local'))
   },
 }
 
@@ -200,12 +196,9 @@ const apptainer: Part = {
   what: 'Apptainer',
   time: 'about a minute',
   build: async (module, into) => {
-    const packages = readFileSync(join(module, 'packages'), 'utf8').trim().split('\n')
-    const apt = await createApt(join(into, 'apt'), { suite: 'sid' })
-    await layOutDebian(apt, packages, join(into, 'root'))
+    const root = await buildDebian(module, into, 'sid')
     const files = { passwd: 'root:x:0:0:root:/root:/bin/sh\n', hosts: '', 'resolv.conf': '' }
-    for (const [name, text] of Object.entries(files)) await writeFile(join(into, 'root/etc', name), text)
-    await rm(apt.dir, { recursive: true })
+    for (const [name, text] of Object.entries(files)) await writeFile(join(root, 'etc', name), text)
   },
 }
 
@@ -216,6 +209,16 @@ const prometheus: Part = {
   what: 'Prometheus',
   time: 'two to ten minutes',
   build: buildModule('tool', '', 'remove_all_sd'),
+}
+
+/** Lays out the packages that a tool lists, of the farm's suite of Debian or another one; returns their root. */
+async function buildDebian(module: string, into: string, suite?: string): Promise<string> {
+  const packages = readFileSync(join(module, 'packages'), 'utf8').trim().split('\n')
+  const apt = await createApt(join(into, 'apt'), { ...(suite !== undefined && { suite }) })
+  const root = join(into, 'root')
+  await layOutDebian(apt, packages, root)
+  await rm(apt.dir, { recursive: true })
+  return root
 }
 
 function buildModule(what: string, flags = '', tags = ''): Part['build'] {
