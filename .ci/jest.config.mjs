@@ -13,6 +13,7 @@ const common = {
 export default {
   ...common,
   testTimeout: 120_000,
+  testSequencer: '<rootDir>/.ci/sequencer.mjs',
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/__tests__/{unit,ghcr,parity}/**/*.test.ts'] },
     { ...common, displayName: 'e2e', testMatch: ['<rootDir>/__tests__/{farm,e2e}/**/*.test.ts'] },

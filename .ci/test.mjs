@@ -1,6 +1,6 @@
-// Runs the farm and end-to-end tests on two farms, one file at a time on each, because files share the machines of a
-// farm, and at the same time the unit tests at low priority, whose output is printed at the end. Arguments are passed
-// to Jest, for example a path or -t NAME; there is only one farm then.
+// Runs the farm and end-to-end tests on two farms (FARMS=3: on three), one file at a time on each, because files share
+// the machines of a farm, and at the same time the unit tests at low priority, whose output is printed at the end.
+// Arguments are passed to Jest, for example a path or -t NAME; there is only one farm then.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -23,7 +23,8 @@ const unitEnv = {
 /** The farm installs its tools, so it needs caches and proxies; end-to-end tests pass an environment of their own. */
 const farmEnv = { ...process.env, NODE_OPTIONS }
 const args = process.argv.slice(2)
-const farms = args.length > 0 || availableParallelism() < 2 ? 1 : 2
+const wanted = Number(process.env.FARMS ?? Math.min(availableParallelism(), 2))
+const farms = args.length > 0 ? 1 : wanted
 
 async function jest({ project, command, output, env, options = [] }) {
   const file = join(results, `${project}.json`)
