@@ -21,7 +21,7 @@ const entries = {
   forward: 'bin/forward',
   'cache-service': 'bin/cache-service',
 }
-const options = { target: 'es2022', sourceMapRegister: false, minify: true, license: 'licenses.txt', quiet: true }
+const options = { target: 'es2022', sourceMapRegister: false, minify: false, license: 'licenses.txt', quiet: true }
 const httpClient = 'http-client.mjs'
 const replaced = {
   '@actions/http-client': `./${httpClient}`,
@@ -35,15 +35,25 @@ async function bundle(entry, source, into) {
   })
   mkdirSync(into)
   if (code.includes(httpClient)) cpSync(join(root, '.ci', httpClient), join(into, httpClient))
-  writeFileSync(join(into, 'index.js'), code)
-  for (const [name, asset] of Object.entries(assets))
-    writeFileSync(join(into, name), name.endsWith('.js') ? await minified(asset.source) : asset.source)
+  for (const [name, source] of Object.entries({ 'index.js': code, ...sourcesOf(assets) }))
+    writeFileSync(join(into, name), name.endsWith('.js') ? await minified(source) : source)
 }
 
-// ncc does not minify chunks that are loaded on demand.
+function sourcesOf(assets) {
+  return Object.fromEntries(Object.entries(assets).map(([name, { source }]) => [name, source]))
+}
+
+// ncc neither minifies chunks that are loaded on demand nor compresses. Names stay for the stacks of unexpected errors.
+const names = { keep_classnames: true, keep_fnames: true }
+
 async function minified(source) {
-  return (await minify(String(source), { module: true, compress: true, mangle: true, format: { comments: false } }))
-    .code
+  const { code } = await minify(String(source), {
+    module: true,
+    compress: names,
+    mangle: names,
+    format: { comments: false },
+  })
+  return code
 }
 
 async function bundleAll(out) {
