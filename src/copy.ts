@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { readCopyInputs } from './inputs/copy-inputs.ts'
 import { secretsToMask } from './inputs/secrets-to-mask.ts'
 import { prepareCopy } from './job/copy-step.ts'
@@ -6,12 +5,10 @@ import { Job } from './job/job.ts'
 import { reportCopy, reportDryRun } from './job/report.ts'
 import { withTelemetry } from './job/telemetry.ts'
 import { removeDir } from './lib/files.ts'
+import { limitGarbage } from './lib/memory.ts'
 import { withAbort } from './lib/time.ts'
 import { RunRecord } from './report/run-record.ts'
 import { copyImage, planCopyOnly } from './stories/copy.ts'
-
-// Chunks of layers are garbage at once; on a large machine V8 would let them pile up.
-setFlagsFromString('--optimize-for-size')
 
 const began = performance.now()
 const job = new Job()
@@ -20,6 +17,7 @@ const record = new RunRecord()
 
 const copy = async () => {
   job.mask(secretsToMask(job.env))
+  await limitGarbage()
   const inputs = await readCopyInputs(job.env, job.event)
   record.isDry = inputs.dryRun
   const { ports, dir } = await withAbort(job.signal, prepareCopy(job, inputs, record))

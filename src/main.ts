@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { Job } from './job/job.ts'
 import { prepareMain } from './job/main-step.ts'
 import { exportVariables, reportBuild } from './job/build-report.ts'
@@ -9,9 +8,6 @@ import { dockerConfigDir } from './registry/credentials/docker-config.ts'
 import { RunRecord } from './report/run-record.ts'
 import { endAccess, writeJobLogins } from './stories/access.ts'
 import { buildImage } from './stories/build.ts'
-
-// Most memory is output of build steps, garbage at once; on a large machine V8 would let it pile up.
-setFlagsFromString('--optimize-for-size')
 
 const began = performance.now()
 const job = new Job()

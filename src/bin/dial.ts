@@ -13,14 +13,14 @@ import { attached, EngineClient } from '../nodes/engine/client.ts'
  *   tls <host> <port> <servername> <cacert> <cert> <key>     with mutual TLS, by PEM files
  */
 export async function dialBuildkit([kind = '', ...args]: readonly string[]): Promise<Duplex> {
-  if (kind === 'tls') return dialTls(args)
+  if (kind === 'tls') return await dialTls(args)
   const [socket = '', container = ''] = args
   return kind === 'container' ? await dialContainer(socket, container) : createConnection(socket)
 }
 
-function dialTls([host = '', port = '', servername = '', ...paths]: readonly string[]): Duplex {
+async function dialTls([host = '', port = '', servername = '', ...paths]: readonly string[]): Promise<Duplex> {
   const [cacert = '', cert = '', key = ''] = paths.map((path) => readFileSync(path, 'utf8'))
-  return connectBuildkitd({ kind: 'tcp', host, port: Number(port) }, { cacert, cert, key }, servername)
+  return await connectBuildkitd({ kind: 'tcp', host, port: Number(port) }, { cacert, cert, key }, servername)
 }
 
 /** As buildx's driver does it: https://github.com/docker/buildx/blob/v0.38.2/driver/docker-container/driver.go */

@@ -6,6 +6,7 @@ import { Scheduler } from '../buildx/scheduler.ts'
 import { readInputs } from '../inputs/inputs.ts'
 import { repositoriesOf } from '../inputs/variants.ts'
 import { secretsToMask } from '../inputs/secrets-to-mask.ts'
+import { limitGarbage } from '../lib/memory.ts'
 import { logWait } from '../lib/time.ts'
 import { openNodes } from '../nodes/open.ts'
 import { withRegistryConfig } from '../nodes/registry-config.ts'
@@ -65,6 +66,7 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
   return {
     openNodes: () => {
       const opening = openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal)
+      void limitGarbage()
       return logWait(`the nodes ${inputs.nodes.map(({ name }) => name).join(', ')}`, opening, job.log.info)
     },
     provideBuildx: (signal) =>

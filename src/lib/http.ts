@@ -1,4 +1,3 @@
-import { rootCertificates } from 'node:tls'
 import type { Dispatcher } from 'undici'
 import { tryRead } from './files.ts'
 import { asList, asRecord, isTooDeep } from './json.ts'
@@ -26,7 +25,7 @@ export function createFetch(env: Env, hosts: Readonly<Record<string, HostAccess>
   const clients = new Map<string, Fetch>()
   const clientFor = (access: HostAccess): Fetch => {
     const key = JSON.stringify([access.ca, access.insecure])
-    const client = clients.get(key) ?? lazily(() => loadUndici(env, tlsOptions(access)))
+    const client = clients.get(key) ?? lazily(async () => await loadUndici(env, await tlsOptions(access)))
     clients.set(key, client)
     return client
   }
@@ -68,7 +67,8 @@ function withSystemCertificates(env: Env): Fetch {
   let system: Fetch | undefined
   return async (input, init) =>
     await trust(async (ca) => {
-      const fetch = ca === '' ? usual : (system ??= lazily(() => loadUndici(env, tlsOptions({ ca, insecure: false }))))
+      const load = async () => await loadUndici(env, await tlsOptions({ ca, insecure: false }))
+      const fetch = ca === '' ? usual : (system ??= lazily(load))
       return await fetch(input, init)
     })
 }
@@ -160,8 +160,9 @@ export function limitResponses(fetch: Fetch, limit: number): Fetch {
   }
 }
 
-export function tlsOptions({ ca, insecure }: Omit<HostAccess, 'http'>): object {
-  return { ...(ca !== '' && { ca: [...rootCertificates, ca] }), rejectUnauthorized: !insecure }
+export async function tlsOptions({ ca, insecure }: Omit<HostAccess, 'http'>): Promise<object> {
+  const authorities = ca === '' ? {} : { ca: [...(await import('node:tls')).rootCertificates, ca] }
+  return { ...authorities, rejectUnauthorized: !insecure }
 }
 
 function lazily(load: () => Promise<Fetch>): Fetch {

@@ -17,10 +17,10 @@ import { proxyFor } from './proxy.ts'
  * @param authority a host of `hosts` whose `ca` also counts for hosts that are not listed: its token server, storage
  */
 export function createRawFetch(env: Env, hosts: Readonly<Record<string, HostAccess>> = {}, authority = ''): RawFetch {
-  const clients = new Map<string, RawFetch>()
-  const clientFor = (tls: { readonly ca: string; readonly insecure: boolean }): RawFetch => {
+  const clients = new Map<string, Promise<RawFetch>>()
+  const clientFor = (tls: Omit<HostAccess, 'http'>): Promise<RawFetch> => {
     const key = JSON.stringify(tls)
-    const client = clients.get(key) ?? createClient(env, tls.ca === '' && !tls.insecure ? undefined : tlsOptions(tls))
+    const client = clients.get(key) ?? createClient(env, tls)
     clients.set(key, client)
     return client
   }
@@ -30,12 +30,16 @@ export function createRawFetch(env: Env, hosts: Readonly<Record<string, HostAcce
     const url = new URL(address)
     const { ca, http, insecure } = hosts[url.host] ?? hosts[`${url.host}:443`] ?? usual
     if (http) url.protocol = 'http:'
-    const send = async (authorities: string) => await clientFor({ ca: authorities, insecure })(url.href, init)
+    const send = async (authorities: string) => {
+      const client = await clientFor({ ca: authorities, insecure })
+      return await client(url.href, init)
+    }
     return await (ca === '' ? trust(send) : send(ca))
   }
 }
 
-function createClient(env: Env, tls: object | undefined): RawFetch {
+async function createClient(env: Env, access: Omit<HostAccess, 'http'>): Promise<RawFetch> {
+  const tls = access.ca === '' && !access.insecure ? undefined : await tlsOptions(access)
   const direct = createDirect(tls)
   let proxied: Promise<RawFetch> | undefined
   return async (url, init) => {

@@ -1,6 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { connect } from 'node:tls'
 import { join } from 'node:path'
 import type { HostAccess } from '../lib/http.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
@@ -36,6 +35,7 @@ async function fetchCertificate(host: string): Promise<string> {
   const { hostname, port } = new URL(`https://${host}`)
   const servername = isIP(hostname) === 0 && !hostname.startsWith('[') ? { servername: hostname } : {}
   const address = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || '443') }
+  const { connect } = await import('node:tls')
   return await new Promise((resolve) => {
     const socket = connect({ ...address, ...servername, rejectUnauthorized: false, timeout: 5000 })
     const end = (pem: string) => {

@@ -17,7 +17,7 @@ import { describeFork } from '../plan/fork-policy.ts'
 import { requirePlatforms, planTargets } from '../plan/targets.ts'
 import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
 import { PushAccessCheck } from '../publish/push-access.ts'
-import { publish, type Published } from '../publish/publish.ts'
+import type { Published } from '../publish/publish.ts'
 import type { SignImages } from '../publish/sign/verification.ts'
 import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { notesOn, type Note } from '../report/notes.ts'
@@ -264,6 +264,7 @@ async function publishTargets(
     const { publishParts } = await import('../publish/parts.ts')
     return await publishParts({ ...request, event, key: dir.key })
   }
+  const { publish } = await import('../publish/publish.ts')
   return await publish({
     ...calls,
     ...request,

@@ -1,4 +1,4 @@
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
+import type { ClientHttp2Session } from 'node:http2'
 import { createConnection } from 'node:net'
 import { UserError } from '../../lib/errors.ts'
 import { retryOnRefused, withTimeout } from '../../lib/time.ts'
@@ -43,8 +43,9 @@ export function buildkitdNode(driver: Driver, spec: NodeSpec, socket: string, be
  */
 export async function probeBuildkitd(socket: string, where: string, deadline = 10_000): Promise<void> {
   const probe = async () => {
+    const { connect } = await import('node:http2')
     const createSocket = () => createConnection(socket)
-    await waitForSettings(connectHttp2('http://buildkitd', { createConnection: createSocket }), deadline)
+    await waitForSettings(connect('http://buildkitd', { createConnection: createSocket }), deadline)
   }
   try {
     await retryOnRefused(probe)

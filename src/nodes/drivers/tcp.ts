@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
-import { connect } from 'node:http2'
 import { join } from 'node:path'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { UserError, errorMessage } from '../../lib/errors.ts'
 import type { Driver, OpenRequest } from '../node.ts'
 import { bracketed, hostName, parseAddress, type HostEndpoint } from './address.ts'
@@ -86,14 +85,15 @@ function loadPem(pem: string, workspace: string, what: string): string {
 }
 
 /** Connects to a buildkitd. `certificates` are PEM. */
-export function connectBuildkitd(
+export async function connectBuildkitd(
   { host, port }: HostEndpoint,
   { cacert: ca, cert, key }: Certificates,
   servername: string,
-): TLSSocket {
+): Promise<TLSSocket> {
+  const { connect } = await import('node:tls')
   // TLS does not allow an IP address as the server's name; the certificate is compared with it nevertheless.
   const name = servername === '' && !/^[\d.]+$|:/.test(host) ? host : servername
-  return connectTls({ host, port, ca, cert, key, ALPNProtocols: ['h2'], ...(name !== '' && { servername: name }) })
+  return connect({ host, port, ca, cert, key, ALPNProtocols: ['h2'], ...(name !== '' && { servername: name }) })
 }
 
 /** @throws UserError if no buildkitd answers, or one that the certificates do not match */
@@ -104,8 +104,9 @@ async function probeTls(
   deadline: number,
 ): Promise<void> {
   const { host, port } = endpoint
-  const createConnection = () => connectBuildkitd(endpoint, certificates, servername)
-  const session = connect(`https://${bracketed(host)}:${port}`, { createConnection })
+  const { connect } = await import('node:http2')
+  const socket = await connectBuildkitd(endpoint, certificates, servername)
+  const session = connect(`https://${bracketed(host)}:${port}`, { createConnection: () => socket })
   try {
     await waitForSettings(session, deadline)
   } catch (error) {
