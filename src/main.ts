@@ -1,7 +1,6 @@
 import { Job } from './job/job.ts'
 import { prepareMain } from './job/main-step.ts'
-import { exportVariables, reportBuild } from './job/build-report.ts'
-import { reportDryRun } from './job/report.ts'
+import { exportVariables, reportDryRun } from './job/report.ts'
 import { withTelemetry } from './job/telemetry.ts'
 import { withAbort } from './lib/time.ts'
 import { dockerConfigDir } from './registry/credentials/docker-config.ts'
@@ -30,6 +29,7 @@ const build = async () => {
     keepsBuilder = run.inputs.use
     if (run.inputs.login === 'job') exportVariables({ DOCKER_CONFIG: writeJobLogins(run, dockerConfigDir(job.env)) })
     if (keepsBuilder) exportVariables({ BUILDX_BUILDER: result.builder.name, BUILDX_CONFIG: result.buildxConfig })
+    const { reportBuild } = await import('./job/build-report.ts')
     await reportBuild(result, { record, took: performance.now() - began, summary: job.summary })
   } finally {
     await endAccess(run, keepsBuilder)

@@ -1,10 +1,9 @@
-import * as core from '@actions/core'
 import { renderLogLines } from '../report/log-lines.ts'
 import { renderOutputs, renderVariables } from '../report/outputs.ts'
 import type { RunRecord } from '../report/run-record.ts'
 import { createRunReport, type RunResult } from '../report/run-report.ts'
 import { renderSummary } from '../report/summary.ts'
-import { setOutputs, writeSummary, type SummaryOptions } from './report.ts'
+import { exportVariables, setOutputs, writeSummary, type SummaryOptions } from './report.ts'
 import { runnerLog } from './runner-log.ts'
 
 interface BuildReport {
@@ -21,8 +20,4 @@ export async function reportBuild(result: RunResult, { record, took, summary }: 
   if (process.env['DOCKER_METADATA_SET_OUTPUT_ENV'] === 'true') exportVariables(renderVariables(report.variants))
   renderLogLines(report).forEach((line) => runnerLog.line(line))
   await writeSummary(renderSummary(report), summary)
-}
-
-export function exportVariables(variables: Readonly<Record<string, string>>): void {
-  Object.entries(variables).forEach(([name, value]) => core.exportVariable(name, value))
 }

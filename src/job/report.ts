@@ -1,12 +1,10 @@
 import * as core from '@actions/core'
-import { renderCleanup } from '../cleanup/report.ts'
 import { formatError, UserError, UserErrors } from '../lib/errors.ts'
 import { InputError } from '../lib/issues.ts'
 import { runnerLog } from './runner-log.ts'
-import { renderCopyLines, renderCopyOutputs, renderCopySummary, type CopyResult } from '../report/copy.ts'
+import type { CopyResult } from '../report/copy.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
 import { BuildErrors } from '../report/run-report.ts'
-import { limitSummary, maskSecrets, renderErrorSummary, renderFailedSummary } from '../report/summary.ts'
 import type { CleanupRun } from '../stories/cleanup.ts'
 import type { DryRunResult } from '../stories/problems.ts'
 import type { MergeResult } from '../stories/merge.ts'
@@ -39,6 +37,7 @@ export async function reportDryRun({ report, problems }: DryRunResult): Promise<
 
 /** Outputs, log lines and summary of a copy. */
 export async function reportCopy(result: CopyResult, took: number): Promise<void> {
+  const { renderCopyLines, renderCopyOutputs, renderCopySummary } = await import('../report/copy.ts')
   setOutputs(renderCopyOutputs(result))
   renderCopyLines(result, took).forEach((line) => runnerLog.line(line))
   await writeSummary(renderCopySummary(result, took))
@@ -46,6 +45,7 @@ export async function reportCopy(result: CopyResult, took: number): Promise<void
 
 /** Outputs and summary. @throws the first internal error, or else the other errors */
 export async function reportCleanup({ results, errors }: CleanupRun): Promise<void> {
+  const { renderCleanup } = await import('../cleanup/report.ts')
   const outputs = renderCleanup(results)
   setOutputs(outputs)
   await writeSummary(outputs.report)
@@ -63,10 +63,11 @@ export async function reportFailure(error: unknown, summary: SummaryOptions): Pr
     runnerLog.line(body)
     core.setFailed(headline)
   }
-  await writeSummary(failureSummary(error), summary)
+  await writeSummary(await failureSummary(error), summary)
 }
 
-function failureSummary(error: unknown): string {
+async function failureSummary(error: unknown): Promise<string> {
+  const { renderErrorSummary, renderFailedSummary } = await import('../report/summary.ts')
   if (error instanceof BuildErrors) return renderFailedSummary(error.record, performance.now())
   const { headline, body } = formatError(error)
   if (!(error instanceof InputError)) return renderErrorSummary(headline, body)
@@ -78,6 +79,10 @@ export function setOutputs(outputs: Readonly<Record<string, string>>): void {
   Object.entries(outputs).forEach(([name, value]) => core.setOutput(name, value))
 }
 
+export function exportVariables(variables: Readonly<Record<string, string>>): void {
+  Object.entries(variables).forEach(([name, value]) => core.exportVariable(name, value))
+}
+
 /** Reports without text of build steps. */
 const plainSummary: SummaryOptions = { secrets: new Set(), isWanted: true }
 
@@ -87,6 +92,7 @@ export async function writeSummary(
   { secrets, isWanted }: SummaryOptions = plainSummary,
 ): Promise<void> {
   if (!process.env['GITHUB_STEP_SUMMARY'] || !isWanted) return
+  const { limitSummary, maskSecrets } = await import('../report/summary.ts')
   await core.summary
     .addRaw(limitSummary(maskSecrets(markdown, secrets)))
     .write()
