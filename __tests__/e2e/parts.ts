@@ -91,7 +91,7 @@ export async function pushPart(host: string, path: string, part: PartOf): Promis
         digest: image.index.digest,
       },
     ],
-    event: { runId, runAttempt: attempt, sha, serverUrl: 'https://github.com', repository },
+    event: { runId, runAttempt: attempt, sha, serverUrl: 'https://github.com', repository, name: 'push' },
     key: `mab-${attempt}`,
     journal: { note: () => undefined },
     signal: new AbortController().signal,

@@ -27,6 +27,8 @@ export interface StepResult {
 export interface JobOptions {
   readonly event?: string
   readonly ref?: string
+  /** The number of the pull request, in the payload. */
+  readonly number?: number
   readonly runId?: string
   readonly env?: Readonly<Record<string, string>>
   /** Files of the checkout, by path. */
@@ -93,7 +95,7 @@ export function createJob(options: JobOptions = {}): Job {
     GITHUB_SHA: '0123456789abcdef0123456789abcdef01234567',
     GITHUB_SERVER_URL: 'https://github.com',
     RUNNER_TEMP: temp,
-    GITHUB_EVENT_PATH: writePayload(dir, options.event),
+    GITHUB_EVENT_PATH: writePayload(dir, options),
     ...options.env,
   }
   let state: Readonly<Record<string, string>> = {}
@@ -137,12 +139,16 @@ export function createJob(options: JobOptions = {}): Job {
 }
 
 /** Writes the event payload: by default a pull request comes from the repository itself. */
-function writePayload(dir: string, event = 'push'): string {
+function writePayload(dir: string, { event, number }: JobOptions): string {
   const path = join(dir, 'event.json')
   const repository = { full_name: 'acme/app', default_branch: 'main', private: false }
   writeFileSync(
     path,
-    JSON.stringify({ repository, ...(event === 'pull_request' && { pull_request: { head: { repo: repository } } }) }),
+    JSON.stringify({
+      repository,
+      ...(number !== undefined && { number }),
+      ...(event === 'pull_request' && { pull_request: { head: { repo: repository } } }),
+    }),
   )
   return path
 }

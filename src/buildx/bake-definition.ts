@@ -9,7 +9,7 @@ import { getAttribute } from '../lib/csv.ts'
 import { isShared } from '../plan/fork-policy.ts'
 import type { Target } from '../plan/target.ts'
 import type { RunDir } from '../run/run-dir.ts'
-import { ownershipAnnotation } from '../run/names.ts'
+import { ownershipAnnotations } from '../run/names.ts'
 
 /** By registry; undefined: no login. */
 export type PushLogins = ReadonlyMap<string, LoginOrigin | undefined>
@@ -23,6 +23,8 @@ export interface BakeOptions {
   readonly several: boolean
   /** Unique to this run; see `ownershipAnnotation`. */
   readonly nonce: string
+  /** The pull request whose image it is; see `pullRequestOf`. */
+  readonly pullRequest?: string | undefined
   /** Whether the image is for this run only, as that of a pull request. */
   readonly ephemeral: boolean
   /** The code is a fork's: it writes no cache, and has separate cache mounts on a shared daemon. */
@@ -96,10 +98,11 @@ export function writesForJob(targets: readonly Target[], options: BakeOptions): 
   )
 }
 
-function manifestAnnotations({ variant, platform }: Target, { nonce, ephemeral, settings }: BakeOptions): string[] {
+function manifestAnnotations({ variant, platform }: Target, options: BakeOptions): string[] {
+  const ownership = Object.entries(ownershipAnnotations(options.nonce, options.pullRequest))
   // Without an attestation there is no per-platform index, and BuildKit refuses annotations for one.
-  const index = hasAttestation(settings) ? [`index:${ownershipAnnotation}=${nonce}`] : []
-  const manifest = ephemeral ? [`manifest:${ownershipAnnotation}=${nonce}`] : []
+  const index = hasAttestation(options.settings) ? ownership.map(([key, value]) => `index:${key}=${value}`) : []
+  const manifest = options.ephemeral ? ownership.map(([key, value]) => `manifest:${key}=${value}`) : []
   // Annotations of the index and of descriptors are set when the image index is assembled.
   const requested = Object.entries(annotationsAt(variant.annotations, 'manifest', platform)).map(
     ([key, value]) => `manifest:${key}=${value}`,

@@ -1,10 +1,4 @@
-import {
-  isCertainlyRunId,
-  matchesPattern,
-  parseRunId,
-  type RunLifetime,
-  type RunStatusCache,
-} from '../forge/run-status.ts'
+import { matchesPattern, type RunLifetime, type RunStatusCache } from '../forge/run-status.ts'
 import type { PackageVersion } from '../packages/backend.ts'
 import { type ManifestInfo } from '../packages/manifest-info.ts'
 import { describes } from './attestations.ts'
@@ -12,6 +6,7 @@ import { mapConcurrent } from '../lib/concurrency.ts'
 import { listReferrers, readManifests, type PackageRepository } from '../packages/repository.ts'
 import type { Item } from './plan.ts'
 import { referrerSubject } from './referrers.ts'
+import type { Selection } from './selection.ts'
 import { emptySnapshot, neededBy, snapshotTags, type TagSnapshot } from './snapshot.ts'
 import { annotatedRun } from '../run/names.ts'
 
@@ -38,13 +33,21 @@ export class Inventory {
   readonly #listed = new Map<string, { version: PackageVersion; times: number }>()
   readonly #repository: PackageRepository
   readonly #runs: RunStatusCache
-  /** Of temporary tags. */
-  readonly #patterns: readonly string[]
+  readonly #selection: Selection
+  /** Patterns of tags that stay, with their images. */
+  readonly #excluded: readonly string[]
+  /** Digest → such a tag on it. */
+  #excludedTags: ReadonlyMap<string, string> = new Map()
 
-  constructor(repository: PackageRepository, runs: RunStatusCache, patterns: readonly string[]) {
+  constructor(
+    repository: PackageRepository,
+    runs: RunStatusCache,
+    { selection, excluded = [] }: { readonly selection: Selection; readonly excluded?: readonly string[] | undefined },
+  ) {
     this.#repository = repository
     this.#runs = runs
-    this.#patterns = patterns
+    this.#selection = selection
+    this.#excluded = excluded
   }
 
   /** Reads the whole list, all tags of the registry, and every manifest that is new. */
@@ -61,6 +64,8 @@ export class Inventory {
       await this.#readManifests(page.map(({ digest }) => digest))
     }
     this.snapshot = await snapshotTags(this.#repository)
+    const excluded = [...this.snapshot.digests].filter(([tag]) => this.isExcluded(tag))
+    this.#excludedTags = new Map(excluded.map(([tag, digest]) => [digest, tag]))
     await this.#readManifests(this.snapshot.digests.values())
   }
 
@@ -69,7 +74,7 @@ export class Inventory {
     const unknown = [...digests].filter((digest) => !this.manifests.has(digest))
     const found = await readManifests(this.#repository, unknown)
     for (const [digest, manifest] of found) this.manifests.set(digest, manifest)
-    await this.#runs.load([...found.values()].flatMap(({ runAnnotation }) => annotatedRun(runAnnotation) ?? []))
+    await this.#runs.load([...found.values()].flatMap((manifest) => this.#selection.runOf(manifest) ?? []))
   }
 
   /** Reads the newest page, for versions that were pushed or tagged since the lists were read. */
@@ -86,6 +91,11 @@ export class Inventory {
     }
   }
 
+  /** When a manifest was first pushed; undefined if the API does not tell. */
+  pushedAt(digest: string): number | undefined {
+    return this.#listed.get(digest)?.version.createdAt
+  }
+
   /** The id of a version in the API. */
   versionId(digest: string): string {
     return this.#listed.get(digest)?.version.id ?? digest
@@ -94,8 +104,7 @@ export class Inventory {
   /** Every manifest that may be deleted, or that may need others, with the status of the runs of its tags. */
   async items(): Promise<ReadonlyMap<string, Item>> {
     const items = this.#listedItems()
-    const tags = [...items.values()].flatMap((item) => item.tags)
-    await this.#runs.load(tags.flatMap((tag) => this.tagRun(tag) ?? []))
+    await this.#runs.load([...items.values()].flatMap(({ digest, tags }) => this.runsOf(tags, digest)))
     if (!this.#repository.backend.capabilities.listsUntagged) await this.#addChildren(items)
     await this.#verifyAttestations(items)
     await this.#readLifetimes(items)
@@ -105,8 +114,7 @@ export class Inventory {
   /** What an index calls an attestation proves nothing: every user who may push can write one. */
   async #verifyAttestations(items: ReadonlyMap<string, Item>): Promise<void> {
     const listed = [...items.keys()].flatMap((digest) => {
-      const manifest = this.manifests.get(digest)
-      return this.isFinished(annotatedRun(manifest?.runAnnotation)) ? [...(manifest?.attests ?? [])] : []
+      return this.#isOwner(items, digest) ? [...(this.manifests.get(digest)?.attests ?? [])] : []
     })
     await mapConcurrent(listed, async ([digest, image]) => {
       const manifest = items.has(digest) && !this.attestations.has(digest) ? this.manifests.get(digest) : undefined
@@ -115,13 +123,19 @@ export class Inventory {
     })
   }
 
+  /** Whether the attestations that an index lists may be deleted with it. */
+  #isOwner(items: ReadonlyMap<string, Item>, digest: string): boolean {
+    const isClaimed = () => items.get(digest)?.tags.some((tag) => this.isExpiredTag(tag, digest)) === true
+    return this.isExpiredManifest(digest) || (this.#selection.claimsAttestations === true && isClaimed())
+  }
+
   /** Of runs whose tags are on an image without annotation, or on an index of one. */
   async #readLifetimes(items: ReadonlyMap<string, Item>): Promise<void> {
     for (const { digest, tags, createdAt } of items.values()) {
       const hasUnmarked = !this.isAnnotated(digest) || this.manifests.get(digest)?.isPart === true
       if (createdAt === undefined || !hasUnmarked) continue
       for (const tag of tags) {
-        const run = this.isExpiredTag(tag, digest) ? this.tagRun(tag) : undefined
+        const run = this.isExpiredTag(tag, digest) ? this.#selection.claimOf(tag) : undefined
         if (run !== undefined && !this.#lifetimes.has(run)) this.#lifetimes.set(run, await this.#runs.lifetime(run))
       }
     }
@@ -142,9 +156,9 @@ export class Inventory {
     })
   }
 
-  /** The id of the run that a temporary tag names. */
-  tagRun(tag: string): string | undefined {
-    return matchesPattern(tag, this.#patterns) ? parseRunId(tag) : undefined
+  /** The runs that must have finished before these tags may be deleted. */
+  runsOf(tags: readonly string[], digest: string): string[] {
+    return tags.flatMap((tag) => this.#selection.runsOfTag(tag, this.manifests.get(digest)))
   }
 
   #listedItems(): Map<string, Item> {
@@ -228,15 +242,42 @@ export class Inventory {
     return run !== undefined && this.#runs.classify(run).expired
   }
 
-  /** Whether the tag names a finished run. If the number may be a pull request, the annotation has to name it too. */
+  /** Whether the manifest belongs to a finished run by its annotations. */
+  isExpiredManifest(digest: string): boolean {
+    return this.isFinished(this.#selection.runOf(this.manifests.get(digest)))
+  }
+
+  /** Whether the tag is selected, and all runs that may need it have finished. */
   isExpiredTag(tag: string, digest: string): boolean {
-    const run = this.tagRun(tag)
-    if (run === undefined || !this.isFinished(run)) return false
-    return isCertainlyRunId(run) || annotatedRun(this.manifests.get(digest)?.runAnnotation) === run
+    const isDeletable = this.#selection.isDeletable(tag, this.manifests.get(digest)) && !this.isExcluded(tag)
+    return isDeletable && this.runsOf([tag], digest).every((run) => this.isFinished(run))
+  }
+
+  /** Why a tag that the cleanup is about stays; undefined for every other tag. */
+  keepReason(tag: string, digest: string): string | undefined {
+    const manifest = this.manifests.get(digest)
+    if (!this.#selection.includes(tag, manifest)) return undefined
+    if (this.isExcluded(tag)) return 'it matches `exclude-tags`.'
+    const excluded = this.#excludedTags.get(digest)
+    if (excluded !== undefined) return `its image also has the tag ${excluded}, which matches \`exclude-tags\`.`
+    if (this.isExpiredTag(tag, digest)) return undefined
+    const verdicts = this.runsOf([tag], digest).map((run) => this.#runs.classify(run))
+    return verdicts.find((verdict) => !verdict.expired)?.reason ?? this.#selection.keepReason(tag, manifest)
+  }
+
+  isExcluded(tag: string): boolean {
+    return matchesPattern(tag, this.#excluded)
+  }
+
+  /** The manifests with a tag that stays because of `exclude-tags`. */
+  excludedDigests(items: ReadonlyMap<string, Item>): string[] {
+    const hasExcluded = ({ tags }: Item) => tags.some((tag) => this.isExcluded(tag))
+    return [...items.values()].filter(hasExcluded).map(({ digest }) => digest)
   }
 
   /** Whether a listed tag may be deleted with its manifest: a history whose cache is deleted has such tags only. */
   isRemovableTag(tag: string, digest: string): boolean {
-    return this.manifests.get(digest)?.kind === 'history' || this.isExpiredTag(tag, digest)
+    const isOfHistory = this.manifests.get(digest)?.kind === 'history' && !this.isExcluded(tag)
+    return isOfHistory || this.isExpiredTag(tag, digest)
   }
 }

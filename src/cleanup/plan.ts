@@ -1,6 +1,7 @@
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import { closure } from './ownership.ts'
 import { referrerSubject, type Referrer } from './referrers.ts'
+import type { Selection } from './selection.ts'
 import { cacheOfHistory } from '../run/names.ts'
 
 /** One manifest with its state. */
@@ -14,20 +15,20 @@ export interface Item {
   readonly confirmed: boolean
 }
 
-/** Ids of finished runs. */
-type Runs = ReadonlySet<string>
+/** What may claim an image without annotation by its tag, as `claimOf` in selection.ts gives it. */
+type Claims = ReadonlySet<string>
 
 interface PlanInput {
   readonly items: ReadonlyMap<string, Item>
   readonly manifests: ReadonlyMap<string, ManifestInfo>
   readonly isExpiredTag: (tag: string, digest: string) => boolean
-  readonly isExpiredAnnotation: (annotation: string | undefined) => boolean
-  /** What temporary images that were deleted referred to, with the runs that their tags name. */
-  readonly childrenOfDeleted: ReadonlyMap<string, Runs>
-  /** Whether a manifest without ownership annotation is content of one of the runs all the same. */
-  readonly isUnmarkedContent: (digest: string, runs: Runs) => boolean
-  /** The id of the run in a temporary tag. */
-  readonly tagRun: (tag: string) => string | undefined
+  /** Whether the manifest belongs to a finished run by its annotations. */
+  readonly isExpiredManifest: (digest: string) => boolean
+  /** What temporary images that were deleted referred to, with the claims of their tags. */
+  readonly childrenOfDeleted: ReadonlyMap<string, Claims>
+  /** Whether a manifest without ownership annotation is content that these claim. */
+  readonly isUnmarkedContent: (digest: string, claims: Claims) => boolean
+  readonly selection: Pick<Selection, 'claimOf' | 'claimsAttestations' | 'reason'>
   /** Attestations that describe the image by their own content: attestation → image. */
   readonly attestations: ReadonlyMap<string, string>
   readonly referrers: readonly Referrer[]
@@ -138,8 +139,7 @@ function findReasons(input: PlanInput): Map<string, string> {
   for (const digest of lonelyHistories(input)) reasons.set(digest, 'the cache that it belongs to is deleted')
   for (const { digest, tags } of items.values()) {
     if (tags.length > 0 || isOfActiveRun(digest, input)) continue
-    const runs = claims.get(digest)
-    if (runs && (attestations.has(digest) || isOfRuns(digest, runs, input)))
+    if (isBelowDeleted(digest, input, { claims, attestations }))
       reasons.set(digest, 'it belonged only to a deleted ephemeral image')
     else if (untagged) {
       const reason = untaggedReason(digest, input, attestations)
@@ -149,49 +149,59 @@ function findReasons(input: PlanInput): Map<string, string> {
   return reasons
 }
 
-/** What is below images that are or were deleted, with the runs whose content it may be if it has no annotation. */
-function claimedChildren(input: PlanInput, parents: Iterable<string>): ReadonlyMap<string, Runs> {
+/** What is below images that are or were deleted, with what claims it if it has no annotation. */
+function claimedChildren(input: PlanInput, parents: Iterable<string>): ReadonlyMap<string, Claims> {
   const { manifests, childrenOfDeleted } = input
   const claims = new Map(childrenOfDeleted)
   for (const parent of parents)
     for (const child of manifests.get(parent)?.refs ?? [])
-      claims.set(child, new Set([...(claims.get(child) ?? []), ...contentRuns(parent, input)]))
+      claims.set(child, new Set([...(claims.get(child) ?? []), ...claimsOn(parent, input)]))
   return claims
 }
 
 /**
- * The runs that the tags of an image name; none if it has an annotation, as then all of its content has one. Only the
+ * What claims an image by its tags; nothing if it has an annotation, as then all of its content has one. Only the
  * images of a release's parts have none.
  */
-export function contentRuns(
+export function claimsOn(
   digest: string,
   {
     items,
     manifests,
-    tagRun,
+    selection,
     childrenOfDeleted,
-  }: Pick<PlanInput, 'items' | 'manifests' | 'tagRun' | 'childrenOfDeleted'>,
-): Runs {
+  }: Pick<PlanInput, 'items' | 'manifests' | 'selection' | 'childrenOfDeleted'>,
+): Claims {
   const { runAnnotation, isPart } = manifests.get(digest) ?? {}
   if (runAnnotation !== undefined && !isPart) return new Set()
-  const runs = items.get(digest)?.tags.flatMap((tag) => tagRun(tag) ?? []) ?? []
-  return new Set([...runs, ...(childrenOfDeleted.get(digest) ?? [])])
+  const claims = items.get(digest)?.tags.flatMap((tag) => selection.claimOf(tag) ?? []) ?? []
+  return new Set([...claims, ...(childrenOfDeleted.get(digest) ?? [])])
 }
 
-/** Manifests all of whose tags belong to finished runs, and that are content of these runs. */
+interface Below {
+  readonly claims: ReadonlyMap<string, Claims>
+  /** Attestations of images that belong to a run. */
+  readonly attestations: ReadonlySet<string>
+}
+
+/** Whether it is content of an image that is or was deleted, or an attestation that describes such content. */
+function isBelowDeleted(digest: string, input: PlanInput, { claims, attestations }: Below): boolean {
+  const own = claims.get(digest)
+  if (own === undefined) return false
+  if (attestations.has(digest) || isContent(digest, own, input)) return true
+  const image = input.selection.claimsAttestations ? (input.attestations.get(digest) ?? '') : ''
+  return isContent(image, claims.get(image) ?? new Set(), input)
+}
+
+/** Manifests all of whose tags are to be deleted, and that are content of the runs or tags. */
 function expiredTagged(input: PlanInput): Map<string, string> {
   const reasons = new Map<string, string>()
   for (const item of input.items.values()) {
     const { digest, tags } = item
-    if (isExpired(item, input) && isOfRuns(digest, contentRuns(digest, input), input))
-      reasons.set(digest, formatRuns(new Set(tags.flatMap((tag) => input.tagRun(tag) ?? []))))
+    if (isExpired(item, input) && isContent(digest, claimsOn(digest, input), input))
+      reasons.set(digest, input.selection.reason(tags, input.manifests.get(digest)))
   }
   return reasons
-}
-
-function formatRuns(runs: Runs): string {
-  const list = [...runs].join(', ')
-  return runs.size === 1 ? `run ${list} has finished` : `the runs ${list} have finished`
 }
 
 function isExpired({ digest, tags }: Item, input: PlanInput): boolean {
@@ -200,12 +210,12 @@ function isExpired({ digest, tags }: Item, input: PlanInput): boolean {
 }
 
 /** By its ownership annotation, or as rule 6 in ownership.ts says. */
-function isOfRuns(digest: string, runs: Runs, input: PlanInput): boolean {
-  return isOfFinishedRun(digest, input) || input.isUnmarkedContent(digest, runs)
+function isContent(digest: string, claims: Claims, input: PlanInput): boolean {
+  return input.isExpiredManifest(digest) || input.isUnmarkedContent(digest, claims)
 }
 
 function untaggedReason(digest: string, input: PlanInput, attestations: ReadonlySet<string>): string | undefined {
-  if (isOfFinishedRun(digest, input)) return 'its run has finished, and nothing refers to it'
+  if (input.isExpiredManifest(digest)) return 'its run has finished, and nothing refers to it'
   if (attestations.has(digest) || input.orphans.has(digest)) return 'its subject image is deleted'
   const kind = input.caches ? input.manifests.get(digest)?.kind : undefined
   if (kind === 'cache') return 'a later push replaced this cache'
@@ -220,14 +230,9 @@ function lonelyHistories({ items, manifests, caches }: PlanInput): string[] {
   return histories.filter(({ tags }) => tags.length > 0 && tags.every(isLonely)).map(({ digest }) => digest)
 }
 
-/** It has the annotation of a run that may not be finished. */
-function isOfActiveRun(digest: string, { manifests, isExpiredAnnotation }: PlanInput): boolean {
-  const annotation = manifests.get(digest)?.runAnnotation
-  return annotation !== undefined && !isExpiredAnnotation(annotation)
-}
-
-function isOfFinishedRun(digest: string, { manifests, isExpiredAnnotation }: PlanInput): boolean {
-  return isExpiredAnnotation(manifests.get(digest)?.runAnnotation)
+/** It has the annotation of a run that may not be finished, or that is not selected. */
+function isOfActiveRun(digest: string, { manifests, isExpiredManifest }: PlanInput): boolean {
+  return manifests.get(digest)?.runAnnotation !== undefined && !isExpiredManifest(digest)
 }
 
 /**
@@ -235,26 +240,26 @@ function isOfFinishedRun(digest: string, { manifests, isExpiredAnnotation }: Pla
  * be deleted already: the attestation proves by its own content which image it describes.
  */
 function ownedAttestations(input: PlanInput): Set<string> {
-  const { items, manifests, childrenOfDeleted, attestations } = input
+  const { items, manifests, childrenOfDeleted, attestations, isExpiredManifest } = input
   const found = new Set<string>()
   for (const [digest, { attests }] of manifests) {
-    if (attests.size === 0 || !isOfFinishedRun(digest, input)) continue
+    if (attests.size === 0 || !isExpiredManifest(digest)) continue
     for (const [child, image] of attests) {
-      const isOwnedImage = !items.has(image) || childrenOfDeleted.has(image) || isOfFinishedRun(image, input)
+      const isOwnedImage = !items.has(image) || childrenOfDeleted.has(image) || isExpiredManifest(image)
       if (isOwnedImage && attestations.get(child) === image) found.add(child)
     }
   }
   return found
 }
 
-/** Temporary tags on images that stay: because they have other tags, or are not content of the run. */
+/** Temporary tags on images that stay: because they have other tags, or are not content of a run or tag. */
 function findTagsToRemove(input: PlanInput, isCandidate: ReadonlySet<string>): Plan['untag'] {
   const { items, isExpiredTag, excluded } = input
   return [...items.values()].flatMap((item) => {
     const { digest, tags, confirmed } = item
     if (isCandidate.has(digest) || excluded.has(digest)) return []
     const expired = tags.filter((tag) => isExpiredTag(tag, digest))
-    const isForeign = confirmed && isExpired(item, input) && !isOfRuns(digest, contentRuns(digest, input), input)
+    const isForeign = confirmed && isExpired(item, input) && !isContent(digest, claimsOn(digest, input), input)
     return expired.length < tags.length || isForeign ? expired.map((tag) => ({ digest, tag })) : []
   })
 }

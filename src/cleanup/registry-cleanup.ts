@@ -1,29 +1,16 @@
 import { NotDeletedError, type PackageVersion } from '../packages/backend.ts'
 import { refreshVersion, requireTime, readBlobSizes, type PackageRepository } from '../packages/repository.ts'
-import { matchesPattern, parseRunId, type RunStatusCache } from '../forge/run-status.ts'
+import type { RunStatusCache } from '../forge/run-status.ts'
 import { errorMessage, isInternalError } from '../lib/errors.ts'
 import { findOrphans, isLastProof, unreferencedAttestations } from './attestations.ts'
 import { auditTags, findRestorable } from './audit.ts'
 import { Inventory } from './inventory.ts'
+import { createMode, type Mode, type RegistryCleanupRequest } from './mode.ts'
 import { decide } from './ownership.ts'
 import { findReferrers, referrerSubject } from './referrers.ts'
-import { contentRuns, isEmptyPlan, planCleanup, type Item, type Plan } from './plan.ts'
-import { activeReason, createResult, untagReason, type CleanupResult } from './report.ts'
+import { claimsOn, isEmptyPlan, planCleanup, type Item, type Plan } from './plan.ts'
+import { createResult, type CleanupResult } from './report.ts'
 import { tagsOn } from './snapshot.ts'
-import { annotatedRun } from '../run/names.ts'
-
-export interface RegistryCleanupRequest {
-  /** Patterns of temporary tags: `pr-*`. */
-  readonly tags: readonly string[]
-  readonly runId?: string | undefined
-  readonly untagged: boolean
-  /**
-   * Content without ownership annotation: `delete` it if it was first pushed while its run existed; `auto`: only if it
-   * also names the run itself; `keep`: never.
-   */
-  readonly unmarked?: 'auto' | 'keep' | 'delete'
-  readonly dryRun: boolean
-}
 
 /**
  * Deletes leftovers of finished runs in one repository. Lists it twice before deleting anything, and again after the
@@ -47,6 +34,7 @@ class RegistryCleanup {
   readonly #repository: PackageRepository
   readonly #request: RegistryCleanupRequest
   readonly #runs: RunStatusCache
+  readonly #mode: Mode
   readonly #inventory: Inventory
   readonly #result: CleanupResult
   /** Digests that stay, by an earlier decision. */
@@ -59,7 +47,11 @@ class RegistryCleanup {
     this.#repository = repository
     this.#request = request
     this.#runs = runs
-    this.#inventory = new Inventory(repository, runs, request.tags)
+    this.#mode = createMode(repository, request)
+    this.#inventory = new Inventory(repository, runs, {
+      selection: this.#mode.selection,
+      excluded: request.excludeTags,
+    })
     this.#result = createResult(repository.name, request.dryRun, () => this.#inventory.pages)
   }
 
@@ -82,10 +74,12 @@ class RegistryCleanup {
   async #plan(): Promise<CleanupPlan> {
     const inventory = this.#inventory
     const { manifests, childrenOfDeleted, attestations, needed } = inventory
-    const { untagged, runId, unmarked } = this.#request
+    const { untagged, runId, pullRequest } = this.#request
+    await this.#mode.update(inventory)
     const items = await inventory.items()
     const tagsOf = (digest: string) => items.get(digest)?.tags ?? []
-    if (untagged) {
+    // Nothing proves to which pull request an orphan belonged.
+    if (untagged && pullRequest === undefined) {
       const isFinished = (run: string | undefined) => inventory.isFinished(run)
       const candidates = unreferencedAttestations(items, manifests)
       for (const digest of await findOrphans(this.#repository, candidates, isFinished)) this.#orphans.add(digest)
@@ -96,15 +90,14 @@ class RegistryCleanup {
       childrenOfDeleted,
       attestations,
       referrers: await findReferrers(this.#repository, inventory.referrerCandidates(items), tagsOf),
-      tagRun: (tag) => inventory.tagRun(tag),
-      isUnmarkedContent: (digest, runs) =>
-        unmarked !== 'keep' && inventory.contentRuns(digest, runs, { named: unmarked !== 'delete' }).length > 0,
-      excluded: new Set([...this.#excluded, ...needed]),
+      selection: this.#mode.selection,
+      isUnmarkedContent: (digest, claims) => this.#mode.isUnmarkedContent(digest, claims, inventory),
+      excluded: new Set([...this.#excluded, ...needed, ...inventory.excludedDigests(items)]),
       orphans: this.#orphans,
-      isExpiredAnnotation: (annotation) => inventory.isFinished(annotatedRun(annotation)),
+      isExpiredManifest: (digest) => inventory.isExpiredManifest(digest),
       isExpiredTag: (tag, digest) => this.#firstTags?.has(tag) !== false && inventory.isExpiredTag(tag, digest),
       untagged,
-      caches: runId === undefined,
+      caches: runId === undefined && pullRequest === undefined,
     })
     return { ...plan, items }
   }
@@ -161,22 +154,22 @@ class RegistryCleanup {
     }
   }
 
-  /** What an image without annotation refers to may be content of the runs that its tags name. */
+  /** What claims an image without annotation by its tags claims what the image refers to as well. */
   #claimChildren(digest: string, { items }: CleanupPlan): void {
     const { manifests, childrenOfDeleted } = this.#inventory
-    const tagRun = (tag: string) => this.#inventory.tagRun(tag)
-    const runs = contentRuns(digest, { items, manifests, childrenOfDeleted, tagRun })
+    const claims = claimsOn(digest, { items, manifests, childrenOfDeleted, selection: this.#mode.selection })
     for (const ref of manifests.get(digest)?.refs ?? [])
-      childrenOfDeleted.set(ref, new Set([...(childrenOfDeleted.get(ref) ?? []), ...runs]))
+      childrenOfDeleted.set(ref, new Set([...(childrenOfDeleted.get(ref) ?? []), ...claims]))
   }
 
   /** The version as it may be deleted; undefined if it does not exist any more. @throws NotDeletedError if it stays */
   async #confirm(digest: string, { items, needed, referrers }: CleanupPlan): Promise<PackageVersion | undefined> {
     const tags = items.get(digest)?.tags ?? []
     const isReferrer = [...referrers.values()].flat().includes(digest)
-    const isReferrerTag = (tag: string) => referrerSubject(tag) !== undefined && isReferrer
+    const isReferrerTag = (tag: string) =>
+      referrerSubject(tag) !== undefined && isReferrer && !this.#inventory.isExcluded(tag)
     const removable = tags.filter((tag) => this.#inventory.isRemovableTag(tag, digest) || isReferrerTag(tag))
-    if (removable.length > 0) await this.#requireFinished(removable)
+    if (removable.length > 0) await this.#requireFinished(removable, digest)
     else await this.#requireUnneeded(digest)
     const version = await refreshVersion(this.#repository, { ...this.#listed(digest), tags })
     const decision = decide({
@@ -193,8 +186,8 @@ class RegistryCleanup {
   }
 
   /** A run may have been started again. */
-  async #requireFinished(tags: readonly string[]): Promise<void> {
-    for (const run of new Set(tags.flatMap((tag) => parseRunId(tag) ?? []))) {
+  async #requireFinished(tags: readonly string[], digest: string): Promise<void> {
+    for (const run of new Set(this.#inventory.runsOf(tags, digest))) {
       const verdict = await this.#runs.refresh(run)
       if (!verdict.expired) throw new NotDeletedError(verdict.reason)
     }
@@ -215,12 +208,12 @@ class RegistryCleanup {
 
   async #untag(digest: string, tag: string): Promise<void> {
     const { backend } = this.#repository
-    await this.#requireFinished([tag])
+    await this.#requireFinished([tag], digest)
     const version = await backend.read({ ...this.#listed(digest), tags: [] })
     const others = version?.tags.filter((other) => other !== tag) ?? []
     if (!version?.tags.includes(tag)) return
     await backend.untag(version, tag)
-    this.#reportDeleted(tag, untagReason(others), '')
+    this.#reportDeleted(tag, this.#mode.untagReason(tag, others), '')
   }
 
   /** What a tag needs, and was deleted by this cleanup or by one that was killed. */
@@ -264,16 +257,17 @@ class RegistryCleanup {
   #reportActiveTags(): void {
     if (this.#request.runId !== undefined) return
     for (const [tag, digest] of this.#inventory.snapshot.digests) {
-      if (!matchesPattern(tag, this.#request.tags) || this.#inventory.isExpiredTag(tag, digest)) continue
-      const run = parseRunId(tag)
-      this.#keep(tag, activeReason(run, this.#runs.classify(run ?? '')))
+      const reason = this.#inventory.keepReason(tag, digest)
+      if (reason !== undefined) this.#keep(tag, reason)
     }
   }
 
   async #reportPlan({ tagged, below, proofs, referrers, untag, reasons, kept, items }: CleanupPlan): Promise<void> {
     const tagsOf = (digest: string) => items.get(digest)?.tags ?? []
-    for (const { tag, digest } of untag)
-      this.#reportDeleted(tag, untagReason(tagsOf(digest).filter((other) => other !== tag)), '')
+    for (const { tag, digest } of untag) {
+      const others = tagsOf(digest).filter((other) => other !== tag)
+      this.#reportDeleted(tag, this.#mode.untagReason(tag, others), '')
+    }
     for (const digest of [...[...referrers.values()].flat(), ...tagged, ...below, ...proofs]) {
       this.#reportDeleted([...tagsOf(digest), digest].join(' '), reasons.get(digest), digest)
       ;(await readBlobSizes(this.#repository, digest)).forEach((size, blob) => this.#result.blobs.set(blob, size))

@@ -1,5 +1,4 @@
 import { formatBytes, formatRow } from '../lib/format.ts'
-import type { RunVerdict } from '../forge/run-status.ts'
 
 interface Line {
   /** Tags and digest. */
@@ -36,13 +35,6 @@ export function createResult(name: string, dryRun: boolean, pages: () => number 
   return { name, ...lists, blobs: new Map(), audit: undefined, dryRun, pages }
 }
 
-/** Why a temporary tag was deleted, and its image was not. */
-export function untagReason(others: readonly string[]): string {
-  return others.length > 0
-    ? `its run has finished; the image is kept, because it also has the tag ${others.join(', ')}`
-    : 'its run has finished; the image is kept, because nothing proves that this run pushed it'
-}
-
 /** PURE: the outputs `deleted`, `kept` and `report`. */
 export function renderCleanup(results: readonly CleanupResult[]): {
   readonly deleted: string
@@ -56,13 +48,6 @@ export function renderCleanup(results: readonly CleanupResult[]): {
       ),
     )
   return { deleted: list('deleted'), kept: list('kept'), report: results.map(renderRepository).join('\n') }
-}
-
-/** PURE: why a tag that looks temporary stays. */
-export function activeReason(run: string | undefined, verdict: RunVerdict): string {
-  if (run === undefined) return 'its name does not contain the id of a run: `pr-<run_id>`, `build-<sha>-<run_id>`.'
-  if (!verdict.expired) return verdict.reason
-  return `${run} may be a pull request number: the image has no ownership annotation of run ${run}.`
 }
 
 const maxRows = 100

@@ -31,7 +31,7 @@ interface RunRetention {
 }
 
 /** Whether what a run created may be deleted, and if not, why. */
-export type RunVerdict = { readonly expired: true } | { readonly expired: false; readonly reason: string }
+type RunVerdict = { readonly expired: true } | { readonly expired: false; readonly reason: string }
 
 const day = 24 * 3_600_000
 /** A run lasts up to 35 days, and can be restarted for another 30. */

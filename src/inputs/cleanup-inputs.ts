@@ -7,21 +7,36 @@ import { hostFiles } from './local-paths.ts'
 import { parseLogins } from './logins/logins.ts'
 import { parseRegistries } from './registries.ts'
 import { parseImages, sharedRows, type AccessInputs } from './shared-inputs.ts'
-import { createSource } from './source.ts'
-import { boolean, checkedText, choice, duration, parseTable, type Parser, type Values } from './table.ts'
+import { createSource, type InputSource } from './source.ts'
+import { boolean, checkedText, choice, duration, list, parseTable, type Parser, type Values } from './table.ts'
 import { checkNames } from './unknown-inputs.ts'
 
 const parsePatterns: Parser<readonly string[]> = (text) => splitList(text || 'pr-*,build-*')
 const checkRunId = checkedText((text) => [[!/^\d+$/.test(text), 'is not a valid run id: write `${{ github.run_id }}`']])
 
 const parseRunId: Parser<string | undefined> = (...given) => checkRunId(...given) || undefined
+const checkNumber = checkedText((text) => [
+  [!/^[1-9]\d*$/.test(text), 'is not the number of a pull request: write `${{ github.event.number }}`'],
+])
+const parseNumber: Parser<string | undefined> = (...given) => checkNumber(...given) || undefined
+const checkCount = checkedText((text) => [
+  [!/^\d{1,6}$/.test(text), 'is not a number of images: write `10`, for example'],
+])
+const parseCount: Parser<number | undefined> = (...given) => {
+  const text = checkCount(...given)
+  return text === '' ? undefined : Number(text)
+}
 
 const rows = {
   ...sharedRows,
   tags: ['tags', parsePatterns],
+  excludeTags: ['exclude-tags', list()],
   /** Milliseconds. */
   olderThan: ['older-than', duration('3 days')],
   runId: ['run-id', parseRunId],
+  prNumber: ['pr-number', parseNumber],
+  /** How many images of each pattern stay; undefined: the runs decide. */
+  keepNTagged: ['keep-n-tagged', parseCount],
   untagged: ['untagged', boolean(true)],
   unmarked: ['unmarked', choice({ auto: 'auto', keep: 'keep', delete: 'delete' } as const, 'auto')],
 } as const
@@ -43,8 +58,17 @@ export async function readCleanupInputs(env: Env, event: Event, files = hostFile
   if (images.length === 0 && !diagnostics.hasIssue('image'))
     failFor(source.report, 'image')('is empty: write the repositories to clean up, for example `ghcr.io/acme/app`')
   const values = parseTable(rows, source)
+  checkModes(source)
   const registries = await parseRegistries(source)
   const logins = await parseLogins(source, { images, push: true })
   diagnostics.throwIssues()
   return { ...values, images, logins, registries, warnings: diagnostics.warnings }
+}
+
+/** Inputs that each say alone what is deleted. */
+const modes = ['run-id', 'pr-number', 'keep-n-tagged']
+
+function checkModes({ text, report }: Pick<InputSource, 'text' | 'report'>): void {
+  const [first, ...others] = modes.filter((name) => text(name) !== '')
+  for (const other of others) failFor(report, other)(`cannot be combined with \`${first ?? ''}\`: set only one of them`)
 }

@@ -88,8 +88,11 @@ export const mainInputs = [
 export const cleanupInputs = [
   'image',
   'tags',
+  'exclude-tags',
   'older-than',
   'run-id',
+  'pr-number',
+  'keep-n-tagged',
   'untagged',
   'unmarked',
   'dry-run',

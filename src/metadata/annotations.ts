@@ -1,6 +1,6 @@
 import { splitRecords, type ListEntry } from '../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink, type Reject } from '../lib/issues.ts'
-import { ownershipAnnotation, partAnnotationPrefix } from '../run/names.ts'
+import { ownershipAnnotation, partAnnotationPrefix, pullRequestAnnotation } from '../run/names.ts'
 import type { MetadataContext, NamedText } from './context.ts'
 import { normaliseEntries } from './labels.ts'
 import { parsePlatform, platformExpected, type Platform } from '../lib/platform.ts'
@@ -80,9 +80,8 @@ function parseEntry(text: string, defaultLevels: readonly AnnotationLevel[], rep
 
 /** A key that says whose the image is, or what its attestations are. */
 function isReserved(key: string): boolean {
-  return (
-    key === ownershipAnnotation || [partAnnotationPrefix, 'vnd.docker.reference.'].some((one) => key.startsWith(one))
-  )
+  const isOwnership = key === ownershipAnnotation || key === pullRequestAnnotation
+  return isOwnership || [partAnnotationPrefix, 'vnd.docker.reference.'].some((one) => key.startsWith(one))
 }
 
 function parseLevelList(text: string, reject: Reject): readonly AnnotationLevel[] {

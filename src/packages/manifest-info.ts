@@ -1,7 +1,7 @@
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { isDigest, isIndexType } from '../registry/manifest.ts'
 import { parseRunId } from '../forge/run-status.ts'
-import { historyType, ownershipAnnotation, partAnnotationPrefix } from '../run/names.ts'
+import { historyType, ownershipAnnotation, partAnnotationPrefix, pullRequestAnnotation } from '../run/names.ts'
 
 /** What cleanup needs to know about a manifest. */
 export interface ManifestInfo {
@@ -19,8 +19,12 @@ export interface ManifestInfo {
   readonly attests: ReadonlyMap<string, string>
   /** The ownership annotation, which names the run that alone may refer to it: `<run_id>-<attempt>-<random>`. */
   readonly runAnnotation: string | undefined
+  /** The pull request for which it was pushed: `<scope>-<number>`. */
+  readonly pullRequest?: string
   /** A part of a split build: only this index has the annotation, not the image in it. */
   readonly isPart?: true
+  /** The annotation `org.opencontainers.image.version`. */
+  readonly version?: string
   /** The run whose temporary tag the manifest has as its version, by the annotation of docker/metadata-action. */
   readonly versionRun: string | undefined
   /** Of an attestation or signature: the digests of the blobs with its statements, the smallest first. */
@@ -49,6 +53,8 @@ export function parseManifestInfo(digest: string, bytes: Uint8Array, mediaType: 
   const subject = asText(asRecord(document['subject'])['digest'])
   const annotations = asRecord(document['annotations'])
   const annotation = asText(annotations[ownershipAnnotation])
+  const pullRequest = asText(annotations[pullRequestAnnotation])
+  const version = asText(annotations[versionAnnotation])
   const attests = entries.flatMap(attestationEntry)
   const statements = statementBlobs(blobs)
   return {
@@ -58,8 +64,10 @@ export function parseManifestInfo(digest: string, bytes: Uint8Array, mediaType: 
     subject: isDigest(subject) ? subject : undefined,
     attests: attests.length === 0 ? noAttestations : new Map(attests),
     runAnnotation: annotation === '' ? undefined : annotation,
+    ...(pullRequest !== '' && { pullRequest }),
     ...(`${partAnnotationPrefix}platform` in annotations && { isPart: true as const }),
-    versionRun: parseRunId(asText(annotations[versionAnnotation])),
+    ...(version !== '' && { version }),
+    versionRun: parseRunId(version),
     statements: statements.length === 0 ? noDigests : statements,
   }
 }
@@ -102,6 +110,12 @@ function attestationEntry(entry: Descriptor): [string, string][] {
   const annotations = asRecord(entry['annotations'])
   const image = asText(annotations['vnd.docker.reference.digest'])
   return annotations['vnd.docker.reference.type'] === 'attestation-manifest' ? [[asText(entry['digest']), image]] : []
+}
+
+/** PURE: the digest of the configuration of an image; undefined for an index. */
+export function parseConfigDigest(bytes: Uint8Array): string | undefined {
+  const digest = asText(asRecord(parseDocument(bytes)['config'])['digest'])
+  return isDigest(digest) ? digest : undefined
 }
 
 /** PURE: the digests of the entries of an index; empty for an image. */

@@ -1,10 +1,9 @@
-import type { Event } from '../forge/event.ts'
 import { errorMessage } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { createClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
-import { mergedTag, partAnnotations } from '../run/parts.ts'
+import { mergedTag, partAnnotations, type PartEvent } from '../run/parts.ts'
 import type { TaggedPart } from './find-parts.ts'
 import { assembleIndex, type ImageIndex } from './index.ts'
 import type { Published } from './publish.ts'
@@ -19,7 +18,7 @@ interface MergedParts {
 }
 
 interface MergedContext {
-  readonly event: Pick<Event, 'runId' | 'runAttempt' | 'sha' | 'serverUrl' | 'repository'>
+  readonly event: PartEvent
   /** The name of the run's directory, which no other job has. */
   readonly key: string
   readonly journal: Journal

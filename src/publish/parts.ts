@@ -1,5 +1,4 @@
 import type { BuiltTarget } from '../buildx/run.ts'
-import type { Event } from '../forge/event.ts'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserError } from '../lib/errors.ts'
@@ -8,7 +7,7 @@ import { createClientFactory, type RegistryAccess } from '../registry/client-fac
 import type { RegistryClient } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
-import { partAnnotations, partTag, type PartInfo, type PartName } from '../run/parts.ts'
+import { partAnnotations, partTag, type PartEvent, type PartInfo, type PartName } from '../run/parts.ts'
 import { expectedContent } from './content.ts'
 import { readParts } from './find-parts.ts'
 import type { ImageIndex } from './index.ts'
@@ -16,14 +15,12 @@ import { tagsNotUpdated, updateTagsOf } from './all-tags.ts'
 import { explainStoreError, putIndex, type Published } from './publish.ts'
 import type { PublishedPlatform } from './verify.ts'
 
-type BuildEvent = Pick<Event, 'runId' | 'runAttempt' | 'sha' | 'serverUrl' | 'repository'>
-
 interface PartsRequest {
   readonly variants: readonly VariantSpec[]
   readonly built: readonly Pick<BuiltTarget, 'target' | 'digest'>[]
   /** Undefined: the images may have any labels, annotations and attestations. */
   readonly settings?: Pick<BuildSettings, 'provenance' | 'attests'>
-  readonly event: BuildEvent
+  readonly event: PartEvent
   /** The name of the run's directory, which no other job has. */
   readonly key: string
   readonly journal: Journal
@@ -71,7 +68,7 @@ export async function publishParts(request: PartsRequest): Promise<Published[]> 
 /** PURE: the build tags of a target, one in each repository. */
 export function buildTags(
   { variant, platform }: Pick<Target, 'variant' | 'platform'>,
-  event: BuildEvent,
+  event: PartEvent,
 ): TagReference[] {
   const tag = partTag(event, { platform, variant: variant.name })
   return variant.images.map((repository) => ({ ...repository, tag }))
@@ -101,7 +98,7 @@ async function storePart(
 }
 
 /** Whether another job of this attempt, or one with another part, has the build tag; an earlier attempt is replaced. */
-function isOtherJob(other: PartInfo, { runId, runAttempt }: BuildEvent, { platform, variant }: PartName) {
+function isOtherJob(other: PartInfo, { runId, runAttempt }: PartEvent, { platform, variant }: PartName) {
   const isSame = other.platform === platform && other.variant === variant
   return other.runId === runId && (!isSame || other.runAttempt === runAttempt)
 }

@@ -10,7 +10,7 @@ import { createClientFactory, type RegistryAccess } from '../registry/client-fac
 import { type RegistryClient } from '../registry/client.ts'
 import { formatRepository, formatTagReference, type Repository, type TagReference } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
-import { ownershipAnnotation } from '../run/names.ts'
+import { ownershipAnnotations } from '../run/names.ts'
 import { ContentError, expectedContent } from './content.ts'
 import { assembleImage, IndexError, type Annotations, type ImageIndex } from './index.ts'
 import { updateAllTags } from './all-tags.ts'
@@ -51,6 +51,8 @@ interface PublishRequest {
   /** Undefined: the images may have any labels, annotations and attestations. */
   readonly settings?: Pick<BuildSettings, 'provenance' | 'attests'>
   readonly nonce: string
+  /** The pull request whose images they are; see `pullRequestOf`. */
+  readonly pullRequest?: string | undefined
   /** The images belong to this run alone. */
   readonly ephemeral: boolean
   readonly journal: Journal
@@ -120,7 +122,7 @@ async function storeIndexes(request: PublishRequest, signal: AbortSignal): Promi
 async function storeIndex(destination: Destination, request: PublishRequest): Promise<StoredIndex> {
   const { variant, repository } = destination
   const platforms = request.targets.filter((target) => target.variant === variant).map(({ platform }) => platform)
-  const ownership = request.ephemeral ? { [ownershipAnnotation]: request.nonce } : {}
+  const ownership = request.ephemeral ? ownershipAnnotations(request.nonce, request.pullRequest) : {}
   try {
     const stored = await putIndex(destination.client, repository.path, {
       parts: pushedParts(variant, request),

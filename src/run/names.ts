@@ -11,6 +11,12 @@ import type { Trust } from '../forge/trust.ts'
  */
 export const ownershipAnnotation = 'io.github.multiarch-build.run'
 
+/**
+ * The annotation beside the ownership annotation that proves for which pull request a manifest was pushed, of which
+ * repository: `<scope>-<number>`.
+ */
+export const pullRequestAnnotation = 'io.github.multiarch-build.pull-request'
+
 /** The prefix of the annotations that describe a part of a split build, on the index with the part's build tag. */
 export const partAnnotationPrefix = 'io.github.multiarch-build.part.'
 
@@ -49,6 +55,7 @@ export const containerPrefix = 'buildx_buildkit_'
 export const resourcePrefix = `${containerPrefix}mab-`
 
 type RunId = Pick<Event, 'runId' | 'runAttempt'>
+type Scope = Pick<Event, 'serverUrl' | 'repository'>
 
 /** PURE: the value of the ownership annotation. `key` is the name of the run's directory, which no other run has. */
 export function runAnnotation({ runId, runAttempt }: RunId, key: string): string {
@@ -59,12 +66,28 @@ export function runAnnotation({ runId, runAttempt }: RunId, key: string): string
  * PURE: the repository and its CI platform, hashed to 8 hex digits for use in names: run ids of two platforms may be
  * equal.
  */
-export function repositoryScope({ serverUrl, repository }: Pick<Event, 'serverUrl' | 'repository'>): string {
+export function repositoryScope({ serverUrl, repository }: Scope): string {
   return createHash('sha256').update(`${serverUrl.toLowerCase()}/${repository.toLowerCase()}`).digest('hex').slice(0, 8)
 }
 
+/** PURE: the value of the annotation for a pull request of this repository. */
+export function pullRequestId(scope: Scope, number: string): string {
+  return `${repositoryScope(scope)}-${number}`
+}
+
+/** PURE: the pull request for which a run builds; undefined if another event started it. */
+export function pullRequestOf(event: Scope & Pick<Event, 'name' | 'number'>): string | undefined {
+  const isPullRequest = event.name.startsWith('pull_request') && event.number !== undefined
+  return isPullRequest ? pullRequestId(event, event.number) : undefined
+}
+
+/** PURE: the annotations that prove to which run a manifest belongs, and to which pull request. */
+export function ownershipAnnotations(nonce: string, pullRequest: string | undefined): Readonly<Record<string, string>> {
+  return { [ownershipAnnotation]: nonce, ...(pullRequest !== undefined && { [pullRequestAnnotation]: pullRequest }) }
+}
+
 /** PURE: the name of a run's builder, unique on every node; `parseResourceName` reads the run from it. */
-export function runBuilderName(key: string, event: RunId & Pick<Event, 'serverUrl' | 'repository'>): string {
+export function runBuilderName(key: string, event: RunId & Scope): string {
   return `${key.toLowerCase()}-${repositoryScope(event)}-${event.runId}-${event.runAttempt}`
 }
 

@@ -4,12 +4,15 @@ import {
   annotatedAttempt,
   annotatedRun,
   ownershipAnnotation,
+  ownershipAnnotations,
   partAnnotationPrefix,
+  pullRequestOf,
   repositoryScope,
   runAnnotation,
 } from './names.ts'
 
-type PartEvent = Pick<Event, 'runId' | 'runAttempt' | 'sha' | 'serverUrl' | 'repository'>
+/** What of a run the parts need. */
+export type PartEvent = Pick<Event, 'runId' | 'runAttempt' | 'sha' | 'serverUrl' | 'repository' | 'name' | 'number'>
 
 /** What a part of a split build is: one platform of one variant. */
 export interface PartName {
@@ -56,7 +59,7 @@ export function partAnnotations(
   { platforms, variant }: { readonly platforms: readonly Platform[]; readonly variant: string },
 ): Readonly<Record<string, string>> {
   return {
-    [ownershipAnnotation]: runAnnotation(event, key),
+    ...ownershipAnnotations(runAnnotation(event, key), pullRequestOf(event)),
     [`${partAnnotationPrefix}platform`]: platforms.join(),
     ...(variant !== '' && { [`${partAnnotationPrefix}variant`]: variant }),
     [`${partAnnotationPrefix}commit`]: event.sha,

@@ -10,14 +10,27 @@ import { unlessNotFound, type PackageRepository } from '../packages/repository.t
 import { openPackageRepository } from '../packages/select.ts'
 import { createClientFactory } from '../registry/client-factory.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
+import { pullRequestId } from '../run/names.ts'
 
-type Inputs = Pick<CleanupInputs, 'images' | 'tags' | 'olderThan' | 'runId' | 'untagged' | 'unmarked' | 'dryRun'>
+type Inputs = Pick<
+  CleanupInputs,
+  | 'images'
+  | 'tags'
+  | 'excludeTags'
+  | 'olderThan'
+  | 'runId'
+  | 'prNumber'
+  | 'keepNTagged'
+  | 'untagged'
+  | 'unmarked'
+  | 'dryRun'
+>
 
 /** What the cleanup action needs from the job. */
 export interface CleanupPorts {
   readonly packages: PackageAccess
   readonly fetchRunStatus: FetchRunStatus
-  readonly event: Pick<Event, 'runId' | 'runAttempt'>
+  readonly event: Pick<Event, 'runId' | 'runAttempt' | 'serverUrl' | 'repository'>
   /** When to stop, in milliseconds since the epoch. */
   readonly until: number
   readonly log: Pick<Log, 'info' | 'warn'>
@@ -48,14 +61,18 @@ export async function cleanUpRegistries(inputs: Inputs, ports: CleanupPorts): Pr
 /** An error in one repository does not stop the cleanup of the others. */
 async function cleanUpOne(repository: Repository, inputs: Inputs, ports: CleanupPorts): Promise<CleanupResult> {
   const { packages, event, until, fetchRunStatus } = ports
-  const { olderThan, runId } = inputs
-  const retention = () => ({ now: Date.now(), olderThan, runId })
+  const { runId, prNumber, keepNTagged: keep } = inputs
+  const pullRequest = prNumber === undefined ? undefined : pullRequestId(event, prNumber)
+  const olderThan = pullRequest === undefined ? inputs.olderThan : 0
+  const retention = keep === undefined ? undefined : { keep, olderThan }
+  const request = { ...inputs, pullRequest, retention }
+  const runs = createRunStatusCache(fetchRunStatus, () => ({ now: Date.now(), olderThan, runId }))
   try {
     const client = await createClientFactory(packages.registries)(repository)
     const mark = `${event.runId}-${event.runAttempt}-sweep`
     const opened = await openPackageRepository(packages, { repository, client, until, mark })
     await requireRepository(opened)
-    return await cleanUpRepository(opened, inputs, createRunStatusCache(fetchRunStatus, retention))
+    return await cleanUpRepository(opened, request, runs)
   } catch (error) {
     return {
       ...createResult(formatRepository(repository), inputs.dryRun),

@@ -25,7 +25,7 @@ import type { Manifest } from '../registry/manifest.ts'
 import { formatRepository, formatTagReference, isSameRepository, type Repository } from '../registry/reference.ts'
 import type { Entry, Journal } from '../run/journal.ts'
 import type { RunRecord } from '../report/run-record.ts'
-import { runAnnotation } from '../run/names.ts'
+import { pullRequestOf, runAnnotation } from '../run/names.ts'
 import { partTag, partTagPrefix } from '../run/parts.ts'
 import type { RunDir } from '../run/run-dir.ts'
 
@@ -94,6 +94,7 @@ async function merge(run: MergeRun, registries: RegistryAccess): Promise<MergeRe
     targets: variants.flatMap((variant) => variant.platforms.map((platform) => ({ variant, platform }))),
     built,
     nonce: runAnnotation(event, dir.key),
+    pullRequest: pullRequestOf(event),
     ephemeral: inputs.cleanup === 'always' || names.every((tag) => isEphemeral(tag, event, inputs.tagsGiven)),
     journal,
     log,

@@ -18,7 +18,7 @@ import { loginOrigin } from '../registry/credentials/origin.ts'
 import { writeScopedLogins } from '../registry/credentials/scoped.ts'
 import { createCertificateEnv } from '../registry/hosts.ts'
 import type { Journal } from '../run/journal.ts'
-import { runAnnotation, runBuilderName } from '../run/names.ts'
+import { pullRequestOf, runAnnotation, runBuilderName } from '../run/names.ts'
 import type { Run } from './ports.ts'
 
 export interface PreparedBuild {
@@ -126,6 +126,7 @@ export function bakeOptions(
     dir,
     several: targets.length > 1,
     nonce: runAnnotation(event, dir.key),
+    pullRequest: pullRequestOf(event),
     // The image of a part belongs to the merged image, which stays.
     ephemeral: areEphemeral || (cleanup === 'always' && !partial),
     fork: event.trust === 'fork',

@@ -130,6 +130,19 @@ describe('renderBake', () => {
     ])
   })
 
+  test('of a pull request: every manifest names it beside the run', () => {
+    const key = 'io.github.multiarch-build.pull-request'
+    const annotationsOf = (ephemeral: boolean) =>
+      bake({ ephemeral, pullRequest: '0123abcd-7' }).target['slim-linux-arm64']?.['annotations']
+    expect(annotationsOf(true)).toEqual([
+      'index:io.github.multiarch-build.run=1-1-x',
+      `index:${key}=0123abcd-7`,
+      'manifest:io.github.multiarch-build.run=1-1-x',
+      `manifest:${key}=0123abcd-7`,
+    ])
+    expect(annotationsOf(false)).toEqual(['index:io.github.multiarch-build.run=1-1-x', `index:${key}=0123abcd-7`])
+  })
+
   test('without provenance there is no index to annotate', () => {
     expect(bake({ settings: plainSettings }).target['slim-linux-arm64']).toMatchObject({
       attest: ['type=provenance,disabled=true'],

@@ -10,7 +10,7 @@ import { root, type Token } from '../../ghcr/permissions.ts'
 import { declareRun, endRun, forgetRun } from '../../ghcr/runs.ts'
 import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { allOf, pushOwn, scene, type Scene } from './scene.ts'
-import type { RegistryCleanupRequest } from '../../../src/cleanup/registry-cleanup.ts'
+import type { RegistryCleanupRequest } from '../../../src/cleanup/mode.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 
 const defaults: RegistryCleanupRequest = { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false }

@@ -14,8 +14,11 @@ test('defaults', async () => {
   expect(await read({ 'github-token': 't' })).toEqual({
     images: [{ registry: 'ghcr.io', path: 'acme/app' }],
     tags: ['pr-*', 'build-*'],
+    excludeTags: [],
     olderThan: 3 * day,
     runId: undefined,
+    prNumber: undefined,
+    keepNTagged: undefined,
     untagged: true,
     unmarked: 'auto',
     dryRun: false,
@@ -30,6 +33,7 @@ test('as in the main action: lists with commas, several logins, registries', asy
   const inputs = await read({
     image: 'ghcr.io/acme/app, quay.io/acme/app\n# none',
     tags: 'pr-*, nightly-*',
+    'exclude-tags': 'latest\nv*',
     'registry-auth': '- {registry: quay.io, username: a, password: b}',
     registries: 'quay.io: {ca: ca.pem}',
     'packages-api': 'oci',
@@ -44,6 +48,7 @@ test('as in the main action: lists with commas, several logins, registries', asy
       { registry: 'quay.io', path: 'acme/app' },
     ],
     tags: ['pr-*', 'nightly-*'],
+    excludeTags: ['latest', 'v*'],
     logins: [{ registry: 'quay.io', username: 'a', password: 'b' }],
     registries: { 'quay.io': { ca: '/w/ca.pem' } },
     packagesApi: 'oci',
@@ -54,10 +59,21 @@ test('as in the main action: lists with commas, several logins, registries', asy
   })
 })
 
+test('the number of a pull request', async () => {
+  expect(await read({ 'pr-number': '42' })).toMatchObject({ prNumber: '42', runId: undefined })
+})
+
+test('how many images stay', async () => {
+  expect(await read({ 'keep-n-tagged': '0' })).toMatchObject({ keepNTagged: 0, prNumber: undefined })
+  expect(await read({ 'keep-n-tagged': '10' })).toMatchObject({ keepNTagged: 10 })
+})
+
 test('all issues at once', async () => {
   const error: unknown = await read({
     image: '',
     'run-id': 'x',
+    'pr-number': '#7',
+    'keep-n-tagged': '-1',
     'older-than': 'long',
     untagged: 'no',
     username: 'bot',
@@ -66,7 +82,11 @@ test('all issues at once', async () => {
     'image: is empty: write the repositories to clean up, for example `ghcr.io/acme/app`',
     'older-than: "long" is not a valid duration: write `3 days`, `12 hours` or `2 weeks`',
     'run-id: "x" is not a valid run id: write `${{ github.run_id }}`',
+    'pr-number: "#7" is not the number of a pull request: write `${{ github.event.number }}`',
+    'keep-n-tagged: "-1" is not a number of images: write `10`, for example',
     'untagged: "no" is neither `true` nor `false`',
+    'pr-number: cannot be combined with `run-id`: set only one of them',
+    'keep-n-tagged: cannot be combined with `run-id`: set only one of them',
     'password: is missing, but `username` is set: set both or neither; ' +
       'secrets are empty if their name is misspelled, and in runs for forks',
   ])

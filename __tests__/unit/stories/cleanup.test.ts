@@ -6,8 +6,11 @@ import { collectingLog, registries, testPackages } from './fixtures.ts'
 
 const inputs = {
   tags: ['pr-*'],
+  excludeTags: [],
   olderThan: 0,
   runId: undefined,
+  prNumber: undefined,
+  keepNTagged: undefined,
   untagged: false,
   unmarked: 'auto' as const,
   dryRun: false,
@@ -18,7 +21,7 @@ function ports(access = registries): CleanupPorts & { readonly lines: string[] }
   return {
     packages: testPackages(access),
     fetchRunStatus: () => Promise.resolve({ completed: true, endedAt: 0, createdAt: 0 }),
-    event: { runId: '2', runAttempt: 1 },
+    event: { runId: '2', runAttempt: 1, serverUrl: 'https://github.com', repository: 'acme/app' },
     until: Date.now() + 60_000,
     log,
     lines,

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { oneNodeInputs } from './harness.ts'
+import { openDistribution, openGhcr, type PackageHost } from './package-hosts.ts'
+import type { JobOptions, StepResult } from './runner.ts'
+import { useFarm } from './setup.ts'
+import { newRun, splitBuilds } from './split-jobs.ts'
+
+const setup = useFarm()
+// Several builds, on a machine that may be slow.
+jest.setTimeout(1_200_000)
+
+const ownershipAnnotation = 'io.github.multiarch-build.run'
+const pullRequestKey = 'io.github.multiarch-build.pull-request'
+const withoutCaches = (tags: readonly string[]) => tags.filter((tag) => !tag.startsWith('buildcache-')).sort()
+const pullRequest = (number: number): JobOptions => ({
+  event: 'pull_request',
+  ref: `refs/pull/${number}/merge`,
+  number,
+})
+
+interface Line {
+  readonly subject: string
+  readonly reason: string
+}
+
+const lines = ({ outputs }: StepResult, name: 'deleted' | 'kept') => JSON.parse(outputs[name] ?? '') as Line[]
+
+const hosts = { 'distribution 3': openDistribution, GHCR: openGhcr }
+
+describe.each(Object.keys(hosts) as (keyof typeof hosts)[])('on %s', (name) => {
+  let host: PackageHost
+  let split: ReturnType<typeof splitBuilds>
+  beforeAll(async () => {
+    host = await hosts[name](setup.farm)
+    split = splitBuilds(setup, host)
+  })
+  afterAll(async () => await host.stop())
+
+  /** Builds and leaves the image, as a run does that is killed before its post step. */
+  async function build(image: string, options: JobOptions, more: Readonly<Record<string, string>> = {}) {
+    const runId = newRun()
+    const job = split.jobOf(runId, options)
+    const main = await job.main(oneNodeInputs(setup.farm, { ...host.inputs, image, cleanup: 'never', ...more }))
+    expect([main.code, main.log]).toEqual([0, main.log])
+    const post = await job.post()
+    expect([post.code, post.warnings]).toEqual([0, []])
+    return { runId, main }
+  }
+
+  const appOf = (number: number) => ({
+    Dockerfile: `FROM ${setup.farm.images.base}\nRUN echo ${number} > /number\n`,
+  })
+
+  /** What no tag needs, although it has a version as an image has. */
+  async function namedUntagged(image: string): Promise<readonly string[]> {
+    const found = await Promise.all((await split.untagged(image)).map((digest) => host.read(image, digest)))
+    return found.flatMap((manifest) => manifest?.annotations?.['org.opencontainers.image.version'] ?? [])
+  }
+
+  async function expectWhole(image: string, tags: readonly string[]): Promise<void> {
+    for (const tag of tags)
+      for (const { digest } of (await host.read(image, tag))?.manifests ?? [])
+        expect([tag, (await host.read(image, digest))?.digest]).toEqual([tag, digest])
+  }
+
+  /** The ownership annotations of what no tag needs, and was built for the pull request. */
+  async function ownersOfUntagged(image: string, number: number): Promise<readonly (string | undefined)[]> {
+    const found = await Promise.all((await split.untagged(image)).map((digest) => host.read(image, digest)))
+    return found.flatMap(({ annotations } = { digest: '' }) =>
+      annotations?.[pullRequestKey]?.endsWith(`-${number}`) ? [annotations[ownershipAnnotation]] : [],
+    )
+  }
+
+  /** The dry run reports the same as the cleanup, and deletes nothing. */
+  async function cleanUp(image: string, inputs: Readonly<Record<string, string>>): Promise<StepResult> {
+    const job = split.jobOf(newRun(), pullRequest(7))
+    const all = { ...host.inputs, image, ...inputs }
+    const before = await host.tags(image)
+    const planned = await job.cleanup({ ...all, 'dry-run': 'true' })
+    expect([planned.code, await host.tags(image)]).toEqual([0, before])
+    const done = await job.cleanup(all)
+    expect([done.code, done.errors, done.warnings]).toEqual([0, [], []])
+    const sorted = (result: StepResult) =>
+      lines(result, 'deleted')
+        .map(({ subject, reason }) => `${subject.replace(/ ?sha256:\w+$/, '')}: ${reason}`)
+        .sort()
+    expect(sorted(planned)).toEqual(sorted(done))
+    return done
+  }
+
+  test('`pr-number` deletes what finished runs built for that pull request, and nothing else', async () => {
+    const image = host.freshImage()
+    const first = await build(image, pullRequest(7))
+    const second = await build(image, pullRequest(7))
+    const other = await build(image, pullRequest(77))
+    const active = await build(image, pullRequest(7))
+    // The name of the tag is that of a run of pull request 7, but the image is one of a release.
+    const named = newRun()
+    await build(image, {}, { tags: `pr-${named}` })
+    for (const { runId } of [first, second, other]) host.finish(runId)
+    host.finish(named)
+    const [index] = await Promise.all([host.read(image, `pr-${first.runId}`)])
+    const platforms = await Promise.all((index?.manifests ?? []).map(({ digest }) => host.read(image, digest)))
+    const numbers = [index, ...platforms].map((manifest) => manifest?.annotations?.[pullRequestKey])
+    expect(numbers.sort()).toEqual([...Array<unknown>(2).fill(expect.stringMatching(/^[0-9a-f]{8}-7$/)), undefined])
+    const result = await cleanUp(image, { 'pr-number': '7', tags: 'pr-*\nbuild-*' })
+    const stay = [other.runId, active.runId, named].map((run) => `pr-${run}`)
+    expect(withoutCaches(await host.tags(image))).toEqual(stay.sort())
+    for (const one of [first, second])
+      expect(lines(result, 'deleted').map(({ reason }) => reason)).toContain(
+        `run ${one.runId} of pull request 7 has finished`,
+      )
+    expect(lines(result, 'kept')).toEqual([
+      { image, subject: `pr-${active.runId}`, reason: expect.stringMatching(/still running|not found/) },
+    ])
+    await expectWhole(image, stay)
+    // Nothing of it is left without a tag, except what belongs to the run that goes on.
+    for (const owner of await ownersOfUntagged(image, 7)) expect(owner).toMatch(new RegExp(`^${active.runId}-`))
+  })
+
+  test('`pr-number` deletes the parts of a split build that was never merged', async () => {
+    const image = host.freshImage()
+    const [ours, theirs] = [newRun(), newRun()]
+    await split.buildParts({ image, runId: ours, options: pullRequest(7), platforms: ['linux/amd64'] })
+    await split.buildParts({ image, runId: theirs, options: pullRequest(8), platforms: ['linux/amd64'] })
+    for (const run of [ours, theirs]) host.finish(run)
+    await cleanUp(image, { 'pr-number': '7' })
+    expect(withoutCaches(await host.tags(image))).toEqual([`build-0123456-${theirs}-linux-amd64`])
+  })
+
+  test('`keep-n-tagged` keeps the newest images of a pattern, and whatever another tag needs', async () => {
+    const image = host.freshImage()
+    const builds = []
+    for (const number of [1, 2, 3, 4])
+      builds.push(await build(image, { files: appOf(number) }, { tags: `nightly-${number}`, cleanup: 'auto' }))
+    await build(image, { files: appOf(5) }, { tags: 'latest', cleanup: 'auto' })
+    const given = { tags: 'nightly-*', 'keep-n-tagged': '2', 'older-than': '0 s', 'exclude-tags': 'nightly-2' }
+    const result = await cleanUp(image, given)
+    expect(withoutCaches(await host.tags(image))).toEqual(['latest', 'nightly-2', 'nightly-3', 'nightly-4'])
+    expect(lines(result, 'deleted').map(({ reason }) => reason)).toContain('not one of the 2 newest of `nightly-*`')
+    expect(lines(result, 'kept').map(({ subject, reason }) => `${subject}: ${reason}`)).toEqual(
+      expect.arrayContaining([
+        'nightly-2: it matches `exclude-tags`.',
+        'nightly-3: one of the 2 newest of `nightly-*`.',
+        'nightly-4: one of the 2 newest of `nightly-*`.',
+      ]),
+    )
+    expect(await host.read(image, builds[0]?.main.outputs['digest'] ?? '')).toBeUndefined()
+    await expectWhole(image, ['latest', 'nightly-2', 'nightly-3', 'nightly-4'])
+    // The image says itself which tag it has, so it goes with its tag, where the API lists it.
+    if (name === 'GHCR') expect(await namedUntagged(image)).toEqual([])
+  })
+
+  test('`exclude-tags` keeps an image with all of its tags', async () => {
+    const image = host.freshImage()
+    const kept = await build(image, pullRequest(7))
+    const deleted = await build(image, pullRequest(7))
+    for (const { runId } of [kept, deleted]) host.finish(runId)
+    const result = await cleanUp(image, { 'older-than': '0 s', 'exclude-tags': `pr-${kept.runId}*` })
+    expect(withoutCaches(await host.tags(image))).toEqual([`pr-${kept.runId}`])
+    expect(lines(result, 'kept')).toContainEqual({
+      image,
+      subject: `pr-${kept.runId}`,
+      reason: 'it matches `exclude-tags`.',
+    })
+  })
+})
