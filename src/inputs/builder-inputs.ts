@@ -99,13 +99,21 @@ async function parseSsh(
   const sshKeys = parseSshKeys(text('ssh-private-key'), report)
   const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
   const reached = text('ssh-config') === '' ? nodes : await withSshConfig(nodes, source)
-  if (!hasIssue('ssh-known-hosts') && !hasIssue('ssh-config'))
+  if (!hasIssue('ssh-known-hosts') && !hasIssue('ssh-config') && !isWithheld(source))
     checkKnownHosts(
       hosts,
       reached.flatMap((spec) => sshTargetOf(spec) ?? []),
       report,
     )
   return { nodes: reached, sshKeys, knownHosts: formatKnownHosts(hosts) }
+}
+
+/**
+ * GitHub passes neither secrets nor variables to a run of a fork. Its SSH nodes are unavailable then, and `fallback`
+ * decides, as for a key that is missing.
+ */
+function isWithheld({ text, event }: InputSource): boolean {
+  return event.trust === 'fork' && text('ssh-known-hosts') === '' && text('ssh-private-key') === ''
 }
 
 async function withSshConfig(nodes: readonly NodeSpec[], source: InputSource): Promise<readonly NodeSpec[]> {

@@ -51,6 +51,19 @@ export async function openNodes(request: NodesRequest, journal: Journal): Promis
   return outcomes
 }
 
+const withheldHint =
+  'The CI platform withholds secrets and variables. `fallback: node, local, skip` omits the platforms of SSH nodes, ' +
+  '`emulate` builds them on this runner.'
+
+/** Only inputs at the level `fork` are complete without known hosts. */
+function withheld(): UserError {
+  return new UserError({
+    code: 'node',
+    message: 'This run of a fork has neither an SSH key nor known hosts',
+    hint: withheldHint,
+  })
+}
+
 interface SshAccess extends Pick<OpenRequest, 'agent' | 'keys'> {
   /** Why this runner cannot connect by SSH. */
   readonly failure?: UserError
@@ -62,6 +75,7 @@ async function prepareSsh({ nodes, dir, knownHosts, sshKeys, agent = '', trust }
   const withoutKeys = trust === 'trusted' ? 'missing' : 'none'
   const access: SshAccess = { agent, keys: agent === '' ? withoutKeys : 'agent', endAgent: () => undefined }
   if (!nodes.some(sshTargetOf)) return access
+  if (knownHosts === '') return { ...access, failure: withheld() }
   writePrivate(dir.knownHosts, knownHosts)
   if (sshKeys.length === 0) return access
   try {

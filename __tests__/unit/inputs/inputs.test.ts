@@ -399,6 +399,23 @@ test('build arguments may name what docker/metadata-action would have set', asyn
   })
 })
 
+test.each([
+  ['fork', {}, 1],
+  ['fork', { 'ssh-private-key': plainKey }, 0],
+  ['pr', {}, 0],
+  ['trusted', {}, 0],
+] as const)(
+  'known hosts may be missing only if a run of a fork has no key either: %s %j',
+  async (trust, key, nodes) => {
+    const given = { nodes: 'linux/arm64 = ci@arm.example.com', push: 'false', event: { trust }, ...key }
+    const found = await read(given).then(
+      (inputs) => inputs.nodes.length,
+      (error: unknown) => (error instanceof InputError ? 0 : error),
+    )
+    expect(found).toBe(nodes)
+  },
+)
+
 test('a private key pasted as known_hosts is not printed', async () => {
   const told = await read({ 'ssh-known-hosts': plainKey }).catch((error: unknown) =>
     JSON.stringify(error instanceof InputError && error.issues),

@@ -38,11 +38,11 @@ afterAll(() => {
   rmSync(home, { recursive: true })
 })
 
-async function open(sshKeys: readonly string[], trust: Trust = 'pr') {
+async function open(sshKeys: readonly string[], trust: Trust = 'pr', knownHosts = 'arm ssh-ed25519 AAAA\n') {
   const dir = new RunDir(join(home, `run${runs++}`))
   dir.create()
   const nodes = [nodeSpec('arm', ['linux/arm64'], 'ssh://ci@arm'), nodeSpec('b', ['linux/amd64'], 'unix:///no/b.sock')]
-  const request = { nodes, sshKeys, knownHosts: '', agent: undefined, dir, workspace: '/w', trust }
+  const request = { nodes, sshKeys, knownHosts, agent: undefined, dir, workspace: '/w', trust }
   const outcomes = await openNodes(request, { note: () => undefined })
   return { dir, failures: outcomes.map(({ failure }) => failure) }
 }
@@ -82,4 +82,15 @@ test('without ssh, too', async () => {
   rmSync(join(bin, 'ssh'))
   const { failures } = await open([])
   expect([failures[0]?.code, failures[0]?.message]).toEqual(['runner', 'This runner has no `ssh` command'])
+})
+
+test('without key and known hosts, as in a run of a fork, SSH nodes are unavailable, and no program runs', async () => {
+  fake('ssh', `${note}'ssh\\n')`)
+  const { failures } = await open([], 'fork', '')
+  expect(failures[0]).toMatchObject({
+    code: 'node',
+    message: 'This run of a fork has neither an SSH key nor known hosts',
+  })
+  expect(failures[1]?.message).toContain('/no/b.sock')
+  expect(readFileSync(calls, 'utf8')).toBe('')
 })
