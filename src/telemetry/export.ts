@@ -1,10 +1,11 @@
 import { gzipSync } from 'node:zlib'
 import { errorMessage } from '../lib/errors.ts'
 import { tryRead } from '../lib/files.ts'
-import { createFetch } from '../lib/http.ts'
 import { shorten } from '../lib/issues.ts'
-import { asRecord, asText, isRecord, tryParseJson } from '../lib/json.ts'
+import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
+import { findErrorCode, type RawResponse } from '../lib/http.ts'
+import { createRawFetch } from '../lib/raw-fetch.ts'
 import type { SignalSettings } from '../inputs/telemetry.ts'
 
 /** Milliseconds that a collector may cost a run. */
@@ -19,38 +20,50 @@ const longestAnswer = 65_536
  */
 export async function exportSignal(settings: SignalSettings, body: object, env: Env): Promise<string | undefined> {
   const { host } = new URL(settings.url)
+  const signal = AbortSignal.timeout(Math.min(settings.timeout, longestExport))
   try {
-    const problem = await post(settings, JSON.stringify(body), env)
+    const problem = await post(settings, JSON.stringify(body), { env, signal })
     return problem && `${host} ${problem}`
   } catch (error) {
-    const isLate = isRecord(error) && error['name'] === 'TimeoutError'
-    return `${host} ${isLate ? 'did not answer in time' : `cannot be reached: ${shorten(errorMessage(error))}`}`
+    return `${host} ${signal.aborted ? 'did not answer in time' : `cannot be reached: ${shorten(reasonOf(error))}`}`
   }
 }
 
-async function post({ url, headers, timeout, gzip, certificate }: SignalSettings, body: string, env: Env) {
+/** The error of a name with several addresses has no message. */
+function reasonOf(error: unknown): string {
+  return errorMessage(error) || (findErrorCode(error) ?? 'unknown error')
+}
+
+interface Context {
+  readonly env: Env
+  readonly signal: AbortSignal
+}
+
+async function post(settings: SignalSettings, body: string, { env, signal }: Context) {
+  const { url, headers, gzip, certificate } = settings
   const ca = certificate === '' ? '' : tryRead(certificate)
-  const fetch = createFetch(env, ca === '' ? {} : { [new URL(url).host]: { ca, http: false, insecure: false } })
+  // Not Node's `fetch`, which a run does not use otherwise: to load it takes more time than all of this.
+  const fetch = createRawFetch(env, ca === '' ? {} : { [new URL(url).host]: { ca, http: false, insecure: false } })
   const response = await fetch(url, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json', ...(gzip && { 'content-encoding': 'gzip' }) },
     body: gzip ? gzipSync(body) : body,
-    // The headers are for this server alone.
-    redirect: 'manual',
-    signal: AbortSignal.timeout(Math.min(timeout, longestExport)),
+    signal,
   })
   const answer = await readAnswer(response)
+  // The headers are for this server alone.
   if (response.status >= 300 && response.status < 400) return 'redirects, which is not followed: set its final address'
+  const isOk = response.status >= 200 && response.status < 300
   const message = asText(asRecord(tryParseJson(answer))['message'])
-  if (!response.ok) return `answers ${response.status}${message === '' ? '' : `: ${shorten(message)}`}`
+  if (!isOk) return `answers ${response.status}${message === '' ? '' : `: ${shorten(message)}`}`
   return explainPartialSuccess(answer)
 }
 
-async function readAnswer({ body }: Response): Promise<string> {
+async function readAnswer({ body }: RawResponse): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
-  for await (const chunk of body ?? []) {
-    text += decoder.decode(chunk as Uint8Array, { stream: true })
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true })
     if (text.length > longestAnswer) break
   }
   return text

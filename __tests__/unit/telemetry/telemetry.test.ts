@@ -336,6 +336,14 @@ describe('a collector', () => {
     ])
   })
 
+  test('that sends only the beginning of its answer is late', async () => {
+    const server = createServer((_, response) => void response.writeHead(200).write('{'))
+    servers.push(server)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    expect(await exportSignal({ ...settings, url, timeout: 500 }, {}, {})).toMatch(/ did not answer in time$/)
+  })
+
   test('that never answers ends an export long before the limit of its variables', async () => {
     const { url } = await collector(undefined)
     expect(await exportSignal({ ...settings, url, timeout: 60_000 }, {}, {})).toMatch(/ did not answer in time$/)
