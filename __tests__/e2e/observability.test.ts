@@ -9,7 +9,7 @@ import { load } from 'js-yaml'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { startPrometheus, type Prometheus } from '../farm/prometheus.ts'
 import { schemaErrors } from '../unit/fixtures/results-schema.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, waitFor, type Farm } from './harness.ts'
+import { appFiles, attachFarm, farmInputs, farmJob, freshImage, oneNodeInputs, waitFor, type Farm } from './harness.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
 
 const docs = (name: string) =>
@@ -137,6 +137,32 @@ describe('the comparison with the previous run', () => {
     const third = await plain().main(farmInputs(farm, inputs))
     expect(compared(third.summary)?.[1]).toBe(job.runId)
   })
+})
+
+test('the summary names the first step that no cache served, and why', async () => {
+  const image = freshImage(farm)
+  const files = appFiles(farm)
+  const missed = async (changed: Readonly<Record<string, string>> = {}) => {
+    const job = farmJob(farm, { files: { ...files, ...changed } })
+    jobs.push(job)
+    const { code, summary } = await build(job, oneNodeInputs(farm, { image }))
+    return [code, /^#### First step .*\n\n- linux\/amd64: (.*)$/m.exec(summary)?.[1]]
+  }
+  const copied = 'a file that it copies has changed'
+  const dockerfile = files['Dockerfile'] ?? ''
+  expect([
+    await missed(),
+    await missed(),
+    await missed({ Dockerfile: dockerfile.replace('cat /app.txt', 'sort /app.txt') }),
+    await missed({ 'app.txt': 'release 2\n' }),
+    await missed({ 'deps.txt': 'three\n' }),
+  ]).toEqual([
+    [0, '`[2/5] COPY deps.txt /deps.txt`: no step was cached: the cache does not exist yet or could not be read.'],
+    [0, undefined],
+    [0, '`[5/5] RUN sort /app.txt > /app.log`: the command, a build argument or a variable before it has changed.'],
+    [0, `\`[4/5] COPY app.txt /app.txt\`: ${copied}.`],
+    [0, `\`[2/5] COPY deps.txt /deps.txt\`: ${copied}, or the base image is another one.`],
+  ])
 })
 
 describe('builds on the farm: cold, warm, failing, with fallback, cancelled', () => {

@@ -257,29 +257,36 @@ export class Progress {
     const [first = '', ...rest] = text.split('\n')
     const lines = [state.partial + first, ...rest]
     state.partial = lines.pop() ?? ''
-    // A progress bar may never end its line; only its last state is kept.
-    if (state.partial.length > longestPartial) state.partial = lastRewrite(state.partial)
+    // A progress bar may never end its line; only its last state is kept. Other long lines are read only once.
+    if (state.partial.length > longestPartial && text.includes('\r')) state.partial = lastRewrite(state.partial)
+    const prefix = isStep(state.vertex.name) ? stepPrefix(state.vertex.name) : undefined
     for (const line of lines.map(lastRewrite)) {
       state.output.push(line)
-      if (isStep(state.vertex.name)) this.#log(state, `${stepPrefix(state.vertex.name)} ${line}`)
+      if (prefix !== undefined) this.#log(state, `${prefix} ${line}`)
     }
   }
 
   #log(state: VertexState, text: string): void {
-    const { targets } = state
     state.loggedAt = performance.now()
+    // A step may print many lines, and a call may have many targets.
+    if (state.prefixTargets !== state.targets.size) state.prefix = this.#prefix(state)
+    state.prefixTargets = state.targets.size
+    this.#emit(`${state.prefix} │ ${text}`)
+  }
+
+  #prefix({ targets }: VertexState): string {
     const labels = this.#targets.map(({ label }) => label)
     const own = [...new Set(this.#targets.filter(({ id }) => targets.has(id)).map(({ label }) => label))]
     // Work for the whole call, such as booting the daemon, gets what its targets have in common: the platform.
     const label = own.length > 0 ? own : [...new Set(labels.map((label) => label.split(' ')[0]))]
     const width = Math.max(...labels.map(({ length }) => length))
-    this.#emit(`${label.join(', ').padEnd(width)} │ ${text}`)
+    return label.join(', ').padEnd(width)
   }
 }
 
 /** A progress bar rewrites its line with carriage returns; its last state is kept. */
 function lastRewrite(line: string): string {
-  return line.replace(/\r+$/, '').split('\r').pop() ?? ''
+  return line.includes('\r') ? (line.replace(/\r+$/, '').split('\r').pop() ?? '') : line
 }
 
 function keepTail(lines: string[], line: string, most: number): void {

@@ -10,6 +10,9 @@ export interface VertexState {
   readonly targets: Set<string>
   announced: boolean
   finished: boolean
+  /** The label of its log lines, and of how many targets it is. */
+  prefix: string
+  prefixTargets: number
   /** Output after the last line end. */
   partial: string
   /** A character may arrive in two parts. */
@@ -37,6 +40,8 @@ export function newState(vertex: Vertex, isTest: boolean): VertexState {
     targets: new Set(),
     announced: false,
     finished: false,
+    prefix: '',
+    prefixTargets: -1,
     partial: '',
     decoder: new StringDecoder('utf8'),
     output: new OutputTail(),
