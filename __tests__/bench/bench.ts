@@ -1,50 +1,61 @@
-// Ours against what people type manual, on one farm, in turns: npm run bench -- [--rounds N] [--only
-// lan|wan|cold|second|copy|merge|test …]
+// The action against other means, on one farm, in turns: npm run bench -- [--rounds N] [--only NAME …]
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { attachFarm, startFarm, type Farm } from '../farm/farm.ts'
 import { ensureTools } from '../farm/tools.ts'
-import { benchApp, cacheable, releaseFile } from './app.ts'
-import { measureCopies } from './copy.ts'
+import { measureCaches } from './caches.ts'
+import { renderComparisons, type Benchmark, type Comparison } from './compare.ts'
+import { measureContext } from './context.ts'
+import { copyKinds, measureCopies } from './copy.ts'
 import { measureMerges } from './merge.ts'
-import { releaseManually } from './manual.ts'
-import type { Measured } from './measure.ts'
-import { measureTests } from './tests.ts'
-import { releaseWithAction } from './action.ts'
+import { measureReleases } from './releases.ts'
 import {
+  goalOf,
+  mergeGoal,
   renderCopies,
   renderMerges,
   renderReport,
   renderTests,
-  type Kind,
-  type Scenario,
-  type Method,
+  testGoal,
+  copyGoals,
   type Network,
 } from './report.ts'
+import { measureSplit } from './split.ts'
+import { measureTargets } from './targets.ts'
+import { measureTelemetry } from './telemetry.ts'
+import { measureTests } from './tests.ts'
+
+interface Bench {
+  readonly farm: Farm
+  readonly scratch: string
+  readonly rounds: number
+}
+
+const byCommands = '`buildx create`, `build`, `rm`'
+
+const benches: Readonly<Record<string, (bench: Bench) => Promise<Benchmark>>> = {
+  lan: (bench) => releases(bench, 'LAN'),
+  wan: (bench) => releases(bench, '50 ms'),
+  context: ({ farm, scratch, rounds }) => measureContext(farm, scratch, rounds),
+  cache: ({ farm, rounds }) => measureCaches(farm, rounds),
+  targets: ({ farm, scratch, rounds }) => measureTargets(farm, scratch, rounds),
+  split: ({ farm, scratch, rounds }) => measureSplit(farm, scratch, rounds),
+  merge: merges,
+  copy: copies,
+  test: tests,
+  telemetry: ({ farm, scratch, rounds }) => measureTelemetry(farm, scratch, rounds),
+}
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', multiple: true, default: [] } },
 })
 const rounds = Number(values.rounds)
-const chosen = (...names: string[]) => names.filter((name) => values.only.includes(name))
-if (
-  !Number.isInteger(rounds) ||
-  rounds < 1 ||
-  chosen('lan', 'wan', 'cold', 'second', 'copy', 'merge', 'test').length < values.only.length
-) {
-  console.error('usage: npm run bench -- [--rounds N] [--only lan|wan|cold|second|copy|merge|test …]')
+if (!Number.isInteger(rounds) || rounds < 1 || values.only.some((name) => !(name in benches))) {
+  console.error(`usage: npm run bench -- [--rounds N] [--only ${Object.keys(benches).join('|')} …]`)
   process.exit(2)
 }
-const wires: readonly Network[] = (['LAN', '50 ms'] as const).filter(
-  (wire) => chosen('lan', 'wan').length === 0 || values.only.includes(wire === 'LAN' ? 'lan' : 'wan'),
-)
-const kinds: readonly Kind[] = (['cold', 'second'] as const).filter(
-  (kind) => chosen('cold', 'second').length === 0 || values.only.includes(kind),
-)
-const isRelease = values.only.some((name) => !['copy', 'merge', 'test'].includes(name)) || values.only.length === 0
-const release = { action: releaseWithAction, manual: releaseManually } as const
 
 await ensureTools()
 const stop = new AbortController()
@@ -55,73 +66,74 @@ const scratch = mkdtempSync(join(tmpdir(), 'bench-'))
 const given = process.env['MULTIARCH_BUILD_FARM'] !== undefined
 say(given ? 'using the farm around us' : 'starting the farm …')
 const farm = given ? await attachFarm() : await startFarm()
+const comparisons: Comparison[] = []
 try {
-  if (isRelease) process.stdout.write(renderReport(await measureAll()))
-  if (values.only.length === 0 || values.only.includes('copy'))
-    process.stdout.write(renderCopies(await measureCopies(farm, scratch, rounds)))
-  if (values.only.length === 0 || values.only.includes('merge'))
-    process.stdout.write(renderMerges(await measureMerges(farm, scratch, rounds)))
-  if (values.only.length === 0 || values.only.includes('test'))
-    process.stdout.write(renderTests(await measureTests(farm, scratch, rounds)))
+  for (const [name, bench] of Object.entries(benches)) {
+    if (values.only.length > 0 && !values.only.includes(name)) continue
+    stop.signal.throwIfAborted()
+    say(`${name}, ${rounds} rounds, load ${loadavg()[0]?.toFixed(1) ?? ''} on ${cpus().length} processors`)
+    const measured = await bench({ farm, scratch, rounds })
+    process.stdout.write(measured.details)
+    comparisons.push(...measured.comparisons)
+    process.stderr.write(renderComparisons(measured.comparisons))
+  }
 } catch (error) {
   process.exitCode = 1
   say(stop.signal.aborted ? 'stopped' : `${error instanceof Error ? error.message : String(error)}\n${farm.logs()}`)
 } finally {
+  if (comparisons.length > 0) process.stdout.write(`\n${renderComparisons(comparisons)}`)
   rmSync(scratch, { recursive: true, force: true })
   if (!given) await farm.stop()
 }
 process.exit()
 
-async function measureAll(): Promise<Scenario[]> {
-  const scenarios: Scenario[] = []
-  for (const wire of wires) {
-    await Promise.all(Object.values(farm.nodes).map((node) => node.setDelay(wire === 'LAN' ? 0 : 50)))
-    const measured: Record<Method, Record<Kind, Measured>>[] = []
-    for (let round = 1; round <= rounds; round++) {
-      // In turns: whatever else this machine does slows both down alike.
-      const order: readonly Method[] = round % 2 === 1 ? ['action', 'manual'] : ['manual', 'action']
-      const pair: Partial<Record<Method, Record<Kind, Measured>>> = {}
-      for (const way of order) pair[way] = await measureWay(way, `${wire}, round ${round} of ${rounds}`)
-      measured.push(pair as Record<Method, Record<Kind, Measured>>)
-    }
-    scenarios.push(
-      ...kinds.map((kind) => ({
-        wire,
-        kind,
-        cacheable,
-        rounds: measured.map((pair) => ({ action: pair.action[kind], manual: pair.manual[kind] })),
-      })),
-    )
+async function releases(bench: Bench, wire: Network): Promise<Benchmark> {
+  const scenarios = await measureReleases({ ...bench, wires: [wire], kinds: ['cold', 'second'], stop: stop.signal })
+  const comparisons = scenarios.map((scenario): Comparison => {
+    const goal = goalOf(scenario)
+    const pairs = scenario.rounds.map(({ action, manual }) => ({ action: action.took, other: manual.took }))
+    const wireTitle = wire === 'LAN' ? wire : '50 ms round trip'
+    const title = `${scenario.kind === 'cold' ? 'first' : 'second'} release, ${wireTitle}`
+    const limit = goal === undefined ? {} : { goal: { kind: 'ratio', most: goal } as const }
+    return { title, other: byCommands, unit: 's', rounds: pairs, ...limit }
+  })
+  return { details: renderReport(scenarios), comparisons }
+}
+
+async function copies({ farm, scratch, rounds }: Bench): Promise<Benchmark> {
+  const measured = await measureCopies(farm, scratch, rounds)
+  const comparisons = copyKinds.map((kind): Comparison => ({
+    title: `copy of 200 MB ${kind}`,
+    other: '`imagetools create`',
+    unit: 's',
+    rounds: measured[kind].map(({ action, imagetools }) => ({ action, other: imagetools })),
+    goal: { kind: 'ratio', most: copyGoals[kind] },
+  }))
+  return { details: renderCopies(measured), comparisons }
+}
+
+async function merges({ farm, scratch, rounds }: Bench): Promise<Benchmark> {
+  const measured = await measureMerges(farm, scratch, rounds)
+  const comparison: Comparison = {
+    title: 'merge of 4 variants × 3 platforms',
+    other: '`imagetools create` and `inspect`',
+    unit: 's',
+    rounds: measured.map(({ action, imagetools }) => ({ action, other: imagetools })),
+    goal: { kind: 'ratio', most: mergeGoal },
   }
-  return scenarios
+  return { details: renderMerges(measured), comparisons: [comparison] }
 }
 
-/** A first release into an empty registry, and a second one with nothing but the registry's cache to help. */
-async function measureWay(way: Method, title: string): Promise<Record<Kind, Measured>> {
-  await farm.registry.wipe()
-  const image = `${farm.registry.host}/bench/${way.replace(' ', '-')}`
-  const files = benchApp(farm)
-  const cold = await measure(way, 'cold', title, { image, files, tag: '1.0.1' })
-  const second = await measure(way, 'second', title, { image, files: { ...files, [releaseFile]: '2\n' }, tag: '1.0.2' })
-  return { cold, second }
-}
-
-async function measure(
-  way: Method,
-  kind: Kind,
-  title: string,
-  what: { image: string; files: Record<string, string>; tag: string },
-): Promise<Measured> {
-  await wipeNodes(farm)
-  if (stop.signal.aborted) throw new Error('stopped')
-  const own = mkdtempSync(join(scratch, 'release-'))
-  const measured = await release[way]({ farm, scratch: own, ...what })
-  say(`${title}: ${kind}, ${way}: ${(measured.took / 1000).toFixed(1)} s`)
-  return measured
-}
-
-async function wipeNodes({ nodes }: Farm): Promise<void> {
-  await Promise.all(Object.values(nodes).map((node) => node.wipe()))
+async function tests({ farm, scratch, rounds }: Bench): Promise<Benchmark> {
+  const measured = await measureTests(farm, scratch, rounds)
+  const comparison: Comparison = {
+    title: 'second release with a test of the image',
+    other: 'the same run without',
+    unit: 's',
+    rounds: measured.map(({ tested, untested }) => ({ action: tested.took, other: untested.took })),
+    goal: { kind: 'ratio', most: testGoal },
+  }
+  return { details: renderTests(measured), comparisons: [comparison] }
 }
 
 function say(line: string): void {

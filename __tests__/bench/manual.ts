@@ -8,27 +8,17 @@ import { hasRun, isStep, parseVertices, workByKind } from './trace.ts'
 
 /** What people type: a builder with a node behind `ssh://` each, one build for both platforms, one cache. */
 export async function releaseManually({ farm, image, files, tag, scratch }: Release): Promise<Measured> {
-  const env = prepare(farm, scratch)
+  const env = manualEnv(farm, scratch)
   const app = join(scratch, 'app')
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(app, name)), { recursive: true })
     writeFileSync(join(app, name), text)
   }
-  const docker = (...args: string[]) => run(farm.tools.docker, ['buildx', ...args], env)
-  const { amd, arm } = farm.nodes
-  const options = [
-    '--name',
-    'by-hand',
-    '--driver',
-    'docker-container',
-    '--driver-opt',
-    `image=${farm.images.buildkit},network=host`,
-  ]
+  const docker = (...args: string[]) => runDocker(farm, env, args)
   const cache = `type=registry,ref=${image}:buildcache`
   const { result, connections } = await countConnections(farm, async () => {
     const began = now()
-    await docker('create', ...options, '--platform', 'linux/amd64', amd.endpoint)
-    await docker('create', ...options, '--append', '--platform', 'linux/arm64', arm.endpoint)
+    await createBuilder(farm, env, 'by-hand', ['amd', 'arm'])
     const created = now()
     const platforms = ['--platform', 'linux/amd64,linux/arm64']
     const progress = await docker(
@@ -46,11 +36,11 @@ export async function releaseManually({ farm, image, files, tag, scratch }: Rele
       '--progress=rawjson',
       app,
     ).catch(async (error: unknown) => {
-      await docker('rm', '--force', 'by-hand')
+      await removeBuilder(farm, env, 'by-hand')
       throw error
     })
     const built = now()
-    await docker('rm', '--force', 'by-hand')
+    await removeBuilder(farm, env, 'by-hand')
     return { began, created, built, removed: now(), vertices: parseVertices(progress) }
   })
   const { began, created, built, removed, vertices } = result
@@ -72,11 +62,38 @@ export async function releaseManually({ farm, image, files, tag, scratch }: Rele
   }
 }
 
+const nodePlatforms = { amd: ['linux/amd64', 'linux/386'], arm: ['linux/arm64'] } as const
+type NodeName = keyof typeof nodePlatforms
+
+/** A builder with a container on each node; one that an earlier builder of this name has left is used again. */
+export async function createBuilder(
+  farm: Farm,
+  env: NodeJS.ProcessEnv,
+  name: string,
+  nodes: readonly NodeName[],
+): Promise<void> {
+  const driver = ['--driver', 'docker-container', '--driver-opt', `image=${farm.images.buildkit},network=host`]
+  for (const [index, node] of nodes.entries()) {
+    const own = ['--name', name, '--node', `${name}-${node}`, ...(index > 0 ? ['--append'] : [])]
+    const platform = ['--platform', nodePlatforms[node].join(',')]
+    await runDocker(farm, env, ['create', ...own, ...driver, ...platform, farm.nodes[node].endpoint])
+  }
+}
+
+export async function removeBuilder(farm: Farm, env: NodeJS.ProcessEnv, name: string): Promise<void> {
+  await runDocker(farm, env, ['rm', '--force', name])
+}
+
+/** Runs `docker buildx`. @returns what it says on stderr; throws with it if the command fails. */
+export async function runDocker(farm: Farm, env: NodeJS.ProcessEnv, args: readonly string[]): Promise<string> {
+  return await run(farm.tools.docker, ['buildx', ...args], env)
+}
+
 /**
- * OpenSSH takes the home from the user database, not from HOME, so that its private configuration comes by way of the
- * PATH.
+ * The environment of a person's shell, in an empty directory. OpenSSH takes the home from the user database, not from
+ * HOME, so that its private configuration comes by way of the PATH.
  */
-function prepare(farm: Farm, scratch: string): NodeJS.ProcessEnv {
+export function manualEnv(farm: Farm, scratch: string): NodeJS.ProcessEnv {
   const [bin, home, config] = ['bin', 'home', 'docker'].map((name) => join(scratch, name)) as [string, string, string]
   for (const dir of [bin, home, config]) mkdirSync(dir)
   const path = process.env['PATH'] ?? ''
