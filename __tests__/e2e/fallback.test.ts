@@ -75,6 +75,23 @@ describe('a node that is unavailable from the start', () => {
     }
     await expectNothingLeft()
   })
+
+  test('a run of a fork without key and known hosts builds what needs no SSH node', async () => {
+    const job = open()
+    const main = await job.main(
+      farmInputs(farm, {
+        image: freshImage(farm),
+        nodes: `linux/amd64 = local\nlinux/arm64 = ${farm.nodes.arm.endpoint}`,
+        fallback: 'node, local, skip',
+        ...{ 'ssh-private-key': '', 'ssh-known-hosts': '', trust: 'fork', push: 'false' },
+      }),
+    )
+    const post = await job.post()
+    expect(main.code === 0 ? '' : main.log).toBe('')
+    expect(main.warnings.join('\n')).toMatch(/neither an SSH key nor known hosts[^]*linux\/arm64 skipped/)
+    expect([post.code, post.warnings]).toEqual([0, []])
+    await expectNothingLeft()
+  })
 })
 
 describe('a node that is lost during the build', () => {
