@@ -1,5 +1,6 @@
 import { firstLine, formatDuration } from '../lib/format.ts'
-import { parseSolveStatus, type Vertex, type VertexStatus, type VertexWarning } from './solve-status.ts'
+import { longestText, parseSolveStatus, shortenText } from './solve-status.ts'
+import type { Vertex, VertexStatus, VertexWarning } from './solve-status.ts'
 import { isBoot, isClientWork, measureTarget, type TargetProgress } from './measure.ts'
 import {
   formatEnd,
@@ -50,7 +51,8 @@ const heartbeatInterval = 30_000
 /** BuildKit reports it once before and once after the push (moby/buildkit, util/push/push.go). */
 const pushing = /^pushing manifest for .*@(sha256:[0-9a-f]{64})$/
 const keptOutput = 30
-const longestPartial = 1 << 16
+/** More than any build has: a daemon may be hostile, and must not exhaust the memory of the run. */
+const most = { vertexes: 10_000, parts: 10_000, warnings: 1000 }
 
 /**
  * The progress of one buildx call: formats each step, its output and its end as they arrive, one line at a time under
@@ -90,9 +92,10 @@ export class Progress {
       if (line.trim() !== '') keepTail(this.#output, line, keptOutput)
       return
     }
-    for (const vertex of status.vertexes) this.#readVertex(vertex)
+    for (const vertex of status.vertexes)
+      if (!isFull(this.#states, most.vertexes, vertex.digest)) this.#readVertex(vertex)
     for (const part of status.statuses) this.#readStatus(part)
-    this.#warnings.push(...status.warnings)
+    for (const warning of status.warnings) if (this.#warnings.length < most.warnings) this.#warnings.push(warning)
     for (const { vertex, data } of status.logs) {
       const state = this.#states.get(vertex)
       if (!state) continue
@@ -194,7 +197,7 @@ export class Progress {
 
   #readStatus(status: VertexStatus): void {
     const state = this.#states.get(status.vertex)
-    if (!state) return
+    if (!state || isFull(state.parts, most.parts, status.id)) return
     state.progressAt = performance.now()
     const digest = pushing.exec(status.id)?.[1]
     if (digest !== undefined) state.targets.forEach((target) => this.#onPush(target, digest))
@@ -257,11 +260,16 @@ export class Progress {
     const [first = '', ...rest] = text.split('\n')
     const lines = [state.partial + first, ...rest]
     state.partial = lines.pop() ?? ''
-    // A progress bar may never end its line; only its last state is kept. Other long lines are read only once.
-    if (state.partial.length > longestPartial && text.includes('\r')) state.partial = lastRewrite(state.partial)
+    // A progress bar may never end its line; only its last state is kept.
+    if (state.partial.length > longestText && text.includes('\r')) state.partial = lastRewrite(state.partial)
+    // Nor may a line; it is logged in parts.
+    if (state.partial.length > longestText) {
+      lines.push(state.partial)
+      state.partial = ''
+    }
     const prefix = isStep(state.vertex.name) ? stepPrefix(state.vertex.name) : undefined
     for (const line of lines.map(lastRewrite)) {
-      state.output.push(line)
+      state.output.push(shortenText(line))
       if (prefix !== undefined) this.#log(state, `${prefix} ${line}`)
     }
   }
@@ -282,6 +290,10 @@ export class Progress {
     const width = Math.max(...labels.map(({ length }) => length))
     return label.join(', ').padEnd(width)
   }
+}
+
+function isFull(map: ReadonlyMap<string, unknown>, size: number, key: string): boolean {
+  return map.size >= size && !map.has(key)
 }
 
 /** A progress bar rewrites its line with carriage returns; its last state is kept. */

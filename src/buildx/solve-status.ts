@@ -67,10 +67,10 @@ function parseWarning(warning: Record<string, unknown>): VertexWarning {
   const [, rule = '', message = short] = /^([A-Za-z]+): (.*?)(?: \(line \d+\))?$/s.exec(short) ?? []
   const line = asRecord(asRecord(asList(warning['range'])[0])['start'])['line']
   return {
-    vertex: asText(warning['vertex']),
-    rule,
-    message,
-    url: asText(warning['url']),
+    vertex: asShortText(warning['vertex']),
+    rule: asShortText(rule),
+    message: asShortText(message),
+    url: asShortText(warning['url']),
     ...(typeof line === 'number' && { line }),
   }
 }
@@ -78,8 +78,8 @@ function parseWarning(warning: Record<string, unknown>): VertexWarning {
 function parseStatus(status: Record<string, unknown>): VertexStatus {
   const { current } = status
   return {
-    vertex: asText(status['vertex']),
-    id: asText(status['id']),
+    vertex: asShortText(status['vertex']),
+    id: asShortText(status['id']),
     current: typeof current === 'number' ? current : 0,
     ...parseTimes(status),
   }
@@ -87,12 +87,24 @@ function parseStatus(status: Record<string, unknown>): VertexStatus {
 
 function parseVertex(vertex: Record<string, unknown>): Vertex {
   return {
-    digest: asText(vertex['digest']),
-    name: asText(vertex['name']),
+    digest: asShortText(vertex['digest']),
+    name: asShortText(vertex['name']),
     cached: vertex['cached'] === true,
-    error: asText(vertex['error']),
+    error: asShortText(vertex['error']),
     ...parseTimes(vertex),
   }
+}
+
+/** Characters of a text of the daemon that are kept. */
+export const longestText = 1 << 16
+
+function asShortText(value: unknown): string {
+  return shortenText(asText(value))
+}
+
+/** PURE: the beginning of a text, as a copy: a part of a string keeps all of it in memory. */
+export function shortenText(text: string): string {
+  return text.length > longestText ? Buffer.from(text.slice(0, longestText)).toString('utf8') : text
 }
 
 function parseTimes(fields: Record<string, unknown>): Pick<Vertex, 'started' | 'completed'> {

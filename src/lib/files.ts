@@ -7,6 +7,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
@@ -35,10 +36,17 @@ export function homeDir(): string {
   }
 }
 
-/** @returns the text of a file; empty if the file cannot be read */
+/** Bytes of a file that is read as a whole. */
+const largestFile = 64 * 1024 * 1024
+
+/**
+ * @returns the text of a file; empty if the file cannot be read, or is not a regular one: a named pipe would block this
+ *   process, and a device may have no end
+ */
 export function tryRead(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    const stats = statSync(path)
+    return stats.isFile() && stats.size <= largestFile ? readFileSync(path, 'utf8') : ''
   } catch {
     return ''
   }

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { tryReadTail } from '../../../src/lib/files.ts'
+import { tryRead, tryReadTail } from '../../../src/lib/files.ts'
 
 test('tryReadTail reads no more than the end of a file', () => {
   const dir = mkdtempSync(join(tmpdir(), 'files-'))
@@ -12,4 +12,10 @@ test('tryReadTail reads no more than the end of a file', () => {
   writeFileSync(path, 'short')
   expect([tryReadTail(path, 18), tryReadTail(join(dir, 'none'), 18)]).toEqual(['short', ''])
   rmSync(dir, { recursive: true })
+})
+
+test('tryRead reads regular files, also those whose size is not known, and no device', () => {
+  expect(tryRead('/dev/zero')).toBe('')
+  expect(tryRead('/proc/self/stat')).toContain(String(process.pid))
+  expect(tryRead('/nowhere')).toBe('')
 })

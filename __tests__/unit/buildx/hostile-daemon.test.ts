@@ -1,0 +1,63 @@
+import { expect, test } from '@jest/globals'
+import { Progress } from '../../../src/buildx/progress.ts'
+
+// What a daemon reports may be of any size; what is kept of it is not.
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const digest = 'sha256:a'
+const step = { digest, name: '[1/2] RUN make', started: '2026-01-01T00:00:00Z' }
+const many = (count: number) => Array.from({ length: count }, (_, at) => at)
+
+function follow(...messages: readonly object[]) {
+  const logged: string[] = []
+  const pushed: string[] = []
+  const progress = new Progress(
+    [{ id: 'arm', label: 'arm' }],
+    (line) => logged.push(line),
+    (_, pushedDigest) => pushed.push(pushedDigest),
+  )
+  for (const message of messages) progress.read(JSON.stringify(message))
+  return { logged, pushed, progress }
+}
+
+test('a line that never ends is logged in parts', () => {
+  const log = { vertex: digest, data: base64('x'.repeat(50_000)) }
+  const { logged, progress } = follow({ vertexes: [step] }, ...many(10).map(() => ({ logs: [log] })))
+  expect(logged.length).toBeGreaterThan(4)
+  expect(Math.max(...logged.map(({ length }) => length))).toBeLessThan(150_000)
+  progress.end()
+  expect(logged.join('').replace(/[^x]/g, '')).toHaveLength(500_000)
+})
+
+test('more steps than a build has are left out', () => {
+  const vertexes = many(10_050).map((at) => ({ digest: `sha256:${at}`, name: `[${at}/3] RUN x` }))
+  const { progress } = follow({ vertexes }, { vertexes: [{ ...vertexes[0], started: '2026-01-01T00:00:00Z' }] })
+  expect(progress.states('arm')).toHaveLength(10_000)
+  expect(progress.measure('arm').stepTimes).toHaveLength(1)
+})
+
+test('more parts of a step, and more warnings, than there are', () => {
+  const statuses = many(10_050).map((at) => ({
+    vertex: digest,
+    id: `sha256:${at.toString(16).padStart(64, '0')}`,
+    current: 1,
+    started: '2026-01-01T00:00:00Z',
+    completed: '2026-01-01T00:00:09Z',
+  }))
+  const running = statuses.map(({ completed: _, ...status }) => status)
+  const warnings = many(1050).map(() => ({ vertex: digest, short: base64('Rule: text (line 1)') }))
+  const { progress } = follow({ vertexes: [step] }, { statuses: running }, { statuses }, { warnings })
+  expect(progress.states('arm')[0]?.parts.size).toBe(10_000)
+  expect(progress.measure('arm').bytes.pulled).toBe(10_000)
+  expect(progress.warnings()).toHaveLength(1000)
+})
+
+test('of long errors and lines the beginning is kept', () => {
+  const long = 'x'.repeat(1_000_000)
+  const { progress } = follow(
+    { vertexes: [step] },
+    { logs: [{ vertex: digest, data: base64(`${long}\n`) }] },
+    { vertexes: [{ ...step, error: long, completed: '2026-01-01T00:00:01Z' }] },
+  )
+  const [failed] = progress.failed()
+  expect([failed?.error.length, failed?.output[0]?.length]).toEqual([65_536, 65_536])
+})
