@@ -10,7 +10,12 @@ const planted: Record<string, string> = {
   secrets: 'planted-secrets-0123456789',
   'secret-envs': 'planted-secret-envs-0123456789',
   'github-token': 'ghs_Planted0123456789abcdefghijklmnopqrs',
+  telemetry: 'planted-telemetry-0123456789',
+  proxy: 'planted-proxy-0123456789',
 }
+/** The programs that have a kind of secret in their environment. */
+const environments = new Set<string>()
+const observed = new Set<string>()
 /** Readable by others only while something is built: the run directory is private. */
 const inFiles = ['password', 'registry-auth', 'secrets']
 
@@ -48,7 +53,15 @@ beforeAll(async () => {
   ].join('\n')
   job = farmJob(farm, {
     files: { Dockerfile: steps },
-    env: { SECOND: planted['secret-envs'] ?? '', RUNNER_DEBUG: '1', ACTIONS_STEP_DEBUG: 'true' },
+    env: {
+      SECOND: planted['secret-envs'] ?? '',
+      RUNNER_DEBUG: '1',
+      ACTIONS_STEP_DEBUG: 'true',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1',
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${planted['telemetry'] ?? ''}`,
+      HTTPS_PROXY: `http://user:${planted['proxy'] ?? ''}@proxy.example.com:3128`,
+      NO_PROXY: '*',
+    },
   })
   const running = job.start(
     oneNodeInputs(farm, {
@@ -77,8 +90,7 @@ afterAll(() => job.end())
 
 async function observe(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-      if (tryRead(`/proc/${pid}/environ`).includes(`HOME=${job.home}\0`)) argvs.add(tryRead(`/proc/${pid}/cmdline`))
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) observeProcess(pid)
     try {
       for (const path of filesBelow(job.temp))
         for (const kind of kindsIn(tryRead(path)))
@@ -88,6 +100,19 @@ async function observe(signal: AbortSignal): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
+}
+
+function observeProcess(pid: string): void {
+  const [argv, environment] = [tryRead(`/proc/${pid}/cmdline`), tryRead(`/proc/${pid}/environ`)]
+  // Between fork and exec, a child process shows its parent's.
+  if (!environment.includes(`HOME=${job.home}\0`) || argv !== tryRead(`/proc/${pid}/cmdline`)) return
+  if (observed.has(argv + environment)) return
+  observed.add(argv + environment)
+  argvs.add(argv)
+  const [program = '', script = ''] = argv.split('\0')
+  // The action's process gets its inputs that way.
+  if (/dist\/(main|post)\/index\.js$/.test(script)) return
+  for (const kind of kindsIn(environment)) environments.add(`${kind}: ${program.split('/').at(-1) ?? ''}`)
 }
 
 test('the run succeeds, and the secrets were used', async () => {
@@ -102,6 +127,10 @@ test('no secret is in an argument', () => {
   expect(
     [...argvs].filter((argv) => kindsIn(argv).length > 0 || keyLines().some((line) => argv.includes(line))),
   ).toEqual([])
+})
+
+test('a secret is only in the environment of programs that need it', () => {
+  expect([...environments].sort()).toEqual(['proxy: buildx', 'secret-envs: buildx'])
 })
 
 test('secrets are only in files of the private run directory, and only until main ends', () => {

@@ -2,6 +2,7 @@ import type { Env } from '../lib/lists.ts'
 import { cacheEnvSecrets } from './cache/backends.ts'
 import { cacheSecrets } from './cache/specs.ts'
 import { keyLines } from './nodes/ssh-key.ts'
+import { secretVariablesOf } from './secret-variables.ts'
 import { variableOf } from './source.ts'
 import { telemetrySecrets } from './telemetry.ts'
 
@@ -15,7 +16,7 @@ const sources: Readonly<Record<string, (text: Text, env: Env) => readonly string
   'signing keys': (text) => (text('sign-key').includes('://') ? [] : sshKeyParts(text('sign-key'))),
   'build secrets, as given': (text) => [text('secrets')],
   'values of build secrets': (text) => secretValues(text('secrets')),
-  'variables of build secrets': (text, env) => secretVariables(text('secret-envs')).map((name) => env[name] ?? ''),
+  'variables of build secrets': (_, env) => secretVariablesOf(env).map((name) => env[name] ?? ''),
   'passwords of registry-auth': (text) => listedPasswords(text('registry-auth')),
   'inline TLS keys': (text) => keyLines(['driver-opts', 'nodes', 'append'].map(text).join('\n')),
   'cache credentials': (text) => ['cache', 'cache-from', 'cache-to'].flatMap((name) => cacheSecrets(text(name))),
@@ -92,11 +93,6 @@ function secretValues(text: string): readonly string[] {
     .split(/[\r\n]+/)
     .flatMap((line) => [/^\s*"?[^=\s]+=(.*?)"?\s*$/.exec(line)?.[1] ?? [], line.replace(/"\s*$/, '')].flat())
     .map((value) => value.replaceAll('""', '"'))
-}
-
-/** `id=VARIABLE`, on lines or between commas: the variables. */
-function secretVariables(text: string): readonly string[] {
-  return [...text.matchAll(/=\s*"?(\w+)/g)].map(([, name = '']) => name)
 }
 
 /** The passwords in a YAML list, however they are quoted. */

@@ -6,7 +6,9 @@ import { readEvent } from '../forge/event.ts'
 import { detectPlatform } from '../forge/platform.ts'
 import { createRunStatusFetcher, type FetchRunStatus } from '../forge/run-status.ts'
 import { createRunChecker, type RunChecker } from '../gc/run-status.ts'
+import { secretVariablesOf } from '../inputs/secret-variables.ts'
 import { UserError } from '../lib/errors.ts'
+import { withholdVariables } from '../lib/exec.ts'
 import { setPrivateUmask } from '../lib/files.ts'
 import { createFetch, type Fetch } from '../lib/http.ts'
 import { exit } from '../lib/log.ts'
@@ -33,6 +35,7 @@ export class Job {
   constructor() {
     setPrivateUmask()
     allowManyListeners()
+    withholdVariables(secretVariablesOf(process.env))
   }
 
   /** Aborts when the step is cancelled. A step that does not use it ends at once. */

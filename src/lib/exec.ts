@@ -146,7 +146,7 @@ export function startProcess(command: string, args: readonly string[], options: 
   const umask = process.umask(options.writesForJob ? jobUmask : 0o077)
   try {
     return spawn(command, [...args], {
-      env: options.env ?? (options.detached ? detachedEnv() : inheritedEnv()),
+      env: options.env ?? (options.detached ? minimalEnv() : inheritedEnv()),
       stdio: options.stdio ?? 'ignore',
       detached: options.detached ?? false,
       ...(options.cwd !== undefined && { cwd: options.cwd }),
@@ -169,12 +169,22 @@ export function waitForExit(child: ChildProcess): Promise<number> {
  * steps could read in /proc. `buildxEnv` sets what Docker's tools would read from them.
  */
 export function inheritedEnv(): Env {
-  const withheld = /^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_)/
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !withheld.test(name)))
+  const withheld = /^(?:INPUT_|STATE_|ACTIONS_(?:RUNTIME|ID_TOKEN|CACHE|RESULTS)_|OTEL_EXPORTER_OTLP_(?:\w+_)?HEADERS$)/
+  const entries = Object.entries(process.env)
+  return Object.fromEntries(entries.filter(([name]) => !withheld.test(name) && !secretVariables.has(name)))
 }
 
-/** For processes that outlive this step: only what ssh needs, and the id by which a runner finds a job's processes. */
-function detachedEnv(): Env {
+const secretVariables = new Set<string>()
+/** What programs need to run, and to log in: a build may get it as a secret too. */
+const ofPrograms = /^(?:PATH|HOME|USER|LANG|TMPDIR|(?:AWS|AZURE|ARM|GOOGLE|CLOUDSDK|DOCKER|KUBE|SSH|VAULT)\w*)$/
+
+/** Leaves variables of the job out of the environment of processes: they are secrets of the builds alone. */
+export function withholdVariables(names: readonly string[]): void {
+  for (const name of names) if (!ofPrograms.test(name)) secretVariables.add(name)
+}
+
+/** Only what ssh needs, and the id by which a runner finds a job's processes, which may outlive this step. */
+export function minimalEnv(): Env {
   const names = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'TMPDIR', 'RUNNER_TRACKING_ID']
   return definedVariables(Object.fromEntries(names.map((name) => [name, process.env[name]])))
 }

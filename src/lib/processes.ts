@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
-import { execTool } from './exec.ts'
+import { execTool, minimalEnv } from './exec.ts'
 import { sleep } from './time.ts'
 import { tryRead } from './files.ts'
 
@@ -27,7 +27,7 @@ export async function processIdentity(pid: number): Promise<string> {
     const started = tryRead(`/proc/${pid}/stat`).split(') ').pop()?.split(' ')[19]
     return started === undefined ? '' : `${pid}:${started}`
   }
-  const { code, stdout } = await execTool('ps', ['-o', 'lstart=', '-p', String(pid)])
+  const { code, stdout } = await execTool('ps', ['-o', 'lstart=', '-p', String(pid)], { env: minimalEnv() })
   return code === 0 ? `${pid}:${stdout.trim()}` : ''
 }
 
@@ -106,7 +106,7 @@ function readCommandLines(): Row[] {
 }
 
 async function listProcesses(): Promise<Row[]> {
-  const { stdout } = await execTool('ps', ['-axww', '-o', 'pid=,uid=,args='])
+  const { stdout } = await execTool('ps', ['-axww', '-o', 'pid=,uid=,args='], { env: minimalEnv() })
   return stdout.split('\n').flatMap((row) => {
     const [, pid, uid, line = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row) ?? []
     const isRelevant = Number(uid) === process.getuid?.() && programs.has(basename(line.split(' ')[0] ?? ''))

@@ -2,7 +2,15 @@ import { describe, expect, test } from '@jest/globals'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { exec, execTool, startProcess, waitForExit } from '../../../src/lib/exec.ts'
+import {
+  exec,
+  execTool,
+  inheritedEnv,
+  minimalEnv,
+  startProcess,
+  waitForExit,
+  withholdVariables,
+} from '../../../src/lib/exec.ts'
 import { jobUmask } from '../../../src/lib/files.ts'
 
 const both = [
@@ -66,4 +74,26 @@ test('processes write private files, unless they write for the job; the umask do
     seen.push(process.umask(usual))
   }
   expect(seen).toEqual([0o077, jobUmask, 0o027])
+})
+
+test('processes get no secrets of builds, inputs and headers of telemetry; ssh gets only what it needs', () => {
+  const planted = {
+    NPM_TOKEN_OF_A_TEST: 'one',
+    AWS_SECRET_OF_A_TEST: 'two',
+    INPUT_PASSWORD: 'three',
+    OTEL_EXPORTER_OTLP_HEADERS: 'four',
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'five',
+    OTHER_OF_A_TEST: 'six',
+  }
+  Object.assign(process.env, planted)
+  try {
+    withholdVariables(['NPM_TOKEN_OF_A_TEST', 'AWS_SECRET_OF_A_TEST', 'PATH'])
+    const names = (env: Readonly<Record<string, unknown>>) => Object.keys(planted).filter((name) => name in env)
+    // Credential helpers log in with the variables of a cloud.
+    expect(names(inheritedEnv())).toEqual(['AWS_SECRET_OF_A_TEST', 'OTHER_OF_A_TEST'])
+    expect(inheritedEnv()['PATH']).toBe(process.env['PATH'])
+    expect(names(minimalEnv())).toEqual([])
+  } finally {
+    for (const name of Object.keys(planted)) Reflect.deleteProperty(process.env, name)
+  }
 })

@@ -1,7 +1,7 @@
 import { copyFileSync, linkSync, lstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorMessage } from '../../lib/errors.ts'
-import { execTool, entryPath, exec, inheritedEnv } from '../../lib/exec.ts'
+import { execTool, entryPath, exec, inheritedEnv, minimalEnv } from '../../lib/exec.ts'
 import { removeDir } from '../../lib/files.ts'
 import { asRecord, tryParseJson } from '../../lib/json.ts'
 import type { Log } from '../../lib/log.ts'
@@ -71,7 +71,7 @@ async function runCacheService(
   try {
     const temp = join(dir, 'archives')
     mkdirSync(temp, { recursive: true, mode: 0o700 })
-    const tar = await execTool('tar', ['--version'])
+    const tar = await execTool('tar', ['--version'], { env: minimalEnv() })
     if (!tar.stdout.includes('GNU tar')) return false
     const env = {
       ...inheritedEnv(),

@@ -1,5 +1,5 @@
 import { UserError, errorMessage } from '../../lib/errors.ts'
-import { exec, inheritedEnv, startProcess, waitForExit } from '../../lib/exec.ts'
+import { exec, minimalEnv, startProcess, waitForExit } from '../../lib/exec.ts'
 import { waitForSocket } from '../../lib/time.ts'
 
 /** Seconds after which an agent that was not ended forgets its keys: connections are opened within that time. */
@@ -31,7 +31,7 @@ export async function startAgent(socket: string, keys: readonly string[]): Promi
 async function addKey(socket: string, key: string, number: number): Promise<void> {
   const { code, stderr } = await exec('ssh-add', ['-q', '-t', String(keyLifetime), '-'], {
     input: key,
-    env: { ...inheritedEnv(), SSH_AUTH_SOCK: socket, SSH_ASKPASS_REQUIRE: 'never', SSH_ASKPASS: '', DISPLAY: '' },
+    env: { ...minimalEnv(), SSH_AUTH_SOCK: socket, SSH_ASKPASS_REQUIRE: 'never', SSH_ASKPASS: '', DISPLAY: '' },
     deadline: 10_000,
   })
   if (code === 0) return

@@ -1,6 +1,6 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { UserError, errorMessage } from '../../lib/errors.ts'
-import { exec, startProcess, waitForExit, type ExecResult } from '../../lib/exec.ts'
+import { exec, minimalEnv, startProcess, waitForExit, type ExecResult } from '../../lib/exec.ts'
 import { tryReadTail, writePrivate } from '../../lib/files.ts'
 import { sleep, waitForFile } from '../../lib/time.ts'
 import type { Journal } from '../../run/journal.ts'
@@ -106,12 +106,16 @@ export async function reconnect(route: Route): Promise<void> {
 
 /** Runs a script in the node's shell over the existing connection; without it, fails instead of opening another. */
 export function execRemote({ config }: Pick<Tunnel, 'config'>, script: string, deadline = 10_000): Promise<ExecResult> {
-  return exec('ssh', ['-F', config, '-o', 'ProxyCommand=false', 'node', 'sh', '-s'], { input: script, deadline })
+  return exec('ssh', ['-F', config, '-o', 'ProxyCommand=false', 'node', 'sh', '-s'], {
+    input: script,
+    env: minimalEnv(),
+    deadline,
+  })
 }
 
 /** Forwards another socket over the existing connection. @returns whether it does */
 export async function forward({ config, local, remote }: Route): Promise<boolean> {
   const args = ['-F', config, '-O', 'forward', '-L', `${local}:${remote}`, 'node']
-  const { code } = await exec('ssh', args, { deadline: 10_000 })
+  const { code } = await exec('ssh', args, { env: minimalEnv(), deadline: 10_000 })
   return code === 0
 }
