@@ -148,15 +148,38 @@ describe('withCommitDate', () => {
   })
 })
 
+test.each<[isProtected: string | undefined, trust: string]>([
+  ['true', 'trusted'],
+  ['false', 'pr'],
+  ['TRUE', 'pr'],
+  ['1', 'pr'],
+  ['', 'pr'],
+  [undefined, 'pr'],
+])('a branch whose GITHUB_REF_PROTECTED is %j has the level %s', (isProtected, trust) => {
+  const env = { GITHUB_EVENT_NAME: 'push', GITHUB_REF: 'refs/heads/topic' }
+  const payload = { repository: { full_name: 'acme/app', default_branch: 'main' } }
+  expect(read(payload, { ...env, ...(isProtected !== undefined && { GITHUB_REF_PROTECTED: isProtected }) }).trust).toBe(
+    trust,
+  )
+})
+
 describe('a payload that cannot be read', () => {
   const env = { GITHUB_EVENT_NAME: 'push', GITHUB_REF: 'refs/heads/main', GITHUB_REF_PROTECTED: 'true' }
   const [missing, invalid] = [join(dir, 'missing.json'), join(dir, 'invalid.json')]
   writeFileSync(invalid, '["no object"]')
+  const [nothing, cut, deep] = ['null', '{"repository":{', '['.repeat(200_000)].map((text, index) => {
+    writeFileSync(join(dir, `payload-${index}.json`), text)
+    return join(dir, `payload-${index}.json`)
+  })
   test.each([
     [{}, 'GITHUB_EVENT_PATH is not set'],
     [{ GITHUB_EVENT_PATH: missing }, missing],
     [{ GITHUB_EVENT_PATH: dir }, dir],
     [{ GITHUB_EVENT_PATH: invalid }, 'not a JSON object'],
+    [{ GITHUB_EVENT_PATH: nothing }, 'not a JSON object'],
+    [{ GITHUB_EVENT_PATH: cut }, 'JSON'],
+    [{ GITHUB_EVENT_PATH: deep }, 'JSON'],
+    [{ GITHUB_EVENT_PATH: '/dev/null' }, 'JSON'],
   ])('%j: a warning and the lowest trust level', (path, text) => {
     const warnings: string[] = []
     expect(readEvent({ ...env, ...path }, (warning) => warnings.push(warning)).trust).toBe('fork')
