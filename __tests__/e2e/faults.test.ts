@@ -3,10 +3,8 @@ import { readdirSync } from 'node:fs'
 import type { Fault } from '../farm/farm.ts'
 import type { Job, Running, StepResult } from './runner.ts'
 import {
-  attachFarm,
   waitFor,
   farmInputs,
-  farmJob,
   freshImage,
   leftovers,
   storedIndex,
@@ -15,9 +13,11 @@ import {
   type Farm,
   type FarmNode,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 /*
- * The faults tested on real machines, engines and registries, by the phase in which they occur:
+ * The faults tested on real machines, engines and registries, by the phase in which they occur. Faults of the registry
+ * that last for a moment occur in several phases of one run, and all of them have to have occurred.
  *
  *              here   in other files
  *   probe         5   errors.test.ts: no host, closed port, key refused by one or both nodes, invalid key, changed host
@@ -28,7 +28,7 @@ import {
  *   context       1   errors.test.ts: a missing file
  *   build        12   errors.test.ts: a failing step, a syntax error; kill.test.ts: killed, cancelled
  *   push          6   errors.test.ts: 401, 403, 405, no login, invalid login; kill.test.ts: killed
- *   cache         5
+ *   cache         6
  *   merge         5   errors.test.ts: permanent 503, 403, temporary 503; kill.test.ts: killed, cancelled
  *   tags          4   errors.test.ts: 403 for one of three; kill.test.ts: killed
  *   post          6   kill.test.ts: killed half-way
@@ -54,6 +54,8 @@ interface Case {
   readonly inputs?: (scene: Omit<Scene, 'running' | 'job'>) => Readonly<Record<string, string>>
   readonly steps?: readonly string[]
   readonly event?: string
+  /** Faults of the registry, which all have to occur; `match` is below the image's path. */
+  readonly momentary?: readonly (Fault & { readonly match: string; readonly times: number })[]
   /** Before main starts. */
   readonly before?: (scene: Omit<Scene, 'running' | 'job'>) => Promise<unknown>
   /** While main runs. */
@@ -78,8 +80,8 @@ interface Outcome {
   readonly post: StepResult
 }
 
+const setup = useFarm()
 let farm: Farm
-const jobs: Job[] = []
 const outcomes = new Map<string, Outcome>()
 
 const talks = ({ running }: Pick<Scene, 'running'>) => running.waitForOutput(/\] working/)
@@ -102,6 +104,10 @@ const from = (who: 'host' | 'local', fault: Omit<Fault, 'match'> & { readonly wh
     const { what, ...rest } = fault
     return { ...rest, match: `/${path}/${what}`, from: who }
   })
+
+const bothOf =
+  (one: ReturnType<typeof from>, other: ReturnType<typeof from>) => async (where: { readonly path: string }) =>
+    await Promise.all([one(where), other(where)])
 
 /** Faults of a machine, one machine at a time. */
 const ofNodes: readonly Case[] = [
@@ -279,29 +285,44 @@ const ofRegistry: readonly Case[] = [
     neverLogs: /instead/,
   },
   {
-    phase: 'push',
+    phase: 'push, merge, tags, post',
     name: '503 for a moment',
-    before: from('local', { status: 503, what: 'blobs/uploads', method: 'POST', times: 2 }),
+    event: 'pull_request',
+    momentary: [
+      { status: 503, from: 'local', match: 'blobs/uploads', method: 'POST', times: 2 },
+      { status: 503, from: 'host', match: 'manifests/sha256', method: 'GET', times: 2 },
+      { status: 503, from: 'host', match: 'manifests/pr-', method: 'PUT', times: 2 },
+      { status: 503, match: 'manifests/', method: 'DELETE', times: 2 },
+    ],
   },
   {
-    phase: 'push',
-    name: '429 for a moment',
-    before: from('local', { status: 429, what: 'blobs/uploads', method: 'POST', times: 2 }),
+    phase: 'push, merge, tags, post',
+    name: 'connections cut, first while a layer is sent',
+    event: 'pull_request',
+    momentary: [
+      { cut: true, from: 'local', match: 'blobs/uploads', method: 'PUT', times: 2 },
+      { cut: true, from: 'host', match: 'manifests/sha256', method: 'GET', times: 2 },
+      { cut: true, from: 'host', match: 'manifests/pr-', method: 'PUT', times: 2 },
+      { cut: true, match: 'manifests/', method: 'DELETE', times: 2 },
+    ],
   },
   {
-    phase: 'push',
-    name: 'connections cut while a layer is sent',
-    before: from('local', { cut: true, what: 'blobs/uploads', method: 'PUT', times: 2 }),
+    phase: 'push, merge',
+    name: '429 for a moment, and with a time to wait',
+    momentary: [
+      { status: 429, from: 'local', match: 'blobs/uploads', method: 'POST', times: 2 },
+      { status: 429, from: 'host', headers: { 'retry-after': '1' }, match: 'manifests/sha256', times: 1 },
+    ],
   },
   {
     phase: 'push',
     name: 'connections cut while the manifest is sent',
-    before: from('local', { cut: true, what: 'manifests/sha256', method: 'PUT', times: 2 }),
+    momentary: [{ cut: true, from: 'local', match: 'manifests/sha256', method: 'PUT', times: 2 }],
   },
   {
     phase: 'push',
     name: '500 while the manifest is sent',
-    before: from('local', { status: 500, what: 'manifests/sha256', method: 'PUT', times: 2 }),
+    momentary: [{ status: 500, from: 'local', match: 'manifests/sha256', method: 'PUT', times: 2 }],
   },
   {
     phase: 'push',
@@ -312,14 +333,20 @@ const ofRegistry: readonly Case[] = [
   },
   {
     phase: 'cache',
-    name: 'a cache that may not be written',
-    before: from('local', { status: 403, what: 'manifests/buildcache', method: 'PUT' }),
+    name: 'a cache that may not be read or written',
+    before: bothOf(
+      from('local', { status: 403, what: 'manifests/buildcache', method: 'HEAD' }),
+      from('local', { status: 403, what: 'manifests/buildcache', method: 'PUT' }),
+    ),
     logs: /::warning::Cache export failed for linux.amd64: /,
   },
   {
     phase: 'cache',
-    name: '503 while the cache is written',
-    before: from('local', { status: 503, what: 'manifests/buildcache', method: 'PUT' }),
+    name: '500 while the cache is read, and 503 while it is written',
+    before: bothOf(
+      from('local', { status: 500, what: 'manifests/buildcache', method: 'GET' }),
+      from('local', { status: 503, what: 'manifests/buildcache', method: 'PUT' }),
+    ),
     logs: /::warning::Cache export failed for linux.amd64: /,
   },
   {
@@ -330,34 +357,9 @@ const ofRegistry: readonly Case[] = [
   },
   {
     phase: 'cache',
-    name: '500 while the cache is read',
-    before: from('local', { status: 500, what: 'manifests/buildcache', method: 'GET' }),
-  },
-  {
-    phase: 'cache',
-    name: 'a cache that may not be read',
-    before: from('local', { status: 403, what: 'manifests/buildcache', method: 'HEAD' }),
-  },
-  {
-    phase: 'cache',
     name: 'times of earlier runs that may not be read or written',
     before: from('host', { status: 403, what: 'manifests/buildcache-.*-stats' }),
     neverLogs: /::(warning|error)::/,
-  },
-  {
-    phase: 'merge',
-    name: '503 for a moment while the parts are read',
-    before: from('host', { status: 503, what: 'manifests/sha256', method: 'GET', times: 2 }),
-  },
-  {
-    phase: 'merge',
-    name: 'connections cut while the parts are read',
-    before: from('host', { cut: true, what: 'manifests/sha256', method: 'GET', times: 2 }),
-  },
-  {
-    phase: 'merge',
-    name: '429 with a time to wait',
-    before: from('host', { status: 429, headers: { 'retry-after': '1' }, what: 'manifests/sha256', times: 1 }),
   },
   {
     phase: 'merge',
@@ -373,16 +375,6 @@ const ofRegistry: readonly Case[] = [
   },
   {
     phase: 'tags',
-    name: '503 for a moment',
-    before: from('host', { status: 503, what: 'manifests/main$', method: 'PUT', times: 2 }),
-  },
-  {
-    phase: 'tags',
-    name: 'connections cut',
-    before: from('host', { cut: true, what: 'manifests/main$', method: 'PUT', times: 2 }),
-  },
-  {
-    phase: 'tags',
     name: 'a tag that may not be updated',
     before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }),
     headline: /^1 of 1 tags could not be updated$/,
@@ -393,18 +385,6 @@ const ofRegistry: readonly Case[] = [
     inputs: ({ image }) => ({ image: `${image}\n${image}-too` }),
     before: from('host', { status: 403, what: 'manifests/main$', method: 'PUT' }),
     headline: /^1 of 2 tags could not be updated$/,
-  },
-  {
-    phase: 'post',
-    name: '503 for a moment while tags are deleted',
-    event: 'pull_request',
-    before: refuse((path) => ({ status: 503, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })),
-  },
-  {
-    phase: 'post',
-    name: 'connections cut while tags are deleted',
-    event: 'pull_request',
-    before: refuse((path) => ({ cut: true, method: 'DELETE', match: `/${path}/manifests/`, times: 2 })),
   },
   {
     phase: 'post',
@@ -441,12 +421,13 @@ async function play(scenario: Case, node: FarmNode): Promise<void> {
   const path = image.slice(image.indexOf('/') + 1)
   const where = { node, image, path }
   await scenario.before?.(where)
+  for (const fault of scenario.momentary ?? [])
+    await farm.registry.fault({ ...fault, match: `/${path}/${fault.match}` })
   const files = {
     Dockerfile: [`FROM ${farm.images.base}`, ...(scenario.steps ?? slow), ''].join('\n'),
     filling: 'x'.repeat(3_000_000),
   }
-  const job = farmJob(farm, { files, ...(scenario.event !== undefined && { event: scenario.event }) })
-  jobs.push(job)
+  const job = setup.job({ files, ...(scenario.event !== undefined && { event: scenario.event }) })
   const nodes = scenario.on === 'local' ? 'linux/amd64 = local' : `linux/amd64 = ${node.endpoint}`
   const running = job.start(farmInputs(farm, { image, nodes, ...scenario.inputs?.(where) }))
   const scene = { ...where, job, running }
@@ -471,6 +452,14 @@ async function playAll(cases: Iterable<Case>, node: FarmNode): Promise<void> {
   }
 }
 
+async function expectAllOccurred(faults: Case['momentary'], image: string): Promise<void> {
+  if (!faults) return
+  const path = `${image.slice(image.indexOf('/'))}/`
+  const requests = await farm.registry.requests()
+  const occurred = requests.filter((request) => request.fault && request.path.includes(path))
+  expect(occurred).toHaveLength(faults.reduce((sum, { times }) => sum + times, 0))
+}
+
 async function expectOutcome(scenario: Case): Promise<void> {
   const { headline, logs, neverLogs, postWarns } = scenario
   const { image, main, post } = outcomes.get(titleOf(scenario))!
@@ -489,6 +478,7 @@ async function expectOutcome(scenario: Case): Promise<void> {
     postWarns ? [expect.stringMatching(postWarns)] : [],
     post.log,
   ])
+  await expectAllOccurred(scenario.momentary, image)
   const tags = (await storedTags(farm, image))
     .filter((tag) => !tag.startsWith('buildcache-'))
     .map((tag) => tag.replace(/^pr-\d+/, 'pr-RUN'))
@@ -502,26 +492,23 @@ async function expectOutcome(scenario: Case): Promise<void> {
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   // A freeze takes longest to detect, so these cases come first; each machine takes the next case.
   const freezes = ({ name }: Case) => name.includes('freezes')
   const queue = [...ofNodes.filter(freezes), ...ofNodes.filter((one) => !freezes(one))].values()
   const third = ofRegistry.map((scenario): Case => ({ on: 'local', steps: ['RUN echo working'], ...scenario }))
   const long = third.filter(({ name }) => name.includes('for good'))
+  const others = third.filter((one) => !long.includes(one)).values()
   await Promise.all([
     playAll(queue, farm.nodes.amd),
     playAll(queue, farm.nodes.arm),
     playAll(long, farm.nodes.amd),
-    playAll(
-      third.filter((one) => !long.includes(one)),
-      farm.nodes.amd,
-    ),
+    playAll(others, farm.nodes.amd),
+    playAll(others, farm.nodes.arm),
   ])
 }, 900_000)
 afterAll(async () => {
-  await farm.registry.clearFaults()
   await Promise.all([farm.nodes.amd.heal(), farm.nodes.arm.heal()])
-  jobs.forEach((job) => job.end())
 })
 
 describe('faults', () => {
@@ -532,6 +519,6 @@ describe('faults', () => {
   )
 
   test('nothing is left on nodes, runner and registry', async () => {
-    for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+    for (const job of setup.jobs) expect(await leftovers(farm, job)).toEqual([])
   })
 })

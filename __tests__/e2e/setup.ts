@@ -5,18 +5,23 @@ import type { Job, JobOptions } from './runner.ts'
 export interface FarmSetup {
   /** From `beforeAll` on. */
   readonly farm: Farm
+  /** All jobs so far. */
+  readonly jobs: readonly Job[]
   /** A job that ends with the test file. */
   job(options?: JobOptions): Job
 }
 
-/** The farm for the tests of a file, and jobs that end with it. */
+/** The farm for the tests of a file, and jobs that end with it, as do the faults of the registry. */
 export function useFarm(): FarmSetup {
   const jobs: Job[] = []
   let attached: Farm | undefined
   beforeAll(async () => {
     attached = await attachFarm()
   })
-  afterAll(() => jobs.forEach((job) => job.end()))
+  afterAll(async () => {
+    jobs.forEach((job) => job.end())
+    await attached?.registry.clearFaults()
+  })
   const farm = (): Farm => {
     if (!attached) throw new Error('the farm is there from `beforeAll` on')
     return attached
@@ -25,6 +30,7 @@ export function useFarm(): FarmSetup {
     get farm() {
       return farm()
     },
+    jobs,
     job: (options) => {
       const job = farmJob(farm(), options)
       jobs.push(job)
