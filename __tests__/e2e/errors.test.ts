@@ -3,17 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import {
-  farmInputs,
-  farmJob,
-  freshImage,
-  leftovers,
-  oneNodeInputs,
-  mapConcurrently,
-  attachFarm,
-  storedTags,
-  type Farm,
-} from './harness.ts'
+import { farmInputs, freshImage, leftovers, oneNodeInputs, mapConcurrently, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 interface Scenario {
   readonly name: string
@@ -22,6 +13,7 @@ interface Scenario {
   /** Text in the log, outside of the headline. */
   readonly hint: string
   readonly files?: Readonly<Record<string, string>>
+  readonly env?: Readonly<Record<string, string>>
   /** Relevant lines that are also in the log. */
   readonly detail?: string | RegExp
   readonly before?: (image: string) => Promise<unknown>
@@ -35,25 +27,34 @@ interface Outcome {
   readonly post: StepResult
 }
 
+const setup = useFarm()
 let farm: Farm
 let scratch: string
-const jobs: Job[] = []
+/** What happened in the scenarios that change no machine: they run at the same time, before all tests. */
+let outcomes: ReadonlyMap<string, Outcome>
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   scratch = mkdtempSync(join(tmpdir(), 'refused-'))
-})
-afterAll(() => {
-  jobs.forEach((job) => job.end())
-  rmSync(scratch, { recursive: true, force: true })
-})
+  const all = [...unavailableNodes(), ...failingBuilds(), ...failingRegistries()]
+  const played = await mapConcurrently(all, play)
+  outcomes = new Map(played.map((outcome) => [outcome.scenario.name, outcome]))
+  await farm.registry.clearFaults()
+}, 600_000)
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+function outcomeOf(name: string): Outcome {
+  const found = outcomes.get(name)
+  if (!found) throw new Error(`there is no scenario ${name}`)
+  return found
+}
 
 async function play(scenario: Scenario): Promise<Outcome> {
+  const { files, env, before, inputs } = scenario
   const image = freshImage(farm)
-  await scenario.before?.(image)
-  const job = farmJob(farm, { ...(scenario.files && { files: scenario.files }) })
-  jobs.push(job)
-  const main = await job.main(scenario.inputs(image))
+  await before?.(image)
+  const job = setup.job({ ...(files && { files }), ...(env && { env }) })
+  const main = await job.main(inputs(image))
   return { scenario, job, image, main, post: await job.post() }
 }
 
@@ -82,79 +83,114 @@ const dockerfile = (...lines: readonly string[]) => ({
   Dockerfile: [`FROM ${farm.images.base}`, ...lines, ''].join('\n'),
 })
 
-describe('an unavailable node', () => {
-  test('an address without a host, and a closed port', async () => {
-    const unused = farm.nodes.amd.host.replace(/\d+$/, '233')
-    const outcomes = await Promise.all(
-      [
-        {
-          name: 'no host',
-          inputs: (image: string) =>
-            oneNodeInputs(farm, {
-              image,
-              fallback: 'fail',
-              nodes: `linux/amd64 = ci@${unused}`,
-              'ssh-known-hosts': keyFor(unused),
-            }),
-          headline: `ci@${unused} does not answer`,
-          hint: 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
-        },
-        {
-          name: 'closed port',
-          inputs: (image: string) =>
-            oneNodeInputs(farm, {
-              image,
-              fallback: 'fail',
-              nodes: `linux/amd64 = ci@${farm.nodes.amd.host}:2299`,
-              'ssh-known-hosts': keyFor(`[${farm.nodes.amd.host}]:2299`),
-            }),
-          headline: `Nothing listens for SSH at ci@${farm.nodes.amd.host}:2299`,
-          hint: 'Check that sshd on the node listens on port 2299',
-        },
-      ].map(play),
-    )
-    for (const outcome of outcomes) await expectRefused(outcome)
-  })
-
-  test('names only the one of two nodes that refuses the key', async () => {
-    const { amd, arm } = farm.nodes
-    const outcome = await play({
-      name: 'one of two',
+function unavailableNodes(): Scenario[] {
+  const { amd, arm } = farm.nodes
+  const unused = amd.host.replace(/\d+$/, '233')
+  const socket = join(scratch, 'none.sock')
+  return [
+    {
+      name: 'an address without a host',
+      inputs: (image) =>
+        oneNodeInputs(farm, {
+          image,
+          fallback: 'fail',
+          nodes: `linux/amd64 = ci@${unused}`,
+          'ssh-known-hosts': keyFor(unused),
+        }),
+      headline: `ci@${unused} does not answer`,
+      hint: 'Check that the machine is up and that a firewall lets this runner reach its SSH port.',
+    },
+    {
+      name: 'a closed port',
+      inputs: (image) =>
+        oneNodeInputs(farm, {
+          image,
+          fallback: 'fail',
+          nodes: `linux/amd64 = ci@${amd.host}:2299`,
+          'ssh-known-hosts': keyFor(`[${amd.host}]:2299`),
+        }),
+      headline: `Nothing listens for SSH at ci@${amd.host}:2299`,
+      hint: 'Check that sshd on the node listens on port 2299',
+    },
+    {
+      name: 'one of two nodes that refuses the key',
       inputs: (image) =>
         farmInputs(farm, { image, nodes: `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}` }),
       headline: `nobody@${arm.host} accepts none of the keys in ssh-private-key`,
       hint: 'On the node, add the public key to ~nobody/.ssh/authorized_keys',
-    })
+    },
+    {
+      name: 'two nodes that refuse the key',
+      inputs: (image) => farmInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
+      headline: [amd, arm].map(({ host }) => `ci@${host} accepts none of the keys in ssh-private-key`).join('\n'),
+      hint: '',
+    },
+    {
+      name: 'a key that the node does not accept',
+      inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
+      headline: `ci@${amd.host} accepts none of the keys in ssh-private-key`,
+      hint: 'On the node, add the public key to ~ci/.ssh/authorized_keys',
+    },
+    {
+      name: 'the host key of another machine',
+      inputs: (image) =>
+        oneNodeInputs(farm, {
+          image,
+          fallback: 'fail',
+          'ssh-known-hosts': arm.knownHosts.replaceAll(arm.host, amd.host),
+        }),
+      headline: `The host key of ci@${amd.host} does not match ssh-known-hosts`,
+      hint: 'If the host was not reinstalled, the connection may be intercepted: do not continue.',
+      detail: /\| SHA256:/,
+    },
+    {
+      name: 'a user without access to the engine',
+      inputs: (image) =>
+        oneNodeInputs(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ssh://guest@${amd.host}` }),
+      headline: `guest has no permission to use the Docker Engine of guest@${amd.host}`,
+      hint: 'On the node, run `sudo usermod -aG docker guest`',
+    },
+    {
+      name: 'no engine on the runner',
+      env: { DOCKER_HOST: `unix://${socket}` },
+      inputs: (image) => farmInputs(farm, { nodes: '', image }),
+      headline: `No Docker Engine answers on this runner (${socket})`,
+      hint: 'Start a Docker Engine, set DOCKER_HOST to the socket of one, or list only remote nodes in `nodes`.',
+    },
+    {
+      name: 'no node for the requested platform',
+      inputs: (image) => farmInputs(farm, { image, nodes: '', platforms: 'linux/riscv64' }),
+      headline: 'platforms: no node builds linux/riscv64',
+      hint: 'Add a line to `nodes`: `linux/riscv64 = ssh://user@host`.',
+      detail: '  | local: linux/amd64',
+    },
+  ]
+}
+
+describe('an unavailable node', () => {
+  test.each([
+    'an address without a host',
+    'a closed port',
+    'a key that the node does not accept',
+    'the host key of another machine',
+    'a user without access to the engine',
+    'no engine on the runner',
+    'no node for the requested platform',
+  ])('%s', async (name) => await expectRefused(outcomeOf(name)))
+
+  test('names only the one of two nodes that refuses the key', async () => {
+    const outcome = outcomeOf('one of two nodes that refuses the key')
     await expectRefused(outcome)
-    expect(outcome.main.errors.join()).not.toContain(amd.host)
+    expect(outcome.main.errors.join()).not.toContain(farm.nodes.amd.host)
   })
 
   test('names both nodes if both refuse the key', async () => {
-    const { amd, arm } = farm.nodes
-    const headline = [amd, arm].map(({ host }) => `ci@${host} accepts none of the keys in ssh-private-key`).join('\n')
-    const { main, post, job } = await play({
-      name: 'both',
-      inputs: (image) => farmInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
-      headline,
-      hint: '',
-    })
-    expect([main.code, main.errors, post.code]).toEqual([1, [headline], 0])
+    const { scenario, main, post, job } = outcomeOf('two nodes that refuse the key')
+    expect([main.code, main.errors, post.code]).toEqual([1, [scenario.headline], 0])
     expect(await leftovers(farm, job)).toEqual([])
   })
 
-  test('a key that the node does not accept', async () => {
-    const { host } = farm.nodes.amd
-    await expectRefused(
-      await play({
-        name: 'a key that the node does not accept',
-        inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail', 'ssh-private-key': farm.otherKey }),
-        headline: `ci@${host} accepts none of the keys in ssh-private-key`,
-        hint: 'On the node, add the public key to ~ci/.ssh/authorized_keys',
-      }),
-    )
-  })
-
-  test('a changed host key, and the host key of another machine', async () => {
+  test('a changed host key', async () => {
     const { host } = farm.nodes.amd
     await farm.nodes.amd.changeHostKey()
     try {
@@ -169,84 +205,38 @@ describe('an unavailable node', () => {
     } finally {
       await farm.nodes.amd.restoreHostKey()
     }
-    await expectRefused(
-      await play({
-        name: 'another',
-        inputs: (image) =>
-          oneNodeInputs(farm, {
-            image,
-            fallback: 'fail',
-            'ssh-known-hosts': farm.nodes.arm.knownHosts.replaceAll(farm.nodes.arm.host, host),
-          }),
-        headline: `The host key of ci@${host} does not match ssh-known-hosts`,
-        hint: 'If the host was not reinstalled, the connection may be intercepted: do not continue.',
-        detail: /\| SHA256:/,
-      }),
-    )
-  })
-
-  test('a user without access to the engine', async () => {
-    const { host } = farm.nodes.amd
-    await expectRefused(
-      await play({
-        name: 'guest',
-        inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail', nodes: `linux/amd64 = ssh://guest@${host}` }),
-        headline: `guest has no permission to use the Docker Engine of guest@${host}`,
-        hint: 'On the node, run `sudo usermod -aG docker guest`',
-      }),
-    )
   })
 
   test('no engine', async () => {
     const { amd } = farm.nodes
     await amd.stopEngine()
+    let outcome: Outcome
     try {
-      const { main, post } = await play({
+      outcome = await play({
         name: 'no engine',
         inputs: (image) => oneNodeInputs(farm, { image, fallback: 'fail' }),
         headline: '',
         hint: '',
       })
-      expect([main.code, main.errors, post.code]).toEqual([1, [`No Docker Engine runs on ci@${amd.host}`], 0])
-      expect(main.log).toContain('On the node, install and start one (`systemctl enable --now docker`)')
     } finally {
       await amd.startEngine()
     }
-    expect(await leftovers(farm, jobs.at(-1)!)).toEqual([])
-  })
-
-  test('no engine on the runner, and no node for the requested platform', async () => {
-    const socket = join(scratch, 'none.sock')
-    const job = farmJob(farm, { env: { DOCKER_HOST: `unix://${socket}` } })
-    jobs.push(job)
-    const main = await job.main(farmInputs(farm, { nodes: '', image: freshImage(farm) }))
-    expect([main.code, main.errors]).toEqual([1, [`No Docker Engine answers on this runner (${socket})`]])
-    expect(main.log).toContain(
-      'Start a Docker Engine, set DOCKER_HOST to the socket of one, or list only remote nodes in `nodes`.',
-    )
-    expect((await job.post()).code).toBe(0)
-    await expectRefused(
-      await play({
-        name: 'no node for the platform',
-        inputs: (image) => farmInputs(farm, { image, nodes: '', platforms: 'linux/riscv64' }),
-        headline: 'platforms: no node builds linux/riscv64',
-        hint: 'Add a line to `nodes`: `linux/riscv64 = ssh://user@host`.',
-        detail: '  | local: linux/amd64',
-      }),
-    )
+    const { main, post, job } = outcome
+    expect([main.code, main.errors, post.code]).toEqual([1, [`No Docker Engine runs on ci@${amd.host}`], 0])
+    expect(main.log).toContain('On the node, install and start one (`systemctl enable --now docker`)')
     expect(await leftovers(farm, job)).toEqual([])
   })
 })
 
-describe('a failing build or push', () => {
-  let outcomes: ReadonlyMap<string, Outcome>
-  const refusing =
-    (status: number, what: string, more: object = {}) =>
-    (image: string) =>
-      farm.registry.fault({ status, method: 'PUT', match: `${image.slice(image.indexOf('/') + 1)}/${what}`, ...more })
-  const pushHint = 'The job has no login at this registry: set `username` and `password`'
+const pathOf = (image: string): string => image.slice(image.indexOf('/') + 1)
+const refusing =
+  (status: number, what: string, more: object = {}) =>
+  (image: string) =>
+    farm.registry.fault({ status, method: 'PUT', match: `${pathOf(image)}/${what}`, ...more })
+const pushHint = 'The job has no login at this registry: set `username` and `password`'
 
-  const scenarios = (): Scenario[] => [
+function failingBuilds(): Scenario[] {
+  return [
     {
       name: 'a step that fails on one platform',
       files: dockerfile('RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64'),
@@ -325,13 +315,9 @@ describe('a failing build or push', () => {
       hint: 'No tag was updated. Check `username` and `password`, and that this login has permission to push.',
     },
   ]
+}
 
-  beforeAll(async () => {
-    const played = await mapConcurrently(scenarios(), play)
-    outcomes = new Map(played.map((outcome) => [outcome.scenario.name, outcome]))
-    await farm.registry.clearFaults()
-  })
-
+describe('a failing build or push', () => {
   test.each([
     'a step that fails on one platform',
     'a syntax error',
@@ -343,49 +329,66 @@ describe('a failing build or push', () => {
     'a registry that refuses the login',
     'a registry that does not take the index, for good',
     'a registry that does not let us push the index',
-  ])('%s', async (name) => await expectRefused(outcomes.get(name)!))
+  ])('%s', async (name) => await expectRefused(outcomeOf(name)))
 
   test('the log of a refused login does not contain the password', () => {
-    const { main } = outcomes.get('a registry that refuses the login')!
+    const { main } = outcomeOf('a registry that refuses the login')
     expect(main.masks).toContain('not-the-password')
     expect(main.log).not.toContain('not-the-password')
     expect(main.log).not.toContain(Buffer.from('farm:not-the-password').toString('base64'))
   })
 })
 
+function failingRegistries(): Scenario[] {
+  return [
+    {
+      name: 'a registry that temporarily does not take the index',
+      files: dockerfile('RUN true'),
+      before: refusing(503, 'manifests/', { from: 'host', times: 2 }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
+      headline: '',
+      hint: '',
+    },
+    {
+      name: 'a registry that refuses one tag of three',
+      files: dockerfile('RUN true'),
+      before: refusing(403, 'manifests/two$'),
+      inputs: (image) => oneNodeInputs(farm, { image, tags: 'one\ntwo\nthree' }),
+      headline: '1 of 3 tags could not be updated',
+      hint: '',
+    },
+  ]
+}
+
 describe('a failing registry', () => {
   test('temporarily: the push of the index is retried', async () => {
-    const image = freshImage(farm)
-    const path = image.slice(image.indexOf('/') + 1)
-    await farm.registry.fault({ status: 503, method: 'PUT', match: `${path}/manifests/`, from: 'host', times: 2 })
-    const job = farmJob(farm, { files: dockerfile('RUN true') })
-    jobs.push(job)
-    const main = await job.main(oneNodeInputs(farm, { image }))
-    await job.post()
-    await farm.registry.clearFaults()
+    const { main, image } = outcomeOf('a registry that temporarily does not take the index')
     expect([main.code, main.log]).toEqual([0, main.log])
     expect(await storedTags(farm, image)).toContain('main')
     const puts = (await farm.registry.requests()).filter(
       ({ method, path: url, from }) =>
-        method === 'PUT' && url.includes(path) && !url.includes('buildcache-') && from === 'host',
+        method === 'PUT' && url.includes(pathOf(image)) && !url.includes('buildcache-') && from === 'host',
     )
     expect(puts.map(({ status }) => status)).toEqual([503, 503, 201, 201])
   })
 
   test('that accepts connections and never responds: a heartbeat, a warning, and a deadline', async () => {
-    const base = freshImage(farm)
-    await farm.registry.fault({ match: base.slice(base.indexOf('/') + 1), delayMs: 3_600_000 })
+    const silent = freshImage(farm)
     const clock = join(scratch, 'fast.mjs')
-    // Ten minutes pass in seconds.
+    // Ten minutes pass in seconds. Alone, since a build that waits for a processor seems to be silent too.
     writeFileSync(clock, 'const now = performance.now.bind(performance); performance.now = () => now() * 60\n')
-    const files = { Dockerfile: `FROM ${base}:1\nRUN true\n` }
-    const job = farmJob(farm, { files, env: { NODE_OPTIONS: `--import ${clock}` } })
-    jobs.push(job)
-    const main = await job.main(oneNodeInputs(farm, { image: freshImage(farm) }))
-    const post = await job.post()
+    const { main, post, job } = await play({
+      name: 'a registry that never responds',
+      files: { Dockerfile: `FROM ${silent}:1\nRUN true\n` },
+      env: { NODE_OPTIONS: `--import ${clock}` },
+      before: () => farm.registry.fault({ match: pathOf(silent), delayMs: 3_600_000 }),
+      inputs: (image) => oneNodeInputs(farm, { image }),
+      headline: '',
+      hint: '',
+    })
     await farm.registry.clearFaults()
     const { host } = farm.registry
-    const waiting = `load metadata for ${base}:1`
+    const waiting = `load metadata for ${silent}:1`
     expect(main.log).toMatch(new RegExp(`^linux/amd64 │ \\[internal\\] ${waiting}: running for `, 'm'))
     expect(main.warnings.join('\n')).toMatch(new RegExp(`^No response from ${host} for \\d+ s: .*${waiting}$`, 'm'))
     expect([main.code, main.errors]).toEqual([1, [`No response from ${host} during the build of linux/amd64`]])
@@ -394,18 +397,8 @@ describe('a failing registry', () => {
   })
 
   test('for one tag of three: the others are updated, and the report lists which', async () => {
-    const image = freshImage(farm)
-    await farm.registry.fault({
-      status: 403,
-      method: 'PUT',
-      match: `${image.slice(image.indexOf('/') + 1)}/manifests/two$`,
-    })
-    const job = farmJob(farm, { files: dockerfile('RUN true') })
-    jobs.push(job)
-    const main = await job.main(oneNodeInputs(farm, { image, tags: 'one\ntwo\nthree' }))
-    const post = await job.post()
-    await farm.registry.clearFaults()
-    expect([main.code, main.errors]).toEqual([1, ['1 of 3 tags could not be updated']])
+    const { scenario, main, post, job, image } = outcomeOf('a registry that refuses one tag of three')
+    expect([main.code, main.errors]).toEqual([1, [scenario.headline]])
     for (const tag of ['one', 'three']) expect(main.log).toContain(`  | updated:     ${image}:${tag}\n`)
     expect(main.log).toContain(`  | not updated: ${image}:two (`)
     expect(main.log).toContain(
@@ -419,8 +412,7 @@ describe('a failing registry', () => {
 describe('invalid inputs', () => {
   test('are all reported at once, before anything is created', async () => {
     await Promise.all([farm.nodes.amd.resetCounters(), farm.nodes.arm.resetCounters()])
-    const job = farmJob(farm)
-    jobs.push(job)
+    const job = setup.job()
     const main = await job.main(
       farmInputs(farm, {
         image: `${farm.registry.host}/acme app`,
@@ -451,8 +443,7 @@ describe('invalid inputs', () => {
   })
 
   test('nodes without platforms', async () => {
-    const job = farmJob(farm)
-    jobs.push(job)
+    const job = setup.job()
     const { amd, arm } = farm.nodes
     const main = await job.main(
       farmInputs(farm, {
