@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import type { Server } from 'node:http'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
 import { readCopyInputs } from '../../src/inputs/copy-inputs.ts'
 import { readMergeInputs } from '../../src/inputs/merge-inputs.ts'
 import { formatError } from '../../src/lib/errors.ts'
@@ -18,10 +18,12 @@ import { copyImage } from '../../src/stories/copy.ts'
 import { mergeImage } from '../../src/stories/merge.ts'
 import { undoRun } from '../../src/stories/undo.ts'
 import { faultProxy, type Fault, type FaultProxy } from '../farm/fault-proxy.ts'
+import { startMemoryRegistry, type MemoryRegistry } from '../farm/memory-registry.ts'
+import { ensureTools } from '../farm/tools.ts'
 import { event, jobWith } from '../unit/fixtures/job.ts'
 import { openHands, type Content, type Hands, type TestImage } from '../unit/packages/oci/images.ts'
 import { collectingLog, newRunDir } from '../unit/stories/fixtures.ts'
-import { attachFarm, mapConcurrently, type Farm } from './harness.ts'
+import { mapConcurrently } from './harness.ts'
 import { InterruptedFetch, type Interruption } from './interrupted-fetch.ts'
 import { builtImage, joined, pushPart, testCommit, type PartOf } from './parts.ts'
 import { createJob, type Job, type Running, type StepResult } from './runner.ts'
@@ -34,8 +36,8 @@ import { createJob, type Job, type Running, type StepResult } from './runner.ts'
  * dist/ they are killed and cancelled at one request of each kind.
  */
 
-let farm: Farm
-/** Two addresses of one registry: a copy between them mounts nothing. */
+let registry: MemoryRegistry
+/** Two addresses of the registry, with faults: a copy between them mounts nothing. */
 let here: Proxy
 let there: Proxy
 let count = 0
@@ -49,19 +51,20 @@ interface Proxy {
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  registry = await startMemoryRegistry(await ensureTools(), tmpdir())
   ;[here, there] = await Promise.all([startProxy(), startProxy()])
   await storeTemplates()
 })
 
-afterAll(() => {
+afterAll(async () => {
   jobs.forEach((job) => job.end())
   dirs.forEach(({ path }) => rmSync(path, { recursive: true, force: true }))
   for (const { server } of [here, there]) server.close().closeAllConnections()
+  await registry.stop()
 })
 
 async function startProxy(): Promise<Proxy> {
-  const upstream = { socketPath: join(farm.dir, 'registry.sock') }
+  const upstream = { host: '127.0.0.1', port: registry.port }
   const proxy = faultProxy({ upstream, nameOf: () => 'host' })
   const server = proxy.listener()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -99,6 +102,8 @@ interface Outcome extends Scene {
 interface OwnRun {
   readonly path: string
   readonly requests: InterruptedFetch
+  /** The address of the registry: by default its own, where no faults are. */
+  readonly host?: string
   readonly attempt?: number
 }
 
@@ -132,17 +137,17 @@ const template = `acme/faults-template-${process.pid}-${Date.now()}`
 let partIndexes: readonly Content[] = []
 
 async function storeTemplates(): Promise<void> {
-  const hands = openHands(here.host, template)
+  const hands = openHands(registry.host, template)
   await Promise.all([old, copied].map((image) => hands.push(image, [])))
-  await pushPart(here.host, template, partOf(0))
-  await pushPart(here.host, template, partOf(1))
+  await pushPart(registry.host, template, partOf(0))
+  await pushPart(registry.host, template, partOf(1))
   partIndexes = await Promise.all(platforms.map((platform) => readManifest(template, tagOf(platform))))
 }
 
 const indexType = 'application/vnd.oci.image.index.v1+json'
 
 async function readManifest(path: string, reference: string): Promise<Content> {
-  const answer = await fetch(`http://${here.host}/v2/${path}/manifests/${reference}`, {
+  const answer = await fetch(`http://${registry.host}/v2/${path}/manifests/${reference}`, {
     headers: { accept: indexType },
   })
   return { bytes: Buffer.from(await answer.arrayBuffer()), mediaType: indexType, digest: '' }
@@ -150,11 +155,11 @@ async function readManifest(path: string, reference: string): Promise<Content> {
 
 /** Stores what the template has too, under tags. */
 async function store(path: string, { blobs, children }: TestImage, tagged: Readonly<Record<string, Content>>) {
-  const hands = openHands(here.host, path)
+  const hands = openHands(registry.host, path)
   await Promise.all(
     blobs.map(async ({ digest }) => {
       const mount = `/v2/${path}/blobs/uploads/?mount=${digest}&from=${template}`
-      expect((await fetch(`http://${here.host}${mount}`, { method: 'POST' })).status).toBe(201)
+      expect((await fetch(`http://${registry.host}${mount}`, { method: 'POST' })).status).toBe(201)
     }),
   )
   const put = async (reference: string, content: Content) => expect(await hands.put(reference, content)).toBe(201)
@@ -167,8 +172,8 @@ const storeParts = async ({ path }: Scene) =>
     built.map((image, at) => store(path, image, { [tagOf(platforms[at] ?? '')]: partIndexes[at] ?? image.index })),
   )
 
-const mergeInputs = (path: string): Readonly<Record<string, string>> => ({
-  image: `${here.host}/${path}`,
+const mergeInputs = (path: string, host = here.host): Readonly<Record<string, string>> => ({
+  image: `${host}/${path}`,
   platforms: platforms.join(),
   tags: tags.join('\n'),
 })
@@ -199,12 +204,12 @@ function newDir(): RunDir {
 
 const eventOf = (runAttempt: number) => ({ ...event, runId, runAttempt, sha: testCommit })
 
-async function runMerge({ path, requests, attempt = 1 }: OwnRun, dir = newDir()): Promise<Ended> {
+async function runMerge({ path, requests, host = registry.host, attempt = 1 }: OwnRun, dir = newDir()): Promise<Ended> {
   const { log, lines } = collectingLog()
   return await runHere(requests, lines, async () => {
     const [, , files] = jobWith({})
     const run = {
-      inputs: await readMergeInputs(envOf(mergeInputs(path)), eventOf(attempt), files),
+      inputs: await readMergeInputs(envOf(mergeInputs(path, host)), eventOf(attempt), files),
       event: eventOf(attempt),
       dir,
       journal: openJournal(dir),
@@ -221,12 +226,12 @@ async function runMerge({ path, requests, attempt = 1 }: OwnRun, dir = newDir())
   })
 }
 
-async function undoMerge({ path, requests, attempt = 1 }: OwnRun, dir: RunDir): Promise<Ended> {
+async function undoMerge({ path, requests, host = registry.host, attempt = 1 }: OwnRun, dir: RunDir): Promise<Ended> {
   const { log, lines } = collectingLog()
   return await runHere(requests, lines, async () => {
     const request = { dir, main: '', tags: 'auto' as const, began: Date.now(), event: eventOf(attempt) }
     await undoRun(
-      { ...request, images: [{ registry: here.host, path }] },
+      { ...request, images: [{ registry: host, path }] },
       {
         openPackages: () =>
           Promise.resolve({
@@ -255,19 +260,19 @@ const merge: Action = {
   run: runMerge,
 }
 
-const copyInputs = (path: string): Readonly<Record<string, string>> => ({
+const copyInputs = (path: string, host = here.host): Readonly<Record<string, string>> => ({
   from: `${there.host}/${path}-source:1`,
-  to: tags.map((tag) => `${here.host}/${path}:${tag}`).join('\n'),
+  to: tags.map((tag) => `${host}/${path}:${tag}`).join('\n'),
 })
 
 const copy: Action = {
   prepare: async ({ path }) => await store(`${path}-source`, copied, { 1: copied.index }),
   start: (job, path) => job.startCopy(copyInputs(path)),
-  run: async ({ path, requests }) => {
+  run: async ({ path, requests, host = registry.host }) => {
     const { log, lines } = collectingLog()
     const { signal } = requests
     return await runHere(requests, lines, async () => {
-      const inputs = await readCopyInputs(envOf(copyInputs(path)), event)
+      const inputs = await readCopyInputs(envOf(copyInputs(path, host)), event)
       const result = await copyImage(inputs, {
         registries: accessBy(requests),
         log,
@@ -288,7 +293,7 @@ function openJob(attempt = '1'): Job {
 
 async function openScene(action: Action): Promise<Scene> {
   const path = `acme/faults-${process.pid}-${Date.now()}-${count++}`
-  const scene = { path, hands: openHands(here.host, path) }
+  const scene = { path, hands: openHands(registry.host, path) }
   await store(path, old, Object.fromEntries(tags.map((tag) => [tag, old.index])))
   await action.prepare(scene)
   return scene
@@ -296,7 +301,7 @@ async function openScene(action: Action): Promise<Scene> {
 
 async function describeScene(scene: Scene, name: string, result: Ended): Promise<Outcome> {
   const states = await Promise.all(tags.map(async (tag) => (await scene.hands.digest(tag)) ?? 'missing'))
-  const missing = await Promise.all(tags.map((tag) => scene.hands.missing(tag)))
+  const missing = await Promise.all([...new Set(states)].map((state) => scene.hands.missing(state)))
   return { ...scene, name, result, states, incomplete: missing.flat() }
 }
 
@@ -502,8 +507,8 @@ describe('the post step of a merge that was killed', () => {
         const at = await openScene(merge)
         const job = openJob()
         await job.merge(mergeInputs(at.path))
-        const { code } = await interruptProcess(() => job.startPost(), at.path, kind, 'SIGKILL')
-        expect(code).toBe(137)
+        const { code, log } = await interruptProcess(() => job.startPost(), at.path, kind, 'SIGKILL')
+        expect([kind.method, kind.match(at.path), code, log]).toEqual([kind.method, kind.match(at.path), 137, log])
         await expectFinished(at, kind.match(at.path), digest)
         cases++
       })
@@ -536,12 +541,12 @@ const emptyList = { status: 200, body: '{"tags":[]}', headers: { 'content-type':
 /** Replaces a part with another one under the same tag. */
 const replaced = (part: Partial<PartOf>, tag: string) => async (scene: Scene) => {
   const { path, hands } = scene
-  await pushPart(here.host, path, partOf(1, part))
+  await pushPart(registry.host, path, partOf(1, part))
   await retag(hands, path, tag)
 }
 /** Puts what a tag names under the build tag of the second part. */
 async function retag(hands: Hands, path: string, from: string, to = tagOf('linux/arm64')): Promise<void> {
-  const answer = await fetch(`http://${here.host}/v2/${path}/manifests/${from}`, {
+  const answer = await fetch(`http://${registry.host}/v2/${path}/manifests/${from}`, {
     headers: { accept: 'application/vnd.oci.image.index.v1+json' },
   })
   const bytes = Buffer.from(await answer.arrayBuffer())
@@ -549,7 +554,7 @@ async function retag(hands: Hands, path: string, from: string, to = tagOf('linux
   expect([from, await hands.put(to, { bytes, mediaType, digest: '' })]).toEqual([from, 201])
   if (from !== to) await hands.delete(from)
 }
-const pushSecond = async ({ path }: Scene) => await pushPart(here.host, path, partOf(1, { attempt: 2 }))
+const pushSecond = async ({ path }: Scene) => await pushPart(registry.host, path, partOf(1, { attempt: 2 }))
 const withoutPart = async ({ hands }: Scene) => await hands.delete(tagOf('linux/arm64'))
 const second = arm.children[0]?.digest ?? ''
 const secondConfig = arm.blobs[1]?.digest ?? ''
@@ -606,17 +611,19 @@ const mergeCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
     before: async ({ path, hands }) => {
       await retag(hands, path, tagOf('linux/arm64'), `${tagOf('linux/arm64')}-copy`)
       await hands.delete(tagOf('linux/arm64'))
-      await pushPart(here.host, path, partOf(1, { image: builtImage('linux/arm64', { runId, text: 'twice' }) }))
+      await pushPart(registry.host, path, partOf(1, { image: builtImage('linux/arm64', { runId, text: 'twice' }) }))
     },
     fails: /Two jobs have pushed linux\/arm64/,
     repair: async ({ hands, path }) => await retag(hands, path, `${tagOf('linux/arm64')}-copy`),
   },
   'a stale part of an earlier attempt': {
     before: async ({ path }) => {
-      await pushPart(here.host, path, partOf(1, { image: builtImage('linux/arm64', { runId, text: 'stale' }) })).catch(
-        () => undefined,
-      )
-      await pushPart(here.host, path, partOf(1, { attempt: 2 }))
+      await pushPart(
+        registry.host,
+        path,
+        partOf(1, { image: builtImage('linux/arm64', { runId, text: 'stale' }) }),
+      ).catch(() => undefined)
+      await pushPart(registry.host, path, partOf(1, { attempt: 2 }))
     },
   },
   'a build tag on something else': {
@@ -627,7 +634,7 @@ const mergeCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
   'a part that was not requested': {
     before: async ({ path }) => {
       const extra = builtImage('linux/riscv64', { runId })
-      await pushPart(here.host, path, partOf(0, { platform: 'linux/riscv64', image: extra }))
+      await pushPart(registry.host, path, partOf(0, { platform: 'linux/riscv64', image: extra }))
     },
     fails: /was built, but not requested/,
     repair: async ({ hands }) => await hands.delete(tagOf('linux/riscv64')),
@@ -671,14 +678,14 @@ const source = (method: string, what: string, fault: Omit<Fault, 'method' | 'mat
   on(method, what, fault)(`${path}-source`)
 const copyCases: Readonly<Record<string, Omit<Case, 'action'>>> = {
   'an image that is incomplete': {
-    before: async ({ path }) => await openHands(there.host, `${path}-source`).delete(amd.children[0]?.digest ?? ''),
+    before: async ({ path }) => await openHands(registry.host, `${path}-source`).delete(amd.children[0]?.digest ?? ''),
     fails: /is incomplete/,
-    repair: async ({ path }) => await openHands(there.host, `${path}-source`).push(copied, ['1']),
+    repair: async ({ path }) => await openHands(registry.host, `${path}-source`).push(copied, ['1']),
   },
   'an image that does not exist': {
-    before: async ({ path }) => await openHands(there.host, `${path}-source`).delete('1'),
+    before: async ({ path }) => await openHands(registry.host, `${path}-source`).delete('1'),
     fails: /cannot be read/,
-    repair: async ({ path }) => await openHands(there.host, `${path}-source`).push(copied, ['1']),
+    repair: async ({ path }) => await openHands(registry.host, `${path}-source`).push(copied, ['1']),
   },
   'a source that lags': { faults: source('GET', 'manifests/', { status: 404, times: 2 }) },
   '503 for a layer': { faults: source('GET', 'blobs/', { status: 503, times: 2 }) },
@@ -710,7 +717,7 @@ async function runCase(action: Action, path: string, isProcess: boolean): Promis
     if (action === merge) await job.post()
     return result
   }
-  const run = { path, requests: new InterruptedFetch() }
+  const run = { path, requests: new InterruptedFetch(), host: here.host }
   if (action === copy) return await copy.run(run)
   const dir = newDir()
   const result = await runMerge(run, dir)
