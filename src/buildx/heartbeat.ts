@@ -10,6 +10,12 @@ const deadline = 600_000
 /** Work that waits for a registry (moby/buildkit, exporter, cache/remotecache, source/containerimage). */
 const registryWork = /load metadata for|resolve image config|importing cache|exporting|\[auth\]|\] FROM /
 
+/**
+ * Parts of an export in which BuildKit compresses layers, without a word (moby/buildkit, solver/llbsolver/export.go,
+ * exporter/containerimage/writer.go): a large cache takes minutes.
+ */
+const compression = /^(?:preparing build cache for export|exporting layers)$/
+
 export interface Silence {
   /** The host, or `the registry` if BuildKit does not name it. */
   readonly host: string
@@ -23,7 +29,9 @@ export interface Silence {
 export function findSilence(running: readonly RunningVertex[], ms: number): Silence | undefined {
   // The command of a step may contain these words.
   const waits = (name: string) => registryWork.test(name) && (!isStep(name) || isFrom(name))
-  const silent = running.find(({ name, silentFor }) => silentFor >= ms && waits(name))
+  const silent = running.find(
+    ({ name, silentFor, parts }) => silentFor >= ms && waits(name) && !parts.some((part) => compression.test(part)),
+  )
   if (!silent) return undefined
   const [, host] = /(?:for|from|FROM) (?:docker-image:\/\/)?([\w-]+(?:[.:][\w-]+)+)(?:\/|$)/.exec(silent.name) ?? []
   return { host: host ?? 'the registry', phase: silent.name, duration: silent.silentFor }

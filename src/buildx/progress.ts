@@ -41,6 +41,8 @@ export interface RunningVertex {
   /** Milliseconds since it started, and since BuildKit last reported anything about it. */
   readonly runningFor: number
   readonly silentFor: number
+  /** The parts of its work that are running: `pushing layers`. */
+  readonly parts: readonly string[]
   /** The last lines that it printed. */
   readonly output: readonly string[]
 }
@@ -139,10 +141,11 @@ export class Progress {
 
   /** The vertexes that are running. */
   running(now: number): readonly RunningVertex[] {
-    return [...this.#states.values()].flatMap(({ vertex: { name }, targets, output, openSince, progressAt }) => {
+    return [...this.#states.values()].flatMap(({ vertex: { name }, targets, output, openSince, progressAt, parts }) => {
       if (openSince === undefined) return []
       const times = { runningFor: now - openSince, silentFor: now - progressAt }
-      return [{ name, targets: [...targets], ...times, output: output.lines() }]
+      const running = [...parts.values()].filter(({ completed }) => completed === undefined).map(({ id }) => id)
+      return [{ name, targets: [...targets], ...times, parts: running, output: output.lines() }]
     })
   }
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { findSilence, formatSilence } from '../../../src/buildx/heartbeat.ts'
 
-const running = (name: string, silentFor: number) => [
-  { name, targets: [], runningFor: silentFor, silentFor, output: [] },
+const running = (name: string, silentFor: number, parts: readonly string[] = []) => [
+  { name, targets: [], runningFor: silentFor, silentFor, parts, output: [] },
 ]
 
 describe('findSilence', () => {
@@ -21,6 +21,13 @@ describe('findSilence', () => {
   test('steps and the boot of a daemon do not wait for a registry', () => {
     for (const name of ['[2/2] RUN make exporting', '[test] echo importing cache', '[internal] booting buildkit'])
       expect(findSilence(running(name, 1_000_000), 60_000)).toBeUndefined()
+  })
+
+  test('an export waits for the registry once its layers are compressed', () => {
+    for (const part of ['preparing build cache for export', 'exporting layers'])
+      expect(findSilence(running('exporting cache to registry', 1_000_000, [part]), 60_000)).toBeUndefined()
+    for (const part of ['sending cache export', 'pushing layers'])
+      expect(findSilence(running('exporting to image', 61_000, [part]), 60_000)).toBeDefined()
   })
 
   test('names host and phase', () => {

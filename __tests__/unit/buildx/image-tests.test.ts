@@ -26,6 +26,7 @@ describe('watchTests', () => {
     name: '[test] /app',
     targets: ['slim-linux-amd64--test'],
     runningFor: 1000,
+    parts: [],
     silentFor: 0,
     output: ['last line'],
     ...fields,

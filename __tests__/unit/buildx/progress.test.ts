@@ -366,6 +366,7 @@ test('a transfer that takes long: bytes so far, and the rate', () => {
     ['arm'],
     [vertex({ name: '[internal] load build context', started: t(0) }), context],
   )
+  expect(progress.running(0)).toMatchObject([{ parts: ['transferring context:'] }])
   progress.heartbeat(performance.now() + 40_000)
   expect(logged).toEqual(['arm │ [internal] load build context: running for 40.0 s, 60 MB so far (1.5 MB/s)'])
 })
