@@ -12,7 +12,7 @@ export async function createRunDir(
   event: Event,
   state: Pick<MainState, 'cleanup' | 'packagesApi' | 'images' | 'began'>,
 ): Promise<RunDir> {
-  const dir = RunDir.choose(job.env['RUNNER_TEMP'])
+  const dir = RunDir.choose(job.env['RUNNER_TEMP'], event.workspace)
   const owner = await describeOwner({ ...event, scope: repositoryScope(event) })
   saveMainState({ ...state, dir, main: owner.main })
   dir.create()

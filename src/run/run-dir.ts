@@ -60,12 +60,14 @@ export class RunDir {
   /**
    * Chooses a new path. It is saved before the directory is created, so that the post step knows it whenever main is
    * killed. Sockets live in it too, so the runner's temporary directory is used only if its path is short and plain.
+   *
+   * @param workspace a directory that builds may read, which therefore must not contain it
    */
-  static choose(runnerTemp: string | undefined): RunDir {
-    const parent =
-      [runnerTemp, tmpdir()].find(
-        (path) => path && path.length <= longestParent && plainPath.test(path) && isWritable(path),
-      ) ?? '/tmp'
+  static choose(runnerTemp: string | undefined, workspace?: string): RunDir {
+    const isOutside = (path: string) => workspace === undefined || !`${path}/`.startsWith(`${workspace}/`)
+    const isUsable = (path: string) =>
+      path.length <= longestParent && plainPath.test(path) && isOutside(path) && isWritable(path)
+    const parent = [runnerTemp, tmpdir()].find((path) => path && isUsable(path)) ?? '/tmp'
     return new RunDir(join(parent, `mab-${randomBytes(5).toString('hex')}`))
   }
 

@@ -13,4 +13,17 @@ describe('RunDir.choose', () => {
     for (const path of [undefined, '', `${given}/not-there`, `${given}/${'x'.repeat(50)}`, `${given} x`])
       expect(dirname(RunDir.choose(path).path)).toBe(tmpdir())
   })
+
+  test('not a directory of the workspace, which a build could contain', () => {
+    expect(dirname(RunDir.choose(given, `${given}-2`).path)).toBe(given)
+    expect(dirname(RunDir.choose(given, given).path)).toBe(tmpdir())
+    const inherited = process.env['TMPDIR']
+    process.env['TMPDIR'] = given
+    try {
+      expect(dirname(RunDir.choose(given, given).path)).toBe('/tmp')
+    } finally {
+      if (inherited === undefined) delete process.env['TMPDIR']
+      else process.env['TMPDIR'] = inherited
+    }
+  })
 })
