@@ -6,16 +6,18 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ensureApptainer, ensureCosign, ensureGovulncheck } from '../farm/optional-tools.ts'
 import { runWorkflow, type WorkflowRun } from './act.ts'
-import { appFiles, attachFarm, storedIndex, storedTags, type Farm } from './harness.ts'
+import { appFiles, mapConcurrently, storedIndex, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
 let dir: string
 let repositories = 0
 
-beforeAll(async () => {
-  farm = await attachFarm()
+beforeAll(() => {
+  farm = setup.farm
   dir = mkdtempSync(join(tmpdir(), 'examples-'))
-}, 1_200_000)
+})
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 interface ExampleRun extends Partial<WorkflowRun> {
@@ -73,49 +75,6 @@ const platformsOf = async (image: string, tag: string) =>
   (await storedIndex(farm, image, tag))?.manifests.map(({ platform }) => platform.architecture).filter(isKnown)
 const isKnown = (architecture: string) => architecture !== 'unknown'
 
-test('many images: each is built on the base of its run, and merged from its parts', async () => {
-  const child = 'ARG BASE\nFROM ${BASE} AS slim\nRUN test -e /base.txt\nFROM slim AS full\nRUN echo full > /full.txt\n'
-  const files = {
-    'base/Dockerfile': `FROM ${farm.images.base}\nRUN echo base > /base.txt\n`,
-    'api/Dockerfile': child,
-    'web/Dockerfile': child,
-  }
-  const { image } = await runExample('many-images', { files })
-  for (const name of ['api', 'web']) {
-    expect((await released(`${image}/${name}`)).sort()).toEqual(['main-full', 'main-slim'])
-    for (const tag of ['main-full', 'main-slim'])
-      expect(await platformsOf(`${image}/${name}`, tag)).toEqual(['amd64', 'arm64'])
-  }
-})
-
-test('a release: the mirror and the copy have the digest of the release', async () => {
-  const { image, mirror } = await runExample('release', { payload: { ref: 'refs/tags/v1.2.3' } })
-  expect((await released(image)).sort()).toEqual(['1.2', '1.2.3', 'latest'])
-  const digest = (await storedIndex(farm, image, '1.2.3'))?.digest
-  expect(digest).toBeDefined()
-  expect((await storedIndex(farm, mirror('docker'), '1.2.3'))?.digest).toBe(digest)
-  expect((await storedIndex(farm, mirror('quay'), '1.2.3'))?.digest).toBe(digest)
-})
-
-test('a pull request: a later job tests the image, and the last one deletes it', async () => {
-  const { log, image } = await runExample('pull-request', { event: 'pull_request' })
-  expect(log).toContain('release 1')
-  expect((await released(image)).filter((tag) => tag.startsWith('pr-'))).toEqual([])
-})
-
-test('a pull request of a fork builds without secrets and variables, and pushes nothing', async () => {
-  const repo = (name: string) => ({ full_name: name, default_branch: 'main' })
-  const pull = { head: { ref: 'feature', repo: repo('mallory/app') }, base: { ref: 'main', repo: repo('acme/app') } }
-  const { log, image } = await runExample('pull-request', {
-    event: 'pull_request',
-    payload: { pull_request: pull },
-    secrets: { BUILDKIT_SSH_KEY: '' },
-    variables: { NODES: '', BUILDKIT_KNOWN_HOSTS: '' },
-  })
-  expect(log).toContain('Nothing is pushed, because this run builds a pull request from a fork')
-  expect(await storedTags(farm, image)).toEqual([])
-})
-
 const docs = (name: string) => readFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), 'utf8')
 
 /** A program that has a vulnerability, or none, in the database of the scanner. */
@@ -154,27 +113,6 @@ async function scannedFiles(isVulnerable: boolean): Promise<Record<string, strin
   }
 }
 
-test('a verified release: what the scan finds fails it, what is signed is deployed', async () => {
-  const cosign = await ensureCosign()
-  const env = { PATH: process.env['PATH'] ?? '', HOME: dir, COSIGN_PASSWORD: 'open sesame' }
-  expect(spawnSync(cosign, ['generate-key-pair'], { cwd: dir, env }).status).toBe(0)
-  const key = (name: string) => readFileSync(join(dir, `cosign.${name}`), 'utf8')
-  const more = {
-    payload: { ref: 'refs/tags/v1.2.3' },
-    path: [dirname(cosign)],
-    secrets: { SIGN_KEY: key('key'), SIGN_PASSWORD: 'open sesame' },
-    variables: { SIGN_PUBLIC_KEY: key('pub') },
-  }
-  const failed = await runExample('verified', { ...more, files: await scannedFiles(true), expected: 1 })
-  expect(failed.log).toMatch(/Vulnerability #1: GO-2026-0001/)
-  expect(failed.log).not.toMatch(/kubectl set image deployment\/app app=\S+@/)
-  expect(await released(failed.image)).toEqual([])
-  const { log, image } = await runExample('verified', { ...more, files: await scannedFiles(false) })
-  const digest = (await storedIndex(farm, image, '1.2.3'))?.digest
-  expect(log).toContain(`kubectl set image deployment/app app=${image}@${digest}`)
-  expect(log).toContain('The signatures were verified against the specified public key')
-})
-
 /** Apptainer in its own Debian, which sees the files of the runner below the directory for temporary files. */
 async function writeApptainer(): Promise<string> {
   const bin = join(dir, 'apptainer')
@@ -189,35 +127,138 @@ async function writeApptainer(): Promise<string> {
   return bin
 }
 
-test('a release as a SIF file, from the digest of the build', async () => {
-  const files = appFiles(farm)
-  const path = [await writeApptainer()]
-  const { log } = await runExample('sif', { files, path, payload: { ref: 'refs/tags/v1.2.3' } })
-  expect(log).toMatch(/org\.opencontainers\.image\.version: 1\.2\.3/)
+function manyImages() {
+  const child = 'ARG BASE\nFROM ${BASE} AS slim\nRUN test -e /base.txt\nFROM slim AS full\nRUN echo full > /full.txt\n'
+  const files = {
+    'base/Dockerfile': `FROM ${farm.images.base}\nRUN echo base > /base.txt\n`,
+    'api/Dockerfile': child,
+    'web/Dockerfile': child,
+  }
+  return runExample('many-images', { files })
+}
+
+function fork() {
+  const repo = (name: string) => ({ full_name: name, default_branch: 'main' })
+  const pull = { head: { ref: 'feature', repo: repo('mallory/app') }, base: { ref: 'main', repo: repo('acme/app') } }
+  return runExample('pull-request', {
+    event: 'pull_request',
+    payload: { pull_request: pull },
+    secrets: { BUILDKIT_SSH_KEY: '' },
+    variables: { NODES: '', BUILDKIT_KNOWN_HOSTS: '' },
+  })
+}
+
+async function verified(isVulnerable: boolean) {
+  const cosign = await ensureCosign()
+  const key = (name: string) => readFileSync(join(dir, `cosign.${name}`), 'utf8')
+  return await runExample('verified', {
+    payload: { ref: 'refs/tags/v1.2.3' },
+    path: [dirname(cosign)],
+    secrets: { SIGN_KEY: key('key'), SIGN_PASSWORD: 'open sesame' },
+    variables: { SIGN_PUBLIC_KEY: key('pub') },
+    files: await scannedFiles(isVulnerable),
+    expected: isVulnerable ? 1 : 0,
+  })
+}
+
+const copyLib = 'COPY shared/lib.txt /\n'
+const monorepo = () => ({
+  'services/api/Dockerfile': `FROM ${farm.images.base}\n${copyLib}`,
+  'services/web/Dockerfile': `FROM ${farm.images.base}\n${copyLib}`,
+  'shared/lib.txt': 'shared\n',
+})
+
+function changedService() {
+  // Compared with the tree that has no files, every file is new.
+  const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
+  const files = { 'services/api/Dockerfile': `FROM ${farm.images.base}\n`, 'README.md': 'no service\n' }
+  return runExample('monorepo', { files, payload: { before: emptyTree } })
+}
+
+const release = { payload: { ref: 'refs/tags/v1.2.3' } }
+const plays = {
+  'many images': manyImages,
+  release: () => runExample('release', release),
+  'pull request': () => runExample('pull-request', { event: 'pull_request' }),
+  fork,
+  vulnerable: () => verified(true),
+  verified: () => verified(false),
+  SIF: async () => await runExample('sif', { files: appFiles(farm), path: [await writeApptainer()], ...release }),
+  'new branch': () => runExample('monorepo', { files: monorepo(), payload: { before: '0'.repeat(40) } }),
+  'changed service': changedService,
+  'no change': () => runExample('monorepo', { files: monorepo(), payload: { before: 'HEAD' } }),
+}
+type Play = keyof typeof plays
+const played = new Map<Play, Awaited<ReturnType<typeof runExample>>>()
+
+function playOf(name: Play) {
+  const found = played.get(name)
+  if (!found) throw new Error(`${name} was not run`)
+  return found
+}
+
+// Two at a time: they have repositories of their own.
+beforeAll(async () => {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: dir, COSIGN_PASSWORD: 'open sesame' }
+  expect(spawnSync(await ensureCosign(), ['generate-key-pair'], { cwd: dir, env }).status).toBe(0)
+  await mapConcurrently(Object.keys(plays) as Play[], async (name) => played.set(name, await plays[name]()), 2)
+}, 1_200_000)
+
+test('many images: each is built on the base of its run, and merged from its parts', async () => {
+  const { image } = playOf('many images')
+  for (const name of ['api', 'web']) {
+    expect((await released(`${image}/${name}`)).sort()).toEqual(['main-full', 'main-slim'])
+    for (const tag of ['main-full', 'main-slim'])
+      expect(await platformsOf(`${image}/${name}`, tag)).toEqual(['amd64', 'arm64'])
+  }
+})
+
+test('a release: the mirror and the copy have the digest of the release', async () => {
+  const { image, mirror } = playOf('release')
+  expect((await released(image)).sort()).toEqual(['1.2', '1.2.3', 'latest'])
+  const digest = (await storedIndex(farm, image, '1.2.3'))?.digest
+  expect(digest).toBeDefined()
+  expect((await storedIndex(farm, mirror('docker'), '1.2.3'))?.digest).toBe(digest)
+  expect((await storedIndex(farm, mirror('quay'), '1.2.3'))?.digest).toBe(digest)
+})
+
+test('a pull request: a later job tests the image, and the last one deletes it', async () => {
+  const { log, image } = playOf('pull request')
+  expect(log).toContain('release 1')
+  expect((await released(image)).filter((tag) => tag.startsWith('pr-'))).toEqual([])
+})
+
+test('a pull request of a fork builds without secrets and variables, and pushes nothing', async () => {
+  const { log, image } = playOf('fork')
+  expect(log).toContain('Nothing is pushed, because this run builds a pull request from a fork')
+  expect(await storedTags(farm, image)).toEqual([])
+})
+
+test('a verified release: what the scan finds fails it, what is signed is deployed', async () => {
+  const failed = playOf('vulnerable')
+  expect(failed.log).toMatch(/Vulnerability #1: GO-2026-0001/)
+  expect(failed.log).not.toMatch(/kubectl set image deployment\/app app=\S+@/)
+  expect(await released(failed.image)).toEqual([])
+  const { log, image } = playOf('verified')
+  const digest = (await storedIndex(farm, image, '1.2.3'))?.digest
+  expect(log).toContain(`kubectl set image deployment/app app=${image}@${digest}`)
+  expect(log).toContain('The signatures were verified against the specified public key')
+})
+
+test('a release as a SIF file, from the digest of the build', () => {
+  expect(playOf('SIF').log).toMatch(/org\.opencontainers\.image\.version: 1\.2\.3/)
 })
 
 describe('a monorepo', () => {
-  const copy = 'COPY shared/lib.txt /\n'
-  const files = () => ({
-    'services/api/Dockerfile': `FROM ${farm.images.base}\n${copy}`,
-    'services/web/Dockerfile': `FROM ${farm.images.base}\n${copy}`,
-    'shared/lib.txt': 'shared\n',
-  })
-
   test('builds everything on a new branch', async () => {
-    const { image } = await runExample('monorepo', { files: files(), payload: { before: '0'.repeat(40) } })
+    const { image } = playOf('new branch')
     for (const name of ['api', 'web']) expect(await released(`${image}/${name}`)).toEqual(['main'])
   })
 
   test('builds the services whose files changed, and nothing if there are none', async () => {
-    const [first = ''] = Object.keys(files())
-    // Compared with the tree that has no files, every file is new.
-    const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
-    const one = { [first]: `FROM ${farm.images.base}\n`, 'README.md': 'no service\n' }
-    const { image, log } = await runExample('monorepo', { files: one, payload: { before: emptyTree } })
+    const { image, log } = playOf('changed service')
     expect(await released(`${image}/api`)).toEqual(['main'])
     expect(log).not.toContain('/web')
-    const none = await runExample('monorepo', { files: files(), payload: { before: 'HEAD' } })
-    expect(none.log).not.toContain('Building')
+    expect(playOf('no change').log).not.toContain('Building')
   })
 })
