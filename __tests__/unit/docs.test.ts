@@ -278,7 +278,7 @@ describe('examples', () => {
   )('step %i of a workflow for pull requests is valid in a run of a fork', async (_, { inputs }) => {
     const env = Object.entries(inputs).map(([name, value]) => {
       const text = String(value).replace(/\$\{\{ (?:secrets|vars)\.\w+ \}\}/g, '')
-      return [`INPUT_${name.toUpperCase()}`, /\$\{\{/.test(text) ? evaluate(name, text) : text] as const
+      return [`INPUT_${name.toUpperCase()}`, text.includes('${{') ? evaluate(name, text) : text] as const
     })
     const fork = { ...event, name: 'pull_request', trust: 'fork', readOnlyTrigger: 'fork' } as const
     const read = await readInputs({ ...defaultsOf('action.yml'), ...Object.fromEntries(env) }, fork, files).catch(
