@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts'
+import type { Manifest } from '../../src/registry/manifest.ts'
 import { isNotFound } from '../../src/lib/errors.ts'
 import { faultProxy } from '../farm/fault-proxy.ts'
 import { startGitea } from '../farm/gitea.ts'
@@ -24,6 +25,8 @@ export interface PackageHost {
   read(image: string, reference: string): Promise<StoredManifest | undefined>
   readBlob(image: string, digest: string): Promise<unknown>
   tags(image: string): Promise<readonly string[]>
+  /** Stores what a tag names in another repository too. */
+  copyTag(image: string, tag: string, to: string): Promise<void>
   /** Every manifest, with and without a tag. */
   digests(image: string): Promise<readonly string[]>
   /** How often a tag was updated. */
@@ -33,8 +36,11 @@ export interface PackageHost {
   stop(): Promise<unknown>
 }
 
-export interface StoredManifest {
+export interface StoredManifest extends Content {
   readonly digest: string
+}
+
+interface Content {
   readonly annotations?: Readonly<Record<string, string>>
   readonly manifests?: readonly Entry[]
   readonly config?: Entry
@@ -43,6 +49,7 @@ export interface StoredManifest {
 
 interface Entry {
   readonly digest: string
+  readonly size: number
   readonly mediaType: string
   readonly platform?: { readonly os: string; readonly architecture: string }
   readonly annotations?: Readonly<Record<string, string>>
@@ -53,6 +60,17 @@ type Requests = () => Promise<readonly { readonly method: string; readonly path:
 let images = 0
 const freshName = (): string => `split-${process.pid}-${Date.now()}-${images++}`
 const pathOf = (image: string): string => image.slice(image.indexOf('/') + 1)
+
+/** Stores an image with everything below it in another repository of the registry. */
+async function copyImage(client: RegistryClient, from: string, to: string, reference: string): Promise<Manifest> {
+  const root = await client.getManifest(from, reference)
+  const { manifests = [], config, layers = [] } = JSON.parse(Buffer.from(root.bytes).toString()) as Content
+  for (const blob of [...(config ? [config] : []), ...layers])
+    await client.putBlob(to, { blob, mountFrom: from, read: client.readBlob(from, blob) })
+  for (const { digest } of manifests) await copyImage(client, from, to, digest)
+  await client.putManifest(to, root.digest, root.bytes, root.mediaType)
+  return root
+}
 
 /** What all registries have in common. */
 function reader(client: RegistryClient, requests: Requests) {
@@ -70,6 +88,10 @@ function reader(client: RegistryClient, requests: Requests) {
     readBlob: async (image: string, digest: string): Promise<unknown> =>
       JSON.parse(Buffer.from(await client.getBlob(pathOf(image), digest)).toString()),
     tags: async (image: string) => await client.listTags(pathOf(image)).catch(() => []),
+    copyTag: async (image: string, tag: string, to: string) => {
+      const { bytes, mediaType } = await copyImage(client, pathOf(image), pathOf(to), tag)
+      await client.putManifest(pathOf(to), tag, bytes, mediaType)
+    },
     updates: async (image: string, tag: string) =>
       (await requests()).filter(
         ({ method, path }) => method === 'PUT' && path === `/v2/${pathOf(image)}/manifests/${tag}`,
