@@ -1,4 +1,4 @@
-import { ownershipAnnotation, partAnnotationPrefix } from '../../src/run/names.ts'
+import { ownershipAnnotation, ownershipAnnotations, partAnnotationPrefix } from '../../src/run/names.ts'
 import { pushArtifact, pushIndex, retag, type IndexEntry } from '../ghcr/histories.ts'
 import type { Version } from '../ghcr/state.ts'
 import { findRun } from '../ghcr/runs.ts'
@@ -57,6 +57,25 @@ export const adversary = {
     const image = imageOf(model, pick)
     const suffix = ['', '.sig', '.att', '.sbom'][pick % 4] ?? ''
     if (victim && image) retag(model.fake.state, model.pkg, victim.digest, image.digest.replace(':', '-') + suffix)
+  },
+  'forge pull request': (model, pick) => {
+    const { fake, pkg } = model
+    const image = imageOf(model, pick)
+    const entries = [...entriesOf(model), ...(image ? [{ version: image, platform: 'linux/amd64' }] : [])]
+    const annotations = ownershipAnnotations(`${runOf(pick)}-1-forged${pick}`, pick % 2 ? 'shop-7' : 'shop-77')
+    pushIndex(fake.state, pkg, entries, { annotations, tag: temporaryTag(pick) })
+    const victim = victimOf(model, pick)
+    if (victim) retag(fake.state, pkg, victim.digest, pick % 2 ? 'pr-7' : 'pr-77')
+  },
+  'forge night': (model, pick) => {
+    const { fake, pkg } = model
+    // No cleanup takes an attestation for the image of a night.
+    const images = victimsOf(model).filter(({ digest }) => !pkg.manifests.get(digest)?.body.includes('in-toto'))
+    const victim = images.at(pick % Math.max(1, images.length))
+    const tag = `nightly-forged${pick % 4}`
+    const annotations = { 'org.opencontainers.image.version': tag, forged: `${pick}` }
+    if (pick % 2) pushIndex(fake.state, pkg, entriesOf(model), { annotations, tag })
+    else if (victim) retag(fake.state, pkg, victim.digest, tag)
   },
   'forge node': (model, pick) => {
     const { fake, pkg, attempts, ours } = model

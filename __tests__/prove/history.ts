@@ -16,18 +16,24 @@ import {
   closureOf,
   createModel,
   expire,
+  expiredNights,
   firstRun,
+  isOfNight,
   isTemporary,
+  keptNights,
   isWhole,
   leftovers,
   merge,
   pin,
   promote,
   publish,
+  pullRequestOfRun,
+  pushNight,
   pushPart,
   release,
   repository,
   retag,
+  seeNights,
   type Attempt,
   type Living,
   type Model,
@@ -58,7 +64,11 @@ const actions = {
     if (one) startPost(playing, one)
   },
   cleanup: (playing) => startCleanup(playing),
-  'cleanup of a run': (playing, pick) => startCleanup(playing, runOf(pick)),
+  'cleanup of a run': (playing, pick) => startCleanup(playing, { run: runOf(pick) }),
+  'cleanup of a pull request': (playing, pick) => startCleanup(playing, { pullRequest: pullRequestOfRun(runOf(pick)) }),
+  retention: (playing) => startCleanup(playing, { retention: true }),
+  night: ({ model }, pick) => pushNight(model, pick),
+  'keep night': ({ model }, pick) => keepNight(model, pick),
   'retag index': (playing, pick) => {
     const index = builtAttempt(playing, pick)?.index
     if (index) retag(playing.model, index.digest, `stable-${pick % 2}`)
@@ -83,6 +93,8 @@ const actions = {
   'forge provenance': ({ model }, pick) => adversary['forge provenance'](model, pick),
   'forge subject': ({ model }, pick) => adversary['forge subject'](model, pick),
   'forge referrer': ({ model }, pick) => adversary['forge referrer'](model, pick),
+  'forge pull request': ({ model }, pick) => adversary['forge pull request'](model, pick),
+  'forge night': ({ model }, pick) => adversary['forge night'](model, pick),
   'forge node': ({ model }, pick) => adversary['forge node'](model, pick),
   end: ({ model }, pick) => endOf(model, runOf(pick)),
   rerun: ({ model }, pick) => rerun(model, runOf(pick)),
@@ -163,6 +175,8 @@ interface Play {
   readonly mutation: Mutation
   readonly model: Model
   readonly tasks: Task[]
+  /** By name of the task: the call at which a cleanup began that keeps the newest nights. */
+  readonly retentions: Map<string, number>
   readonly random: Random
   free: boolean
   violation: Violation | undefined
@@ -179,6 +193,7 @@ export async function play(history: History, mutation: Mutation = {}): Promise<v
     mutation,
     model,
     tasks: [],
+    retentions: new Map(),
     random: seeded(history.seed),
     free: false,
     violation: undefined,
@@ -292,27 +307,53 @@ function startPost(playing: Play, made: Attempt): void {
   })
 }
 
-function startCleanup(playing: Play, run?: number): void {
+/** Somebody gives an image of a night another name, or makes an index of their own over it. */
+function keepNight(model: Model, pick: number): void {
+  const night = model.nights[pick % Math.max(1, model.nights.length)]
+  if (night && pick % 2) retag(model, night.index.digest, `kept-${pick % 3}`)
+  else if (night) promote(model, night.entries, `promoted-${pick % 2}`)
+}
+
+/** What a cleanup is told to delete, instead of what finished runs pushed. */
+interface Told {
+  readonly run?: number
+  readonly pullRequest?: string | undefined
+  readonly retention?: true
+}
+
+function startCleanup(playing: Play, told: Told = {}): void {
   const { model } = playing
+  const { run, pullRequest } = told
+  if (pullRequest !== undefined) model.closed.add(pullRequest)
   if (run !== undefined) {
     model.given.add(run)
     for (const [tag, living] of model.living) if (living.run === run) model.living.delete(tag)
   }
-  start(playing, `cleanup ${playing.tasks.length}`, (fake) => cleanUpIn(playing, fake, run))
+  const name = `cleanup ${playing.tasks.length}`
+  if (told.retention) playing.retentions.set(name, model.calls)
+  start(playing, name, (fake) => cleanUpIn(playing, fake, told))
 }
 
-function cleanUpIn(playing: Play, fake: Fake, run?: number) {
+function cleanUpIn(playing: Play, fake: Fake, { run, pullRequest, retention }: Told = {}) {
   const { model, mutation } = playing
+  const olderThan = pullRequest === undefined ? 3 * days : 0
   const asked = createRunStatusFetcher(requestIn(fake, root), repository)
   const ask = mutation.ask?.(asked) ?? asked
   const rules = () => ({
     now: model.clock.now(),
-    olderThan: 3 * days,
+    olderThan,
     ...(run !== undefined && { runId: String(run) }),
   })
   return cleanUpRepository(
     packageRepositoryOf(playing, fake, `${cleanupRun}-1-cleanup`),
-    { tags: ['pr-*', 'build-*'], untagged: true, dryRun: false, ...(run !== undefined && { runId: String(run) }) },
+    {
+      tags: retention ? ['nightly-*'] : ['pr-*', 'build-*'],
+      untagged: true,
+      dryRun: false,
+      pullRequest,
+      retention: retention && { keep: keptNights, olderThan },
+      ...(run !== undefined && { runId: String(run) }),
+    },
     createRunStatusCache(ask, rules),
   )
 }
@@ -366,6 +407,7 @@ function start(playing: Play, name: string, work: (fake: Fake) => Promise<unknow
 /** What lives is whole; else whose fault is it, and could it have been known? */
 function check(playing: Play, task?: Task, endpoint = '', id = ''): void {
   const { pkg, living } = playing.model
+  expireSelected(playing)
   checkPinned(playing, task)
   const call = task && { task, endpoint, id, deleted: digestOfVersion(playing.model, id) }
   for (const [tag, alive] of living) {
@@ -374,6 +416,15 @@ function check(playing: Play, task?: Task, endpoint = '', id = ''): void {
     else if (!call) playing.violation ??= new Violation(`somebody broke ${tag} by ${endpoint}`)
     else if (!isExcused(playing, call, tag, alive)) playing.violation ??= new Violation(blame(call, tag, alive))
   }
+}
+
+/** What a cleanup may delete of a closed pull request, or take for one of the older nights. */
+function expireSelected({ model, tasks, retentions }: Play): void {
+  if (model.closed.size > 0) expire(model)
+  seeNights(model)
+  const begun = tasks.flatMap(({ name, done }) => (done ? [] : (retentions.get(name) ?? [])))
+  if (begun.length === 0) return
+  for (const tag of expiredNights(model, Math.min(...begun))) model.living.delete(tag)
 }
 
 function checkPinned(playing: Play, task?: Task): void {
@@ -464,6 +515,7 @@ async function finish(playing: Play): Promise<void> {
   clock.advance(100 * days)
   expire(model)
   for (const [tag, { run }] of living) if (run !== undefined) living.delete(tag)
+  await finishNights(playing)
   const told = [await cleanUpIn(playing, fake)]
   const hurt = () => [...living].flatMap(([tag, { digest }]) => (isWhole(pkg, tag, digest) ? [] : [tag]))
   // A second one deletes what the first one kept for now; where that is nothing, a sample shows that it does nothing.
@@ -480,6 +532,21 @@ async function finish(playing: Play): Promise<void> {
   if (left.length === 0) return
   const results = told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored])
   throw new Violation(`left in the end: ${left.join(', ')}; ${JSON.stringify(results)}`)
+}
+
+/** All nights are old by now: only the newest stay. */
+async function finishNights(playing: Play): Promise<void> {
+  const { model } = playing
+  if (model.nights.length === 0) return
+  seeNights(model)
+  const nights = [...model.pkg.tags.keys()].filter(isOfNight)
+  const expired = expiredNights(model, model.calls)
+  expired.forEach((tag) => model.living.delete(tag))
+  await cleanUpIn(playing, model.fake, { retention: true })
+  const expected = nights.filter((tag) => !expired.includes(tag))
+  const found = nights.filter((tag) => model.pkg.tags.has(tag))
+  if (found.join() !== expected.join())
+    throw new Violation(`nights that stay in the end: ${found.join(', ')} instead of ${expected.join(', ')}`)
 }
 
 /** Temporary tags, and what is ours and needed by nothing of others. */

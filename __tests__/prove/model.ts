@@ -7,10 +7,13 @@ import { putManifest } from '../ghcr/push.ts'
 import { declareRun, endRun, findRun } from '../ghcr/runs.ts'
 import { createPackage, type Package, type Version } from '../ghcr/state.ts'
 import { createFake, type Rules, type Fake } from '../ghcr/fake.ts'
-import { ownershipAnnotation, partAnnotationPrefix } from '../../src/run/names.ts'
+import { ownershipAnnotation, ownershipAnnotations, partAnnotationPrefix } from '../../src/run/names.ts'
 
 export const repository = 'acme/shop'
 export const firstRun = 17_000_000_001
+
+/** The pull request of a run; two runs build for the same one. */
+export const pullRequestOfRun = (run: number): string | undefined => ['shop-7', 'shop-7', 'shop-77'][run - firstRun]
 
 /** What one attempt of a run has pushed. */
 export interface Attempt {
@@ -38,6 +41,11 @@ export interface Living {
   wounded?: Set<string>
 }
 
+export interface Night {
+  readonly entries: readonly IndexEntry[]
+  readonly index: Version
+}
+
 export interface Model {
   readonly fake: Fake
   readonly pkg: Package
@@ -51,6 +59,12 @@ export interface Model {
   readonly posted: Set<string>
   /** Runs that a cleanup was told to take all of. */
   readonly given: Set<number>
+  /** Pull requests whose images a cleanup was told to delete. */
+  readonly closed: Set<string>
+  /** What was pushed every night: an image of some version, with a tag of its own. */
+  readonly nights: Night[]
+  /** By digest: the last call at which a tag of a night named it, and when it was pushed. */
+  readonly seen: Map<string, { readonly call: number; readonly createdAt: number }>
   /** Runs that were deleted when they had ended, with the end: nothing builds in them again. */
   readonly gone: Map<number, number>
   calls: number
@@ -70,6 +84,9 @@ export function createModel(rules: Rules, seed: number): Model {
     pinned: new Set(),
     posted: new Set(),
     given: new Set(),
+    closed: new Set(),
+    nights: [],
+    seen: new Map(),
     gone: new Map(),
     calls: 0,
   }
@@ -115,7 +132,7 @@ function pushPlatform(
   { ephemeral, provenance, content = `${run}`, part }: BuildOptions,
 ): void {
   const marksImages = ephemeral && !part?.isRelease
-  const annotations = { [ownershipAnnotation]: runAnnotation }
+  const annotations = ownershipAnnotations(runAnnotation, pullRequestOfRun(run))
   const version = pushManifest(state, pkg, { content, platform, ...(marksImages ? { annotations } : {}) })
   const pushed: IndexEntry[] = [{ version, platform }]
   if (provenance) {
@@ -139,7 +156,9 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
   } = model
   if (attempt.entries.some(({ version }) => !pkg.active.has(version.digest))) return false
   attempt.index = pushIndex(state, pkg, attempt.entries, {
-    annotations: attempt.ephemeral ? { [ownershipAnnotation]: attempt.runAnnotation } : undefined,
+    annotations: attempt.ephemeral
+      ? ownershipAnnotations(attempt.runAnnotation, pullRequestOfRun(attempt.run))
+      : undefined,
     tag,
   })
   const { digest } = attempt.index
@@ -157,7 +176,8 @@ export function publish(model: Model, attempt: Attempt, tag: string): boolean {
 export function pushPart(model: Model, run: number, part: NonNullable<Attempt['part']>, content: string): void {
   const made = begin(model, run, { ephemeral: true, provenance: true, content, part })
   const tag = `build-0123456-${run}-${part.platform.replace('/', '-')}`
-  const annotations = { [ownershipAnnotation]: made.runAnnotation, [partPlatform]: part.platform }
+  const owner = ownershipAnnotations(made.runAnnotation, pullRequestOfRun(run))
+  const annotations = { ...owner, [partPlatform]: part.platform }
   made.index = pushIndex(model.fake.state, model.pkg, made.entries, { annotations, tag })
   const { digest } = made.index
   model.ours.add(digest)
@@ -187,7 +207,8 @@ export function merge(model: Model, run: number, options: { readonly tag: string
   if (parts.length === 0) return
   const attempt = findRun(fake.state, repository, run)?.attempt ?? 1
   const runAnnotation = markOf(run, attempt, attempts.length)
-  const annotations = isRelease ? undefined : { [ownershipAnnotation]: runAnnotation }
+  const owner = ownershipAnnotations(runAnnotation, pullRequestOfRun(run))
+  const annotations = isRelease ? undefined : owner
   const entries = parts.flatMap((part) => part.entries)
   // The index is pushed by digest, then the tag is updated: a merge that is killed in between leaves the former.
   const index = pushIndex(fake.state, pkg, entries, { annotations })
@@ -202,7 +223,7 @@ export function merge(model: Model, run: number, options: { readonly tag: string
   // All parts together, under a tag that the post step deletes last.
   const mergedTag = `build-0123456-${run}-merged`
   const merged = pushIndex(fake.state, pkg, entries, {
-    annotations: { [ownershipAnnotation]: runAnnotation, [partPlatform]: platforms.join() },
+    annotations: { ...owner, [partPlatform]: platforms.join() },
     tag: mergedTag,
   })
   ours.add(merged.digest)
@@ -272,13 +293,60 @@ export function promote(model: Model, entries: readonly IndexEntry[], tag: strin
   living.set(tag, { digest: made.digest, since: model.calls })
 }
 
-/** Runs that ended long enough ago have no living tags any more. */
-export function expire({ living, gone, fake: { state }, clock }: Model): void {
+/** An image under a tag of the night, which it names itself; its content may be that of another night. */
+export function pushNight(model: Model, pick: number): void {
+  const { fake, pkg, living, nights, calls } = model
+  const { state } = fake
+  const annotations = { 'org.opencontainers.image.version': 'nightly-app' }
+  const entries = platforms.flatMap((platform): IndexEntry[] => {
+    const image = pushManifest(state, pkg, { content: `night ${pick % 3}`, platform, annotations })
+    const attestation = pushManifest(state, pkg, { content: 'provenance', platform, attests: image.digest })
+    return [
+      { version: image, platform },
+      { version: attestation, platform, attests: image.digest },
+    ]
+  })
+  const tag = `nightly-${pick % 5}`
+  const index = pushIndex(state, pkg, entries, { annotations: { ...annotations, night: `${nights.length}` }, tag })
+  nights.push({ entries, index })
+  living.set(tag, { digest: index.digest, since: calls })
+}
+
+export const isOfNight = (tag: string): boolean => tag.startsWith('nightly-')
+
+/** How many images of `nightly-*` stay. */
+export const keptNights = 1
+
+/**
+ * The tags of nights that a cleanup may delete which began at the call `since`: it may have read each tag at another
+ * time.
+ */
+export function expiredNights({ pkg, seen, clock }: Model, since: number): string[] {
+  const isOld = (createdAt: number) => clock.now() - createdAt >= 3 * days
+  const dates = [...seen.values()].flatMap(({ call, createdAt }) => (call >= since ? [createdAt] : [])).filter(isOld)
+  return [...pkg.tags].flatMap(([tag, digest]) => {
+    const { createdAt = Infinity } = pkg.active.get(digest) ?? {}
+    const isExpired = isOld(createdAt) && dates.filter((date) => date > createdAt).length >= keptNights
+    return isOfNight(tag) && isExpired ? [tag] : []
+  })
+}
+
+/** Notes which images have tags of nights now. */
+export function seeNights({ pkg, seen, calls }: Model): void {
+  for (const [tag, digest] of pkg.tags) {
+    const version = isOfNight(tag) ? pkg.active.get(digest) : undefined
+    if (version) seen.set(digest, { call: calls, createdAt: version.createdAt })
+  }
+}
+
+/** Runs that ended long enough ago have no living tags any more; those of a closed pull request, when they ended. */
+export function expire({ living, gone, closed, fake: { state }, clock }: Model): void {
   for (const [tag, { run = 0 }] of living) {
     const known = findRun(state, repository, run)
     // A cleanup at work may know a run that was deleted meanwhile.
     const endedAt = known?.status === 'completed' ? known.updatedAt : gone.get(run)
-    if (endedAt !== undefined && clock.now() - endedAt >= 3 * days) living.delete(tag)
+    const waits = closed.has(pullRequestOfRun(run) ?? '') ? 0 : 3 * days
+    if (endedAt !== undefined && clock.now() - endedAt >= waits) living.delete(tag)
   }
 }
 
@@ -296,7 +364,8 @@ export const closureOf = (pkg: Package, digest: string): Set<string> => {
 export const isWhole = (pkg: Package, tag: string, digest: string): boolean =>
   pkg.tags.get(tag) === digest && missingFrom(pkg, tag).length === 0
 
-export const isTemporary = (tag: string): boolean => tag.startsWith('pr-') || tag.startsWith('build-')
+/** The number in `pr-7` may be that of a pull request, so no cleanup takes it for a run. */
+export const isTemporary = (tag: string): boolean => /^(pr|build)-(?!\d{1,3}$)/.test(tag)
 
 /** Of ours, and needed by nothing of others. */
 export function leftovers({ pkg, ours }: Model): string[] {

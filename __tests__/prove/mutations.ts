@@ -5,6 +5,8 @@ import type { Mutation } from './history.ts'
 import { parseRunId, type RunState } from '../../src/forge/run-status.ts'
 import type { ManifestInfo } from '../../src/packages/manifest-info.ts'
 import { annotatedRun } from '../../src/run/names.ts'
+import { days } from '../ghcr/clock.ts'
+import { isOfNight } from './model.ts'
 
 const api = (change: (api: PackageBackend, packages: PackageRepository) => Partial<PackageBackend>): Mutation => ({
   packages: (packages) => ({ ...packages, backend: { ...packages.backend, ...change(packages.backend, packages) } }),
@@ -143,6 +145,52 @@ const ignoresReferences: Mutation = {
   }),
 }
 
+/** Takes any image with a name as that of a pull request for an image of this one. */
+const believesPullRequests: Mutation = {
+  packages: (packages) => {
+    const named = new Set<string>()
+    return {
+      ...packages,
+      registry: {
+        ...packages.registry,
+        headManifest: async (repository, reference) => {
+          const digest = await packages.registry.headManifest(repository, reference)
+          if (digest !== undefined && reference.startsWith('pr-')) named.add(digest)
+          return digest
+        },
+      },
+      manifest: async (digest) => {
+        const found = await packages.manifest(digest)
+        const get = () => (named.has(digest) ? 'shop-7' : found?.pullRequest)
+        return found && Object.defineProperty({ ...found }, 'pullRequest', { get, enumerable: true })
+      },
+    }
+  },
+}
+
+/** Takes the tag of a night for the version that the image has by its annotation. */
+const believesNights: Mutation = {
+  packages: (packages) => {
+    const versions = new Map<string, string>()
+    return {
+      ...packages,
+      registry: {
+        ...packages.registry,
+        headManifest: async (repository, reference) => {
+          const digest = await packages.registry.headManifest(repository, reference)
+          if (digest !== undefined && isOfNight(reference)) versions.set(digest, reference)
+          return digest
+        },
+      },
+      manifest: async (digest) => {
+        const found = await packages.manifest(digest)
+        const get = () => versions.get(digest) ?? found?.version
+        return found && Object.defineProperty({ ...found }, 'version', { get, enumerable: true })
+      },
+    }
+  },
+}
+
 /** Wrong versions of the algorithm, each of which loses or leaves something sooner or later. */
 export const mutations: Readonly<Record<string, Mutation>> = {
   'reads no version again': readsNothingAgain,
@@ -248,6 +296,18 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     'runAnnotation',
     ({ runAnnotation }) => runAnnotation,
   ),
+  'decides by the name of a tag for which pull request an image was built': believesPullRequests,
+  'takes the tag of a night for what the image says itself': believesNights,
+  'deletes with an old night what newer ones need': removingFirst(
+    async ({ manifest }, { digest: index, tags }, { digest }) =>
+      tags.some(isOfNight) && ((await manifest(index))?.refs.includes(digest) ?? false),
+  ),
+  'counts nights that are too young': api((inner) => ({
+    list: () =>
+      mapPages(inner.list(), (page) =>
+        page.map((version) => ({ ...version, createdAt: (version.createdAt ?? 0) - 30 * days })),
+      ),
+  })),
   'deletes what an artifact of a run has as its subject': removingFirst(
     async ({ manifest }, index, { digest }) => (await manifest(index.digest))?.subject === digest,
   ),

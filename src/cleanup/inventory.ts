@@ -161,6 +161,12 @@ export class Inventory {
     return tags.flatMap((tag) => this.#selection.runsOfTag(tag, this.manifests.get(digest)))
   }
 
+  /** The runs to ask for right before a manifest is deleted that has these tags, or none. */
+  runsToRecheck(tags: readonly string[], digest: string): string[] {
+    if (tags.length > 0) return this.runsOf(tags, digest)
+    return this.#selection.rechecksRuns ? [this.#selection.runOf(this.manifests.get(digest)) ?? []].flat() : []
+  }
+
   #listedItems(): Map<string, Item> {
     const items = new Map<string, Item>()
     const registryTags = new Map<string, string[]>()

@@ -25,6 +25,11 @@
  *    replaced them, or when their tag names a cache that has none any more.
  * 8. Lists of an API may be stale. So a version is read again right before it is deleted, the registry is asked for
  *    all tags, and what a concurrent push needs nevertheless is restored afterwards.
+ * 9. For one pull request, each manifest has to name it in an annotation beside that of rule 1; rule 6 has no effect.
+ * 10. To keep the newest images, the age of an image replaces the end of its run, unless it has the annotation. Without
+ *    it, a manifest is content of an old tag only if its annotation `org.opencontainers.image.version` matches the
+ *    pattern of that tag; of an index without this annotation, all images have it. An attestation goes with such an
+ *    image if it describes it by its own content.
  */
 import type { PackageVersion } from '../packages/backend.ts'
 import type { ManifestInfo } from '../packages/manifest-info.ts'

@@ -169,8 +169,8 @@ class RegistryCleanup {
     const isReferrerTag = (tag: string) =>
       referrerSubject(tag) !== undefined && isReferrer && !this.#inventory.isExcluded(tag)
     const removable = tags.filter((tag) => this.#inventory.isRemovableTag(tag, digest) || isReferrerTag(tag))
-    if (removable.length > 0) await this.#requireFinished(removable, digest)
-    else await this.#requireUnneeded(digest)
+    await this.#requireFinished(removable, digest)
+    if (removable.length === 0) await this.#requireUnneeded(digest)
     const version = await refreshVersion(this.#repository, { ...this.#listed(digest), tags })
     const decision = decide({
       digest,
@@ -187,7 +187,7 @@ class RegistryCleanup {
 
   /** A run may have been started again. */
   async #requireFinished(tags: readonly string[], digest: string): Promise<void> {
-    for (const run of new Set(this.#inventory.runsOf(tags, digest))) {
+    for (const run of new Set(this.#inventory.runsToRecheck(tags, digest))) {
       const verdict = await this.#runs.refresh(run)
       if (!verdict.expired) throw new NotDeletedError(verdict.reason)
     }

@@ -19,6 +19,11 @@ export interface Selection {
   readonly runsOfTag: (tag: string, manifest: Manifest) => readonly string[]
   /** The run of a manifest by its annotations; undefined if it is not selected by them. */
   readonly runOf: (manifest: Manifest) => string | undefined
+  /**
+   * Whether the run of a manifest without a tag is asked for again right before its deletion. A run that has just ended
+   * may be started again, and needs what it pushes then.
+   */
+  readonly rechecksRuns?: true
   /** What an image without annotation may belong to by its tag; undefined: nothing. */
   readonly claimOf: (tag: string) => string | undefined
   /** Whether attestations without annotation belong to an image that is claimed. */
@@ -72,6 +77,7 @@ export function selectPullRequest(patterns: readonly string[], pullRequest: stri
     keepReason: () => `it is not an image of pull request ${number}.`,
     runsOfTag: (tag, manifest) => (includes(tag, manifest) ? requiredRuns(tag, manifest) : []),
     runOf,
+    rechecksRuns: true,
     claimOf: () => undefined,
     reason: (_, manifest) => `run ${runOf(manifest) ?? ''} of pull request ${number} has finished`,
   }

@@ -28,6 +28,8 @@ const caught = [
   'believes an index that calls something an attestation',
   'deletes what an artifact of a run has as its subject',
   'takes whatever an index of a run lists for its run’s',
+  'decides by the name of a tag for which pull request an image was built',
+  'deletes with an old night what newer ones need',
 ]
 
 test.each(caught)(
