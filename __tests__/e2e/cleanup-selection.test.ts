@@ -90,13 +90,15 @@ describe.each(Object.keys(hosts) as (keyof typeof hosts)[])('on %s', (name) => {
 
   test('`pr-number` deletes what finished runs built for that pull request, and nothing else', async () => {
     const image = host.freshImage()
-    const first = await build(image, pullRequest(7))
-    const second = await build(image, pullRequest(7))
-    const other = await build(image, pullRequest(77))
-    const active = await build(image, pullRequest(7))
     // The name of the tag is that of a run of pull request 7, but the image is one of a release.
     const named = newRun()
-    await build(image, {}, { tags: `pr-${named}` })
+    const [first, second, other, active] = await Promise.all([
+      build(image, pullRequest(7)),
+      build(image, pullRequest(7)),
+      build(image, pullRequest(77)),
+      build(image, pullRequest(7)),
+      build(image, {}, { tags: `pr-${named}` }),
+    ])
     for (const { runId } of [first, second, other]) host.finish(runId)
     host.finish(named)
     const [index] = await Promise.all([host.read(image, `pr-${first.runId}`)])
@@ -121,8 +123,10 @@ describe.each(Object.keys(hosts) as (keyof typeof hosts)[])('on %s', (name) => {
   test('`pr-number` deletes the parts of a split build that was never merged', async () => {
     const image = host.freshImage()
     const [ours, theirs] = [newRun(), newRun()]
-    await split.buildParts({ image, runId: ours, options: pullRequest(7), platforms: ['linux/amd64'] })
-    await split.buildParts({ image, runId: theirs, options: pullRequest(8), platforms: ['linux/amd64'] })
+    await Promise.all([
+      split.buildParts({ image, runId: ours, options: pullRequest(7), platforms: ['linux/amd64'] }),
+      split.buildParts({ image, runId: theirs, options: pullRequest(8), platforms: ['linux/amd64'] }),
+    ])
     for (const run of [ours, theirs]) host.finish(run)
     await cleanUp(image, { 'pr-number': '7' })
     expect(withoutCaches(await host.tags(image))).toEqual([`build-0123456-${theirs}-linux-amd64`])
@@ -153,8 +157,7 @@ describe.each(Object.keys(hosts) as (keyof typeof hosts)[])('on %s', (name) => {
 
   test('`exclude-tags` keeps an image with all of its tags', async () => {
     const image = host.freshImage()
-    const kept = await build(image, pullRequest(7))
-    const deleted = await build(image, pullRequest(7))
+    const [kept, deleted] = await Promise.all([build(image, pullRequest(7)), build(image, pullRequest(7))])
     for (const { runId } of [kept, deleted]) host.finish(runId)
     const result = await cleanUp(image, { 'older-than': '0 s', 'exclude-tags': `pr-${kept.runId}*` })
     expect(withoutCaches(await host.tags(image))).toEqual([`pr-${kept.runId}`])
