@@ -36,14 +36,13 @@ test('more steps than a build has are left out', () => {
 })
 
 test('more parts of a step, and more warnings, than there are', () => {
-  const statuses = many(10_050).map((at) => ({
+  const running = many(10_050).map((at) => ({
     vertex: digest,
     id: `sha256:${at.toString(16).padStart(64, '0')}`,
     current: 1,
     started: '2026-01-01T00:00:00Z',
-    completed: '2026-01-01T00:00:09Z',
   }))
-  const running = statuses.map(({ completed: _, ...status }) => status)
+  const statuses = running.map((status) => ({ ...status, completed: '2026-01-01T00:00:09Z' }))
   const warnings = many(1050).map(() => ({ vertex: digest, short: base64('Rule: text (line 1)') }))
   const { progress } = follow({ vertexes: [step] }, { statuses: running }, { statuses }, { warnings })
   expect(progress.states('arm')[0]?.parts.size).toBe(10_000)

@@ -23,6 +23,10 @@ function sending(bytes: number, pause: number, count = Infinity): RawFetch {
   }
 }
 
+async function* nothing(): Bytes {
+  // A response without content.
+}
+
 /** Reads it all. @returns the bytes, and the error at the end */
 async function read(raw: RawFetch, wait = 0): Promise<readonly [number, string]> {
   let size = 0
@@ -80,7 +84,7 @@ test('a server that takes a byte of an upload a second', async () => {
         signal.addEventListener('abort', () => reject(signal.reason as Error))
       })
     }
-    return { status: 201, headers: new Headers(), body: (async function* (): Bytes {})() }
+    return { status: 201, headers: new Headers(), body: nothing() }
   }
   const content = async function* (): Bytes {
     for (;;) yield await Promise.resolve(Buffer.alloc(1))

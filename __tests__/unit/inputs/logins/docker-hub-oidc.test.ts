@@ -111,9 +111,9 @@ test.each(['pipelines.example.com', 'identity.docker.com'])(
   'a redirect of %s is not followed: the request contains a token',
   async (host) => {
     const { calls, fetch } = platform({ 'pipelines.example.com': { value: 'id-token' } })
-    const redirecting: typeof fetch = async (input, init = {}) => {
+    const redirecting: typeof fetch = async (input, init) => {
       const response = await fetch(input, init)
-      expect(init.redirect).toBe('manual')
+      expect(init?.redirect).toBe('manual')
       if (new URL(calls.at(-1)?.url ?? '').host !== host) return response
       return new Response(null, { status: 307, headers: { location: 'https://elsewhere.example.com/' } })
     }
