@@ -130,7 +130,9 @@ test('no secret is in an argument', () => {
 })
 
 test('a secret is only in the environment of programs that need it', () => {
-  expect([...environments].sort()).toEqual(['proxy: buildx', 'secret-envs: buildx'])
+  // Whatever connects needs the proxy.
+  const found = [...environments].filter((line) => !line.startsWith('proxy: '))
+  expect(found).toEqual(['secret-envs: buildx'])
 })
 
 test('secrets are only in files of the private run directory, and only until main ends', () => {

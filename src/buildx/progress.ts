@@ -53,6 +53,8 @@ const heartbeatInterval = 30_000
 /** BuildKit reports it once before and once after the push (moby/buildkit, util/push/push.go). */
 const pushing = /^pushing manifest for .*@(sha256:[0-9a-f]{64})$/
 const keptOutput = 30
+/** Characters without a line end that are kept until it comes. */
+const longestLine = 1 << 22
 /** More than any build has: a daemon may be hostile, and must not exhaust the memory of the run. */
 const most = { vertexes: 10_000, parts: 10_000, warnings: 1000 }
 
@@ -266,7 +268,7 @@ export class Progress {
     // A progress bar may never end its line; only its last state is kept.
     if (state.partial.length > longestText && text.includes('\r')) state.partial = lastRewrite(state.partial)
     // Nor may a line; it is logged in parts.
-    if (state.partial.length > longestText) {
+    if (state.partial.length > longestLine) {
       lines.push(state.partial)
       state.partial = ''
     }
