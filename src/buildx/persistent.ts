@@ -41,7 +41,6 @@ export async function ensureDaemon(daemon: PersistentBuilder, instance: string, 
         bootLocked(daemon, instance, deps),
         deps.log.info,
       )
-    await removeOldMarkers(daemon)
   } catch (error) {
     deps.log.debug(`${node.spec.name}: ${errorMessage(error)}`)
   }
@@ -96,9 +95,16 @@ async function isLocked({ node, name }: PersistentBuilder): Promise<boolean> {
   return (await new EngineClient(node.socket).inspectVolume(lockVolume(name))) !== undefined
 }
 
-async function removeOldMarkers({ node, name }: PersistentBuilder): Promise<void> {
-  const engine = new EngineClient(node.socket)
-  const newest = usageVolume(name, Date.now())
-  const markers = await engine.listVolumes(`${containerPrefix}${name}_used_`)
-  await Promise.all(markers.filter((marker) => marker.name < newest).map((marker) => engine.removeVolume(marker.name)))
+/**
+ * Removes the records of the days before the last use; no build has to wait for it. Never throws: the next run tries
+ * again.
+ */
+export async function removeOldMarkers({ node, name }: PersistentBuilder, log: DaemonDeps['log']): Promise<void> {
+  try {
+    const engine = new EngineClient(node.socket)
+    const markers = (await engine.listVolumes(`${containerPrefix}${name}_used_`)).map((volume) => volume.name).sort()
+    await Promise.all(markers.slice(0, -1).map((marker) => engine.removeVolume(marker)))
+  } catch (error) {
+    log.debug(`${node.spec.name}: ${errorMessage(error)}`)
+  }
 }

@@ -87,7 +87,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, background: Backgrou
   const publishing = () => publishTargets(run, ports, plan, { ...prepared, groups: build.results, sign })
   const published = inputs.push ? await record.time('publish', publishing) : []
   record.published = published
-  const [builder] = await Promise.all([handedOver, collected, build.released, comparison.complete()])
+  const [builder] = await Promise.all([handedOver, collected, build.released, prepared.settled, comparison.complete()])
   const notes = [...planned.notes, ...notesOn('fallback', build.notes), ...notesOn('cache', lost)]
   return { ...describeRun(run, opened), builder, plan, published, notes, isPart: inputs.partial }
 }
@@ -169,7 +169,7 @@ async function callDockerfiles(
     })
     .finally(() => removeSecrets(dir))
   const collected = logNodeGarbage(garbage.end(), log)
-  const [builder] = await Promise.all([handOver(run, opened, prepared), collected, planned.release()])
+  const [builder] = await Promise.all([handOver(run, opened, prepared), collected, planned.release(), prepared.settled])
   const plan = { ...planned.plan, targets: [], groups: [] }
   return { ...describeRun(run, opened), builder, plan, published: [], notes: planned.notes }
 }

@@ -5,12 +5,13 @@ import { requestsDockerTypes } from '../buildx/bake-fields.ts'
 import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { BuilderInstances } from '../buildx/instances.ts'
-import { ensureDaemon } from '../buildx/persistent.ts'
+import { ensureDaemon, removeOldMarkers } from '../buildx/persistent.ts'
 import { localPathsOf, type LocalPath } from '../buildx/local-paths.ts'
 import type { BuildxRequest } from '../buildx/process.ts'
 import { writePrivate } from '../lib/files.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
 import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
+import type { PersistentBuilder } from '../nodes/persistent.ts'
 import type { OpenedNodes } from '../nodes/pool.ts'
 import type { Plan, Target } from '../plan/target.ts'
 import { createDockerConfig } from '../registry/credentials/docker-config.ts'
@@ -27,6 +28,8 @@ export interface PreparedBuild {
   readonly calls: BuildxRequest
   /** Records a digest in the journal when its push starts. */
   readonly onPush: (target: Target, digest: string) => void
+  /** Resolves when nothing more is changed on the nodes to prepare this build. */
+  readonly settled: Promise<unknown>
 }
 
 /**
@@ -51,7 +54,7 @@ export async function prepareBuild(
     persistent: opened.persistent,
     undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) },
   })
-  await bootPersistent(run, opened, builder, buildx)
+  const daemons = await bootPersistent(run, opened, builder, buildx)
   const { traceparent } = run.record
   const env = {
     ...(traceparent !== undefined && { TRACEPARENT: traceparent }),
@@ -69,6 +72,7 @@ export async function prepareBuild(
     builder,
     calls: { ...options, env, buildx, workspace: event.workspace, signal },
     onPush: recordOnce(push ? journal : undefined),
+    settled: Promise.all(daemons.map((daemon) => removeOldMarkers(daemon, log))),
   }
 }
 
@@ -82,20 +86,27 @@ function writeLogins({ inputs, dir, dockerConfig }: Run): void {
   writeScopedLogins(dir.scopedConfigs, inputs.logins)
 }
 
-/** A daemon of an existing builder is booted by the build, as buildx does it for every builder. */
+/**
+ * Boots persistent builders. A daemon of an existing builder is booted by the build, as buildx does it for every
+ * builder.
+ *
+ * @returns the persistent builders
+ */
 async function bootPersistent(
   { event, dir, journal, log }: Run,
   { persistent }: OpenedNodes,
   builder: BuilderInstances,
   buildx: Buildx,
-): Promise<void> {
+): Promise<readonly PersistentBuilder[]> {
   const holder = runBuilderName(dir.key, event)
   const created = [...persistent].filter(([{ spec }]) => spec.existingNodeName === undefined)
+  const daemons = created.map(([node, name]) => ({ node, name }))
   await Promise.all(
-    created.map(([node, name]) =>
-      ensureDaemon({ node, name }, builder.forPlatforms(node, []), { buildx, dir, journal, holder, log }),
+    daemons.map((daemon) =>
+      ensureDaemon(daemon, builder.forPlatforms(daemon.node, []), { buildx, dir, journal, holder, log }),
     ),
   )
+  return daemons
 }
 
 /** Persistent builders receive only those files of a context that changed since the last run. */
