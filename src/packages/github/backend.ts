@@ -135,14 +135,17 @@ function createCalls({ request, owner, name, ownerKind = 'orgs' }: GithubOptions
 }
 
 const pageSize = 100
+/** With more versions than 500,000 the cleanup would need more memory than a run has. */
+const mostPages = 5000
 
 async function* listVersions(call: Call, state: string): AsyncIterable<readonly PackageVersion[]> {
-  for (let page = 1; ; page++) {
+  for (let page = 1; page <= mostPages; page++) {
     const { data, link } = await call('GET', '/versions', { state, per_page: pageSize, page })
     if (!Array.isArray(data)) throw new Error('GitHub returned a list of versions that cannot be parsed')
     yield data.map(parseVersion)
     if (!link.includes('rel="next"')) return
   }
+  throw new Error(`GitHub's list of versions has more than ${mostPages} pages: nothing is deleted`)
 }
 
 function parseVersion(data: unknown): PackageVersion {
