@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job, StepResult } from './runner.ts'
-import { farmJob, freshImage, leftovers, oneNodeInputs, attachFarm, tryRead, type Farm } from './harness.ts'
+import { freshImage, leftovers, oneNodeInputs, tryRead, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
 let job: Job
 let main: StepResult
@@ -37,8 +39,8 @@ RUN printf 'no newline at the end'
 `
 
 beforeAll(async () => {
-  farm = await attachFarm()
-  job = farmJob(farm, { files: { Dockerfile: dockerfile(farm.images.base), commands: `${commands.join('\n')}\n` } })
+  farm = setup.farm
+  job = setup.job({ files: { Dockerfile: dockerfile(farm.images.base), commands: `${commands.join('\n')}\n` } })
   // BuildKit itself clips the output of a step after 2 MiB, or above 200 KiB/s.
   const unlimited = 'env.BUILDKIT_STEP_LOG_MAX_SIZE=-1\nenv.BUILDKIT_STEP_LOG_MAX_SPEED=-1'
   const running = job.start(
@@ -56,7 +58,6 @@ beforeAll(async () => {
   lines = main.raw.split('\n')
   await job.post()
 })
-afterAll(() => job.end())
 
 test('the build succeeds and leaves nothing behind', async () => {
   expect([main.code, main.code === 0 ? '' : main.log.slice(-2000)]).toEqual([0, ''])
@@ -122,7 +123,7 @@ describe('unusual build output', () => {
 })
 
 test('a runner that reads late receives everything', async () => {
-  const late = farmJob(farm)
+  const late = setup.job()
   const running = late.start(
     oneNodeInputs(farm, {
       image: freshImage(farm),

@@ -3,9 +3,15 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { isolatedEnv } from '../farm/exec.ts'
 import type { Job, StepResult } from './runner.ts'
-import { appFiles, attachFarm, farmJob, freshImage, storedTags, type Farm } from './harness.ts'
+import { appFiles, freshImage, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // A builder created with buildx commands, on the local engine and on one of the machines.
+// Declared first, because it runs before the job ends, whose directory holds the state of buildx.
+afterAll(() => {
+  buildx('rm', '--force', 'warm')
+})
+const setup = useFarm()
 let farm: Farm
 let job: Job
 let image: string
@@ -28,8 +34,8 @@ const daemons = async () =>
     .sort()
 
 beforeAll(async () => {
-  farm = await attachFarm()
-  job = farmJob(farm, { files: appFiles(farm) })
+  farm = setup.farm
+  job = setup.job({ files: appFiles(farm) })
   image = freshImage(farm)
   const options = [
     '--name',
@@ -57,14 +63,6 @@ beforeAll(async () => {
   }
   after = await daemons()
 })
-afterAll(() => {
-  try {
-    buildx('rm', '--force', 'warm')
-  } finally {
-    job.end()
-  }
-})
-
 describe('builder', () => {
   test('each platform is built by its node, and the image is pushed', async () => {
     for (const main of mains) expect(main.code === 0 ? '' : main.log).toBe('')

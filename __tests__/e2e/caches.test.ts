@@ -5,9 +5,7 @@ import type { Job, StepResult } from './runner.ts'
 import { azure, s3Keys, startAzurite, startGhaCache, startS3, type Store } from './stores.ts'
 import {
   appFiles,
-  attachFarm,
   farmInputs,
-  farmJob,
   freshImage,
   leftovers,
   processesMentioning,
@@ -16,6 +14,7 @@ import {
   tryRead,
   type Farm,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 interface Done {
   readonly job: Job
@@ -28,9 +27,9 @@ interface Done {
 
 // BuildKit's cache backends, each a real service that the nodes reach. Every run has new daemons, so every cache hit
 // comes from the backend.
+const setup = useFarm()
 let farm: Farm
 let stores: { readonly gha: Store; readonly s3: Store; readonly azblob: Store }
-const jobs: Job[] = []
 const done = new Map<string, Done>()
 const argvs = new Set<string>()
 let looks = 0
@@ -73,7 +72,7 @@ interface Build {
 
 async function build({ name, cache, release, event, env, variant = 'slim', ...more }: Build): Promise<void> {
   const before = more.in === undefined ? undefined : done.get(more.in)?.job
-  const job = farmJob(farm, {
+  const job = setup.job({
     files: { ...appFiles(farm), 'app.txt': `release ${release}\n` },
     env: {
       ACTIONS_CACHE_URL: stores.gha.url,
@@ -83,7 +82,6 @@ async function build({ name, cache, release, event, env, variant = 'slim', ...mo
     },
     ...(event !== undefined && { event, ref: 'refs/pull/7/merge' }),
   })
-  jobs.push(job)
   // The checkout of the second run in the workspace of the first.
   if (before) writeFileSync(join(before.workspace, 'app.txt'), `release ${release}\n`)
   const image = freshImage(farm)
@@ -104,7 +102,7 @@ function filesBelow(dir: string): string[] {
 const servicePath = () => new URL(stores.gha.url).pathname.split('/')[1] ?? ''
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   const [gha, bucket, azblob] = await Promise.all([startGhaCache(farm), startS3(farm), startAzurite(farm)])
   stores = { gha, s3: bucket, azblob }
   const watching = setInterval(() => {
@@ -155,7 +153,6 @@ beforeAll(async () => {
   clearInterval(watching)
 }, 1_200_000)
 afterAll(async () => {
-  jobs.forEach((job) => job.end())
   await Promise.all(Object.values(stores).map((store) => store.end()))
 })
 

@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { isolatedEnv, run } from '../farm/exec.ts'
 import { projectRoot } from '../farm/paths.ts'
 import { TestTerminal } from '../unit/cli/terminal.ts'
-import { appFiles, attachFarm, freshImage, processesMentioning, storedIndex, storedTags, type Farm } from './harness.ts'
+import { appFiles, freshImage, processesMentioning, storedIndex, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // The packed program on a laptop with a home of its own: no CI platform, aliases in ~/.ssh/config, a key without agent.
+const setup = useFarm()
 let farm: Farm
 let dir: string
 let program: string
@@ -28,7 +30,7 @@ const defaults = () => [
 ]
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   image = freshImage(farm)
   dir = mkdtempSync(join(tmpdir(), 'laptop-'))
   const [bin, temp] = ['bin', 'temp'].map((name) => join(dir, name)) as [string, string]

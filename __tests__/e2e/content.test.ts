@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { schemaErrors } from '../unit/fixtures/results-schema.ts'
 import type { Job, StepResult } from './runner.ts'
-import { appFiles, attachFarm, farmJob, freshImage, oneNodeInputs, storedIndex, type Farm } from './harness.ts'
+import { appFiles, freshImage, oneNodeInputs, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import { untaggedIndexes } from './tested-releases.ts'
 
+const setup = useFarm()
 let farm: Farm
 let job: Job
 let image: string
@@ -37,11 +39,11 @@ async function release(text: string, inputs: Readonly<Record<string, string>>): 
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   image = freshImage(farm)
   generators = freshImage(farm)
   const file = generator.replaceAll('BASE', farm.images.base)
-  job = farmJob(farm, { files: { ...appFiles(farm), 'generator/Dockerfile': file } })
+  job = setup.job({ files: { ...appFiles(farm), 'generator/Dockerfile': file } })
   const built = await release('none', {
     image: generators,
     context: 'generator',
@@ -52,9 +54,7 @@ beforeAll(async () => {
   first = await release('release 1', { sbom: `generator=${generators}:sbom-good` })
 })
 afterAll(async () => {
-  await farm.registry.clearFaults()
   await farm.nodes.amd.wipe()
-  job.end()
 })
 
 test('`results` says what was checked', () => {

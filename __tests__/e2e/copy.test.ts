@@ -8,9 +8,11 @@ import { startGitea, type Gitea } from '../farm/gitea.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
 import { ociIndex, ociManifest } from '../../src/registry/manifest.ts'
 import { content, openHands, type Content, type Hands, type Login } from '../unit/packages/oci/images.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, storedIndex, type Farm } from './harness.ts'
+import { farmInputs, freshImage, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import type { Job, StepResult } from './runner.ts'
 
+const setup = useFarm()
 let farm: Farm
 let old: Registry2
 let gitea: Gitea
@@ -27,13 +29,13 @@ const config = content('{"os":"linux","architecture":"amd64"}', 'application/vnd
 const ghcrLogin = { username: 'ci-user', password: 'secret' }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   fake = createFake()
   createPackage(fake.state, { owner: 'acme', name: 'app', repository: 'acme/app' })
   fake.state.tokens.set('secret', { kind: 'actions', repository: 'acme/app', packages: 'write', actions: 'read' })
   ;[old, gitea, ghcr] = await Promise.all([startRegistry2(farm.dir), startGitea(farm.dir), startGhcr(fake)])
   giteaLogin = { username: 'farm', password: await gitea.token('farm', ['write:package']) }
-  job = farmJob(farm)
+  job = setup.job()
   image = freshImage(farm)
   // No connection is allowed to port 1.
   const mirrors = [mirror(), '127.0.0.1:1/acme/unreachable'].map((name) => `name=${name},required=false`)
@@ -47,8 +49,6 @@ beforeAll(async () => {
 }, 1_200_000)
 
 afterAll(async () => {
-  await farm.registry.clearFaults()
-  job.end()
   await Promise.all([old.stop(), gitea.stop(), ghcr.close()])
 })
 

@@ -1,24 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { buildLater } from './later-steps.ts'
-import type { Job, StepResult } from './runner.ts'
+import type { StepResult } from './runner.ts'
 import { expectFailingStage, expectTimeout, releaseTwice } from './tested-releases.ts'
-import {
-  appFiles,
-  attachFarm,
-  farmInputs,
-  farmJob,
-  freshImage,
-  leftovers,
-  oneNodeInputs,
-  storedIndex,
-  type Farm,
-} from './harness.ts'
+import { appFiles, farmInputs, freshImage, leftovers, oneNodeInputs, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // The BuildKit inside the engines: the action starts no container, and the engine keeps the cache. The farm's engines
 // have only the network of their machine.
+const setup = useFarm()
 let farm: Farm
 let image: string
-const jobs: Job[] = []
 const mains: StepResult[] = []
 const later: (readonly boolean[])[] = []
 let left: readonly string[] | undefined
@@ -28,8 +19,7 @@ const driver = { driver: 'docker', 'driver-opts': '', network: 'host' }
 const args = ['--network', 'host', '--allow', 'network.host']
 
 async function build(tags: string, release: number, cache: string): Promise<void> {
-  const job = farmJob(farm, { files: { ...appFiles(farm), 'app.txt': `release ${release}\n` } })
-  jobs.push(job)
+  const job = setup.job({ files: { ...appFiles(farm), 'app.txt': `release ${release}\n` } })
   const inputs = { ...driver, image, tags, cache, use: String(tags === 'v3') }
   const main = await job.main(farmInputs(farm, inputs))
   mains.push(main)
@@ -39,7 +29,7 @@ async function build(tags: string, release: number, cache: string): Promise<void
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   image = freshImage(farm)
   await build('v1', 1, 'registry')
   // Only the registry still has the cache.
@@ -49,7 +39,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   for (const node of [farm.nodes.amd, farm.nodes.arm]) await node.exec('docker builder prune -af')
-  jobs.forEach((job) => job.end())
 })
 
 const hits = ({ summary }: StepResult) =>
@@ -81,8 +70,7 @@ describe('driver: docker', () => {
   })
 
   test('tests images before their tag is updated, and leaves nothing behind', async () => {
-    const job = farmJob(farm)
-    jobs.push(job)
+    const job = setup.job()
     await releaseTwice(farm, job, platforms, farmInputs(farm, driver))
     await expectFailingStage(farm, job, oneNodeInputs(farm, driver))
     await expectTimeout(farm, { job, seconds: 612 }, oneNodeInputs(farm, driver))

@@ -1,30 +1,29 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startPlatformApi, type PlatformApi } from './platform-api.ts'
-import type { Job, StepResult } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedTags, type Farm } from './harness.ts'
+import type { StepResult } from './runner.ts'
+import { farmInputs, freshImage, leftovers, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
 let platformApi: PlatformApi
 let image: string
-const jobs: Job[] = []
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   platformApi = await startPlatformApi()
   image = freshImage(farm)
   await farm.registry.resetRequests()
 })
 afterAll(() => {
   platformApi.close()
-  jobs.forEach((job) => job.end())
 })
 
 async function examine(
   inputs: Readonly<Record<string, string>>,
   event = 'pull_request',
 ): Promise<{ readonly main: StepResult; readonly post: StepResult; readonly made: readonly string[] }> {
-  const job = farmJob(farm, { event, env: { GITHUB_API_URL: platformApi.url } })
-  jobs.push(job)
+  const job = setup.job({ event, env: { GITHUB_API_URL: platformApi.url } })
   const main = await job.main({ 'github-token': 'a-token', ...inputs, 'dry-run': 'true' })
   const made = (
     await Promise.all(
@@ -45,7 +44,7 @@ describe('dry-run', () => {
       farmInputs(farm, { image, variants: 'slim: {}\nfull: {tag-suffix: ""}' }),
     )
     expect([main.code, main.errors, main.log]).toEqual([0, [], main.log])
-    const run = jobs.at(-1)?.runId ?? ''
+    const run = setup.jobs.at(-1)?.runId ?? ''
     for (const line of [
       /^ {2}\S+: Docker .*, builds linux\/amd64; by ssh:\/\/ci@\S+, a BuildKit container for this run$/,
       new RegExp(

@@ -1,29 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job } from './runner.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { farmInputs, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
-let jobs: Job[] = []
 
-beforeAll(async () => {
-  farm = await attachFarm()
-})
-beforeEach(() => {
-  jobs = []
+beforeAll(() => {
+  farm = setup.farm
 })
 afterEach(async () => {
-  jobs.forEach((job) => job.end())
   await Promise.all([farm.nodes.amd.heal(), farm.nodes.arm.heal()])
-})
-afterAll(async () => {
-  await farm.registry.clearFaults()
 })
 
 /** A build whose step is visible in the log and takes the given time. */
 function open(seconds = 0): Job {
-  const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo working; sleep ${seconds}\n` } })
-  jobs.push(job)
-  return job
+  return setup.job({ files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo working; sleep ${seconds}\n` } })
 }
 
 async function platforms(image: string): Promise<string[]> {
@@ -34,7 +26,7 @@ async function platforms(image: string): Promise<string[]> {
 }
 
 async function expectNothingLeft(): Promise<void> {
-  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+  for (const job of setup.jobs) expect(await leftovers(farm, job)).toEqual([])
 }
 
 describe('a node that is unavailable from the start', () => {

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { runWorkflow } from './act.ts'
-import { appFiles, attachFarm, type Farm } from './harness.ts'
+import { appFiles, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import { openGitea, type PackageHost } from './package-hosts.ts'
 
 // The workflows of docs/forgejo.md on a runner, with a real Gitea. The runner numbers its runs from 1, as Gitea does.
+const setup = useFarm()
 let farm: Farm
 let gitea: PackageHost
 let dir: string
@@ -18,7 +20,7 @@ const workflows = [...page.matchAll(/^```yaml\n(on:[\s\S]*?)```$/gm)].map((match
 const findWorkflow = (text: string) => workflows.find((workflow) => workflow.includes(text)) ?? ''
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   gitea = await openGitea(farm)
   dir = mkdtempSync(join(tmpdir(), 'forgejo-'))
   image = gitea.freshImage()

@@ -5,38 +5,27 @@ import { join } from 'node:path'
 import { EngineClient } from '../../src/nodes/engine/client.ts'
 import { startPlatformApi, type PlatformApi } from './platform-api.ts'
 import type { Job } from './runner.ts'
-import {
-  attachFarm,
-  waitFor,
-  farmJob,
-  freshImage,
-  leftovers,
-  oneNodeInputs,
-  processesMentioning,
-  type Farm,
-} from './harness.ts'
+import { waitFor, freshImage, leftovers, oneNodeInputs, processesMentioning, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
 let platformApi: PlatformApi
 let temp: string
-const jobs: Job[] = []
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   platformApi = await startPlatformApi()
   temp = mkdtempSync(join(tmpdir(), 'host-'))
 })
 afterAll(() => {
   platformApi.close()
-  jobs.forEach((job) => job.end())
   rmSync(temp, { recursive: true, force: true })
 })
 
 function open(env: Readonly<Record<string, string>> = {}, seconds = 6): Job {
   const files = { Dockerfile: `FROM ${farm.images.base}\nRUN echo talking; sleep ${seconds}\n` }
-  const job = farmJob(farm, { files, env: { RUNNER_TEMP: temp, GITHUB_API_URL: platformApi.url, ...env } })
-  jobs.push(job)
-  return job
+  return setup.job({ files, env: { RUNNER_TEMP: temp, GITHUB_API_URL: platformApi.url, ...env } })
 }
 
 const inputs = () => oneNodeInputs(farm, { push: 'false', image: freshImage(farm), 'github-token': 'a-token' })
@@ -118,7 +107,7 @@ test('a run removes leftovers of finished runs from nodes and runner, not those 
   await new EngineClient(engine, 10_000).removeContainer(of(names, elsewhere)[0] ?? '')
   for (const name of [...foreign, `${of(names, elsewhere)[0] ?? ''}_state`])
     await new EngineClient(engine, 10_000).removeVolume(name)
-  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+  for (const job of setup.jobs) expect(await leftovers(farm, job)).toEqual([])
 }, 90_000)
 
 test('a run that fails at once waits for the removal, because leftovers may fill the node', async () => {
@@ -126,11 +115,10 @@ test('a run that fails at once waits for the removal, because leftovers may fill
   await killMain(finished)
   await waitFor('the end of the killed build', () => processesMentioning(temp).every((line) => !line.includes('bake')))
   platformApi.finish(finished.runId)
-  const failing = farmJob(farm, {
+  const failing = setup.job({
     files: { Dockerfile: `FROM ${farm.images.base}\nRUN false\n` },
     env: { RUNNER_TEMP: temp, GITHUB_API_URL: platformApi.url },
   })
-  jobs.push(failing)
   const main = await failing.main(inputs())
   expect([main.code, main.errors]).toEqual([1, [expect.stringContaining('RUN false failed')]])
   expect(main.log).toMatch(new RegExp(`Removed leftovers of finished runs on \\S+: .*-${finished.runId}-1-0`))

@@ -9,9 +9,11 @@ import { text } from 'node:stream/consumers'
 import { isolatedEnv } from '../farm/exec.ts'
 import { removeProbes } from '../../src/gc/probes.ts'
 import { EngineClient } from '../../src/nodes/engine/client.ts'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './harness.ts'
+import { farmInputs, freshImage, leftovers, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // buildx itself creates the probe container here: its properties may change with the buildx version.
+const setup = useFarm()
 let farm: Farm
 let dir: string
 let server: Server
@@ -46,7 +48,7 @@ function relay(incoming: IncomingMessage, answer: ServerResponse): void {
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   dir = mkdtempSync(join(tmpdir(), 'probe-'))
   socket = join(dir, 'sock')
   server = createServer(relay).listen(socket)
@@ -97,7 +99,7 @@ test('the probe container of a killed buildx is recognised and removed once it i
 test('the post step removes it if its own run was killed at that moment', async () => {
   const { amd } = farm.nodes
   ahead = 0
-  const job = farmJob(farm, { env: { DOCKER_HOST: `unix://${socket}` } })
+  const job = setup.job({ env: { DOCKER_HOST: `unix://${socket}` } })
   try {
     const main = job.start(farmInputs(farm, { nodes: 'linux/amd64 = local', image: freshImage(farm) }))
     victim = main.process

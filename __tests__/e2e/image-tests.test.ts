@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { gunzipSync } from 'node:zlib'
 import type { RequestLog } from '../farm/farm.ts'
 import type { Job, StepResult } from './runner.ts'
 import { resultsOf, untaggedIndexes } from './tested-releases.ts'
 import {
-  attachFarm,
   farmInputs,
-  farmJob,
   freshImage,
   imageConfig,
   leftovers,
@@ -17,10 +15,10 @@ import {
   waitFor,
   type Farm,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
-const jobs: Job[] = []
-afterAll(() => jobs.forEach((job) => job.end()))
 
 const dockerfile = () =>
   [
@@ -65,8 +63,7 @@ interface Played {
 }
 
 async function play(inputs: Readonly<Record<string, string>>, image = freshImage(farm)): Promise<Played> {
-  const job = farmJob(farm, { files: { Dockerfile: dockerfile() } })
-  jobs.push(job)
+  const job = setup.job({ files: { Dockerfile: dockerfile() } })
   const { mirror = '', ...others } = inputs
   const images = mirror === '' ? image : `${image}\nname=${image}-mirror,required=false`
   const given = { image: images, secrets: 'token=hush-hush', cache: 'off', 'keep-builder': 'true', ...others }
@@ -160,7 +157,7 @@ describe('images that pass their tests', () => {
   let traces: Played
 
   beforeAll(async () => {
-    farm = await attachFarm()
+    farm = setup.farm
     const variants = Object.fromEntries(passing.map(([name, command]) => [name, { test: command }]))
     // Concurrent builds on one builder share a step, also if one of them uses no cache: only one log has its output.
     const alone = { 'keep-builder': 'false', target: 'final' }
@@ -333,7 +330,7 @@ describe('images that fail their tests', () => {
   let requests: readonly RequestLog[]
 
   beforeAll(async () => {
-    farm = await attachFarm()
+    farm = setup.farm
     const images = await mapConcurrently(failing, async ([name, inputs]) => {
       const run = await play({ target: 'final', tags: 'v1', cache: 'registry', ...inputs })
       return [name, run] as const
@@ -382,8 +379,7 @@ type Release = Omit<Played, 'image'>
 async function releaseOnTwoNodes(): Promise<TwoReleases> {
   const image = freshImage(farm)
   const release = async (command: string): Promise<Release> => {
-    const job = farmJob(farm, { files: { Dockerfile: dockerfile() }, ref: 'refs/tags/v1.2.3' })
-    jobs.push(job)
+    const job = setup.job({ files: { Dockerfile: dockerfile() }, ref: 'refs/tags/v1.2.3' })
     const inputs = { image, target: 'final', test: command, secrets: 'token=x', 'fail-fast': 'false' }
     return { job, main: await job.main(farmInputs(farm, inputs)), post: await job.post() }
   }
@@ -402,7 +398,7 @@ describe('other ways to build', () => {
   let parts: readonly Played[]
 
   beforeAll(async () => {
-    farm = await attachFarm()
+    farm = setup.farm
     const own = { 'keep-builder': 'false', target: 'final' }
     const onLocal = async () => {
       const inputs = { ...own, nodes: 'linux/amd64 = local', test: 'echo local', 'test-target': 'unit' }
@@ -466,8 +462,7 @@ describe('other ways to build', () => {
   test('a node that is killed in mid-test: the image is built and tested elsewhere', async () => {
     const image = freshImage(farm)
     const { amd, arm } = farm.nodes
-    const job = farmJob(farm, { files: { Dockerfile: dockerfile() } })
-    jobs.push(job)
+    const job = setup.job({ files: { Dockerfile: dockerfile() } })
     // The registry answers this node not before it is dead, and the others at once.
     const hold = { match: '/v2/hold', status: 404 }
     await farm.registry.fault({ ...hold, from: 'amd', delayMs: 60_000 })

@@ -9,27 +9,19 @@ import { delimiter, join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import { startGhaCache, type Store } from './stores.ts'
 import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
-import {
-  appFiles,
-  attachFarm,
-  farmJob,
-  freshImage,
-  leftovers,
-  oneNodeInputs,
-  storedTags,
-  type Farm,
-} from './harness.ts'
+import { appFiles, freshImage, leftovers, oneNodeInputs, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // A runner without buildx that reaches github.com through a proxy, which leads to a server of this test: it has a
 // release with a real buildx, with a version that no machine has.
 const version = '99.9.9'
+const setup = useFarm()
 let farm: Farm
 let authority: CertificateAuthority
 let store: Store
 let dir: string
 let requests: string[] = []
 const servers: Server[] = []
-const jobs: Job[] = []
 const done = new Map<
   string,
   {
@@ -111,7 +103,7 @@ async function build(title: string, { toolCache, inputs, proxy, first }: Build):
   const path = [...(first === undefined ? [] : [first]), ...(process.env['PATH'] ?? '').split(delimiter)]
     .filter((entry) => entry !== farm.tools.bin)
     .join(delimiter)
-  const job = farmJob(farm, {
+  const job = setup.job({
     files: appFiles(farm),
     env: {
       PATH: path,
@@ -122,7 +114,6 @@ async function build(title: string, { toolCache, inputs, proxy, first }: Build):
       ACTIONS_RUNTIME_TOKEN: token,
     },
   })
-  jobs.push(job)
   requests = []
   const image = freshImage(farm)
   const main = await job.main(oneNodeInputs(farm, { image, ...inputs }))
@@ -130,7 +121,7 @@ async function build(title: string, { toolCache, inputs, proxy, first }: Build):
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   authority = createCertificateAuthority()
   dir = mkdtempSync(join(tmpdir(), 'install-'))
   for (const name of ['first', 'third', 'plain']) mkdirSync(join(dir, name))
@@ -163,7 +154,6 @@ beforeAll(async () => {
   await build('dry-run', { toolCache: 'third', proxy, inputs: { version, 'dry-run': 'true' } })
 }, 1_200_000)
 afterAll(async () => {
-  jobs.forEach((job) => job.end())
   servers.forEach((server) => server.close())
   await store.end()
   authority.end()

@@ -12,17 +12,8 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import {
-  farmInputs,
-  farmJob,
-  freshImage,
-  imageConfig,
-  leftovers,
-  attachFarm,
-  storedIndex,
-  tryRead,
-  type Farm,
-} from './harness.ts'
+import { farmInputs, freshImage, imageConfig, leftovers, storedIndex, tryRead, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 const names = ['a', 'b', 'c', 'd'] as const
 type Name = (typeof names)[number]
@@ -36,6 +27,7 @@ interface Member {
   readonly dir: string
 }
 
+const setup = useFarm()
 let farm: Farm
 let shared: string
 let home: string
@@ -50,7 +42,7 @@ let environments: readonly string[]
 const texts = new Map<string, string>()
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   shared = mkdtempSync(join(tmpdir(), 'host-'))
   home = join(shared, 'home')
   temp = join(shared, 'temp')
@@ -75,7 +67,6 @@ beforeAll(async () => {
   after = fingerprint(home)
 })
 afterAll(() => {
-  members.forEach(({ job }) => job.end())
   rmSync(shared, { recursive: true, force: true })
 })
 
@@ -83,7 +74,7 @@ async function startAll(): Promise<void> {
   const built = await Promise.all(
     names.map(async (name) => {
       const files = { Dockerfile: `FROM ${farm.images.base}\nARG NAME\nRUN echo "$NAME" > /name && sleep 1\n` }
-      const job = farmJob(farm, { files, runId: '4711', env: { HOME: home, RUNNER_TEMP: temp } })
+      const job = setup.job({ files, runId: '4711', env: { HOME: home, RUNNER_TEMP: temp } })
       const image = freshImage(farm)
       const login = { username: `user-of-${name}`, password: `password-of-${name}` }
       // With the builder kept for later steps, connections stay too.
@@ -216,7 +207,7 @@ describe('a job with hostile names, a long temporary directory, no HOME and no u
       GITHUB_ACTOR: hostile,
       GITHUB_HEAD_REF: hostile,
     }
-    job = farmJob(farm, { ref: `refs/heads/${hostile}`, env, umask: 0 })
+    job = setup.job({ ref: `refs/heads/${hostile}`, env, umask: 0 })
     main = await job.main(
       // The sockets of the nodes stay until post.
       farmInputs(farm, {
@@ -231,7 +222,6 @@ describe('a job with hostile names, a long temporary directory, no HOME and no u
     post = await job.post()
   })
   afterAll(() => {
-    job.end()
     rmSync(root, { recursive: true, force: true })
   })
 

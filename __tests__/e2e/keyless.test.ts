@@ -2,14 +2,16 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureKeylessSsh } from '../farm/optional-tools.ts'
-import { attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // A server that admits clients by their network instead of by a key, and that cannot forward sockets: Tailscale SSH.
+const setup = useFarm()
 let farm: Farm
 const port = 2224
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   copyFileSync(await ensureKeylessSsh(), join(farm.dir, 'amd/share/keyless-ssh'))
 }, 300_000)
 afterEach(async () => {
@@ -43,7 +45,7 @@ function inputs(image: string): Record<string, string> {
 describe('a node that admits clients without a key', () => {
   test('builds, without an input for a key, and nothing is left', async () => {
     await serve()
-    const [job, image] = [farmJob(farm), freshImage(farm)]
+    const [job, image] = [setup.job(), freshImage(farm)]
     const main = await job.main(inputs(image))
     const post = await job.post()
     expect([main.code, main.warnings, main.log]).toEqual([0, [], main.log])
@@ -55,7 +57,7 @@ describe('a node that admits clients without a key', () => {
 
   test('that asks for a confirmation in a browser is named, with the setting that changes it', async () => {
     await serve(`'# Tailscale SSH requires an additional check.'`)
-    const job = farmJob(farm)
+    const job = setup.job()
     const main = await job.main(inputs(freshImage(farm)))
     await job.post()
     expect({ code: main.code, log: main.log }).toEqual({

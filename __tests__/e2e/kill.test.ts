@@ -1,47 +1,37 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Job, Running, StepResult } from './runner.ts'
+import type { Job, JobOptions, Running, StepResult } from './runner.ts'
 import {
   waitFor,
   farmInputs,
-  farmJob,
   freshImage,
   leftovers,
   oneNodeInputs,
   processesMentioning,
   mapConcurrently,
-  attachFarm,
   storedTags,
   type Farm,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
-let jobs: Job[] = []
 
-beforeAll(async () => {
-  farm = await attachFarm()
-})
-beforeEach(() => {
-  jobs = []
-})
-afterEach(() => jobs.forEach((job) => job.end()))
-afterAll(async () => {
-  await farm.registry.clearFaults()
+beforeAll(() => {
+  farm = setup.farm
 })
 
-function open(more: Parameters<typeof farmJob>[1] = {}): Job {
+function open(more: JobOptions = {}): Job {
   const files = {
     Dockerfile: `FROM ${farm.images.base}\nRUN head -c 3000000 /dev/urandom > /some\nRUN echo talking; sleep 0.5\n`,
   }
-  const job = farmJob(farm, { files, event: 'pull_request', ...more })
-  jobs.push(job)
-  return job
+  return setup.job({ files, event: 'pull_request', ...more })
 }
 
 async function expectNothingLeft(): Promise<void> {
-  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+  for (const job of setup.jobs) expect(await leftovers(farm, job)).toEqual([])
 }
 
 interface Scene {

@@ -1,36 +1,25 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import {
-  attachFarm,
-  farmInputs,
-  farmJob,
-  freshImage,
-  leftovers,
-  oneNodeInputs,
-  storedIndex,
-  type Farm,
-} from './harness.ts'
+import { farmInputs, freshImage, leftovers, oneNodeInputs, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // Existing settings of a job: logins in a file and in a variable, and an engine behind TLS that must not be used.
+const setup = useFarm()
 let farm: Farm
-const jobs: Job[] = []
-beforeAll(async () => {
-  farm = await attachFarm()
+beforeAll(() => {
+  farm = setup.farm
 })
-afterAll(() => jobs.forEach((job) => job.end()))
 
 const basic = () => Buffer.from(`${farm.privateRegistry.username}:${farm.privateRegistry.password}`).toString('base64')
 const auths = (auth: string) => JSON.stringify({ auths: { [farm.privateRegistry.host]: { auth } } })
 
 function open(env: Readonly<Record<string, string>>, lines: readonly string[] = []): Job {
-  const job = farmJob(farm, {
+  return setup.job({
     files: { Dockerfile: [`FROM ${farm.images.privateBase}`, 'RUN uname -m > /arch', ...lines, ''].join('\n') },
     env,
   })
-  jobs.push(job)
-  return job
 }
 
 describe('an existing login of the job', () => {
@@ -126,7 +115,7 @@ test.each([
 )
 
 test('variables of another engine are ignored', async () => {
-  const job = farmJob(farm, {
+  const job = setup.job({
     env: {
       DOCKER_HOST: 'tcp://docker.invalid:2376',
       DOCKER_TLS_VERIFY: '1',
@@ -135,7 +124,6 @@ test('variables of another engine are ignored', async () => {
       DOCKER_CUSTOM_HEADERS: 'x',
     },
   })
-  jobs.push(job)
   const image = freshImage(farm)
   const main = await job.main(farmInputs(farm, { image, cache: 'off' }))
   expect(main.code === 0 ? '' : main.log).toBe('')
@@ -145,7 +133,7 @@ test('variables of another engine are ignored', async () => {
 
 describe('a run for a fork', () => {
   test('pushes nothing: empty passwords and secrets are ignored, Dockerfile warnings are logged', async () => {
-    const job = farmJob(farm, {
+    const job = setup.job({
       files: {
         Dockerfile: [
           `FROM ${farm.images.base}`,
@@ -155,7 +143,6 @@ describe('a run for a fork', () => {
         ].join('\n'),
       },
     })
-    jobs.push(job)
     const image = freshImage(farm)
     const inputs = farmInputs(farm, {
       image,
@@ -186,11 +173,10 @@ describe('a run for a fork', () => {
     ).toHaveLength(1)
     await job.post()
 
-    const quiet = farmJob(farm, {
+    const quiet = setup.job({
       files: { Dockerfile: `FROM ${farm.images.base}\nCMD echo hello\n` },
       env: { DOCKER_BUILD_CHECKS_ANNOTATIONS: 'false' },
     })
-    jobs.push(quiet)
     expect((await quiet.main(oneNodeInputs(farm, { image, push: 'false', cache: 'off' }))).warnings).toEqual([])
     await quiet.post()
     for (const one of [job, quiet]) expect(await leftovers(farm, one)).toEqual([])

@@ -1,21 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, storedTags, type Farm } from './harness.ts'
+import { farmInputs, freshImage, leftovers, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import type { Job } from './runner.ts'
 
+const setup = useFarm()
 let farm: Farm
-const jobs: Job[] = []
 
-beforeAll(async () => {
-  farm = await attachFarm()
+beforeAll(() => {
+  farm = setup.farm
 })
-afterAll(() => jobs.forEach((job) => job.end()))
 
 function pullRequest(files?: Readonly<Record<string, string>>): Job {
-  const job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', ...(files && { files }) })
-  jobs.push(job)
-  return job
+  return setup.job({ event: 'pull_request', ref: 'refs/pull/7/merge', ...(files && { files }) })
 }
 
 /** As a runner does that empties its temporary directory between two steps. */
@@ -49,8 +47,7 @@ describe('post after the temporary directory was emptied', () => {
     await running.waitForOutput(/begins\n/)
     running.process.kill('SIGKILL')
     await running.result
-    const other = farmJob(farm, { runId: job.runId })
-    jobs.push(other)
+    const other = setup.job({ runId: job.runId })
     const kept = await other.main(farmInputs(farm, { image: freshImage(farm), use: 'true' }))
     expect([kept.code, kept.log]).toEqual([0, kept.log])
     emptyTemp(job)

@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import {
-  attachFarm,
   farmInputs,
-  farmJob,
   freshImage,
   imageConfig,
   leftovers,
@@ -16,6 +14,7 @@ import {
   type Farm,
   type StoredIndex,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // One release on two nodes with rules as for docker/metadata-action, and the resulting metadata in the registry.
 const sha = '0123456789abcdef0123456789abcdef01234567'
@@ -64,9 +63,9 @@ const inputs = {
   'build-args': 'DOCKER_METADATA_OUTPUT_VERSION',
 }
 
+const setup = useFarm()
 let farm: Farm
 let dir: string
-const jobs: Job[] = []
 let image: string
 let main: StepResult
 let post: StepResult
@@ -86,18 +85,17 @@ async function play(
       '',
     ].join('\n'),
   }
-  const job = farmJob(farm, {
+  const job = setup.job({
     ref: 'refs/tags/v1.2.3',
     files,
     env: { GITHUB_EVENT_PATH: join(dir, 'event.json'), GITHUB_SHA: sha, DOCKER_METADATA_SET_OUTPUT_ENV: 'true' },
   })
-  jobs.push(job)
   const result = await job.main(given(farm, { ...inputs, ...more }))
   return { job, main: result, post: await job.post() }
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   dir = mkdtempSync(join(tmpdir(), 'event-'))
   writeFileSync(join(dir, 'event.json'), JSON.stringify(payload))
   image = freshImage(farm)
@@ -115,7 +113,6 @@ beforeAll(async () => {
   plain = { main: one.main, index: await storedIndex(farm, bare, '1.2.3-x') }
 })
 afterAll(() => {
-  jobs.forEach((job) => job.end())
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -128,7 +125,7 @@ describe('tags, labels and annotations by rules', () => {
       main.log,
       plain.main.log,
     ])
-    expect(await Promise.all(jobs.map((job) => leftovers(farm, job)))).toEqual([[], []])
+    expect(await Promise.all(setup.jobs.map((job) => leftovers(farm, job)))).toEqual([[], []])
   })
 
   test('the tags match the rules, in their order', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { join } from 'node:path'
 import { isolatedEnv, tryRun } from '../farm/exec.ts'
 import { buildLater } from './later-steps.ts'
@@ -7,30 +7,26 @@ import { releaseTwice } from './tested-releases.ts'
 import {
   appFiles,
   farmInputs,
-  farmJob,
   freshImage,
   leftovers,
   oneNodeInputs,
-  attachFarm,
   waitFor,
   storedIndex,
   type Farm,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
-const jobs: Job[] = []
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   await farm.nodes.arm.startBuildkitd()
   await farm.nodes.amd.addUser({ name: 'dev', docker: true })
 })
-afterAll(() => jobs.forEach((job) => job.end()))
 
 function open(): Job {
-  const job = farmJob(farm, { files: appFiles(farm) })
-  jobs.push(job)
-  return job
+  return setup.job({ files: appFiles(farm) })
 }
 
 async function expectBuilt(image: string, main: StepResult): Promise<void> {
@@ -43,7 +39,7 @@ async function expectBuilt(image: string, main: StepResult): Promise<void> {
 }
 
 async function expectNothingLeft(): Promise<void> {
-  for (const job of jobs) expect(await leftovers(farm, job)).toEqual([])
+  for (const job of setup.jobs) expect(await leftovers(farm, job)).toEqual([])
 }
 
 describe('endpoints', () => {

@@ -9,17 +9,18 @@ import { load } from 'js-yaml'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { startPrometheus, type Prometheus } from '../farm/prometheus.ts'
 import { schemaErrors } from '../unit/fixtures/results-schema.ts'
-import { appFiles, attachFarm, farmInputs, farmJob, freshImage, oneNodeInputs, waitFor, type Farm } from './harness.ts'
+import { appFiles, farmInputs, freshImage, oneNodeInputs, waitFor, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
 
 const docs = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../docs/observability/${name}`, import.meta.url)), 'utf8')
 const secret = 'Bearer hidden-token-of-the-collector'
 
+const setup = useFarm()
 let farm: Farm
 let prometheus: Prometheus
 let collector: Collector
-const jobs: Job[] = []
 
 interface Trace {
   readonly headers: Readonly<Record<string, unknown>>
@@ -48,7 +49,7 @@ async function startCollector(): Promise<Collector> {
 }
 
 function open(options: JobOptions = {}): Job {
-  const job = farmJob(farm, {
+  return setup.job({
     ...options,
     env: {
       OTEL_EXPORTER_OTLP_ENDPOINT: `${prometheus.url}/api/v1/otlp`,
@@ -59,8 +60,6 @@ function open(options: JobOptions = {}): Job {
       ...options.env,
     },
   })
-  jobs.push(job)
-  return job
 }
 
 /** The post step too: tests after this one find nothing of it on the nodes. */
@@ -78,11 +77,10 @@ const attributesOf = (span: Record<string, unknown> | undefined) =>
   )
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   ;[prometheus, collector] = await Promise.all([startPrometheus(farm.dir, docs('rules.yml')), startCollector()])
 }, 1_200_000)
 afterAll(async () => {
-  jobs.forEach((job) => job.end())
   collector.server.close()
   await prometheus.stop()
 })
@@ -90,11 +88,7 @@ afterAll(async () => {
 describe('the comparison with the previous run', () => {
   const compared = (summary: string) =>
     /(?:faster|slower|fast) (?:than|as) \[run (\d+)\]\([^)]*\) on `(\S+)`/.exec(summary)
-  const plain = (options: JobOptions = {}) => {
-    const job = farmJob(farm, options)
-    jobs.push(job)
-    return job
-  }
+  const plain = (options: JobOptions = {}) => setup.job(options)
 
   test('names the run before it on its branch, and each platform has its earlier time', async () => {
     const image = freshImage(farm)
@@ -143,8 +137,7 @@ test('the summary names the first step that no cache served, and why', async () 
   const image = freshImage(farm)
   const files = appFiles(farm)
   const missed = async (changed: Readonly<Record<string, string>> = {}) => {
-    const job = farmJob(farm, { files: { ...files, ...changed } })
-    jobs.push(job)
+    const job = setup.job({ files: { ...files, ...changed } })
     const { code, summary } = await build(job, oneNodeInputs(farm, { image }))
     return [code, /^#### First step .*\n\n- linux\/amd64: (.*)$/m.exec(summary)?.[1]]
   }
@@ -303,8 +296,7 @@ describe('builds on the farm: cold, warm, failing, with fallback, cancelled', ()
 })
 
 test('a collector that is down does not fail the build, and costs one warning per signal', async () => {
-  const job = farmJob(farm)
-  jobs.push(job)
+  const job = setup.job()
   const nodes = `linux/amd64 = ${farm.nodes.amd.endpoint}`
   const inputs = { image: freshImage(farm), nodes, 'otlp-endpoint': 'http://127.0.0.1:1', summary: 'false' }
   const main = await build(job, inputs)

@@ -7,18 +7,20 @@ import { run, tryRun } from '../farm/exec.ts'
 import { ensureCheckers } from '../farm/optional-tools.ts'
 import { projectRoot } from '../farm/paths.ts'
 import { makeKey } from '../farm/ssh.ts'
-import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { appFiles, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import type { Job, StepResult } from './runner.ts'
 
 // The files of docs/nodes, executed on the first machine; each ends in a build.
+const setup = useFarm()
 let farm: Farm
 let scratch: string
 const kit = (name: string): string => join(projectRoot, 'docs/nodes', name)
 const onMachine = (path: string, text: string): string =>
   `mkdir -p ${dirname(path)} && echo ${Buffer.from(text).toString('base64')} | base64 -d > ${path}`
 
-beforeAll(async () => {
-  farm = await attachFarm()
+beforeAll(() => {
+  farm = setup.farm
   scratch = mkdtempSync(join(tmpdir(), 'provision-'))
 })
 afterAll(() => rmSync(scratch, { recursive: true }))
@@ -68,7 +70,7 @@ describe('docker-node.sh', () => {
     const lines = stdout.split('\n').map((line) => line.trim())
     const nodes = lines.find((line) => line.startsWith('linux/')) ?? ''
     expect(nodes).toBe(`linux/amd64 = ssh://builder@${host}`)
-    const job = farmJob(farm, { files: appFiles(farm) })
+    const job = setup.job({ files: appFiles(farm) })
     const image = freshImage(farm)
     const main = await build(job, {
       nodes,
@@ -97,7 +99,7 @@ test('a key for the single command `docker system dial-stdio` is enough', async 
   const publicKey = readFileSync(join(scratch, 'narrow.pub'), 'utf8').trim()
   const line = `restrict,command="docker system dial-stdio" ${publicKey}`
   await amd.exec(onMachine('/home/ci/.ssh/authorized_keys', `${line}\n`))
-  const job = farmJob(farm, { files: appFiles(farm) })
+  const job = setup.job({ files: appFiles(farm) })
   const image = freshImage(farm)
   const main = await build(job, {
     nodes: `linux/amd64 = ${amd.endpoint}`,
@@ -155,7 +157,7 @@ describe('buildkitd.service with certificates.sh', () => {
         ])
           await certificates(...args)
       await start()
-      const job = farmJob(farm, { files: appFiles(farm) })
+      const job = setup.job({ files: appFiles(farm) })
       const image = freshImage(farm)
       const main = await build(job, {
         nodes: [

@@ -20,8 +20,10 @@ import {
   type Login,
   type TestImage,
 } from '../unit/packages/oci/images.ts'
-import { attachFarm, type Farm } from './harness.ts'
+import type { Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
 let old: Registry2
 let keeping: Registry2
@@ -32,7 +34,7 @@ let unique = 0
 
 /** The tools that only this file uses are built once per host. */
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   ;[old, keeping, gitea, zot] = await Promise.all([
     startRegistry2(farm.dir),
     startRegistry2(farm.dir, { deletes: false }),

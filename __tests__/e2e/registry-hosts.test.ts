@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Server } from 'node:https'
 import type { Job, StepResult } from './runner.ts'
 import { createCertificateAuthority, serveTls, type CertificateAuthority } from './tls.ts'
-import { attachFarm, farmInputs, farmJob, leftovers, storedIndex, type Farm } from './harness.ts'
+import { farmInputs, leftovers, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // The farm's registries at the address of the bridge, which is not trusted by default: one with plain HTTP, one with a
 // certificate of a private CA that requires a login.
+const setup = useFarm()
 let farm: Farm
 let authority: CertificateAuthority
 let server: Server
@@ -15,14 +17,14 @@ let post: StepResult
 const path = `acme/reached-${process.pid}-${Date.now()}`
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   authority = createCertificateAuthority()
   const bridge = farm.nodes.amd.host.replace(/\d+$/, '1')
   const served = await serveTls(authority, bridge, farm.privateRegistry.host)
   server = served.server
   const plain = `${bridge}:${farm.registry.host.split(':')[1] ?? ''}`
   const { username, password } = farm.privateRegistry
-  job = farmJob(farm, {
+  job = setup.job({
     event: 'pull_request',
     ref: 'refs/pull/7/merge',
     files: { Dockerfile: `FROM ${served.host}/farm/base:latest\nRUN uname -m > /arch\n`, 'ca.pem': authority.ca },
@@ -43,7 +45,6 @@ beforeAll(async () => {
 })
 let pushed: readonly unknown[]
 afterAll(() => {
-  job.end()
   server.close()
   authority.end()
 })
@@ -74,7 +75,7 @@ test('the configuration of buildkitd takes the files of a registry to every node
     Dockerfile: `FROM ${served.host}/farm/base:latest\nRUN uname -m > /arch\n`,
     'certs/ca.pem': authority.ca,
   }
-  const other = farmJob(farm, { files })
+  const other = setup.job({ files })
   const inputs = { image: `${farm.registry.host}/${path}`, push: 'false', cache: 'off' }
   const config = `[registry."${served.host}"]\n  ca = ["certs/ca.pem"]`
   const results = [

@@ -1,37 +1,27 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Job, StepResult } from './runner.ts'
-import {
-  appFiles,
-  attachFarm,
-  farmInputs,
-  farmJob,
-  freshImage,
-  imageConfig,
-  oneNodeInputs,
-  storedTags,
-  type Farm,
-} from './harness.ts'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import type { StepResult } from './runner.ts'
+import { appFiles, farmInputs, freshImage, imageConfig, oneNodeInputs, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // The same sources: released, released again without cache, released with provenance and another tag, and built for a
 // pull request.
 const epoch = '1700000000'
 const sameTexts = 'org.opencontainers.image.version=v1\norg.opencontainers.image.created=2023-11-14T22:13:20.000Z'
+const setup = useFarm()
 let farm: Farm
 let image: string
-const jobs: Job[] = []
 let first: StepResult
 let second: StepResult
 let third: StepResult
 let proposed: StepResult
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   image = freshImage(farm)
   const dated = { SOURCE_DATE_EPOCH: epoch }
   const same = appFiles(farm, ['RUN mkdir /made && touch /made/now'])
   const release = async (env: Readonly<Record<string, string>>, more: Readonly<Record<string, string>>) => {
-    const job = farmJob(farm, { files: same, env })
-    jobs.push(job)
+    const job = setup.job({ files: same, env })
     const main = await job.main(farmInputs(farm, { image, ...more }))
     await job.post()
     return main
@@ -48,12 +38,10 @@ beforeAll(async () => {
       'no-cache': 'true',
     },
   )
-  const job = farmJob(farm, { event: 'pull_request', ref: 'refs/pull/7/merge', files: same, env: dated })
-  jobs.push(job)
+  const job = setup.job({ event: 'pull_request', ref: 'refs/pull/7/merge', files: same, env: dated })
   proposed = await job.main(oneNodeInputs(farm, { image, variants: 'slim:', cleanup: 'never' }))
   await job.post()
 })
-afterAll(() => jobs.forEach((job) => job.end()))
 
 describe('the same sources', () => {
   test('give the same digests of index and images, although every step ran again', async () => {

@@ -1,20 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { attachFarm, farmInputs, farmJob, freshImage, leftovers, type Farm } from './harness.ts'
+import { beforeAll, describe, expect, test } from '@jest/globals'
+import { farmInputs, freshImage, leftovers, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
-beforeAll(async () => {
-  farm = await attachFarm()
+beforeAll(() => {
+  farm = setup.farm
 })
 
 describe('runs that share nodes', () => {
-  const jobs: ReturnType<typeof farmJob>[] = []
-  afterAll(() => jobs.forEach((job) => job.end()))
-
   /** Starts a build of one target, which either machine can build. */
   function begin(step: string) {
     const { amd, arm } = farm.nodes
-    const job = farmJob(farm, { files: { Dockerfile: `FROM ${farm.images.base}\nRUN ${step}\n` } })
-    jobs.push(job)
+    const job = setup.job({ files: { Dockerfile: `FROM ${farm.images.base}\nRUN ${step}\n` } })
     const running = job.start(
       farmInputs(farm, {
         image: freshImage(farm),

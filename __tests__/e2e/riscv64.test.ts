@@ -2,14 +2,16 @@ import { beforeAll, expect, test } from '@jest/globals'
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureRiscv64 } from '../farm/optional-tools.ts'
-import { attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // The second machine as a riscv64 machine: QEMU runs its BuildKit and the steps of its builds.
+const setup = useFarm()
 let farm: Farm
 let root: string
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   root = await ensureRiscv64()
 }, 1_500_000)
 
@@ -26,7 +28,7 @@ const runc = {
 /** Builds a BuildKit image for riscv64 on the other machine, which runs none of its programs. */
 async function buildBuildkit(image: string): Promise<void> {
   const dockerfile = 'FROM scratch\nCOPY root /\nENV PATH=/usr/bin:/bin\nENTRYPOINT ["buildkitd"]\n'
-  const job = farmJob(farm, { files: { Dockerfile: dockerfile } })
+  const job = setup.job({ files: { Dockerfile: dockerfile } })
   cpSync(root, join(job.workspace, 'root'), { recursive: true })
   mkdirSync(join(job.workspace, 'root/tmp'))
   for (const [from, to] of Object.entries(runc))
@@ -41,7 +43,6 @@ async function buildBuildkit(image: string): Promise<void> {
     provenance: 'false',
   })
   await job.post()
-  job.end()
   if (main.code !== 0) throw new Error(main.log)
 }
 
@@ -49,7 +50,7 @@ test('a riscv64 machine builds with the BuildKit image of its node, beside an am
   const [buildkit, image] = [freshImage(farm), freshImage(farm)]
   await buildBuildkit(buildkit)
   const dockerfile = 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /bin/sh\nRUN echo "built on $(uname -m)"\n'
-  const job = farmJob(farm, { files: { Dockerfile: dockerfile } })
+  const job = setup.job({ files: { Dockerfile: dockerfile } })
   cpSync(join(root, 'usr/bin/busybox'), join(job.workspace, 'riscv64'))
   cpSync(farm.tools.busybox.amd64, join(job.workspace, 'amd64'))
   const entry = (endpoint: string, platform: string, used: string) => [
@@ -69,5 +70,4 @@ test('a riscv64 machine builds with the BuildKit image of its node, beside an am
   const platforms = (await storedIndex(farm, image, 'v1'))?.manifests.map(({ platform }) => platform.architecture)
   expect(platforms?.filter((name) => name !== 'unknown').sort()).toEqual(['amd64', 'riscv64'])
   expect(await leftovers(farm, job)).toEqual([])
-  job.end()
 }, 600_000)

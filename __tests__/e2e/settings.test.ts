@@ -1,17 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import {
-  attachFarm,
-  farmInputs,
-  farmJob,
-  freshImage,
-  leftovers,
-  oneNodeInputs,
-  storedIndex,
-  type Farm,
-} from './harness.ts'
+import { farmInputs, freshImage, leftovers, oneNodeInputs, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // One build on two nodes with many inputs at once: each is visible in the output of the steps.
 const dockerfile = (base: string) =>
@@ -28,15 +20,16 @@ const dockerfile = (base: string) =>
     '',
   ].join('\n')
 
+const setup = useFarm()
 let farm: Farm
 let image: string
 let job: Job
 let main: StepResult
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   image = freshImage(farm)
-  job = farmJob(farm, {
+  job = setup.job({
     files: {
       Dockerfile: dockerfile(farm.images.base),
       'more/hello.txt': 'hello of another context\n',
@@ -64,7 +57,6 @@ beforeAll(async () => {
   )
   await job.post()
 })
-afterAll(() => job.end())
 
 describe('build-push inputs, on both nodes', () => {
   test('the run succeeds and leaves nothing behind', async () => {
@@ -113,7 +105,7 @@ describe('build-push inputs, on both nodes', () => {
 describe('other outputs of a build, on one node', () => {
   test('load, and a check', async () => {
     const name = freshImage(farm)
-    const local = farmJob(farm, {
+    const local = setup.job({
       files: { Dockerfile: `FROM ${farm.images.base}\nENV TOKEN=x\nRUN echo a\nrun echo b\n` },
     })
     try {

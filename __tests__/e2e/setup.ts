@@ -11,7 +11,10 @@ export interface FarmSetup {
   job(options?: JobOptions): Job
 }
 
-/** The farm for the tests of a file, and jobs that end with it, as do the faults of the registry. */
+/**
+ * The farm for the tests of a file, and jobs that end with it, as do the faults of the registry. Jest calls hooks in
+ * the order of their declaration: an `afterAll` that needs the directory of a job comes before this call.
+ */
 export function useFarm(): FarmSetup {
   const jobs: Job[] = []
   let attached: Farm | undefined

@@ -13,9 +13,7 @@ import { declareRun } from '../ghcr/runs.ts'
 import { startGhcr } from '../ghcr/server.ts'
 import { createPackage } from '../ghcr/state.ts'
 import {
-  attachFarm,
   farmInputs,
-  farmJob,
   freshImage,
   leftovers,
   mapConcurrently,
@@ -24,14 +22,15 @@ import {
   storedTags,
   type Farm,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 import { startSigstore, type Sigstore } from './sigstore.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
 
+const setup = useFarm()
 let farm: Farm
 let cosign: string
 /** Not the runner's: what a job must not leave is searched in the job's own directories. */
 let dir: string
-const jobs: Job[] = []
 const password = 'correct horse battery staple'
 const plain = generateKeyPairSync('ec', {
   namedCurve: 'P-256',
@@ -40,7 +39,7 @@ const plain = generateKeyPairSync('ec', {
 })
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   cosign = await ensureCosign()
   dir = mkdtempSync(join(tmpdir(), 'signing-'))
   run(['generate-key-pair'], { COSIGN_PASSWORD: password })
@@ -57,9 +56,7 @@ beforeAll(async () => {
   chmodSync(join(dir, 'cosign'), 0o755)
 }, 1_200_000)
 
-afterAll(async () => {
-  await farm.registry.clearFaults()
-  jobs.forEach((job) => job.end())
+afterAll(() => {
   rmSync(dir, { recursive: true })
 })
 
@@ -82,9 +79,7 @@ const verify = (images: string | readonly string[], key = 'cosign.pub') =>
 
 function signingJob(options: JobOptions = {}): Job {
   const path = `${dir}:${farm.tools.bin}:${process.env['PATH'] ?? ''}`
-  const job = farmJob(farm, { ...options, env: { PATH: path, ...options.env } })
-  jobs.push(job)
-  return job
+  return setup.job({ ...options, env: { PATH: path, ...options.env } })
 }
 
 /** Every digest of an image: the index, and each manifest in it. */
@@ -314,8 +309,7 @@ describe('a build on two nodes with an encrypted key', () => {
     })
 
     test('without cosign', async () => {
-      const other = farmJob(farm)
-      jobs.push(other)
+      const other = setup.job()
       const failed = await other.main(oneNodeInputs(farm, { image: freshImage(farm), ...keyInputs() }))
       expect(failed.errors).toEqual(['`sign`: This runner has no cosign'])
       await other.post()

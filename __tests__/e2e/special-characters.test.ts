@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
-import { farmJob, freshImage, imageConfig, leftovers, oneNodeInputs, attachFarm, type Farm } from './harness.ts'
+import { freshImage, imageConfig, leftovers, oneNodeInputs, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // Bake evaluates its definition as an HCL template: none of this may have a meaning there.
 const texts = [
@@ -53,18 +54,19 @@ const nameOf = (index: number) => `T${index}`
 /** Quotes an entry with newlines, quotes or surrounding spaces, as a workflow author does. */
 const entry = (name: string, value: string) => `"${`${name}=${value}`.replaceAll('"', '""')}"`
 
+const setup = useFarm()
 let farm: Farm
 let job: Job
 let image: string
 let main: StepResult
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   image = freshImage(farm)
   const encode = texts
     .map((_, index) => `printf '%s' "${nameOf(index)}="; printf '%s' "$${nameOf(index)}" | base64 | tr -d '\\n'; echo`)
     .join('; ')
-  job = farmJob(farm, {
+  job = setup.job({
     files: {
       Dockerfile: [
         `FROM ${farm.images.base}`,
@@ -84,7 +86,6 @@ beforeAll(async () => {
   )
   await job.post()
 })
-afterAll(() => job.end())
 
 describe('special characters arrive unchanged', () => {
   test('the run succeeds and leaves nothing behind', async () => {

@@ -4,16 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../farm/exec.ts'
 import { makeKey, noForwardingPort } from '../farm/ssh.ts'
-import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { appFiles, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import type { Job, StepResult } from './runner.ts'
 
 // The second machine is the jump host of the first one.
+const setup = useFarm()
 let farm: Farm
 let job: Job
 let scratch: string
 
-beforeAll(async () => {
-  farm = await attachFarm()
+beforeAll(() => {
+  farm = setup.farm
   scratch = mkdtempSync(join(tmpdir(), 'ssh-config-'))
 })
 afterAll(() => rmSync(scratch, { recursive: true }))
@@ -31,7 +33,7 @@ const config = (more: readonly string[] = [], jump = 'bastion'): string =>
   ].join('\n')
 
 async function build(image: string, inputs: Readonly<Record<string, string>>): Promise<StepResult> {
-  job = farmJob(farm, { files: { ...appFiles(farm), ...certificate } })
+  job = setup.job({ files: { ...appFiles(farm), ...certificate } })
   const main = await job.main({
     nodes: 'linux/amd64 = ssh://build',
     'ssh-private-key': farm.privateKey,

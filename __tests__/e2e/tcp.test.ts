@@ -8,11 +8,13 @@ import type { Platform } from '../../src/lib/platform.ts'
 import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
 import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
-import { appFiles, attachFarm, farmJob, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { appFiles, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 import { expectFailingStage, expectTimeout, releaseTwice } from './tested-releases.ts'
 import { RunDir } from '../../src/run/run-dir.ts'
 
 // A buildkitd on the first machine that accepts only clients with a certificate of its CA.
+const setup = useFarm()
 let farm: Farm
 let authority: CertificateAuthority
 let image: string
@@ -24,7 +26,7 @@ let later: readonly boolean[]
 const port = 1234
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   authority = createCertificateAuthority()
   image = freshImage(farm)
   const { amd } = farm.nodes
@@ -49,7 +51,7 @@ beforeAll(async () => {
     ].join(''),
   )
   const client = authority.issue('client', '127.0.0.1')
-  job = farmJob(farm, { files: { ...appFiles(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
+  job = setup.job({ files: { ...appFiles(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
   inputs = {
     nodes: `linux/amd64 = tcp://${amd.host}:${port}`,
     'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key.replaceAll('\n', ' ')}"`,
@@ -61,7 +63,6 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await farm.nodes.amd.exec('kill $(cat /run/tls/pid); rm -rf /run/tls /var/lib/buildkit-tls')
-  job.end()
   authority.end()
 })
 

@@ -1,19 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { schemaErrors } from '../unit/fixtures/results-schema.ts'
 import type { Job, StepResult } from './runner.ts'
-import {
-  appFiles,
-  attachFarm,
-  farmInputs,
-  farmJob,
-  freshImage,
-  leftovers,
-  storedIndex,
-  storedTags,
-  type Farm,
-} from './harness.ts'
+import { appFiles, farmInputs, freshImage, leftovers, storedIndex, storedTags, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
+
+const setup = useFarm()
 
 describe('one step builds on two SSH nodes and pushes one image', () => {
   let farm: Farm
@@ -24,15 +17,14 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
   let post: StepResult
 
   beforeAll(async () => {
-    farm = await attachFarm()
+    farm = setup.farm
     image = freshImage(farm)
     await Promise.all(Object.values(farm.nodes).map((node) => node.resetCounters()))
-    job = farmJob(farm, { ref: 'refs/tags/v1.2.3', files: appFiles(farm) })
+    job = setup.job({ ref: 'refs/tags/v1.2.3', files: appFiles(farm) })
     main = await job.main(farmInputs(farm, { image }))
     connections = await Promise.all([farm.nodes.amd, farm.nodes.arm].map((node) => node.sshConnections()))
     post = await job.post()
   })
-  afterAll(() => job.end())
 
   test('succeeds, in main and post', () => {
     expect([main.code, main.log]).toEqual([0, main.log])
@@ -109,7 +101,7 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
 
   test('the next release on wiped nodes hits every unchanged step on both platforms', async () => {
     await Promise.all([farm.nodes.amd.wipe(), farm.nodes.arm.wipe()])
-    const next = farmJob(farm, { ref: 'refs/tags/v1.2.4', files: appFiles(farm) })
+    const next = setup.job({ ref: 'refs/tags/v1.2.4', files: appFiles(farm) })
     writeFileSync(join(next.workspace, 'app.txt'), 'release 2\n')
     const second = await next.main(farmInputs(farm, { image }))
     await next.post()
@@ -118,6 +110,5 @@ describe('one step builds on two SSH nodes and pushes one image', () => {
     expect(second.summary).toMatch(/\| linux\/arm64 \|.*\| 2 of 4 \|/)
     expect(second.outputs['digest']).not.toBe(main.outputs['digest'])
     expect(await leftovers(farm, next)).toEqual([])
-    next.end()
   })
 })

@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { RequestLog } from '../farm/farm.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
   farmInputs,
-  farmJob,
   freshImage,
   imageConfig,
   leftovers,
   oneNodeInputs,
-  attachFarm,
   storedIndex,
   storedTags,
   type Farm,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 interface Played {
   readonly job: Job
@@ -21,6 +20,7 @@ interface Played {
   readonly post: StepResult
 }
 
+const setup = useFarm()
 let farm: Farm
 let both: Played
 let dry: Played
@@ -33,7 +33,7 @@ async function play(
   image = freshImage(farm),
   base = farm.images.base,
 ): Promise<Played> {
-  const job = farmJob(farm, {
+  const job = setup.job({
     files: {
       Dockerfile: [
         `FROM ${base}`,
@@ -50,7 +50,7 @@ async function play(
 }
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   const { host, username, password } = farm.privateRegistry
   const variants = [
     'slim: {build-args: EXTRAS=}',
@@ -71,7 +71,6 @@ beforeAll(async () => {
   ])
   requests = await farm.registry.requests()
 })
-afterAll(() => [both, dry, bare, guarded].forEach(({ job }) => job.end()))
 
 const played = () => ({ both, dry, bare, guarded })
 test.each(['both', 'dry', 'bare', 'guarded'] as const)('%s succeeds and leaves nothing behind', async (name) => {

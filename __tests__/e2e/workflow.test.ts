@@ -3,24 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { runWorkflow } from './act.ts'
-import {
-  appFiles,
-  attachFarm,
-  farmInputs,
-  freshImage,
-  storedIndex,
-  storedTags,
-  processesMentioning,
-  type Farm,
-} from './harness.ts'
+import { appFiles, farmInputs, freshImage, storedIndex, storedTags, processesMentioning, type Farm } from './harness.ts'
+import { useFarm } from './setup.ts'
 
+const setup = useFarm()
 let farm: Farm
 let dir: string
 
-beforeAll(async () => {
-  farm = await attachFarm()
+beforeAll(() => {
+  farm = setup.farm
   dir = mkdtempSync(join(tmpdir(), 'workflow-'))
-}, 1_200_000)
+})
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 /** A step of a workflow, its inputs as block scalars. */
