@@ -6,7 +6,7 @@ import { EngineClient } from '../nodes/engine/client.ts'
 import type { NodePool } from '../nodes/pool.ts'
 import { watchNode } from '../nodes/watch.ts'
 import { rescheduleTargets } from '../plan/reschedule.ts'
-import { targetLabels, type TargetGroup } from '../plan/target.ts'
+import type { TargetGroup } from '../plan/target.ts'
 import type { Journal } from '../run/journal.ts'
 import type { BuilderInstances } from './instances.ts'
 import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
@@ -194,9 +194,4 @@ function noteBoot(journal: Journal, { node }: TargetGroup, container: string | u
     if (isBooting) journal.note({ kind: 'booted', container })
     isBooting = false
   }
-}
-
-/** The labels of all targets: `linux/arm64 slim, linux/amd64 slim`. */
-export function formatTargets(groups: readonly TargetGroup[]): string {
-  return targetLabels(groups.flatMap(({ targets }) => targets))
 }

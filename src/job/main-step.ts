@@ -2,7 +2,6 @@ import { detectPlatform } from '../forge/platform.ts'
 import { requireBuildAlias, findRequested, provideBuildx } from '../buildx/install/provide.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { oldestBuildx } from '../buildx/image-tests.ts'
-import { Scheduler } from '../buildx/scheduler.ts'
 import { readInputs } from '../inputs/inputs.ts'
 import { repositoriesOf } from '../inputs/variants.ts'
 import { secretsToMask } from '../inputs/secrets-to-mask.ts'
@@ -66,13 +65,19 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
   return {
     openNodes: () => {
       const opening = openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal)
-      void limitGarbage()
       return logWait(`the nodes ${inputs.nodes.map(({ name }) => name).join(', ')}`, opening, job.log.info)
     },
-    provideBuildx: (signal) =>
-      logWait('the installation of buildx', provideRequested(job, { ...run, signal }, registries), job.log.info),
+    provideBuildx: async (signal) => {
+      const providing = provideRequested(job, { ...run, signal }, registries)
+      const buildx = await logWait('the installation of buildx', providing, job.log.info)
+      await loadBuild()
+      return buildx
+    },
     findBuildx: () => findRequested(inputs, oldestBuildx(inputs.variants)),
-    buildGroups: (request) => new Scheduler({ ...request, ...liveView() }).run(),
+    buildGroups: async (request) => {
+      const { Scheduler } = await import('../buildx/scheduler.ts')
+      return await new Scheduler({ ...request, ...liveView() }).run()
+    },
     callTargets: async (request) => await (await import('../buildx/call.ts')).callTargets(request),
     prepareSigning: signing(job, { sign: inputs.sign, dir: dir.signing, registries, hosts: inputs.registries }),
     registries,
@@ -80,6 +85,11 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
     runs: job.runs(fetch),
     fetchRunStatus: job.fetchRunStatus(fetch),
   }
+}
+
+/** Loads what the build needs while the nodes are connected, so that the step starts sooner. */
+async function loadBuild(): Promise<void> {
+  await Promise.all([import('../stories/prepare.ts'), import('../buildx/scheduler.ts'), limitGarbage()])
 }
 
 async function provideRequested(job: Job, run: Run, { fetch }: RegistryAccess): Promise<Buildx> {

@@ -1,7 +1,6 @@
 import type { BuildxRequest } from '../buildx/process.ts'
 import type { GroupResult } from '../buildx/run.ts'
 import { formatLostCaches } from '../buildx/lost-caches.ts'
-import { formatTargets } from '../buildx/scheduler.ts'
 import { removeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import type { BuilderInfo } from '../buildx/instances.ts'
@@ -15,7 +14,7 @@ import { createNodePool, type OpenedNodes } from '../nodes/pool.ts'
 import { planWithReservations, type ReservedPlan } from '../nodes/reservations.ts'
 import { describeFork } from '../plan/fork-policy.ts'
 import { requirePlatforms, planTargets } from '../plan/targets.ts'
-import { groupByNode, inDraftOrder, type Plan } from '../plan/target.ts'
+import { groupByNode, inDraftOrder, targetLabels, type Plan } from '../plan/target.ts'
 import { PushAccessCheck } from '../publish/push-access.ts'
 import type { Published } from '../publish/publish.ts'
 import type { SignImages } from '../publish/sign/verification.ts'
@@ -24,7 +23,7 @@ import { notesOn, type Note } from '../report/notes.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
 import { runBuilderName } from '../run/names.ts'
 import { RunComparison } from './history.ts'
-import { prepareBuild, type PreparedBuild } from './prepare.ts'
+import type { PreparedBuild } from './prepare.ts'
 import type { BuildPorts, Run } from './ports.ts'
 
 /**
@@ -64,7 +63,7 @@ async function buildAndPublish(run: Run, ports: BuildPorts, background: Backgrou
   const garbage = startGarbageCollection(opened.nodes, ports.runs, { self: builderName(run), dir: run.dir })
   const steps = { opened, planned, prepared, garbage }
   if (inputs.settings.call) return await callDockerfiles(run, ports, steps)
-  log.info(`Building ${formatTargets(planned.plan.groups)} with buildx ${buildx.version}`)
+  log.info(`Building ${formatGroups(planned.plan)} with buildx ${buildx.version}`)
   access.start()
   comparison.start(planned.plan)
   const onBegun = () => {
@@ -92,6 +91,11 @@ async function buildAndPublish(run: Run, ports: BuildPorts, background: Backgrou
   return { ...describeRun(run, opened), builder, plan, published, notes, isPart: inputs.partial }
 }
 
+/** The labels of all targets: `linux/arm64 slim, linux/amd64 slim`. */
+function formatGroups({ groups }: Plan): string {
+  return targetLabels(groups.flatMap(({ targets }) => targets))
+}
+
 function describeRun({ dir }: Run, { nodes }: OpenedNodes): Pick<RunResult, 'nodes' | 'buildxConfig'> {
   return { nodes, buildxConfig: dir.buildxConfig }
 }
@@ -113,6 +117,7 @@ async function handOver(
 
 async function planAndPrepare(run: Run, opened: OpenedNodes, buildx: Buildx) {
   const planned = await planRun(run, opened)
+  const { prepareBuild } = await import('./prepare.ts')
   return { planned, prepared: await prepareBuild(run, opened, planned.plan, buildx) }
 }
 
