@@ -455,8 +455,8 @@ const deletes = ({ endpoint, deleted }: TaskCall, { digest }: Living): boolean =
   endpoint === 'delete version' && deleted === digest
 
 /** Whether the call overwrites a tag that was updated after the task last read it. */
-const overwritesUnread = ({ endpoint, task }: TaskCall, { since }: Living): boolean =>
-  endpoint === 'put manifest' && since >= task.head
+const overwritesUnread = ({ endpoint, task }: TaskCall, { since, revived }: Living): boolean =>
+  endpoint === 'put manifest' && since >= (revived ? task.run : task.head)
 
 const blame = (call: TaskCall, tag: string, alive: Living): string =>
   deletes(call, alive) ? `${call.task.name} deleted ${tag}` : `${call.task.name} broke ${tag} by ${call.endpoint}`
