@@ -22,6 +22,14 @@ describe('the actions', () => {
     expect(`${asText(name)} ${asText(description)}`).toMatch(/^Docker multi-(?:platform|arch) .*multi-arch/)
   })
 
+  // GitHub and act refuse an action that has one in a description.
+  test.each(actions)('$name has expressions in defaults only', (action) => {
+    const texts = [action['inputs'], action['outputs']].flatMap((group) => Object.values(asRecord(group)))
+    const descriptions = [action, ...texts.map(asRecord)].map(({ description }) => asText(description))
+    expect(descriptions.length).toBeGreaterThan(5)
+    expect(descriptions.filter((text) => text.includes('${{'))).toEqual([])
+  })
+
   test('the main action names Buildx', () => {
     expect(asText(actions[0]?.['description'])).toMatch(/multi-platform \(multi-arch\) Docker images with Buildx/)
   })
