@@ -19,24 +19,27 @@ test(
   unhurried,
 )
 
-/** The attacks of somebody who may push, but not delete; and one of the kind that every cleanup has to be safe from. */
-const caught = [
-  'takes unknown runs for dead',
-  'takes any content under a temporary tag for its run’s',
-  'takes what an index lists for content of the run that the index names',
-  'takes what a part lists for content of the run that the part names',
-  'believes an index that calls something an attestation',
-  'deletes what an artifact of a run has as its subject',
-  'takes whatever an index of a run lists for its run’s',
-  'decides by the name of a tag for which pull request an image was built',
-  'deletes with an old night what newer ones need',
+/**
+ * The attacks of somebody who may push, but not delete; and one of the kind that every cleanup has to be safe from. Few
+ * histories with its seed catch each: after a change of the generator it may take more.
+ */
+const caught: readonly (readonly [mutation: string, seed: number])[] = [
+  ['takes unknown runs for dead', 1],
+  ['takes any content under a temporary tag for its run’s', 1],
+  ['takes what an index lists for content of the run that the index names', 4],
+  ['takes what a part lists for content of the run that the part names', 5],
+  ['believes an index that calls something an attestation', 1],
+  ['deletes what an artifact of a run has as its subject', 4],
+  ['takes whatever an index of a run lists for its run’s', 3],
+  ['decides by the name of a tag for which pull request an image was built', 1],
+  ['deletes with an old night what newer ones need', 2],
 ]
 
 test.each(caught)(
   'random histories find out a cleanup that %s',
-  async (name) => {
+  async (name, seed) => {
     const mutation = mutations[name]
-    const { failed, errorInstance } = await fc.check(property(mutation), { numRuns: 3000, seed: 6, endOnFailure: true })
+    const { failed, errorInstance } = await fc.check(property(mutation), { numRuns: 3000, seed, endOnFailure: true })
     expect(failed).toBe(true)
     expect(errorInstance).toBeInstanceOf(Violation)
   },
