@@ -385,7 +385,10 @@ function start(playing: Play, name: string, work: (fake: Fake) => Promise<unknow
       model.calls++
       const id = call.path.split('/').at(-1) ?? ''
       if (call.endpoint === 'get tags') task.look = model.calls
-      if (call.endpoint === 'list versions' && before !== call.endpoint) task.list = model.calls
+      if (call.endpoint === 'list versions' && before !== call.endpoint) {
+        task.list = model.calls
+        task.page = newestPage(model, playing.history.pageSize)
+      }
       if (call.endpoint === 'get version') task.gets.set(id, model.calls)
       if (call.endpoint === 'get run') task.run = model.calls
       if (call.endpoint === 'head manifest') task.head = model.calls
@@ -470,21 +473,33 @@ function isExcused({ model, history }: Play, call: TaskCall, tag: string, alive:
     return true
   }
   if (removes) return false
-  if (alive.since >= lastListed(history, task) && closureOf(model.pkg, alive.digest).has(call.deleted ?? ''))
+  if (
+    alive.since >= lastListed(history, task, alive.digest) &&
+    closureOf(model.pkg, alive.digest).has(call.deleted ?? '')
+  )
     addBreaker(alive, call)
   return alive.wounded?.has(task.name) ?? false
 }
 
-/** When the task last read which tags there are, as the number of the call. */
-function lastListed({ lag, order }: History, task: Task): number {
-  const inOrder = lag === 0 && order === 'newest'
-  return Math.max(task.look, inOrder ? task.list : -1)
+/**
+ * When the task last read whether a version has tags, as the number of the call. A version does not move in the list
+ * when it gets a tag: the newest page shows the tags of the newest versions only.
+ */
+function lastListed({ lag, order }: History, task: Task, digest: string): number {
+  const isShown = lag === 0 && order === 'newest' && task.page.has(digest)
+  return Math.max(task.look, isShown ? task.list : -1)
+}
+
+/** The digests on the first page of a list without lag, newest first. */
+function newestPage({ pkg }: Model, pageSize: number): ReadonlySet<string> {
+  const active = [...pkg.versions.values()].filter(({ digest, id }) => pkg.active.get(digest)?.id === id)
+  return new Set(active.slice(-pageSize).map(({ digest }) => digest))
 }
 
 /** When the task last read anything that shows whether the deleted version is in use. */
-function lastRead(history: History, { task, id }: TaskCall, { revived }: Living): number {
+function lastRead(history: History, { task, id }: TaskCall, { revived, digest }: Living): number {
   if (revived) return task.run
-  return Math.max(lastListed(history, task), history.freshGet ? (task.gets.get(id) ?? -1) : -1)
+  return Math.max(lastListed(history, task, digest), history.freshGet ? (task.gets.get(id) ?? -1) : -1)
 }
 
 /** Who is done and has not died has mended what it broke. */

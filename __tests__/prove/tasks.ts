@@ -8,6 +8,8 @@ export interface Task {
   /** When it last looked: at the registry's tags, at a list, at a version. */
   look: number
   list: number
+  /** The digests that the newest page of this list showed. */
+  page: ReadonlySet<string>
   run: number
   head: number
   readonly gets: Map<string, number>
@@ -36,6 +38,7 @@ export function startTask(
     waiting: [],
     look: -1,
     list: -1,
+    page: new Set(),
     run: -1,
     head: -1,
     gets: new Map(),
