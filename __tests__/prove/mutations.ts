@@ -79,7 +79,7 @@ const seesNothingNew = api((inner) => {
     },
   }
 })
-const hidesItsGhosts = api((inner) => {
+const hidesDeleted = api((inner) => {
   const removed = new Set<string>()
   return {
     list: () => mapPages(inner.list(), (page) => page.filter(({ id }) => !removed.has(id))),
@@ -90,29 +90,33 @@ const hidesItsGhosts = api((inner) => {
   }
 })
 
-/** Takes the tag on a manifest for what the manifest says itself. */
-const believesTags: Mutation = {
+/** Takes the tag on a manifest for what the manifest says itself; `read` finds it in the tag. */
+const believesTags = (
+  key: 'versionRun' | 'pullRequest' | 'version',
+  read: (tag: string) => string | undefined,
+): Mutation => ({
   packages: (packages) => {
-    const runs = new Map<string, string>()
+    const values = new Map<string, string>()
     return {
       ...packages,
       registry: {
         ...packages.registry,
         headManifest: async (repository, reference) => {
           const digest = await packages.registry.headManifest(repository, reference)
-          const run = parseRunId(reference)
-          if (digest !== undefined && run !== undefined) runs.set(digest, run)
+          const value = read(reference)
+          if (digest !== undefined && value !== undefined) values.set(digest, value)
           return digest
         },
       },
       // Read when it is used: the tags are resolved after the manifests are read.
       manifest: async (digest) => {
         const found = await packages.manifest(digest)
-        return found && Object.defineProperty({ ...found }, 'versionRun', { get: () => runs.get(digest) })
+        const get = () => values.get(digest) ?? found?.[key]
+        return found && Object.defineProperty({ ...found }, key, { get, enumerable: true })
       },
     }
   },
-}
+})
 
 /** Takes what an index says for what its entries say themselves; `read` finds it in the index. */
 const believesIndexes = (
@@ -146,50 +150,10 @@ const ignoresReferences: Mutation = {
 }
 
 /** Takes any image with a name as that of a pull request for an image of this one. */
-const believesPullRequests: Mutation = {
-  packages: (packages) => {
-    const named = new Set<string>()
-    return {
-      ...packages,
-      registry: {
-        ...packages.registry,
-        headManifest: async (repository, reference) => {
-          const digest = await packages.registry.headManifest(repository, reference)
-          if (digest !== undefined && reference.startsWith('pr-')) named.add(digest)
-          return digest
-        },
-      },
-      manifest: async (digest) => {
-        const found = await packages.manifest(digest)
-        const get = () => (named.has(digest) ? 'shop-7' : found?.pullRequest)
-        return found && Object.defineProperty({ ...found }, 'pullRequest', { get, enumerable: true })
-      },
-    }
-  },
-}
+const believesPullRequests = believesTags('pullRequest', (tag) => (tag.startsWith('pr-') ? 'shop-7' : undefined))
 
 /** Takes the tag of a night for the version that the image has by its annotation. */
-const believesNights: Mutation = {
-  packages: (packages) => {
-    const versions = new Map<string, string>()
-    return {
-      ...packages,
-      registry: {
-        ...packages.registry,
-        headManifest: async (repository, reference) => {
-          const digest = await packages.registry.headManifest(repository, reference)
-          if (digest !== undefined && isOfNight(reference)) versions.set(digest, reference)
-          return digest
-        },
-      },
-      manifest: async (digest) => {
-        const found = await packages.manifest(digest)
-        const get = () => versions.get(digest) ?? found?.version
-        return found && Object.defineProperty({ ...found }, 'version', { get, enumerable: true })
-      },
-    }
-  },
-}
+const believesNights = believesTags('version', (tag) => (isOfNight(tag) ? tag : undefined))
 
 /** Wrong versions of the algorithm, each of which loses or leaves something sooner or later. */
 export const mutations: Readonly<Record<string, Mutation>> = {
@@ -226,7 +190,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     }),
   },
   'ignores that others refer to it by now': ignoresReferences,
-  'trusts lists that are stale, and nothing else': both(hidesItsGhosts, asksNoRegistry),
+  'trusts lists that are stale, and nothing else': both(hidesDeleted, asksNoRegistry),
   'takes unknown runs for dead': answers((answer) => (answer === 'unknown' ? longOver : answer)),
   'takes runs that go on for dead': answers((answer) => (typeof answer === 'string' ? answer : longOver)),
   'takes the time of a version for its age': answers((answer) =>
@@ -271,9 +235,9 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
   'takes any content under a temporary tag for its run’s': both(
     answers((answer) => (typeof answer === 'string' ? answer : { ...answer, createdAt: 0 })),
-    believesTags,
+    believesTags('versionRun', parseRunId),
   ),
-  'takes any content that was pushed during a run for its run’s': believesTags,
+  'takes any content that was pushed during a run for its run’s': believesTags('versionRun', parseRunId),
   'takes what an index lists for content of the run that the index names': believesIndexes(
     'versionRun',
     ({ versionRun }) => versionRun,
