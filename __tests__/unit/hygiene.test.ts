@@ -42,6 +42,21 @@ describe('.github', () => {
     expect(Object.keys(parse(`.github/${name}`)).length).toBeGreaterThan(1)
   })
 
+  const workflows = files.filter((name) => name.startsWith('workflows/'))
+
+  // A tag can be moved to other code, which would run with the permissions of these workflows and of their callers.
+  test.each(workflows)('%s uses actions of others at a commit, with the version behind it', (name) => {
+    const uses = [...read(`.github/${name}`).matchAll(/^ *(?:- )?uses: (?!\.)(.*)$/gm)].map(([, text = '']) => text)
+    expect(uses.length).toBeGreaterThan(0)
+    expect(uses.filter((text) => !/^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(text))).toEqual([])
+  })
+
+  test('one action has the same commit in all workflows', () => {
+    const uses = workflows.flatMap((name) => [...read(`.github/${name}`).matchAll(/uses: ([\w/-]+)@(\w+)/g)])
+    const commits = new Map(uses.map(([, action = '', commit = '']) => [action, commit]))
+    expect(uses.filter(([, action = '', commit]) => commits.get(action) !== commit)).toEqual([])
+  })
+
   // https://docs.github.com/en/communities/using-templates-to-encourage-useful-issues-and-pull-requests
   test.each(['bug', 'feature'])('the form for %s reports has the fields that GitHub requires', (name) => {
     const { name: title, description, body } = parse(`.github/ISSUE_TEMPLATE/${name}.yml`)
