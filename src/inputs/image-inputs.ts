@@ -40,7 +40,8 @@ export function parsePush(source: InputSource, settings: BuildSettings): boolean
 }
 
 function asksForOther({ text }: InputSource, { load, exports, call }: BuildSettings): boolean {
-  return [load, exports.length > 0, call, /\bcacheonly\b/.test(text('outputs'))].some(Boolean)
+  const onlyNodes = text('dry-run') === 'nodes' && text('image') === '' && text('tags') === ''
+  return [load, exports.length > 0, call, /\bcacheonly\b/.test(text('outputs')), onlyNodes].some(Boolean)
 }
 
 function pushesByDefault(

@@ -169,6 +169,7 @@ describe('image and tags', () => {
     ],
     ['push: false without image', { image: '', push: 'false' }, []],
     ['push: false without tags', { push: 'false' }, []],
+    ['dry-run: nodes without image', { image: '', 'dry-run': 'nodes' }, []],
     ['push: false with tags', { push: 'False', tags: 'a' }, ['ghcr.io/acme/app:a']],
     ['duplicates', { tags: 'a,a\na\nghcr.io/acme/app:a' }, ['ghcr.io/acme/app:a']],
     ['comments', { tags: '# nightly\n\na, b\r\n# c' }, ['ghcr.io/acme/app:a', 'ghcr.io/acme/app:b']],
