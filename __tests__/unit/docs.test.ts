@@ -6,13 +6,12 @@ import { fileURLToPath } from 'node:url'
 import { load } from 'js-yaml'
 import { readWorkflow } from '../../src/cli/workflow.ts'
 import { readInputs } from '../../src/inputs/inputs.ts'
-import { readCopyInputs } from '../../src/inputs/copy-inputs.ts'
-import { cleanupInputs, copyInputs, mainInputs, mergeInputs } from '../../src/inputs/input-names.ts'
+import { cleanupInputs, mainInputs } from '../../src/inputs/input-names.ts'
 import { InputError } from '../../src/lib/issues.ts'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { notesOn, renderNotes, type Note } from '../../src/report/notes.ts'
-import { knownHost, plainKey } from './fixtures/keys.ts'
 import { event } from './fixtures/job.ts'
+import { defaultsOf, evaluate, files, findSteps, pages, yamlBlocks } from './fixtures/recipes.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const migrating = readFileSync(join(root, 'docs/migrating.md'), 'utf8')
@@ -72,38 +71,6 @@ function inputsOf(yaml: string): Readonly<Record<string, unknown>> {
       ? asList(document)
       : Object.values(asRecord(asRecord(document)['jobs'])).flatMap((job) => asList(asRecord(job)['steps']))
   return asRecord(asRecord(steps.find((step) => asText(asRecord(step)['uses']) === 'org/multiarch-build@v1'))['with'])
-}
-
-/** All steps with `uses` in a workflow, a job or a list of steps. */
-function* findSteps(yaml: unknown): Generator<{ uses: string; inputs: Readonly<Record<string, unknown>> }> {
-  const uses = asText(asRecord(yaml)['uses']).replace(/^https:\/\/github\.com\//, '')
-  if (uses !== '') yield { uses, inputs: asRecord(asRecord(yaml)['with']) }
-  for (const value of [...asList(yaml), ...Object.values(asRecord(yaml))]) yield* findSteps(value)
-}
-
-/** As the runner would: expressions have values. */
-function evaluate(name: string, text: string): string {
-  if (name === 'ssh-private-key') return plainKey
-  if (name === 'sign-key') return 'awskms:///alias/acme'
-  if (name === 'nodes' && text === '${{ vars.NODES }}')
-    return 'linux/amd64 = local\nlinux/arm64 = ssh://arm.example.com'
-  if (name === 'ssh-known-hosts')
-    return ['arm.example.com', 'amd.example.com', 'arm-pr.example.com', 'amd-pr.example.com', 'graviton2']
-      .map((host) => knownHost.replace(/^\S+/, host))
-      .join('\n')
-  return text
-    .replaceAll('${{ github.repository }}', 'acme/app')
-    .replaceAll('${{ matrix.platform }}', 'linux/arm64')
-    .replace(/\$\{\{[^}]*event_name[^}]*\}\}/g, 'true')
-    .replace(/\$\{\{.*?\}\}/g, 'value')
-}
-
-/** What the runner sets for the inputs that a step does not have. */
-function defaultsOf(action: string): Record<string, string> {
-  const inputs = Object.entries(asRecord(asRecord(load(readFileSync(join(root, action), 'utf8')))['inputs']))
-  return Object.fromEntries(
-    inputs.map(([name, input]) => [`INPUT_${name.toUpperCase()}`, evaluate('', asText(asRecord(input)['default']))]),
-  )
 }
 
 describe('docs/migrating.md', () => {
@@ -217,57 +184,14 @@ describe('docs/kubernetes.md', () => {
   })
 })
 
-/** Of the files of a Sigstore. */
-function mediaTypeOf(path: string): string {
-  const type = path.includes('root') ? 'trustedroot+json;version=0.1' : 'signingconfig.v0.2+json'
-  return `application/vnd.dev.sigstore.${type}`
-}
-
 describe('examples', () => {
-  const docs = [
-    'nodes',
-    'caching',
-    'cleanup',
-    'command-line',
-    'copy',
-    'forgejo',
-    'operations',
-    'signing',
-    'split-builds',
-    'testing',
-  ].map((name) => `docs/${name}.md`)
-  const pages = ['README.md', 'SECURITY.md', ...docs]
-  const blocks = pages.flatMap((page) =>
-    [...readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)```$/gm)].map(([, yaml = '']) => yaml),
-  )
-  const steps = blocks.flatMap((yaml) => [...findSteps(load(yaml))])
-  const files = {
-    exists: (path: string) => !/(?:Dockerfile|\.json)\/\.$/.test(path),
-    read: (path: string) => (path.endsWith('.json') ? JSON.stringify({ mediaType: mediaTypeOf(path) }) : ''),
-  }
-  const idToken = { ACTIONS_ID_TOKEN_REQUEST_URL: 'https://token.example', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'token' }
-
-  test.each(steps.filter(({ uses }) => uses === 'org/multiarch-build@v1').map((step, at) => [at + 1, step] as const))(
-    'step %i is valid',
-    async (_, { inputs }) => {
-      const env = Object.entries(inputs).map(([name, value]) => {
-        const text = evaluate(name, String(value)).replaceAll('ci@value', 'ci@arm.example.com')
-        return [`INPUT_${name.toUpperCase()}`, text] as const
-      })
-      const given = { ...defaultsOf('action.yml'), ...idToken, ...Object.fromEntries(env) }
-      const issues = await readInputs(given, event, files).then(
-        () => [],
-        (error: unknown) => (error instanceof InputError ? error.issues : error),
-      )
-      expect(issues).toEqual([])
-    },
-  )
+  const blocks = pages().flatMap((page) => yamlBlocks(readFileSync(join(root, page), 'utf8')))
 
   // A run of a fork gets neither secrets nor variables.
   const proposals = [
     ...blocks,
     ...readdirSync(join(root, 'docs/examples')).map((name) => readFileSync(join(root, 'docs/examples', name), 'utf8')),
-  ].filter((yaml) => asRecord(load(yaml))['jobs'] !== undefined && /\bpull_request\b/.test(yaml))
+  ].filter((yaml) => /^jobs:/m.test(yaml) && /^on:.*\bpull_request\b|^ {2}pull_request:/m.test(yaml))
   const isForForks = (job: unknown) => !asText(asRecord(job)['if']).includes('head.repo.full_name == github.repository')
   const proposed = proposals
     .flatMap((yaml) => Object.values(asRecord(asRecord(load(yaml))['jobs'])).filter(isForForks))
@@ -285,34 +209,6 @@ describe('examples', () => {
       (error: unknown) => (error instanceof InputError ? error.issues : error),
     )
     expect(read).toMatchObject({ push: false, nodes: [{ endpoint: { kind: 'local' } }] })
-  })
-
-  test('cleanup steps have known inputs', () => {
-    const names = steps.filter(({ uses }) => uses === 'org/multiarch-build/cleanup@v1')
-    expect(names.length).toBeGreaterThan(1)
-    expect(names.flatMap(({ inputs }) => Object.keys(inputs)).filter((name) => !cleanupInputs.includes(name))).toEqual(
-      [],
-    )
-  })
-
-  test('copy steps are valid', async () => {
-    const copies = steps.filter(({ uses }) => uses === 'org/multiarch-build/copy@v1')
-    expect(copies.length).toBeGreaterThan(4)
-    for (const { inputs } of copies) {
-      expect(Object.keys(inputs).filter((name) => !copyInputs.includes(name))).toEqual([])
-      const env = Object.entries(inputs).map(
-        ([name, value]) => [`INPUT_${name.toUpperCase()}`, evaluate(name, String(value))] as const,
-      )
-      const given = { ...defaultsOf('copy/action.yml'), ...Object.fromEntries(env) }
-      const read = await readCopyInputs(given, event, files)
-      expect(read.to.length).toBeGreaterThan(0)
-    }
-  })
-
-  test('fragments have known inputs', () => {
-    const fragments = blocks.filter((yaml) => /^ {10}\w/.test(yaml)).map((yaml) => asRecord(load(yaml)))
-    expect(fragments.length).toBeGreaterThan(1)
-    expect(fragments.flatMap(Object.keys).filter((name) => !mainInputs.includes(name))).toEqual([])
   })
 })
 
@@ -371,20 +267,8 @@ describe('docs/signing.md', () => {
 describe('docs/examples', () => {
   const names = readdirSync(join(root, 'docs/examples'))
 
-  test.each(names)('%s has known inputs and outputs', (name) => {
+  test.each(names)('%s reads known outputs', (name) => {
     const text = readFileSync(join(root, 'docs/examples', name), 'utf8')
-    const known: Readonly<Record<string, readonly string[]>> = {
-      '': mainInputs,
-      '/cleanup': cleanupInputs,
-      '/copy': copyInputs,
-    }
-    const steps = [...findSteps(load(text))].filter(({ uses }) => uses.startsWith('org/multiarch-build'))
-    expect(steps.length).toBeGreaterThan(0)
-    for (const { uses, inputs } of steps) {
-      const action = /^org\/multiarch-build(\/\w+)?@v1$/.exec(uses)?.[1] ?? ''
-      const names = known[action] ?? mergeInputs
-      expect(Object.keys(inputs).filter((input) => !names.includes(input))).toEqual([])
-    }
     const outputs = Object.keys(asRecord(asRecord(load(readFileSync(join(root, 'action.yml'), 'utf8')))['outputs']))
     const used = [...text.matchAll(/steps\.build\.outputs\.([\w-]+)/g)].map(([, output = '']) => output)
     expect(used.filter((output) => !outputs.includes(output))).toEqual([])
