@@ -47,7 +47,10 @@ beforeAll(async () => {
   // The runner's cosign, which notes its own arguments, those of all processes, and which processes know the password.
   writeFileSync(join(dir, 'password'), password)
   const knowing = `grep -lF -f ${join(dir, 'password')} /proc/[0-9]*/environ`
-  const known = `for file in $(${knowing}); do printf 'knows: '; tr '\\0' ' ' < \${file%environ}cmdline; echo; done`
+  // The name is read first: a process that has just been forked still shows the environment of its parent.
+  const name = `name=$(tr '\\0' ' ' < \${file%environ}cmdline)`
+  const stillKnows = `grep -qF -f ${join(dir, 'password')} $file`
+  const known = `for file in $(${knowing}); do ${name}; ${stillKnows} && printf 'knows: %s\\n' "$name"; done`
   const note = `printf '\\ncall: %s\\n' "$*"; cat /proc/[0-9]*/cmdline | tr '\\0' ' '; echo; ${known}`
   writeFileSync(
     join(dir, 'cosign'),
