@@ -112,6 +112,17 @@ describe('the release workflow', () => {
     expect(found).not.toContain(-1)
     expect([...found].sort((a, b) => a - b)).toEqual(found)
   })
+
+  test('publishes the package of the command line under the name that the docs download, with its provenance', () => {
+    const [, name = 'none'] = /releases\/latest\/download\/(\S+)/.exec(read('docs/command-line.md')) ?? []
+    const [packed, attested, released] = [/npm pack/, /attest-build-provenance/, /gh release create/].map(
+      (text) => steps[indexOf(text)],
+    )
+    expect(asText(packed?.['run'])).toContain(`mv "$(npm pack --silent)" ${name}`)
+    expect(asText(asRecord(attested?.['with'])['subject-path']).split('\n')).toContain(name)
+    expect(asText(released?.['run'])).toContain(` ${name} `)
+    expect(indexOf(/npm pack/)).toBeLessThan(indexOf(/attest-build-provenance/))
+  })
 })
 
 describe('the configuration of Renovate in docs/operations.md', () => {
