@@ -1,11 +1,10 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { appendFileSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseCacheSpec } from '../inputs/cache/specs.ts'
-import { exportDest, exportPart, type FileExport } from '../inputs/settings/outputs.ts'
-import { findLeavingLink, isWithin, leavingMessage, type ReadLink } from '../inputs/workspace-links.ts'
-import { getAttribute } from '../lib/csv.ts'
+import { exportDest, exportPart, isArchive } from '../inputs/settings/outputs.ts'
+import { findLeavingLink, isWithin, leavingMessage, specialMessage, type ReadLink } from '../inputs/workspace-links.ts'
 import { errorMessage, UserError } from '../lib/errors.ts'
-import { jobUmask } from '../lib/files.ts'
+import { jobUmask, specialKind } from '../lib/files.ts'
 import type { Target } from '../plan/target.ts'
 import type { BakeOptions } from './bake-definition.ts'
 
@@ -39,16 +38,12 @@ export function localPathsOf(targets: readonly Target[], { settings, several }: 
     named('file', variant.file ?? `${variant.context}/Dockerfile`, 'read'),
     ...settings.exports.map((files) => ({
       ...named('outputs', exportDest(files, several ? exportPart(variant.name, platform) : ''), 'write'),
-      ...(files.type !== 'local' && (isArchive(files) ? { isFile: true } : { isLayout: true })),
+      ...(isArchive(files) ? { isFile: true } : files.type !== 'local' && { isLayout: true }),
     })),
     ...(cache ? cachePaths('cache', [...cache.from, cache.to]) : []),
   ])
   // What does not begin with `/` is a URL or an image.
   return [...ofSettings, ...ofTargets].filter(({ path }) => path.startsWith('/'))
-}
-
-function isArchive({ attributes }: FileExport): boolean {
-  return getAttribute(attributes, 'tar') !== 'false'
 }
 
 function cachePaths(input: string, specs: readonly string[]): readonly LocalPath[] {
@@ -62,35 +57,54 @@ function cachePaths(input: string, specs: readonly string[]): readonly LocalPath
 
 /**
  * Checks paths again, right before buildx uses them: an earlier step or a build may have changed them since the inputs
- * were parsed. Returns the error that names the link.
+ * were parsed. Returns the error that names the path.
  */
 export function findEscape(paths: readonly LocalPath[], workspace: string, read?: ReadLink): UserError | undefined {
-  for (const { input, path } of paths.flatMap((one) => [one, ...pathsThrough(one, workspace)])) {
+  for (const one of paths.flatMap((given) => [given, ...pathsThrough(given, workspace)])) {
+    const { input, path } = one
     const leaving = findLeavingLink(path, workspace, read)
-    if (leaving)
-      return new UserError({
-        code: 'inputs',
-        message: `\`${input}\`: a path leaves the workspace through a symbolic link`,
-        hint: `${path} ${leavingMessage(leaving, workspace)}.`,
-      })
+    if (leaving) return pathError(input, leaves, `${path} ${leavingMessage(leaving, workspace)}.`)
+    if (!isWithin(path, workspace)) continue
+    const kind = specialKind(path)
+    if (kind !== undefined && !(input === 'ssh' && kind === 'a socket'))
+      return pathError(input, `a path is ${kind}`, `${path} ${specialMessage(kind)}.`)
+    if (one.isFile && isHardLink(path)) return pathError(input, 'a file is a hard link', `${path} ${hardLink}`)
   }
   return undefined
 }
 
-/** What buildx uses too: links in a directory, and the policy of a Dockerfile, which has no input. */
+const leaves = 'a path leaves the workspace through a symbolic link'
+const hardLink = 'is also a file elsewhere (a hard link), which buildx would change or quote: delete it here.'
+
+function pathError(input: string, problem: string, hint: string): UserError {
+  return new UserError({ code: 'inputs', message: `\`${input}\`: ${problem}`, hint })
+}
+
+/** Whether a file has another name, perhaps outside the workspace: buildx writes into it, and does not replace it. */
+function isHardLink(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  return stats?.isFile() === true && stats.nlink > 1
+}
+
+/** What buildx uses too: the policy of a Dockerfile, which has no input, and what is in a directory of blobs. */
 function pathsThrough(given: LocalPath, workspace: string): readonly LocalPath[] {
   const { input, path, isLayout } = given
   if (input === 'file') return [{ ...given, path: `${path}.rego` }]
-  return isLayout && isWithin(path, workspace) ? linksBelow(path).map((link) => ({ ...given, path: link })) : []
+  if (!isLayout || !isWithin(path, workspace)) return []
+  // Blobs are replaced; these files are changed in place, and quoted in messages if they are not valid.
+  const files = layoutFiles.map((name) => ({ ...given, path: join(path, name), isFile: true }))
+  return [...files, ...specialsBelow(path).map((special) => ({ ...given, path: special }))]
 }
 
-/** The symbolic links in a directory, if it exists; directories that are links are not entered. */
-function linksBelow(directory: string): readonly string[] {
+const layoutFiles = ['index.json', 'index.json.lock', 'oci-layout']
+
+/** What is neither a file nor a directory in a directory, if it exists; directories that are links are not entered. */
+function specialsBelow(directory: string): readonly string[] {
   try {
     return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
       const path = join(directory, entry.name)
-      if (entry.isSymbolicLink()) return [path]
-      return entry.isDirectory() ? linksBelow(path) : []
+      if (entry.isDirectory()) return specialsBelow(path)
+      return entry.isFile() ? [] : [path]
     })
   } catch {
     // It does not exist, or neither this process nor buildx can read it.

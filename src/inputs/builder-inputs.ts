@@ -2,6 +2,7 @@ import { splitList } from '../lib/lists.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { sshTargetOf } from '../nodes/drivers/table.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
+import { failFor } from './diagnostics.ts'
 import { parseFallback } from './fallback.ts'
 import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/cgroup-parent.ts'
 import { parseDaemonConfig } from './nodes/daemon-config.ts'
@@ -80,15 +81,25 @@ async function parseNodes(
   const nodes = await parseNodesInput(text('nodes'), defaults, report)
   checkDriver(defaults.driver, nodes, text('nodes') !== '' || nodeList !== undefined, report)
   checkPods(nodes, source)
-  for (const path of nodes.flatMap(pathsOf)) paths.use(path, 'nodes')
-  return nodes
+  for (const { endpoint } of nodes.filter((node) => node.endpoint['socket'] === undefined)) {
+    const { path, kubeconfig } = endpoint
+    if (typeof path === 'string') paths.use(path, 'nodes', 'connect')
+    if (typeof kubeconfig === 'string') paths.use(kubeconfig, 'nodes')
+  }
+  return nodes.map((spec) => ({ ...spec, driverOpts: readPems(spec.driverOpts, source) }))
 }
 
-/** The paths on the runner by which a node is reached: its socket or kubeconfig, and TLS files. */
-function pathsOf({ endpoint, driverOpts }: NodeSpec): readonly string[] {
-  const files = ['cacert', 'cert', 'key'].map((name) => driverOpts[name] ?? '')
-  const parts = endpoint['socket'] === undefined ? [endpoint['path'], endpoint['kubeconfig'], ...files] : files
-  return parts.filter((part): part is string => typeof part === 'string' && /^[^\n]+$/.test(part))
+/** Reads the TLS files of a buildkitd at once, so that nothing can replace them before they are used. */
+function readPems(options: NodeSpec['driverOpts'], { paths, report }: InputSource): NodeSpec['driverOpts'] {
+  const isFile = (name: string, value: string) =>
+    ['cacert', 'cert', 'key'].includes(name) && value !== '' && !value.includes('-----BEGIN')
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => {
+      if (!isFile(name, value)) return [name, value]
+      const fail = failFor(report, 'nodes', `${name}=${value}`)
+      return [name, `${paths.readFile(value, (expected) => fail(expected))}\n`]
+    }),
+  )
 }
 
 async function parseSsh(

@@ -145,7 +145,7 @@ export function parseBuildContexts(source: InputSource): Readonly<Record<string,
 function resolveBuildContext(name: string, value: string, { paths, report }: InputSource): string {
   const input = 'build-contexts'
   const [, layout, version = ''] = /^oci-layout:\/\/([^:@]+)(.*)$/.exec(value) ?? []
-  if (layout !== undefined) return `oci-layout://${paths.use(layout, input)}${version}`
+  if (layout !== undefined) return `oci-layout://${paths.use(layout, input, 'directory')}${version}`
   if (isRemote(value) || value.startsWith('docker-image://')) return value
   const directory = paths.use(value, input)
   const forms = 'a directory, a Git URL or `docker-image://…`'

@@ -17,7 +17,7 @@ import { parseLogins } from './logins/logins.ts'
 import { createBuilderStore } from './nodes/builder-store.ts'
 import type { BuilderStore } from './nodes/existing-builder.ts'
 import { checkReach, checkSections, parseRegistries } from './registries.ts'
-import { exportDest, exportPart } from './settings/outputs.ts'
+import { exportDest, exportPart, isArchive } from './settings/outputs.ts'
 import type { BuildSettings } from './settings/settings.ts'
 import { cleanupRow, parseSign, sharedRows, type AccessInputs } from './shared-inputs.ts'
 import type { SignSettings } from './sign.ts'
@@ -122,8 +122,8 @@ async function parseBuild(source: InputSource, { nodes }: BuilderInputs): Promis
   checkTogether(settings, platforms, source)
   const parts = variants.flatMap(({ name }, index) => platforms[index]?.map((one) => exportPart(name, one)) ?? [])
   if (parts.length > 1)
-    for (const dest of settings.exports.flatMap((files) => parts.map((part) => exportDest(files, part))))
-      source.paths.use(dest, 'outputs')
+    for (const files of settings.exports.filter((files) => !isArchive(files)))
+      for (const part of parts) source.paths.use(exportDest(files, part), 'outputs', 'directory')
   const registries = await parseRegistries(source)
   checkSections(text('buildkitd-config-inline'), registries, report)
   checkReach(text('buildkitd-config-inline'), imagesOf(variants), report)

@@ -1,8 +1,16 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { posix } from 'node:path'
+import { readRegularFile, specialKind, type SpecialKind } from '../lib/files.ts'
 import type { IssueSink } from '../lib/issues.ts'
-import { failFor, passes, type Fail } from './diagnostics.ts'
-import { findLeavingLink, leavingMessage, readLink, type ReadLink } from './workspace-links.ts'
+import { failFor, passes, type Fail, type Problem } from './diagnostics.ts'
+import {
+  findLeavingLink,
+  isWithin,
+  leavingMessage,
+  readLink,
+  specialMessage,
+  type ReadLink,
+} from './workspace-links.ts'
 
 /** What the parsers may ask of the file system. */
 export interface Files {
@@ -11,19 +19,13 @@ export interface Files {
   /** A file's text. @throws if it cannot be read */
   readonly read: (path: string) => string
   readonly readLink?: ReadLink
+  readonly specialKind?: (path: string) => SpecialKind | undefined
 }
 
-/** Bytes of a file that an input names: a configuration, a certificate or a key. */
-const largestFile = 4 * 1024 * 1024
+/** What a path is used for, by which it depends what may be there: a directory and an archive may not exist yet. */
+type Use = 'read' | 'connect' | 'archive' | 'directory'
 
-export const hostFiles: Files = { exists: existsSync, read: readRegularFile, readLink }
-
-/** To read a named pipe would wait for another process, and a device may have no end. */
-function readRegularFile(path: string): string {
-  const stats = statSync(path)
-  if (!stats.isFile() || stats.size > largestFile) throw new Error(`not a file of at most 4 MiB: ${path}`)
-  return readFileSync(path, 'utf8')
-}
+export const hostFiles: Files = { exists: existsSync, read: readRegularFile, readLink, specialKind }
 
 /** Every path on the runner that the inputs name goes through here. */
 export class LocalPaths {
@@ -45,13 +47,25 @@ export class LocalPaths {
 
   /**
    * The absolute path that the action or a build will read or write; an issue of the input that names it if a symbolic
-   * link leads out of the workspace.
+   * link leads out of the workspace, or if what is there cannot be used.
    */
-  use(text: string, input: string): string {
+  use(text: string, input: string, use: Use = 'read'): string {
     const path = this.absolute(text)
     const leaving = findLeavingLink(path, this.workspace, this.#files.readLink)
     if (leaving) failFor(this.#report, input)(leavingMessage(leaving, this.workspace), text)
+    else passes(failFor(this.#report, input), text, this.#problems(path, use))
     return path
+  }
+
+  /** An export into a pipe or device outside is what the workflow asks for; nobody else can create one there. */
+  #problems(path: string, use: Use): readonly Problem[] {
+    const kind = this.#files.specialKind?.(path)
+    const isAllowed = use === 'connect' ? kind === 'a socket' : use === 'archive' && !isWithin(path, this.workspace)
+    return [
+      [kind !== undefined && !isAllowed, specialMessage(kind)],
+      [use === 'archive' && this.isDirectory(path), 'is a directory: write the path of a file, such as `out.tar`'],
+      [use === 'directory' && this.isFile(path), 'is a file: write the path of a directory, or remove the file'],
+    ]
   }
 
   /** The text of a file that a setting names; an issue if there is none, or if it must not be read. */
@@ -60,7 +74,8 @@ export class LocalPaths {
     const leaving = findLeavingLink(path, this.workspace, this.#files.readLink)
     const isUsable = passes(fail, text, [
       [leaving !== undefined, leaving ? leavingMessage(leaving, this.workspace) : ''],
-      [!this.isFile(path), `was not found: ${path}`],
+      [this.isDirectory(path), 'is a directory: write the path of a file'],
+      [!this.exists(path), `was not found: ${path}`],
     ])
     return isUsable ? this.#read(path, fail) : ''
   }

@@ -45,8 +45,16 @@ export async function readPostNodes(env: Env, event: Event): Promise<BuilderInpu
   )
 }
 
-/** How registries are reached, if the run directory is lost. */
+/**
+ * How registries are reached, if the run directory is lost.
+ *
+ * @throws InputError if a certificate cannot be read any more
+ */
 export async function readPostRegistries(env: Env, event: Event): Promise<RegistryHosts> {
-  const paths = new LocalPaths(event.workspace, hostFiles, ignore)
-  return await parseRegistries({ text: textsOf(env), paths, report: ignore })
+  const diagnostics = new Diagnostics()
+  const { report } = diagnostics
+  const paths = new LocalPaths(event.workspace, hostFiles, report)
+  const hosts = await parseRegistries({ text: textsOf(env), paths, report })
+  diagnostics.throwIssues()
+  return hosts
 }

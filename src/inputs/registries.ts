@@ -48,13 +48,16 @@ function parseHost(host: string, entry: unknown, source: RegistriesSource): Regi
   return { ...settings, mirrors: parseMirrors(entry, fail) }
 }
 
-/** PEM text, or the absolute path of a file of it. */
+/** PEM text, or the path of a file of it: read here, so that nothing can replace the file before it is used. */
 function parseCa(text: string, { paths }: RegistriesSource, fail: Fail): string {
   if (text === '' || text.includes('-----BEGIN')) return text === '' ? '' : restorePem(text)
-  const path = paths.use(text, input)
+  const failCa: Fail = (expected) => fail(expected, `ca: ${text}`)
+  const path = paths.absolute(text)
   const message = `is neither a PEM certificate nor a file that contains one: ${path} was not found`
-  passes(fail, `ca: ${text}`, [[!paths.isFile(path), message]])
-  return path
+  if (!passes(failCa, undefined, [[!paths.exists(path), message]])) return ''
+  const pem = paths.readFile(text, failCa)
+  const isPem = pem === '' || pem.includes('-----BEGIN')
+  return passes(failCa, undefined, [[!isPem, 'is a file without a PEM certificate']]) && pem !== '' ? `${pem}\n` : ''
 }
 
 const mirrorForm = 'is not a valid mirror: write its host, `mirror.example.com`, without a scheme'

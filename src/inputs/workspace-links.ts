@@ -72,6 +72,11 @@ function resolveLinks(path: string, read: ReadLink): string | undefined {
   return resolved
 }
 
+/** Why a path that is neither a file nor a directory is refused: reads on from the path. */
+export function specialMessage(kind = 'special'): string {
+  return `is ${kind}: replace it by a file or directory`
+}
+
 /** Why a path is refused: reads on from the path. */
 export function leavingMessage({ link, target, isGit }: LeavingLink, workspace: string): string {
   const name = posix.relative(workspace, link)

@@ -1,7 +1,6 @@
 import type { CleanupInputs } from '../inputs/cleanup-inputs.ts'
 import { loadJobDockerConfig } from '../registry/credentials/docker-config.ts'
 import { dropTokenIfJobHasLogin } from '../registry/credentials/platform-token.ts'
-import { readCertificates } from '../registry/hosts.ts'
 import type { CleanupPorts } from '../stories/cleanup.ts'
 import type { Job } from './job.ts'
 import { createRegistryAccess } from './registries.ts'
@@ -15,7 +14,7 @@ export async function prepareCleanup(job: Job, inputs: CleanupInputs): Promise<C
   const { images, packagesApi } = inputs
   inputs.warnings.forEach((warning) => log.warn(warning))
   const dockerConfig = loadJobDockerConfig(job.env, log.warn)
-  const hosts = readCertificates(inputs.registries)
+  const hosts = inputs.registries
   const registries = createRegistryAccess([], dockerConfig, hosts)
   const logins = await dropTokenIfJobHasLogin(inputs.logins, { images, push: false, registries, log })
   const access = createRegistryAccess(logins, dockerConfig, hosts)

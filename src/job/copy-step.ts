@@ -1,5 +1,4 @@
 import type { CopyInputs } from '../inputs/copy-inputs.ts'
-import { readCertificates } from '../registry/hosts.ts'
 import type { RunRecord } from '../report/run-record.ts'
 import { RunDir } from '../run/run-dir.ts'
 import type { CopyPorts } from '../stories/copy.ts'
@@ -18,7 +17,7 @@ export async function prepareCopy(job: Job, inputs: CopyInputs, record: RunRecor
   const { log, signal } = job
   const { logins, from, to, sign } = inputs
   inputs.warnings.forEach((warning) => log.warn(warning))
-  const hosts = readCertificates(inputs.registries)
+  const hosts = inputs.registries
   const { registries } = await resolveLogins(job, { logins, images: to, sources: [from], push: true, hosts })
   // Its name is that of a run directory, so that the garbage collection of a later run removes what a killed step left.
   const dir = RunDir.choose(job.env['RUNNER_TEMP']).path

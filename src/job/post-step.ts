@@ -7,7 +7,7 @@ import { driverOf } from '../nodes/drivers/table.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import { startAgent } from '../nodes/ssh/agent.ts'
 import type { PackageAccess } from '../packages/backend.ts'
-import { loadRegistryHosts, readCertificates, type RegistryHosts } from '../registry/hosts.ts'
+import { loadRegistryHosts, type RegistryHosts } from '../registry/hosts.ts'
 import { hasJournal, openJournal } from '../run/journal.ts'
 import { repositoryScope } from '../run/names.ts'
 import { RunDir } from '../run/run-dir.ts'
@@ -50,7 +50,7 @@ async function loadHosts({ env, event, log }: Job, dir: RunDir): Promise<Registr
   if (hasJournal(dir)) return loadRegistryHosts(dir.registries)
   try {
     const { readPostRegistries } = await loadInputs()
-    return readCertificates(await readPostRegistries(env, event))
+    return await readPostRegistries(env, event)
   } catch (error) {
     log.warn(`registries: ${errorMessage(error)}`)
     return {}

@@ -13,6 +13,11 @@ export function isTrue(text = ''): boolean {
   return /^(1|t|true)$/i.test(text)
 }
 
+/** Whether a flag of Go's programs is set to false, exactly as they read it. */
+export function isFalse(text: string): boolean {
+  return /^(0|f|F|false|False|FALSE)$/.test(text)
+}
+
 /** One of several values; undefined if the text is empty or another value, which is reported. */
 export function parseChoice<T>(
   input: string,

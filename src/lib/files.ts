@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  type Stats,
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { homedir } from 'node:os'
@@ -52,6 +53,21 @@ export function tryRead(path: string): string {
   }
 }
 
+/** Bytes of a file that an input names: a configuration, a certificate or a key. */
+const largestInput = 4 * 1024 * 1024
+
+/**
+ * The text of a file that an input names. To read a named pipe would wait for another process, and a device may have no
+ * end.
+ *
+ * @throws if it is no regular file, is too large or cannot be read
+ */
+export function readRegularFile(path: string): string {
+  const stats = statSync(path)
+  if (!stats.isFile() || stats.size > largestInput) throw new Error(`not a file of at most 4 MiB: ${path}`)
+  return readFileSync(path, 'utf8')
+}
+
 /** @returns the last `bytes` of a file as text; empty if the file cannot be read */
 export function tryReadTail(path: string, bytes: number): string {
   try {
@@ -67,6 +83,25 @@ export function tryReadTail(path: string, bytes: number): string {
     return ''
   }
 }
+
+/** What a path is if it is neither a regular file nor a directory: to read it may block, or never end. */
+export type SpecialKind = 'a named pipe' | 'a socket' | 'a device'
+
+/** What a path, or the target of a link, is; undefined for files, for directories and if it does not exist. */
+export function specialKind(path: string): SpecialKind | undefined {
+  try {
+    const stats = statSync(path)
+    return kinds.find(([matches]) => matches(stats))?.[1]
+  } catch {
+    return undefined
+  }
+}
+
+const kinds: readonly (readonly [(stats: Stats) => boolean, SpecialKind])[] = [
+  [(stats) => stats.isFIFO(), 'a named pipe'],
+  [(stats) => stats.isSocket(), 'a socket'],
+  [(stats) => stats.isCharacterDevice() || stats.isBlockDevice(), 'a device'],
+]
 
 /** Writes a file that only this user can read. */
 export function writePrivate(path: string, content: string): void {

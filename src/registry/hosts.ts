@@ -1,26 +1,16 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { HostAccess } from '../lib/http.ts'
 import { asList, asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { tryRead, writePrivate } from '../lib/files.ts'
 
-/** The registries with the PEM text of their certificates instead of a path. */
-export function readCertificates(hosts: RegistryHosts): RegistryHosts {
-  return Object.fromEntries(
-    Object.entries(hosts).map(([host, settings]) => [
-      host,
-      { ...settings, ca: settings.ca.startsWith('/') ? readFileSync(settings.ca, 'utf8') : settings.ca },
-    ]),
-  )
-}
-
 /**
- * Reads the certificates, and stores everything in `file` for the post step, which may need the registries too. For
- * hosts whose certificate is not verified, the one that they have now is added.
+ * Stores everything in `file` for the post step, which may need the registries too. For hosts whose certificate is not
+ * verified, the one that they have now is added.
  */
 export async function saveRegistryHosts(file: string, hosts: RegistryHosts): Promise<RegistryHosts> {
-  const entries = Object.entries(readCertificates(hosts)).map(async ([host, access]) => {
+  const entries = Object.entries(hosts).map(async ([host, access]) => {
     const isFetched = access.insecure && !access.http && access.ca === ''
     const certificate = isFetched ? await fetchCertificate(host) : ''
     return [host, { ...access, ...(certificate !== '' && { certificate }) }] as const
@@ -82,7 +72,7 @@ export function createCertificateEnv(certs: string, hosts: RegistryHosts): Recor
 
 /** How a registry is reached, other than over https with a public certificate. */
 export interface RegistryHost extends HostAccess {
-  /** PEM, or the absolute path of a PEM file; empty for the usual authorities. */
+  /** PEM; empty for the usual authorities. */
   readonly ca: string
   /** PEM: the certificate of a host with `insecure`, for buildx, which cannot skip its verification for tokens. */
   readonly certificate?: string

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -76,6 +77,11 @@ test.each<[given: Given, link: string, input: string]>([
   [{ 'cache-to': 'type=local,dest=c', platforms: 'linux/arm64' }, '/w/c', 'cache-to'],
   [{ 'cache-to': 'type=local,dest=/w/c', platforms: 'linux/arm64' }, '/w/c', 'cache-to'],
   [{ context: 'app', platforms: 'linux/arm64' }, '/w/app', 'context'],
+  [{ 'build-contexts': 'a=app', platforms: 'linux/arm64' }, '/w/app', 'build-contexts'],
+  [{ 'build-contexts': 'a=oci-layout://layout:1', platforms: 'linux/arm64' }, '/w/layout', 'build-contexts'],
+  [{ 'secret-files': 'a=key', platforms: 'linux/arm64' }, '/w/key', 'secret-files'],
+  [{ ssh: 'a=keys/id', platforms: 'linux/arm64' }, '/w/keys/id', 'ssh'],
+  [{ 'cache-from': 'type=local,src=c', platforms: 'linux/arm64' }, '/w/c', 'cache-from'],
   [{ platforms: 'linux/arm64' }, '/w/Dockerfile', 'file'],
   [{ platforms: 'linux/arm64' }, '/w/Dockerfile.rego', 'file'],
   [{ file: 'app/prod.Dockerfile', platforms: 'linux/arm64' }, '/w/app/prod.Dockerfile.rego', 'file'],
@@ -117,6 +123,22 @@ test.each<[given: Given, link: string, input: string]>([
     })
   } finally {
     rmSync(root, { recursive: true })
+  }
+})
+
+test('a named pipe that was made since the inputs were parsed is found', async () => {
+  const workspace = mkdtempSync(join(realpathSync(tmpdir()), 'pipes-'))
+  try {
+    for (const name of ['key', 'Dockerfile.rego']) execFileSync('mkfifo', [join(workspace, name)])
+    const found = await paths({ 'secret-files': 'a=key', platforms: 'linux/arm64' })
+    const here = found.map((one) => ({ ...one, path: one.path.replace(/^\/w/, workspace) }))
+    const error = (input: string) => ({ message: `\`${input}\`: a path is a named pipe`, code: 'inputs' })
+    expect(findEscape(here, workspace)).toMatchObject(error('secret-files'))
+    // buildx would wait for a policy.
+    rmSync(join(workspace, 'key'))
+    expect(findEscape(here, workspace)).toMatchObject(error('file'))
+  } finally {
+    rmSync(workspace, { recursive: true })
   }
 })
 

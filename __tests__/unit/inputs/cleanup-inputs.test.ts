@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { readCleanupInputs } from '../../../src/inputs/cleanup-inputs.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { formatInputIssues } from '../../../src/report/input-issues.ts'
-import { event, jobWith, type Given } from '../fixtures/job.ts'
+import { certificate, event, jobWith, type Given } from '../fixtures/job.ts'
 
 const read = (given: Given) => {
   const [env, , files] = jobWith({ nodes: undefined, ...given })
@@ -50,7 +50,7 @@ test('as in the main action: lists with commas, several logins, registries', asy
     tags: ['pr-*', 'nightly-*'],
     excludeTags: ['latest', 'v*'],
     logins: [{ registry: 'quay.io', username: 'a', password: 'b' }],
-    registries: { 'quay.io': { ca: '/w/ca.pem' } },
+    registries: { 'quay.io': { ca: certificate } },
     packagesApi: 'oci',
     dryRun: true,
     unmarked: 'delete',

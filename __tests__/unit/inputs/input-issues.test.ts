@@ -432,6 +432,7 @@ const cases: readonly (readonly [title: string, given: Given])[] = [
   ['registries: a scheme', { registries: '"http://a.example.com": {http: true}' }],
   ['registries: setting', { registries: 'a.example.com: {mirror: b}' }],
   ['registries: ca', { registries: 'a.example.com: {ca: none.pem}' }],
+  ['registries: no certificate', { registries: 'a.example.com: {ca: README.md}' }],
   ['registries: both', { registries: 'a.example.com: {ca: ca.pem, http: true}' }],
   ['registries: http', { registries: 'a.example.com: {http: yes}' }],
   ['registries: mirror', { registries: 'a.example.com: {mirrors: https://b}' }],

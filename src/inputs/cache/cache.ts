@@ -72,7 +72,7 @@ function complete(
   const byDefault = isNamed ? '' : backend.defaultName(event.repository)
   const named: readonly Attribute[] = byDefault === '' ? [] : [[backend.name.to, byDefault]]
   const attributes = [...given, ...fromJob, ...named].map(([name, value]): Attribute =>
-    isPathAttribute(name) ? [name, paths.use(value, 'cache')] : [name, value],
+    isPathAttribute(name) ? [name, paths.use(value, 'cache', 'directory')] : [name, value],
   )
   failEach(fail, backend.problems(attributes, env))
   backend.warnings?.(attributes, env).forEach(warn)

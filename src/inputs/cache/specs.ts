@@ -11,7 +11,7 @@ export function parseCacheSpecs(input: 'cache-from' | 'cache-to', source: InputS
   return splitRecords(input, text(input), report).flatMap((entry) => {
     const attributes = parseCacheSpec(entry.text, failFor(report, input))
     const resolved = attributes?.map(([name, value]): Attribute =>
-      isPathAttribute(name) ? [name, paths.use(value, input)] : [name, value],
+      isPathAttribute(name) ? [name, paths.use(value, input, 'directory')] : [name, value],
     )
     return resolved ? [joinAttributes(resolved)] : []
   })

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { isTrue } from '../../lib/choice.ts'
+import { isFalse, isTrue } from '../../lib/choice.ts'
 import { getAttribute, joinAttributes, type Attribute } from '../../lib/csv.ts'
 import { splitRecords } from '../../lib/lists.ts'
 import { shorten } from '../../lib/issues.ts'
@@ -106,7 +106,14 @@ function parseExport(given: string, attributes: Entry, { paths, report }: InputS
   ])
   if (!isValid) return undefined
   const others = attributes.filter(([name]) => name !== 'type' && name !== 'dest')
-  return { type, dest: paths.use(dest, 'outputs'), attributes: others }
+  const use = isArchive({ type, attributes }) ? 'archive' : 'directory'
+  return { type, dest: paths.use(dest, 'outputs', use), attributes: others }
+}
+
+/** Whether an export is one file, and not a directory, as in buildx (build/opt.go). */
+export function isArchive({ type, attributes }: Omit<FileExport, 'dest'>): boolean {
+  const tar = getAttribute(attributes.toReversed(), 'tar') ?? ''
+  return type !== 'local' && (type === 'tar' || !isFalse(tar))
 }
 
 function checkImage(given: string, attributes: Entry, { text, report }: InputSource): void {

@@ -21,7 +21,7 @@ export function parseGitAgent(context: string, source: InputSource): readonly st
 function parseSshEntry(entry: string, source: InputSource): string {
   const { paths, report } = source
   const [, id = '', rest = ''] = /^([^=]*)(?:=(.*))?$/s.exec(entry) ?? []
-  const files = splitList(rest).map((path) => paths.use(path, 'ssh'))
+  const files = splitList(rest).map((path) => paths.use(path, 'ssh', 'connect'))
   passes(failFor(report, 'ssh'), entry, [
     [!/^[A-Za-z0-9_.-]+$/.test(id), 'has no id: write `default`, or `id=/path/to/key`'],
     ...(files.length === 0

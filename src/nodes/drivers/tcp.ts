@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { UserError, errorMessage } from '../../lib/errors.ts'
@@ -7,7 +7,7 @@ import { bracketed, hostName, parseAddress, type HostEndpoint } from './address.
 import { text } from './options.ts'
 import { buildkitdNode, remote, waitForSettings } from './remote.ts'
 import { restorePem } from '../../lib/pem.ts'
-import { writePrivate } from '../../lib/files.ts'
+import { readRegularFile, writePrivate } from '../../lib/files.ts'
 
 const certificates = ['cacert', 'cert', 'key'] as const
 type Certificates = Readonly<Record<(typeof certificates)[number], string>>
@@ -73,7 +73,7 @@ function storeCertificates({ spec, key, dir, workspace }: OpenRequest): {
 function loadPem(pem: string, workspace: string, what: string): string {
   if (pem.includes('-----BEGIN')) return restorePem(pem)
   try {
-    return readFileSync(pem.startsWith('/') ? pem : join(workspace, pem), 'utf8')
+    return readRegularFile(pem.startsWith('/') ? pem : join(workspace, pem))
   } catch (error) {
     throw new UserError({
       code: 'inputs',

@@ -16,14 +16,14 @@ import { dropTokenIfJobHasLogin } from '../../../../src/registry/credentials/pla
 import { writeScopedLogins } from '../../../../src/registry/credentials/scoped.ts'
 import { createRegistryAccess } from '../../../../src/job/registries.ts'
 import { saveRegistryHosts, loadRegistryHosts } from '../../../../src/registry/hosts.ts'
-import { checkout, jobWith, type Given } from '../../fixtures/job.ts'
+import { certificate, jobWith, type Given } from '../../fixtures/job.ts'
 import { answer, user, withServer } from '../../registry/server.ts'
 import { RunDir } from '../../../../src/run/run-dir.ts'
 import { formatDaemonFiles } from '../../../../src/nodes/registry-config.ts'
 import { createDockerConfig, withAuths } from '../../../../src/registry/credentials/docker-config.ts'
 import type { Login } from '../../../../src/registry/auth.ts'
 
-const read = (given: Given = {}) => readInputs(...jobWith({ files: [...checkout, '/w/ca.pem'], ...given }))
+const read = (given: Given = {}) => readInputs(...jobWith({ ...given }))
 const basic = ({ username, password }: { readonly username: string; readonly password: string }) =>
   Buffer.from(`${username}:${password}`).toString('base64')
 const ecr = '123456789012.dkr.ecr.eu-west-1.amazonaws.com'
@@ -440,7 +440,7 @@ describe('registries', () => {
       rmSync(dir, { recursive: true })
     }
     expect((await read({ registries: 'a.example.com: {ca: ca.pem}' })).registries).toEqual({
-      'a.example.com': { ca: '/w/ca.pem', http: false, insecure: false, mirrors: [] },
+      'a.example.com': { ca: certificate, http: false, insecure: false, mirrors: [] },
     })
   })
 })

@@ -96,7 +96,7 @@ describe('files of registries in the configuration of buildkitd', () => {
 
   test.each([
     ['a file that does not exist', 'certs/none.pem', '"certs/none.pem" was not found: /w/certs/none.pem'],
-    ['a directory', 'certs', '"certs" was not found: /w/certs'],
+    ['a directory', 'certs', '"certs" is a directory: write the path of a file'],
     [
       'a link that leaves the workspace',
       'link.pem',

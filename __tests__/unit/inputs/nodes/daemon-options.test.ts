@@ -3,10 +3,10 @@ import { readInputs } from '../../../../src/inputs/inputs.ts'
 import { secretsToMask } from '../../../../src/inputs/secrets-to-mask.ts'
 import { InputError } from '../../../../src/lib/issues.ts'
 import { formatInputIssues } from '../../../../src/report/input-issues.ts'
-import { jobWith, type Given } from '../../fixtures/job.ts'
+import { certificate, jobWith, type Given } from '../../fixtures/job.ts'
 
 const pem = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----'
-const tls = { cacert: 'ca.pem', cert: 'cert.pem', key: pem }
+const tls = { cacert: certificate, cert: certificate, key: pem }
 const opts = `cacert=ca.pem\ncert=cert.pem\n"key=${pem}"`
 
 describe('nodes behind TCP', () => {
