@@ -82,6 +82,11 @@ describe('docs/operations.md', () => {
       'src/nodes/watch.ts',
       'daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }',
     ],
+    [
+      '52 s if QEMU runs a BuildKit image of your choice',
+      'src/nodes/watch.ts',
+      'emulatedDaemonPace: Pace = { interval: 3000, deadline: 28_000, patience: 52_000 }',
+    ],
     ['all nodes must answer the first connection | within 20 s', 'src/nodes/open.ts', 'probeDeadline = 20_000'],
     ['One call of cosign | 10 minutes', 'src/publish/sign/cosign.ts', 'deadline = 10 * 60_000'],
     ['`test-timeout`, 10 minutes', 'action.yml', 'default: 10m'],

@@ -3,6 +3,7 @@ import type { UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { sleep, withAbort } from '../lib/time.ts'
 import { EngineClient } from '../nodes/engine/client.ts'
+import { isEmulated } from '../nodes/node.ts'
 import type { NodePool } from '../nodes/pool.ts'
 import { watchNode } from '../nodes/watch.ts'
 import { rescheduleTargets } from '../plan/reschedule.ts'
@@ -169,6 +170,8 @@ async function buildWatched(
   const daemon = container !== undefined && {
     ping: (deadline: number) => new EngineClient(node.socket, deadline).pingBuildkitd(container),
     lastProgress: () => progressAt,
+    // Only a BuildKit image of the user's choice can be of another architecture than the machine.
+    emulated: 'image' in node.spec.driverOpts && targets.some(({ platform }) => isEmulated(node, platform)),
   }
   const emit: GroupRequest['emit'] = (lines) => {
     // buildx also prints lines about a boot that was cut off.

@@ -36,6 +36,11 @@ export interface Node {
   readonly took: number
 }
 
+/** PURE: whether a node emulates a platform, as far as that is known. */
+export function isEmulated({ native }: Pick<Node, 'native'>, platform: Platform): boolean {
+  return native.length > 0 && !native.includes(platform)
+}
+
 export interface OpenRequest {
   readonly spec: NodeSpec
   /** Names the node's files and sockets, whose paths must stay short. */

@@ -12,6 +12,9 @@ const enginePace: Pace = { interval: 2000, deadline: 7000, patience: 8500 }
 /** A command in a container takes long on a loaded machine: two in a row must fail. */
 const daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }
 
+/** The same command under QEMU takes several times as long. */
+const emulatedDaemonPace: Pace = { interval: 3000, deadline: 28_000, patience: 52_000 }
+
 /** How the reason begins if the node is silent, but still connected. */
 export const silence = 'no response over the open connection'
 
@@ -22,12 +25,17 @@ interface Watched {
   readonly lastProgress?: () => number
 }
 
+interface Daemon extends Watched {
+  /** Whether it may be a program of another architecture, which QEMU runs. */
+  readonly emulated?: boolean
+}
+
 interface WatchRequest {
   readonly node: Pick<Node, 'lost' | 'ping'>
   /** The buildkitd in a container of the engine: it may hang while the engine answers. */
-  readonly daemon?: Watched
+  readonly daemon?: Daemon
   readonly stop: AbortSignal
-  readonly paces?: { readonly engine: Pace; readonly daemon: Pace }
+  readonly paces?: { readonly engine: Pace; readonly daemon: Pace; readonly emulatedDaemon: Pace }
 }
 
 /**
@@ -38,7 +46,7 @@ export function watchNode({
   node,
   daemon,
   stop,
-  paces = { engine: enginePace, daemon: daemonPace },
+  paces = { engine: enginePace, daemon: daemonPace, emulatedDaemon: emulatedDaemonPace },
 }: WatchRequest): Promise<string> {
   return new Promise((resolve) => {
     const lost = new AbortController()
@@ -54,7 +62,7 @@ export function watchNode({
         (silent) => silent > 0 && markLost(`${silence} for ${seconds(silent)}`),
       )
     if (daemon)
-      void waitForSilence(daemon, paces.daemon, ended).then(
+      void waitForSilence(daemon, daemon.emulated ? paces.emulatedDaemon : paces.daemon, ended).then(
         (silent) =>
           silent > 0 && markLost(`${silence} from buildkitd for ${seconds(silent)}; the Docker Engine responds`),
       )

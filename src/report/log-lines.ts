@@ -1,9 +1,9 @@
 import { formatBytes, formatDuration } from '../lib/format.ts'
 import { formatTagReference } from '../registry/reference.ts'
-import type { Node } from '../nodes/node.ts'
+import { isEmulated, type Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import { compareRuns } from './comparison.ts'
-import { isEmulated, type TargetMeasurement } from './measurements.ts'
+import type { TargetMeasurement } from './measurements.ts'
 import { notesOn, type Note } from './notes.ts'
 import type { RunReport } from './run-report.ts'
 

@@ -1,6 +1,6 @@
 import { buildPhases, type BuildPhase, type Interval, type StepTime, type TargetProgress } from '../buildx/measure.ts'
 import type { BuiltTarget, GroupResult } from '../buildx/run.ts'
-import type { Node } from '../nodes/node.ts'
+import { isEmulated, type Node } from '../nodes/node.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
 import type { PastTarget } from '../publish/history/runs.ts'
 import type { PreviousRun, RunRecord } from './run-record.ts'
@@ -148,11 +148,6 @@ function describeProgress(
     bytes: { context: bytes.context ?? null, pulled: bytes.pulled ?? null, pushed: bytes.pushed ?? null },
     ...(test && { test: { output: test.output } }),
   }
-}
-
-/** PURE: whether a node emulates a platform, as far as that is known. */
-export function isEmulated({ native }: Node, platform: Target['platform']): boolean {
-  return native.length > 0 && !native.includes(platform)
 }
 
 /**

@@ -7,7 +7,7 @@ import { writePrivate } from '../lib/files.ts'
 import { withAbort } from '../lib/time.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
 import { formatEndpoint } from '../nodes/endpoint.ts'
-import type { Node } from '../nodes/node.ts'
+import { isEmulated, type Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import { createNodePool, type OpenedNodes } from '../nodes/pool.ts'
 import { describeFork } from '../plan/fork-policy.ts'
@@ -156,12 +156,11 @@ function describeTarget(
   { platform, variant, node, cache }: Plan['targets'][number],
   { caches }: RegistryChecks,
 ): TargetReport {
-  const { spec, native } = node
   return {
     platform,
     variant: variant.name,
-    node: spec.name,
-    emulated: native.length > 0 && !native.includes(platform),
+    node: node.spec.name,
+    emulated: isEmulated(node, platform),
     cache: cache?.name ?? '',
     cacheState: caches.get(cache?.name ?? '') ?? 'unknown',
   }

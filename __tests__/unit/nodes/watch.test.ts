@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { watchNode } from '../../../src/nodes/watch.ts'
 
 const pace = { interval: 5, deadline: 5, patience: 40 }
-const paces = { engine: pace, daemon: pace }
+const paces = { engine: pace, daemon: pace, emulatedDaemon: pace }
 const never = new AbortController().signal
 const silent = () => Promise.reject(new Error('no answer'))
 const wait = (ms: number) => new Promise((resolve) => setTimeout(() => resolve('still available'), ms))
@@ -61,6 +61,16 @@ describe('watchNode', () => {
     const before = pings
     await wait(30)
     expect(pings).toBe(before)
+  })
+
+  test('an emulated daemon may take longer to answer', async () => {
+    const stop = new AbortController()
+    const slow = { ...paces, emulatedDaemon: { ...pace, patience: Infinity } }
+    const watch = { node: {}, stop: stop.signal, paces: slow }
+    const reason = watchNode({ ...watch, daemon: { ping: silent, emulated: true } })
+    expect(await watchNode({ ...watch, daemon: { ping: silent } })).toMatch(/from buildkitd/)
+    expect(await Promise.race([reason, wait(50)])).toBe('still available')
+    stop.abort()
   })
 
   test('a daemon that makes progress gets no pings', async () => {
