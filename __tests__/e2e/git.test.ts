@@ -1,9 +1,10 @@
 import { expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isolatedEnv } from '../farm/exec.ts'
-import { appFiles, leftovers, oneNodeInputs } from './harness.ts'
+import { appFiles, leftovers, oneNodeInputs, tryRead } from './harness.ts'
 import type { Job } from './runner.ts'
 import { useFarm } from './setup.ts'
 
@@ -62,4 +63,55 @@ test.each(
   await job.post()
   expect([existsSync(join(job.dir, 'attacked')), main.code, main.log]).toEqual([false, 0, main.log])
   expect(await leftovers(setup.farm, job)).toEqual([])
+})
+
+test('filters of a checkout and of its submodule run nothing when buildx looks for changed files', async () => {
+  const files = Object.fromEntries(
+    Object.entries(appFiles(setup.farm)).map(([name, text]) => [`context/${name}`, text]),
+  )
+  const job = setup.job({ files: { ...files, 'sub/a.txt': 'a' }, env: { BUILDX_GIT_CHECK_DIRTY: '1' } })
+  const context = join(job.workspace, 'context')
+  writeFileSync(join(job.dir, 'attack'), `#!/bin/sh\ntouch '${job.dir}/attacked'\ncat\n`, { mode: 0o755 })
+  const git = (directory: string, ...args: readonly string[]) =>
+    execFileSync('git', ['-C', directory, '-c', 'protocol.file.allow=always', ...args], {
+      env: isolatedEnv(job.home),
+      stdio: 'pipe',
+    })
+  const commit = ['-c', 'user.name=A', '-c', 'user.email=a@example.org', 'commit', '-qm', 'one']
+  for (const directory of [join(job.workspace, 'sub'), context]) {
+    git(directory, 'init', '-q', '-b', 'main')
+    if (directory === context) git(context, 'submodule', '--quiet', 'add', join(job.workspace, 'sub'), 'sub')
+    git(directory, 'add', '.')
+    git(directory, ...commit)
+  }
+  for (const directory of [context, join(context, 'sub')]) {
+    for (const name of ['filter.f.clean', 'filter.g.process', 'core.fsmonitor', 'gpg.program', 'diff.external'])
+      git(directory, 'config', name, join(job.dir, 'attack'))
+    writeFileSync(join(job.workspace, 'attributes'), '* filter=f\n*file filter=g\n')
+    git(directory, 'config', 'core.attributesFile', join(job.workspace, 'attributes'))
+  }
+  // Git must read the files to compare them.
+  for (const name of ['Dockerfile', 'sub/a.txt']) utimesSync(join(context, name), 0, 0)
+  const main = await job.main(oneNodeInputs(setup.farm, { context: 'context', cache: 'off', push: 'false' }))
+  await job.post()
+  expect([existsSync(join(job.dir, 'attacked')), main.code, main.log]).toEqual([false, 0, main.log])
+  git(context, 'status', '--porcelain')
+  expect(existsSync(join(job.dir, 'attacked'))).toBe(true)
+  expect(await leftovers(setup.farm, job)).toEqual([])
+})
+
+test('a Git context and its submodules are left to the node: no Git runs on the runner', async () => {
+  const programs = mkdtempSync(join(tmpdir(), 'programs-'))
+  writeFileSync(join(programs, 'git'), `#!/bin/sh\necho "$*" >>'${programs}/calls'\n`, { mode: 0o755 })
+  try {
+    const job = setup.job({ env: { PATH: `${programs}:${setup.farm.tools.bin}:${process.env['PATH'] ?? ''}` } })
+    const context = 'https://127.0.0.1:1/acme/app.git#main'
+    const main = await job.main(oneNodeInputs(setup.farm, { context, cache: 'off', push: 'false' }))
+    await job.post()
+    expect([main.code, main.log]).toEqual([1, expect.stringContaining('127.0.0.1:1')])
+    expect(tryRead(join(programs, 'calls'))).toBe('')
+    expect(await leftovers(setup.farm, job)).toEqual([])
+  } finally {
+    rmSync(programs, { recursive: true })
+  }
 })
