@@ -1,5 +1,6 @@
-import { connect as connectPlain, isIP, type Socket } from 'node:net'
+import { connect as connectPlain, isIP, type LookupFunction, type Socket } from 'node:net'
 import type { RawInit, RawResponse } from './http.ts'
+import { lookupPublic } from './local-address.ts'
 
 /** Bytes that are read at once. */
 const readSize = 128 * 1024
@@ -18,12 +19,13 @@ const maxHeaders = 64 * 1024
  */
 export async function download(
   url: URL,
-  { headers, signal }: RawInit,
+  { headers, signal, isForeign }: RawInit,
   tls: object | undefined,
 ): Promise<RawResponse | undefined> {
   signal.throwIfAborted()
   const buffer = new ReadBuffer()
-  const socket = await connect(url, tls, { buffer: buffer.staging, callback: (count) => buffer.add(count) })
+  const onread: OnRead = { buffer: buffer.staging, callback: (count) => buffer.add(count) }
+  const socket = await connect(url, tls, { onread, ...(isForeign === true && { lookup: lookupPublic }) })
   const cancel = () => socket.destroy(signal.reason as Error)
   signal.addEventListener('abort', cancel, { once: true })
   const end = () => {
@@ -48,12 +50,21 @@ interface OnRead {
   readonly callback: (count: number) => boolean
 }
 
-async function connect({ protocol, hostname, port }: URL, tls: object | undefined, onread: OnRead): Promise<Socket> {
+interface ConnectOptions {
+  readonly onread: OnRead
+  readonly lookup?: LookupFunction
+}
+
+async function connect(
+  { protocol, hostname, port }: URL,
+  tls: object | undefined,
+  more: ConnectOptions,
+): Promise<Socket> {
   const host = hostname.replace(/^\[|\]$/g, '')
-  if (protocol === 'http:') return connectPlain({ host, port: Number(port || 80), onread })
+  if (protocol === 'http:') return connectPlain({ host, port: Number(port || 80), ...more })
   const { connect: connectSecure } = await import('node:tls')
   const name = isIP(host) === 0 ? { servername: host } : {}
-  const options = { host, port: Number(port || 443), ALPNProtocols: ['http/1.1'], ...name, ...tls, onread }
+  const options = { host, port: Number(port || 443), ALPNProtocols: ['http/1.1'], ...name, ...tls, ...more }
   return connectSecure(options)
 }
 

@@ -53,6 +53,8 @@ export interface RawInit {
   readonly body?: AsyncGenerator<Uint8Array, void> | Uint8Array<ArrayBuffer> | string
   /** A GET of many megabytes: a chunk is valid until the next one is requested. */
   readonly isLarge?: boolean
+  /** Another server named the URL: it must not lead to this machine, unless its host is one of the given hosts. */
+  readonly isForeign?: boolean
 }
 
 export interface RawResponse {

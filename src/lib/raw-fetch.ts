@@ -9,6 +9,7 @@ import { download } from './download.ts'
 import { createSystemTrust, loadDispatch, tlsOptions } from './http.ts'
 import type { HostAccess, RawFetch, RawInit, RawResponse } from './http.ts'
 import type { Env } from './lists.ts'
+import { lookupPublic, refuseLocalUrl } from './local-address.ts'
 import { proxyFor } from './proxy.ts'
 
 /**
@@ -28,11 +29,14 @@ export function createRawFetch(env: Env, hosts: Readonly<Record<string, HostAcce
   const trust = createSystemTrust(env)
   return async (address, init) => {
     const url = new URL(address)
-    const { ca, http, insecure } = hosts[url.host] ?? hosts[`${url.host}:443`] ?? usual
+    const listed = hosts[url.host] ?? hosts[`${url.host}:443`]
+    const { ca, http, insecure } = listed ?? usual
     if (http) url.protocol = 'http:'
+    const isForeign = init.isForeign === true && !listed
+    if (isForeign) refuseLocalUrl(url)
     const send = async (authorities: string) => {
       const client = await clientFor({ ca: authorities, insecure })
-      return await client(url.href, init)
+      return await client(url.href, { ...init, isForeign })
     }
     return await (ca === '' ? trust(send) : send(ca))
   }
@@ -86,9 +90,10 @@ function createDirect(tls: object | undefined): RawFetch {
   }
 }
 
-async function exchange(send: Send, url: string, { body, signal, method, headers }: RawInit): Promise<RawResponse> {
+async function exchange(send: Send, url: string, init: RawInit): Promise<RawResponse> {
+  const { body, signal, method, headers, isForeign } = init
   signal.throwIfAborted()
-  const request = send(url, { method, headers })
+  const request = send(url, { method, headers, ...(isForeign === true && { lookup: lookupPublic }) })
   const cancel = () => request.destroy(signal.reason as Error)
   signal.addEventListener('abort', cancel, { once: true })
   // Once it is closed, its connection may serve another request.

@@ -7,6 +7,7 @@ import { createAuthorizer, credentialSecrets, type Credentials } from './auth.ts
 import { createBaseUrl } from './base-url.ts'
 import { blobPath, headBlob, readBlob, type BlobId } from './blobs.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
+import { protectLocalServers } from './foreign-servers.ts'
 import { createHttpClient } from './http-client.ts'
 import { createHttpStream, type Bytes } from './http-stream.ts'
 import { listReferrers, listTags } from './list-tags.ts'
@@ -86,7 +87,8 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
 function createSession(options: RegistryOptions): Session {
   const { registry, credentials, signal, willPush = false, isPlain = () => false } = options
   const { clock = systemClock, log = () => undefined, onWait = () => undefined } = options
-  const raw = options.raw ?? (options.fetch ? rawOf(options.fetch) : createRawFetch({}))
+  const unprotected = options.raw ?? (options.fetch ? rawOf(options.fetch) : createRawFetch({}))
+  const raw = protectLocalServers(unprotected, registry)
   const http = createHttpClient(raw, signal)
   return {
     registry,

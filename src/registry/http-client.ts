@@ -1,5 +1,6 @@
 import { findErrorCode, isUntrusted, type RawFetch } from '../lib/http.ts'
 import { shorten } from '../lib/issues.ts'
+import { localAddressCode } from '../lib/local-address.ts'
 import { asRecord, asText } from '../lib/json.ts'
 import type { RetryPolicy } from '../lib/retry.ts'
 import { withDeadline } from '../lib/time.ts'
@@ -80,14 +81,17 @@ const permanent =
   /^(ENOTFOUND|ERR_INVALID|ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH)/
 const certificateHint = 'set `ca` for it in `registries`, or name a file with its authority in NODE_EXTRA_CA_CERTS'
 
+const addressHint = 'if it may, list that host in `registries`'
+
 /** The error for a request that got no complete response. */
 export function networkError(error: unknown, url: string, { host, repository, subject }: RequestInfo): RegistryError {
   const code = findErrorCode(error)
   const server = new URL(url).host
   const reason = code === undefined || code.startsWith('ERR_INVALID') ? rootMessage(error) : code
-  const message = isUntrusted(code)
-    ? `${subject}: the certificate of ${server} is not trusted (${code}); ${certificateHint}`
-    : `${subject}: no answer from ${server} (${reason})`
+  const ofAddress = `${subject}: the registry refers to ${reason}; ${addressHint}`
+  const ofCertificate = `${subject}: the certificate of ${server} is not trusted (${code ?? ''}); ${certificateHint}`
+  const ofServer = `${subject}: no answer from ${server} (${reason})`
+  const message = code === localAddressCode ? ofAddress : isUntrusted(code) ? ofCertificate : ofServer
   // Redirects that are not allowed have no code.
   const transient = code === undefined ? !/redirect/i.test(reason) : !permanent.test(code)
   return new RegistryError(message, { kind: 'network', host, repository, code, transient, cause: error })
