@@ -16,13 +16,6 @@ export function writeSecrets(dir: RunDir, secrets: readonly Secret[]): void {
     if (secret.kind === 'value') writePrivate(dir.secret(number), secret.value)
 }
 
-/** Writes a bake definition and returns its path. It may have keys of a cache, so it is removed with the secrets. */
-export function writeDefinition(dir: RunDir, name: string, definition: string): string {
-  const path = dir.definition(name)
-  writePrivate(path, definition)
-  return path
-}
-
 export function removeSecrets(dir: RunDir): void {
   removeDir(dir.secrets)
 }

@@ -6,7 +6,6 @@ import { isOnRunner } from '../nodes/node-spec.ts'
 import { targetLabel, type Target } from '../plan/target.ts'
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { renderBake } from './bake-definition.ts'
-import { writeDefinition } from './build-env.ts'
 import { annotate, withoutRepeats } from './checks.ts'
 import { explainFailure, explainSilence } from './errors.ts'
 import { startHeartbeat } from './heartbeat.ts'
@@ -62,9 +61,8 @@ const longestResult = 16 * 1024 * 1024
 
 /** Resolves with the standard output of the subrequest. */
 async function callTarget(target: Target, request: CallRequest): Promise<string> {
-  const { call, dir } = request
+  const { call } = request
   const builder = request.builder(target)
-  const definition = writeDefinition(dir, `${builder}.call`, renderBake([target], request))
   const progress = new Progress([{ id: target.id, label: targetLabel(target) }], () => undefined)
   const method = call === 'check' ? 'check,format=json' : call
   let output = ''
@@ -73,8 +71,8 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   if (escape) throw escape
   const heartbeat = startHeartbeat({ progress, flush: () => undefined, log: request.log })
   const exitCode = await runBuildx(
-    { ...request, localPaths, stop: heartbeat.stop.signal },
-    ['bake', '--file', definition, '--builder', builder, '--call', method],
+    { ...request, localPaths, stop: heartbeat.stop.signal, definition: renderBake([target], request) },
+    ['--builder', builder, '--call', method],
     (lines) => {
       lines.forEach((line) => progress.read(line))
       return undefined

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs'
+import { unlessEmpty } from '../lib/json.ts'
 import { platformSlug, type Platform } from '../lib/platform.ts'
 import { unixBuildkitd } from '../nodes/drivers/unix.ts'
 import { EngineClient } from '../nodes/engine/client.ts'
@@ -6,6 +7,7 @@ import type { BuilderEntry, Node } from '../nodes/node.ts'
 import type { BuildkitRoute } from '../nodes/ssh/forwarder.ts'
 import type { Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import type { Daemon } from './boot.ts'
 import { removePod } from './pods.ts'
 import { writePrivate } from '../lib/files.ts'
 
@@ -67,6 +69,12 @@ export class BuilderInstances {
   container(node: Node): string | undefined {
     const daemon = this.#daemon(node)
     return daemon === undefined ? undefined : node.driver.containerName?.(daemon)
+  }
+
+  /** What buildx would create on the node, if an engine runs its daemon. */
+  describeDaemon(node: Node): Daemon | undefined {
+    const container = this.container(node)
+    return container === undefined ? undefined : { container, ...daemonSettings(node) }
   }
 
   /** How the node's BuildKit is reached, and nothing else there; undefined: as in this run. */
@@ -163,9 +171,8 @@ const defaultFlags = ['--allow-insecure-entitlement=security.insecure', '--allow
 
 /** The format of buildx' store (docker/buildx, store/nodegroup.go); undocumented, the same in v0.29 to v0.38. */
 function instanceNode(node: Node, daemon: string): Record<string, unknown> {
-  const { spec } = node
   const isCreated = node.driver.startsDaemon
-  const createdFlags = spec.buildkitdFlags.length === 0 ? defaultFlags : spec.buildkitdFlags
+  const { flags, files } = daemonSettings(node)
   return {
     Name: daemon,
     Endpoint: node.remote?.endpoint ?? `unix://${node.socket}`,
@@ -173,12 +180,18 @@ function instanceNode(node: Node, daemon: string): Record<string, unknown> {
       const [os = '', architecture = '', variant] = platform.split('/')
       return { os, architecture, ...(variant !== undefined && { variant }) }
     }),
-    DriverOpts: node.remote?.driverOpts ?? (isCreated ? spec.driverOpts : {}),
-    Flags: isCreated ? (spec.existingNodeName === undefined ? createdFlags : spec.buildkitdFlags) : [],
-    ...(isCreated &&
-      spec.buildkitdConfig !== '' && {
-        Files: inBase64({ 'buildkitd.toml': spec.buildkitdConfig, ...spec.daemonFiles }),
-      }),
+    DriverOpts: node.remote?.driverOpts ?? (isCreated ? node.spec.driverOpts : {}),
+    Flags: isCreated ? flags : [],
+    ...(isCreated && unlessEmpty('Files', files)),
+  }
+}
+
+function daemonSettings({ spec }: Node): Omit<Daemon, 'container'> {
+  const { buildkitdFlags, buildkitdConfig, daemonFiles, existingNodeName } = spec
+  const hasDefaultFlags = buildkitdFlags.length === 0 && existingNodeName === undefined
+  return {
+    flags: hasDefaultFlags ? defaultFlags : buildkitdFlags,
+    files: buildkitdConfig === '' ? {} : inBase64({ 'buildkitd.toml': buildkitdConfig, ...daemonFiles }),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { inheritedEnv, startProcess, waitForExit } from '../lib/exec.ts'
 import type { BakeOptions } from './bake-definition.ts'
@@ -22,35 +23,39 @@ interface BuildxCall extends Omit<BuildxRequest, keyof BakeOptions>, Pick<BakeOp
   /** Ends buildx without the time that a cancelled build gets: its daemon or a registry does not respond. */
   readonly stop?: AbortSignal
   readonly writesForJob?: boolean
+  /** The bake definition, once it is to be built: buildx starts before, and waits for it. */
+  readonly definition: string | Promise<string>
   /** Paths on the runner that it may read and write. */
   readonly localPaths: readonly LocalPath[]
 }
 
 /**
- * Runs buildx with the environment and the entitlements of the run. Resolves with its exit code.
+ * Runs `buildx bake` with the environment and the entitlements of the run. Resolves with its exit code.
  *
  * @param read receives its standard error
  * @param onOutput receives its standard output
  */
 export async function runBuildx(
-  { buildx, dir, workspace, signal, env, settings, localPaths, stop, writesForJob = false }: BuildxCall,
+  { buildx, dir, workspace, signal, env, settings, localPaths, stop, definition, writesForJob = false }: BuildxCall,
   args: readonly string[],
   read: ReadLines,
   onOutput?: (text: string) => void,
 ): Promise<number> {
   const access = fileAccessFlags(localPaths, { workspace, secrets: dir.secrets })
   const flags = ['--progress', 'rawjson', ...access, ...entitlementFlags(settings)]
-  const child = startProcess(buildx.command, [...args, ...flags], {
+  const child = startProcess(buildx.command, ['bake', '--file', '-', ...args, ...flags], {
     cwd: workspace,
     env: runEnv(dir, { ...env, ...writeGitConfig(dir, inheritedEnv()) }),
-    stdio: ['ignore', onOutput ? 'pipe' : 'ignore', 'pipe'],
+    stdio: ['pipe', onOutput ? 'pipe' : 'ignore', 'pipe'],
     writesForJob,
   })
   child.stdout?.setEncoding('utf8').on('data', (text: string) => onOutput?.(text))
+  void passDefinition(child, definition)
   let kill: NodeJS.Timeout | undefined
   const end = (grace: number) => {
     // On SIGINT buildx also cancels the build in the daemon.
     child.kill('SIGINT')
+    child.stdin?.destroy()
     kill ??= setTimeout(() => child.kill('SIGKILL'), grace)
   }
   const cancel = () => end(4000)
@@ -64,6 +69,14 @@ export async function runBuildx(
     clearTimeout(kill)
     signal.removeEventListener('abort', cancel)
   }
+}
+
+/** Through its standard input, since it may have keys of a cache. */
+async function passDefinition({ stdin }: ChildProcess, definition: string | Promise<string>): Promise<void> {
+  // The exit code of a buildx that ends before it has read its input counts, not the broken pipe.
+  stdin?.on('error', () => undefined)
+  const text = await Promise.resolve(definition).catch(() => undefined)
+  if (stdin?.writable) stdin.end(text)
 }
 
 /**

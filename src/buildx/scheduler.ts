@@ -3,17 +3,18 @@ import type { UserError } from '../lib/errors.ts'
 import type { Log } from '../lib/log.ts'
 import { sleep, withAbort } from '../lib/time.ts'
 import { EngineClient } from '../nodes/engine/client.ts'
-import { isEmulated } from '../nodes/node.ts'
+import { isEmulated, type Node } from '../nodes/node.ts'
 import type { NodePool } from '../nodes/pool.ts'
 import { watchNode } from '../nodes/watch.ts'
 import { rescheduleTargets } from '../plan/reschedule.ts'
 import type { TargetGroup } from '../plan/target.ts'
 import type { Journal } from '../run/journal.ts'
+import type { Boot } from './boot.ts'
 import type { BuilderInstances } from './instances.ts'
 import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
 import { next, type GroupAction, type GroupEvent, type GroupState } from './schedule.ts'
 
-type SharedRequest = Omit<GroupRequest, 'group' | 'builder' | 'lost' | 'name' | 'attempt' | 'onProgress'>
+type SharedRequest = Omit<GroupRequest, 'group' | 'builder' | 'boot' | 'lost' | 'name' | 'attempt' | 'onProgress'>
 
 export interface ScheduleRequest extends SharedRequest {
   readonly groups: readonly TargetGroup[]
@@ -22,6 +23,8 @@ export interface ScheduleRequest extends SharedRequest {
   readonly journal: Journal
   /** Whether a failing Dockerfile step ends the builds of the other groups. */
   readonly failFast: boolean
+  /** The daemons that are booting; one may have ended. */
+  readonly boots: ReadonlyMap<Node, Boot>
   readonly fallback: readonly FallbackChoice[]
   readonly log: Log
   /** Called once, when a build has started or ended on every node: no daemon is booting any more. */
@@ -181,7 +184,8 @@ async function buildWatched(
   try {
     const lost = watchNode({ node, stop: stop.signal, ...(daemon && { daemon }) })
     const onProgress = () => (progressAt = performance.now())
-    return await buildGroup({ ...request, ...call, emit, group, builder, lost, onProgress })
+    const boot = request.boots.get(node)
+    return await buildGroup({ ...request, ...call, emit, group, builder, boot, lost, onProgress })
   } finally {
     stop.abort()
   }

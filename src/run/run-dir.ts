@@ -202,18 +202,13 @@ export class RunDir {
     return join(this.path, 'certs')
   }
 
-  /** A directory of build secrets and bake definitions, removed when nothing is built any more. */
+  /** A directory of build secrets, removed when nothing is built any more. */
   get secrets(): string {
     return join(this.path, 'secrets')
   }
 
   secret(number: number): string {
     return join(this.secrets, String(number))
-  }
-
-  /** A bake definition. */
-  definition(name: string): string {
-    return join(this.secrets, `${name}.json`)
   }
 
   /** The metadata file of one `buildx bake`. */

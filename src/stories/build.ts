@@ -164,6 +164,7 @@ async function callDockerfiles(
 ): Promise<RunResult> {
   const { inputs, log, dir } = run
   const { calls, builder: instances } = prepared
+  await Promise.all([...prepared.boots.values()].map(({ end }) => end))
   await ports
     .callTargets({
       ...calls,
@@ -206,6 +207,7 @@ async function buildPlan(run: Run, ports: BuildPorts, steps: BuildSteps): Promis
     instances: prepared.builder,
     journal,
     failFast: inputs.failFast,
+    boots: prepared.boots,
     fallback: inputs.fallback,
     emit: log.lines,
     log,

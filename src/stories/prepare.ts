@@ -5,25 +5,29 @@ import { requestsDockerTypes } from '../buildx/bake-fields.ts'
 import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { BuilderInstances } from '../buildx/instances.ts'
+import { bootDaemon, type Boot } from '../buildx/boot.ts'
 import { ensureDaemon, removeOldMarkers } from '../buildx/persistent.ts'
 import { localPathsOf, type LocalPath } from '../buildx/local-paths.ts'
 import type { BuildxRequest } from '../buildx/process.ts'
 import { writePrivate } from '../lib/files.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
 import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
-import type { PersistentBuilder } from '../nodes/persistent.ts'
+import type { Node } from '../nodes/node.ts'
 import type { OpenedNodes } from '../nodes/pool.ts'
 import type { Plan, Target } from '../plan/target.ts'
 import { createDockerConfig } from '../registry/credentials/docker-config.ts'
-import { loginOrigin } from '../registry/credentials/origin.ts'
+import { hasAnyLogin, loginOrigin } from '../registry/credentials/origin.ts'
 import { writeScopedLogins } from '../registry/credentials/scoped.ts'
 import { createCertificateEnv } from '../registry/hosts.ts'
+import type { Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { pullRequestOf, runAnnotation, runBuilderName } from '../run/names.ts'
 import type { Run } from './ports.ts'
 
 export interface PreparedBuild {
   readonly builder: BuilderInstances
+  /** The daemons that are booting, before the builds on their nodes begin. */
+  readonly boots: ReadonlyMap<Node, Boot>
   /** What every call of buildx gets. */
   readonly calls: BuildxRequest
   /** Records a digest in the journal when its push starts. */
@@ -54,7 +58,7 @@ export async function prepareBuild(
     persistent: opened.persistent,
     undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) },
   })
-  const daemons = await bootPersistent(run, opened, builder, buildx)
+  const { boots, settled } = bootDaemons(run, { opened, targets, builder, buildx })
   const { traceparent } = run.record
   const env = {
     ...(traceparent !== undefined && { TRACEPARENT: traceparent }),
@@ -70,9 +74,10 @@ export async function prepareBuild(
   await keepContexts(run, opened, localPathsOf(targets, options))
   return {
     builder,
+    boots,
     calls: { ...options, env, buildx, workspace: event.workspace, signal },
     onPush: recordOnce(push ? journal : undefined),
-    settled: Promise.all(daemons.map((daemon) => removeOldMarkers(daemon, log))),
+    settled,
   }
 }
 
@@ -86,27 +91,44 @@ function writeLogins({ inputs, dir, dockerConfig }: Run): void {
   writeScopedLogins(dir.scopedConfigs, inputs.logins)
 }
 
+interface BootRequest {
+  readonly opened: OpenedNodes
+  readonly targets: readonly Target[]
+  readonly builder: BuilderInstances
+  readonly buildx: Buildx
+}
+
 /**
- * Boots persistent builders. A daemon of an existing builder is booted by the build, as buildx does it for every
- * builder.
+ * Boots the daemons of this run and persistent builders. A daemon of an existing builder is booted by the build, as
+ * buildx does it for every builder.
  *
- * @returns the persistent builders
+ * @returns the boots, and when nothing more is changed on the nodes to prepare the build
  */
-async function bootPersistent(
-  { event, dir, journal, log }: Run,
-  { persistent }: OpenedNodes,
-  builder: BuilderInstances,
-  buildx: Buildx,
-): Promise<readonly PersistentBuilder[]> {
+function bootDaemons(
+  run: Run,
+  { opened, targets, builder, buildx }: BootRequest,
+): Pick<PreparedBuild, 'boots' | 'settled'> {
+  const { inputs, event, dir, journal, log, signal, dockerConfig } = run
+  const hasLogin = (image: Repository) => hasAnyLogin(image, inputs.logins, dockerConfig)
+  const boots = new Map<Node, Boot>()
+  for (const node of opened.nodes.filter((one) => targets.some((target) => target.node === one))) {
+    const daemon = opened.persistent.has(node) ? undefined : builder.describeDaemon(node)
+    const boot = daemon && bootDaemon(node, daemon, { buildx, signal, journal, hasLogin, log })
+    // Two pulls of an image at the same time take longer than one.
+    const pulled = node.pulled && { start: undefined, end: node.pulled }
+    const begun = boot ?? pulled
+    if (begun) boots.set(node, begun)
+  }
   const holder = runBuilderName(dir.key, event)
-  const created = [...persistent].filter(([{ spec }]) => spec.existingNodeName === undefined)
-  const daemons = created.map(([node, name]) => ({ node, name }))
-  await Promise.all(
-    daemons.map((daemon) =>
-      ensureDaemon(daemon, builder.forPlatforms(daemon.node, []), { buildx, dir, journal, holder, log }),
-    ),
-  )
-  return daemons
+  const created = [...opened.persistent].filter(([{ spec }]) => spec.existingNodeName === undefined)
+  const settled = created.map(async ([node, name]) => {
+    const instance = builder.forPlatforms(node, [])
+    const end = ensureDaemon({ node, name }, instance, { buildx, dir, journal, holder, log })
+    boots.set(node, { start: undefined, end })
+    await end
+    await removeOldMarkers({ node, name }, log)
+  })
+  return { boots, settled: Promise.all(settled) }
 }
 
 /** Persistent builders receive only those files of a context that changed since the last run. */

@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Boot } from '../../../src/buildx/boot.ts'
 import { BuilderInstances } from '../../../src/buildx/instances.ts'
 import { Scheduler, type ScheduleRequest } from '../../../src/buildx/scheduler.ts'
 import { plainSettings } from '../../../src/inputs/settings/settings.ts'
+import type { Node } from '../../../src/nodes/node.ts'
 import { NodePool } from '../../../src/nodes/pool.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 import { nodeSpec, platform, testNode, testVariant } from '../fixtures/nodes.ts'
@@ -66,6 +68,7 @@ describe('Scheduler', () => {
       }),
       journal,
       failFast: true,
+      boots: new Map(),
       fallback: ['fail'],
       emit: () => undefined,
       log: { info: log, line: log, warn: log, debug: log, annotate: () => undefined, lines: () => undefined },
@@ -84,6 +87,21 @@ describe('Scheduler', () => {
       [1, undefined],
     ])
     expect([calls(), begun]).toEqual([['run-0', 'run-1'], 1])
+  })
+
+  test('buildx starts while a daemon boots, and gets the definition when that has ended', async () => {
+    const scheduled = request('cat > "$metadata.definition"')
+    const path = (call: number) => join(dir, `call-${call}.metadata.json.definition`)
+    const definition = (call: number) => (existsSync(path(call)) ? readFileSync(path(call), 'utf8') : undefined)
+    const boot = async () => {
+      while (definition(0) === undefined || !definition(1)) await new Promise((resolve) => setTimeout(resolve, 20))
+      expect(definition(0)).toBe('')
+    }
+    const boots = new Map<Node, Boot>([[scheduled.groups[0]!.node, { start: Date.now(), end: boot() }]])
+    const { results } = await new Scheduler({ ...scheduled, boots }).run()
+    expect([definition(0), definition(1)]).toEqual([expect.stringContaining('t-a'), expect.stringContaining('t-b')])
+    const booted = results.map(({ progress }) => [...progress.values()].map(({ phases }) => 'boot' in phases))
+    expect(booted.flat().sort()).toEqual([false, true])
   })
 
   const failing = `

@@ -1,5 +1,4 @@
-import type { NodeSpec } from '../node-spec.ts'
-import type { Driver, Node } from '../node.ts'
+import type { Driver, Node, OpenRequest } from '../node.ts'
 import { localEngineSocket } from '../engine/local.ts'
 import { socketName, type SocketEndpoint } from './address.ts'
 import { dockerContainer, localEngineNode } from './docker-container.ts'
@@ -9,7 +8,7 @@ export const localEngine: Driver = {
   ...dockerContainer,
   format: () => 'local',
   baseName: () => 'local',
-  open: (_, { spec }) => openLocalEngine(spec),
+  open: (_, request) => openLocalEngine(request),
 }
 
 /** `unix:///path/docker.sock`: another Docker Engine of this machine. */
@@ -17,10 +16,10 @@ export const socketEngine: Driver = {
   ...dockerContainer,
   format: ({ path }: SocketEndpoint) => `unix://${path}`,
   baseName: socketName,
-  open: ({ path }: SocketEndpoint, { spec }) => localEngineNode(socketEngine, spec, path),
+  open: ({ path }: SocketEndpoint, request) => localEngineNode(socketEngine, request, path),
 }
 
 /** Opens the engine of `local`. @throws UserError */
-export async function openLocalEngine(spec: NodeSpec): Promise<Node> {
-  return await localEngineNode(localEngine, spec, localEngineSocket())
+export async function openLocalEngine(request: Pick<OpenRequest, 'spec' | 'pulls'>): Promise<Node> {
+  return await localEngineNode(localEngine, request, localEngineSocket())
 }
