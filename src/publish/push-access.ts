@@ -4,6 +4,7 @@ import { errorMessage, UserError } from '../lib/errors.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { pushLoginHint } from '../registry/credentials/origin.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
+import type { PushCheck } from '../registry/uploads.ts'
 
 /** The check runs in the background: what it waits for delays nothing. */
 const ignore = () => undefined
@@ -91,7 +92,7 @@ function distinct(repositories: readonly Repository[]): readonly Repository[] {
   return [...new Map(repositories.map((one) => [formatRepository(one), one])).values()]
 }
 
-interface PushAccess {
+interface PushAccess extends PushCheck {
   /** Whether the registry itself refuses this login. */
   readonly denied: boolean
   /** Why nothing can be pushed to the repository. */
@@ -118,15 +119,15 @@ function accessHint(error: unknown): string {
   return hint.replaceAll('{host}', host)
 }
 
-/** Checks whether a login may push to a repository. Does not throw, and leaves nothing there. */
+/** Checks whether a login may push to a repository. Does not throw; once it has `ended`, it leaves nothing there. */
 export async function checkPushAccess(
   repository: Repository,
   createClient: ClientFactory,
   { missingHelper }: Pick<RegistryAccess, 'missingHelper'>,
 ): Promise<PushAccess> {
   try {
-    await (await createClient(repository)).checkPush(repository.path)
-    return { denied: false }
+    const { ended } = await (await createClient(repository)).checkPush(repository.path)
+    return { denied: false, ended }
   } catch (error) {
     const refused =
       error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.kind) ? error : undefined
@@ -142,6 +143,6 @@ export async function checkPushAccess(
       details: [errorMessage(error)],
       cause: error,
     })
-    return { denied, failure }
+    return { denied, failure, ended: Promise.resolve() }
   }
 }

@@ -14,7 +14,7 @@ import { listReferrers, listTags } from './list-tags.ts'
 import { computeDigest, isDigest, manifestTypes, type Manifest } from './manifest.ts'
 import { rawOf } from './redirects.ts'
 import { atMostOnce, repeat, requestInfo, send, sendOnce, type OnWait, type Session } from './session.ts'
-import { checkPush, putBlob, type BlobStorage, type UploadRequest } from './uploads.ts'
+import { checkPush, putBlob, type BlobStorage, type PushCheck, type UploadRequest } from './uploads.ts'
 
 /**
  * The part of https://github.com/opencontainers/distribution-spec/blob/main/spec.md that this action needs; every
@@ -38,8 +38,8 @@ export interface RegistryClient {
   listTags(repository: string): Promise<readonly string[]>
   /** The digests of the manifests whose `subject` is this one; undefined if the registry has no API for them. */
   listReferrers(repository: string, digest: string): Promise<readonly string[] | undefined>
-  /** Resolves if this login may push there; leaves nothing behind. */
-  checkPush(repository: string): Promise<void>
+  /** Resolves if this login may push there; once that has `ended`, it leaves nothing behind. */
+  checkPush(repository: string): Promise<PushCheck>
   /** Resolves if the registry answers and accepts the login. */
   ping(): Promise<void>
 }

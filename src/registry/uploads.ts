@@ -171,16 +171,22 @@ async function uploadUrl(session: Session, { headers, url }: HttpResponse, info:
   return upload
 }
 
+/** What the check has begun, and cancels while its caller goes on. */
+export interface PushCheck {
+  /** Resolves when nothing of it is left. Does not reject. */
+  readonly ended: Promise<unknown>
+}
+
 /**
  * Checks whether this login may push, as far as a request can show it: starts an upload and cancels it at once.
  *
  * @throws RegistryError if it may not
  */
-export async function checkPush(session: Session, repository: string): Promise<void> {
+export async function checkPush(session: Session, repository: string): Promise<PushCheck> {
   const info = requestInfo(session, 'push', repository)
   const response = await send(session, { method: 'POST', path: blobPath(repository, 'uploads/'), info })
   const url = await uploadUrl(session, response, info).catch(() => undefined)
-  if (url?.host !== new URL(response.url).host) return
+  if (url?.host !== new URL(response.url).host) return { ended: Promise.resolve() }
   // An upload that does not continue expires; not every registry supports its cancellation.
-  await send(session, { method: 'DELETE', path: url, info, allowNotFound: true }).catch(() => undefined)
+  return { ended: sendOnce(session, { method: 'DELETE', path: url, info }).catch(() => undefined) }
 }

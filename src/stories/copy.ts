@@ -40,10 +40,13 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
   const cancel = () => stop.abort(signal.reason)
   signal.addEventListener('abort', cancel, { once: true })
   const progress = { isTagUpdated: false }
+  let checks: PlannedCopy['checks'] = []
   try {
     signal.throwIfAborted()
     const planning = () => Promise.all([planCopy(inputs, registries, stop.signal), ports.prepareSigning()])
-    const [{ image, tags }, sign] = await record.time('plan', planning)
+    const [plan, sign] = await record.time('plan', planning)
+    const { image, tags } = plan
+    checks = plan.checks
     const notes = describeImage(inputs, image)
     notes.forEach((note) => log.warn(note))
     const transfers = await record.time('copy', () => storeEverywhere(image, tags, log))
@@ -57,6 +60,7 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
   } catch (error) {
     throw signal.aborted && !progress.isTagUpdated ? cancelledBeforeTags(cancelHint, error) : error
   } finally {
+    await Promise.all(checks)
     stop.abort()
   }
 }
@@ -89,13 +93,16 @@ export async function planCopyOnly(
 }
 
 async function describePlan(...[inputs, ...access]: Parameters<typeof planCopy>) {
-  const { image, tags } = await planCopy(inputs, ...access)
+  const { image, tags, checks } = await planCopy(inputs, ...access)
+  await Promise.all(checks)
   return { notes: describeImage(inputs, image), tags }
 }
 
 interface PlannedCopy {
   readonly image: SourceImage
   readonly tags: readonly PlannedTag[]
+  /** Each resolves when nothing is left of a check whether the login may push. */
+  readonly checks: readonly Promise<unknown>[]
 }
 
 async function planCopy(inputs: Inputs, registries: RegistryAccess, signal: AbortSignal): Promise<PlannedCopy> {
@@ -108,25 +115,27 @@ async function planCopy(inputs: Inputs, registries: RegistryAccess, signal: Abor
   // All at once; a login that may not push is reported before a tag that cannot be read with it.
   const current = readTags(to, createClient)
   current.catch(ignore)
-  const [image] = await Promise.all([
+  const [image, checks] = await Promise.all([
     readSource({ client: source, path: from.path }, from.digest ?? from.tag ?? '', options).catch((error: unknown) => {
       throw explainSource(error, formatImageReference(from))
     }),
     checkAccess(to, createClient, registries),
   ])
-  return { image, tags: planTags(await current, image.root.digest, inputs.existing) }
+  return { image, tags: planTags(await current, image.root.digest, inputs.existing), checks }
 }
 
 async function checkAccess(
   to: readonly TagReference[],
   createClient: ClientFactory,
   registries: RegistryAccess,
-): Promise<void> {
+): Promise<PlannedCopy['checks']> {
   const repositories = [...new Map(to.map((reference) => [formatRepository(reference), reference])).values()]
-  for (const { failure } of await mapConcurrent(repositories, (repository) =>
+  const checks = await mapConcurrent(repositories, (repository) =>
     checkPushAccess(repository, createClient, registries),
-  ))
-    if (failure) throw failure
+  )
+  const { failure } = checks.find((check) => check.failure) ?? {}
+  if (failure) throw failure
+  return checks.map(({ ended }) => ended)
 }
 
 function explainSource(error: unknown, from: string): unknown {

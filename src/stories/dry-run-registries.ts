@@ -76,7 +76,8 @@ async function checkPush(
   createClient: ClientFactory,
   registries: RegistryAccess,
 ): Promise<Permission> {
-  const { failure: problem } = await checkPushAccess(repository, createClient, registries)
+  const { failure: problem, ended } = await checkPushAccess(repository, createClient, registries)
+  await ended
   return { line: `push to ${formatRepository(repository)}: ${problem ? 'refused' : 'allowed'}`, problem }
 }
 

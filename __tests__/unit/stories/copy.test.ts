@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import { setTimeout as delay } from 'node:timers/promises'
 import { readCopyInputs } from '../../../src/inputs/copy-inputs.ts'
 import { UserError } from '../../../src/lib/errors.ts'
 import { dockerManifest, ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
@@ -339,6 +340,41 @@ describe('existing', () => {
       const failing = await planCopyOnly(await inputsFor({ ...given, existing: 'fail' }), unsigned)
       expect(failing.problems).toHaveLength(2)
       expect(failing.report.problems).toContain('no key')
+    })
+  })
+})
+
+describe('nothing waits that need not', () => {
+  /** Requests of one kind are held back until one of another kind arrives, or for so long that it does not come. */
+  const held: readonly (readonly [what: string, held: RegExp, until: RegExp])[] = [
+    ['tags for the end of the check for pushing', /^DELETE .*uploads/, /^PUT .*manifests\/1$/],
+    ['manifests for blobs', /^PUT .*uploads/, /^HEAD .*manifests\/INDEX$/],
+    ['the verification of images for their index', /^PUT .*manifests\/INDEX$/, /^GET .*manifests\/CHILD$/],
+  ]
+
+  test.each(held)('%s', async (_, one, other) => {
+    await between('Zot', 'Zot', async (source, target) => {
+      const image = makeImage()
+      await source.hands.push(image, ['1'])
+      const names = new Map([
+        [image.index.digest, 'INDEX'],
+        ...image.children.map((child) => [child.digest, 'CHILD'] as const),
+      ])
+      const withNames = (line: string) => line.replace(/sha256:\w+$/, (digest) => names.get(digest) ?? digest)
+      let arrive: () => void = () => undefined
+      const arrived = new Promise<void>((resolve) => (arrive = resolve))
+      const ended: string[] = []
+      target.before = async (line) => {
+        if (other.test(withNames(line))) arrive()
+        if (one.test(withNames(line))) await Promise.race([arrived, delay(8000, undefined, { ref: false })])
+        ended.push(withNames(line))
+      }
+      await copy({ from: nameOf(source, ':1'), to: nameOf(target, '') })
+      const [first, then] = [other, one].map((pattern) => ended.findIndex((line) => pattern.test(line)))
+      expect(first).toBeGreaterThan(-1)
+      expect(then).toBeGreaterThan(first ?? Infinity)
+      // Nothing is left to be done.
+      expect(ended).toHaveLength(target.seen.length)
     })
   })
 })

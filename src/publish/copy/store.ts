@@ -20,20 +20,42 @@ const maxUploads = 5
 
 /** Stores the image by digest, children first, and verifies it. No tag of the image is updated. */
 export async function storeImage(image: SourceImage, to: RepositoryClient): Promise<Transfer> {
-  const { client, path } = to
+  const known = findKnown(image.tree.manifests, to)
+  known.catch(ignore)
   const transfer = await storeBlobs(image, to)
-  const put = async ({ digest, bytes, mediaType }: Manifest): Promise<Manifest[]> => {
-    if ((await client.headManifest(path, digest)) !== undefined) return []
-    await client.putManifest(path, digest, bytes, mediaType)
-    return [{ digest, bytes, mediaType }]
-  }
-  const added: Manifest[] = []
-  for (const level of image.tree.levels) added.push(...(await mapConcurrent(level, put)).flat())
-  const replicas = withReplicas(client, delay)
-  const stored = new Map([...added, image.root].map((manifest) => [manifest.digest, manifest]))
-  await mapConcurrent([...stored.values()], (manifest) => verifyStored(replicas, path, manifest))
+  await storeManifests(image, to, await known)
   await linkReferrers(to, image.referrers)
   return transfer
+}
+
+const ignore = () => undefined
+
+/** The digests of the manifests that the repository has already. */
+async function findKnown(
+  manifests: readonly Manifest[],
+  { client, path }: RepositoryClient,
+): Promise<ReadonlySet<string>> {
+  const found = await mapConcurrent(manifests, ({ digest }) => client.headManifest(path, digest))
+  return new Set(manifests.filter((_, at) => found[at] !== undefined).map(({ digest }) => digest))
+}
+
+/** Each group is verified while the next one, which refers to it, is stored. */
+async function storeManifests(
+  { root, tree }: SourceImage,
+  { client, path }: RepositoryClient,
+  known: ReadonlySet<string>,
+): Promise<void> {
+  const replicas = withReplicas(client, delay)
+  const verifications: Promise<unknown>[] = []
+  for (const level of tree.levels) {
+    const missing = level.filter(({ digest }) => !known.has(digest))
+    await mapConcurrent(missing, ({ digest, bytes, mediaType }) => client.putManifest(path, digest, bytes, mediaType))
+    const unverified = level.filter((manifest) => missing.includes(manifest) || manifest.digest === root.digest)
+    const verification = mapConcurrent(unverified, (manifest) => verifyStored(replicas, path, manifest))
+    verification.catch(ignore)
+    verifications.push(verification)
+  }
+  await Promise.all(verifications)
 }
 
 async function storeBlobs({ repository, tree }: SourceImage, to: RepositoryClient): Promise<Transfer> {

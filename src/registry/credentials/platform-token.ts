@@ -31,7 +31,7 @@ export async function dropTokenIfJobHasLogin(
     if ((await registries.credentials(image)) === undefined) return undefined
     const client = await clientFor(image)
     try {
-      await (push ? client.checkPush(image.path) : client.ping())
+      await (push ? (await client.checkPush(image.path)).ended : client.ping())
       return ''
     } catch (error) {
       return isRejected(error) ? undefined : errorMessage(error)
