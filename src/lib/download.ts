@@ -6,14 +6,16 @@ import { lookupPublic } from './local-address.ts'
 const readSize = 128 * 1024
 /** Bytes of a chunk that is returned. */
 const chunkSize = 512 * 1024
+/** A chunk is valid until so many later ones are requested. */
+export const validChunks = 3
 /** A stream may keep what is shorter after its `write` returned true: its high-water mark, from Node 22 on. */
 const keptSize = 64 * 1024
 const maxHeaders = 64 * 1024
 
 /**
  * Sends a GET over a connection of its own and reads the response into the same buffers over and over: a chunk is valid
- * until the next one is requested, or until a stream that got it has drained. Node's own clients allocate memory for
- * every 16 or 64 KiB, which takes most of the time of a copy between registries.
+ * until `validChunks` later ones are requested. Node's own clients allocate memory for every 16 or 64 KiB, which takes
+ * most of the time of a copy between registries.
  *
  * @returns undefined if the response is not of the simple form that this reads; another client must send the request
  */
@@ -24,7 +26,10 @@ export async function download(
 ): Promise<RawResponse | undefined> {
   signal.throwIfAborted()
   const buffer = new ReadBuffer()
-  const onread: OnRead = { buffer: buffer.staging, callback: (count) => buffer.add(count) }
+  const onread: OnRead = {
+    buffer: () => buffer.place(),
+    callback: (count, place) => buffer.add(count, place),
+  }
   const socket = await connect(url, tls, { onread, ...(isForeign === true && { lookup: lookupPublic }) })
   const cancel = () => socket.destroy(signal.reason as Error)
   signal.addEventListener('abort', cancel, { once: true })
@@ -46,8 +51,8 @@ export async function download(
 }
 
 interface OnRead {
-  readonly buffer: Buffer
-  readonly callback: (count: number) => boolean
+  readonly buffer: () => Uint8Array
+  readonly callback: (count: number, place: Uint8Array) => boolean
 }
 
 interface ConnectOptions {
@@ -76,13 +81,14 @@ function requestText({ host, pathname, search }: URL, headers: RawInit['headers'
 
 /** What a socket receives, up to the size of a chunk; reading pauses when that is there. */
 class ReadBuffer {
-  readonly staging = Buffer.allocUnsafeSlow(readSize)
-  #filling = Buffer.allocUnsafeSlow(chunkSize)
-  #returned = Buffer.allocUnsafeSlow(chunkSize)
+  #filling = allocateChunk()
+  /** What is filled next, in turn: the chunks that are valid. */
+  readonly #returned = Array.from({ length: validChunks }, allocateChunk)
   #filled = 0
   #socket: Socket | undefined
   #end: { readonly error?: unknown } | undefined
   #wake: (() => void) | undefined
+  #soon: NodeJS.Immediate | undefined
 
   read(socket: Socket): void {
     this.#socket = socket
@@ -93,29 +99,46 @@ class ReadBuffer {
     socket.on('error', end).on('end', end).on('close', end)
   }
 
-  add(count: number): boolean {
-    this.staging.copy(this.#filling, this.#filled, 0, count)
+  /** Where the socket puts what it reads next. */
+  place(): Buffer {
+    return this.#filling.subarray(this.#filled, this.#filled + readSize)
+  }
+
+  add(count: number, place: Uint8Array): boolean {
+    // A socket that was paused has a place behind the chunk that was taken since.
+    if (place.buffer !== this.#filling.buffer) this.#filling.set(place.subarray(0, count), this.#filled)
     this.#filled += count
+    const isFull = this.#filled + readSize > chunkSize
+    if (isFull) this.#wake?.()
+    // Few large chunks cost less than many small ones: what else has arrived by now is read first.
+    else if (!this.#soon) this.#soon = setImmediate(this.#wakeNow)
+    return !isFull
+  }
+
+  readonly #wakeNow = (): void => {
+    this.#soon = undefined
     this.#wake?.()
-    return this.#filled + readSize <= chunkSize
   }
 
   /** All bytes that are there; none at the end. */
   async take(): Promise<Buffer> {
-    if (this.#filled === 0 && !this.#end)
+    while (this.#filled === 0 && !this.#end)
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     this.#wake = undefined
     if (this.#filled === 0 && this.#end?.error instanceof Error) throw this.#end.error
     const taken = this.#filling.subarray(0, this.#filled)
-    this.#filling = this.#returned
-    this.#returned = Buffer.from(taken.buffer)
+    this.#returned.push(this.#filling)
+    this.#filling = this.#returned.shift() ?? this.#filling
     this.#filled = 0
     this.#socket?.resume()
     return taken.length < keptSize ? Buffer.from(taken) : taken
   }
 }
+
+/** With a place for what is read at once. */
+const allocateChunk = () => Buffer.allocUnsafeSlow(chunkSize + readSize)
 
 interface Head {
   readonly text: string

@@ -51,7 +51,7 @@ export interface RawInit {
   readonly signal: AbortSignal
   /** The length of what a generator yields must be in `content-length`. */
   readonly body?: AsyncGenerator<Uint8Array, void> | Uint8Array<ArrayBuffer> | string
-  /** A GET of many megabytes: a chunk is valid until the next one is requested. */
+  /** A GET of many megabytes: a chunk is valid until `validChunks` later ones are requested. */
   readonly isLarge?: boolean
   /** Another server named the URL: it must not lead to this machine, unless its host is one of the given hosts. */
   readonly isForeign?: boolean

@@ -5,7 +5,7 @@ import {
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http'
-import { download } from './download.ts'
+import { download, validChunks } from './download.ts'
 import { createSystemTrust, loadDispatch, tlsOptions } from './http.ts'
 import type { HostAccess, RawFetch, RawInit, RawResponse } from './http.ts'
 import type { Env } from './lists.ts'
@@ -114,21 +114,21 @@ async function sendBody(request: ClientRequest, body: RawInit['body']): Promise<
     request.end(body)
     return
   }
+  let unsent = 0
+  let wake: () => void = ignore
+  request.once('close', () => wake())
+  const sent = () => {
+    unsent--
+    wake()
+  }
   for await (const chunk of body) {
     if (request.destroyed) return
-    if (!request.write(chunk)) await untilDrained(request)
+    unsent++
+    request.write(chunk, sent)
+    // With more than one chunk the connection has something to send while the next one is read.
+    while (unsent >= validChunks && !request.destroyed) await new Promise<void>((resolve) => (wake = resolve))
   }
   request.end()
-}
-
-async function untilDrained(request: ClientRequest): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      request.off('drain', done).off('close', done)
-      resolve()
-    }
-    request.on('drain', done).on('close', done)
-  })
 }
 
 async function* contentOf(request: ClientRequest, response: IncomingMessage): AsyncGenerator<Uint8Array, void> {

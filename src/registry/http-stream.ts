@@ -13,7 +13,7 @@ export interface StreamRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Called for each time the request is sent; the length of the body must be in `content-length`. */
   readonly body?: () => Bytes
-  /** Whether many megabytes are expected: a chunk of the response is then valid until the next one is requested. */
+  /** Whether many megabytes are expected: a chunk is then valid until `validChunks` later ones are requested. */
   readonly isLarge?: boolean
 }
 
@@ -100,7 +100,9 @@ async function* watchContent(response: RawResponse, watchdog: Watchdog, info: Re
 class Watchdog {
   readonly #controller = new AbortController()
   readonly #outer: AbortSignal | undefined
+  /** It runs on while nothing is waited for: to set a timer for each chunk takes longer than to read the clock. */
   #timer: NodeJS.Timeout | undefined
+  #limit = stallTimeout
   /** When the current waiting began. */
   #since: number | undefined
   /** Milliseconds of waiting, and bytes, since enough bytes have moved. */
@@ -118,23 +120,32 @@ class Watchdog {
   }
 
   /** The server has to move bytes from now on. */
-  wait(ms = stallTimeout): void {
+  wait(): void {
     this.pause()
     // The last chunk may be read after the response has come.
     if (this.#controller.signal.aborted) return
-    const stalled = () => this.#controller.abort(new Error(this.#moved === 0 ? noData(ms) : tooSlow(ms)))
     this.#since = performance.now()
-    this.#timer = setTimeout(stalled, Math.max(0, ms - this.#waited))
+    this.#timer ??= setTimeout(this.#check, Math.max(0, this.#limit - this.#waited))
+  }
+
+  readonly #check = (): void => {
+    this.#timer = undefined
+    if (this.#since === undefined) return
+    const waited = this.#waited + performance.now() - this.#since
+    if (waited < this.#limit) this.#timer = setTimeout(this.#check, this.#limit - waited)
+    else this.#controller.abort(new Error(this.#moved === 0 ? noData(this.#limit) : tooSlow(this.#limit)))
   }
 
   restart(ms = stallTimeout): void {
-    this.pause()
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#limit = ms
     this.#forget()
-    this.wait(ms)
+    this.#since = undefined
+    this.wait()
   }
 
   pause(): void {
-    clearTimeout(this.#timer)
     if (this.#since !== undefined) this.#waited += performance.now() - this.#since
     this.#since = undefined
   }
@@ -155,7 +166,7 @@ class Watchdog {
 
   /** Ends the connection unless its response is complete. */
   end(): void {
-    this.pause()
+    clearTimeout(this.#timer)
     this.#outer?.removeEventListener('abort', this.#cancel)
     this.#controller.abort()
   }

@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { validChunks } from '../../../src/lib/download.ts'
 import { createRawFetch } from '../../../src/lib/raw-fetch.ts'
 
 const servers: Server[] = []
@@ -29,7 +31,6 @@ const signal = new AbortController().signal
 async function get(url: string, headers: Readonly<Record<string, string>> = {}) {
   const response = await createRawFetch({})(url, { method: 'GET', headers, signal, isLarge: true })
   const chunks: Uint8Array[] = []
-  // A chunk is valid until the next one is requested.
   for await (const chunk of response.body) chunks.push(Buffer.from(chunk))
   return { ...response, bytes: Buffer.concat(chunks) }
 }
@@ -48,6 +49,19 @@ test('a large response has every byte in order, and the request all headers', as
   expect(requests[0]).toMatch(
     /^GET \/blob\?part=1 HTTP\/1\.1\r\nauthorization: Bearer token\r\nhost: 127\.0\.0\.1:\d+\r\n/,
   )
+})
+
+test('a chunk stays as it is until three later ones are requested, also if the reader is slow', async () => {
+  const { url } = await serve(ok(content.length), content)
+  const response = await createRawFetch({})(url, { method: 'GET', headers: {}, signal, isLarge: true })
+  const valid: Uint8Array[] = []
+  const copies: Buffer[] = []
+  for await (const chunk of response.body) {
+    // By then the socket has read as much as it may.
+    await delay(5)
+    if (valid.push(chunk) === validChunks) copies.push(Buffer.from(valid.shift() ?? chunk))
+  }
+  expect(Buffer.concat([...copies, ...valid]).equals(content)).toBe(true)
 })
 
 test('a head in two parts, an empty response, and bytes beyond the length', async () => {
