@@ -99,6 +99,11 @@ interface PushAccess extends PushCheck {
   readonly failure?: UserError
 }
 
+interface AccessOptions {
+  /** Whether to find out if the registry verifies what it receives. */
+  readonly asksForVerification?: boolean
+}
+
 const otherHint = 'Check the name in `image`; if it is correct, check the registry’s status.'
 
 /** What to do about a failed connection, by its error code; `{host}` is filled in. */
@@ -123,11 +128,11 @@ function accessHint(error: unknown): string {
 export async function checkPushAccess(
   repository: Repository,
   createClient: ClientFactory,
-  { missingHelper }: Pick<RegistryAccess, 'missingHelper'>,
+  { missingHelper, asksForVerification = false }: Pick<RegistryAccess, 'missingHelper'> & AccessOptions,
 ): Promise<PushAccess> {
   try {
-    const { ended } = await (await createClient(repository)).checkPush(repository.path)
-    return { denied: false, ended }
+    const check = await (await createClient(repository)).checkPush(repository.path, asksForVerification)
+    return { denied: false, ...check }
   } catch (error) {
     const refused =
       error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.kind) ? error : undefined
@@ -143,6 +148,6 @@ export async function checkPushAccess(
       details: [errorMessage(error)],
       cause: error,
     })
-    return { denied, failure, ended: Promise.resolve() }
+    return { denied, failure, verifies: Promise.resolve(false), ended: Promise.resolve() }
   }
 }

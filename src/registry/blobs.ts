@@ -33,31 +33,50 @@ interface Checkpoint {
 /**
  * Returns a function that reads the blob from an offset on, up to where an earlier call has read it. The last chunk is
  * delivered only if all content has the blob's digest, so an upload of other content stays incomplete.
+ *
+ * @param isVerifiedThere whether the receiver verifies the digest: from then on it is not computed here
  */
-export function readBlob(session: Session, repository: string, blob: BlobId): (offset: number) => Bytes {
+export function readBlob(
+  session: Session,
+  repository: string,
+  blob: BlobId,
+  isVerifiedThere: () => boolean = () => false,
+): (offset: number) => Bytes {
   const info = requestInfo(session, 'read', repository, blob.digest)
-  const algorithm = blob.digest.split(':')[0] ?? ''
-  const checkpoints: Checkpoint[] = [{ offset: 0, hash: createHash(algorithm) }]
+  const checkpoints: Checkpoint[] = [{ offset: 0, hash: createHash(algorithmOf(blob)) }]
   return async function* (start) {
-    const from = checkpoints.findLast(({ offset }) => offset <= start) ?? { offset: 0, hash: createHash(algorithm) }
-    const hash = from.hash.copy()
-    let offset = from.offset
-    const verify = () => {
-      const actual = `${algorithm}:${hash.digest('hex')}`
-      if (actual !== blob.digest)
-        throw protocolError(`the content has the digest ${actual} instead of ${blob.digest}`, info)
-    }
+    const from: Partial<Checkpoint> = isVerifiedThere() ? { offset: start } : findCheckpoint(checkpoints, start)
+    let { offset = 0 } = from
+    let hash = from.hash?.copy()
+    if (blob.size === 0) verify(blob, hash, info)
     for await (const chunk of readOn(session, { repository, blob, info }, offset)) {
-      hash.update(chunk)
       offset += chunk.length
-      if (offset >= (checkpoints.at(-1)?.offset ?? 0) + checkpointInterval)
-        checkpoints.push({ offset, hash: hash.copy() })
-      if (offset === blob.size) verify()
+      hash = isVerifiedThere() ? undefined : hash?.update(chunk)
+      if (hash) addCheckpoint(checkpoints, { offset, hash })
+      if (offset === blob.size) verify(blob, hash, info)
       const wanted = chunk.subarray(Math.max(0, start - (offset - chunk.length)))
       if (wanted.length > 0) yield wanted
     }
-    if (blob.size === 0) verify()
   }
+}
+
+/** The last one up to there. */
+function findCheckpoint(checkpoints: readonly Checkpoint[], start: number): Partial<Checkpoint> {
+  return checkpoints.findLast(({ offset }) => offset <= start) ?? {}
+}
+
+function addCheckpoint(checkpoints: Checkpoint[], { offset, hash }: Checkpoint): void {
+  if (offset < (checkpoints.at(-1)?.offset ?? 0) + checkpointInterval) return
+  checkpoints.push({ offset, hash: hash.copy() })
+}
+
+const algorithmOf = ({ digest }: BlobId): string => digest.split(':')[0] ?? ''
+
+function verify(blob: BlobId, hash: Hash | undefined, info: RequestInfo): void {
+  if (!hash) return
+  const actual = `${algorithmOf(blob)}:${hash.digest('hex')}`
+  if (actual !== blob.digest)
+    throw protocolError(`the content has the digest ${actual} instead of ${blob.digest}`, info)
 }
 
 interface Reading {

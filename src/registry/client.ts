@@ -31,15 +31,18 @@ export interface RegistryClient {
   /** A small blob, such as an image's configuration. */
   getBlob(repository: string, digest: string): Promise<Uint8Array<ArrayBuffer>>
   headBlob(repository: string, digest: string): Promise<boolean>
-  /** The content of a blob from `offset` on, verified when its last byte arrives. Continues after a cut. */
-  readBlob(repository: string, blob: BlobId): (offset: number) => Bytes
+  /**
+   * The content of a blob from `offset` on, verified when its last byte arrives, unless the receiver does that.
+   * Continues after a cut.
+   */
+  readBlob(repository: string, blob: BlobId, isVerifiedThere?: () => boolean): (offset: number) => Bytes
   /** Stores a blob, unless the repository has it: mounts it from another repository, or uploads it. */
   putBlob(repository: string, request: UploadRequest): Promise<BlobStorage>
   listTags(repository: string): Promise<readonly string[]>
   /** The digests of the manifests whose `subject` is this one; undefined if the registry has no API for them. */
   listReferrers(repository: string, digest: string): Promise<readonly string[] | undefined>
   /** Resolves if this login may push there; once that has `ended`, it leaves nothing behind. */
-  checkPush(repository: string): Promise<PushCheck>
+  checkPush(repository: string, asksForVerification?: boolean): Promise<PushCheck>
   /** Resolves if the registry answers and accepts the login. */
   ping(): Promise<void>
 }
@@ -73,11 +76,11 @@ export function createRegistryClient(options: RegistryOptions): RegistryClient {
     deleteManifest: (repository, reference) => deleteManifest(session, repository, reference),
     getBlob: (repository, digest) => getBlob(session, repository, digest),
     headBlob: (repository, digest) => headBlob(session, repository, digest),
-    readBlob: (repository, blob) => readBlob(session, repository, blob),
+    readBlob: (repository, blob, isVerifiedThere) => readBlob(session, repository, blob, isVerifiedThere),
     putBlob: (repository, request) => putBlob(session, repository, request),
     listTags: (repository) => listTags(session, repository),
     listReferrers: (repository, digest) => listReferrers(session, repository, digest),
-    checkPush: (repository) => checkPush(session, repository),
+    checkPush: (repository, asks) => checkPush(session, repository, asks),
     ping: async () => {
       await send(session, { method: 'GET', path: '', info: requestInfo(session, 'read') })
     },

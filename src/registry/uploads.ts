@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { retry } from '../lib/retry.ts'
 import { blobPath, headBlob, type BlobId } from './blobs.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
@@ -171,22 +172,41 @@ async function uploadUrl(session: Session, { headers, url }: HttpResponse, info:
   return upload
 }
 
-/** What the check has begun, and cancels while its caller goes on. */
+/** What a check has begun, and ends while its caller goes on. */
 export interface PushCheck {
-  /** Resolves when nothing of it is left. Does not reject. */
+  /** Whether the registry has shown that it verifies digests; false if it was not asked. Does not reject. */
+  readonly verifies: Promise<boolean>
+  /** Resolves when nothing of the check is left. Does not reject. */
   readonly ended: Promise<unknown>
 }
 
 /**
  * Checks whether this login may push, as far as a request can show it: starts an upload and cancels it at once.
  *
+ * @param asks whether to find out if the registry verifies what it receives
  * @throws RegistryError if it may not
  */
-export async function checkPush(session: Session, repository: string): Promise<PushCheck> {
+export async function checkPush(session: Session, repository: string, asks = false): Promise<PushCheck> {
   const info = requestInfo(session, 'push', repository)
   const response = await send(session, { method: 'POST', path: blobPath(repository, 'uploads/'), info })
   const url = await uploadUrl(session, response, info).catch(() => undefined)
-  if (url?.host !== new URL(response.url).host) return { ended: Promise.resolve() }
-  // An upload that does not continue expires; not every registry supports its cancellation.
-  return { ended: sendOnce(session, { method: 'DELETE', path: url, info }).catch(() => undefined) }
+  const isHere = url?.host === new URL(response.url).host
+  const verifies = url && asks ? refusesOtherContent(session, url, info) : Promise.resolve(false)
+  const cancel = async () => {
+    // An upload that does not continue expires; not every registry supports its cancellation.
+    if (url && isHere) await sendOnce(session, { method: 'DELETE', path: url, info }).catch(() => undefined)
+  }
+  return { verifies, ended: verifies.then(cancel) }
+}
+
+/**
+ * Completes an upload with one byte whose digest is another one. The specification demands that a registry refuses it;
+ * only one that does so has shown that it verifies.
+ */
+async function refusesOtherContent(session: Session, upload: URL, info: RequestInfo): Promise<boolean> {
+  const url = new URL(upload)
+  url.searchParams.set('digest', `sha256:${randomBytes(32).toString('hex')}`)
+  const request = { method: 'PUT', path: url, info, headers: { 'content-type': octetStream }, body: 'x' } as const
+  const refusal: unknown = await sendOnce(session, request).catch((error: unknown) => error)
+  return refusal instanceof RegistryError && refusal.status === 400 && refusal.code === 'DIGEST_INVALID'
 }

@@ -10,8 +10,9 @@ import { cancelledBeforeTags, updateAllTags } from '../publish/all-tags.ts'
 import { checkPushAccess } from '../publish/push-access.ts'
 import type { ImageToSign, SignImages, Verification } from '../publish/sign/verification.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
-import { formatImageReference, formatRepository, formatTagReference, type TagReference } from '../registry/reference.ts'
+import { formatImageReference, formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
 import { RegistryError } from '../registry/error.ts'
+import type { PushCheck } from '../registry/uploads.ts'
 import type { CopyResult } from '../report/copy.ts'
 import type { RunRecord } from '../report/run-record.ts'
 import { Problems, type DryRunResult } from './problems.ts'
@@ -40,16 +41,16 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
   const cancel = () => stop.abort(signal.reason)
   signal.addEventListener('abort', cancel, { once: true })
   const progress = { isTagUpdated: false }
-  let checks: PlannedCopy['checks'] = []
+  let ended: readonly Promise<unknown>[] = []
   try {
     signal.throwIfAborted()
     const planning = () => Promise.all([planCopy(inputs, registries, stop.signal), ports.prepareSigning()])
     const [plan, sign] = await record.time('plan', planning)
-    const { image, tags } = plan
-    checks = plan.checks
+    const { image, tags, checks } = plan
+    ended = [...checks.values()].map((check) => check.ended)
     const notes = describeImage(inputs, image)
     notes.forEach((note) => log.warn(note))
-    const transfers = await record.time('copy', () => storeEverywhere(image, tags, log))
+    const transfers = await record.time('copy', () => storeEverywhere(plan, log))
     record.uploaded = [...transfers.values()].reduce((sum, { bytes }) => sum + bytes, 0)
     const verification = await sign?.(copiesOf(image, tags))
     signal.throwIfAborted()
@@ -60,7 +61,7 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
   } catch (error) {
     throw signal.aborted && !progress.isTagUpdated ? cancelledBeforeTags(cancelHint, error) : error
   } finally {
-    await Promise.all(checks)
+    await Promise.all(ended)
     stop.abort()
   }
 }
@@ -92,20 +93,25 @@ export async function planCopyOnly(
   return { report, problems: problems.all }
 }
 
-async function describePlan(...[inputs, ...access]: Parameters<typeof planCopy>) {
-  const { image, tags, checks } = await planCopy(inputs, ...access)
-  await Promise.all(checks)
+async function describePlan(inputs: Inputs, registries: RegistryAccess, signal: AbortSignal) {
+  const { image, tags, checks } = await planCopy(inputs, registries, signal, { willCopy: false })
+  await Promise.all([...checks.values()].map(({ ended }) => ended))
   return { notes: describeImage(inputs, image), tags }
 }
 
 interface PlannedCopy {
   readonly image: SourceImage
   readonly tags: readonly PlannedTag[]
-  /** Each resolves when nothing is left of a check whether the login may push. */
-  readonly checks: readonly Promise<unknown>[]
+  /** Whether the login may push, by repository. */
+  readonly checks: ReadonlyMap<string, PushCheck>
 }
 
-async function planCopy(inputs: Inputs, registries: RegistryAccess, signal: AbortSignal): Promise<PlannedCopy> {
+async function planCopy(
+  inputs: Inputs,
+  registries: RegistryAccess,
+  signal: AbortSignal,
+  { willCopy } = { willCopy: true },
+): Promise<PlannedCopy> {
   const { from, to } = inputs
   const source = await createClientFactory(registries, signal, { willPush: false })(from)
   const createClient = createClientFactory(registries, signal)
@@ -119,23 +125,25 @@ async function planCopy(inputs: Inputs, registries: RegistryAccess, signal: Abor
     readSource({ client: source, path: from.path }, from.digest ?? from.tag ?? '', options).catch((error: unknown) => {
       throw explainSource(error, formatImageReference(from))
     }),
-    checkAccess(to, createClient, registries),
+    checkAccess(inputs, createClient, registries, ({ registry }) => willCopy && registry !== from.registry),
   ])
   return { image, tags: planTags(await current, image.root.digest, inputs.existing), checks }
 }
 
 async function checkAccess(
-  to: readonly TagReference[],
+  { to }: Inputs,
   createClient: ClientFactory,
   registries: RegistryAccess,
+  getsContent: (repository: Repository) => boolean,
 ): Promise<PlannedCopy['checks']> {
   const repositories = [...new Map(to.map((reference) => [formatRepository(reference), reference])).values()]
-  const checks = await mapConcurrent(repositories, (repository) =>
-    checkPushAccess(repository, createClient, registries),
-  )
-  const { failure } = checks.find((check) => check.failure) ?? {}
-  if (failure) throw failure
-  return checks.map(({ ended }) => ended)
+  const checks = await mapConcurrent(repositories, async (repository) => {
+    const options = { ...registries, asksForVerification: getsContent(repository) }
+    const check = await checkPushAccess(repository, createClient, options)
+    return [formatRepository(repository), check] as const
+  })
+  for (const [, { failure }] of checks) if (failure) throw failure
+  return new Map(checks)
 }
 
 function explainSource(error: unknown, from: string): unknown {
@@ -168,19 +176,17 @@ function describeImage({ platforms }: Inputs, { root, tree, sourceDigest }: Sour
 type Transfers = ReadonlyMap<string, Transfer>
 
 /** Repositories one after the other: the source is the bottleneck, and a later one may mount what is there by then. */
-async function storeEverywhere(
-  image: SourceImage,
-  tags: readonly PlannedTag[],
-  log: CopyPorts['log'],
-): Promise<Transfers> {
+async function storeEverywhere({ image, tags, checks }: PlannedCopy, log: CopyPorts['log']): Promise<Transfers> {
   const transfers = new Map<string, Transfer>()
   for (const { reference, client, state } of tags) {
     const name = formatRepository(reference)
     if (state === 'kept' || transfers.has(name)) continue
     log.info(`Copying ${image.root.digest} to ${name}`)
-    const transfer = await storeImage(image, { client, path: reference.path }).catch((error: unknown) => {
-      throw explainStore(error, name)
-    })
+    const transfer = await storeImage(image, { client, path: reference.path, ...checks.get(name) }).catch(
+      (error: unknown) => {
+        throw explainStore(error, name)
+      },
+    )
     transfers.set(name, transfer)
   }
   return transfers

@@ -14,7 +14,11 @@ const smallBlob = { digest: sha256(small), size: small.length }
 interface Both {
   readonly source: BlobServer
   readonly target: BlobServer
-  readonly put: (id?: typeof blob, mountFrom?: string) => ReturnType<RegistryClient['putBlob']>
+  readonly put: (
+    id?: typeof blob,
+    mountFrom?: string,
+    isVerifiedThere?: () => boolean,
+  ) => ReturnType<RegistryClient['putBlob']>
   readonly slept: readonly number[]
 }
 
@@ -33,11 +37,11 @@ async function withBoth(use: (both: Both) => Promise<void>): Promise<void> {
       const [from, to] = [source, target].map(({ host }) =>
         createRegistryClient({ registry: host, clock, ...transport }),
       )
-      const put: Both['put'] = (id = blob, mountFrom) =>
+      const put: Both['put'] = (id = blob, mountFrom, isVerifiedThere) =>
         to!.putBlob('acme/app', {
           blob: id,
           ...(mountFrom !== undefined && { mountFrom }),
-          read: from!.readBlob('acme/source', id),
+          read: from!.readBlob('acme/source', id, isVerifiedThere),
         })
       await use({ source, target, put, slept: clock.slept })
     }),
@@ -151,6 +155,39 @@ describe('a lost connection', () => {
       await expect(put()).rejects.toMatchObject({ kind: 'network' })
       expect(slept).toHaveLength(5)
       expect(target.blobs.size).toBe(0)
+    })
+  })
+})
+
+describe('a receiver that verifies digests itself', () => {
+  beforeAll(() => {
+    transport = transports['job']
+  })
+
+  test('gets all content, whatever it is', async () => {
+    await withBoth(async ({ source, target, put }) => {
+      source.blobs.set(blob.digest, Buffer.from(content).fill(7, content.length - 1))
+      await expect(put(blob, undefined, () => true)).rejects.toMatchObject({ status: 400 })
+      expect(target.blobs.size).toBe(0)
+      expect([...target.uploads.values()].map(({ length }) => length)).toEqual([content.length])
+    })
+  })
+
+  test('nothing is read twice to continue an upload', async () => {
+    await withBoth(async ({ source, target, put }) => {
+      target.cuts.push(17_000_001)
+      expect(await put(blob, undefined, () => true)).toBe('uploaded')
+      expect(target.blobs.get(blob.digest)?.equals(content)).toBe(true)
+      expect(transfers(source)[1]).toBe('GET /v2/acme/source/blobs/BLOB bytes=17000001-')
+    })
+  })
+
+  test('that says so in the middle', async () => {
+    await withBoth(async ({ target, put }) => {
+      target.cuts.push(9_000_000)
+      let asked = 0
+      expect(await put(blob, undefined, () => asked++ > 5)).toBe('uploaded')
+      expect(target.blobs.get(blob.digest)?.equals(content)).toBe(true)
     })
   })
 })

@@ -84,6 +84,9 @@ function makeSignature(...names: string[]): TestImage {
   return { index, children: [], intermediates: [], blobs: [config, ...layers] }
 }
 
+const writesTo = ({ seen, refused }: Fake) =>
+  seen.filter((line) => /^PUT|^POST(?!.*uploads\/$)/.test(line) && !refused.has(line))
+
 const fallback = (digest: string): string => digest.replace(':', '-')
 
 const listOf = (...entries: readonly Content[]): Content =>
@@ -158,7 +161,7 @@ describe.each([
       target.seen.length = 0
       const { tags } = await copy(given)
       expect(tags).toMatchObject([{ state: 'unchanged', transfer: { blobs: { uploaded: 0 } } }])
-      expect(target.seen.filter((line) => /^PUT|^POST(?!.*uploads\/$)/.test(line))).toEqual([])
+      expect(writesTo(target)).toEqual([])
     })
   })
 })
@@ -303,7 +306,7 @@ describe('existing', () => {
     await withTwo(async (_, target, given) => {
       const error = await failureOf(copy({ ...given, existing: 'fail' }))
       expect(error.details).toEqual([`${nameOf(target, ':old')}: ${makeImage('old').index.digest}`])
-      expect(target.seen.filter((line) => line.startsWith('PUT'))).toEqual([])
+      expect(writesTo(target)).toEqual([])
       expect([...target.tags.keys()]).toEqual(['old'])
     })
   })
@@ -439,14 +442,37 @@ describe('a source that is not honest', () => {
     })
   })
 
-  test('other content under a digest: no tag is updated', async () => {
+  test.each([
+    ['the destination verifies it, and it is read again', false, 2],
+    ['the destination stores anything, and it is verified on the way', true, 1],
+  ])('other content under a digest: no tag is updated, for %s', async (_, storesAnything, reads) => {
+    await withBehaviour(behaviours.Zot, async (source) => {
+      await withBehaviour({ ...behaviours.Zot, storesAnything }, async (target) => {
+        const image = makeImage()
+        await source.hands.push(image, ['1'])
+        const [blob] = image.blobs
+        source.blobs.set(blob!.digest, Buffer.from('x'.repeat(blob!.bytes.length)))
+        const answered = new Promise<void>((resolve) => {
+          // The question is over then, and no blob is read yet.
+          target.before = async (line) =>
+            line.startsWith('DELETE') ? resolve() : line.includes('/blobs/sha256:') && (await answered)
+        })
+        const error = await failureOf(copy({ from: nameOf(source, ':1'), to: nameOf(target, '') }))
+        expect(error.details[0]).toContain(`${nameOf(source, '')}@${blob!.digest}: the content has the digest`)
+        expect(source.seen.filter((line) => line.startsWith('GET') && line.includes(blob!.digest))).toHaveLength(reads)
+        expect(target.blobs.has(blob!.digest)).toBe(false)
+        expect(target.tags.size).toBe(0)
+      })
+    })
+  })
+
+  test('content that is damaged on its way to the destination is not what the source is blamed for', async () => {
     await between('Zot', 'Zot', async (source, target) => {
       const image = makeImage()
       await source.hands.push(image, ['1'])
-      source.blobs.set(image.blobs[0]!.digest, Buffer.from('x'.repeat(image.blobs[0]!.bytes.length)))
+      target.refuses = image.blobs[0]!.digest
       const error = await failureOf(copy({ from: nameOf(source, ':1'), to: nameOf(target, '') }))
-      expect(error.details[0]).toContain('the content has the digest')
-      expect(target.blobs.has(image.blobs[0]!.digest)).toBe(false)
+      expect(error.details[0]).toMatch(new RegExp(`^${nameOf(target, '')}@.*DIGEST_INVALID`))
       expect(target.tags.size).toBe(0)
     })
   })

@@ -5,6 +5,7 @@ import type { Manifest } from '../../registry/manifest.ts'
 import { verifyStored, withReplicas } from '../verify.ts'
 import type { SourceImage } from './source.ts'
 import { linkReferrers } from './links.ts'
+import { BlobTransfer, type Destination } from './transfer.ts'
 import type { RepositoryClient } from './tree.ts'
 
 /** What the copy to one repository transferred. */
@@ -19,7 +20,7 @@ export interface Transfer {
 const maxUploads = 5
 
 /** Stores the image by digest, children first, and verifies it. No tag of the image is updated. */
-export async function storeImage(image: SourceImage, to: RepositoryClient): Promise<Transfer> {
+export async function storeImage(image: SourceImage, to: Destination): Promise<Transfer> {
   const known = findKnown(image.tree.manifests, to)
   known.catch(ignore)
   const transfer = await storeBlobs(image, to)
@@ -58,16 +59,12 @@ async function storeManifests(
   await Promise.all(verifications)
 }
 
-async function storeBlobs({ repository, tree }: SourceImage, to: RepositoryClient): Promise<Transfer> {
-  const isSameRegistry = repository.client.registry === to.client.registry
-  const isSame = isSameRegistry && repository.path === to.path
+async function storeBlobs({ repository, tree }: SourceImage, to: Destination): Promise<Transfer> {
+  const isSame = repository.client.registry === to.client.registry && repository.path === to.path
+  const transfer = new BlobTransfer(repository, to)
   const stored = await mapConcurrent(
     isSame ? [] : tree.blobs,
-    async (blob) => {
-      const read = repository.client.readBlob(repository.path, blob)
-      const mount = isSameRegistry ? { mountFrom: repository.path } : {}
-      return { blob, storage: await to.client.putBlob(to.path, { blob, read, ...mount }) }
-    },
+    async (blob) => ({ blob, storage: await transfer.store(blob) }),
     maxUploads,
   )
   const count = (kind: BlobStorage) => stored.filter(({ storage }) => storage === kind).length

@@ -23,6 +23,8 @@ export interface Behaviour {
   readonly harbor?: boolean
   /** Has the referrers API; the others have a tag for the list. */
   readonly referrers?: boolean
+  /** Stores a blob also under the digest of other content. */
+  readonly storesAnything?: boolean
   /** The list of tags is for administrators. */
   readonly hidesTags?: boolean
 }
@@ -53,6 +55,10 @@ export interface Fake {
   readonly pushed: Set<string>
   /** `METHOD path`, but for uploads and what the hands did. */
   readonly seen: string[]
+  /** The digest of a blob that is damaged on its way here. */
+  refuses: string
+  /** `METHOD path` of uploads whose content has another digest. */
+  readonly refused: Set<string>
   /** The most requests that were answered at the same time. */
   busiest: number
   /** Runs before a request of the client is answered. */
@@ -74,6 +80,8 @@ export async function withBehaviour(behaviour: Behaviour, use: (fake: Fake) => P
     blobs: new Map(),
     pushed: new Set(),
     seen: [],
+    refuses: '',
+    refused: new Set(),
     busiest: 0,
     before: () => undefined,
     clock: { now: 0 },
@@ -146,10 +154,15 @@ function listTags(fake: Fake, behaviour: Behaviour, { response, ours }: Call): b
   return answer(response, 200, { 'content-type': 'application/json' }, body)
 }
 
-function serveBlob(fake: Fake, _: Behaviour, { request, response, body }: Call, rest: string): boolean {
+function serveBlob(fake: Fake, behaviour: Behaviour, { request, response, body }: Call, rest: string): boolean {
   if (request.method === 'POST') return answer(response, 202, { location: `/v2/${repository}/blobs/uploads/1` })
   if (request.method === 'PUT') {
-    fake.blobs.set(sha256(body), body)
+    const digest = new URL(request.url ?? '', 'http://server').searchParams.get('digest') ?? ''
+    if ((digest !== sha256(body) || digest === fake.refuses) && !behaviour.storesAnything) {
+      fake.refused.add(`PUT ${request.url ?? ''}`)
+      return answer(response, 400, {}, refusal('DIGEST_INVALID', 'provided digest did not match uploaded content'))
+    }
+    fake.blobs.set(digest, body)
     return answer(response, 201)
   }
   const blob = fake.blobs.get(rest)
