@@ -80,7 +80,11 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
     findBuildx: () => findRequested(inputs, oldestBuildx(inputs.variants)),
     buildGroups: async (request) => {
       const { Scheduler } = await import('../buildx/scheduler.ts')
-      return await new Scheduler({ ...request, ...liveView() }).run()
+      const onBegun = () => {
+        request.onBegun()
+        void loadPublishing()
+      }
+      return await new Scheduler({ ...request, ...liveView(), onBegun }).run()
     },
     callTargets: async (request) => await (await import('../buildx/call.ts')).callTargets(request),
     prepareSigning: signing(job, { sign: inputs.sign, dir: dir.signing, registries, hosts: inputs.registries }),
@@ -94,6 +98,11 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
 /** Loads what the build needs while the nodes are connected, so that the step starts sooner. */
 async function loadBuild(): Promise<void> {
   await Promise.all([import('../stories/prepare.ts'), import('../buildx/scheduler.ts'), limitGarbage()])
+}
+
+/** Loads what follows while the builds run. What cannot be loaded fails where it is needed. */
+async function loadPublishing(): Promise<void> {
+  await Promise.allSettled([import('../publish/publish.ts'), import('./build-report.ts')])
 }
 
 async function provideRequested(job: Job, run: Run, { fetch }: RegistryAccess): Promise<Buildx> {

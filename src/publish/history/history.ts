@@ -72,10 +72,10 @@ export class RunHistory {
     if (!this.#request.writes || !reference) return
     const timer = setTimeout(() => this.#stop.abort(), longestWrite)
     await this.#attempt(async () => {
-      // Again, since other runs may have ended in the meantime.
-      const runs = await this.#load(reference)
       const client = await this.#createClient(reference)
-      await this.#store(client, reference, addRun(runs, run))
+      // Again, since other runs may have ended in the meantime.
+      const [runs] = await Promise.all([this.#load(reference), putEmptyBlob(client, reference)])
+      await client.putManifest(reference.path, reference.tag, renderHistory(addRun(runs, run)), ociManifest)
     })
     clearTimeout(timer)
   }
@@ -83,14 +83,6 @@ export class RunHistory {
   /** Ends its requests. */
   close(): void {
     this.#stop.abort()
-  }
-
-  async #store(client: RegistryClient, { path, tag }: TagReference, runs: readonly PastRun[]): Promise<void> {
-    const read = async function* (offset: number) {
-      yield await Promise.resolve(emptyContent.subarray(offset))
-    }
-    await client.putBlob(path, { blob: emptyBlob, read })
-    await client.putManifest(path, tag, renderHistory(runs), ociManifest)
   }
 
   async #load(reference: TagReference | undefined): Promise<readonly PastRun[]> {
@@ -111,6 +103,13 @@ export class RunHistory {
       this.#request.debug(`No comparison with an earlier run: ${errorMessage(error)}`)
     }
   }
+}
+
+async function putEmptyBlob(client: RegistryClient, { path }: TagReference): Promise<void> {
+  const read = async function* (offset: number) {
+    yield await Promise.resolve(emptyContent.subarray(offset))
+  }
+  await client.putBlob(path, { blob: emptyBlob, read })
 }
 
 /** Undefined if the cache is not in a registry. */
