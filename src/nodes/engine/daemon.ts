@@ -36,10 +36,12 @@ interface Engine {
   readonly patience?: number
 }
 
-/** Milliseconds in which the engine or the daemon prints something. */
+/** Milliseconds in which the engine sends something. */
 const patience = 15_000
-/** The same while the engine pulls an image. */
+/** The same while it pulls an image. */
 const pullPatience = 60_000
+/** Milliseconds until a daemon listens: one that QEMU runs takes long. */
+const startDeadline = 60_000
 
 /** Bytes of the log of a daemon that is starting. */
 const longestLog = 1024 * 1024
@@ -77,7 +79,9 @@ async function start(engine: Engine, { name, files }: DaemonContainer, archive: 
   const path = `/containers/${encodeURIComponent(name)}`
   if (files.size > 0) await send(engine, 'PUT', `${path}/archive?path=%2Fetc&noOverwriteDirNonDir=true`, archive)
   await send(engine, 'POST', `${path}/start`)
-  return await listens(await open(engine, 'GET', `${path}/logs?follow=1&stdout=1&stderr=1`))
+  const log = await open({ ...engine, patience: startDeadline }, 'GET', `${path}/logs?follow=1&stdout=1&stderr=1`)
+  const late = setTimeout(() => log.destroy(), startDeadline)
+  return await listens(log).finally(() => clearTimeout(late))
 }
 
 /** Whether the log of a buildkitd says that it listens (moby/buildkit, cmd/buildkitd/main.go). */

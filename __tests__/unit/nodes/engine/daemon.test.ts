@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
@@ -8,8 +8,7 @@ import { startDaemon, type DaemonContainer } from '../../../../src/nodes/engine/
 import { asRecord, tryParseJson } from '../../../../src/lib/json.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'daemon-'))
-let servers = 0
-let server: Server | undefined
+const servers: Server[] = []
 let requests: string[] = []
 let created: Record<string, unknown> = {}
 let archive = Buffer.alloc(0)
@@ -38,8 +37,8 @@ const plain: Answers = {
 }
 
 async function start(answers: Answers, more: Partial<DaemonContainer> = {}, signal = new AbortController().signal) {
-  const socket = join(scratch, `s${servers++}`)
-  server = createServer((request, answer) => {
+  const socket = join(scratch, `s${servers.length}`)
+  const server = createServer((request, answer) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
@@ -53,18 +52,21 @@ async function start(answers: Answers, more: Partial<DaemonContainer> = {}, sign
       else answer.end('{"Id":"probe"}')
     })
   })
-  await new Promise<void>((resolve) => server?.listen(socket, resolve))
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(socket, resolve))
   return await startDaemon(socket, { ...daemon, ...more }, signal)
 }
 
 beforeEach(() => {
   requests = []
 })
-afterEach(async () => {
-  server?.closeAllConnections()
-  await new Promise((resolve) => server?.close(resolve))
+afterAll(() => {
+  servers.forEach((server) => {
+    server.closeAllConnections()
+    server.close()
+  })
+  rmSync(scratch, { recursive: true, force: true })
 })
-afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 describe('startDaemon', () => {
   test('creates the container that buildx creates', async () => {
