@@ -35,6 +35,8 @@ export interface JobOptions {
   readonly files?: Readonly<Record<string, string>>
   /** Receives what main sends to a program with a view, as the command line has one; a runner has none. */
   readonly onMessage?: (message: unknown) => void
+  /** A command that starts each step: the command of the step follows it. */
+  readonly launcher?: (job: Pick<Job, 'workspace' | 'temp'>) => readonly string[]
   /** The umask of the runner, 0o022 by default, independent of the host. */
   readonly umask?: number
 }
@@ -106,7 +108,11 @@ export function createJob(options: JobOptions = {}): Job {
         dir,
         entry,
         { ...base, ...inputEnv(inputs, entry === 'main' || entry === 'post' ? defaults : {}), ...extra },
-        { cwd: workspace, ...(entry === 'main' && options.onMessage && { onMessage: options.onMessage }) },
+        {
+          cwd: workspace,
+          launcher: options.launcher?.({ workspace, temp }) ?? [],
+          ...(entry === 'main' && options.onMessage && { onMessage: options.onMessage }),
+        },
       ),
     )
   const start = (inputs: Readonly<Record<string, string>>, entry = 'main'): Running => {
@@ -181,15 +187,18 @@ let steps = 0
 
 interface StepOptions extends Pick<JobOptions, 'onMessage'> {
   readonly cwd: string
+  readonly launcher: readonly string[]
 }
 
-function startStep(dir: string, entry: string, env: Record<string, string>, { cwd, onMessage }: StepOptions): Running {
+function startStep(dir: string, entry: string, env: Record<string, string>, options: StepOptions): Running {
+  const { cwd, launcher, onMessage } = options
   const files = join(dir, `step-${steps++}`)
   mkdirSync(files)
   const file = (name: string) => join(files, name)
   for (const name of ['output', 'state', 'summary', 'env', 'path']) writeFileSync(file(name), '')
   const began = performance.now()
-  const child = spawn(process.execPath, [join(root, 'dist', entry, 'index.js')], {
+  const [command, ...args] = [...launcher, process.execPath, join(root, 'dist', entry, 'index.js')]
+  const child = spawn(command, args, {
     cwd,
     env: {
       ...env,

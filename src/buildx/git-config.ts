@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import type { Env } from '../lib/lists.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { isExecutable } from './find.ts'
@@ -16,7 +16,7 @@ import { isExecutable } from './find.ts'
  *   nothing, and runs neither hooks nor filters, a file system monitor or a program that verifies signatures.
  *
  * buildx passes Git only a few variables: PATH, on which a script runs Git with these settings, and the name of the
- * user's own configuration, which is for a temporary directory in which no program can run. It includes the user's own.
+ * user's own configuration, which the one here includes. If no script can run in the run directory, neither does Git.
  *
  * @returns the variables for buildx
  */
@@ -29,9 +29,24 @@ export function writeGitConfig(dir: RunDir, env: Env): Readonly<Record<string, s
     writeFileSync(dir.gitConfig, `[include]\n${quoted.join('')}[safe]\n\tbareRepository = explicit\n`, { mode: 0o600 })
   const git = findGit(env)
   if (git === undefined) return { GIT_CONFIG_GLOBAL: dir.gitConfig }
-  writeScript(dir, git)
-  return { GIT_CONFIG_GLOBAL: dir.gitConfig, PATH: [dir.programs, env['PATH']].join(delimiter) }
+  const isSafe = isExecutable(writeScript(dir, git))
+  const path = isSafe ? { PATH: [dir.programs, env['PATH']].join(delimiter) } : withoutGit
+  return { GIT_CONFIG_GLOBAL: dir.gitConfig, ...path }
 }
+
+/** With which buildx does not run Git (docker/buildx, build/git.go). */
+const withoutGit = { BUILDX_GIT_INFO: 'false', BUILDX_GIT_LABELS: 'false' }
+
+/** A warning if the provenance lacks the commit because no program can run in the run directory. */
+export function gitWarnings(dir: RunDir, env: Env): readonly string[] {
+  const isMissing = writeGitConfig(dir, env)['BUILDX_GIT_INFO'] === 'false' && env['BUILDX_GIT_INFO'] !== 'false'
+  return isMissing ? [noexecWarning(dirname(dir.path))] : []
+}
+
+const noexecWarning = (parent: string) =>
+  `Programs cannot run in ${parent}, which is probably mounted with \`noexec\`. So buildx does not run Git, and the ` +
+  'provenance has no commit. Mount that directory with `exec`, or set `BUILDX_GIT_INFO: "false"` in the `env` of the ' +
+  'job, which removes this warning.'
 
 function findGit(env: Env): string | undefined {
   return (env['PATH'] ?? '')
@@ -73,11 +88,13 @@ esac
 exec ${command} "$@"
 `
 
-function writeScript(dir: RunDir, git: string): void {
+/** @returns its path */
+function writeScript(dir: RunDir, git: string): string {
   const path = join(dir.programs, 'git')
-  if (existsSync(path)) return
+  if (existsSync(path)) return path
   const quoted = `'${git.replaceAll("'", `'\\''`)}'`
   mkdirSync(dir.programs, { recursive: true, mode: 0o700 })
   const command = [quoted, ...settings.map((setting) => `-c ${setting}`)].join(' ')
   writeFileSync(path, script(command), { mode: 0o700 })
+  return path
 }

@@ -4,11 +4,13 @@ import type { BakeOptions } from '../buildx/bake-definition.ts'
 import { requestsDockerTypes } from '../buildx/bake-fields.ts'
 import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
+import { gitWarnings } from '../buildx/git-config.ts'
 import { BuilderInstances } from '../buildx/instances.ts'
 import { bootDaemon, type Boot } from '../buildx/boot.ts'
 import { ensureDaemon, removeOldMarkers } from '../buildx/persistent.ts'
 import { localPathsOf, type LocalPath } from '../buildx/local-paths.ts'
 import type { BuildxRequest } from '../buildx/process.ts'
+import { inheritedEnv } from '../lib/exec.ts'
 import { writePrivate } from '../lib/files.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
 import { namedKubeconfig } from '../nodes/drivers/kubeconfig.ts'
@@ -46,7 +48,7 @@ export async function prepareBuild(
   { targets }: Plan,
   buildx: Buildx,
 ): Promise<PreparedBuild> {
-  const { inputs, event, dir, journal, log, signal } = run
+  const { inputs, event, dir, journal, signal } = run
   const { settings, push } = inputs
   writeLogins(run)
   writeSecrets(dir, settings.secrets)
@@ -70,7 +72,7 @@ export async function prepareBuild(
     repositories.map((one) => [one.registry, loginOrigin(one, inputs.logins, run.dockerConfig)] as const),
   )
   const options = { ...bakeOptions(run, targets), pushLogins }
-  if (push && options.ephemeral && requestsDockerTypes(settings)) log.info(ociTypes)
+  logDifferences(run, options.ephemeral)
   await keepContexts(run, opened, localPathsOf(targets, options))
   return {
     builder,
@@ -79,6 +81,12 @@ export async function prepareBuild(
     onPush: recordOnce(push ? journal : undefined),
     settled,
   }
+}
+
+/** Where the image differs from what the inputs or the usual settings of buildx lead to. */
+function logDifferences({ inputs: { push, settings }, dir, log }: Run, areEphemeral: boolean): void {
+  gitWarnings(dir, inheritedEnv()).forEach((warning) => log.warn(warning))
+  if (push && areEphemeral && requestsDockerTypes(settings)) log.info(ociTypes)
 }
 
 const ociTypes =

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { writeGitConfig } from '../../../src/buildx/git-config.ts'
+import { gitWarnings, writeGitConfig } from '../../../src/buildx/git-config.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 
 let home: string
@@ -119,4 +119,16 @@ test('a Git whose path has a quote, and a runner without Git', () => {
   const env = writeGitConfig(dir, { HOME: home, PATH: `:relative:${programs}:${process.env['PATH'] ?? ''}` })
   expect(run(env, 'version').stdout).toMatch(/^its: -c .* version\n$/)
   expect(writeGitConfig(dir, { HOME: home, PATH: '/nowhere' })).toEqual({ GIT_CONFIG_GLOBAL: dir.gitConfig })
+})
+
+test('where no program can run, as with `noexec`, buildx does not run Git either', () => {
+  expect(gitWarnings(dir, environment())).toEqual([])
+  chmodSync(join(dir.programs, 'git'), 0o600)
+  expect(writeGitConfig(dir, environment())).toEqual({
+    GIT_CONFIG_GLOBAL: dir.gitConfig,
+    BUILDX_GIT_INFO: 'false',
+    BUILDX_GIT_LABELS: 'false',
+  })
+  expect(gitWarnings(dir, environment())).toEqual([expect.stringContaining(`Programs cannot run in ${home}, `)])
+  expect(gitWarnings(dir, { ...environment(), BUILDX_GIT_INFO: 'false' })).toEqual([])
 })

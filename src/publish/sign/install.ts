@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { isExecutable } from '../../buildx/find.ts'
 import { downloadFile, DownloadError, type DownloadDeps } from '../../buildx/install/download.ts'
 import type { CosignRelease } from '../../inputs/sign.ts'
 import { UserError } from '../../lib/errors.ts'
@@ -31,7 +32,7 @@ export async function installCosign({ version, digest }: CosignRelease, deps: In
   const path = join(dir, 'cosign')
   try {
     const file = await downloadFile(url, path, largestBinary, deps)
-    if (file.digest === digest) return path
+    if (file.digest === digest) return checkExecutable(path, version)
     throw notInstalled(version, [`expected: sha256:${digest}`, `actual:   sha256:${file.digest}`])
   } catch (error) {
     rmSync(path, { force: true })
@@ -39,6 +40,16 @@ export async function installCosign({ version, digest }: CosignRelease, deps: In
     throw error instanceof DownloadError ? notInstalled(version, [error.message], error) : error
   }
 }
+
+function checkExecutable(path: string, version: string): string {
+  if (isExecutable(path)) return path
+  const message = `cosign ${version} cannot be executed: ${path}`
+  throw new UserError({ code: 'runner', message, hint: noexecHint })
+}
+
+const noexecHint =
+  'The temporary directory of this runner is probably mounted with `noexec`: mount it with `exec`, or install cosign ' +
+  'on the runner and remove `cosign-release`.'
 
 const hint =
   'Nothing was executed or built. Check `cosign-release`: its digest must be that of the binary for this runner’s ' +

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { accessSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -59,4 +59,14 @@ test('a system without releases', async () => {
   const urls: string[] = []
   await expect(installCosign({ version, digest }, { ...server(urls), platform: 'freebsd' })).rejects.toThrow()
   expect(urls).toEqual([])
+})
+
+test('a directory in which programs cannot run', async () => {
+  // Without permission to execute, as every file of a directory that is mounted with `noexec`.
+  writeFileSync(join(dir, 'cosign'), '', { mode: 0o600 })
+  await expect(installCosign({ version, digest }, server([]))).rejects.toMatchObject({
+    message: `cosign 3.1.3 cannot be executed: ${join(dir, 'cosign')}`,
+    hint: expect.stringContaining('noexec'),
+  })
+  expect(readdirSync(dir)).toEqual([])
 })
