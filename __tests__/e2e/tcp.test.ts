@@ -7,7 +7,8 @@ import { openNodes } from '../../src/nodes/open.ts'
 import type { Platform } from '../../src/lib/platform.ts'
 import { buildLater } from './later-steps.ts'
 import type { Job, StepResult } from './runner.ts'
-import { createCertificateAuthority, type CertificateAuthority } from './tls.ts'
+import { createCertificateAuthority } from './tls.ts'
+import { startTlsBuildkitd, type TlsBuildkitd } from './tls-buildkitd.ts'
 import { appFiles, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
 import { useFarm } from './setup.ts'
 import { expectFailingStage, expectTimeout, releaseTwice } from './tested-releases.ts'
@@ -16,44 +17,22 @@ import { RunDir } from '../../src/run/run-dir.ts'
 // A buildkitd on the first machine that accepts only clients with a certificate of its CA.
 const setup = useFarm()
 let farm: Farm
-let authority: CertificateAuthority
+let buildkitd: TlsBuildkitd
 let image: string
 let job: Job
 let inputs: Readonly<Record<string, string>>
 let main: StepResult
 let keys: readonly unknown[]
 let later: readonly boolean[]
-const port = 1234
 
 beforeAll(async () => {
   farm = setup.farm
-  authority = createCertificateAuthority()
+  buildkitd = await startTlsBuildkitd(farm)
+  const { authority, client, endpoint } = buildkitd
   image = freshImage(farm)
-  const { amd } = farm.nodes
-  const server = authority.issue('buildkitd', amd.host)
-  const writePem = (name: string, text: string) =>
-    `echo ${Buffer.from(text).toString('base64')} | base64 -d > /run/tls/${name}.pem`
-  await amd.exec(
-    [
-      'mkdir -p /run/tls',
-      writePem('ca', authority.ca),
-      writePem('cert', server.cert),
-      writePem('key', server.key),
-    ].join(' && '),
-  )
-  await amd.exec(
-    [
-      `/opt/farm/buildkitd --addr=tcp://0.0.0.0:${port} --root=/var/lib/buildkit-tls`,
-      ' --tlscacert=/run/tls/ca.pem --tlscert=/run/tls/cert.pem --tlskey=/run/tls/key.pem',
-      ' --oci-worker-binary=/usr/sbin/runc --oci-worker-net=host --containerd-worker=false',
-      ' > /run/tls/log 2>&1 & echo $! > /run/tls/pid; ',
-      "for i in $(seq 200); do grep -q 'running server' /run/tls/log && break; sleep 0.1; done",
-    ].join(''),
-  )
-  const client = authority.issue('client', '127.0.0.1')
   job = setup.job({ files: { ...appFiles(farm), 'ca.pem': authority.ca, 'cert.pem': client.cert } })
   inputs = {
-    nodes: `linux/amd64 = tcp://${amd.host}:${port}`,
+    nodes: `linux/amd64 = ${endpoint}`,
     'driver-opts': `cacert=ca.pem\ncert=cert.pem\n"key=${client.key.replaceAll('\n', ' ')}"`,
   }
   main = await job.main({ ...inputs, image, tags: 'v1', use: 'true' })
@@ -62,8 +41,7 @@ beforeAll(async () => {
   await job.post()
 })
 afterAll(async () => {
-  await farm.nodes.amd.exec('kill $(cat /run/tls/pid); rm -rf /run/tls /var/lib/buildkit-tls')
-  authority.end()
+  await buildkitd.end()
 })
 
 describe('a buildkitd behind mutual TLS', () => {
@@ -87,8 +65,7 @@ describe('a buildkitd behind mutual TLS', () => {
 
   test('is pinged during the build, and its loss is detected', async () => {
     const scratch = mkdtempSync(join(tmpdir(), 'tcp-'))
-    const { host } = farm.nodes.amd
-    const client = authority.issue('client', '127.0.0.1')
+    const { host, port, authority, client } = buildkitd
     const spec = {
       ...localFallbackNode({ driverOpts: {}, buildkitdConfig: '' }),
       driverOpts: { cacert: authority.ca, cert: client.cert, key: client.key },
@@ -114,7 +91,7 @@ describe('a buildkitd behind mutual TLS', () => {
     const { cert, key } = other.issue('client', '127.0.0.1')
     const refused = await job.main({
       nodes: [
-        `- endpoint: tcp://${farm.nodes.amd.host}:${port}`,
+        `- endpoint: ${buildkitd.endpoint}`,
         '  platforms: linux/amd64',
         '  driver-opts:',
         ...Object.entries({ cacert: other.ca, cert, key }).map(
@@ -128,7 +105,7 @@ describe('a buildkitd behind mutual TLS', () => {
     })
     await job.post()
     expect(refused.code).toBe(1)
-    expect(refused.log).toContain(`No buildkitd answers at tcp://${farm.nodes.amd.host}:${port}`)
+    expect(refused.log).toContain(`No buildkitd answers at ${buildkitd.endpoint}`)
     expect(await storedIndex(farm, image, 'v2')).toBeUndefined()
     other.end()
   })
