@@ -121,12 +121,13 @@ async function sendBody(request: ClientRequest, body: RawInit['body']): Promise<
     unsent--
     wake()
   }
+  const isClosed = () => request.destroyed
   for await (const chunk of body) {
-    if (request.destroyed) return
+    if (isClosed()) return
     unsent++
     request.write(chunk, sent)
     // With more than one chunk the connection has something to send while the next one is read.
-    while (unsent >= validChunks && !request.destroyed) await new Promise<void>((resolve) => (wake = resolve))
+    while (unsent >= validChunks && !isClosed()) await new Promise<void>((resolve) => (wake = resolve))
   }
   request.end()
 }
