@@ -5,6 +5,7 @@ import type { Manifest } from '../../src/registry/manifest.ts'
 import { isNotFound } from '../../src/lib/errors.ts'
 import { faultProxy } from '../farm/fault-proxy.ts'
 import { startGitea } from '../farm/gitea.ts'
+import type { startRegistry2 } from '../farm/tools/registry2/registry2.ts'
 import { createFake } from '../ghcr/fake.ts'
 import { endRun } from '../ghcr/runs.ts'
 import { startGhcr } from '../ghcr/server.ts'
@@ -128,6 +129,24 @@ export async function openDistribution(farm: Farm): Promise<PackageHost> {
   }
 }
 
+/** A registry without a login and without a CI platform. */
+export type PlainHost = Pick<PackageHost, 'freshImage' | 'inputs' | 'read' | 'tags' | 'stop'>
+
+/** @param start starts the registry in a directory, on loopback */
+export async function openPlain(farm: Farm, start: typeof startRegistry2): Promise<PlainHost> {
+  const registry = await start(farm.dir)
+  const bridge = await onBridge(farm, registry.host)
+  return {
+    ...reader(createRegistryClient({ registry: bridge.host, isPlain: () => true }), bridge.requests),
+    freshImage: () => `${bridge.host}/acme/${freshName()}`,
+    inputs: { registries: bridge.registries },
+    stop: async () => {
+      bridge.close()
+      await registry.stop()
+    },
+  }
+}
+
 /** A server on loopback at an address that the nodes reach too, over plain http. */
 async function onBridge(farm: Farm, host: string) {
   const { hostname, port } = new URL(`http://${host}`)
@@ -193,11 +212,16 @@ export async function openGitea(farm: Farm): Promise<PackageHost> {
   const common = reader(client, bridge.requests)
   const versionsOf = async (image: string): Promise<string[]> => {
     const name = pathOf(image).split('/')[1] ?? ''
-    const answer = await fetch(`${gitea.url}/api/v1/packages/farm?type=container&limit=50&q=${name}`, {
-      headers: { authorization: `token ${password}` },
-    })
-    expectOk(answer)
-    return ((await answer.json()) as { version: string }[]).map(({ version }) => version)
+    const versions: string[] = []
+    for (let page = 1; versions.length === (page - 1) * 50; page++) {
+      const query = `type=container&limit=50&page=${page}&q=${name}`
+      const answer = await fetch(`${gitea.url}/api/v1/packages/farm?${query}`, {
+        headers: { authorization: `token ${password}` },
+      })
+      expectOk(answer)
+      versions.push(...((await answer.json()) as { version: string }[]).map(({ version }) => version))
+    }
+    return versions
   }
   return {
     ...common,
