@@ -8,8 +8,8 @@ import { appFiles, freshImage, leftovers, oneNodeInputs, storedTags } from './ha
 import type { Job } from './runner.ts'
 import { useFarm } from './setup.ts'
 
-// A runner whose temporary directories are mounted with `noexec`, as hardening guides require. Only the steps of the
-// job see these mounts: they are in a mount namespace of their own.
+// A runner whose temporary directory is mounted with `noexec`, as hardening guides require, and whose TMPDIR does not
+// exist. Only the steps of the job see the mount: it is in a mount namespace of their own.
 const setup = useFarm()
 const ends: (() => unknown)[] = []
 afterAll(async () => {
@@ -32,17 +32,17 @@ async function createNamespace(): Promise<{ readonly pid: number; readonly mount
   return { pid, mount: (path) => execFileSync('nsenter', [...enter, path]) }
 }
 
-test('temporary directories are mounted with `noexec`', async () => {
+test('the temporary directory is mounted with `noexec`', async () => {
   const { pid, mount } = await createNamespace()
   // No shell: it would remove variables whose names contain `-`.
-  const launcher = ({ workspace, temp }: Pick<Job, 'workspace' | 'temp'>) => [
+  const launcher = ({ workspace }: Pick<Job, 'workspace'>) => [
     'nsenter',
     '--target',
     String(pid),
     '--mount',
     'env',
     `--chdir=${workspace}`,
-    `TMPDIR=${temp}`,
+    'TMPDIR=/nowhere',
   ]
   const job = setup.job({ launcher, files: appFiles(setup.farm) })
   mount(job.temp)

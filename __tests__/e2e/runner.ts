@@ -36,7 +36,7 @@ export interface JobOptions {
   /** Receives what main sends to a program with a view, as the command line has one; a runner has none. */
   readonly onMessage?: (message: unknown) => void
   /** A command that starts each step: the command of the step follows it. */
-  readonly launcher?: (job: Pick<Job, 'workspace' | 'temp'>) => readonly string[]
+  readonly launcher?: (job: Pick<Job, 'workspace'>) => readonly string[]
   /** The umask of the runner, 0o022 by default, independent of the host. */
   readonly umask?: number
 }
@@ -110,7 +110,7 @@ export function createJob(options: JobOptions = {}): Job {
         { ...base, ...inputEnv(inputs, entry === 'main' || entry === 'post' ? defaults : {}), ...extra },
         {
           cwd: workspace,
-          launcher: options.launcher?.({ workspace, temp }) ?? [],
+          launcher: options.launcher?.({ workspace }) ?? [],
           ...(entry === 'main' && options.onMessage && { onMessage: options.onMessage }),
         },
       ),

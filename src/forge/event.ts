@@ -206,6 +206,7 @@ async function readCommitDate(sha: string, workspace: string): Promise<Date | un
   const objects = join(workspace, '.git/objects')
   if (!/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(sha) || !existsSync(objects)) return undefined
   const gitDir = createRepository(objects, sha.length === 64 ? 'sha256' : 'sha1')
+  if (gitDir === undefined) return undefined
   const env = { PATH: inheritedEnv()['PATH'], LC_ALL: 'C', GIT_DIR: gitDir, ...isolatedGit }
   const { code, stdout } = await execTool('git', ['cat-file', 'commit', sha], { env, deadline: gitTimeout })
   removeDir(gitDir)
@@ -220,13 +221,19 @@ const isolatedGit = {
   GIT_NO_LAZY_FETCH: '1',
 }
 
-/** An empty repository, in a temporary directory, that borrows the objects of another one. */
-function createRepository(objects: string, format: 'sha1' | 'sha256'): string {
-  const dir = mkdtempSync(join(tmpdir(), 'mab-git-'))
-  mkdirSync(join(dir, 'refs'))
-  mkdirSync(join(dir, 'objects/info'), { recursive: true })
-  writePrivate(join(dir, 'HEAD'), 'ref: refs/heads/none\n')
-  writePrivate(join(dir, 'config'), `[core]\nrepositoryformatversion = 1\n[extensions]\nobjectFormat = ${format}\n`)
-  writePrivate(join(dir, 'objects/info/alternates'), `${objects}\n`)
-  return dir
+/** An empty repository that borrows the objects of another one; undefined without a usable temporary directory. */
+function createRepository(objects: string, format: 'sha1' | 'sha256'): string | undefined {
+  let dir: string | undefined
+  try {
+    dir = mkdtempSync(join(tmpdir(), 'mab-git-'))
+    mkdirSync(join(dir, 'refs'))
+    mkdirSync(join(dir, 'objects/info'), { recursive: true })
+    writePrivate(join(dir, 'HEAD'), 'ref: refs/heads/none\n')
+    writePrivate(join(dir, 'config'), `[core]\nrepositoryformatversion = 1\n[extensions]\nobjectFormat = ${format}\n`)
+    writePrivate(join(dir, 'objects/info/alternates'), `${objects}\n`)
+    return dir
+  } catch {
+    if (dir !== undefined) removeDir(dir)
+    return undefined
+  }
 }
