@@ -23,12 +23,13 @@ export async function releaseWithAction({ farm, image, files, tag, scratch, inpu
     if (main.code !== 0) throw new Error(`main failed:\n${main.log}`)
     if (post.code !== 0 || post.warnings.length > 0) throw new Error(`post failed:\n${post.log}`)
     const traces = readTraces(scratch)
+    const phases = phasesOf({ ...result, traces })
     return {
       took: done - spawned,
       connections,
       cached: readCached(main.summary),
-      phases: phasesOf({ ...result, traces }),
-      work: workByKind(traces),
+      phases,
+      work: { ...workByKind(traces), [boot]: phases[boot] ?? 0 },
       memory: result.memory,
     }
   } finally {
@@ -71,6 +72,8 @@ export function watchMemory({ process: child }: Running): () => number {
   return () => (clearInterval(timer), peak)
 }
 
+const boot = 'boot of the daemons'
+
 interface Timeline {
   readonly spawned: number
   readonly lines: readonly Line[]
@@ -85,14 +88,16 @@ function phasesOf({ spawned, lines, traces, exited, done }: Timeline): Record<st
   const ready = output(/, ready in \d+ ms, /)
   const buildx = Math.min(...traces.map(({ began }) => began))
   const built = Math.max(...traces.map(({ ended }) => ended))
-  const boot = workByKind(traces)['boot of the daemons']
+  // The action boots them itself, while buildx waits.
+  const boots = lines.filter(({ text }) => text.includes('[internal] booting buildkit'))
+  const booted = Math.max(buildx, ...boots.map(({ at }) => at))
   const reported = output(/^Took /)
   return {
     'start to first line': first - spawned,
     'first line to nodes ready': ready - first,
     'nodes ready to buildx': buildx - ready,
-    'boot of the daemons': boot,
-    'build, push, cache': built - buildx - boot,
+    [boot]: booted - buildx,
+    'build, push, cache': built - booted,
     'join, verify, tag': reported - built,
     'end of main': exited - reported,
     post: done - exited,

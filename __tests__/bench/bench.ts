@@ -9,6 +9,7 @@ import { measureCaches } from './caches.ts'
 import { renderComparisons, type Benchmark, type Comparison } from './compare.ts'
 import { measureContext } from './context.ts'
 import { copyKinds, measureCopies } from './copy.ts'
+import { measureKeep } from './keep.ts'
 import { measureMerges } from './merge.ts'
 import { measureReleases } from './releases.ts'
 import {
@@ -38,6 +39,7 @@ const byCommands = '`buildx create`, `build`, `rm`'
 const benches: Readonly<Record<string, (bench: Bench) => Promise<Benchmark>>> = {
   lan: (bench) => releases(bench, 'LAN'),
   wan: (bench) => releases(bench, '50 ms'),
+  keep: ({ farm, scratch, rounds }) => measureKeep(farm, scratch, rounds),
   context: ({ farm, scratch, rounds }) => measureContext(farm, scratch, rounds),
   cache: ({ farm, rounds }) => measureCaches(farm, rounds),
   targets: ({ farm, scratch, rounds }) => measureTargets(farm, scratch, rounds),
