@@ -74,8 +74,7 @@ async function boot(node: Node, daemon: Daemon, request: BootRequest): Promise<v
     const network = spec.driverOpts['network'] ?? ''
     const volume = stateVolume(container)
     const created = { name: container, image, command, env, network, volume, files, mode }
-    if (await startDaemon(socket, { ...created, pulled: node.pulled }, signal))
-      journal.note({ kind: 'booted', container })
+    if (await startDaemon(socket, created, signal)) journal.note({ kind: 'booted', container })
   } catch (error) {
     log.debug(`${spec.name}: buildx boots the builder, since the action could not: ${errorMessage(error)}`)
   }

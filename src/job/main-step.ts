@@ -7,9 +7,7 @@ import { repositoriesOf } from '../inputs/variants.ts'
 import { secretsToMask } from '../inputs/secrets-to-mask.ts'
 import { limitGarbage } from '../lib/memory.ts'
 import { logWait } from '../lib/time.ts'
-import type { NodeSpec } from '../nodes/node-spec.ts'
 import { openNodes } from '../nodes/open.ts'
-import { needsImage } from '../nodes/prefetch.ts'
 import { withRegistryConfig } from '../nodes/registry-config.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { missingHelpers } from '../registry/credentials/login.ts'
@@ -66,9 +64,7 @@ function mainPorts(job: Job, run: Run, registries: RegistryAccess): MainStep['po
   const agent = job.env['SSH_AUTH_SOCK']
   return {
     openNodes: () => {
-      const boots = !inputs.dryRun && !inputs.keepBuilder
-      const pulls = (spec: NodeSpec) => boots && needsImage(spec, { ...inputs, dockerConfig: run.dockerConfig })
-      const opening = openNodes({ ...inputs, dir, agent, workspace: event.workspace, pulls }, journal)
+      const opening = openNodes({ ...inputs, dir, agent, workspace: event.workspace }, journal)
       return logWait(`the nodes ${inputs.nodes.map(({ name }) => name).join(', ')}`, opening, job.log.info)
     },
     provideBuildx: async (signal) => {

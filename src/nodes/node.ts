@@ -26,8 +26,6 @@ export interface Node {
   /** The platforms that it runs without emulation; empty if unknown (a buildkitd). */
   readonly native: readonly Platform[]
   readonly engine?: EngineInfo
-  /** Whether the engine could pull the image of the daemon, if the request asked for it. */
-  readonly pulled?: Promise<boolean> | undefined
   /** Load, disk and clock of the machine, if its shell answered in time. */
   readonly machine?: MachineInfo
   /** Rejects unless the engine or buildkitd answers within `deadline` milliseconds. */
@@ -54,8 +52,6 @@ export interface OpenRequest {
   /** Relative paths in inputs start here. */
   readonly workspace: string
   readonly journal: Journal
-  /** Whether an engine pulls the image of its daemon at once, as buildx does before each boot; default: no. */
-  readonly pulls?: boolean
 }
 
 /** The journal entry by which the builder that buildx creates on a node is removed. */

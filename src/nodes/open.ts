@@ -20,8 +20,6 @@ interface NodesRequest {
   readonly dir: RunDir
   /** Relative paths in inputs start here. */
   readonly workspace: string
-  /** Whether the engine of a node pulls the image of its daemon at once; default: none does. */
-  readonly pulls?: (spec: NodeSpec) => boolean
   /** At the level `trusted`, a key that is missing is an error of the inputs: only other levels get no secrets. */
   readonly trust?: Trust
 }
@@ -41,12 +39,12 @@ const probeDeadline = 20_000
  * or a bug.
  */
 export async function openNodes(request: NodesRequest, journal: Journal): Promise<NodeOutcome[]> {
-  const { nodes, dir, workspace, pulls = () => false } = request
+  const { nodes, dir, workspace } = request
   const { agent, keys, failure, endAgent } = await prepareSsh(request)
   const open = async (spec: NodeSpec, index: number): Promise<NodeOutcome> =>
     failure && sshTargetOf(spec)
       ? { spec, failure }
-      : await openNode({ spec, key: `n${index}`, agent, keys, dir, workspace, journal, pulls: pulls(spec) })
+      : await openNode({ spec, key: `n${index}`, agent, keys, dir, workspace, journal })
   const outcomes = await Promise.all(nodes.map(open)).finally(endAgent)
   const inputErrors = outcomes.flatMap(({ failure }) => (failure?.code === 'inputs' ? [failure] : []))
   if (inputErrors.length > 0) throw new UserErrors(inputErrors)
@@ -110,7 +108,7 @@ async function openNode(request: OpenRequest): Promise<NodeOutcome> {
 /** Opens the local engine for platforms that no node of the list can build; or returns the reason why it cannot. */
 export async function openLocal(spec: NodeSpec): Promise<Node | string> {
   try {
-    return await openLocalEngine({ spec })
+    return await openLocalEngine(spec)
   } catch (error) {
     if (error instanceof UserError) return error.message
     throw error

@@ -122,10 +122,7 @@ function bootDaemons(
   for (const node of opened.nodes.filter((one) => targets.some((target) => target.node === one))) {
     const daemon = opened.persistent.has(node) ? undefined : builder.describeDaemon(node)
     const boot = daemon && bootDaemon(node, daemon, { buildx, signal, journal, hasLogin, log })
-    // Two pulls of an image at the same time take longer than one.
-    const pulled = node.pulled && { start: undefined, end: node.pulled }
-    const begun = boot ?? pulled
-    if (begun) boots.set(node, begun)
+    if (boot) boots.set(node, boot)
   }
   const holder = runBuilderName(dir.key, event)
   const created = [...opened.persistent].filter(([{ spec }]) => spec.existingNodeName === undefined)

@@ -1,10 +1,9 @@
 import { UserError } from '../../lib/errors.ts'
 import { containerPrefix } from '../../run/names.ts'
 import { EngineClient, type EngineInfo } from '../engine/client.ts'
-import { daemonImage, pullImage } from '../engine/daemon.ts'
 import { nativePlatforms, readMachineInfo } from '../machine-info.ts'
 import type { Endpoint, NodeSpec } from '../node-spec.ts'
-import type { BuildxDriver, Driver, Node, OpenRequest } from '../node.ts'
+import type { BuildxDriver, Driver, Node } from '../node.ts'
 import type { BuildkitRoute } from '../ssh/forwarder.ts'
 import { boolean, integer, size, text } from './options.ts'
 
@@ -51,13 +50,6 @@ function containerName(instance: string): string {
   return `${containerPrefix}${instance}`
 }
 
-/** Pulls the image of the daemon, as buildx does before each boot, while the engine is probed. */
-export function pullDaemon(socket: string, { spec, pulls }: PullRequest): Pick<EngineProbe, 'pulled'> {
-  return pulls ? { pulled: pullImage(socket, daemonImage(spec)) } : {}
-}
-
-type PullRequest = Pick<OpenRequest, 'spec' | 'pulls'>
-
 /** An engine that has answered. */
 interface EngineProbe {
   /** The local socket that leads to it. */
@@ -65,23 +57,20 @@ interface EngineProbe {
   readonly engine: EngineInfo
   /** When its probe began (`performance.now()`). */
   readonly began: number
-  readonly pulled?: Promise<boolean>
 }
 
-export function engineNode(driver: Driver, spec: NodeSpec, { socket, engine, began, pulled }: EngineProbe): Node {
+export function engineNode(driver: Driver, spec: NodeSpec, { socket, engine, began }: EngineProbe): Node {
   const native = nativePlatforms(engine.os, engine.arch)
   const platforms = spec.platforms.length > 0 ? spec.platforms : native.slice(0, 1)
   const ping = (deadline: number) => new EngineClient(socket, deadline).ping()
-  return { spec, driver, socket, platforms, native, engine, ping, pulled, took: performance.now() - began }
+  return { spec, driver, socket, platforms, native, engine, ping, took: performance.now() - began }
 }
 
 /** The node of an engine of this machine. @throws UserError */
-export async function localEngineNode(driver: Driver, request: PullRequest, socket: string): Promise<Node> {
+export async function localEngineNode(driver: Driver, spec: NodeSpec, socket: string): Promise<Node> {
   const began = performance.now()
-  const { spec } = request
-  const pulling = pullDaemon(socket, request)
   const engine = await inspectLocalEngine(socket)
-  return { ...engineNode(driver, spec, { socket, engine, began, ...pulling }), machine: readMachineInfo(engine.root) }
+  return { ...engineNode(driver, spec, { socket, engine, began }), machine: readMachineInfo(engine.root) }
 }
 
 async function inspectLocalEngine(socket: string): Promise<EngineInfo> {

@@ -1,4 +1,5 @@
-import type { Driver, Node, OpenRequest } from '../node.ts'
+import type { NodeSpec } from '../node-spec.ts'
+import type { Driver, Node } from '../node.ts'
 import { localEngineSocket } from '../engine/local.ts'
 import { socketName, type SocketEndpoint } from './address.ts'
 import { dockerContainer, localEngineNode } from './docker-container.ts'
@@ -8,7 +9,7 @@ export const localEngine: Driver = {
   ...dockerContainer,
   format: () => 'local',
   baseName: () => 'local',
-  open: (_, request) => openLocalEngine(request),
+  open: (_, { spec }) => openLocalEngine(spec),
 }
 
 /** `unix:///path/docker.sock`: another Docker Engine of this machine. */
@@ -16,10 +17,10 @@ export const socketEngine: Driver = {
   ...dockerContainer,
   format: ({ path }: SocketEndpoint) => `unix://${path}`,
   baseName: socketName,
-  open: ({ path }: SocketEndpoint, request) => localEngineNode(socketEngine, request, path),
+  open: ({ path }: SocketEndpoint, { spec }) => localEngineNode(socketEngine, spec, path),
 }
 
 /** Opens the engine of `local`. @throws UserError */
-export async function openLocalEngine(request: Pick<OpenRequest, 'spec' | 'pulls'>): Promise<Node> {
-  return await localEngineNode(localEngine, request, localEngineSocket())
+export async function openLocalEngine(spec: NodeSpec): Promise<Node> {
+  return await localEngineNode(localEngine, spec, localEngineSocket())
 }

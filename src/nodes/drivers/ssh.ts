@@ -11,7 +11,7 @@ import { sessionLimit } from '../ssh/sessions.ts'
 import { connectThroughSessions, lacksSessions } from '../ssh/forwarder.ts'
 import { execRemote, openTunnel, type Tunnel } from '../ssh/tunnel.ts'
 import { hostName, parseServer, pathPattern, type HostEndpoint } from './address.ts'
-import { dockerContainer, engineNode, pullDaemon } from './docker-container.ts'
+import { dockerContainer, engineNode } from './docker-container.ts'
 import { buildkitdNode, probeBuildkitd, remote } from './remote.ts'
 
 interface SshEndpoint extends HostEndpoint {
@@ -41,10 +41,9 @@ export const sshEngine: Driver = {
   async open(endpoint: SshEndpoint, request) {
     const began = performance.now()
     const tunnel = await openTunnel({ ...request, target: request.spec.ssh ?? endpoint, remote: defaultEngineSocket })
-    const pulling = pullDaemon(connectionPaths(tunnel.config).socket, request)
     const machine = fetchMachineInfo(tunnel)
     const found = await findEngine(tunnel, endpoint, request.journal)
-    const node = engineNode(sshEngine, request.spec, { ...found, ...pulling, began })
+    const node = engineNode(sshEngine, request.spec, { ...found, began })
     return { ...node, ...(await ifSoon(machine)), lost: tunnel.lost }
   },
 }

@@ -26,13 +26,11 @@ export interface DaemonContainer {
   /** Path below /etc/buildkit → content. */
   readonly files: ReadonlyMap<string, Buffer>
   readonly mode: ContainerMode
-  /** Whether the image was pulled before. */
-  readonly pulled?: Promise<boolean> | undefined
 }
 
 interface Engine {
   readonly socketPath: string
-  readonly signal?: AbortSignal
+  readonly signal: AbortSignal
   readonly patience?: number
 }
 
@@ -59,7 +57,7 @@ export async function startDaemon(socket: string, daemon: DaemonContainer, signa
   const { image, name } = daemon
   const archive = createArchive(new Map([...daemon.files].map(([path, content]) => [`buildkit/${path}`, content])))
   if (!archive) return false
-  if (!(await daemon.pulled)) await pullImage(socket, image, signal)
+  await pull(engine, image).catch(() => undefined)
   const hasGpu = detectGpu(engine, image)
   try {
     await send(engine, 'POST', `/containers/create?name=${encodeURIComponent(name)}`, creation(daemon))
@@ -114,18 +112,12 @@ function creation({ image, command, env, network, volume, mode }: DaemonContaine
   }
 }
 
-/** Pulls the newest image of a tag, or the image with a digest. @returns whether the engine could */
-export async function pullImage(socketPath: string, image: string, signal?: AbortSignal): Promise<boolean> {
+/** Resolves when the engine has the newest image of a tag, or the image with a digest. */
+async function pull(engine: Engine, image: string): Promise<void> {
   const [, name = '', tag, digest] = /^(.*?)(?::([^:/@]+))?(?:@(.+))?$/.exec(image) ?? []
+  if (digest !== undefined && (await new EngineClient(engine.socketPath).hasImage(image))) return
   const query = `fromImage=${encodeURIComponent(name)}&tag=${digest ?? tag ?? 'latest'}`
-  const engine = { socketPath, patience: pullPatience, ...(signal && { signal }) }
-  try {
-    if (digest === undefined || !(await new EngineClient(socketPath).hasImage(image)))
-      await send(engine, 'POST', `/images/create?${query}`)
-    return true
-  } catch {
-    return false
-  }
+  await send({ ...engine, patience: pullPatience }, 'POST', `/images/create?${query}`)
 }
 
 /** Whether containers of the engine can have its GPUs. No API tells that; the container does not start without any. */
@@ -145,7 +137,7 @@ async function detectGpu(engine: Engine, image: string): Promise<boolean> {
     await send(engine, 'POST', `/containers/${id}/start`)
     return true
   } catch {
-    if (id !== '' && !engine.signal?.aborted)
+    if (id !== '' && !engine.signal.aborted)
       await new EngineClient(engine.socketPath).removeContainer(id).catch(() => undefined)
     return false
   }
@@ -162,7 +154,7 @@ async function open(engine: Engine, method: string, path: string, body?: object)
   const type = Buffer.isBuffer(body) ? 'application/x-tar' : 'application/json'
   const headers = { Host: 'docker', ...(body && { 'Content-Type': type }) }
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const sent = request({ socketPath, method, path, headers, ...(signal && { signal }) }, resolve)
+    const sent = request({ socketPath, method, path, headers, signal }, resolve)
     sent.setTimeout(timeout, () => sent.destroy(new Error(`no answer within ${timeout / 1000} s`)))
     sent.on('error', reject)
     sent.end(Buffer.isBuffer(body) || !body ? body : JSON.stringify(body))
