@@ -2,7 +2,7 @@ import type { Credentials, Login } from '../registry/auth.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { createHelperRunner, credentialsFor, missingHelpers } from '../registry/credentials/login.ts'
 import { formatRepository } from '../registry/reference.ts'
-import { createFetch } from '../lib/http.ts'
+import { createFetch, type RawFetch } from '../lib/http.ts'
 import { createRawFetch } from '../lib/raw-fetch.ts'
 import { runnerLog } from './runner-log.ts'
 import type { RegistryHosts } from '../registry/hosts.ts'
@@ -18,12 +18,18 @@ export function createRegistryAccess(
   dockerConfig: unknown,
   hosts: RegistryHosts = {},
 ): RegistryAccess {
+  const transports = new Map<string, RawFetch>()
   return {
     missingHelper: (registry) => missingHelpers(dockerConfig, [registry], process.env)[0],
     isPlain: (host) => hosts[host]?.http === true,
     credentials: createCredentials(logins, dockerConfig),
     fetch: createFetch(process.env, hosts),
-    rawFor: (registry) => createRawFetch(process.env, hosts, registry),
+    // All clients of a registry share its connections.
+    rawFor: (registry) => {
+      const raw = transports.get(registry) ?? createRawFetch(process.env, hosts, registry)
+      transports.set(registry, raw)
+      return raw
+    },
     log: runnerLog.debug,
     onWait: (text, waited) => (waited === longWait ? runnerLog.warn(text) : runnerLog.info(text)),
   }

@@ -60,7 +60,7 @@ export interface RawInit {
 export interface RawResponse {
   readonly status: number
   readonly headers: Pick<Headers, 'get'>
-  readonly body: AsyncIterable<Uint8Array>
+  readonly body: AsyncIterable<Uint8Array> | readonly Uint8Array[]
 }
 
 function withSystemCertificates(env: Env): Fetch {

@@ -69,11 +69,13 @@ async function loadProxied(env: Env, tls: object | undefined): Promise<RawFetch>
 
 /** Milliseconds that an idle connection is kept: servers close theirs after five seconds and more. */
 const keepAlive = 4000
+/** To one server at the same time, more than blobs are transferred at a time: further ones cost more than they save. */
+const maxSockets = 10
 
 type Send = (url: string, options: RequestOptions) => ClientRequest
 
 function createDirect(tls: object | undefined): RawFetch {
-  const options = { keepAlive: true, timeout: keepAlive }
+  const options = { keepAlive: true, timeout: keepAlive, maxSockets }
   const plain = new Agent(options)
   const sendPlain: Send = (url, init) => requestPlain(url, { ...init, agent: plain })
   let secure: Promise<Send> | undefined
@@ -104,7 +106,25 @@ async function exchange(send: Send, url: string, init: RawInit): Promise<RawResp
   })
   // Without a listener, an error would end the process; the reader of the body gets it all the same.
   response.on('error', ignore)
-  return { status: response.statusCode ?? 0, headers: headersOf(response.headers), body: contentOf(request, response) }
+  const isSmall = Number(response.headers['content-length'] ?? Infinity) <= smallSize
+  const content = isSmall ? [await readAll(request, response)] : contentOf(request, response)
+  return { status: response.statusCode ?? 0, headers: headersOf(response.headers), body: content }
+}
+
+/** Bytes up to which a response is read at once: most are, and to iterate over each takes longer than to parse it. */
+const smallSize = 64 * 1024
+
+async function readAll(request: ClientRequest, response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  await new Promise<void>((resolve, reject) => {
+    response
+      .on('data', (chunk: Buffer) => chunks.push(chunk))
+      .once('end', resolve)
+      .once('error', reject)
+  })
+  // The response may come before the whole body is sent.
+  if (!request.writableEnded) request.destroy()
+  return Buffer.concat(chunks)
 }
 
 const ignore = () => undefined
@@ -136,7 +156,6 @@ async function* contentOf(request: ClientRequest, response: IncomingMessage): As
   try {
     yield* response as AsyncIterable<Uint8Array>
   } finally {
-    // The response may come before the whole body is sent.
     if (!request.writableEnded) request.destroy()
   }
 }

@@ -1,4 +1,4 @@
-import { isUntrusted } from '../lib/http.ts'
+import { isUntrusted, type RawFetch } from '../lib/http.ts'
 import { isLoopback } from '../lib/proxy.ts'
 import { RegistryError, type RequestInfo } from './error.ts'
 import type { HttpClient, HttpResponse } from './http-client.ts'
@@ -16,16 +16,34 @@ export function serverHost(registry: string): string {
  * and since a TLS server answers a plain request at once (400, or it hangs up), while a plain server that gets a TLS
  * hello may wait for the rest of the line. The request contains no credentials and does not leave the machine.
  */
-export function createBaseUrl(registry: string, http: HttpClient): (info: RequestInfo) => Promise<string> {
+export function createBaseUrl(
+  registry: string,
+  http: HttpClient,
+  known = new Map<string, string>(),
+): (info: RequestInfo) => Promise<string> {
   if (!isLoopback(registry)) return () => Promise.resolve(`https://${serverHost(registry)}`)
   let result: Promise<string> | undefined
   return (info) => {
+    const found = known.get(registry)
+    if (found !== undefined) return Promise.resolve(found)
     result ??= probe(registry, http, info).catch((error: unknown) => {
       result = undefined
       throw error
     })
-    return result
+    return result.then((url) => {
+      known.set(registry, url)
+      return url
+    })
   }
+}
+
+const knownByTransport = new WeakMap<RawFetch, Map<string, string>>()
+
+/** The base URLs that clients with this transport have found. */
+export function knownBy(transport: RawFetch): Map<string, string> {
+  const known = knownByTransport.get(transport) ?? new Map<string, string>()
+  knownByTransport.set(transport, known)
+  return known
 }
 
 async function probe(registry: string, http: HttpClient, info: RequestInfo): Promise<string> {

@@ -4,7 +4,7 @@ import { createRawFetch } from '../lib/raw-fetch.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { systemClock, type Clock } from '../lib/retry.ts'
 import { createAuthorizer, credentialSecrets, type Credentials } from './auth.ts'
-import { createBaseUrl } from './base-url.ts'
+import { createBaseUrl, knownBy } from './base-url.ts'
 import { blobPath, headBlob, readBlob, type BlobId } from './blobs.ts'
 import { protocolError, RegistryError, type RequestInfo } from './error.ts'
 import { protectLocalServers } from './foreign-servers.ts'
@@ -100,7 +100,9 @@ function createSession(options: RegistryOptions): Session {
     origin: credentials?.origin,
     http,
     stream: createHttpStream(raw, signal),
-    baseUrl: isPlain(registry) ? () => Promise.resolve(`http://${registry}`) : createBaseUrl(registry, http),
+    baseUrl: isPlain(registry)
+      ? () => Promise.resolve(`http://${registry}`)
+      : createBaseUrl(registry, http, knownBy(unprotected)),
     authorizer: createAuthorizer({ credentials, http, now: clock.now, isPlain }),
     clock,
     signal,

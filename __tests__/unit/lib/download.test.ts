@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { validChunks } from '../../../src/lib/download.ts'
@@ -90,6 +91,38 @@ test('a connection that ends early is an error with a code', async () => {
     code: 'ECONNRESET',
   })
   await expect(get('http://127.0.0.1:1/')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('a short response: whole, ended early, and before the whole request is sent', async () => {
+  const fetchShort = async (url: string, body?: AsyncGenerator<Uint8Array, void>) => {
+    const headers = body ? { 'content-length': '1000000000' } : {}
+    const response = await createRawFetch({})(url, { method: 'PUT', headers, signal, ...(body && { body }) })
+    const chunks: Uint8Array[] = []
+    for await (const chunk of response.body) chunks.push(chunk)
+    return `${response.status} ${Buffer.concat(chunks).toString()}`
+  }
+  expect(await fetchShort((await serve(ok(4), 'okay')).url)).toBe('200 okay')
+  await expect(fetchShort((await serve(ok(5), 'okay')).url)).rejects.toMatchObject({ code: 'ECONNRESET' })
+  const endless = async function* () {
+    for (;;) yield await Promise.resolve(content.subarray(0, 1000))
+  }
+  const refused = await serve('HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo long')
+  expect(await fetchShort(refused.url, endless())).toBe('413 too long')
+})
+
+test('many requests at the same time share a few connections', async () => {
+  let connections = 0
+  const server = createHttpServer((_, response) => response.end('ok')).on('connection', () => connections++)
+  servers.push(server)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const raw = createRawFetch({})
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const responses = await Promise.all(
+    Array.from({ length: 40 }, () => raw(url, { method: 'GET', headers: {}, signal })),
+  )
+  expect(responses.map(({ status }) => status)).toEqual(Array(40).fill(200))
+  expect(connections).toBe(10)
+  server.closeAllConnections()
 })
 
 test('a header that would end the line is refused', async () => {

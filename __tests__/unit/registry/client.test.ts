@@ -1,5 +1,7 @@
 import { serverHost } from '../../../src/registry/base-url.ts'
 import { isLoopback } from '../../../src/lib/proxy.ts'
+import type { RawFetch } from '../../../src/lib/http.ts'
+import { createRawFetch } from '../../../src/lib/raw-fetch.ts'
 import { RegistryError } from '../../../src/registry/error.ts'
 import { describe, expect, test } from '@jest/globals'
 import { createServer } from 'node:net'
@@ -35,6 +37,25 @@ const failureOf = async (work: Promise<unknown>): Promise<RegistryError> => {
   expect(error.message).not.toContain('\n')
   return error
 }
+
+test('clients with the same connections find out once how a registry is reached', async () => {
+  await withServer(
+    (request, response) => answer(response, 200, {}, request.url ?? ''),
+    async (host) => {
+      const asked: string[] = []
+      const direct = createRawFetch({})
+      const raw: RawFetch = async (url, init) => {
+        asked.push(new URL(url).pathname)
+        return await direct(url, init)
+      }
+      const ask = () => createRegistryClient({ registry: host, raw }).listTags('a/b')
+      await expect(ask()).rejects.toThrow('the list of tags is not valid')
+      await expect(ask()).rejects.toThrow('the list of tags is not valid')
+      expect(asked.filter((path) => path === '/v2/')).toHaveLength(1)
+      expect(asked).toHaveLength(3)
+    },
+  )
+})
 
 describe('manifests', () => {
   test('what was put can be had, by tag and by digest', async () => {
