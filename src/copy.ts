@@ -2,7 +2,7 @@ import { readCopyInputs } from './inputs/copy-inputs.ts'
 import { secretsToMask } from './inputs/secrets-to-mask.ts'
 import { prepareCopy } from './job/copy-step.ts'
 import { Job } from './job/job.ts'
-import { reportCopy, reportDryRun } from './job/report.ts'
+import { preloadReport, reportCopy, reportDryRun } from './job/report.ts'
 import { withTelemetry } from './job/telemetry.ts'
 import { removeDir } from './lib/files.ts'
 import { limitGarbage } from './lib/memory.ts'
@@ -23,7 +23,11 @@ const copy = async () => {
   const { ports, dir } = await withAbort(job.signal, prepareCopy(job, inputs, record))
   try {
     if (inputs.dryRun) await reportDryRun(await planCopyOnly(inputs, ports))
-    else await reportCopy(await copyImage(inputs, ports), performance.now() - began)
+    else {
+      const copied = copyImage(inputs, ports)
+      preloadReport('copy')
+      await reportCopy(await copied, performance.now() - began)
+    }
   } finally {
     removeDir(dir)
   }

@@ -1,6 +1,6 @@
 import { Job } from './job/job.ts'
 import { prepareMerge } from './job/merge-step.ts'
-import { reportDryRun, reportMerge } from './job/report.ts'
+import { preloadReport, reportDryRun, reportMerge } from './job/report.ts'
 import { withTelemetry } from './job/telemetry.ts'
 import { removeDir } from './lib/files.ts'
 import { withAbort } from './lib/time.ts'
@@ -24,7 +24,9 @@ const merge = async () => {
     await reportDryRun(await dryRunMerge(run, packages).finally(() => removeDir(run.dir.signing)))
     return
   }
-  const result = await mergeImage(run, registries).finally(() => removeDir(run.dir.signing))
+  const merged = mergeImage(run, registries).finally(() => removeDir(run.dir.signing))
+  preloadReport('merge')
+  const result = await merged
   if (result) await reportMerge(result, performance.now() - began)
   else job.log.info('The token of this run can only read: its jobs pushed no parts, and nothing was merged.')
 }

@@ -17,6 +17,16 @@ export interface SummaryOptions {
   isWanted: boolean
 }
 
+const reports = {
+  merge: () => [import('../report/merge-report.ts'), import('../report/outputs.ts'), import('../report/summary.ts')],
+  copy: () => [import('../report/copy.ts'), import('../report/summary.ts')],
+} as const
+
+/** Loads what reports need, while a step waits for its first answers. A failure shows when it is used. */
+export function preloadReport(step: keyof typeof reports): void {
+  for (const module of reports[step]()) module.catch(() => undefined)
+}
+
 /** Outputs, log lines and summary of a merge. */
 export async function reportMerge(result: MergeResult, took: number): Promise<void> {
   const { createMergeReport, renderMergeLines, renderMergeSummary } = await import('../report/merge-report.ts')
