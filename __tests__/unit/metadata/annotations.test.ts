@@ -201,3 +201,12 @@ test('the outputs of docker/metadata-action', () => {
     DOCKER_METADATA_OUTPUT_JSON: outputs.json,
   })
 })
+
+test('labels have the order of docker/metadata-action, which compares by language', () => {
+  const parts = ['', 'a', 'z', '0', '9', '.', '/', '-', '_', 'A', 'é', 'a.b', 'a-b']
+  const keys = parts.flatMap((one) => parts.map((other) => `k${one}${other}`))
+  const labels = Object.fromEntries(keys.map((key) => [key, '']))
+  const rendered = renderMetadata({ version: '', tags: [], labels, annotations: [] }).labels.split('\n')
+  const sorted = Object.keys(labels).sort((a, b) => a.localeCompare(b))
+  expect(rendered).toEqual(sorted.map((key) => `${key}=`))
+})
