@@ -1,5 +1,5 @@
-// The registry of CNCF Distribution with the only storage and the only login that the farm uses. The drivers of cloud
-// providers need several times as long to download and to compile.
+// The registry of CNCF Distribution with the storage and the login that the farm uses. The drivers of cloud providers
+// need several times as long to download and to compile.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	_ "github.com/distribution/distribution/v3/registry/auth/token"
 	_ "github.com/distribution/distribution/v3/registry/proxy"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/filesystem"
+	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
 )
 
 func main() {
