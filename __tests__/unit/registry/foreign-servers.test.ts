@@ -47,6 +47,12 @@ const read = async (client: RegistryClient) => {
   const chunks = client.readBlob('acme/app', { digest, size: bytes.length })(0)
   expect((await chunks.next()).value).toEqual(bytes)
 }
+/** Large ones have a connection of their own. */
+const readLarge = async (client: RegistryClient) => {
+  await client
+    .readBlob('acme/app', { digest, size: 64 * 1024 * 1024 })(0)
+    .next()
+}
 const write = (client: RegistryClient) => {
   const blob = { digest, size: bytes.length }
   return client.putBlob('acme/app', { blob, mountFrom: 'acme/base', read: () => generate(bytes) })
@@ -58,6 +64,7 @@ const attacks: readonly Attack[] = [
     (client) => client.getBlob('acme/app', digest),
   ],
   ['a redirect of a stream', (location) => ({ status: 302, headers: { location } }), read],
+  ['a redirect of a large stream', (location) => ({ status: 302, headers: { location } }), readLarge],
   [
     'a redirect of a manifest',
     (location) => ({ status: 301, headers: { location } }),
