@@ -79,8 +79,10 @@ const probed = new WeakSet<FakeRegistry>()
 export async function withServer(
   handle: (request: IncomingMessage, response: ServerResponse) => unknown,
   use: (host: string) => Promise<void>,
+  onConnection: () => void = () => undefined,
 ): Promise<void> {
   const server: Server = createServer((request, response) => void handle(request, response))
+  server.on('connection', onConnection)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   try {
     await use(`127.0.0.1:${(server.address() as AddressInfo).port}`)
