@@ -152,7 +152,10 @@ describe('multiarch-build on a laptop', () => {
   })
 
   test('on a terminal it shows each target while it is built, and leaves the log and the results', async () => {
-    const { code, output } = await onTerminal('build', '--image', image, '--tags', 'viewed', '--no-cache')
+    // A step that lasts for many pictures.
+    writeFileSync(join(work, 'viewed.Dockerfile'), `FROM ${farm.images.base}\nRUN echo shown\nRUN sleep 3\n`)
+    const options = ['--image', image, '--tags', 'viewed', '--no-cache', '--file', 'viewed.Dockerfile']
+    const { code, output } = await onTerminal('build', ...options)
     expect(code === 0 ? '' : output).toBe('')
     for (const platform of ['amd64', 'arm64'])
       expect(output).toMatch(new RegExp(`linux/${platform} +(?:amd|arm) +\\[\\d/\\d\\] RUN .* s +\\d/\\d cached`))

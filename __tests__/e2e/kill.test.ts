@@ -1,7 +1,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RunDir } from '../../src/run/run-dir.ts'
 import type { Job, JobOptions, Running, StepResult } from './runner.ts'
 import {
   waitFor,
@@ -301,6 +304,20 @@ describe('post', () => {
     expect(outcomes[0].code).toBe(137)
     const caches = ['buildcache-linux-amd64-pr', 'buildcache-linux-amd64-pr-stats']
     for (const { image } of outcomes) expect(await storedTags(farm, image)).toEqual(caches)
+    await expectNothingLeft()
+  })
+
+  test('gives the keys to an agent that a killed one has just started', async () => {
+    const { job, running, dir } = begin(freshImage(farm), { use: 'true' })
+    const main = await running.result
+    expect([main.code, main.log]).toEqual([0, main.log])
+    const { agentSocket } = new RunDir(dir() ?? '')
+    const agent = spawn('ssh-agent', ['-D', '-a', agentSocket], { stdio: 'ignore' })
+    const ended = once(agent, 'exit')
+    await waitFor('the agent', () => existsSync(agentSocket))
+    const post = await job.post()
+    expect([post.code, post.errors, post.warnings]).toEqual([0, [], []])
+    await ended
     await expectNothingLeft()
   })
 })

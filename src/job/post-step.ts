@@ -5,7 +5,7 @@ import { errorMessage } from '../lib/errors.ts'
 import { connects } from '../lib/time.ts'
 import { driverOf } from '../nodes/drivers/table.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
-import { startAgent } from '../nodes/ssh/agent.ts'
+import { addKeys, startAgent } from '../nodes/ssh/agent.ts'
 import type { PackageAccess } from '../packages/backend.ts'
 import { loadRegistryHosts, type RegistryHosts } from '../registry/hosts.ts'
 import { hasJournal, openJournal } from '../run/journal.ts'
@@ -78,11 +78,18 @@ async function openNodesAgain({ env, event }: Job, dir: RunDir): Promise<readonl
   return typeof local === 'string' ? outcomes : [...outcomes, { spec: localFallback, node: local }]
 }
 
-/** Starts the agent again, unless main was killed before it ended its agent. */
+/**
+ * Starts the agent again. If main or an earlier post step was killed, its agent may still run, without keys: it has
+ * forgotten them, or has not got them yet.
+ */
 async function restoreAgent({ env }: Job, { agentSocket }: RunDir): Promise<void> {
   const { readPostKeys } = await loadInputs()
   const keys = readPostKeys(env)
-  if (keys.length === 0 || (await connects(agentSocket))) return
+  if (keys.length === 0) return
+  if (await connects(agentSocket)) {
+    await addKeys(agentSocket, keys)
+    return
+  }
   rmSync(agentSocket, { force: true })
   await startAgent(agentSocket, keys)
 }

@@ -24,8 +24,13 @@ export async function startAgent(socket: string, keys: readonly string[]): Promi
       message: 'ssh-agent does not start on this runner',
       hint: `Install the OpenSSH client: ${failure}.`,
     })
-  for (const [index, key] of keys.entries()) await addKey(socket, key, index + 1)
+  await addKeys(socket, keys)
   return () => void agent.kill('SIGTERM')
+}
+
+/** Adds keys to a running agent. Those that it has already get their whole lifetime again. */
+export async function addKeys(socket: string, keys: readonly string[]): Promise<void> {
+  for (const [index, key] of keys.entries()) await addKey(socket, key, index + 1)
 }
 
 async function addKey(socket: string, key: string, number: number): Promise<void> {
