@@ -12,6 +12,9 @@ export const idleTtl = 14 * day
 /** A daemon boots within seconds, or a minute if its image has to be pulled; an older lock has lost its holder. */
 export const staleLockAge = 10 * minute
 
+/** Requests to the CI platform, which limits them per hour: later runs ask about what is left. */
+const mostRequests = 30
+
 /** The run that a resource belongs to, as far as its name and its age tell. */
 export interface RunRef {
   readonly scope: string
@@ -53,7 +56,10 @@ export interface RunChecker {
   readonly isFinished: (ref: RunRef) => Promise<boolean>
 }
 
-/** Fetches the status of each run once, and only of runs that are not decided otherwise. A failure means `unknown`. */
+/**
+ * Fetches the status of each run once, of at most 30 runs, and only of those that are not decided otherwise. The status
+ * of the others, and after a failure, is `unknown`.
+ */
 export function createRunChecker(
   current: CurrentRun,
   fetchStatus: (runId: string) => Promise<RunState>,
@@ -61,7 +67,9 @@ export function createRunChecker(
 ): RunChecker {
   const cache = new Map<string, Promise<RunState>>()
   const status = (runId: string): Promise<RunState> => {
-    const answer = cache.get(runId) ?? fetchStatus(runId).catch((): RunState => 'unknown')
+    const known = cache.get(runId)
+    if (known || cache.size >= mostRequests) return known ?? Promise.resolve('unknown')
+    const answer = fetchStatus(runId).catch((): RunState => 'unknown')
     cache.set(runId, answer)
     return answer
   }

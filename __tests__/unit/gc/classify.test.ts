@@ -102,3 +102,13 @@ test.each<[string, RunState, boolean]>([
   )
   expect(await liveness.isFinished(trace({ age: maxJobAge + 1 }))).toBe(dead)
 })
+
+test('of many runs, the CI platform is asked about 30', async () => {
+  const asked: string[] = []
+  const finished: RunState = { completed: true, createdAt: 0, endedAt: 1e12 - 3_600_000 }
+  const ask = (runId: string) => (asked.push(runId), Promise.resolve(finished))
+  const runs = createRunChecker(self, ask, () => 1e12)
+  const ids = Array.from({ length: 40 }, (_, index) => String(200 + index))
+  const dead = await Promise.all(ids.map((runId) => runs.isFinished(trace({ runId }))))
+  expect([dead.filter(Boolean).length, asked]).toEqual([30, ids.slice(0, 30)])
+})
