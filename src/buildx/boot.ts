@@ -1,3 +1,4 @@
+import { isTrue } from '../lib/choice.ts'
 import { errorMessage } from '../lib/errors.ts'
 import { inheritedEnv } from '../lib/exec.ts'
 import type { Log } from '../lib/log.ts'
@@ -93,7 +94,7 @@ function isKnown(node: Node, image: string, { buildx, hasLogin }: BootDeps): boo
 
 function filesOf(node: Node, { files }: Daemon): ReadonlyMap<string, Buffer> {
   const { 'provenance-add-gha': isAdded = 'true' } = node.spec.driverOpts
-  const context = /^(1|t|true)$/i.test(isAdded) ? githubContext(inheritedEnv()) : undefined
+  const context = isTrue(isAdded) ? githubContext(inheritedEnv()) : undefined
   return new Map([
     ...Object.entries(files).map(([path, text]) => [path, Buffer.from(text, 'base64')] as const),
     ...(context ? [['provenance.d/github_actions_context.json', context] as const] : []),

@@ -120,7 +120,7 @@ async function pull(engine: Engine, image: string): Promise<void> {
   await send({ ...engine, patience: pullPatience }, 'POST', `/images/create?${query}`)
 }
 
-/** Whether containers of the engine can have its GPUs. No API tells that; the container does not start without any. */
+/** Whether containers of the engine can have its GPUs. No API reports it; the container does not start without any. */
 async function detectGpu(engine: Engine, image: string): Promise<boolean> {
   let id = ''
   try {
