@@ -28,7 +28,7 @@ beforeEach(() => {
   fake(
     'ssh-agent',
     `const server = require('node:net').createServer().listen(args[2])
-     process.on('SIGTERM', () => { ${note}'agent ended\\n'); server.close(); process.exit() })`,
+     process.on('SIGTERM', () => { server.close(); ${note}'agent ended\\n'); process.exit() })`,
   )
   fake('ssh-add', `process.stdin.resume().on('end', () => ${note}args.join(' ') + '\\n'))`)
   fake('ssh', `console.error('ci@arm: Permission denied (publickey).'); process.exit(255)`)
