@@ -15,7 +15,7 @@ export interface PlatformApi {
 export async function startPlatformApi(): Promise<PlatformApi> {
   const over = new Set<string>()
   const requests: string[] = []
-  const server = createServer((request, answer) => {
+  const server = createServer({ keepAliveTimeout: 0 }, (request, answer) => {
     const path = request.url ?? ''
     requests.push(path)
     const run = /^\/repos\/acme\/app\/actions\/runs\/(\d+)$/.exec(path)?.[1]

@@ -56,7 +56,8 @@ export async function listen(answer: (request: HttpRequest, origin: string) => P
       request.socket.destroy()
     }
   }
-  const server = createServer((request, response) => void handle(request, response))
+  // No timeout: a connection that ends just as a slow client sends a request on it fails the test.
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => void handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,

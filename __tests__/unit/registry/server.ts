@@ -81,7 +81,8 @@ export async function withServer(
   use: (host: string) => Promise<void>,
   onConnection: () => void = () => undefined,
 ): Promise<void> {
-  const server: Server = createServer((request, response) => void handle(request, response))
+  // No timeout: a connection that ends just as a slow client sends a request on it fails the test.
+  const server: Server = createServer({ keepAliveTimeout: 0 }, (request, response) => void handle(request, response))
   server.on('connection', onConnection)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   try {
