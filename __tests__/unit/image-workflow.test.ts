@@ -77,6 +77,18 @@ describe('the jobs', () => {
     expect(merge.filter((name) => !inputsOf('merge').includes(name))).toEqual([])
   })
 
+  test('pass each input to every action that has it', () => {
+    const given = Object.keys(asRecord(call['inputs']))
+    const notPassed = (job: string, action: string) => {
+      const step = stepsOf(job).find(({ uses }) => asText(uses).startsWith('./../'))
+      const passed = Object.keys(asRecord(step?.['with']))
+      return inputsOf(action).filter((name) => given.includes(name) && !passed.includes(name))
+    }
+    expect(notPassed('merge', 'merge')).toEqual([])
+    // The merge signs.
+    expect(notPassed('build', '.').filter((name) => !/^(sign|cosign)-?/.test(name))).toEqual([])
+  })
+
   test('use every input, and every secret where it is needed', () => {
     const used = (kind: string) =>
       new Set([...text.matchAll(new RegExp(`${kind}\\.([a-z-]+)`, 'g'))].map(([, name]) => name))
