@@ -49,7 +49,7 @@ describe('every example that uses our actions is valid:', () => {
   })
 })
 
-// Written from README.md and docs/ alone, one per task of a new user.
+// The tasks of new users, solved with README.md and docs/ alone.
 describe('what a reader wrote for', () => {
   test.each(listed('__tests__/unit/fixtures/reader'))('%s is valid', async (path) => {
     const steps = ownSteps(read(path))
