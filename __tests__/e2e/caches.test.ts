@@ -30,6 +30,8 @@ interface Done {
 const setup = useFarm()
 let farm: Farm
 let stores: { readonly gha: Store; readonly s3: Store; readonly azblob: Store }
+/** Runs share the caches of their image. */
+let images: Readonly<Record<keyof typeof kinds, string>>
 const done = new Map<string, Done>()
 const argvs = new Set<string>()
 let looks = 0
@@ -68,6 +70,8 @@ interface Build {
   readonly env?: Readonly<Record<string, string>>
   /** The job whose workspace holds the cache. */
   readonly in?: string
+  /** By default one of its own. */
+  readonly image?: string
 }
 
 async function build({ name, cache, release, event, env, variant = 'slim', ...more }: Build): Promise<void> {
@@ -84,7 +88,7 @@ async function build({ name, cache, release, event, env, variant = 'slim', ...mo
   })
   // The checkout of the second run in the workspace of the first.
   if (before) writeFileSync(join(before.workspace, 'app.txt'), `release ${release}\n`)
-  const image = freshImage(farm)
+  const { image = freshImage(farm) } = more
   const main = await job.main(farmInputs(farm, { image, variant, cache }))
   const between = [job.temp, job.home]
     .flatMap((dir) => filesBelow(dir))
@@ -109,7 +113,13 @@ beforeAll(async () => {
     looks++
     for (const secret of secrets) processesMentioning(secret).forEach((line) => argvs.add(line))
   }, 100)
-  const first = (name: keyof typeof kinds): Build => ({ name: `${name} 1`, cache: kinds[name](), release: 1 })
+  images = { gha: freshImage(farm), s3: freshImage(farm), azblob: freshImage(farm), local: freshImage(farm) }
+  const first = (name: keyof typeof kinds): Build => ({
+    name: `${name} 1`,
+    cache: kinds[name](),
+    release: 1,
+    image: images[name],
+  })
   const second = (name: keyof typeof kinds): Build => ({ ...first(name), name: `${name} 2`, release: 2 })
   // The name without a variant.
   await mapConcurrently([first('gha'), first('s3'), { ...first('azblob'), variant: '' }, first('local')], build, 3)
@@ -132,8 +142,8 @@ beforeAll(async () => {
       env: { BUILDKIT_AZURE_STORAGE_ACCOUNT_URL: azblob.url, BUILDKIT_AZURE_STORAGE_CONTAINER: 'caches' },
     },
     { ...second('local'), in: 'local 1' },
-    { name: 'gha proposal', cache: kinds.gha(), release: 3, event: 'pull_request' },
-    { name: 's3 proposal', cache: kinds.s3(), release: 3, event: 'pull_request' },
+    { name: 'gha proposal', cache: kinds.gha(), release: 3, event: 'pull_request', image: images.gha },
+    { name: 's3 proposal', cache: kinds.s3(), release: 3, event: 'pull_request', image: images.s3 },
     { name: 's3 refused', cache: s3('another-secret-of-s3'), release: 4 },
     {
       name: 'azblob refused',
@@ -179,7 +189,10 @@ describe.each(Object.keys(kinds))('cache: type=%s', (name) => {
   })
 })
 
-describe('names, one per variant and platform', () => {
+/** Of the image, without its registry. */
+const pathOf = (kind: keyof typeof kinds) => images[kind].replace(/^[^/]+\//, '')
+
+describe('names, one per image, variant and platform', () => {
   const platforms = ['amd64', 'arm64']
   const manifests = async (store: Store) =>
     (await store.names())
@@ -190,23 +203,26 @@ describe('names, one per variant and platform', () => {
   test('gha', async () => {
     const scopes = (await stores.gha.names()).flatMap((key) => /^index-(.+)-1-[0-9a-f]{8}$/.exec(key)?.[1] ?? [])
     expect(scopes.sort()).toEqual(
-      platforms.flatMap((platform) => [`buildkit-slim-linux-${platform}`, `buildkit-slim-linux-${platform}-pr`]),
+      platforms.flatMap((platform) => [
+        `buildkit/${pathOf('gha')}/cache-slim-linux-${platform}`,
+        `buildkit/${pathOf('gha')}/cache-slim-linux-${platform}-pr`,
+      ]),
     )
   })
 
   test('s3', async () => {
     expect(await manifests(stores.s3)).toEqual(
       platforms.flatMap((platform) => [
-        `buildkit-acme-app-slim-linux-${platform}`,
-        `buildkit-acme-app-slim-linux-${platform}-pr`,
+        `buildkit-acme-app/${pathOf('s3')}/cache-slim-linux-${platform}`,
+        `buildkit-acme-app/${pathOf('s3')}/cache-slim-linux-${platform}-pr`,
       ]),
     )
   })
 
   test('azblob: a new variant reads the earlier cache without a variant', async () => {
     expect(await manifests(stores.azblob)).toEqual([
-      ...platforms.map((platform) => `buildkit-acme-app-linux-${platform}`),
-      ...platforms.map((platform) => `buildkit-acme-app-slim-linux-${platform}`),
+      ...platforms.map((platform) => `buildkit-acme-app/${pathOf('azblob')}/cache-linux-${platform}`),
+      ...platforms.map((platform) => `buildkit-acme-app/${pathOf('azblob')}/cache-slim-linux-${platform}`),
     ])
   })
 

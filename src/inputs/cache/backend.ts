@@ -6,7 +6,7 @@ import type { Problem } from '../diagnostics.ts'
 export interface CacheBackend {
   /** The attribute that names a cache for imports and for exports. */
   readonly name: { readonly from: string; readonly to: string }
-  /** The name if none is given, by the repository of the run, if its storage is not that of the repository alone. */
+  /** The name if none is given, by the repository of the run; an image with another name gets its own below it. */
   readonly defaultName: (repository: string) => string
   /** An attribute's value as BuildKit accepts it. */
   readonly normalise?: (name: string, value: string) => string

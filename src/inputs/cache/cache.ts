@@ -1,4 +1,4 @@
-import { formatRepository } from '../../registry/reference.ts'
+import { formatRepository, type Repository } from '../../registry/reference.ts'
 import { getAttribute, joinAttributes, type Attribute } from '../../lib/csv.ts'
 import { platformSlug, type Platform } from '../../lib/platform.ts'
 import { parseFlavor } from '../../metadata/flavor.ts'
@@ -27,6 +27,8 @@ interface ImageCache {
 interface SpecCache extends Omit<ImageCache, 'kind'> {
   readonly kind: 'spec'
   readonly attributes: readonly Attribute[]
+  /** The repository of the run, whose images would share one name: nobody has chosen another. */
+  readonly repository?: string
 }
 
 /** The caches of one target, in buildx' form. */
@@ -43,9 +45,9 @@ export function parseCache(source: InputSource): CachePolicy {
   const scope = constantFlavor(source)
   const proposal = { ...(source.event.trust !== 'trusted' && { proposal: true }), ...(scope !== '' && { scope }) }
   const attributes = given.includes('=') ? parseBackend(given, source) : undefined
-  if (attributes) return { kind: 'spec', attributes, ...proposal }
-  if (/^(|registry|true)$/i.test(given))
-    return { kind: 'registry', registry: platformRegistry(source.event), ...proposal }
+  const registry = platformRegistry(source.event)
+  if (attributes) return { kind: 'spec', attributes, registry, ...proposal, ...sharedName(given, source) }
+  if (/^(|registry|true)$/i.test(given)) return { kind: 'registry', registry, ...proposal }
   if (!/^(off|false)$/i.test(given) && !given.includes('='))
     failFor(source.report, 'cache')('is not one of `registry`, `off`, or a specification such as `type=gha`', given)
   return { kind: 'off', ...proposal }
@@ -68,8 +70,7 @@ function complete(
   const fromJob = Object.entries(backend.variables ?? {})
     .map(([name, variable]): Attribute => [name, env[variable] ?? ''])
     .filter(([name, value]) => value !== '' && getAttribute(given, name) === undefined)
-  const isNamed = [backend.name.from, backend.name.to].some((name) => getAttribute(given, name) !== undefined)
-  const byDefault = isNamed ? '' : backend.defaultName(event.repository)
+  const byDefault = isNamed(given, backend) ? '' : backend.defaultName(event.repository)
   const named: readonly Attribute[] = byDefault === '' ? [] : [[backend.name.to, byDefault]]
   const attributes = [...given, ...fromJob, ...named].map(([name, value]): Attribute =>
     isPathAttribute(name) ? [name, paths.use(value, 'cache', 'directory')] : [name, value],
@@ -79,11 +80,23 @@ function complete(
   return attributes
 }
 
+function isNamed(attributes: readonly Attribute[], { name }: CacheBackend): boolean {
+  return [name.from, name.to].some((attribute) => getAttribute(attributes, attribute) !== undefined)
+}
+
+/** PURE: the repository by whose default name the images of several steps share a storage. */
+function sharedName(given: string, { event: { repository } }: InputSource): Pick<SpecCache, 'repository'> {
+  const attributes = parseCacheSpec(given) ?? []
+  const backend = cacheBackends.get(typeOf(attributes))
+  const isShared = backend && !isNamed(attributes, backend) && backend.defaultName(repository) !== ''
+  return isShared ? { repository } : {}
+}
+
 /** PURE: what a target reads and writes; undefined if no cache is used. */
 export function cacheOf(policy: CachePolicy, variant: VariantSpec, platform: Platform): TargetCache | undefined {
   const scope = variant.name === '' ? (policy.scope ?? '') : variant.name
   const suffixes = suffixesOf(scope, platformSlug(platform), policy.proposal ?? false)
-  if (policy.kind === 'spec') return specCache(policy.attributes, suffixes)
+  if (policy.kind === 'spec') return specCache(policy, imageName(variant, policy), suffixes)
   return policy.kind === 'off' ? undefined : imageCache(variant, suffixes, policy.registry)
 }
 
@@ -115,8 +128,12 @@ function suffixesOf(variant: string, slug: string, proposal: boolean): Suffixes 
   return { to, from: [...new Set([to, name, slug])] }
 }
 
-function imageCache({ images }: VariantSpec, { to, from }: Suffixes, registry = ''): TargetCache | undefined {
-  const first = images.find((image) => image.registry === registry) ?? images[0]
+function cacheImage({ images }: VariantSpec, registry = ''): Repository | undefined {
+  return images.find((image) => image.registry === registry) ?? images[0]
+}
+
+function imageCache(variant: VariantSpec, { to, from }: Suffixes, registry = ''): TargetCache | undefined {
+  const first = cacheImage(variant, registry)
   if (!first) return undefined
   // `buildcache` is the name in other recipes; a missing one costs nothing.
   const references = [...from.map((name) => `buildcache-${name}`), 'buildcache'].map(
@@ -144,22 +161,41 @@ const exportOnly = [
   'tar',
 ]
 
-function specCache(attributes: readonly Attribute[], { to, from }: Suffixes): TargetCache | undefined {
+/**
+ * PURE: the name of an image in a storage that its Git repository shares with other images; undefined if the storage
+ * has a name of its own, or the image that of the repository. No name of a variant contains the slashes.
+ */
+function imageName(variant: VariantSpec, { repository, registry }: SpecCache): string | undefined {
+  const path = cacheImage(variant, registry)?.path
+  if (repository === undefined || path === undefined || path === repository.toLowerCase()) return undefined
+  return `/${path}/cache`
+}
+
+function specCache(
+  { attributes }: SpecCache,
+  image: string | undefined,
+  { to, from }: Suffixes,
+): TargetCache | undefined {
   const type = typeOf(attributes)
   const backend = cacheBackends.get(type)
   if (!backend) return undefined
   const { name, withSuffix } = backend
   const given = getAttribute(attributes, name.to) ?? getAttribute(attributes, name.from) ?? ''
-  const nameFor = (suffix: string) => (suffix === '' ? given : withSuffix(given, suffix))
+  const own = `${given}${image ?? ''}`
   const others = attributes.filter(([key]) => ![name.from, name.to, 'mode', 'ignore-error'].includes(key))
   const forImport = others.filter(([key]) => !exportOnly.includes(key))
-  const first = nameFor(from[0] ?? '')
+  // Last: what all images of the repository shared, and the name in other recipes.
+  const names = [
+    ...from.map((suffix) => withSuffix(own, suffix)),
+    ...(image === undefined ? [] : from.slice(-1).map((suffix) => withSuffix(given, suffix))),
+    given,
+  ]
   return {
-    name: type === 'registry' ? first : `type=${type}, ${first}`,
-    from: [...from, ''].map((suffix) => joinAttributes([...forImport, [name.from, nameFor(suffix)]])),
+    name: type === 'registry' ? (names[0] ?? '') : `type=${type}, ${names[0] ?? ''}`,
+    from: names.map((each) => joinAttributes([...forImport, [name.from, each]])),
     to: joinAttributes([
       ...others,
-      [name.to, nameFor(to)],
+      [name.to, withSuffix(own, to)],
       ['mode', getAttribute(attributes, 'mode') ?? 'max'],
       ['ignore-error', 'true'],
     ]),

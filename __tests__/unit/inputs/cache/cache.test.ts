@@ -105,6 +105,19 @@ describe('each target has its own', () => {
       },
     ],
     [
+      'gha, of an image with another name than its Git repository',
+      { cache: 'type=gha', ...runner, image: 'ghcr.io/acme/app/web' },
+      {
+        from: [
+          'buildkit/acme/app/web/cache-slim-linux-arm64',
+          'buildkit/acme/app/web/cache-linux-arm64',
+          'buildkit-linux-arm64',
+          'buildkit',
+        ].map((name) => `type=gha,scope=${name}`),
+        to: 'type=gha,scope=buildkit/acme/app/web/cache-slim-linux-arm64,mode=max,ignore-error=true',
+      },
+    ],
+    [
       'gha, for a proposal',
       { cache: 'type=gha,scope=x', ...runner, ...proposal },
       {
@@ -145,6 +158,23 @@ describe('each target has its own', () => {
           (name) => `type=s3,prefix=p/,bucket=b,region=r,name=${name}`,
         ),
         to: 'type=s3,prefix=p/,bucket=b,region=r,name=buildkit-acme-app-linux-arm64,mode=max,ignore-error=true',
+      },
+    ],
+    [
+      's3, of an image with another name than its Git repository',
+      {
+        cache: 'type=s3,bucket=b,region=r',
+        image: 'docker.io/acme/web\nghcr.io/acme/api',
+        variants: '',
+        platforms: 'linux/arm64',
+      },
+      {
+        from: [
+          'buildkit-acme-app/acme/api/cache-linux-arm64',
+          'buildkit-acme-app-linux-arm64',
+          'buildkit-acme-app',
+        ].map((name) => `type=s3,bucket=b,region=r,name=${name}`),
+        to: 'type=s3,bucket=b,region=r,name=buildkit-acme-app/acme/api/cache-linux-arm64,mode=max,ignore-error=true',
       },
     ],
     [
