@@ -1,23 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { checkNodeFiles } from '../farm/checkers.ts'
 import { run, tryRun } from '../farm/exec.ts'
 import { ensureCheckers } from '../farm/optional-tools.ts'
-import { projectRoot } from '../farm/paths.ts'
-import { makeKey } from '../farm/ssh.ts'
-import { appFiles, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
+import { appFiles, freshImage, storedIndex, type Farm } from './harness.ts'
+import { build, kit, onMachine } from './provision.ts'
 import { useFarm } from './setup.ts'
-import type { Job, StepResult } from './runner.ts'
 
-// The files of docs/nodes, executed on the first machine; each ends in a build.
+// The files of docs/nodes for a buildkitd, executed on the first machine; and the checkers of all files.
 const setup = useFarm()
 let farm: Farm
 let scratch: string
-const kit = (name: string): string => join(projectRoot, 'docs/nodes', name)
-const onMachine = (path: string, text: string): string =>
-  `mkdir -p ${dirname(path)} && echo ${Buffer.from(text).toString('base64')} | base64 -d > ${path}`
 
 beforeAll(() => {
   farm = setup.farm
@@ -25,100 +20,13 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(scratch, { recursive: true }))
 
-async function build(job: Job, inputs: Readonly<Record<string, string>>): Promise<StepResult> {
-  const main = await job.main({ tags: 'v1', fallback: 'fail', ...inputs })
-  await job.post()
-  return main
-}
-
-describe('docker-node.sh', () => {
-  const script = '/run/docker-node.sh'
-  const prepare = async (...args: string[]) =>
-    await farm.nodes.amd.exec(`sh ${script} ${args.map((arg) => `'${arg}'`).join(' ')}`)
-  const keys = async () => (await farm.nodes.amd.exec('cat /home/builder/.ssh/authorized_keys')).stdout
-  let publicKey: string
-
-  beforeAll(async () => {
-    await makeKey(join(scratch, 'key'), 'ci')
-    publicKey = readFileSync(join(scratch, 'key.pub'), 'utf8').trim()
-    await farm.nodes.amd.exec(onMachine(script, readFileSync(kit('docker-node.sh'), 'utf8')))
-  })
-  afterAll(async () => {
-    await farm.nodes.amd.exec(`userdel --remove builder; rm -f ${script}`)
-  })
-
-  test.each([
-    { wrong: 'no key', args: [], message: '--key is missing' },
-    { wrong: 'text instead of a key', args: ['--key', 'my key'], message: '--key is not a public key' },
-    { wrong: 'a private key', args: ['--key', '-----BEGIN OPENSSH PRIVATE KEY-----'], message: 'is a private key' },
-    { wrong: 'two keys', args: ['--key', 'ssh-ed25519 A\nssh-ed25519 B'], message: 'several lines' },
-    { wrong: 'root as its user', args: ['--key', 'x', '--user', 'root'], message: '--user root is not a user name' },
-    { wrong: 'a path as its user', args: ['--key', 'x', '--user', '../x'], message: 'is not a user name' },
-    { wrong: 'an unknown option', args: ['--force', 'x'], message: 'unknown option --force' },
-    { wrong: 'an option without its value', args: ['--key'], message: '--key needs a value' },
-  ])('rejects $wrong and changes nothing', async ({ args, message }) => {
-    const before = (await farm.nodes.amd.exec('cat /etc/passwd /etc/group')).stdout
-    const { code, stderr } = await prepare(...(args.includes('--user') ? [] : ['--user', 'builder']), ...args)
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) })
-    expect((await farm.nodes.amd.exec('cat /etc/passwd /etc/group')).stdout).toBe(before)
-  })
-
-  test('prints lines for the inputs with which a build succeeds', async () => {
-    const { host } = farm.nodes.amd
-    const { code, stdout, stderr } = await prepare('--key', publicKey, '--user', 'builder', '--host', host)
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    const lines = stdout.split('\n').map((line) => line.trim())
-    const nodes = lines.find((line) => line.startsWith('linux/')) ?? ''
-    expect(nodes).toBe(`linux/amd64 = ssh://builder@${host}`)
-    const job = setup.job({ files: appFiles(farm) })
-    const image = freshImage(farm)
-    const main = await build(job, {
-      nodes,
-      image,
-      'ssh-private-key': readFileSync(join(scratch, 'key'), 'utf8'),
-      'ssh-known-hosts': lines.filter((line) => line.startsWith(`${host} `)).join('\n'),
-      'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`,
-    })
-    expect(main.code === 0 ? '' : main.log).toBe('')
-    expect(await storedIndex(farm, image, 'v1')).toBeDefined()
-    expect(await leftovers(farm, job)).toEqual([])
-    job.end()
-  })
-
-  test('run again, it adds another key and no key twice', async () => {
-    await makeKey(join(scratch, 'second'), 'second')
-    const second = readFileSync(join(scratch, 'second.pub'), 'utf8').trim()
-    for (const key of [publicKey, second, second]) await prepare('--key', key, '--user', 'builder')
-    expect(await keys()).toBe(`restrict,port-forwarding ${publicKey}\nrestrict,port-forwarding ${second}\n`)
-  })
-})
-
-test('a key for the single command `docker system dial-stdio` is enough', async () => {
-  const { amd } = farm.nodes
-  await makeKey(join(scratch, 'narrow'), 'narrow')
-  const publicKey = readFileSync(join(scratch, 'narrow.pub'), 'utf8').trim()
-  const line = `restrict,command="docker system dial-stdio" ${publicKey}`
-  await amd.exec(onMachine('/home/ci/.ssh/authorized_keys', `${line}\n`))
-  const job = setup.job({ files: appFiles(farm) })
-  const image = freshImage(farm)
-  const main = await build(job, {
-    nodes: `linux/amd64 = ${amd.endpoint}`,
-    image,
-    'ssh-private-key': readFileSync(join(scratch, 'narrow'), 'utf8'),
-    'ssh-known-hosts': farm.knownHosts,
-    'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`,
-  })
-  await amd.exec('rm -r /home/ci/.ssh')
-  expect(main.code === 0 ? '' : main.log).toBe('')
-  expect(await storedIndex(farm, image, 'v1')).toBeDefined()
-  expect(await leftovers(farm, job)).toEqual([])
-  job.end()
-})
-
 describe('buildkitd.service with certificates.sh', () => {
   const certificates = async (...args: string[]) =>
     await tryRun('sh', [kit('certificates.sh'), ...args], { cwd: scratch })
   const issued = (name: string): string => readFileSync(join(scratch, name), 'utf8')
+
+  const pem = (option: string, text: string): string =>
+    `    - |\n      ${option}=${text.trim().replaceAll('\n', '\n      ')}`
 
   const start = async (): Promise<void> => {
     const command = /^ExecStart=(.*)$/m.exec(readFileSync(kit('buildkitd.service'), 'utf8'))?.[1] ?? ''
@@ -164,10 +72,10 @@ describe('buildkitd.service with certificates.sh', () => {
           `- endpoint: tcp://${farm.nodes.amd.host}:1234`,
           '  platforms: linux/amd64',
           '  driver-opts:',
-          ...Object.entries({ cacert: 'ca', cert: 'cert', key: 'key' }).map(
-            ([name, file]) =>
-              `    - |\n      ${name}=${issued(`client-ci/${file}.pem`).trim().replaceAll('\n', '\n      ')}`,
-          ),
+          pem('cacert', issued('client-ci/ca.pem')),
+          // Certificate and key as two secrets, and after the renewal as one.
+          pem('cert', issued('client-ci/cert.pem') + (renewal ? issued('client-ci/key.pem') : '')),
+          pem('key', (renewal ? issued('client-ci/cert.pem') : '') + issued('client-ci/key.pem')),
         ].join('\n'),
         image,
       })
