@@ -58,12 +58,20 @@ function isDenied(error: unknown): boolean {
   return (error.status === 401 || error.status === 403) && !/rate limit/i.test(error.message)
 }
 
+/** GitHub and Gitea report `completed`; Forgejo reports how the run has ended instead. */
+const endedStatus = ['completed', 'success', 'failure', 'cancelled', 'skipped']
+
+/** The names of GitHub, of Gitea, and of Forgejo. */
+const creationFields = ['created_at', 'started_at', 'created']
+const endFields = ['updated_at', 'completed_at', 'updated']
+
 function parseRun(data: unknown): RunState {
   const run = asRecord(data)
-  const createdAt = Date.parse(asText(run['created_at']) || asText(run['started_at']))
-  const endedAt = Date.parse(asText(run['updated_at']) || asText(run['completed_at']))
+  const timeOf = (fields: readonly string[]) =>
+    Date.parse(fields.map((field) => asText(run[field])).find((text) => text !== '') ?? '')
+  const [createdAt, endedAt] = [timeOf(creationFields), timeOf(endFields)]
   // Without a valid end, the run counts as running.
-  const completed = run['status'] === 'completed' && !Number.isNaN(endedAt)
+  const completed = endedStatus.includes(asText(run['status'])) && !Number.isNaN(endedAt)
   return {
     completed,
     endedAt: completed ? endedAt : Infinity,
