@@ -4,7 +4,7 @@ import { createRunStatusCache, createRunStatusFetcher } from '../../../src/forge
 import { cleanUpRepository } from '../../../src/cleanup/registry-cleanup.ts'
 import { brokenTags, holdings } from '../../ghcr/audit.ts'
 import { days } from '../../ghcr/clock.ts'
-import { fillHistory, pushRelease } from '../../ghcr/histories.ts'
+import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/histories.ts'
 import { root } from '../../ghcr/permissions.ts'
 import { endRun } from '../../ghcr/runs.ts'
 import type { Fake } from '../../ghcr/fake.ts'
@@ -75,3 +75,22 @@ test.each(['post', 'cleanup'] as const)(
     expect(at).toBeGreaterThan(kind === 'post' ? 30 : 100)
   },
 )
+
+test('of a killed release, images and attestations stay without a tag, and per-platform indexes do not', async () => {
+  const here = scene({ checkAnswers: false })
+  const { state } = here.fake
+  fillHistory(state, here.pkg, 2)
+  const before = holdings(here.pkg)
+  const image = pushManifest(state, here.pkg, { content: 'release' })
+  const attestation = pushManifest(state, here.pkg, { content: 'provenance', attests: image.digest })
+  const entries = [
+    { version: image, platform: 'linux/amd64' },
+    { version: attestation, platform: 'linux/amd64', attests: image.digest },
+  ]
+  pushIndex(state, here.pkg, entries, { annotations: { [ownershipAnnotation]: '17000000001-1-mab' } })
+  endRun(state, 'acme/shop', 17000000001)
+  here.clock.advance(4 * days)
+  await cleanUpOnce(here)
+  const left = [...before.active, image.digest, attestation.digest].sort()
+  expect(holdings(here.pkg)).toMatchObject({ tags: before.tags, active: left })
+})
