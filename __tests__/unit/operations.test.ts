@@ -65,7 +65,7 @@ describe('docs/operations.md', () => {
       `${minor(oldest)}, for \`test\` ${minor(deferredOutput)}. \`version\` downloads it`,
       newest,
     ])
-    expect(row('server', forgejo)[3]).toBe(`Gitea ${tool('gitea', 'code.gitea.io/gitea')}`)
+    expect(row('Gitea', forgejo)[3]).toBe(tool('gitea', 'code.gitea.io/gitea'))
     const runner = row('GitHub runner')[2]?.split(',')[0] ?? ''
     expect(read('README.md')).toContain(`(runner ${minor(runner)})`)
     expect(read('SECURITY.md')).toContain(`Git ${row('Git on the runner')[2]?.split(' ')[0] ?? ''} or newer`)
