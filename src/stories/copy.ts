@@ -5,6 +5,7 @@ import type { Log } from '../lib/log.ts'
 import { sourceError } from '../publish/copy/content.ts'
 import { readSource, type SourceImage } from '../publish/copy/source.ts'
 import { storeImage, type Transfer } from '../publish/copy/store.ts'
+import { describeTemporary } from '../publish/copy/temporary.ts'
 import { planTags, readTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
 import { cancelledBeforeTags, updateAllTags } from '../publish/all-tags.ts'
 import { checkPushAccess } from '../publish/push-access.ts'
@@ -163,13 +164,14 @@ function sourceErrorOptions(message: string, hint: string | undefined) {
   return { code, message, hint: hint ?? usual }
 }
 
-function describeImage({ platforms }: Inputs, { root, tree, sourceDigest }: SourceImage): readonly string[] {
+function describeImage({ platforms, to }: Inputs, { root, tree, sourceDigest }: SourceImage): readonly string[] {
   const subset = `Only ${platforms.join(', ')}: the digest is ${root.digest} instead of ${sourceDigest}.`
   const signatures = 'Signatures of the whole image do not apply to it.'
   const foreign = `${tree.foreign} layers are not in the registry, but at a URL in the image: they stay there.`
   return [
     ...(root.digest === sourceDigest ? [] : [`${subset} ${signatures}`]),
     ...(tree.foreign === 0 ? [] : [foreign]),
+    ...describeTemporary(root, to),
   ]
 }
 

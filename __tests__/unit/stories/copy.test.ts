@@ -246,7 +246,7 @@ describe('platforms', () => {
       const [onChild] = await attach(source, image.children[1]!, true, 'child')
       const result = await copy({ from: nameOf(source, ':1'), to: nameOf(target, ''), platforms: 'linux/arm64' })
       expect(result.digest).not.toBe(image.index.digest)
-      expect(result.notes).toEqual([expect.stringContaining(`instead of ${image.index.digest}`)])
+      expect(result.notes).toContainEqual(expect.stringContaining(`instead of ${image.index.digest}`))
       expect(await target.hands.missing('1')).toEqual([])
       const index = JSON.parse(target.manifests.get(result.digest)!.bytes.toString()) as Record<string, unknown>
       const whole = JSON.parse(image.index.bytes.toString()) as Record<string, unknown[]>
@@ -391,6 +391,21 @@ test('within one repository a copy is a tag', async () => {
     expect(jobWith.tags.get('1.2.3')).toBe(image.index.digest)
     expect(jobWith.seen.filter((line) => line.startsWith('PUT'))).toEqual([`PUT /v2/${repository}/manifests/1.2.3`])
     expect(jobWith.seen.filter((line) => line.includes('/blobs/sha256'))).toEqual([])
+  })
+})
+
+test('a temporary image is promoted with a warning, unless it gets a tag that stays', async () => {
+  await withBehaviour(behaviours.Zot, async (registry) => {
+    await registry.hands.push(makeImage('17000000001-1-abc'), ['pr-17000000001'])
+    await registry.hands.push(makeImage(), ['main'])
+    const promote = async (from: string, to: string) =>
+      (await copy({ from: nameOf(registry, from), to: to.replaceAll('@', nameOf(registry, '')) })).notes
+    expect(await promote(':pr-17000000001', '@:stable, @:tested')).toEqual([
+      expect.stringMatching(/^The image is a temporary one of the run 17000000001: when `stable`, `tested` names/),
+    ])
+    expect(await promote(':pr-17000000001', '@:stable\n@:stable-0123abc')).toEqual([])
+    expect(await promote(':pr-17000000001', '@:1.2.3')).toEqual([])
+    expect(await promote(':main', '@:stable')).toEqual([])
   })
 })
 
