@@ -1,4 +1,5 @@
 import type { Event } from '../forge/event.ts'
+import type { InputIssue } from '../lib/issues.ts'
 import { splitList, type Env } from '../lib/lists.ts'
 import { parsePlatforms, type Platform } from '../lib/platform.ts'
 import { formatAnnotation } from '../metadata/annotations.ts'
@@ -42,6 +43,8 @@ export interface MergeInputs extends AccessInputs, Values<typeof rows> {
   readonly tagsGiven: boolean
   /** Undefined: nothing is signed. */
   readonly sign: SignSettings | undefined
+  /** Why parts cannot be signed in a run without secrets, whose jobs normally push none. */
+  readonly signIssues: readonly InputIssue[]
 }
 
 /**
@@ -68,9 +71,10 @@ export async function readMergeInputs(env: Env, event: Event, files = hostFiles)
     listed: parseListedParts(source),
     tagsGiven: text('tags') !== '',
     ...parseTable(rows, source),
-    sign: await parseSign(source, { push: true, partial: false, trust: event.trust }),
+    ...(await parseSigning(source)),
     registries: await parseRegistries(source),
-    logins: await parseLogins(source, { images: image.all, push: true }),
+    // Without secrets a password is empty.
+    logins: await parseLogins(source, { images: image.all, push: event.readOnlyTrigger === undefined }),
     warnings: diagnostics.warnings,
   }
   diagnostics.throwIssues()
@@ -83,6 +87,16 @@ export async function readMergeInputs(env: Env, event: Event, files = hostFiles)
       return specs
     },
   }
+}
+
+/** In a run of Dependabot, secrets are empty and there is no OIDC token: that is an issue only if it pushes parts. */
+async function parseSigning(source: InputSource): Promise<Pick<MergeInputs, 'sign' | 'signIssues'>> {
+  const { event, report } = source
+  const signIssues: InputIssue[] = []
+  const collect = event.readOnlyTrigger === undefined ? report : (issue: InputIssue) => signIssues.push(issue)
+  const run = { push: true, partial: false, trust: event.trust }
+  const sign = await parseSign({ ...source, report: collect }, run)
+  return { sign: signIssues.length === 0 ? sign : undefined, signIssues }
 }
 
 interface MergedImage {

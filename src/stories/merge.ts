@@ -3,6 +3,7 @@ import { mergeVariant, type MergeVariant } from '../inputs/merge/variants.ts'
 import type { MergeInputs } from '../inputs/merge-inputs.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { UserErrors } from '../lib/errors.ts'
+import { InputError } from '../lib/issues.ts'
 import type { Log } from '../lib/log.ts'
 import { withAbort } from '../lib/time.ts'
 import { isEphemeral } from '../metadata/default-tags.ts'
@@ -129,6 +130,7 @@ export async function planMerge(run: MergeRun, registries: RegistryAccess): Prom
   const [parts = [], ...others] = checked.map((one) => one.parts)
   const differences = others.flatMap((other) => explainDifferences(parts, other) ?? [])
   if (differences.length > 0) throw new UserErrors(differences)
+  if (parts.length > 0 && inputs.signIssues.length > 0) throw new InputError(inputs.signIssues)
   const isMerged = (part: MergedPart) => isMergedTag(part, event)
   // What stands in for parts is deleted after them.
   const all = checked.flatMap((one) => one.all).sort((a, b) => Number(isMerged(a)) - Number(isMerged(b)))

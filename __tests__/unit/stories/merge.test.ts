@@ -83,7 +83,7 @@ async function runOf(
   const env = Object.fromEntries(Object.entries(given).map(([name, text]) => [`INPUT_${name.toUpperCase()}`, text]))
   const waits: number[] = []
   const run = {
-    inputs: await readMergeInputs(env, event, files),
+    inputs: await readMergeInputs(env, { ...event, ...more.event }, files),
     event: { ...event, ...more.event },
     dir,
     journal: openJournal(dir),
@@ -153,6 +153,20 @@ describe('the merge story', () => {
     await withParts([{ pushed: amd }], async (registry) => {
       const failing = mergeAny(registry, {}, { event: { readOnlyTrigger: 'Dependabot' } })
       expect(await failureOf(failing)).toContain('Missing in')
+    })
+  })
+
+  test('needs no secrets in a run whose jobs could not push, unless there are parts', async () => {
+    const options = { event: { readOnlyTrigger: 'Dependabot' } } as const
+    const signed = { sign: 'key', 'sign-key': '', username: 'acme', password: '' }
+    await withParts([], async (registry) => {
+      expect((await mergeAny(registry, signed, options)).result).toBeUndefined()
+      expect((await mergeAny(registry, { sign: 'keyless' }, options)).result).toBeUndefined()
+    })
+    await withParts(both, async (registry) => {
+      const failing = mergeAny(registry, { sign: 'key', 'sign-key': '' }, options)
+      await expect(failing).rejects.toMatchObject({ issues: [{ input: 'sign-key' }] })
+      expect(tagged(registry)).toEqual([])
     })
   })
 
