@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Farm } from '../farm/farm.ts'
 import { startRegistry2, type Registry2 } from '../farm/tools/registry2/registry2.ts'
 import { farmJob } from '../e2e/harness.ts'
 import { content, openHands, type Content } from '../unit/packages/oci/images.ts'
 import { watchMemory } from './action.ts'
+import { manualEnv, runDocker } from './manual.ts'
 import { now, readProcessorTime } from './measure.ts'
 
 /** One copy of an image with a layer of 200 MB. Times in milliseconds, memory in MB. */
@@ -86,24 +85,8 @@ async function copyByAction(farm: Farm, from: string, to: string): Promise<Parti
 }
 
 async function copyByHand(farm: Farm, scratch: string, from: string, to: string): Promise<Partial<MeasuredCopy>> {
-  const home = mkdtempSync(join(scratch, 'imagetools-'))
-  const config = join(home, 'docker')
-  mkdirSync(config)
-  writeFileSync(join(config, 'config.json'), '{}')
-  const env = {
-    PATH: process.env['PATH'] ?? '',
-    HOME: home,
-    DOCKER_CONFIG: config,
-    DOCKER_HOST: farm.local.dockerHost,
-  }
+  const env = manualEnv(farm, mkdtempSync(join(scratch, 'imagetools-')))
   const [began, before] = [now(), readProcessorTime()]
-  const child = spawn(farm.tools.buildx, ['imagetools', 'create', '--tag', to, from], {
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let output = ''
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')))
-  const [code] = (await once(child, 'close')) as [number | null]
-  if (code !== 0) throw new Error(`imagetools create failed:\n${output}`)
+  await runDocker(farm, env, ['imagetools', 'create', '--tag', to, from])
   return { imagetools: now() - began, imagetoolsWork: readProcessorTime() - before }
 }

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Farm } from '../farm/farm.ts'
 import { farmInputs, farmJob, storedTags } from '../e2e/harness.ts'
 import type { Job } from '../e2e/runner.ts'
+import { manualEnv, runDocker } from './manual.ts'
 import { now, readProcessorTime } from './measure.ts'
 
 /** One merge of all variants and platforms, by the action and by commands. Milliseconds. */
@@ -101,12 +100,8 @@ function assertOk({ code, log }: { readonly code: number; readonly log: string }
 }
 
 async function mergeByHand(farm: Farm, scratch: string, image: string, tags: readonly string[]): Promise<void> {
-  const home = mkdtempSync(join(scratch, 'merge-'))
-  mkdirSync(join(home, 'docker'))
-  writeFileSync(join(home, 'docker/config.json'), '{}')
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home, DOCKER_CONFIG: join(home, 'docker') }
-  const imagetools = async (...args: string[]) =>
-    await promisify(execFile)(farm.tools.buildx, ['imagetools', ...args], { env })
+  const env = manualEnv(farm, mkdtempSync(join(scratch, 'merge-')))
+  const imagetools = async (...args: string[]) => await runDocker(farm, env, ['imagetools', ...args])
   for (const variant of variants) {
     const parts = tags.filter((tag) => tag.startsWith('build-') && tag.endsWith(`-${variant}`))
     if (parts.length !== platforms.length) throw new Error(`the parts of ${variant}: ${tags.join(' ')}`)
