@@ -7,7 +7,6 @@ import type { BuilderEntry, Node } from '../nodes/node.ts'
 import type { BuildkitRoute } from '../nodes/ssh/forwarder.ts'
 import type { Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
-import type { Daemon } from './boot.ts'
 import { removePod } from './pods.ts'
 import { writePrivate } from '../lib/files.ts'
 
@@ -69,12 +68,6 @@ export class BuilderInstances {
   container(node: Node): string | undefined {
     const daemon = this.#daemon(node)
     return daemon === undefined ? undefined : node.driver.containerName?.(daemon)
-  }
-
-  /** What buildx would create on the node, if an engine runs its daemon. */
-  describeDaemon(node: Node): Daemon | undefined {
-    const container = this.container(node)
-    return container === undefined ? undefined : { container, ...daemonSettings(node) }
   }
 
   /** How the node's BuildKit is reached, and nothing else there; undefined: as in this run. */
@@ -186,7 +179,7 @@ function instanceNode(node: Node, daemon: string): Record<string, unknown> {
   }
 }
 
-function daemonSettings({ spec }: Node): Omit<Daemon, 'container'> {
+function daemonSettings({ spec }: Node): { readonly flags: readonly string[]; readonly files: object } {
   const { buildkitdFlags, buildkitdConfig, daemonFiles, existingNodeName } = spec
   const hasDefaultFlags = buildkitdFlags.length === 0 && existingNodeName === undefined
   return {

@@ -57,13 +57,6 @@ const phaseOf: readonly (readonly [phase: BuildPhase, matches: (name: string) =>
   ['context', (name) => /^\[(?:internal|context [^\]]*)\] load (?!local bake)/.test(name)],
 ]
 
-/** PURE: what buildx prints when it starts to boot a daemon, and when it has booted it. */
-export function bootStatus(start: number, end?: number): string {
-  const started = new Date(start).toISOString()
-  const completed = end === undefined ? undefined : new Date(end).toISOString()
-  return JSON.stringify({ vertexes: [{ digest: 'boot', name: '[internal] booting buildkit', started, completed }] })
-}
-
 /** PURE: whether a vertex starts the daemon. */
 export function isBoot(name: string): boolean {
   return findPhase(name) === 'boot'

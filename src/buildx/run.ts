@@ -4,7 +4,6 @@ import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Annotation, Log } from '../lib/log.ts'
 import { sleep } from '../lib/time.ts'
 import { targetLabel, targetLabels, type Target, type TargetGroup } from '../plan/target.ts'
-import type { Boot } from './boot.ts'
 import { renderBake, writesForJob } from './bake-definition.ts'
 import { annotateWarnings } from './checks.ts'
 import type { GroupFailure } from './errors.ts'
@@ -13,7 +12,7 @@ import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { exportArgs, findTarget, progressTargets, testIds, watchTests, type TestTimeout } from './image-tests.ts'
 import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
 import type { ReportLive } from './live.ts'
-import { bootStatus, type Interval, type TargetProgress } from './measure.ts'
+import type { Interval, TargetProgress } from './measure.ts'
 import { isOnRunner } from '../nodes/node-spec.ts'
 import { lacksSessions } from '../nodes/ssh/forwarder.ts'
 import { runBuildx, type BuildxRequest, type ReadLines } from './process.ts'
@@ -28,8 +27,8 @@ export interface GroupRequest extends BuildxRequest {
   readonly attempt: number
   /** The builder instance that has only the node of the group. */
   readonly builder: string
-  /** The boot of the daemon, if it has begun. */
-  readonly boot: Boot | undefined
+  /** Resolves when nothing else boots the daemon any more. */
+  readonly boot: Promise<unknown> | undefined
   /** Resolves with the reason when the node is lost. */
   readonly lost: Promise<string>
   /** Called whenever buildx prints anything. */
@@ -117,15 +116,6 @@ interface CallEnd {
   readonly timeout: TestTimeout | undefined
 }
 
-/** The definition, once the daemon has booted; `read` receives what buildx prints if it boots the daemon itself. */
-async function afterBoot(definition: string, { boot, signal }: GroupRequest, read: ReadLines): Promise<string> {
-  const start = boot?.start
-  if (start !== undefined) await read([bootStatus(start)])
-  await boot?.end
-  if (start !== undefined && !signal.aborted) await read([bootStatus(start, Date.now())])
-  return definition
-}
-
 /** Runs buildx until it exits, its node is lost, or a registry does not respond for too long. */
 async function runWatched(
   request: GroupRequest,
@@ -157,7 +147,7 @@ async function runWatched(
     localPaths,
     stop: stop.signal,
     writesForJob: writesForJob(group.targets, request),
-    definition: afterBoot(renderBake(group.targets, request), request, read),
+    definition: Promise.resolve(request.boot).then(() => renderBake(group.targets, request)),
   }
   const exitCode = await runBuildx(call, args, read).finally(() => [heartbeat.end, endWatch].forEach((end) => end()))
   // buildx may notice that a connection was cut shortly before ssh has ended.

@@ -9,7 +9,6 @@ import { watchNode } from '../nodes/watch.ts'
 import { rescheduleTargets } from '../plan/reschedule.ts'
 import type { TargetGroup } from '../plan/target.ts'
 import type { Journal } from '../run/journal.ts'
-import type { Boot } from './boot.ts'
 import type { BuilderInstances } from './instances.ts'
 import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
 import { next, type GroupAction, type GroupEvent, type GroupState } from './schedule.ts'
@@ -24,7 +23,7 @@ export interface ScheduleRequest extends SharedRequest {
   /** Whether a failing Dockerfile step ends the builds of the other groups. */
   readonly failFast: boolean
   /** The daemons that are booting; one may have ended. */
-  readonly boots: ReadonlyMap<Node, Boot>
+  readonly boots: ReadonlyMap<Node, Promise<unknown>>
   readonly fallback: readonly FallbackChoice[]
   readonly log: Log
   /** Called once, when a build has started or ended on every node: no daemon is booting any more. */

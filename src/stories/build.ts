@@ -164,7 +164,7 @@ async function callDockerfiles(
 ): Promise<RunResult> {
   const { inputs, log, dir } = run
   const { calls, builder: instances } = prepared
-  await Promise.all([...prepared.boots.values()].map(({ end }) => end))
+  await Promise.all(prepared.boots.values())
   await ports
     .callTargets({
       ...calls,

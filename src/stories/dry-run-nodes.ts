@@ -2,7 +2,6 @@ import { UserError, errorMessage } from '../lib/errors.ts'
 import { parsePlatform } from '../lib/platform.ts'
 import { withAbort } from '../lib/time.ts'
 import { EngineClient, EngineError, type EngineInfo } from '../nodes/engine/client.ts'
-import { daemonImage } from '../nodes/engine/daemon.ts'
 import type { Node } from '../nodes/node.ts'
 import { createNodePool } from '../nodes/pool.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
@@ -24,6 +23,8 @@ interface Check {
   readonly problem?: UserError
 }
 
+/** Of buildx (https://github.com/docker/buildx/blob/v0.38.2/driver/bkimage/bkimage.go). */
+const defaultImage = 'moby/buildkit:buildx-stable-1'
 /** The oldest engine that the API client of buildx accepts (API version 1.40). */
 const oldestEngine = 19.03
 /** Milliseconds for each request; the engine itself queries a registry. */
@@ -87,7 +88,7 @@ function checkVersion(name: string, { version }: EngineInfo): Check {
 
 /** The image of the BuildKit container: on the node, or in a registry that the node reaches. */
 async function checkImage({ spec, socket }: Node, { os, arch }: EngineInfo): Promise<Check> {
-  const image = daemonImage(spec)
+  const image = spec.driverOpts['image'] ?? defaultImage
   const [client, line] = [new EngineClient(socket, deadline), `${spec.name}: BuildKit image ${image}`]
   try {
     if (await client.hasImage(image)) return { line: `${line} is present` }

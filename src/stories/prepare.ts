@@ -6,7 +6,6 @@ import { settingsEnv, writeSecrets } from '../buildx/build-env.ts'
 import type { Buildx } from '../buildx/find.ts'
 import { gitWarnings } from '../buildx/git-config.ts'
 import { BuilderInstances } from '../buildx/instances.ts'
-import { bootDaemon, type Boot } from '../buildx/boot.ts'
 import { ensureDaemon, removeOldMarkers } from '../buildx/persistent.ts'
 import { localPathsOf, type LocalPath } from '../buildx/local-paths.ts'
 import type { BuildxRequest } from '../buildx/process.ts'
@@ -18,18 +17,17 @@ import type { Node } from '../nodes/node.ts'
 import type { OpenedNodes } from '../nodes/pool.ts'
 import type { Plan, Target } from '../plan/target.ts'
 import { createDockerConfig } from '../registry/credentials/docker-config.ts'
-import { hasAnyLogin, loginOrigin } from '../registry/credentials/origin.ts'
+import { loginOrigin } from '../registry/credentials/origin.ts'
 import { writeScopedLogins } from '../registry/credentials/scoped.ts'
 import { createCertificateEnv } from '../registry/hosts.ts'
-import type { Repository } from '../registry/reference.ts'
 import type { Journal } from '../run/journal.ts'
 import { pullRequestOf, runAnnotation, runBuilderName } from '../run/names.ts'
 import type { Run } from './ports.ts'
 
 export interface PreparedBuild {
   readonly builder: BuilderInstances
-  /** The daemons that are booting, before the builds on their nodes begin. */
-  readonly boots: ReadonlyMap<Node, Boot>
+  /** By node: resolves when this run no longer boots its persistent builder, so that a build may begin. */
+  readonly boots: ReadonlyMap<Node, Promise<unknown>>
   /** What every call of buildx gets. */
   readonly calls: BuildxRequest
   /** Records a digest in the journal when its push starts. */
@@ -60,7 +58,7 @@ export async function prepareBuild(
     persistent: opened.persistent,
     undo: { buildx: buildx.command, kubeconfig: namedKubeconfig(event.workspace) },
   })
-  const { boots, settled } = bootDaemons(run, { opened, targets, builder, buildx })
+  const { boots, settled } = bootPersistent(run, opened, builder, buildx)
   const { traceparent } = run.record
   const env = {
     ...(traceparent !== undefined && { TRACEPARENT: traceparent }),
@@ -99,38 +97,24 @@ function writeLogins({ inputs, dir, dockerConfig }: Run): void {
   writeScopedLogins(dir.scopedConfigs, inputs.logins)
 }
 
-interface BootRequest {
-  readonly opened: OpenedNodes
-  readonly targets: readonly Target[]
-  readonly builder: BuilderInstances
-  readonly buildx: Buildx
-}
-
 /**
- * Boots the daemons of this run and persistent builders. A daemon of an existing builder is booted by the build, as
- * buildx does it for every builder.
+ * Boots the persistent builders. Any other daemon is booted by the build that needs it.
  *
  * @returns the boots, and when nothing more is changed on the nodes to prepare the build
  */
-function bootDaemons(
-  run: Run,
-  { opened, targets, builder, buildx }: BootRequest,
+function bootPersistent(
+  { event, dir, journal, log }: Run,
+  { persistent }: OpenedNodes,
+  builder: BuilderInstances,
+  buildx: Buildx,
 ): Pick<PreparedBuild, 'boots' | 'settled'> {
-  const { inputs, event, dir, journal, log, signal, dockerConfig } = run
-  const hasLogin = (image: Repository) => hasAnyLogin(image, inputs.logins, dockerConfig)
-  const boots = new Map<Node, Boot>()
-  for (const node of opened.nodes.filter((one) => targets.some((target) => target.node === one))) {
-    const daemon = opened.persistent.has(node) ? undefined : builder.describeDaemon(node)
-    const boot = daemon && bootDaemon(node, daemon, { buildx, signal, journal, hasLogin, log })
-    if (boot) boots.set(node, boot)
-  }
   const holder = runBuilderName(dir.key, event)
-  const created = [...opened.persistent].filter(([{ spec }]) => spec.existingNodeName === undefined)
+  const boots = new Map<Node, Promise<unknown>>()
+  const created = [...persistent].filter(([{ spec }]) => spec.existingNodeName === undefined)
   const settled = created.map(async ([node, name]) => {
-    const instance = builder.forPlatforms(node, [])
-    const end = ensureDaemon({ node, name }, instance, { buildx, dir, journal, holder, log })
-    boots.set(node, { start: undefined, end })
-    await end
+    const boot = ensureDaemon({ node, name }, builder.forPlatforms(node, []), { buildx, dir, journal, holder, log })
+    boots.set(node, boot)
+    await boot
     await removeOldMarkers({ node, name }, log)
   })
   return { boots, settled: Promise.all(settled) }

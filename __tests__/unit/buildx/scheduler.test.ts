@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { existsSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Boot } from '../../../src/buildx/boot.ts'
 import { BuilderInstances } from '../../../src/buildx/instances.ts'
 import { Scheduler, type ScheduleRequest } from '../../../src/buildx/scheduler.ts'
 import { plainSettings } from '../../../src/inputs/settings/settings.ts'
@@ -97,11 +96,9 @@ describe('Scheduler', () => {
       while (definition(0) === undefined || !definition(1)) await new Promise((resolve) => setTimeout(resolve, 20))
       expect(definition(0)).toBe('')
     }
-    const boots = new Map<Node, Boot>([[scheduled.groups[0]!.node, { start: Date.now(), end: boot() }]])
-    const { results } = await new Scheduler({ ...scheduled, boots }).run()
+    const boots = new Map<Node, Promise<unknown>>([[scheduled.groups[0]!.node, boot()]])
+    await new Scheduler({ ...scheduled, boots }).run()
     expect([definition(0), definition(1)]).toEqual([expect.stringContaining('t-a'), expect.stringContaining('t-b')])
-    const booted = results.map(({ progress }) => [...progress.values()].map(({ phases }) => 'boot' in phases))
-    expect(booted.flat().sort()).toEqual([false, true])
   })
 
   const failing = `

@@ -16,15 +16,6 @@ export interface EngineInfo {
   readonly root: string
   /** Milliseconds by which its clock is ahead of this machine's; negative if it is behind. */
   readonly ahead?: number
-  /** How it runs containers. */
-  readonly containers?: ContainerMode
-}
-
-export interface ContainerMode {
-  /** Whether it sets their limits itself, and not with systemd. */
-  readonly cgroupfs: boolean
-  /** Whether it maps their users to others. */
-  readonly userns: boolean
 }
 
 interface Volume {
@@ -92,7 +83,6 @@ export class EngineClient {
       cpus: typeof info?.['NCPU'] === 'number' ? info['NCPU'] : 0,
       containerd: JSON.stringify(info?.['DriverStatus'] ?? []).includes('io.containerd.snapshotter.v1'),
       root: asText(info?.['DockerRootDir']),
-      containers: parseMode(asRecord(info)),
       ...(!Number.isNaN(clock) && { ahead: clock - Date.now() }),
     }
   }
@@ -257,8 +247,7 @@ function exchange(target: EngineRequest, deadline: number, body: unknown): Promi
   })
 }
 
-/** The body of an answer. */
-export async function readText(response: IncomingMessage): Promise<string> {
+async function readText(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -267,14 +256,6 @@ export async function readText(response: IncomingMessage): Promise<string> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
-}
-
-function parseMode({ CgroupDriver, SecurityOptions }: Record<string, unknown>): ContainerMode {
-  const options = asList(SecurityOptions).map(asText)
-  return {
-    cgroupfs: CgroupDriver === 'cgroupfs',
-    userns: options.some((option) => option.split(',').includes('name=userns')),
-  }
 }
 
 function parseVolume(volume: unknown): Volume {

@@ -24,15 +24,6 @@ export function loginOrigin(
   return credentialHelper(key, config) !== '' || storedCredentials(key, config) ? 'job' : undefined
 }
 
-/** Whether there is any login for the registry of a repository. */
-export function hasAnyLogin(repository: Repository, logins: readonly Login[], dockerConfig: unknown): boolean {
-  const key = dockerConfigKey(repository.registry)
-  return (
-    logins.some((login) => dockerConfigKey(login.registry) === key) ||
-    loginOrigin(repository, [], dockerConfig) !== undefined
-  )
-}
-
 export function originOf({ isPlatformToken }: Login): LoginOrigin {
   return isPlatformToken ? 'token' : 'inputs'
 }
