@@ -54,6 +54,14 @@ describe('a buildkitd behind mutual TLS', () => {
     expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toMatch(/PRIVATE KEY-----\n?[A-Za-z0-9+/]/)
   })
 
+  test('warns of certificates that expire soon', () => {
+    const { host } = buildkitd
+    expect(main.warnings).toEqual([
+      `The certificate of ${host} expires in 1 day: issue a new one and restart its buildkitd with it.`,
+      expect.stringContaining(`The client certificate for ${host} expires in 1 day: issue a new one and replace`),
+    ])
+  })
+
   test('later steps build with it and find no TLS key', () => expect([later, keys]).toEqual([[true], []]))
 
   test('images are tested before their tag is updated', async () => {

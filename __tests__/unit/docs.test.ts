@@ -301,6 +301,7 @@ describe('links of the job summary', () => {
     forks: true,
     emulation: true,
     machine: true,
+    certificates: true,
     fallback: true,
     cache: true,
     mirror: true,

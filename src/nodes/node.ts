@@ -28,6 +28,8 @@ export interface Node {
   readonly engine?: EngineInfo
   /** Load, disk and clock of the machine, if its shell answered in time. */
   readonly machine?: MachineInfo
+  /** The certificates of a connection with TLS, with the milliseconds for which they are still valid. */
+  readonly certificates?: { readonly client: number; readonly buildkitd: number }
   /** Rejects unless the engine or buildkitd answers within `deadline` milliseconds. */
   readonly ping?: (deadline: number) => Promise<unknown>
   /** For nodes behind SSH: resolves with ssh's last messages when the connection has ended. */

@@ -11,6 +11,9 @@ import type { RunReport } from './run-report.ts'
 const toleratedSkew = 2000
 /** Milliseconds: beyond this, registries may reject certificates and tokens. */
 const harmfulSkew = 60_000
+const day = 24 * 3_600_000
+/** Days: long enough for a person to issue a new certificate. */
+const shortValidity = 30
 /** Bytes. */
 const scarceDisk = 1e9
 
@@ -87,7 +90,11 @@ export function formatBusyNodes(runsPerNode: ReadonlyMap<Node, number>): string[
 /** PURE: warnings about available nodes. */
 export function nodeWarnings(nodes: readonly Node[]): readonly Note[] {
   const machines = [...nodes.flatMap(warnOfClock), ...nodes.flatMap(warnOfDisk)]
-  return [...notesOn('emulation', nodes.flatMap(warnOfEmulation)), ...notesOn('machine', machines)]
+  return [
+    ...notesOn('emulation', nodes.flatMap(warnOfEmulation)),
+    ...notesOn('machine', machines),
+    ...notesOn('certificates', nodes.flatMap(warnOfCertificates)),
+  ]
 }
 
 function warnOfEmulation(node: Node): string[] {
@@ -106,6 +113,22 @@ function warnOfClock(node: Node): string[] {
   if (Math.abs(ahead) < harmfulSkew) return []
   const skew = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead' : 'behind'}`
   return [`The clock of ${node.spec.name} is ${skew}: ${messages.clock}`]
+}
+
+function warnOfCertificates({ spec, certificates }: Node): string[] {
+  const { client = Infinity, buildkitd = Infinity } = certificates ?? {}
+  const ends = (left: number) => {
+    const days = Math.floor(left / day)
+    return `expires in ${days} ${days === 1 ? 'day' : 'days'}: issue a new one and`
+  }
+  return [
+    ...(buildkitd < shortValidity * day
+      ? [`The certificate of ${spec.name} ${ends(buildkitd)} restart its buildkitd with it.`]
+      : []),
+    ...(client < shortValidity * day
+      ? [`The client certificate for ${spec.name} ${ends(client)} replace \`cert\` and \`key\` in its \`driver-opts\`.`]
+      : []),
+  ]
 }
 
 function warnOfDisk({ spec, machine }: Node): string[] {

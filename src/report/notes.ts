@@ -4,6 +4,7 @@ const sections = {
   forks: 'builds-of-forks',
   emulation: 'emulation',
   machine: 'clock-and-disk',
+  certificates: 'certificates',
   fallback: 'unavailable-nodes',
   cache: 'cache-exports',
   mirror: 'mirrors',

@@ -49,6 +49,17 @@ test.each([
   expect(formatNode({ spec: node.spec, node })).toContain(`, ${expected}, `)
 })
 
+test.each([
+  [{ client: 29, buildkitd: 31 }, ['The client certificate for arm expires in 29 days: issue a new one and replace']],
+  [{ client: 31, buildkitd: 1.5 }, ['The certificate of arm expires in 1 day: issue a new one and restart']],
+  [{ client: 30, buildkitd: 365 }, []],
+])('certificates that are valid for %o days', ({ client, buildkitd }, expected) => {
+  const day = 24 * 3_600_000
+  const certificates = { client: client * day, buildkitd: buildkitd * day }
+  const notes = nodeWarnings([testNode('arm', ['linux/arm64'], { certificates })])
+  expect(notes).toEqual(expected.map((text) => ({ topic: 'certificates', text: expect.stringContaining(text) })))
+})
+
 test('an unavailable node is reported with the reason', () => {
   const failure = new UserError({ code: 'node', message: 'arm does not answer', hint: '' })
   expect(formatNode({ spec: nodeSpec('arm', []), failure })).toBe('arm: unavailable: arm does not answer')

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
@@ -43,10 +44,11 @@ export const tcpBuildkitd: Driver = {
     const { paths, texts } = storeCertificates(request)
     const { servername = '' } = request.spec.driverOpts
     const ping = (deadline: number) => probeTls(endpoint, texts, servername, deadline)
-    await ping(10_000)
+    const buildkitd = await ping(10_000)
     const driverOpts = { ...paths, ...(servername !== '' && { servername }) }
     const node = buildkitdNode(tcpBuildkitd, request.spec, '', began)
-    return { ...node, ping, remote: { endpoint: formatTcp(endpoint), driverOpts } }
+    const certificates = { client: validity(new X509Certificate(texts.cert).validTo), buildkitd }
+    return { ...node, ping, certificates, remote: { endpoint: formatTcp(endpoint), driverOpts } }
   },
 }
 
@@ -96,19 +98,30 @@ export async function connectBuildkitd(
   return connect({ host, port, ca, cert, key, ALPNProtocols: ['h2'], ...(name !== '' && { servername: name }) })
 }
 
-/** @throws UserError if no buildkitd answers, or one that the certificates do not match */
+/** Milliseconds until a time of OpenSSL's. */
+function validity(until: string): number {
+  return Date.parse(until) - Date.now()
+}
+
+/**
+ * @returns the milliseconds for which the certificate of the buildkitd is still valid
+ * @throws UserError if no buildkitd answers, or one that the certificates do not match
+ */
 async function probeTls(
   endpoint: HostEndpoint,
   certificates: Certificates,
   servername: string,
   deadline: number,
-): Promise<void> {
+): Promise<number> {
   const { host, port } = endpoint
   const { connect } = await import('node:http2')
   const socket = await connectBuildkitd(endpoint, certificates, servername)
+  let left = Infinity
+  socket.once('secureConnect', () => (left = validity(socket.getPeerCertificate().valid_to)))
   const session = connect(`https://${bracketed(host)}:${port}`, { createConnection: () => socket })
   try {
     await waitForSettings(session, deadline)
+    return left
   } catch (error) {
     throw new UserError({
       code: 'node',
