@@ -23,14 +23,16 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 interface ExampleRun extends Partial<WorkflowRun> {
   /** The exit code of the runner. */
   readonly expected?: number
+  /** What is different here. */
+  readonly edit?: (workflow: string) => string
 }
 
 /** Runs an example of the docs on a runner, with this action, the nodes and the registry of the farm. */
-async function runExample(name: string, { expected = 0, ...more }: ExampleRun = {}) {
+async function runExample(name: string, { expected = 0, edit = (text) => text, ...more }: ExampleRun = {}) {
   const { host } = farm.registry
   const repository = `acme/example-${process.pid}-${Date.now()}-${repositories++}`
   const options = `driver-opts: "image=${farm.images.buildkit}\\nnetwork=host"`
-  const workflow = readFileSync(fileURLToPath(new URL(`../../docs/examples/${name}.yml`, import.meta.url)), 'utf8')
+  const workflow = edit(docs(`examples/${name}.yml`))
     .replace(/org\/multiarch-build(\S*)@v1/g, '.$1/')
     // This action is in the checkout.
     .replace(/^( *)steps:\n(?! *- uses: actions\/checkout)/gm, '$1steps:\n$1  - uses: actions/checkout@v5\n')
@@ -127,14 +129,14 @@ async function writeApptainer(): Promise<string> {
   return bin
 }
 
-function manyImages() {
+function manyImages(event: string) {
   const child = 'ARG BASE\nFROM ${BASE} AS slim\nRUN test -e /base.txt\nFROM slim AS full\nRUN echo full > /full.txt\n'
   const files = {
     'base/Dockerfile': `FROM ${farm.images.base}\nRUN echo base > /base.txt\n`,
     'api/Dockerfile': child,
     'web/Dockerfile': child,
   }
-  return runExample('many-images', { files })
+  return runExample('many-images', { files, event })
 }
 
 function fork() {
@@ -161,6 +163,34 @@ async function verified(isVulnerable: boolean) {
   })
 }
 
+/**
+ * On nodes, and signed with a key: the farm has no hosted runners and no identity. Without `digests`: act does not join
+ * the outputs of a matrix as GitHub does.
+ */
+async function splitRelease() {
+  const cosign = await ensureCosign()
+  const nodes = [
+    'nodes: ${{ vars.NODES }}',
+    'ssh-private-key: ${{ secrets.BUILDKIT_SSH_KEY }}',
+    'ssh-known-hosts: ${{ vars.BUILDKIT_KNOWN_HOSTS }}',
+  ]
+  const lines = (indent: string, ...texts: string[]) => texts.map((text) => `${indent}${text}\n`).join('')
+  const key = ['sign: key', 'sign-key: ${{ secrets.SIGN_KEY }}', 'sign-password: ${{ secrets.SIGN_PASSWORD }}']
+  const dockerfile = [`FROM ${farm.images.base} AS debian`, 'COPY --chmod=755 app /app', 'FROM debian AS alpine']
+  return await runExample('split-release', {
+    payload: { ref: 'refs/tags/v1.2.3' },
+    path: [dirname(cosign)],
+    secrets: { SIGN_KEY: readFileSync(join(dir, 'cosign.key'), 'utf8'), SIGN_PASSWORD: 'open sesame' },
+    files: { Dockerfile: dockerfile.join('\n'), app: '#!/bin/sh\necho 1.2.3\n' },
+    edit: (text) =>
+      text
+        .replace('ubuntu-24.04-arm', 'ubuntu-latest')
+        .replace(/^ *digests: .*\n/m, '')
+        .replace(/^( *)partial: true\n/m, (line, indent: string) => `${line}${lines(indent, ...nodes)}`)
+        .replace(/^( *)sign: keyless\n/m, (_, indent: string) => lines(indent, ...key)),
+  })
+}
+
 const copyLib = 'COPY shared/lib.txt /\n'
 const monorepo = () => ({
   'services/api/Dockerfile': `FROM ${farm.images.base}\n${copyLib}`,
@@ -177,9 +207,12 @@ function changedService() {
 
 const release = { payload: { ref: 'refs/tags/v1.2.3' } }
 const plays = {
-  'many images': manyImages,
+  'many images': () => manyImages('push'),
+  'many images of a pull request': () => manyImages('pull_request'),
   release: () => runExample('release', release),
   'pull request': () => runExample('pull-request', { event: 'pull_request' }),
+  promote: () => runExample('promote', { event: 'pull_request' }),
+  'split release': splitRelease,
   fork,
   vulnerable: () => verified(true),
   verified: () => verified(false),
@@ -204,13 +237,42 @@ beforeAll(async () => {
   await mapConcurrently(Object.keys(plays) as Play[], async (name) => played.set(name, await plays[name]()), 2)
 }, 1_200_000)
 
-test('many images: each is built on the base of its run, and merged from its parts', async () => {
+test('many images: each is built on the base of its run', async () => {
   const { image } = playOf('many images')
   for (const name of ['api', 'web']) {
-    expect((await released(`${image}/${name}`)).sort()).toEqual(['main-full', 'main-slim'])
-    for (const tag of ['main-full', 'main-slim'])
+    expect((await released(`${image}/${name}`)).sort()).toEqual(['main', 'main-slim'])
+    for (const tag of ['main', 'main-slim'])
       expect(await platformsOf(`${image}/${name}`, tag)).toEqual(['amd64', 'arm64'])
   }
+})
+
+test('many images of a pull request: the base is deleted after the images that are built on it', async () => {
+  const { image, log } = playOf('many images of a pull request')
+  expect(log).toContain('Job succeeded')
+  for (const name of ['base', 'api', 'web']) expect(await released(`${image}/${name}`)).toEqual([])
+})
+
+test('a promoted image of a pull request keeps a tag that does not move', async () => {
+  const { image, log } = playOf('promote')
+  const tags = (await released(image)).sort()
+  expect(tags).toEqual(['stable', expect.stringMatching(/^stable-[0-9a-f]{40}$/)])
+  expect(log).not.toContain('is a temporary one')
+  const digests = await Promise.all(tags.map(async (tag) => (await storedIndex(farm, image, tag))?.digest))
+  expect(new Set(digests).size).toBe(1)
+  expect(await platformsOf(image, 'stable')).toEqual(['amd64', 'arm64'])
+})
+
+test('a split release: variants, tested, signed, and copied to the mirror with their signatures', async () => {
+  const { image, mirror } = playOf('split release')
+  const tags = ['1.2', '1.2-alpine', '1.2.3', '1.2.3-alpine', 'latest', 'latest-alpine']
+  const isSignature = (tag: string) => tag.startsWith('sha256-')
+  for (const repository of [image, mirror('quay')]) {
+    const found = (await storedTags(farm, repository)).filter((tag) => !tag.startsWith('buildcache'))
+    expect(found.filter((tag) => !isSignature(tag)).sort()).toEqual(tags)
+  }
+  const signed = async (repository: string) => (await storedTags(farm, repository)).filter(isSignature).sort()
+  expect((await signed(image)).length).toBeGreaterThan(0)
+  expect(await signed(mirror('quay'))).toEqual(await signed(image))
 })
 
 test('a release: the mirror and the copy have the digest of the release', async () => {
