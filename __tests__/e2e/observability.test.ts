@@ -252,6 +252,9 @@ describe('builds on the farm: cold, warm, failing, with fallback, cancelled', ()
     const firing: string[] = []
     for (const { name, query } of rules) if ((await prometheus.query(query)).length > 0) firing.push(name)
     expect(firing).toEqual(['MultiarchBuildNodeMissing', 'MultiarchBuildEmulated', 'MultiarchBuildFailing'])
+    // The builds before configured the emulation of `linux/arm64`: only the one that fell back to it counts.
+    const emulated = rules.find(({ name }) => name === 'MultiarchBuildEmulated')?.query ?? ''
+    expect((await prometheus.query(emulated)).map(({ value }) => value)).toEqual([1])
     const dropped = rules.find(({ name }) => name === 'MultiarchBuildCacheHitRateDropped')?.query ?? ''
     // With a factor above 1 the rate of the day is always below that of the week.
     const [day] = await prometheus.query(dropped.replace('0.5 *', '1.5 *').replace('>= 5', '>= 1'))
