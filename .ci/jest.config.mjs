@@ -13,6 +13,8 @@ const common = {
 export default {
   ...common,
   testTimeout: 120_000,
+  // Jest keeps the modules of every file; the collection of a large heap takes longer than the tests.
+  workerIdleMemoryLimit: '600MB',
   testSequencer: '<rootDir>/.ci/sequencer.mjs',
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/__tests__/{unit,ghcr,parity}/**/*.test.ts'] },

@@ -25,6 +25,7 @@ const farmEnv = { ...process.env, NODE_OPTIONS }
 const args = process.argv.slice(2)
 const wanted = Number(process.env.FARMS ?? Math.min(availableParallelism(), 2))
 const farms = args.length > 0 ? 1 : wanted
+const unitWorkers = String(Math.max(2, availableParallelism() - 1))
 
 async function jest({ project, command, output, env, options = [] }) {
   const file = join(results, `${project}.json`)
@@ -61,7 +62,13 @@ try {
   const output = openSync(log, 'w')
   const farmRun = [bin('tsx'), join(root, '__tests__/farm/cli.ts'), 'run', '--farms', String(farms), '--']
   const [unit, e2e] = await Promise.all([
-    jest({ project: 'unit', command: ['nice', '-n', '19'], output, env: unitEnv }),
+    jest({
+      project: 'unit',
+      command: ['nice', '-n', '19'],
+      output,
+      env: unitEnv,
+      options: ['--maxWorkers', unitWorkers],
+    }),
     jest({ project: 'e2e', command: farmRun, output: 2, env: farmEnv, options: ['--maxWorkers', String(farms)] }),
   ])
   closeSync(output)
