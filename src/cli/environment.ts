@@ -41,17 +41,20 @@ export function webAddress(remote: string): string {
   return host === undefined || path === undefined || !host.includes('.') ? '' : `https://${host}/${path}`
 }
 
+interface StepOptions {
+  readonly checkout: Checkout
+  readonly cwd: string
+  /** Use caches and persistent builders as the default branch does. */
+  readonly trusted: boolean
+  /** Act for the repository of the remote: a cleanup asks which of its runs have finished. */
+  readonly forRemote?: boolean
+}
+
 /**
- * The environment of a step as a runner would set it. Run ids are random, in a scope of their own: runs of the CI never
- * take what they find of this run for theirs, and remove it only by its age.
- *
- * @param trusted use caches and persistent builders as the default branch does
+ * The environment of a step as a runner would set it. Run ids are random, and builds have a scope of their own: runs of
+ * the CI never take what they find of this run for theirs, and remove it only by its age.
  */
-export function stepEnvironment(
-  env: Env,
-  dir: string,
-  { checkout, cwd, trusted }: { readonly checkout: Checkout; readonly cwd: string; readonly trusted: boolean },
-): Env {
+export function stepEnvironment(env: Env, dir: string, { checkout, cwd, trusted, forRemote }: StepOptions): Env {
   const payload = join(dir, 'event.json')
   const { name, branch, sha, url } = checkout
   const repository = { name, html_url: url, ...(trusted && { default_branch: branch }) }
@@ -60,7 +63,8 @@ export function stepEnvironment(
     ...Object.fromEntries(Object.entries(env).filter(([name]) => !platformVariable.test(name))),
     GITHUB_ACTIONS: 'true',
     GITHUB_WORKSPACE: cwd,
-    GITHUB_REPOSITORY: `local/${name.replace(/[^\w.-]/g, '-')}`,
+    GITHUB_REPOSITORY:
+      forRemote === true && url !== '' ? new URL(url).pathname.slice(1) : `local/${name.replace(/[^\w.-]/g, '-')}`,
     GITHUB_SERVER_URL: url === '' ? 'https://github.com' : new URL(url).origin,
     GITHUB_RUN_ID: String(randomInt(1e12, 1e14)),
     GITHUB_RUN_ATTEMPT: '1',

@@ -67,7 +67,12 @@ async function runCommand(invocation: Invocation, env: Env, cwd: string): Promis
     const values = { ...(await collectValues(invocation, checkout, env, cwd)), ...fixed }
     if (isCheck) writePrivate(join(dir, 'Dockerfile'), 'FROM scratch\n')
     checkTags(command, values)
-    const base = stepEnvironment(env, dir, { checkout, cwd: isCheck ? dir : cwd, trusted: own['trusted'] === 'true' })
+    const base = stepEnvironment(env, dir, {
+      checkout,
+      cwd: isCheck ? dir : cwd,
+      trusted: own['trusted'] === 'true',
+      forRemote: entry === 'cleanup',
+    })
     return await runSteps(entry, dir, { ...base, ...inputVariables(values) })
   } finally {
     removeDir(dir)
