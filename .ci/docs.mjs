@@ -34,9 +34,12 @@ const lines = (text) =>
 /** An output, or a secret. */
 const describedRow = ([name, { description }]) => `| \`${name}\` | ${cell(description)} |`
 
+/** Values and the default begin a line of their own. */
+const values = (text) => cell(text).replace(/\. (?=`[^`]+`(?:, `[^`]+`)*:|Default\b)/g, '.<br>')
+
 function inputRow([name, { description, required, default: value }]) {
   const given = value === undefined ? (required ? 'required' : '') : lines(value)
-  return `| \`${name}\` | ${given} | ${cell(description)} |`
+  return `| \`${name}\` | ${given} | ${values(description)} |`
 }
 
 /** The inputs below each `  # Heading` of action.yml: [heading, [name, input][]][]; one group if there are none. */
