@@ -82,7 +82,7 @@ describe('docs/migrating.md', () => {
       )
       expect(inputs.length).toBeGreaterThan(4)
       const told: unknown = await readInputs(
-        Object.fromEntries(inputs),
+        { ACTIONS_CACHE_URL: 'https://cache.example/', ACTIONS_RUNTIME_TOKEN: 'token', ...Object.fromEntries(inputs) },
         { ...event, ref: 'refs/tags/v1.2.3' },
         { exists: (path) => !/Dockerfile[^/]*\/\.$/.test(path), read: () => '' },
       ).then(
@@ -93,12 +93,13 @@ describe('docs/migrating.md', () => {
     },
   )
 
-  test('has five workflows', () => {
-    expect(after).toHaveLength(5)
+  test('has six workflows', () => {
+    expect(after).toHaveLength(6)
   })
 
   test.each(Object.entries(otherActions))('has a row for every input of %s', (action, inputs) => {
-    const section = migrating.slice(migrating.indexOf(`\n## ${action}\n`)).split(/\n## |\n\| output /)[1] ?? ''
+    const section =
+      migrating.slice(migrating.search(new RegExp(`\n###? ${action}\n`))).split(/\n##+ |\n\| output /)[1] ?? ''
     const rows = [...section.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \| (same|different:|not supported:)/gm)]
     const documented = rows.flatMap(([, names = '']) => [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => name))
     expect(documented.sort()).toEqual([...inputs].sort())
