@@ -112,7 +112,7 @@ function workflowRow([name, { description, required, default: own }]) {
 const workflow = [
   `## \`uses: org/multiarch-build/${workflowPath}@v1\``,
   '',
-  'The [reusable workflow](split-builds.md#one-line-the-reusable-workflow) builds on GitHub-hosted runners, one job ' +
+  'The [reusable workflow](split-builds.md#one-job-the-reusable-workflow) builds on GitHub-hosted runners, one job ' +
     'per platform (`build`), and publishes in a last job (`merge`). Inputs with the name of an input of the action ' +
     'have its meaning; this table has the start of the description, the rest is [above](#inputs).',
   '',
