@@ -119,6 +119,8 @@ describe('the release workflow', () => {
       (text) => steps[indexOf(text)],
     )
     expect(asText(packed?.['run'])).toContain(`mv "$(npm pack --silent)" ${name}`)
+    // Its installation needs no registry of packages.
+    expect(asText(packed?.['run'])).toMatch(/^npm pkg delete dependencies /)
     expect(asText(asRecord(attested?.['with'])['subject-path']).split('\n')).toContain(name)
     expect(asText(released?.['run'])).toContain(` ${name} `)
     expect(indexOf(/npm pack/)).toBeLessThan(indexOf(/attest-build-provenance/))
