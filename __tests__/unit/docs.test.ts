@@ -230,6 +230,40 @@ describe('docs/command-line.md', () => {
   })
 })
 
+describe('docs/tags.md', () => {
+  const page = readFileSync(join(root, 'docs/tags.md'), 'utf8')
+  const [list, versions] = yamlBlocks(page).map((yaml) => asRecord(load(yaml)))
+
+  async function tagsOf(given: Readonly<Record<string, unknown>> | undefined, name: string, ref: string) {
+    const evaluated = asText(given?.['tags'])
+      .replace("${{ github.event_name != 'pull_request' }}", String(name !== 'pull_request'))
+      .replace("${{ github.event_name == 'pull_request' }}", String(name === 'pull_request'))
+      .replace("${{ !startsWith(github.ref, 'refs/tags/v0.') }}", String(!ref.startsWith('refs/tags/v0.')))
+      .replace('${{ github.run_id }}', event.runId)
+    const inputs = { INPUT_IMAGE: 'ghcr.io/acme/app', INPUT_TAGS: evaluated, INPUT_FLAVOR: asText(given?.['flavor']) }
+    const env = { ...defaultsOf('action.yml'), ...inputs, INPUT_NODES: 'linux/amd64 = local' }
+    const { variants } = await readInputs(env, { ...event, name, ref }, files)
+    return variants[0]?.tags.map(({ tag }) => tag).sort()
+  }
+
+  const commit = `sha-${event.sha.slice(0, 7)}`
+  test.each([
+    ['push', 'refs/heads/main', ['main', commit]],
+    ['push', 'refs/tags/v1.2.3', ['1', '1.2', '1.2.3', 'latest', commit]],
+    ['schedule', 'refs/heads/main', ['main', 'nightly', commit]],
+    ['pull_request', 'refs/pull/17/merge', [`pr-${event.runId}`]],
+  ])('the first list of rules gives the default tags and more: %s %s', async (name, ref, tags) => {
+    const defaults = await tagsOf(undefined, name, ref)
+    expect(await tagsOf(list, name, ref)).toEqual(tags)
+    expect(tags).toEqual(expect.arrayContaining(defaults ?? ['none']))
+  })
+
+  test('the list with `1` gives no `0`', async () => {
+    expect(await tagsOf(versions, 'push', 'refs/tags/v1.2.3')).toEqual(['1', '1.2', '1.2.3', 'latest'])
+    expect(await tagsOf(versions, 'push', 'refs/tags/v0.2.3')).toEqual(['0.2', '0.2.3', 'latest'])
+  })
+})
+
 describe('docs/signing.md', () => {
   const page = readFileSync(join(root, 'docs/signing.md'), 'utf8')
   const policies = [...page.matchAll(/^```yaml\n(apiVersion: [\s\S]*?)```$/gm)].map(([, yaml = '']) =>
