@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
-import { oneNodeInputs } from './harness.ts'
+import { keptBuilder, oneNodeInputs } from './harness.ts'
 import { openDistribution, openGhcr, openGitea, type PackageHost } from './package-hosts.ts'
 import type { JobOptions, StepResult } from './runner.ts'
 import { useFarm } from './setup.ts'
 import { newRun, splitBuilds } from './split-jobs.ts'
 
-const setup = useFarm()
+const setup = useFarm({ keepsBuilders: true })
 // Several builds, on a machine that may be slow.
 jest.setTimeout(1_200_000)
 
@@ -40,7 +40,9 @@ describe.each(Object.keys(hosts) as (keyof typeof hosts)[])('on %s', (name) => {
   async function build(image: string, options: JobOptions, more: Readonly<Record<string, string>> = {}) {
     const runId = newRun()
     const job = split.jobOf(runId, options)
-    const main = await job.main(oneNodeInputs(setup.farm, { ...host.inputs, image, cleanup: 'never', ...more }))
+    const main = await job.main(
+      oneNodeInputs(setup.farm, { ...host.inputs, ...keptBuilder, image, cleanup: 'never', ...more }),
+    )
     expect([main.code, main.log]).toEqual([0, main.log])
     const post = await job.post()
     expect([post.code, post.warnings]).toEqual([0, []])

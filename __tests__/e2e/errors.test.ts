@@ -3,7 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
-import { farmInputs, freshImage, leftovers, oneNodeInputs, mapConcurrently, storedTags, type Farm } from './harness.ts'
+import {
+  farmInputs,
+  freshImage,
+  leftovers,
+  mapConcurrently,
+  oneBuildkitdInputs,
+  oneNodeInputs,
+  startBuildkitds,
+  storedTags,
+  type Farm,
+} from './harness.ts'
 import { useFarm } from './setup.ts'
 
 interface Scenario {
@@ -36,6 +46,7 @@ let outcomes: ReadonlyMap<string, Outcome>
 beforeAll(async () => {
   farm = setup.farm
   scratch = mkdtempSync(join(tmpdir(), 'refused-'))
+  await startBuildkitds(farm)
   const all = [...unavailableNodes(), ...failingBuilds(), ...failingRegistries()]
   const played = await mapConcurrently(all, play)
   outcomes = new Map(played.map((outcome) => [outcome.scenario.name, outcome]))
@@ -264,7 +275,7 @@ function failingBuilds(): Scenario[] {
       name: `a registry that refuses the push with ${status}`,
       files: dockerfile(`RUN echo ${status}`),
       before: refusing(status, ''),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: 'The registry refuses the push of linux/amd64',
       hint: pushHint,
       detail: String(status),
@@ -273,7 +284,7 @@ function failingBuilds(): Scenario[] {
       name: 'a registry that does not support push',
       files: dockerfile('RUN echo 405'),
       before: refusing(405, ''),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: 'The registry failed during the push of linux/amd64',
       hint: 'Run the job again; if the error persists, check the registry’s status.',
       detail: '405',
@@ -281,7 +292,7 @@ function failingBuilds(): Scenario[] {
     {
       name: 'a registry that needs a login, without one',
       files: dockerfile('RUN echo private'),
-      inputs: () => oneNodeInputs(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
+      inputs: () => oneBuildkitdInputs(farm, { image: `${farm.privateRegistry.host}/acme/app` }),
       headline: `Nothing can be pushed to ${farm.privateRegistry.host}/acme/app`,
       hint: pushHint,
     },
@@ -289,7 +300,7 @@ function failingBuilds(): Scenario[] {
       name: 'a registry that refuses the login',
       files: dockerfile('RUN echo private'),
       inputs: () =>
-        oneNodeInputs(farm, {
+        oneBuildkitdInputs(farm, {
           image: `${farm.privateRegistry.host}/acme/app`,
           username: 'farm',
           password: 'not-the-password',
@@ -301,7 +312,7 @@ function failingBuilds(): Scenario[] {
       name: 'a registry that does not take the index, for good',
       files: dockerfile('RUN echo 503'),
       before: refusing(503, 'manifests/', { from: 'host' }),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: (image) => `The image index of ${image} could not be created`,
       hint: 'No tag was updated. Run the job again; if the error persists, check the registry’s status.',
       detail: /\| .*@sha256:\w+: \S+ reported a server error \(503 UNAVAILABLE: fault 503 set by the farm\)/,
@@ -310,7 +321,7 @@ function failingBuilds(): Scenario[] {
       name: 'a registry that does not let us push the index',
       files: dockerfile('RUN echo 403 for us'),
       before: refusing(403, 'manifests/', { from: 'host' }),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: (image) => `The image index of ${image} could not be created`,
       hint: 'No tag was updated. Check `username` and `password`, and that this login has permission to push.',
     },
@@ -345,7 +356,7 @@ function failingRegistries(): Scenario[] {
       name: 'a registry that temporarily does not take the index',
       files: dockerfile('RUN true'),
       before: refusing(503, 'manifests/', { from: 'host', times: 2 }),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: '',
       hint: '',
     },
@@ -353,7 +364,7 @@ function failingRegistries(): Scenario[] {
       name: 'a registry that refuses one tag of three',
       files: dockerfile('RUN true'),
       before: refusing(403, 'manifests/two$'),
-      inputs: (image) => oneNodeInputs(farm, { image, tags: 'one\ntwo\nthree' }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image, tags: 'one\ntwo\nthree' }),
       headline: '1 of 3 tags could not be updated',
       hint: '',
     },

@@ -1,16 +1,17 @@
-import { expect, test } from '@jest/globals'
+import { beforeAll, expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isolatedEnv } from '../farm/exec.ts'
-import { appFiles, leftovers, oneNodeInputs, tryRead } from './harness.ts'
+import { appFiles, leftovers, oneBuildkitdInputs, startBuildkitds, tryRead } from './harness.ts'
 import type { Job } from './runner.ts'
 import { useFarm } from './setup.ts'
 
 // buildx runs Git in the context, to write the commit into the provenance. A repository there names the programs of an
 // attacker in its configuration: none of them runs.
 const setup = useFarm()
+beforeAll(() => startBuildkitds(setup.farm))
 
 /** The repository's commit must be fetched, with the attacker's program. */
 const fetching = {
@@ -59,7 +60,7 @@ test.each(
   const job = setup.job({ files, env: { BUILDX_GIT_CHECK_DIRTY: 'true' } })
   plant(job, gitDir, settings)
   if (gitDir === '../evil') writeFileSync(join(job.workspace, 'context/.git'), 'gitdir: ../evil\n')
-  const main = await job.main(oneNodeInputs(setup.farm, { context: 'context', cache: 'off', push: 'false' }))
+  const main = await job.main(oneBuildkitdInputs(setup.farm, { context: 'context', cache: 'off', push: 'false' }))
   await job.post()
   expect([existsSync(join(job.dir, 'attacked')), main.code, main.log]).toEqual([false, 0, main.log])
   expect(await leftovers(setup.farm, job)).toEqual([])
@@ -92,7 +93,7 @@ test('filters of a checkout and of its submodule run nothing when buildx looks f
   }
   // Git must read the files to compare them.
   for (const name of ['Dockerfile', 'sub/a.txt']) utimesSync(join(context, name), 0, 0)
-  const main = await job.main(oneNodeInputs(setup.farm, { context: 'context', cache: 'off', push: 'false' }))
+  const main = await job.main(oneBuildkitdInputs(setup.farm, { context: 'context', cache: 'off', push: 'false' }))
   await job.post()
   expect([existsSync(join(job.dir, 'attacked')), main.code, main.log]).toEqual([false, 0, main.log])
   git(context, 'status', '--porcelain')
@@ -106,7 +107,7 @@ test('a Git context and its submodules are left to the node: no Git runs on the 
   try {
     const job = setup.job({ env: { PATH: `${programs}:${setup.farm.tools.bin}:${process.env['PATH'] ?? ''}` } })
     const context = 'https://127.0.0.1:1/acme/app.git#main'
-    const main = await job.main(oneNodeInputs(setup.farm, { context, cache: 'off', push: 'false' }))
+    const main = await job.main(oneBuildkitdInputs(setup.farm, { context, cache: 'off', push: 'false' }))
     await job.post()
     expect([main.code, main.log]).toEqual([1, expect.stringContaining('127.0.0.1:1')])
     expect(tryRead(join(programs, 'calls'))).toBe('')

@@ -93,6 +93,17 @@ export async function leftovers(farm: Farm, job: Job): Promise<string[]> {
   return [...found.flat(), ...files, ...processesMentioning(job.dir).map((line) => `process ${line}`)]
 }
 
+/** Persistent builders spare each job the boot of a daemon, in files that do not test it. They stay on the nodes. */
+export const keptBuilder = { 'keep-builder': 'true' } as const
+
+/** Removes the persistent builders from all nodes, with their volumes. */
+export async function removeKeptBuilders(farm: Farm): Promise<void> {
+  const script =
+    'docker rm -f -v $(docker ps -aq --filter name=mab-keep-); ' +
+    'docker volume rm -f $(docker volume ls -q --filter name=mab-keep-)'
+  await Promise.all(Object.values<Engine>({ ...farm.nodes, local: farm.local }).map(({ exec }) => exec(script)))
+}
+
 /** Command lines of running processes that contain the text. */
 export function processesMentioning(text: string): string[] {
   return readdirSync('/proc')
@@ -112,6 +123,23 @@ export function tryRead(path: string): string {
 /** The inputs for the first machine only. */
 export function oneNodeInputs(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return farmInputs(farm, { nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}`, ...more })
+}
+
+/** As `farmInputs`, with a BuildKit that runs on each machine, so that no job boots one; see `startBuildkitds`. */
+export function buildkitdInputs(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const { amd, arm } = farm.nodes
+  const nodes = `linux/amd64 = ${amd.buildkitdEndpoint}\nlinux/arm64 = ${arm.buildkitdEndpoint}`
+  return farmInputs(farm, { nodes, 'driver-opts': '', ...more })
+}
+
+/** As `oneNodeInputs`, with the BuildKit that runs on the machine. */
+export function oneBuildkitdInputs(farm: Farm, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return buildkitdInputs(farm, { nodes: `linux/amd64 = ${farm.nodes.amd.buildkitdEndpoint}`, ...more })
+}
+
+/** Starts a BuildKit on each machine, unless one runs there. */
+export async function startBuildkitds(farm: Farm): Promise<void> {
+  await Promise.all([farm.nodes.amd.startBuildkitd(), farm.nodes.arm.startBuildkitd()])
 }
 
 /** Runs up to `most` at a time: enough to use two processors, few enough not to slow each other down. */

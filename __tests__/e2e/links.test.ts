@@ -13,7 +13,16 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import { appFiles, attachFarm, farmInputs, farmJob, leftovers, oneNodeInputs, type Farm } from './harness.ts'
+import {
+  appFiles,
+  attachFarm,
+  buildkitdInputs,
+  farmJob,
+  leftovers,
+  oneBuildkitdInputs,
+  startBuildkitds,
+  type Farm,
+} from './harness.ts'
 
 // A checkout may contain any symbolic link: none leads a build out of the workspace.
 let farm: Farm
@@ -23,6 +32,7 @@ const jobs: Job[] = []
 
 beforeAll(async () => {
   farm = await attachFarm()
+  await startBuildkitds(farm)
 })
 afterAll(() => {
   jobs.forEach((job) => job.end())
@@ -60,7 +70,7 @@ describe('a link of the checkout', () => {
   ])('that leaves the workspace is an error of `%s`, before anything is built', async (input, inputs) => {
     const job = open({ Dockerfile: attack(farm.images.base) })
     symlinkSync(outside, join(job.workspace, 'link'))
-    const main = await job.main(farmInputs(farm, { cache: 'off', ...inputs }))
+    const main = await job.main(buildkitdInputs(farm, { cache: 'off', ...inputs }))
     expect([main.code, main.errors.join()]).toEqual([1, expect.stringContaining(`${input}: `)])
     expect(main.errors.join()).toMatch(/link/)
     expectUnchanged()
@@ -76,7 +86,7 @@ describe('a link of the checkout', () => {
       symlinkSync(join(outside, 'post'), join(directory, 'post'))
       symlinkSync(join(outside, 'post/index.js'), join(directory, 'index.js'))
     }
-    const main = await job.main(farmInputs(farm, { cache: 'off', outputs: 'type=local,dest=out' }))
+    const main = await job.main(buildkitdInputs(farm, { cache: 'off', outputs: 'type=local,dest=out' }))
     expect([main.code, main.log]).toEqual([0, main.log])
     for (const directory of platforms) {
       expect(lstatSync(join(directory, 'post')).isDirectory()).toBe(true)
@@ -91,7 +101,7 @@ describe('a link of the checkout', () => {
     const job = open({ Dockerfile: attack(farm.images.base) })
     mkdirSync(join(job.workspace, 'out'))
     symlinkSync(outside, join(job.workspace, 'out/linux_arm64'))
-    const main = await job.main(farmInputs(farm, { cache: 'off', outputs: 'type=local,dest=out' }))
+    const main = await job.main(buildkitdInputs(farm, { cache: 'off', outputs: 'type=local,dest=out' }))
     expect([main.code, main.errors.join()]).toEqual([1, expect.stringContaining('leaves the workspace')])
     expectUnchanged()
     await job.post()
@@ -110,7 +120,7 @@ describe('in a directory of blobs, in which buildx follows links, a link', () =>
     mkdirSync(join(job.workspace, directory), { recursive: true })
     const target = name === 'blobs' ? outside : join(outside, 'post/index.js')
     symlinkSync(target, join(job.workspace, directory, name))
-    const main = await job.main(oneNodeInputs(farm, { cache: 'off', ...inputs }))
+    const main = await job.main(oneBuildkitdInputs(farm, { cache: 'off', ...inputs }))
     expectUnchanged()
     expect([main.code, main.errors.join()]).toEqual([
       1,
@@ -129,7 +139,7 @@ describe('a link of the checkout into its Git repository', () => {
   ])('is an error of `%s`', async (input, inputs) => {
     const job = open({ Dockerfile: attack(farm.images.base), '.git/config': 'the token' })
     symlinkSync('.git', join(job.workspace, 'link'))
-    const main = await job.main(oneNodeInputs(farm, { cache: 'off', ...inputs }))
+    const main = await job.main(oneBuildkitdInputs(farm, { cache: 'off', ...inputs }))
     expect([main.code, main.errors.join()]).toEqual([1, expect.stringContaining(`${input}: `)])
     expect(main.errors.join()).toContain('enters a Git repository through the symbolic link')
     expect(readdirSync(join(job.workspace, '.git'))).toEqual(['config'])
@@ -143,7 +153,7 @@ test.each(['.dockerignore', 'Dockerfile.dockerignore'])('%s is a link to a file 
   const lines = ['COPY . /all', 'RUN cat /all/* /all/.[a-z]* | tee /seen']
   const job = open({ Dockerfile: [`FROM ${farm.images.base}`, ...lines, ''].join('\n') })
   symlinkSync(join(outside, 'post/index.js'), join(job.workspace, name))
-  const main = await job.main(oneNodeInputs(farm, { cache: 'off', push: 'false' }))
+  const main = await job.main(oneBuildkitdInputs(farm, { cache: 'off', push: 'false' }))
   await job.post()
   expect(main.log).not.toContain('the post step')
   expectUnchanged()
@@ -153,7 +163,7 @@ test.each(['.dockerignore', 'Dockerfile.dockerignore'])('%s is a link to a file 
 test('the policy of a Dockerfile is a link to a file of the runner', async () => {
   const job = open(appFiles(farm))
   symlinkSync(join(outside, 'post/index.js'), join(job.workspace, 'Dockerfile.rego'))
-  const main = await job.main(oneNodeInputs(farm, { cache: 'off', push: 'false' }))
+  const main = await job.main(oneBuildkitdInputs(farm, { cache: 'off', push: 'false' }))
   await job.post()
   expect([main.code, main.errors.join()]).toEqual([
     1,
@@ -196,7 +206,7 @@ describe('a link that is planted after the inputs were validated', () => {
   test.each(attacks)('is found before buildx builds: `%s`', async (input, link, inputs) => {
     // The version of buildx is read after the inputs are validated, and before the paths are checked again.
     const { job, isPlanted } = openWithPlanter('version', link)
-    const main = await job.main(farmInputs(farm, { cache: 'off', ...inputs }))
+    const main = await job.main(buildkitdInputs(farm, { cache: 'off', ...inputs }))
     expect(isPlanted()).toBe(true)
     expect([main.code, main.errors.join()]).toEqual([
       1,
@@ -209,7 +219,7 @@ describe('a link that is planted after the inputs were validated', () => {
 
   test.each(attacks)('is refused by bake after the last check: `%s`', async (_, link, inputs) => {
     const { job, isPlanted } = openWithPlanter('bake', link)
-    const main = await job.main(farmInputs(farm, { cache: 'off', ...inputs }))
+    const main = await job.main(buildkitdInputs(farm, { cache: 'off', ...inputs }))
     expect([main.code, isPlanted()]).toEqual([1, true])
     expect(main.log).toMatch(/additional privileges requested|--allow/)
     expectUnchanged()

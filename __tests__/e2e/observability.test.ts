@@ -9,7 +9,16 @@ import { load } from 'js-yaml'
 import { asList, asRecord, asText } from '../../src/lib/json.ts'
 import { startPrometheus, type Prometheus } from '../farm/prometheus.ts'
 import { schemaErrors } from '../unit/fixtures/results-schema.ts'
-import { appFiles, farmInputs, freshImage, oneNodeInputs, waitFor, type Farm } from './harness.ts'
+import {
+  appFiles,
+  farmInputs,
+  freshImage,
+  oneBuildkitdInputs,
+  oneNodeInputs,
+  startBuildkitds,
+  waitFor,
+  type Farm,
+} from './harness.ts'
 import { useFarm } from './setup.ts'
 import type { Job, JobOptions, StepResult } from './runner.ts'
 
@@ -78,7 +87,11 @@ const attributesOf = (span: Record<string, unknown> | undefined) =>
 
 beforeAll(async () => {
   farm = setup.farm
-  ;[prometheus, collector] = await Promise.all([startPrometheus(farm.dir, docs('rules.yml')), startCollector()])
+  ;[prometheus, collector] = await Promise.all([
+    startPrometheus(farm.dir, docs('rules.yml')),
+    startCollector(),
+    startBuildkitds(farm),
+  ])
 }, 1_200_000)
 afterAll(async () => {
   collector.server.close()
@@ -117,18 +130,18 @@ describe('the comparison with the previous run', () => {
     ['is huge', 'x'.repeat(1_000_000)],
   ])('content that %s costs only the comparison, and is replaced', async (_, history) => {
     const image = freshImage(farm)
-    const inputs = { image, nodes: `linux/amd64 = ${farm.nodes.amd.endpoint}` }
-    expect((await plain().main(farmInputs(farm, inputs))).code).toBe(0)
+    const inputs = oneBuildkitdInputs(farm, { image })
+    expect((await plain().main(inputs)).code).toBe(0)
     const url = `http://${image.replace('/', '/v2/')}/manifests/buildcache-linux-amd64-stats`
     const accept = 'application/vnd.oci.image.manifest.v1+json'
     const stored = asRecord(await (await fetch(url, { headers: { accept } })).json())
     const body = JSON.stringify({ ...stored, annotations: { 'io.github.multiarch-build.history': history } })
     expect((await fetch(url, { method: 'PUT', headers: { 'content-type': accept }, body })).status).toBe(201)
     const job = plain()
-    const second = await job.main(farmInputs(farm, inputs))
+    const second = await job.main(inputs)
     expect([second.code, second.warnings, second.errors]).toEqual([0, [], []])
     expect(second.summary + second.log).not.toMatch(/evil|hostile|xxxx| run \d+/)
-    const third = await plain().main(farmInputs(farm, inputs))
+    const third = await plain().main(inputs)
     expect(compared(third.summary)?.[1]).toBe(job.runId)
   })
 })
@@ -300,18 +313,16 @@ describe('builds on the farm: cold, warm, failing, with fallback, cancelled', ()
 
 test('a collector that is down does not fail the build, and costs one warning per signal', async () => {
   const job = setup.job()
-  const nodes = `linux/amd64 = ${farm.nodes.amd.endpoint}`
-  const inputs = { image: freshImage(farm), nodes, 'otlp-endpoint': 'http://127.0.0.1:1', summary: 'false' }
-  const main = await build(job, inputs)
+  const inputs = { image: freshImage(farm), 'otlp-endpoint': 'http://127.0.0.1:1', summary: 'false' }
+  const main = await build(job, oneBuildkitdInputs(farm, inputs))
   expect([main.code, main.summary]).toEqual([0, ''])
   expect(main.warnings.filter((warning) => warning.includes('127.0.0.1:1 cannot be reached'))).toHaveLength(2)
 })
 
 test('merge and copy send their duration and trace, and what they pushed', async () => {
   const image = freshImage(farm)
-  const { amd } = farm.nodes
   const options = { env: { GITHUB_RUN_ATTEMPT: '1' }, runId: String(Date.now() * 1000) }
-  const part = { image, nodes: `linux/amd64 = ${amd.endpoint}`, platforms: 'linux/amd64', partial: 'true' }
+  const part = oneBuildkitdInputs(farm, { image, platforms: 'linux/amd64', partial: 'true' })
   expect((await build(open(options), part)).code).toBe(0)
   const merged = await open(options).merge({ image, platforms: 'linux/amd64', tags: '1.0' })
   expect([merged.code, merged.errors]).toEqual([0, []])

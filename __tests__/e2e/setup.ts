@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from '@jest/globals'
-import { attachFarm, farmJob, type Farm } from './harness.ts'
+import { attachFarm, farmJob, removeKeptBuilders, type Farm } from './harness.ts'
 import type { Job, JobOptions } from './runner.ts'
 
 export interface FarmSetup {
@@ -14,8 +14,10 @@ export interface FarmSetup {
 /**
  * The farm for the tests of a file, and jobs that end with it, as do the faults of the registry. Jest calls hooks in
  * the order of their declaration: an `afterAll` that needs the directory of a job comes before this call.
+ *
+ * @param keepsBuilders whether jobs leave persistent builders, which end with the file
  */
-export function useFarm(): FarmSetup {
+export function useFarm({ keepsBuilders = false } = {}): FarmSetup {
   const jobs: Job[] = []
   let attached: Farm | undefined
   beforeAll(async () => {
@@ -24,6 +26,7 @@ export function useFarm(): FarmSetup {
   afterAll(async () => {
     jobs.forEach((job) => job.end())
     await attached?.registry.clearFaults()
+    if (attached && keepsBuilders) await removeKeptBuilders(attached)
   })
   const farm = (): Farm => {
     if (!attached) throw new Error('the farm is there from `beforeAll` on')

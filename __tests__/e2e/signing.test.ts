@@ -13,11 +13,14 @@ import { declareRun } from '../ghcr/runs.ts'
 import { startGhcr } from '../ghcr/server.ts'
 import { createPackage } from '../ghcr/state.ts'
 import {
+  buildkitdInputs,
   farmInputs,
   freshImage,
   leftovers,
   mapConcurrently,
+  oneBuildkitdInputs,
   oneNodeInputs,
+  startBuildkitds,
   storedIndex,
   storedTags,
   type Farm,
@@ -140,10 +143,10 @@ async function merge(): Promise<Played> {
   const image = freshImage(farm)
   const runId = String(Date.now() * 1000)
   const nodes = { 'linux/amd64': farm.nodes.amd, 'linux/arm64': farm.nodes.arm }
-  const parts = Object.entries(nodes).map(async ([platform, { endpoint }]) => {
+  const parts = Object.entries(nodes).map(async ([platform, { buildkitdEndpoint }]) => {
     const job = signingJob({ runId })
-    const part = { image, partial: 'true', cache: 'off', nodes: `${platform} = ${endpoint}` }
-    expect((await job.main(farmInputs(farm, part))).errors).toEqual([])
+    const part = { image, partial: 'true', cache: 'off', nodes: `${platform} = ${buildkitdEndpoint}` }
+    expect((await job.main(buildkitdInputs(farm, part))).errors).toEqual([])
     await job.post()
   })
   await Promise.all(parts)
@@ -156,12 +159,12 @@ const keylessInputs = () => ({ sign: 'keyless', 'sign-config': sigstore.config, 
 
 // The builds share the nodes, so what they leave is checked at the end.
 beforeAll(async () => {
-  sigstore = await startSigstore()
+  ;[sigstore] = await Promise.all([startSigstore(), startBuildkitds(farm)])
   writeFileSync(join(dir, 'root.json'), sigstore.root)
   const arm = { nodes: `linux/arm64 = ${farm.nodes.arm.endpoint}`, tags: '1.2.3', cache: 'off', ...keylessInputs() }
   ;[both, proposed, merged, keyless] = await Promise.all([
     play(farmInputs(farm, { tags: '1.2.3\nlatest', cache: 'off', ...keyInputs() })),
-    play(oneNodeInputs(farm, keyInputs()), { event: 'pull_request', ref: 'refs/pull/7/merge' }),
+    play(oneBuildkitdInputs(farm, keyInputs()), { event: 'pull_request', ref: 'refs/pull/7/merge' }),
     merge(),
     play(farmInputs(farm, arm), { env: sigstore.jobEnv('valid') }),
   ])

@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import { appFiles, attachFarm, farmJob, leftovers, oneNodeInputs, type Farm } from './harness.ts'
+import { appFiles, attachFarm, farmJob, leftovers, oneBuildkitdInputs, startBuildkitds, type Farm } from './harness.ts'
 
 // What buildx and BuildKit do with hard links, pipes, sockets and devices, on which `path-tricks.test.ts` relies.
 let farm: Farm
@@ -14,6 +14,7 @@ const ends: (() => void)[] = []
 
 beforeAll(async () => {
   farm = await attachFarm()
+  await startBuildkitds(farm)
 })
 afterAll(() => ends.forEach((end) => end()))
 
@@ -29,7 +30,8 @@ function open(files: Readonly<Record<string, string>>): Job {
 }
 
 const isUnchanged = () => readFileSync(join(outside, 'file'), 'utf8') === 'the original'
-const inputs = (more: Readonly<Record<string, string>>) => oneNodeInputs(farm, { cache: 'off', push: 'false', ...more })
+const inputs = (more: Readonly<Record<string, string>>) =>
+  oneBuildkitdInputs(farm, { cache: 'off', push: 'false', ...more })
 
 async function endJob(job: Job): Promise<void> {
   await job.post()
