@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { acceptsConnections, waitFor } from './exec.ts'
 import type { ExecResult } from './exec.ts'
@@ -32,12 +33,20 @@ export async function startEngine({ name, share, run, spawn }: Shell): Promise<v
     '--ip-masq=false',
     '--shutdown-timeout=2',
   ])
-  await waitFor(
-    `the engine of ${name}`,
-    async () => existsSync(join(share, 'docker.sock')) && (await run('docker version >/dev/null 2>&1')).code === 0,
-    30_000,
-    100,
-  )
+  await waitFor(`the engine of ${name}`, () => engineAnswers(share), 30_000)
+}
+
+/** Whether the engine of a machine answers within five seconds. */
+export async function engineAnswers(share: string): Promise<boolean> {
+  return await new Promise<boolean>((resolve) => {
+    const asked = request({ socketPath: join(share, 'docker.sock'), path: '/_ping', timeout: 5000 }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode === 200)
+    })
+    asked.once('timeout', () => asked.destroy(new Error('no answer')))
+    asked.once('error', () => resolve(false))
+    asked.end()
+  })
 }
 
 export async function stopEngine({ run }: Shell): Promise<void> {

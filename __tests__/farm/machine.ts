@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freeze, killCgroups, makeCgroup } from './cgroups.ts'
 import type { Cgroup } from './cgroups.ts'
-import { startBuildkitd, startEngine, stopEngine } from './engine.ts'
+import { engineAnswers, startBuildkitd, startEngine, stopEngine } from './engine.ts'
 import type { Shell } from './engine.ts'
 import { run, tryRun, waitFor } from './exec.ts'
 import type { ExecResult } from './exec.ts'
@@ -127,7 +127,7 @@ export class Machine {
       return
     }
     await this.mend()
-    if ((await this.inside('timeout 5 docker version >/dev/null 2>&1')).code !== 0) {
+    if (!(await engineAnswers(join(this.options.dir, 'share')))) {
       await this.stopEngine()
       await this.startEngine()
     }
