@@ -109,7 +109,7 @@ const destinations: Readonly<Record<string, () => Destination>> = {
     const { username, password } = giteaLogin
     return {
       to: `${gitea.host}/${path}`,
-      hands: openHands(gitea.host, path, giteaLogin),
+      hands: openHands(gitea.host, path, gitea.user),
       inputs: { username, password },
     }
   },
