@@ -112,9 +112,10 @@ function workflowRow([name, { description, required, default: own }]) {
 const workflow = [
   `## \`uses: org/multiarch-build/${workflowPath}@v1\``,
   '',
-  'The [reusable workflow](split-builds.md#one-job-the-reusable-workflow) builds on GitHub-hosted runners, one job ' +
-    'per platform (`build`), and publishes in a last job (`merge`). Inputs with the name of an input of the action ' +
-    'have its meaning; this table has the start of the description, the rest is [above](#inputs).',
+  'The [reusable workflow](split-builds.md#one-job-the-reusable-workflow) has three kinds of jobs on GitHub-hosted ' +
+    'runners: `plan` prepares the build jobs, `build` builds one platform per job, and `merge` publishes. Inputs ' +
+    'with the name of an input of the action have its meaning; this table has the start of the description, the rest ' +
+    'is [above](#inputs).',
   '',
   '### Workflow inputs',
   '',
