@@ -33,3 +33,12 @@ export function acceptsJobToken({ serverUrl, apiUrl }: CiPlatform, url: string):
 export function isForgejoRunner(env: Env): boolean {
   return env['FORGEJO_ACTIONS'] === 'true' || env['GITEA_ACTIONS'] === 'true'
 }
+
+/**
+ * PURE: whether a step of a composite action also gets the inputs of that action as variables `INPUT_…`: with act and
+ * the runners of Forgejo and Gitea, which contain it (`evaluateCompositeInputAndEnv` of nektos/act). GitHub's runner
+ * sets only what the step's `with` contains, known or not.
+ */
+export function passesParentInputs(env: Env): boolean {
+  return isForgejoRunner(env) || env['ACT'] === 'true'
+}

@@ -53,7 +53,7 @@ export interface CleanupInputs extends AccessInputs, Values<typeof rows> {
 export async function readCleanupInputs(env: Env, event: Event, files = hostFiles): Promise<CleanupInputs> {
   const diagnostics = new Diagnostics()
   const source = createSource({ env, event, files, diagnostics })
-  checkNames(env, cleanupInputs, diagnostics.warn)
+  checkNames(source, cleanupInputs, true)
   const images = parseImages(source)
   if (images.length === 0 && !diagnostics.hasIssue('image'))
     failFor(source.report, 'image')('is empty: write the repositories to clean up, for example `ghcr.io/acme/app`')

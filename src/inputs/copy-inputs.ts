@@ -46,7 +46,7 @@ export interface CopyInputs extends AccessInputs, Values<typeof rows> {
 export async function readCopyInputs(env: Env, event: Event, files = hostFiles): Promise<CopyInputs> {
   const diagnostics = new Diagnostics()
   const source = createSource({ env, event, files, diagnostics })
-  checkNames(env, copyInputs, diagnostics.warn)
+  checkNames(source, copyInputs)
   const from = parseFrom(source)
   const to = parseTo(source, from)
   const values = parseTable(rows, source)

@@ -77,9 +77,9 @@ export class Diagnostics {
     return this.#notes
   }
 
-  /** @throws InputError with every issue, if there is any */
+  /** @throws InputError with every issue, and the warnings, if there is any issue */
   throwIssues(): void {
-    if (this.#issues.size > 0) throw new InputError([...this.#issues.values()])
+    if (this.#issues.size > 0) throw new InputError([...this.#issues.values()], this.#warnings)
   }
 
   #nameOf(input: string): string {

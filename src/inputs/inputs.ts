@@ -89,7 +89,7 @@ export async function readInputs(
   const trust = parseTrust({ event: platformEvent, text, report })
   const event = { ...platformEvent, trust }
   const source: InputSource = { env, event, paths, text, report, warn, note, hasIssue }
-  checkNames(env, mainInputs, warn)
+  checkNames(source, mainInputs)
   const builder = await parseBuilderInputs({ ...source, nodeList }, builders)
   const build = await parseBuild(source, builder)
   const inputs = {

@@ -56,7 +56,7 @@ export async function readMergeInputs(env: Env, event: Event, files = hostFiles)
   const diagnostics = new Diagnostics()
   const source = createSource({ env, event, files, diagnostics })
   const { text, report } = source
-  checkNames(env, mergeInputs, source.warn)
+  checkNames(source, mergeInputs)
   const platforms = parsePlatforms('platforms', splitList(text('platforms')), report)
   if (platforms.length === 0 && !source.hasIssue('platforms'))
     failFor(report, 'platforms')('is empty: write the platforms of all build jobs, such as `linux/amd64, linux/arm64`')

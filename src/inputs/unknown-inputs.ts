@@ -1,3 +1,4 @@
+import { passesParentInputs } from '../forge/platform.ts'
 import type { Env } from '../lib/lists.ts'
 import { didYouMean, shorten } from '../lib/issues.ts'
 import type { Diagnostics } from './diagnostics.ts'
@@ -23,16 +24,33 @@ const alternatives: Readonly<Record<string, string>> = {
   tag: 'use `tags`',
 }
 
+interface NamesSource extends Pick<Diagnostics, 'report' | 'warn'> {
+  readonly env: Env
+}
+
 /**
- * PURE: warns about every input that the action does not have. It is not an issue: a variable `INPUT_…` of the job or
- * of an enclosing composite action looks the same.
+ * PURE: reports every input that the action does not have. Where an input of an enclosing composite action looks the
+ * same, it is only a warning; an action that deletes is strict there too, because a misspelled `dry-run` or
+ * `exclude-tags` would delete images.
  */
-export function checkNames(env: Env, known: readonly string[], warn: Diagnostics['warn']): void {
-  for (const variable of Object.keys(env)) {
+export function checkNames({ env, report, warn }: NamesSource, known: readonly string[], isDeleting = false): void {
+  const inherits = passesParentInputs(env)
+  for (const [variable, value = ''] of Object.entries(env)) {
     const name = /^INPUT_(.+)$/.exec(variable)?.[1]?.toLowerCase()
-    if (name !== undefined && !known.includes(name))
-      warn(`\`${shorten(name)}\` is not an input of this action${hint(name, known)}`)
+    if (name === undefined || known.includes(name)) continue
+    const problem = `is not an input of this action${hint(name, known)}`
+    // Without a value it would change nothing, whatever the author meant by it.
+    if (value.trim() === '' || (inherits && !isDeleting)) warn(`\`${shorten(name)}\` ${problem}`)
+    else report({ input: shorten(name), expected: `${problem} ${remedy(name, inherits)}` })
   }
+}
+
+/** For a variable that only looks like an input of the step. */
+function remedy(name: string, inherits: boolean): string {
+  const variable = shorten(`INPUT_${name.toUpperCase()}`)
+  return inherits
+    ? `If it is an input of an enclosing composite action, write \`${variable}: ''\` in \`env\` of this step`
+    : `If the step does not set it, the job has a variable \`${variable}\`: rename the variable`
 }
 
 function hint(name: string, known: readonly string[]): string {

@@ -68,8 +68,10 @@ export async function reportCleanup({ results, errors }: CleanupRun): Promise<vo
 /** Makes the step fail: a `UserError` with its hint, any other error with its stack. */
 export async function reportFailure(error: unknown, summary: SummaryOptions): Promise<void> {
   const { headline, body } = formatError(error)
-  if (error instanceof InputError) core.setFailed(formatInputIssues(error.issues))
-  else {
+  if (error instanceof InputError) {
+    error.warnings.forEach((warning) => runnerLog.warn(warning))
+    core.setFailed(formatInputIssues(error.issues))
+  } else {
     runnerLog.line(body)
     core.setFailed(headline)
   }

@@ -17,11 +17,14 @@ export type Reject = (expected: string) => void
 /** The issues of all inputs; thrown before the step has any effect. */
 export class InputError extends Error {
   readonly issues: readonly InputIssue[]
+  /** What else the author should know about the inputs. */
+  readonly warnings: readonly string[]
 
-  constructor(issues: readonly InputIssue[]) {
+  constructor(issues: readonly InputIssue[], warnings: readonly string[] = []) {
     super(`invalid inputs: ${[...new Set(issues.map(({ input }) => input))].join(', ')}`)
     this.name = 'InputError'
     this.issues = issues
+    this.warnings = warnings
   }
 }
 

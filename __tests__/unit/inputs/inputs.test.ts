@@ -334,13 +334,21 @@ test.each<[string, Given, object]>([
 
 test.each<[string, Given, readonly string[]]>([
   [
-    'variables INPUT_… of the job, which look like misspelled inputs',
-    { tag: 'x', environment: 'production', platfroms: 'linux/amd64', 'sep-tags': ',' },
+    'unknown inputs, where those of an enclosing composite action look the same',
+    { ACT: 'true', tag: 'x', environment: 'production', platfroms: 'linux/amd64', 'sep-tags': ',' },
     [
       '`tag` is not an input of this action: use `tags`.',
       '`environment` is not an input of this action; the README lists all inputs.',
       '`platfroms` is not an input of this action; did you mean `platforms`?',
       '`sep-tags` is not an input of this action: outputs have one entry per line, and `json` has them as lists.',
+    ],
+  ],
+  [
+    'an unknown input without a value',
+    { push_: '', platform: ' ' },
+    [
+      '`push_` is not an input of this action; did you mean `push`?',
+      '`platform` is not an input of this action: use `platforms`.',
     ],
   ],
   [
