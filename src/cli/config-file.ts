@@ -2,12 +2,22 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errorMessage } from '../lib/errors.ts'
 import { isRecord } from '../lib/json.ts'
-import { UsageError, commands, type Values } from './options.ts'
+import { UsageError, commands, type Command, type Values } from './options.ts'
 
 const fileName = 'multiarch-build.yml'
 
-/** Defaults for inputs from `multiarch-build.yml`, or from the file of `--config`. @throws UsageError */
-export async function readConfigFile(config: string | undefined, cwd: string): Promise<Values> {
+/**
+ * Names that mean something else to other commands: tags to delete, and the platforms that a copy keeps. In the file
+ * they describe the image of `build` and `plan`.
+ */
+const onlyForBuilds: readonly string[] = ['tags', 'platforms']
+
+/** Defaults for a command from `multiarch-build.yml`, or from the file of `--config`. @throws UsageError */
+export async function readConfigFile(
+  config: string | undefined,
+  cwd: string,
+  entry: Command['entry'],
+): Promise<Values> {
   const path = config === undefined ? join(cwd, fileName) : resolve(cwd, config)
   if (config === undefined && !existsSync(path)) return {}
   const document = await readYaml(path)
@@ -16,7 +26,9 @@ export async function readConfigFile(config: string | undefined, cwd: string): P
   const unknown = Object.keys(document).filter((name) => !known.has(name))
   if (unknown.length > 0) throw new UsageError(`${path}: no command has the input \`${unknown.join('`, `')}\``)
   const entries = await Promise.all(
-    Object.entries(document).map(async ([name, value]) => [name, await formatValue(value)] as const),
+    Object.entries(document)
+      .filter(([name]) => entry === 'main' || !onlyForBuilds.includes(name))
+      .map(async ([name, value]) => [name, await formatValue(value)] as const),
   )
   return Object.fromEntries(entries)
 }

@@ -93,7 +93,7 @@ async function collectValues(
   cwd: string,
 ): Promise<Values> {
   const { inputs, entry } = definitionOf(command)
-  const file = await readConfigFile(own['config'], cwd)
+  const file = await readConfigFile(own['config'], cwd, entry)
   const workflow =
     own['workflow'] === undefined ? {} : await readStep(own['workflow'], entry, { checkout, env, cwd, values })
   const all = {

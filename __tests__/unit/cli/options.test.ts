@@ -109,21 +109,54 @@ describe('files', () => {
       'platforms: [linux/amd64, linux/arm64]',
       'variants: { slim: { target: s } }',
     ])
-    expect(await readConfigFile(undefined, dir)).toEqual({
+    expect(await readConfigFile(undefined, dir, 'main')).toEqual({
       tags: '1.10',
       platforms: 'linux/amd64\nlinux/arm64',
       variants: 'slim:\n  target: s\n',
     })
   })
 
+  test.each([
+    ['main', { image: 'ghcr.io/acme/app', tags: 'main', platforms: 'linux/amd64', 'keep-n-tagged': '3' }],
+    ['cleanup', { image: 'ghcr.io/acme/app', 'keep-n-tagged': '3' }],
+    ['copy', { image: 'ghcr.io/acme/app', 'keep-n-tagged': '3' }],
+  ] as const)('for %s, tags and platforms of the file are those to build', async (entry, values) => {
+    write('shared.yml', ['image: ghcr.io/acme/app', 'tags: main', 'platforms: linux/amd64', 'keep-n-tagged: 3'])
+    expect(await readConfigFile('shared.yml', dir, entry)).toEqual(values)
+  })
+
+  test('every other name that several commands have means the same to them', () => {
+    const names = (command: string) => commands[command]?.inputs ?? []
+    const others = [...new Set([...names('copy'), ...names('cleanup')])]
+    expect(others.filter((name) => names('build').includes(name)).sort()).toEqual([
+      ...['cosign-release', 'dry-run', 'ecr', 'github-token', 'image', 'otlp-endpoint', 'packages-api', 'password'],
+      ...['platforms', 'registries', 'registry', 'registry-auth', 'sign', 'sign-config', 'sign-key', 'sign-log'],
+      ...['sign-password', 'sign-root', 'tags', 'username'],
+    ])
+  })
+
+  test.each(['', '/cleanup', '/copy'])(
+    'the step of a workflow is one of the action multiarch-build%s',
+    async (action) => {
+      const step = (path: string) => `{ uses: org/multiarch-build${path}@v1, with: { tags: of${path} } }`
+      write('all.yml', ['jobs:', `  all: { steps: [${['', '/cleanup', '/copy', '/merge'].map(step).join(', ')}] }`])
+      const context = { cwd: dir, env: {}, facts: {} }
+      expect((await readWorkflow('all.yml', action, context)).values).toEqual({ tags: `of${action}` })
+      write('one.yml', ['jobs:', `  one: { steps: [${step('/merge')}] }`])
+      await expect(readWorkflow('one.yml', action, context)).rejects.toThrow(
+        `no step that uses multiarch-build${action}`,
+      )
+    },
+  )
+
   test('a file that is not there is needed only if it is named', async () => {
-    expect(await readConfigFile(undefined, tmpdir())).toEqual({})
-    await expect(readConfigFile('none.yml', dir)).rejects.toThrow('none.yml cannot be read')
+    expect(await readConfigFile(undefined, tmpdir(), 'main')).toEqual({})
+    await expect(readConfigFile('none.yml', dir, 'main')).rejects.toThrow('none.yml cannot be read')
   })
 
   test('unknown inputs in it are named', async () => {
     write('wrong.yml', ['imgae: x'])
-    await expect(readConfigFile('wrong.yml', dir)).rejects.toThrow('no command has the input `imgae`')
+    await expect(readConfigFile('wrong.yml', dir, 'main')).rejects.toThrow('no command has the input `imgae`')
   })
 
   test('the step of a workflow, with secrets and variables of the environment', async () => {
