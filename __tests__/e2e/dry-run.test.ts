@@ -74,6 +74,22 @@ describe('dry-run', () => {
     expect(written.map(({ method }) => method)).toEqual(['POST', 'DELETE'])
   })
 
+  test('accepts secrets of every kind', async () => {
+    const job = setup.job({ files: { 'token.txt': 'S3CRET-FILE' }, env: { TOKEN: 'S3CRET-ENV' } })
+    const main = await job.main({
+      ...farmInputs(farm, { image: freshImage(farm) }),
+      secrets: 'a=S3CRET-VALUE',
+      'secret-files': 'b=token.txt',
+      'secret-envs': 'c=TOKEN',
+      'dry-run': 'true',
+    })
+    expect([main.code, main.errors, main.log]).toEqual([0, [], main.log])
+    expect(main.summary).toContain('This would work.')
+    expect(main.raw.replace(/^::add-mask::.*$/gm, '')).not.toContain('S3CRET-VALUE')
+    await job.post()
+    expect(await leftovers(farm, job)).toEqual([])
+  })
+
   test('fails with every reason why the plan would not work', async () => {
     const { privateRegistry } = farm
     const closed = `${privateRegistry.host}/acme/closed`

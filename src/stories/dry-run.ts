@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { renderBake } from '../buildx/bake-definition.ts'
+import { removeSecrets, writeSecrets } from '../buildx/build-env.ts'
 import { runEnv, type Buildx } from '../buildx/find.ts'
 import { exec } from '../lib/exec.ts'
 import { UserError } from '../lib/errors.ts'
@@ -85,15 +86,17 @@ async function planOn({ inputs }: Run, { outcomes, local }: OpenedNodes): Promis
 
 /** Lets buildx parse and validate the bake definition, without a daemon. */
 async function validateDefinition({ targets }: Plan, run: Run, buildx: Buildx): Promise<void> {
-  const { event, dir, signal } = run
+  const { event, dir, inputs, signal } = run
   signal.throwIfAborted()
   mkdirSync(dir.buildxConfig, { recursive: true, mode: 0o700 })
   writePrivate(dir.dryRun, renderBake(targets, bakeOptions(run, targets)))
+  // buildx rejects secrets without a file, and too large ones.
+  writeSecrets(dir, inputs.settings.secrets)
   const { code, stderr } = await exec(buildx.command, ['bake', '--file', dir.dryRun, '--print'], {
     env: runEnv(dir),
     cwd: event.workspace,
     deadline: 30_000,
-  })
+  }).finally(() => removeSecrets(dir))
   if (code !== 0)
     throw new UserError({
       code: 'build',

@@ -1,3 +1,5 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { UserError } from '../../../src/lib/errors.ts'
 import { readJournal } from '../../../src/run/journal.ts'
@@ -59,6 +61,27 @@ describe('the dry run story', () => {
     ])
     expect(report.problems).toEqual(problems.map(({ message }) => message))
     expect(report.targets).toEqual([])
+  })
+
+  test('buildx finds the files of secrets while it validates the definition, and they are removed', async () => {
+    const given = await testRun({ push: 'false', secrets: 'a=S3CRET-A\nb=S3CRET-B' })
+    const command = join(given.run.dir.path, 'fake-buildx')
+    // As buildx does: session/secrets/secretsprovider/store.go.
+    const check = `
+      const { readFileSync, statSync } = require('node:fs')
+      const { target } = JSON.parse(readFileSync(process.argv[4], 'utf8'))
+      const files = Object.values(target).flatMap(({ secret }) => secret.map((one) => /src=([^,]*)/.exec(one)[1]))
+      files.forEach((file) => statSync(file))
+      process.exit(files.length === 4 ? 0 : 1)`
+    const script = `#!${process.execPath}\n${check.trim()}\n`
+    writeFileSync(command, script, { mode: 0o700 })
+    const findBuildx = () => Promise.resolve({ command, version: '0.38.2' })
+    const { problems } = await dryRun(
+      { ...given.run, event: { ...given.run.event, workspace: given.run.dir.path } },
+      { ...testPorts(given, () => ''), findBuildx },
+    )
+    expect(problems.flatMap(({ message, details }) => [message, ...details])).toEqual([])
+    expect(existsSync(given.run.dir.secrets)).toBe(false)
   })
 
   test('an unexpected error is not a finding', async () => {
