@@ -46,13 +46,14 @@ const maxLookupTags = 1000
 export async function deleteRunArtifacts(
   repository: PackageRepository,
   artifacts: RunArtifacts,
-  onDeleted: (digest: string) => void = () => undefined,
+  onDeleted: (digest: string, isPerPlatform: boolean) => void = () => undefined,
 ): Promise<Outcome[]> {
   const remove = async (version: PackageVersion) => {
     await repository.backend.remove(version)
-    onDeleted(version.digest)
+    onDeleted(version.digest, cleanup.isPerPlatform(version.digest))
   }
-  return await new RunImageCleanup({ ...repository, backend: { ...repository.backend, remove } }, artifacts).run()
+  const cleanup = new RunImageCleanup({ ...repository, backend: { ...repository.backend, remove } }, artifacts)
+  return await cleanup.run()
 }
 
 class RunImageCleanup {
@@ -82,6 +83,8 @@ class RunImageCleanup {
       tags: artifacts.tags.map(({ tag, digest }) => ({ tag: toStored(tag), digest })),
     }
   }
+
+  readonly isPerPlatform = (digest: string): boolean => this.#owned.perPlatform.includes(digest)
 
   async run(): Promise<Outcome[]> {
     try {

@@ -61,6 +61,9 @@ const alwaysHint =
   '`cleanup: always`: only tags with the id of the run are deleted, since the journal that names the others is lost. ' +
   'Delete the others in the registry.'
 
+/** After a release, this is all that is deleted: without a reason it would look like a part of the image. */
+const perPlatformNote = 'a per-platform index, which the image does not need'
+
 function distinct(repositories: readonly Repository[]): readonly Repository[] {
   return [...new Map(repositories.map((repository) => [formatRepository(repository), repository])).values()]
 }
@@ -93,7 +96,8 @@ async function deleteFrom(
       signal,
     })
     const { artifacts, kept = [] } = await select(opened)
-    const onDeleted = (digest: string) => log.info(`Deleted ${name}@${digest}.`)
+    const onDeleted = (digest: string, isPerPlatform: boolean) =>
+      log.info(`Deleted ${name}@${digest}${isPerPlatform ? `, ${perPlatformNote}` : ''}.`)
     const lines = formatOutcomes(name, await deleteRunArtifacts(opened, artifacts, onDeleted))
     return { deleted: lines.deleted, kept: [...kept, ...lines.kept] }
   } catch (error) {

@@ -172,6 +172,20 @@ describe('the merge story', () => {
     })
   })
 
+  test.each<[string, string, object]>([
+    ['text', 'linux/amd64', { given: 'linux/amd64', expected: expect.stringContaining('`${{ toJSON(needs.build.') }],
+    ['another list', '[{"a": 1}]', { given: '{"a":1}', expected: expect.stringContaining('is not a list of results') }],
+    [
+      'what act makes of `needs.build.outputs.*`',
+      '{\n  "amd64": "[]",\n  "arm64": ""\n}',
+      { given: '{"amd64":"[]","arm64":""}', expected: expect.stringContaining('there, write one job per platform') },
+    ],
+  ])('quotes what it cannot read in `digests`: %s', async (_, digests, issue) => {
+    await withParts([], async (registry) => {
+      await expect(merge(registry, { digests })).rejects.toMatchObject({ issues: [{ input: 'digests', ...issue }] })
+    })
+  })
+
   test('publishes one index with the images and attestations of all parts', async () => {
     await withParts(both, async (registry) => {
       const { published, waits, entries } = await merge(registry)

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { UserError } from '../../../src/lib/errors.ts'
 import { localEngine } from '../../../src/nodes/drivers/local.ts'
 import { openJournal, readJournal, type Entry } from '../../../src/run/journal.ts'
-import { runBuilderName } from '../../../src/run/names.ts'
+import { runAnnotation, runBuilderName } from '../../../src/run/names.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 import { undoRun } from '../../../src/stories/undo.ts'
 import type { UndoPorts, UndoRequest } from '../../../src/stories/undo-ports.ts'
+import { behaviours, repository, withBehaviour } from '../packages/oci/behaviour.ts'
+import { makeImage } from '../packages/oci/images.ts'
 import { withRegistry } from '../registry/server.ts'
 import { collectingLog, fakeEngine, newRunDir, registries, testPackages, testRun } from './fixtures.ts'
 
@@ -127,6 +129,26 @@ describe('the undo story', () => {
       note({ ...tag, tag: 'pr-1', ephemeral: true })
       await undo({ tags: 'never' }, { openPackages })
       expect(seen).toEqual([])
+    })
+  })
+
+  test('says which of the deleted manifests are only indexes of one platform', async () => {
+    await withBehaviour(behaviours['distribution 3'], async ({ host, hands }) => {
+      const image = makeImage(runAnnotation(event, dir.key))
+      await hands.push(image, ['pr-1'])
+      const pushed = (digest: string) => ({ registry: host, path: repository, digest })
+      const { index, children, intermediates } = image
+      note(...intermediates.map(({ digest }) => ({ kind: 'manifest', ...pushed(digest) }) as const))
+      note({ kind: 'tag', tag: 'pr-1', ephemeral: true, ...pushed(index.digest) })
+      const lines = await undo({}, { openPackages: () => Promise.resolve(testPackages(registries)) })
+      const line = ({ digest }: { readonly digest: string }) => `Deleted ${host}/${repository}@${digest}`
+      expect([...lines].sort()).toEqual(
+        [
+          ...[index, ...children].map((one) => `${line(one)}.`),
+          ...intermediates.map((one) => `${line(one)}, a per-platform index, which the image does not need.`),
+          `Deleted ${host}/${repository}:pr-1.`,
+        ].sort(),
+      )
     })
   })
 

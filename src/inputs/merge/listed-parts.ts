@@ -12,7 +12,15 @@ export interface ListedPart {
   readonly image: string
 }
 
-const form = 'write the output `results` of every build job, one per line, or `${{ toJSON(needs.*.outputs.results) }}`'
+const form =
+  'write the output `results` of every build job, one per line, or `${{ toJSON(needs.*.outputs.results) }}`; for a ' +
+  'matrix, give each of its jobs an output of its own, and write `${{ toJSON(needs.build.outputs.*) }}`'
+
+// act evaluates `x.*` at the end of an expression to `x`: pkg/exprparser/interpreter.go, evaluateArrayDeref.
+const objectForm =
+  'is the object with all outputs of one job, not a list of results: write `${{ toJSON(needs.build.outputs.*) }}`. ' +
+  'act and runners with its code pass the object for this too, and do not join the outputs of a matrix: there, write ' +
+  'one job per platform, and `${{ toJSON(needs.*.outputs.results) }}`'
 
 /** `digests`: the outputs `results` of the build jobs, one per line or as a JSON list. Undefined if not given. */
 export function parseListedParts({ text, event, report }: InputSource): readonly ListedPart[] | undefined {
@@ -22,13 +30,18 @@ export function parseListedParts({ text, event, report }: InputSource): readonly
   const whole = tryParseJson(given)
   const lines = given.split('\n').filter((line) => line.trim() !== '')
   const entries = (whole === undefined ? lines : [whole]).flatMap(flatten)
-  const parts = entries.flatMap((entry): readonly (ListedPart | undefined)[] => parseEntry(entry) ?? [undefined])
-  const valid = parts.flatMap((part) => part ?? [])
-  if (valid.length < parts.length) fail(`is not a list of results: ${form}`)
+  const invalid = entries.find((entry) => parseEntry(entry) === undefined)
+  const valid = entries.flatMap((entry) => parseEntry(entry) ?? [])
+  if (invalid !== undefined) fail(isRecord(whole) ? objectForm : `is not a list of results: ${form}`, quote(invalid))
   // Jobs whose token can only read push nothing.
   else if (valid.length === 0 && event.readOnlyTrigger === undefined)
     fail(`has no part: ${form}; a build job without results has failed or pushed nothing`)
   return valid
+}
+
+/** Results have no secrets. */
+function quote(entry: unknown): string {
+  return typeof entry === 'string' ? entry : JSON.stringify(entry)
 }
 
 /** Outputs are texts, so lists of them are JSON in JSON. */
@@ -36,7 +49,7 @@ function flatten(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value.flatMap(flatten)
   if (typeof value !== 'string') return [value]
   const parsed = tryParseJson(value)
-  return value.trim() === '' ? [] : parsed === undefined ? [undefined] : flatten(parsed)
+  return value.trim() === '' ? [] : parsed === undefined ? [value] : flatten(parsed)
 }
 
 /** One entry of `results`; undefined if it is not one. */
