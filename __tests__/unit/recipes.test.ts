@@ -22,7 +22,7 @@ const isPin = ({ uses }: Step) => uses.includes('<')
 
 /** Inputs without their step are those of the main action. */
 function stepsOf(yaml: string): readonly Step[] {
-  if (!/^ {4,}[\w-]+:/.test(yaml) || /^ *(?:uses|runs-on|container|path|image|permissions):/m.test(yaml))
+  if (!/^ {4,}[\w-]+:/.test(yaml) || /^ *(?:uses|runs-on|container|path|image|permissions|steps):/m.test(yaml))
     return ownSteps(yaml)
   const inputs = { image: 'ghcr.io/acme/app', ...fragmentAccess, ...asRecord(load(yaml)) }
   return [{ uses: 'org/multiarch-build@v1', inputs, secrets: [] }]
