@@ -30,7 +30,7 @@ interface ExampleRun extends Partial<WorkflowRun> {
 /** Runs an example of the docs on a runner, with this action, the nodes and the registry of the farm. */
 async function runExample(name: string, { expected = 0, edit = (text) => text, ...more }: ExampleRun = {}) {
   const { host } = farm.registry
-  const repository = `acme/example-${process.pid}-${Date.now()}-${repositories++}`
+  const repository = more.repository ?? `acme/example-${process.pid}-${Date.now()}-${repositories++}`
   const options = `driver-opts: "image=${farm.images.buildkit}\\nnetwork=host"`
   const workflow = edit(docs(`examples/${name}.yml`))
     .replace(/org\/multiarch-build(\S*)@v1/g, '.$1/')
@@ -129,14 +129,21 @@ async function writeApptainer(): Promise<string> {
   return bin
 }
 
-function manyImages(event: string) {
+function manyImages(event: string, repository?: string, release = '1') {
   const child = 'ARG BASE\nFROM ${BASE} AS slim\nRUN test -e /base.txt\nFROM slim AS full\nRUN echo full > /full.txt\n'
   const files = {
     'base/Dockerfile': `FROM ${farm.images.base}\nRUN echo base > /base.txt\n`,
     'api/Dockerfile': child,
     'web/Dockerfile': child,
+    // Each release is another commit.
+    release,
   }
-  return runExample('many-images', { files, event })
+  return runExample('many-images', { files, event, ...(repository !== undefined && { repository }) })
+}
+
+async function manyImagesTwice() {
+  const { image } = await manyImages('push')
+  return await manyImages('push', image.slice(farm.registry.host.length + 1), '2')
 }
 
 function fork() {
@@ -207,7 +214,7 @@ function changedService() {
 
 const release = { payload: { ref: 'refs/tags/v1.2.3' } }
 const plays = {
-  'many images': () => manyImages('push'),
+  'many images': manyImagesTwice,
   'many images of a pull request': () => manyImages('pull_request'),
   release: () => runExample('release', release),
   'pull request': () => runExample('pull-request', { event: 'pull_request' }),
@@ -244,6 +251,13 @@ test('many images: each is built on the base of its run', async () => {
     for (const tag of ['main', 'main-slim'])
       expect(await platformsOf(`${image}/${name}`, tag)).toEqual(['amd64', 'arm64'])
   }
+})
+
+test('many images: the next commit has the same base, and builds everything from the cache', () => {
+  const steps = [...playOf('many images').log.matchAll(/ linux\/[^\n]*, (\d+) of (\d+) steps from cache/g)]
+  // The base for two platforms, and two images in two variants.
+  expect(steps).toHaveLength(10)
+  expect(steps.filter(([, cached, all]) => cached !== all)).toEqual([])
 })
 
 test('many images of a pull request: the base is deleted after the images that are built on it', async () => {
