@@ -151,6 +151,18 @@ describe('multiarch-build on a laptop', () => {
     await nothingIsLeft()
   })
 
+  test('a build whose output nobody reads any more, as after `| head`, leaves nothing behind', async () => {
+    const { child, output } = start('build', '--image', image, '--tags', 'unread', '--file', 'slow.Dockerfile')
+    const ended = once(child, 'exit')
+    while (!/is-running$/m.test(output()) && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    child.stdout.destroy()
+    child.stderr.destroy()
+    expect(await ended).toEqual([1, null])
+    expect(await storedTags(farm, image)).not.toContain('unread')
+    await nothingIsLeft()
+  })
+
   test('on a terminal it shows each target while it is built, and leaves the log and the results', async () => {
     // A step that lasts for many pictures.
     writeFileSync(join(work, 'viewed.Dockerfile'), `FROM ${farm.images.base}\nRUN echo shown\nRUN sleep 3\n`)

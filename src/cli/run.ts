@@ -18,9 +18,10 @@ import {
   type Invocation,
   type Values,
 } from './options.ts'
+import { plainOutput, watchOutput } from './output.ts'
 import { readSshSettings } from './ssh.ts'
 import { canShowView, Screen } from './screen.ts'
-import { plainOutput, runStep } from './step.ts'
+import { runStep } from './step.ts'
 import { readWorkflow } from './workflow.ts'
 
 const usageCode = 2
@@ -153,15 +154,19 @@ function checkTags(command: string, values: Values): void {
 
 async function runSteps(entry: string, dir: string, env: Env): Promise<number> {
   const bundle = (name: string): string => join(dirname(dirname(fileURLToPath(import.meta.url))), name, 'index.js')
-  const masks = new Set<string>()
+  const common = { dir, masks: new Set<string>(), closed: watchOutput() }
   const view = entry === 'main' && canShowView(process.stdout, env) ? new Screen(process.stdout, env) : undefined
-  const main = await runStep({ program: bundle(entry), dir, env, masks, output: view ?? plainOutput }).finally(() =>
-    view?.close(),
-  )
+  const request = { ...common, program: bundle(entry), env, output: view ?? plainOutput }
+  const main = await runStep(request).finally(() => view?.close())
   if (entry === 'main') {
     const state = Object.fromEntries(Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]))
-    const post = { program: bundle('post'), dir, env: { ...env, ...state }, masks, output: plainOutput }
-    await runStep(post)
+    await runStep({
+      ...common,
+      program: bundle('post'),
+      env: { ...env, ...state },
+      output: plainOutput,
+      isPost: true,
+    })
   }
   return main.code
 }

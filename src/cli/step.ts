@@ -8,6 +8,7 @@ import type { TargetState } from '../buildx/live.ts'
 import { writePrivate } from '../lib/files.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
+import type { Output } from './output.ts'
 
 interface StepResult {
   readonly code: number
@@ -17,21 +18,6 @@ interface StepResult {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Where the log of a step is printed. */
-interface Output {
-  /** @returns false if it cannot take more for now */
-  print(line: string): boolean
-  onDrain(listener: () => void): void
-  /** Shows what each target is doing; absent if there is no view. */
-  update?(states: readonly TargetState[]): void
-}
-
-/** Every line as it comes. */
-export const plainOutput: Output = {
-  print: (line) => process.stdout.write(`${line}\n`),
-  onDrain: (listener) => process.stdout.once('drain', listener),
-}
-
 interface StepRequest {
   /** The path of the bundle. */
   readonly program: string
@@ -39,13 +25,17 @@ interface StepRequest {
   readonly env: Env
   readonly masks: Set<string>
   readonly output: Output
+  /** Aborts when nothing can be printed any more. The step is then cancelled, as by Ctrl-C; a post step finishes. */
+  readonly closed: AbortSignal
+  readonly isPost?: boolean
 }
 
 /**
  * Runs a bundle of dist/ as a runner does, and prints its log for a terminal. Signals go to the step, which then ends
  * in its own way.
  */
-export async function runStep({ program, dir, env, masks, output }: StepRequest): Promise<StepResult> {
+export async function runStep(request: StepRequest): Promise<StepResult> {
+  const { program, dir, env, masks, output, closed, isPost = false } = request
   const files = ['OUTPUT', 'STATE', 'STEP_SUMMARY', 'ENV', 'PATH'].map(
     (name) => [`GITHUB_${name}`, join(dir, name)] as const,
   )
@@ -53,33 +43,50 @@ export async function runStep({ program, dir, env, masks, output }: StepRequest)
   // In a process group of its own: Ctrl-C on a terminal would reach the step, ssh and buildx all at once.
   const child = spawn(process.execPath, [program], {
     env: { ...env, ...Object.fromEntries(files) },
-    stdio: output.update ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'inherit'],
+    stdio: output.update ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
   const forward = (signal: NodeJS.Signals) => void child.kill(signal)
+  const cancel = () => void child.kill('SIGINT')
   for (const signal of signals) process.on(signal, forward)
+  if (!isPost) onAbort(closed, cancel)
   child.on('message', (message) => output.update?.(parseStates(message, masks)))
   const showDebug = env['RUNNER_DEBUG'] === '1'
-  const format = (line: string) => formatLine(line, masks, showDebug)
-  const printed = [child.stdout, child.stderr].flatMap((stream) => (stream ? [printLines(stream, format, output)] : []))
+  const print = (line: string) => {
+    const shown = formatLine(line, masks, showDebug)
+    return shown === undefined || closed.aborted || output.print(shown)
+  }
+  const printed = [child.stdout, child.stderr].flatMap((stream) =>
+    stream ? [printLines(stream, print, { output, closed })] : [],
+  )
   const [[code]] = (await Promise.all([once(child, 'exit'), ...printed])) as [[number | null], ...unknown[]]
   for (const signal of signals) process.off(signal, forward)
+  closed.removeEventListener('abort', cancel)
   return { code: code ?? 1, state: readPairs(readFileSync(join(dir, 'STATE'), 'utf8')) }
 }
 
+function onAbort(signal: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener()
+  else signal.addEventListener('abort', listener, { once: true })
+}
+
+/** @param print returns false if the output cannot take more for now */
 async function printLines(
   stream: Readable,
-  format: (line: string) => string | undefined,
-  output: Output,
+  print: (line: string) => boolean,
+  { output, closed }: Pick<StepRequest, 'output' | 'closed'>,
 ): Promise<void> {
   const lines = createInterface({ input: stream, crlfDelay: Infinity })
   lines.on('line', (line) => {
-    const shown = format(line)
-    if (shown === undefined || output.print(shown)) return
+    if (print(line)) return
     lines.pause()
     output.onDrain(() => lines.resume())
   })
+  // An output that is closed does not drain.
+  const resume = () => void lines.resume()
+  onAbort(closed, resume)
   await once(lines, 'close')
+  closed.removeEventListener('abort', resume)
 }
 
 const states = ['running', 'done', 'failed'] as const

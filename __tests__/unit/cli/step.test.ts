@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runStep } from '../../../src/cli/step.ts'
+
+let dir: string
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'step-'))
+})
+afterEach(() => rmSync(dir, { recursive: true }))
+
+/** A step that prints more than a pipe holds, and ends by itself unless it is cancelled. */
+const program = `
+process.on('SIGINT', () => process.exit(7))
+const lines = Array.from({ length: 20_000 }, (_, index) => \`line \${index}\`)
+process.stdout.write(lines.join('\\n') + '\\n', () => setTimeout(() => {}, process.env.LASTS))
+`
+
+async function runUnread(isPost: boolean, lasts: number) {
+  const path = join(dir, 'program.mjs')
+  writeFileSync(path, program)
+  const closed = new AbortController()
+  const printed: string[] = []
+  // It closes at the first line, and never drains.
+  const output = {
+    print: (line: string) => {
+      printed.push(line)
+      closed.abort()
+      return false
+    },
+    onDrain: () => undefined,
+  }
+  const env = { ...process.env, LASTS: String(lasts) }
+  const { code } = await runStep({
+    program: path,
+    dir,
+    env,
+    masks: new Set(),
+    output,
+    closed: closed.signal,
+    isPost,
+  })
+  return { code, printed }
+}
+
+test('a step is cancelled when nobody reads its output any more', async () => {
+  expect(await runUnread(false, 300_000)).toEqual({ code: 7, printed: ['line 0'] })
+})
+
+test('a post step finishes although nobody reads its output', async () => {
+  expect(await runUnread(true, 0)).toEqual({ code: 0, printed: ['line 0'] })
+})
