@@ -1,4 +1,4 @@
-// Runs the farm and end-to-end tests on two farms (FARMS=3: on three), one file at a time on each, because files share
+// Runs the farm and end-to-end tests on three farms (FARMS=2: on two), one file at a time on each, because files share
 // the machines of a farm, and at the same time the unit tests at low priority, whose output is printed at the end.
 // Arguments are passed to Jest, for example a path or -t NAME; there is only one farm then.
 import { spawn } from 'node:child_process'
@@ -23,7 +23,8 @@ const unitEnv = {
 /** The farm installs its tools, so it needs caches and proxies; end-to-end tests pass an environment of their own. */
 const farmEnv = { ...process.env, NODE_OPTIONS }
 const args = process.argv.slice(2)
-const wanted = Number(process.env.FARMS ?? Math.min(availableParallelism(), 2))
+// Files wait a lot: two farms leave two processors idle at times.
+const wanted = Number(process.env.FARMS ?? (availableParallelism() > 1 ? 3 : 1))
 const farms = args.length > 0 ? 1 : wanted
 const unitWorkers = String(Math.max(2, availableParallelism() - 1))
 
