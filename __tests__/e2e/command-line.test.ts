@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isolatedEnv, run } from '../farm/exec.ts'
 import { projectRoot } from '../farm/paths.ts'
+import { makeKey } from '../farm/ssh.ts'
 import { TestTerminal } from '../unit/cli/terminal.ts'
 import { appFiles, freshImage, processesMentioning, storedIndex, storedTags, type Farm } from './harness.ts'
 import { useFarm } from './setup.ts'
@@ -79,8 +80,14 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(dir, { recursive: true }))
 
-function start(...args: string[]) {
-  const child = spawn(process.execPath, [program, ...args], { cwd: work, env, stdio: ['ignore', 'pipe', 'pipe'] })
+const start = (...args: string[]) => startWith({}, ...args)
+
+function startWith(variables: Record<string, string>, ...args: string[]) {
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: work,
+    env: { ...env, ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (output += text))
@@ -246,5 +253,40 @@ describe('multiarch-build on a laptop', () => {
     expect(code).toBe(args.includes('--nodes') ? 1 : 2)
     expect(output).toContain(message)
     await nothingIsLeft()
+  })
+})
+
+describe('keys', () => {
+  let agent: ChildProcess
+  const socket = () => join(dir, 'agent.sock')
+
+  beforeAll(async () => {
+    await makeKey(join(home, '.ssh/other'), 'other@laptop')
+    agent = spawn('ssh-agent', ['-D', '-a', socket()], { stdio: ['ignore', 'pipe', 'ignore'] })
+    if (agent.stdout) await once(agent.stdout, 'data')
+    await run('ssh-add', ['-q', join(home, '.ssh/other')], { env: { ...env, SSH_AUTH_SOCK: socket() } })
+  })
+  afterAll(() => void agent.kill())
+
+  test('identity files are offered beside an agent with an unrelated key', async () => {
+    const { code, output } = await startWith({ SSH_AUTH_SOCK: socket() }, 'nodes').ended
+    expect(code === 0 ? '' : output).toBe('')
+  })
+
+  test('the key of one host is not offered to another', async () => {
+    const config = join(home, '.ssh/config')
+    const before = readFileSync(config, 'utf8')
+    const own = (name: string, key: string) => [
+      `Host ${name}`,
+      `  IdentityFile ${join(home, '.ssh', key)}`,
+      '  IdentitiesOnly yes',
+    ]
+    const others = before.replace(/^ {2}IdentityFile .*\n/m, '')
+    writeFileSync(config, [...own('amd', 'id'), ...own('arm', 'other'), others].join('\n'))
+    const { code, output } = await startWith({ SSH_AUTH_SOCK: socket() }, 'nodes').ended
+    writeFileSync(config, before)
+    expect(code).toBe(1)
+    expect(output).toMatch(/ci@arm accepts none of the keys/)
+    expect(output).not.toMatch(/ci@amd accepts none of the keys/)
   })
 })

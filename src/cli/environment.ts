@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { variableOf } from '../inputs/source.ts'
+import { commandLineVariable } from '../lib/command-line.ts'
 import { exec } from '../lib/exec.ts'
 import { writePrivate } from '../lib/files.ts'
 import type { Env } from '../lib/lists.ts'
@@ -61,6 +62,7 @@ export function stepEnvironment(env: Env, dir: string, { checkout, cwd, trusted,
   writePrivate(payload, JSON.stringify({ repository }))
   return {
     ...Object.fromEntries(Object.entries(env).filter(([name]) => !platformVariable.test(name))),
+    [commandLineVariable]: 'true',
     GITHUB_ACTIONS: 'true',
     GITHUB_WORKSPACE: cwd,
     GITHUB_REPOSITORY:

@@ -107,8 +107,7 @@ async function collectValues(
   const known: Record<string, string> = Object.fromEntries(
     Object.entries(all).filter(([name]) => inputs.includes(name)),
   )
-  const ssh = entry === 'main' ? await readSshSettings(known['nodes'] ?? '', env) : {}
-  return { ...ssh, ...known }
+  return entry === 'main' ? { ...known, ...(await readSshSettings(known, env)) } : known
 }
 
 function readSecrets(env: Env): Values {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
 import { exec } from '../lib/exec.ts'
 import { homeDir } from '../lib/files.ts'
 import type { Env } from '../lib/lists.ts'
@@ -12,17 +12,26 @@ const deadline = 10_000
 const mostHosts = 32
 
 /**
- * The SSH inputs for hosts in `nodes`, from the user's own configuration, known hosts and keys. OpenSSH itself reads
- * the files, so that aliases, `Include` and `Match` have their usual meaning.
+ * The SSH inputs for hosts in `nodes`, from the user's own configuration and known hosts. OpenSSH itself reads the
+ * files, so that aliases, `Include` and `Match` have their usual meaning, and each host is offered its own keys.
  *
  * @throws UsageError if a host is reached in a way that the action does not support
  */
-export async function readSshSettings(nodes: string, env: Env): Promise<Values> {
+export async function readSshSettings(inputs: Values, env: Env): Promise<Values> {
+  const nodes = inputs['nodes'] ?? ''
   const names = [...nodes.matchAll(/ssh:\/\/(?:[^@\s/]*@)?(\[[^\]]+\]|[^\s:/,]+)/g)].map(([, host = '']) => host)
   const hosts = await resolveHosts(names.map((name) => name.replace(/^\[|\]$/g, '')))
   if (hosts.size === 0) return {}
-  const [config, known, keys] = [formatHosts(hosts), await findKnownHosts(hosts), await readKeys(hosts, env)]
-  return { 'ssh-config': config, 'ssh-known-hosts': known, ...(keys !== '' && { 'ssh-private-key': keys }) }
+  const config = inputs['ssh-config'] ?? ''
+  const blocks = [...hosts].map(([name, options]) => [
+    `Host ${name}`,
+    ...(config === '' ? formatHost(options) : []),
+    ...(inputs['ssh-private-key'] === undefined ? formatKeys(name, options, env) : []),
+  ])
+  return {
+    'ssh-config': [config, ...blocks.map((lines) => lines.join('\n  '))].join('\n'),
+    'ssh-known-hosts': inputs['ssh-known-hosts'] ?? (await findKnownHosts(hosts)),
+  }
 }
 
 async function resolveHosts(names: readonly string[]): Promise<ReadonlyMap<string, HostOptions>> {
@@ -60,24 +69,47 @@ function first(options: HostOptions, name: string): string {
   return options.get(name)?.[0] ?? ''
 }
 
-function formatHosts(hosts: ReadonlyMap<string, HostOptions>): string {
-  const settings = {
-    HostName: 'hostname',
-    User: 'user',
-    Port: 'port',
-    HostKeyAlias: 'hostkeyalias',
-    ProxyJump: 'proxyjump',
-    CertificateFile: 'certificatefile',
+const settings = {
+  HostName: 'hostname',
+  User: 'user',
+  Port: 'port',
+  HostKeyAlias: 'hostkeyalias',
+  ProxyJump: 'proxyjump',
+  CertificateFile: 'certificatefile',
+}
+
+function formatHost(options: HostOptions): readonly string[] {
+  return Object.entries(settings)
+    .map(([option, key]) => [option, expandHome(first(options, key))])
+    .filter(([, value = '']) => isName(value))
+    .map(([option, value]) => `${option} ${value}`)
+}
+
+/** The keys that ssh offers to this host: those of the agent, and the identity files that exist. */
+function formatKeys(name: string, options: HostOptions, env: Env): readonly string[] {
+  const files = (options.get('identityfile') ?? []).map((path) => expandTokens(expandHome(path), name, options))
+  const agent = first(options, 'identityagent')
+  const socket = agent.startsWith('$') ? (env[agent.replace(/[${}]/g, '')] ?? '') : expandHome(agent)
+  return [
+    // Of a key that only the agent or a token holds, there is only the public half.
+    ...files.filter((path) => existsSync(path) || existsSync(`${path}.pub`)).map((path) => `IdentityFile ${path}`),
+    ...(first(options, 'identitiesonly') === 'yes' ? ['IdentitiesOnly yes'] : []),
+    ...(['', 'SSH_AUTH_SOCK'].includes(socket) ? [] : [`IdentityAgent ${expandTokens(socket, name, options)}`]),
+  ]
+}
+
+/** Tokens of ssh_config(5) that `ssh -G` leaves as they are. */
+function expandTokens(path: string, name: string, options: HostOptions): string {
+  const values: Readonly<Record<string, string>> = {
+    '%': '%',
+    d: homeDir(),
+    h: first(options, 'hostname'),
+    n: name,
+    p: first(options, 'port'),
+    r: first(options, 'user'),
+    u: userInfo().username,
   }
-  return [...hosts]
-    .flatMap(([name, options]) => [
-      `Host ${name}`,
-      ...Object.entries(settings)
-        .map(([option, key]) => [option, expandHome(first(options, key))])
-        .filter(([, value = '']) => isName(value))
-        .map(([option, value]) => `  ${option} ${value}`),
-    ])
-    .join('\n')
+  return path.replace(/%([%dhnpru])/g, (token, letter: string) => values[letter] ?? token)
 }
 
 function expandHome(path: string): string {
@@ -104,15 +136,4 @@ async function findKnownHosts(hosts: ReadonlyMap<string, HostOptions>): Promise<
     }
   }
   return [...lines].join('\n')
-}
-
-/** An agent with keys is used as it is; without one, the identity files that need no passphrase. */
-async function readKeys(hosts: ReadonlyMap<string, HostOptions>, env: Env): Promise<string> {
-  if ((env['SSH_AUTH_SOCK'] ?? '') !== '' && (await exec('ssh-add', ['-l'], { deadline })).code === 0) return ''
-  const files = new Set([...hosts.values()].flatMap((options) => options.get('identityfile') ?? []).map(expandHome))
-  const keys: string[] = []
-  for (const file of [...files].filter(existsSync))
-    if ((await exec('ssh-keygen', ['-y', '-P', '', '-f', file], { deadline })).code === 0)
-      keys.push(await readFile(file, 'utf8'))
-  return keys.join('\n')
 }

@@ -1,3 +1,4 @@
+import { runsForCommandLine } from '../../lib/command-line.ts'
 import { splitLines } from '../../lib/lists.ts'
 import { didYouMean, shorten, type IssueSink, type Reject } from '../../lib/issues.ts'
 import { bracketed, parseAddress, parseServer } from '../../nodes/drivers/address.ts'
@@ -15,7 +16,8 @@ interface Block {
 const input = 'ssh-config'
 const mostJumps = 8
 const allowed = ['Host', 'HostName', 'Port', 'User', 'ProxyJump', 'HostKeyAlias', 'CertificateFile']
-const list = allowed.join(', ')
+/** Keys are files of the user only on the command line, which writes these lines itself. */
+const userKeys = ['IdentityFile', 'IdentitiesOnly', 'IdentityAgent']
 
 /** Settings that people have in their own file, and what replaces them here. */
 const replacements: Readonly<Record<string, string>> = {
@@ -38,13 +40,15 @@ interface SshConfig {
 }
 
 /** Parses the options of ssh_config(5) that say where a host is. As in ssh, the first value of an option counts. */
-export function parseSshConfig({ text, report, paths }: InputSource): SshConfig {
+export function parseSshConfig({ text, report, paths, env }: InputSource): SshConfig {
+  const names = runsForCommandLine(env) ? [...allowed, ...userKeys] : allowed
   const blocks: Block[] = [{ patterns: ['*'], settings: new Map() }]
   for (const { text: line, line: number } of splitLines(text(input))) {
     const reject = (expected: string) =>
       report({ input, given: shorten(line), expected: `in line ${number} ${expected}` })
     const [, keyword = '', value = ''] = /^([A-Za-z]+)(?:\s*=\s*|\s+)(.*)$/.exec(line) ?? []
-    readLine(blocks, keyword.toLowerCase(), value.replace(/^"([^"]*)"$/, '$1').trim(), reject)
+    const setting = { keyword: keyword.toLowerCase(), value: value.replace(/^"([^"]*)"$/, '$1').trim() }
+    readLine(blocks, setting, names, reject)
   }
   const certificate = (path: string): string => {
     paths.readFile(path, failFor(report, input))
@@ -53,18 +57,25 @@ export function parseSshConfig({ text, report, paths }: InputSource): SshConfig 
   return { resolve: (target) => resolveTarget(blocks, target, { certificate, report }) }
 }
 
-function readLine(blocks: Block[], keyword: string, value: string, reject: Reject): void {
+interface Setting {
+  readonly keyword: string
+  readonly value: string
+}
+
+function readLine(blocks: Block[], { keyword, value }: Setting, names: readonly string[], reject: Reject): void {
   if (keyword === '' || value === '') reject('is not a setting: write `Name value`, as in `HostName 10.0.0.5`')
   else if (keyword === 'host') blocks.push({ patterns: value.split(/\s+/), settings: new Map() })
-  else if (!allowed.some((name) => name.toLowerCase() === keyword)) reject(problemOf(keyword))
+  else if (!names.some((name) => name.toLowerCase() === keyword)) reject(problemOf(keyword, names))
   else if (isValid(keyword, value, reject)) {
     const settings = blocks.at(-1)?.settings
-    if (settings?.has(keyword) === false) settings.set(keyword, value)
+    const earlier = settings?.get(keyword)
+    if (earlier === undefined) settings?.set(keyword, value)
+    else if (keyword === 'identityfile') settings?.set(keyword, `${earlier}\n${value}`)
   }
 }
 
-function problemOf(keyword: string): string {
-  return replacements[keyword] ?? `is not supported${didYouMean(keyword, allowed)}: only ${list} are read`
+function problemOf(keyword: string, names: readonly string[]): string {
+  return replacements[keyword] ?? `is not supported${didYouMean(keyword, names)}: only ${names.join(', ')} are read`
 }
 
 function isValid(keyword: string, value: string, reject: Reject): boolean {
@@ -78,11 +89,15 @@ const validators: Readonly<Record<string, (value: string, reject: Reject) => boo
   user: (value, reject) => parseServer(`${value}@host`, reject) !== undefined,
   proxyjump: (value, reject) =>
     value.toLowerCase() === 'none' || splitJumps(value).every((jump) => parseServer(jump, reject) !== undefined),
-  certificatefile: (value, reject) => {
-    if (!/["$\\\p{Cc}]/u.test(value)) return true
-    reject('has a path with `"`, `$`, `\\` or a control character: rename the file')
-    return false
-  },
+  certificatefile: isPath,
+  identityfile: isPath,
+  identityagent: isPath,
+}
+
+function isPath(value: string, reject: Reject): boolean {
+  if (!/["$\\\p{Cc}]/u.test(value)) return true
+  reject('has a path with `"`, `$`, `\\` or a control character: rename the file')
+  return false
 }
 
 function isAddress(text: string, reject: Reject): boolean {
@@ -118,6 +133,16 @@ function resolveHost(blocks: readonly Block[], target: SshTarget, { certificate 
     ...(hostName !== undefined && { hostName: hostName.replaceAll('%h', target.host) }),
     ...(hostKeyAlias !== undefined && { hostKeyAlias }),
     ...(file !== undefined && { certificate: certificate(file) }),
+    ...keysOf(settings),
+  }
+}
+
+function keysOf(settings: ReadonlyMap<string, string>): Partial<SshHost> {
+  const [files, agent] = [settings.get('identityfile'), settings.get('identityagent')]
+  return {
+    ...(files !== undefined && { identityFiles: files.split('\n') }),
+    ...(settings.get('identitiesonly')?.toLowerCase() === 'yes' && { identitiesOnly: true }),
+    ...(agent !== undefined && { identityAgent: agent }),
   }
 }
 

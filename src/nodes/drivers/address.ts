@@ -42,7 +42,7 @@ export function parseAddress(text: string, reject: Reject): Address | undefined 
 const userPattern = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
 
 /** Parses `[user@]host[:port]`; the default port is that of SSH. */
-export function parseServer(text: string, reject: Reject): SshHost | undefined {
+export function parseServer(text: string, reject: Reject): Pick<SshHost, 'host' | 'port' | 'user'> | undefined {
   const [, user, server = ''] = /^(?:([^/]*)@)?([^/@]*)$/s.exec(text) ?? []
   if (user !== undefined && !userPattern.test(user)) {
     reject('has no valid user before `@`: letters, digits, `.`, `_` and `-`, the first not `.` or `-`')

@@ -10,6 +10,12 @@ export interface SshHost {
   readonly hostKeyAlias?: string
   /** Absolute path of a certificate for one of the keys. */
   readonly certificate?: string
+  /** Absolute paths of the keys of a user, which only the command line has. */
+  readonly identityFiles?: readonly string[]
+  /** Whether keys of the agent that are not in these files are not offered. */
+  readonly identitiesOnly?: boolean
+  /** An agent of this host only: a path, or `none`. */
+  readonly identityAgent?: string
 }
 
 /** An SSH server, and the servers through which it is reached, the nearest to this runner first. */
@@ -61,15 +67,19 @@ export function formatSshConfig(target: SshTarget, paths: SshPaths): string {
   ].join('\n')
 }
 
-type Options = Readonly<Record<string, string | number>>
+type Options = Readonly<Record<string, string | number | readonly string[]>>
 
-function hostOptions({ host, hostName = host, port, user, hostKeyAlias, certificate }: SshHost): Options {
+function hostOptions({ host, hostName = host, port, user, hostKeyAlias, certificate, ...keys }: SshHost): Options {
+  const { identityFiles = [], identitiesOnly = false, identityAgent } = keys
   return {
     HostName: hostName,
     Port: port,
     ...(user !== undefined && { User: user }),
     ...(hostKeyAlias !== undefined && { HostKeyAlias: hostKeyAlias }),
     ...(certificate !== undefined && { CertificateFile: quotePath(certificate) }),
+    ...(identityFiles.length > 0 && { IdentityFile: identityFiles.map(quotePath) }),
+    ...(identitiesOnly && { IdentitiesOnly: 'yes' }),
+    ...(identityAgent !== undefined && { IdentityAgent: quotePath(identityAgent) }),
   }
 }
 
@@ -79,7 +89,8 @@ function quotePath(path: string): string {
 }
 
 function formatBlock(name: string, options: Options): string[] {
-  return [`Host ${name}`, ...Object.entries(options).map(([option, value]) => `  ${option} ${value}`)]
+  const lines = Object.entries(options).flatMap(([option, value]) => [value].flat().map((one) => `  ${option} ${one}`))
+  return [`Host ${name}`, ...lines]
 }
 
 /** As in `nodes`: `ci@arm.example.com:2222`. */

@@ -10,11 +10,11 @@ const files = {
   read: () => 'ssh-ed25519-cert-v01@openssh.com AAAA',
 }
 
-function read(text: string) {
+function read(text: string, env = {}) {
   const issues: string[] = []
   const diagnostics = new Diagnostics()
   const { resolve } = parseSshConfig({
-    ...createSource({ env: { 'INPUT_SSH-CONFIG': text }, event, files, diagnostics }),
+    ...createSource({ env: { ...env, 'INPUT_SSH-CONFIG': text }, event, files, diagnostics }),
     report: ({ expected }) => issues.push(expected),
   })
   return { resolve, issues }
@@ -117,4 +117,29 @@ test('formatSshConfig: each jump host is a host of the same file, and the contro
   expect(jump).toBe('jump0\n  HostName outer\n  Port 2200\n  User ci\n')
   expect(all).toMatch(/^\*\n[^]*StrictHostKeyChecking yes\n/)
   expect(all).not.toContain('Control')
+})
+
+describe('keys of a user', () => {
+  const text = 'Host build\n IdentityFile /k/a\n IdentityFile /k/b c\n IdentitiesOnly yes\n IdentityAgent /run/a.sock'
+
+  test('are read for the command line', () => {
+    const { resolve, issues } = read(text, { MULTIARCH_BUILD_COMMAND_LINE: 'true' })
+    expect(issues).toEqual([])
+    expect(resolve({ host: 'build', port: 22 })).toEqual({
+      host: 'build',
+      port: 22,
+      identityFiles: ['/k/a', '/k/b c'],
+      identitiesOnly: true,
+      identityAgent: '/run/a.sock',
+    })
+  })
+
+  test('are no files of a CI job', () => {
+    expect(read(text).issues).toEqual([
+      expect.stringContaining('put the key into `ssh-private-key`'),
+      expect.stringContaining('put the key into `ssh-private-key`'),
+      expect.stringContaining('only Host, HostName, Port, User, ProxyJump, HostKeyAlias, CertificateFile are read'),
+      expect.stringContaining('the agent is `SSH_AUTH_SOCK` of the job'),
+    ])
+  })
 })

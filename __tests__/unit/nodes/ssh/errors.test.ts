@@ -189,6 +189,26 @@ test('formatSshConfig: strict host keys, only the files of the run, no password'
   }
 })
 
+test('formatSshConfig: a host has keys of its own before those of all hosts', () => {
+  const jump = { host: 'bastion', port: 22, identityAgent: 'none' }
+  const text = formatSshConfig(
+    { host: 'arm', port: 22, identityFiles: ['/k/a', '/k/50% b'], identitiesOnly: true, jumps: [jump] },
+    { agent: '/d/agent.sock', knownHosts: '/d/known_hosts', control: '/d/n0.ctl' },
+  )
+  const keys = text.split('\n').filter((line) => /^Host |Identit/.test(line))
+  expect(keys).toEqual([
+    'Host node',
+    '  IdentityFile "/k/a"',
+    '  IdentityFile "/k/50%% b"',
+    '  IdentitiesOnly yes',
+    'Host jump0',
+    '  IdentityAgent "none"',
+    'Host *',
+    '  IdentityAgent "/d/agent.sock"',
+    '  IdentityFile none',
+  ])
+})
+
 test('describeTarget formats a target as in `nodes`', () => {
   expect(describeTarget({ host: 'a', port: 22 })).toBe('a')
   expect(describeTarget({ user: 'ci', host: 'fd00::1', port: 2222 })).toBe('ci@[fd00::1]:2222')
