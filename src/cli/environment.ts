@@ -14,6 +14,8 @@ export interface Checkout {
   readonly name: string
   readonly branch: string
   readonly sha: string
+  /** Whether files differ from the commit, or are not in it. */
+  readonly isDirty: boolean
   /** The address of its repository; empty if there is none. */
   readonly url: string
 }
@@ -26,13 +28,20 @@ export async function readCheckout(cwd: string): Promise<Checkout> {
     }))
     return code === 0 ? stdout.trim() : ''
   }
-  const [branch, sha, remote] = await Promise.all([
+  const [branch, sha, remote, changes] = await Promise.all([
     git('symbolic-ref', '--short', 'HEAD'),
     git('rev-parse', 'HEAD'),
     git('remote', 'get-url', 'origin'),
+    git('--no-optional-locks', 'status', '--porcelain'),
   ])
   const url = webAddress(remote)
-  return { name: basename(url) || basename(cwd) || 'image', branch: branch || 'local', sha, url }
+  return {
+    name: basename(url) || basename(cwd) || 'image',
+    branch: branch || 'local',
+    sha,
+    isDirty: changes !== '',
+    url,
+  }
 }
 
 /** PURE: the page of a repository; empty for a remote that has none. User and password are dropped. */
@@ -57,9 +66,9 @@ interface StepOptions {
  */
 export function stepEnvironment(env: Env, dir: string, { checkout, cwd, trusted, forRemote }: StepOptions): Env {
   const payload = join(dir, 'event.json')
-  const { name, branch, sha, url } = checkout
+  const { name, branch, sha, isDirty, url } = checkout
   const repository = { name, html_url: url, ...(trusted && { default_branch: branch }) }
-  writePrivate(payload, JSON.stringify({ repository }))
+  writePrivate(payload, JSON.stringify({ repository, is_dirty: isDirty }))
   return {
     ...Object.fromEntries(Object.entries(env).filter(([name]) => !platformVariable.test(name))),
     [commandLineVariable]: 'true',

@@ -45,6 +45,8 @@ export interface Event extends CiPlatform {
   /** The target branch of a pull request, or the branch of a pushed tag, as in the payload. */
   readonly baseRef?: string
   readonly repositoryMetadata: RepositoryMetadata
+  /** The files differ from the commit `sha`: only the command line builds them. */
+  readonly isDirty?: true
   /** The payload can be read and does not contain the repository. */
   readonly lacksRepository?: true
 }
@@ -93,6 +95,7 @@ export function readEvent(env: Env, warn: Warn = () => undefined, repositoryDeta
     workspace: resolve(variable('WORKSPACE', process.cwd())),
     now: new Date(),
     ...(payload && !isRecord(payload['repository']) && { lacksRepository: true }),
+    ...(payload?.['is_dirty'] === true && { isDirty: true }),
     ...parseCommitDate(payload ?? {}, sha),
     ...parsePullRequest(payload ?? {}),
     ...parseRepository(asRecord(payload?.['repository']), { serverUrl, repository, name, ref }),
@@ -155,10 +158,15 @@ function parseMetadata(details: Record<string, unknown>, serverUrl: string, full
   return {
     title: asText(details['name']) || (fullName.split('/')[1] ?? ''),
     description: asText(details['description']),
-    url: asText(details['html_url']) || (fullName === '' ? '' : `${serverUrl}/${fullName}`),
+    // Empty for a repository without a page, which only the command line has.
+    url: details['html_url'] === '' ? '' : asText(details['html_url']) || repositoryPage(serverUrl, fullName),
     // GitHub states one licence, Gitea and Forgejo all that they find: several may each apply to a part only.
     license: asText(asRecord(details['license'])['spdx_id']) || (others.length === 0 ? license : ''),
   }
+}
+
+function repositoryPage(serverUrl: string, fullName: string): string {
+  return fullName === '' ? '' : `${serverUrl}/${fullName}`
 }
 
 /** Undefined if the payload cannot be read. */

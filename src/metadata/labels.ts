@@ -26,7 +26,8 @@ export function generateLabels(
     created: created?.toISOString() ?? '',
     description,
     licenses: license,
-    revision: sha,
+    // As buildx marks it.
+    revision: event.isDirty && sha !== '' ? `${sha}-dirty` : sha,
     source: url,
     title,
     url,

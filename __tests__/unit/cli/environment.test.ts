@@ -1,8 +1,12 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { stepEnvironment } from '../../../src/cli/environment.ts'
+import { readCheckout, stepEnvironment } from '../../../src/cli/environment.ts'
+import { readEvent } from '../../../src/forge/event.ts'
+import { metadataContext } from '../../../src/metadata/context.ts'
+import { generateLabels } from '../../../src/metadata/labels.ts'
 
 let dir: string
 beforeAll(() => {
@@ -10,7 +14,13 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(dir, { recursive: true }))
 
-const checkout = { name: 'app', branch: 'main', sha: '0123', url: 'https://github.example.com/acme/app' }
+const checkout = {
+  name: 'app',
+  branch: 'main',
+  sha: '0123',
+  isDirty: false,
+  url: 'https://github.example.com/acme/app',
+}
 
 test.each([
   ['a build', {}, 'local/app'],
@@ -25,4 +35,46 @@ test('variables of another job are left out', () => {
   const outer = { GITHUB_TOKEN: 'none', INPUT_IMAGE: 'never/used', HOME: '/home/me' }
   const env = stepEnvironment(outer, dir, { checkout, cwd: dir, trusted: false })
   expect([env['GITHUB_TOKEN'], env['INPUT_IMAGE'], env['HOME']]).toEqual([undefined, undefined, '/home/me'])
+})
+
+describe('the labels that a working directory gives', () => {
+  async function labels(cwd: string): Promise<Record<string, string>> {
+    const event = readEvent(stepEnvironment({}, dir, { checkout: await readCheckout(cwd), cwd, trusted: false }))
+    const all = generateLabels(event, metadataContext(event, {}, fail), 'test', {})
+    return Object.fromEntries(Object.entries(all).map(([name, value]) => [name.replace(/^.*\./, ''), value]))
+  }
+  const fail = (problem: string) => {
+    throw new Error(problem)
+  }
+  const repository = (name: string, remote: string) => {
+    const cwd = join(dir, name)
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-C', cwd, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args], {
+        encoding: 'utf8',
+      }).trim()
+    mkdirSync(cwd)
+    git('init', '--quiet')
+    git('commit', '--quiet', '--allow-empty', '--message', 'x')
+    git('remote', 'add', 'origin', remote)
+    return { cwd, sha: git('rev-parse', 'HEAD') }
+  }
+
+  test('without Git there is no source, url or revision', async () => {
+    const cwd = join(dir, 'plain')
+    mkdirSync(cwd)
+    expect(await labels(cwd)).toEqual({ title: 'plain', version: 'test' })
+  })
+
+  test('a remote that has no page is no source', async () => {
+    const { cwd, sha } = repository('shop', '/srv/git/shop.git')
+    expect(await labels(cwd)).toEqual({ title: 'shop', version: 'test', revision: sha })
+  })
+
+  test('changes that are not committed mark the revision', async () => {
+    const { cwd, sha } = repository('app', 'git@git.example.com:acme/app.git')
+    const source = 'https://git.example.com/acme/app'
+    expect(await labels(cwd)).toMatchObject({ source, url: source, revision: sha })
+    writeFileSync(join(cwd, 'new.txt'), '')
+    expect(await labels(cwd)).toMatchObject({ revision: `${sha}-dirty` })
+  })
 })
