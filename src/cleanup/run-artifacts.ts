@@ -12,19 +12,20 @@ interface RepositoryArtifacts extends RunArtifacts {
 
 /**
  * PURE: what the journal of a run contains for each repository. Tags belong to the run if they contain its id, or all
- * of them with `cleanup: always`.
+ * of them with `cleanup: always`, or none with `cleanup: never`. Untagged manifests that no tag needs belong to it in
+ * any case: a later cleanup cannot find them in a registry that does not list them.
  */
 export function artifactsByRepository(
   entries: readonly Entry[],
   cleanup: 'auto' | 'always' | 'never',
   runAnnotation: string,
 ): RepositoryArtifacts[] {
-  if (cleanup === 'never') return []
   const parts = entries.filter((entry) => entry.kind === 'part')
   const isPart = (tag: TagEntry) => parts.some((part) => sameTag(part, tag))
   const updated = entries.filter((entry) => entry.kind === 'tag')
-  const merged = entries.filter((entry) => entry.kind === 'merged')
-  const own = updated.filter((tag) => (cleanup === 'always' || tag.ephemeral) && !isPart(tag))
+  const mayDelete = { auto: ({ ephemeral }: TagEntry) => ephemeral, always: () => true, never: () => false }[cleanup]
+  const merged = cleanup === 'never' ? [] : entries.filter((entry) => entry.kind === 'merged')
+  const own = updated.filter((tag) => mayDelete(tag) && !isPart(tag))
   // The last of its own tags stands in for the merged parts until all of them are deleted.
   const tags = [...merged, ...own]
   const manifests = entries.filter((entry) => entry.kind === 'manifest')
@@ -46,9 +47,10 @@ export function artifactsByRepository(
   })
 }
 
-type TagEntry = Extract<Entry, { readonly kind: 'tag' | 'part' }>
+type TagEntry = Extract<Entry, { readonly kind: 'tag' }>
+type PartEntry = Extract<Entry, { readonly kind: 'part' }>
 
-function sameTag(one: TagEntry, other: TagEntry): boolean {
+function sameTag(one: PartEntry, other: TagEntry): boolean {
   return formatTagReference(one) === formatTagReference(other) && one.digest === other.digest
 }
 

@@ -172,13 +172,12 @@ function describeTarget(
 /** What the post step of such a run deletes. */
 function describePost({ inputs, event, dir }: Run, { nodes, persistent }: OpenedNodes): string[] {
   const { push, cleanup, settings, variants, tagsGiven } = inputs
-  const deletes = push && cleanup !== 'never'
-  const tags = deletes ? variants.flatMap((variant) => variant.tags) : []
+  const tags = push && cleanup !== 'never' ? variants.flatMap((variant) => variant.tags) : []
   const deleted = tags.filter(({ tag }) => cleanup === 'always' || isEphemeral(tag, event, tagsGiven))
   const builder = `${runBuilderName(dir.key, event).replace(dir.key.toLowerCase(), 'mab-…')}-…`
   return [
     ...deleted.map((tag) => `${formatTagReference(tag)}, with its platforms`),
-    ...(deletes && settings.provenance !== '' ? [platformIndexes] : []),
+    ...(push && settings.provenance !== '' ? [platformIndexes] : []),
     ...nodes
       .filter((node: Node) => !persistent.has(node))
       .flatMap(({ spec, driver }) => driver.describeLeftovers?.(spec.name, builder) ?? []),

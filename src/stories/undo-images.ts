@@ -74,7 +74,9 @@ async function deleteAll(deletions: readonly Deletion[], request: ImageRequest, 
   const outcomes = await Promise.all(deletions.map((deletion) => deleteFrom(deletion, request, { packages, ...ports })))
   outcomes.forEach(({ deleted }) => deleted.forEach((tag) => ports.log.info(`Deleted ${tag}.`)))
   const kept = outcomes.flatMap((outcome) => outcome.kept)
-  if (kept.length > 0) ports.log.warn(kept.join('\n'))
+  // With `never` only untagged manifests are tried, also with a login that may not delete.
+  const log = request.tags === 'never' ? ports.log.info : ports.log.warn
+  if (kept.length > 0) log(kept.join('\n'))
   return outcomes.some(({ deleted }) => deleted.length > 0) || kept.length > 0
 }
 

@@ -11,7 +11,7 @@ import { ownershipAnnotation } from '../../../src/run/names.ts'
 import { brokenTags } from '../../ghcr/audit.ts'
 import { pushIndex, pushRelease, retag, type Pushed } from '../../ghcr/histories.ts'
 import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
-import { allOf, annotationOf, scene, type Scene } from './scene.ts'
+import { allOf, annotationOf, pushOwn, scene, type Scene } from './scene.ts'
 
 const run = '17000000001'
 const repository = { registry: 'ghcr.io', path: 'acme/shop/api' }
@@ -42,8 +42,10 @@ function pushParts(here: Scene, isTemporary: boolean): { readonly pushed: Pushed
   return { pushed, parts }
 }
 
-async function undo(here: Scene, entries: readonly Entry[], owner: string) {
-  const [own] = artifactsByRepository(entries, 'auto', owner)
+type Cleanup = Parameters<typeof artifactsByRepository>[1]
+
+async function undo(here: Scene, entries: readonly Entry[], owner: string, cleanup: Cleanup = 'auto') {
+  const [own] = artifactsByRepository(entries, cleanup, owner)
   if (!own) throw new Error('nothing to undo')
   return await deleteRunArtifacts(packageRepositoryIn(here), own)
 }
@@ -51,25 +53,28 @@ async function undo(here: Scene, entries: readonly Entry[], owner: string) {
 const remains = ({ pkg }: Scene, digests: readonly string[]) => digests.filter((digest) => pkg.active.has(digest))
 const partDigests = (parts: readonly Part[]) => parts.map(({ digest }) => digest)
 
-test('a build job whose main was successful keeps its parts, and deletes the indexes of BuildKit', async () => {
-  const here = scene()
-  const { pushed, parts } = pushParts(here, true)
-  const built = pushed.perPlatform.map(({ digest }): Entry => ({ kind: 'manifest', ...repository, digest }))
-  const tagged = parts.flatMap(({ tag, digest }): Entry[] => [
-    { kind: 'manifest', ...repository, digest },
-    { kind: 'tag', ...repository, tag, digest, ephemeral: true },
-    { kind: 'part', ...repository, tag, digest },
-  ])
-  expect(await undo(here, [...built, ...tagged], partOwner)).toEqual([])
-  expect(
-    remains(
-      here,
-      pushed.perPlatform.map(({ digest }) => digest),
-    ),
-  ).toEqual([])
-  expect(remains(here, partDigests(parts))).toEqual(partDigests(parts))
-  expect(brokenTags(here.fake.state)).toEqual([])
-})
+test.each(['auto', 'never'] as const)(
+  'a build job whose main was successful keeps its parts, and deletes the indexes of BuildKit: %s',
+  async (cleanup) => {
+    const here = scene()
+    const { pushed, parts } = pushParts(here, true)
+    const built = pushed.perPlatform.map(({ digest }): Entry => ({ kind: 'manifest', ...repository, digest }))
+    const tagged = parts.flatMap(({ tag, digest }): Entry[] => [
+      { kind: 'manifest', ...repository, digest },
+      { kind: 'tag', ...repository, tag, digest, ephemeral: true },
+      { kind: 'part', ...repository, tag, digest },
+    ])
+    expect(await undo(here, [...built, ...tagged], partOwner, cleanup)).toEqual([])
+    expect(
+      remains(
+        here,
+        pushed.perPlatform.map(({ digest }) => digest),
+      ),
+    ).toEqual([])
+    expect(remains(here, partDigests(parts))).toEqual(partDigests(parts))
+    expect(brokenTags(here.fake.state)).toEqual([])
+  },
+)
 
 test('a build job whose main failed deletes its parts with their images', async () => {
   const here = scene()
@@ -81,6 +86,48 @@ test('a build job whose main failed deletes its parts with their images', async 
   ]
   expect(await undo(here, tagged, partOwner)).toEqual(parts.map(({ tag }) => ({ subject: tag, deleted: true })))
   expect(remains(here, partDigests(parts))).toEqual([])
+})
+
+test('with `cleanup: never`, a merge keeps the parts and its image', async () => {
+  const here = scene()
+  const { pushed, parts } = pushParts(here, true)
+  const { digest } = pushRelease(here.fake.state, here.pkg, { tag: `pr-${run}`, content: 'merged' }).index
+  const before = here.pkg.active.size
+  const entries: Entry[] = [
+    { kind: 'manifest', ...repository, digest },
+    { kind: 'tag', ...repository, tag: `pr-${run}`, digest, ephemeral: true },
+    ...parts.map((part): Entry => ({ kind: 'merged', ...repository, ...part, owner: partOwner })),
+  ]
+  expect(await undo(here, entries, mergeOwner, 'never')).toEqual([])
+  expect([here.pkg.active.size, remains(here, allOf(pushed))]).toEqual([before, allOf(pushed)])
+})
+
+describe('with `cleanup: never`, a build for a pull request', () => {
+  const manifests = ({ index, perPlatform }: Pushed) =>
+    [...perPlatform, index].map(({ digest }): Entry => ({ kind: 'manifest', ...repository, digest }))
+
+  test('keeps its image and deletes the indexes of BuildKit, which no later cleanup may find', async () => {
+    const here = scene()
+    const tag = `pr-${run}`
+    const { pushed } = pushOwn(here, run, {}, tag)
+    const { digest } = pushed.index
+    const entries: Entry[] = [...manifests(pushed), { kind: 'tag', ...repository, tag, digest, ephemeral: true }]
+    expect(await undo(here, entries, annotationOf(run), 'never')).toEqual([])
+    const perPlatform = pushed.perPlatform.map((index) => index.digest)
+    expect(perPlatform).toHaveLength(2)
+    expect(remains(here, allOf(pushed))).toEqual(allOf(pushed).filter((one) => !perPlatform.includes(one)))
+    expect(brokenTags(here.fake.state)).toEqual([])
+  })
+
+  test('leaves nothing if it failed before a tag was updated', async () => {
+    const here = scene()
+    pushRelease(here.fake.state, here.pkg, { tag: 'v1', content: 'other' })
+    const nonce = { [ownershipAnnotation]: annotationOf(run) }
+    const pushed = pushRelease(here.fake.state, here.pkg, { content: 'app', nonce })
+    expect(await undo(here, manifests(pushed), annotationOf(run), 'never')).toEqual([])
+    expect(remains(here, allOf(pushed))).toEqual([])
+    expect(brokenTags(here.fake.state)).toEqual([])
+  })
 })
 
 test('a merge of a release deletes the parts and nothing that the image needs', async () => {
