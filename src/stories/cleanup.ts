@@ -71,8 +71,11 @@ async function cleanUpOne(repository: Repository, inputs: Inputs, ports: Cleanup
     const client = await createClientFactory(packages.registries)(repository)
     const mark = `${event.runId}-${event.runAttempt}-sweep`
     const opened = await openPackageRepository(packages, { repository, client, until, mark })
-    await requireRepository(opened)
-    return await cleanUpRepository(opened, request, runs)
+    if (await isStored(opened)) return await cleanUpRepository(opened, request, runs)
+    // The first build of a pull request may have failed: then nothing was pushed.
+    if (runId === undefined && pullRequest === undefined) throw missingRepository(opened.name)
+    ports.log.warn(`The repository ${opened.name} does not exist, so there is nothing to delete. ${mayBeMisspelled}`)
+    return createResult(opened.name, inputs.dryRun)
   } catch (error) {
     return {
       ...createResult(formatRepository(repository), inputs.dryRun),
@@ -82,20 +85,21 @@ async function cleanUpOne(repository: Repository, inputs: Inputs, ports: Cleanup
   }
 }
 
-/** A misspelled `image` must not look like a repository without leftovers. @throws UserError */
-async function requireRepository({ backend, registry, repository, name }: PackageRepository): Promise<void> {
-  if ((await unlessNotFound(registry.listTags(repository))) !== undefined) return
+async function isStored({ backend, registry, repository }: PackageRepository): Promise<boolean> {
+  if ((await unlessNotFound(registry.listTags(repository))) !== undefined) return true
   // Some registries answer 404 for a repository without tags.
-  if (backend.capabilities.listsUntagged) for await (const page of backend.list()) if (page.length > 0) return
-  throw new UserError({
-    code: 'inputs',
-    message: `image: the repository ${name} does not exist`,
-    hint: unknownHint,
-  })
+  if (backend.capabilities.listsUntagged) for await (const page of backend.list()) if (page.length > 0) return true
+  return false
+}
+
+/** A misspelled `image` must not look like a repository without leftovers. */
+function missingRepository(name: string): UserError {
+  return new UserError({ code: 'inputs', message: `image: the repository ${name} does not exist`, hint: unknownHint })
 }
 
 const unknownHint =
   'Check its spelling. Some registries remove a repository together with its last image: then remove it from `image`.'
+const mayBeMisspelled = 'If a build has pushed an image to it, check the spelling of `image`.'
 
 function logResult({ name, deleted, kept, dryRun }: CleanupResult, log: CleanupPorts['log']): void {
   const done = dryRun ? 'Would delete' : 'Deleted'

@@ -60,6 +60,30 @@ describe('the cleanup story', () => {
     })
   })
 
+  test.each([{ runId: '17000000001' }, { prNumber: '7' }])(
+    'of one run or pull request, which may have pushed nothing, a repository that does not exist is a warning: %j',
+    async (mode) => {
+      await withRegistry('none', async ({ host, faults }) => {
+        faults.push(({ url = '' }, response) => {
+          if (!url.startsWith('/v2/acme/ap/')) return false
+          response.writeHead(404).end()
+          return true
+        })
+        const given = ports()
+        const images = ['acme/ap', 'acme/app'].map((path) => ({ registry: host, path }))
+        const { results, errors } = await cleanUpRegistries({ ...inputs, ...mode, images }, given)
+        expect(errors).toEqual([])
+        expect(results.map(({ name, kept }) => [name, kept])).toEqual(images.map(({ path }) => [`${host}/${path}`, []]))
+        expect(given.lines).toEqual([
+          `warning: The repository ${host}/acme/ap does not exist, so there is nothing to delete. ` +
+            'If a build has pushed an image to it, check the spelling of `image`.',
+          `${host}/acme/ap: nothing to delete`,
+          `${host}/acme/app: nothing to delete`,
+        ])
+      })
+    },
+  )
+
   test('a repository that does not exist fails the action, after the others are cleaned up', async () => {
     await withRegistry('none', async ({ host, faults }) => {
       faults.push(({ url = '' }, response) => {
