@@ -1,7 +1,7 @@
 import type { PackageRepository } from '../packages/repository.ts'
 import type { Inventory } from './inventory.ts'
 import { RetainedTags } from './retained-tags.ts'
-import { selectPullRequest, selectRuns, type Selection } from './selection.ts'
+import { runReason, selectPullRequest, selectRuns, type Selection } from './selection.ts'
 
 export interface RegistryCleanupRequest {
   /** Patterns of temporary tags: `pr-*`. */
@@ -36,14 +36,15 @@ export interface Mode {
 }
 
 export function createMode(repository: PackageRepository, request: RegistryCleanupRequest): Mode {
-  const { retention, pullRequest, tags, unmarked } = request
+  const { retention, pullRequest, tags, unmarked, runId } = request
   if (retention) return retentionMode(new RetainedTags(repository, { ...retention, patterns: tags }), unmarked)
+  const selection = pullRequest === undefined ? selectRuns(tags, runId) : selectPullRequest(tags, pullRequest)
   return {
-    selection: pullRequest === undefined ? selectRuns(tags) : selectPullRequest(tags, pullRequest),
+    selection,
     update: () => Promise.resolve(),
     isUnmarkedContent: (digest, claims, inventory) =>
       unmarked !== 'keep' && inventory.contentRuns(digest, claims, { named: unmarked !== 'delete' }).length > 0,
-    untagReason: (_, others) => untagReason('its run has finished', others, 'nothing proves that this run pushed it'),
+    untagReason: (_, others) => untagReason(runReason(selection), others, 'nothing proves that this run pushed it'),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ManifestInfo } from '../packages/manifest-info.ts'
 import { closure } from './ownership.ts'
 import { referrerSubject, type Referrer } from './referrers.ts'
-import type { Selection } from './selection.ts'
+import { runReason, type Selection } from './selection.ts'
 import { cacheOfHistory } from '../run/names.ts'
 
 /** One manifest with its state. */
@@ -28,7 +28,7 @@ interface PlanInput {
   readonly childrenOfDeleted: ReadonlyMap<string, Claims>
   /** Whether a manifest without ownership annotation is content that these claim. */
   readonly isUnmarkedContent: (digest: string, claims: Claims) => boolean
-  readonly selection: Pick<Selection, 'claimOf' | 'claimsAttestations' | 'reason'>
+  readonly selection: Pick<Selection, 'claimOf' | 'claimsAttestations' | 'reason' | 'runReason'>
   /** Attestations that describe the image by their own content: attestation → image. */
   readonly attestations: ReadonlyMap<string, string>
   readonly referrers: readonly Referrer[]
@@ -215,7 +215,7 @@ function isContent(digest: string, claims: Claims, input: PlanInput): boolean {
 }
 
 function untaggedReason(digest: string, input: PlanInput, attestations: ReadonlySet<string>): string | undefined {
-  if (input.isExpiredManifest(digest)) return 'its run has finished, and nothing refers to it'
+  if (input.isExpiredManifest(digest)) return `${runReason(input.selection)}, and nothing refers to it`
   if (attestations.has(digest) || input.orphans.has(digest)) return 'its subject image is deleted'
   const kind = input.caches ? input.manifests.get(digest)?.kind : undefined
   if (kind === 'cache') return 'a later push replaced this cache'

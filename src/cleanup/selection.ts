@@ -30,10 +30,21 @@ export interface Selection {
   readonly claimsAttestations?: true
   /** Why an image with these tags is deleted. */
   readonly reason: (tags: readonly string[], manifest: Manifest) => string
+  /** Why the run of a manifest does not need it any more; absent: it has finished. */
+  readonly runReason?: string
 }
 
-/** PURE: what finished runs pushed. The ids in temporary tags name them. */
-export function selectRuns(patterns: readonly string[]): Selection {
+/** Why the run of a manifest that is selected does not need it any more. */
+export function runReason(selection: Pick<Selection, 'runReason'>): string {
+  return selection.runReason ?? 'its run has finished'
+}
+
+/**
+ * PURE: what finished runs pushed. The ids in temporary tags name them.
+ *
+ * @param only the input `run-id`: only this run, whether it has finished or not
+ */
+export function selectRuns(patterns: readonly string[], only?: string): Selection {
   const includes = (tag: string) => matchesPattern(tag, patterns)
   const claimOf = (tag: string) => (includes(tag) ? parseRunId(tag) : undefined)
   return {
@@ -51,7 +62,11 @@ export function selectRuns(patterns: readonly string[]): Selection {
     runsOfTag: (tag) => [claimOf(tag) ?? []].flat(),
     runOf: (manifest) => annotatedRun(manifest?.runAnnotation),
     claimOf,
-    reason: (tags) => formatRuns([...new Set(tags.flatMap((tag) => claimOf(tag) ?? []))]),
+    reason: (tags) =>
+      only === undefined
+        ? formatRuns([...new Set(tags.flatMap((tag) => claimOf(tag) ?? []))])
+        : `it belongs to run ${only}, which \`run-id\` names`,
+    ...(only !== undefined && { runReason: '`run-id` names its run' }),
   }
 }
 

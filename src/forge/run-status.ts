@@ -16,6 +16,9 @@ export type RunState =
   | 'unknown'
   /** The token may not read it. */
   | 'denied'
+  /** The CI platform does not accept the token: it has expired, or belongs to another server. */
+  | 'rejected'
+  | 'no-token'
 
 export type FetchRunStatus = (run: string) => Promise<RunState>
 
@@ -47,13 +50,13 @@ export function createRunStatusFetcher(request: GithubRequest, repository: strin
       return parseRun((await request('GET /repos/{owner}/{repo}/actions/runs/{id}', { owner, repo, id: run })).data)
     } catch (error) {
       if (isNotFound(error)) return 'unknown'
-      if (isDenied(error)) return 'denied'
+      if (isDenied(error)) return error.status === 401 ? 'rejected' : 'denied'
       throw error
     }
   }
 }
 
-function isDenied(error: unknown): boolean {
+function isDenied(error: unknown): error is GithubError {
   if (!(error instanceof GithubError)) return false
   return (error.status === 401 || error.status === 403) && !/rate limit/i.test(error.message)
 }
@@ -142,14 +145,26 @@ function classifyRun(run: string, state: RunState, retention: RunRetention): Run
   return reason === undefined ? { expired: true } : { expired: false, reason }
 }
 
+const unreadableReasons = {
+  denied: (run: string) =>
+    `the token has no permission to read run ${run}. Give the job \`permissions: actions: read\`.`,
+  rejected: (run: string) =>
+    `the CI platform does not accept the token, so whether run ${run} has finished is unknown. Check \`github-token\`.`,
+  'no-token': (run: string) =>
+    `\`github-token\` is empty, so whether run ${run} has finished is unknown. Set it to a token that may read runs.`,
+} as const
+
+function isUnreadable(state: RunState): state is keyof typeof unreadableReasons {
+  return typeof state === 'string' && state !== 'unknown'
+}
+
 function retentionReason(
   run: string,
   state: RunState,
   { now, olderThan, runId, certainlyEnded }: RunRetention,
 ): string | undefined {
   if (runId !== undefined) return run === runId ? undefined : `it belongs to run ${run}, not to run ${runId}.`
-  if (state === 'denied')
-    return `the token has no permission to read run ${run}. Give the job \`permissions: actions: read\`.`
+  if (isUnreadable(state)) return unreadableReasons[state](run)
   if (state === 'unknown') {
     if (certainlyEnded !== undefined && isCertainlyRunId(run) && BigInt(run) < certainlyEnded) return undefined
     return `run ${run} not found; it may belong to another repository and still be running.`

@@ -72,7 +72,7 @@ export class Job {
 
   /** Fetches the status of runs of this repository, if the token may read it. */
   fetchRunStatus(fetch: Fetch, timeout = runStatusTimeout): FetchRunStatus {
-    if (this.#token === '') return () => Promise.resolve('denied')
+    if (this.#token === '') return () => Promise.resolve('no-token')
     let fetcher: FetchRunStatus | undefined
     return (run) => {
       fetcher ??= createRunStatusFetcher(

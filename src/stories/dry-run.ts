@@ -29,8 +29,15 @@ const buildxNotInstalled =
   'The buildx that `version` asks for is not installed on this runner; a run downloads it, so the bake definition ' +
   'was not validated.'
 const runStatusUnreadable =
-  'Without `permissions: actions: read`, leftovers of killed runs on the nodes are removed only after six days, and ' +
-  'the cleanup action cannot determine which runs have finished.'
+  'leftovers of killed runs on the nodes are removed only after six days, and the cleanup action cannot determine ' +
+  'which runs have finished.'
+const unreadableCauses = {
+  denied: 'Without `permissions: actions: read`, ',
+  rejected: 'The CI platform does not accept `github-token`. Without a valid token, ',
+  unknown: 'The CI platform does not know this run. If that stays so, ',
+  unreachable: 'The API of the CI platform could not be reached. While that is so, ',
+} as const
+type RunsAccess = 'readable' | keyof typeof unreadableCauses
 const platformIndexes = 'the index of each platform, which is not needed after the image index is assembled'
 const runDirContent = "on this runner the run's private directory, with agent, connections and logins"
 
@@ -59,14 +66,14 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
   problems.add(registries.problems)
   problems.add(checks.problems)
   if (plan && buildx?.found) await collect(validateDefinition(plan, run, buildx.found))
-  const status = await ports.fetchRunStatus(run.event.runId).catch(() => 'unknown' as const)
+  const status = await ports.fetchRunStatus(run.event.runId).catch(() => 'unreachable' as const)
   const found = {
     nodes,
     checks,
     plan,
     registries,
     isInstalled: !buildx || !!buildx.found,
-    canReadRuns: run.inputs.token === '' ? undefined : typeof status !== 'string',
+    runsAccess: status === 'no-token' ? undefined : typeof status === 'string' ? status : ('readable' as const),
   }
   return { report: describeDryRun(run, found, problems), problems: problems.all }
 }
@@ -113,13 +120,13 @@ interface Findings {
   readonly registries: RegistryChecks
   /** Whether the requested buildx is installed. */
   readonly isInstalled: boolean
-  /** Whether the token may read the status of other runs; undefined without a token, as on a laptop. */
-  readonly canReadRuns: boolean | undefined
+  /** Whether the status of other runs can be read; undefined without a token, as on a laptop. */
+  readonly runsAccess: RunsAccess | undefined
 }
 
 function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRunReport {
   const { inputs, event } = run
-  const { nodes, checks, plan, registries, isInstalled, canReadRuns } = findings
+  const { nodes, checks, plan, registries, isInstalled, runsAccess } = findings
   const fork = describeFork(event.trust, inputs, nodes.nodes)
   return {
     nodes: nodes.outcomes.map((outcome) => `${formatNode(outcome)}; ${describeRoute(outcome, nodes)}`),
@@ -128,9 +135,9 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
     tags: registries.tags,
     permissions: [
       ...registries.permissions,
-      ...(canReadRuns === undefined
+      ...(runsAccess === undefined
         ? []
-        : [`status of this repository’s runs: ${canReadRuns ? 'readable' : 'not readable'}`]),
+        : [`status of this repository’s runs: ${runsAccess === 'readable' ? 'readable' : 'not readable'}`]),
     ],
     post: describePost(run, nodes),
     warnings: [
@@ -143,7 +150,9 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
       ...fork.notes,
       ...fork.warnings,
       ...registries.warnings,
-      ...(canReadRuns === false ? [runStatusUnreadable] : []),
+      ...(runsAccess === undefined || runsAccess === 'readable'
+        ? []
+        : [`${unreadableCauses[runsAccess]}${runStatusUnreadable}`]),
     ],
     problems: problems.headlines,
   }

@@ -257,9 +257,14 @@ test('`run-id` deletes images of that run, regardless of age', async () => {
   const older = deadRun(here, '17000000001')
   declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000002 })
   const { pushed } = pushOwn(here, '17000000002', { content: 'two' })
-  await run(here, { runId: '17000000002' })
+  const { deleted } = await run(here, { runId: '17000000002' })
   expect(remaining(here, allOf(pushed))).toEqual([])
   expect(remaining(here, allOf(older))).toHaveLength(7)
+  // The run is still active, so no reason says that it has finished.
+  const reasons = deleted.map(({ reason }) => reason)
+  expect(reasons).toContain('it belongs to run 17000000002, which `run-id` names')
+  expect(reasons).toContain('`run-id` names its run, and nothing refers to it')
+  expect(reasons.join()).not.toContain('finished')
 })
 
 test('`dry-run` reports the same and deletes nothing', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import { createRunStatusFetcher } from '../../../src/forge/run-status.ts'
+import { GithubError } from '../../../src/forge/api-client.ts'
+import { createRunStatusCache, createRunStatusFetcher, type RunState } from '../../../src/forge/run-status.ts'
 
 const [created, ended] = ['2026-01-02T03:00:00Z', '2026-01-02T03:10:00Z']
 const completed = { completed: true, createdAt: Date.parse(created), endedAt: Date.parse(ended) }
@@ -24,3 +25,23 @@ test.each([
   const fetchStatus = createRunStatusFetcher(() => Promise.resolve({ data }) as never, 'acme/shop')
   expect(await fetchStatus('17')).toEqual(expected)
 })
+
+test.each([
+  [401, 'rejected', /^the CI platform does not accept the token, .* run 17 .* Check `github-token`\.$/],
+  [403, 'denied', /^the token has no permission to read run 17\. Give the job `permissions: actions: read`\.$/],
+])('why nothing of a run is deleted if the API answers %s', async (status, state, reason) => {
+  const fetchStatus = createRunStatusFetcher(() => Promise.reject(new GithubError(status, 'no')), 'acme/shop')
+  expect(await fetchStatus('17')).toBe(state)
+  expect(await reasonFor(() => fetchStatus('17'))).toMatch(reason)
+})
+
+test('why nothing of a run is deleted without a token', async () => {
+  expect(await reasonFor(() => Promise.resolve('no-token'))).toMatch(/^`github-token` is empty, .* Set it to a token/)
+})
+
+async function reasonFor(fetchStatus: () => Promise<RunState>): Promise<string> {
+  const runs = createRunStatusCache(fetchStatus, () => ({ now: 0, olderThan: 0 }))
+  await runs.load(['17'])
+  const verdict = runs.classify('17')
+  return verdict.expired ? 'deleted' : verdict.reason
+}

@@ -39,11 +39,26 @@ describe('the dry run story', () => {
 
   test('without a token, as on a laptop, does not report what it may read', async () => {
     const given = await testRun({ push: 'false' })
-    const { report } = await dryRun(
-      given.run,
-      testPorts(given, () => ''),
-    )
+    const { report } = await dryRun(given.run, {
+      ...testPorts(given, () => ''),
+      fetchRunStatus: () => Promise.resolve('no-token'),
+    })
     expect([report.permissions, report.warnings.join('\n')]).toEqual([[], expect.not.stringContaining('actions: read')])
+  })
+
+  test.each([
+    ['denied', () => Promise.resolve('denied' as const), /^Without `permissions: actions: read`, leftovers/],
+    ['rejected', () => Promise.resolve('rejected' as const), /^The CI platform does not accept `github-token`\. /],
+    [
+      'unreachable',
+      () => Promise.reject(new Error('ENOTFOUND')),
+      /^The API of the CI platform could not be reached\. /,
+    ],
+  ])('says why the status of runs cannot be read: %s', async (_, fetchRunStatus, expected) => {
+    const given = await testRun({ push: 'false', 'github-token': 'a-token' })
+    const { report } = await dryRun(given.run, { ...testPorts(given, () => ''), fetchRunStatus })
+    expect(report.permissions).toEqual(['status of this repository’s runs: not readable'])
+    expect(report.warnings.filter((text) => text.includes('six days'))).toEqual([expect.stringMatching(expected)])
   })
 
   test('reports every problem, of nodes and of registries', async () => {
