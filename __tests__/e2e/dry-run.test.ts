@@ -75,7 +75,8 @@ describe('dry-run', () => {
   })
 
   test('accepts secrets of every kind', async () => {
-    const job = setup.job({ files: { 'token.txt': 'S3CRET-FILE' }, env: { TOKEN: 'S3CRET-ENV' } })
+    const files = { Dockerfile: `FROM ${farm.images.base}\n`, 'token.txt': 'S3CRET-FILE' }
+    const job = setup.job({ files, env: { TOKEN: 'S3CRET-ENV' } })
     const main = await job.main({
       ...farmInputs(farm, { image: freshImage(farm) }),
       secrets: 'a=S3CRET-VALUE',
