@@ -63,7 +63,8 @@ export async function startBuildkitd({ name, share, spawn }: Shell): Promise<voi
     '--addr=unix:///run/buildkit/buildkitd.sock',
     '--addr=unix:///share/buildkitd.sock',
     '--group=990',
-    '--root=/var/lib/buildkit',
+    // Not the default, which a buildkitd of a test may use.
+    '--root=/var/lib/buildkit/farm',
     '--oci-worker-binary=/usr/sbin/runc',
     '--oci-worker-net=host',
     '--allow-insecure-entitlement=network.host',
