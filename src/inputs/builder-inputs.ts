@@ -2,7 +2,7 @@ import { splitList } from '../lib/lists.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { sshTargetOf } from '../nodes/drivers/table.ts'
 import type { NodeSpec } from '../nodes/node-spec.ts'
-import { failFor } from './diagnostics.ts'
+import { failFor, passes } from './diagnostics.ts'
 import { parseFallback } from './fallback.ts'
 import { checkCgroupParent, parseCgroupParent, withCgroupParent } from './nodes/cgroup-parent.ts'
 import { parseDaemonConfig } from './nodes/daemon-config.ts'
@@ -102,11 +102,15 @@ function readPems(options: NodeSpec['driverOpts'], { paths, report }: InputSourc
   )
 }
 
+const bothEmpty =
+  'is empty, and so is `ssh-known-hosts`: secrets and variables are empty if their name is misspelled, if the job ' +
+  'does not name the `environment` that has them, and in runs for forks; only nodes with Tailscale SSH need no key'
+
 async function parseSsh(
   nodes: readonly NodeSpec[],
   source: InputSource,
 ): Promise<Pick<BuilderInputs, 'nodes' | 'sshKeys' | 'knownHosts'>> {
-  const { text, report, hasIssue } = source
+  const { env, text, report, hasIssue } = source
   const sshKeys = parseSshKeys(text('ssh-private-key'), report)
   const hosts = parseKnownHosts(text('ssh-known-hosts'), report)
   const reached = text('ssh-config') === '' ? nodes : await withSshConfig(nodes, source)
@@ -116,6 +120,11 @@ async function parseSsh(
       reached.flatMap((spec) => sshTargetOf(spec) ?? []),
       report,
     )
+  const isEmpty = ['ssh-known-hosts', 'ssh-private-key'].every((name) => text(name) === '')
+  // On its own, an empty key is no issue: Tailscale SSH needs none.
+  passes(failFor(report, 'ssh-private-key'), undefined, [
+    [isEmpty && hasIssue('ssh-known-hosts') && (env['SSH_AUTH_SOCK'] ?? '') === '', bothEmpty],
+  ])
   return { nodes: reached, sshKeys, knownHosts: formatKnownHosts(hosts) }
 }
 

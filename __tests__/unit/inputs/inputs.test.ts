@@ -425,6 +425,19 @@ test.each([
   },
 )
 
+test.each([
+  ['without an agent', {}, ['ssh-known-hosts', 'ssh-private-key']],
+  ['with an agent', { SSH_AUTH_SOCK: '/agent' }, ['ssh-known-hosts']],
+  ['with a key', { 'ssh-private-key': plainKey }, ['ssh-known-hosts']],
+  ['with known hosts, as for Tailscale SSH', { 'ssh-known-hosts': knownHost }, []],
+])('known hosts and key that are both empty are both reported: %s', async (_, given, expected) => {
+  const inputs = await read({ nodes: 'linux/arm64 = ci@arm.example.com', push: 'false', ...given }).then(
+    () => [],
+    (error: unknown) => (error instanceof InputError ? error.issues.map(({ input }) => input) : [error]),
+  )
+  expect(inputs).toEqual(expected)
+})
+
 test('a private key pasted as known_hosts is not printed', async () => {
   const told = await read({ 'ssh-known-hosts': plainKey }).catch((error: unknown) =>
     JSON.stringify(error instanceof InputError && error.issues),
