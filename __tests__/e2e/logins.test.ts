@@ -2,14 +2,24 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import { farmInputs, freshImage, leftovers, oneNodeInputs, storedIndex, type Farm } from './harness.ts'
+import {
+  farmInputs,
+  freshImage,
+  leftovers,
+  oneBuildkitdInputs,
+  oneNodeInputs,
+  startBuildkitds,
+  storedIndex,
+  type Farm,
+} from './harness.ts'
 import { useFarm } from './setup.ts'
 
 // Existing settings of a job: logins in a file and in a variable, and an engine behind TLS that must not be used.
 const setup = useFarm()
 let farm: Farm
-beforeAll(() => {
+beforeAll(async () => {
   farm = setup.farm
+  await startBuildkitds(farm)
 })
 
 const basic = () => Buffer.from(`${farm.privateRegistry.username}:${farm.privateRegistry.password}`).toString('base64')
@@ -72,7 +82,7 @@ describe('an existing login of the job', () => {
     writeFileSync(join(settings, 'config.json'), text)
     const path = `acme/login-${job.runId}`
     const main = await job.main(
-      oneNodeInputs(farm, {
+      oneBuildkitdInputs(farm, {
         image: `${farm.privateRegistry.host}/${path}`,
         cache: 'off',
         'packages-api': 'oci',
@@ -100,7 +110,7 @@ test.each([
     mkdirSync(join(job.home, '.docker'))
     const file = join(job.home, '.docker/config.json')
     writeFileSync(file, JSON.stringify(config()))
-    const main = await job.main(oneNodeInputs(farm, { image: `${farm.privateRegistry.host}/acme/helper` }))
+    const main = await job.main(oneBuildkitdInputs(farm, { image: `${farm.privateRegistry.host}/acme/helper` }))
     const [headline = ''] = main.errors
     expect(main.code).toBe(1)
     expect(main.warnings.join('\n')).toContain(`docker-credential-absent is not installed, and ${file} names it in `)
