@@ -1,6 +1,7 @@
 import type { Trust } from '../forge/trust.ts'
 import type { Journal } from '../run/journal.ts'
 import type { RunDir } from '../run/run-dir.ts'
+import { runsForCommandLine } from '../lib/command-line.ts'
 import { UserError, UserErrors } from '../lib/errors.ts'
 import { withTimeout } from '../lib/time.ts'
 import { openLocalEngine } from './drivers/local.ts'
@@ -72,19 +73,25 @@ interface SshAccess extends Pick<OpenRequest, 'agent' | 'keys'> {
 
 /** Starts an agent with the keys; without keys, the job's agent is used, or access that needs no key. */
 async function prepareSsh({ nodes, dir, knownHosts, sshKeys, agent = '', trust }: NodesRequest): Promise<SshAccess> {
-  const withoutKeys = trust === 'trusted' ? 'missing' : 'none'
-  const access: SshAccess = { agent, keys: agent === '' ? withoutKeys : 'agent', endAgent: () => undefined }
+  const access: SshAccess = { agent, keys: keySource(agent, trust), endAgent: () => undefined }
   if (!nodes.some(sshTargetOf)) return access
   if (knownHosts === '') return { ...access, failure: withheld() }
   writePrivate(dir.knownHosts, knownHosts)
   if (sshKeys.length === 0) return access
   try {
     const endAgent = await startAgent(dir.agentSocket, sshKeys)
-    return { agent: dir.agentSocket, keys: 'input', endAgent }
+    return { agent: dir.agentSocket, keys: access.keys === 'user' ? 'user' : 'input', endAgent }
   } catch (error) {
     if (error instanceof UserError && error.code === 'runner') return { ...access, failure: error }
     throw error
   }
+}
+
+/** Where keys come from, if no input has any. */
+function keySource(agent: string, trust: Trust | undefined): OpenRequest['keys'] {
+  if (runsForCommandLine()) return 'user'
+  if (agent !== '') return 'agent'
+  return trust === 'trusted' ? 'missing' : 'none'
 }
 
 async function openNode(request: OpenRequest): Promise<NodeOutcome> {

@@ -1,8 +1,12 @@
 import { UserError } from '../../lib/errors.ts'
 import { describeTarget, type SshHost, type SshTarget } from './config.ts'
 import type { KeySource } from './sessions.ts'
+import type { UserKey } from './user-keys.ts'
+import { explainToUser, type Explanation } from './user-messages.ts'
 
 interface SshFailure {
+  /** If the command line has another message. */
+  readonly name?: string
   /** Matches lines of ssh itself: the text of a server's banner, which is in its output too, must not match. */
   readonly pattern: RegExp
   readonly code?: 'runner'
@@ -17,6 +21,7 @@ const dropped = /^(kex_exchange_identification:|Connection (closed|reset) by)/m
 /** Messages of OpenSSH 8 to 10 (sshconnect.c, sshconnect2.c, packet.c), the most specific first. */
 const failures: readonly SshFailure[] = [
   {
+    name: 'changedHostKey',
     pattern: /^(@ +WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED|@ +WARNING: REVOKED HOST KEY)/m,
     message: (where) => `The host key of ${where} does not match ssh-known-hosts`,
     hint: () =>
@@ -38,6 +43,7 @@ const failures: readonly SshFailure[] = [
       'machines must be right.',
   },
   {
+    name: 'unknownHostKey',
     pattern: /^(No \S+ host key is known for|Host key verification failed)/m,
     message: (where) => `The host key of ${where} is not in ssh-known-hosts`,
     hint: ({ host, port }) =>
@@ -45,11 +51,13 @@ const failures: readonly SshFailure[] = [
       `Compare the fingerprint: ${fingerprint}.`,
   },
   {
+    name: 'tooManyKeys',
     pattern: /^Received disconnect from .*Too many authentication failures/m,
     message: (where) => `${where} rejected the connection after too many keys`,
     hint: () => 'Keep only the keys these nodes accept in ssh-private-key, or raise MaxAuthTries on the node.',
   },
   {
+    name: 'hardwareKey',
     pattern: /^sign_and_send_pubkey: signing failed for (?:ED25519|ECDSA)-SK/m,
     message: (where, keys) => `The key for ${where} ${keys} is a hardware key, which must be touched to sign`,
     hint: () => 'Create a key for CI that needs no hardware: `ssh-keygen -t ed25519`.',
@@ -63,6 +71,7 @@ const failures: readonly SshFailure[] = [
       `enter. On the node, set \`AuthenticationMethods publickey\` for ${user} in /etc/ssh/sshd_config.`,
   },
   {
+    name: 'refusedKeys',
     pattern: /: Permission denied \(/,
     message: (where, keys) => `${where} accepts none of the keys ${keys}`,
     hint: ({ user }) =>
@@ -70,6 +79,7 @@ const failures: readonly SshFailure[] = [
       'check that the user in `nodes` is right and that AllowUsers or AllowGroups in sshd_config permit it.',
   },
   {
+    name: 'unknownName',
     pattern: /^ssh: Could not resolve hostname/m,
     message: (where) => `The DNS of this runner cannot resolve the name of ${where}`,
     hint: ({ host }) =>
@@ -131,11 +141,18 @@ const failures: readonly SshFailure[] = [
   },
 ]
 
+const unknownFailure: SshFailure = {
+  pattern: /^/,
+  message: (where) => `The SSH connection to ${where} failed`,
+  hint: () => 'The lines above are the last messages of ssh.',
+}
+
 const keyTexts: Readonly<Record<KeySource, string>> = {
   input: 'in ssh-private-key',
   agent: "in the job's ssh-agent (SSH_AUTH_SOCK)",
   none: '',
   missing: '',
+  user: '',
 }
 
 const noKey =
@@ -146,29 +163,31 @@ const noKey =
 const unhelpful = /^@+\s*$|^(Add correct host key|Offending .* key) in |^\s+(remove with:|ssh-keygen -f )/
 
 /** PURE: the cause of ssh's last messages, and what to do. */
-export function sshError(output: string, target: SshTarget, keys: KeySource = 'input'): UserError {
+export function sshError(
+  output: string,
+  target: SshTarget,
+  keys: KeySource = 'input',
+  offered: readonly UserKey[] = [],
+): UserError {
   const host = failingHost(output, target)
   const where = host === target ? describeTarget(target) : `${describeTarget(host)} (jump host of ${target.host})`
   const lines = output.split(/\r?\n/).filter((line) => line.trim() !== '' && !unhelpful.test(line))
   const details = lines.slice(-6)
-  if (keyTexts[keys] === '' && /: Permission denied \(\S*publickey/.test(output))
+  if (['none', 'missing'].includes(keys) && /: Permission denied \(\S*publickey/.test(output))
     return new UserError({
       code: keys === 'missing' ? 'inputs' : 'node',
       message: `${where} requires an SSH key, but the step has none`,
       hint: noKey,
       details,
     })
-  const failure = failures.find(({ pattern }) => pattern.test(output))
-  return new UserError({
-    code: failure?.code ?? 'node',
-    message: failure?.message(where, keyTexts[keys]) ?? `The SSH connection to ${where} failed`,
-    hint: failure?.hint(host) ?? 'The lines above are the last messages of ssh.',
-    details,
-  })
+  const failure = failures.find(({ pattern }) => pattern.test(output)) ?? unknownFailure
+  const inCi: Explanation = { message: failure.message(where, keyTexts[keys]), hint: failure.hint(host) }
+  const shown = keys === 'user' ? explainToUser(failure.name, { where, host, offered }, inCi) : inCi
+  return new UserError({ code: failure.code ?? 'node', ...shown, details: [...details, ...(shown.details ?? [])] })
 }
 
 /** The jump host that ssh's messages name, or else the node. */
-function failingHost(output: string, target: SshTarget): SshTarget {
+export function failingHost(output: string, target: SshTarget): SshTarget {
   const isNamed = ({ host, hostName = host, hostKeyAlias = hostName }: SshHost) =>
     [hostName, hostKeyAlias].some((name) =>
       [

@@ -2,9 +2,9 @@ import type { UserError } from '../../lib/errors.ts'
 
 /**
  * Where the SSH keys come from: `ssh-private-key`, the job's agent, or nowhere. `missing`: nowhere, although the run
- * gets the secrets of its repository.
+ * gets the secrets of its repository. `user`: the command line offers the keys of its user.
  */
-export type KeySource = 'input' | 'agent' | 'none' | 'missing'
+export type KeySource = 'input' | 'agent' | 'none' | 'missing' | 'user'
 
 /** The multiplexing client of OpenSSH (mux.c), if the server allows no more sessions in this connection. */
 const sessionRefused = 'Session open refused by peer'

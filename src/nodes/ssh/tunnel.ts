@@ -57,7 +57,7 @@ export async function openTunnel(request: TunnelRequest): Promise<Tunnel> {
   journal.note({ kind: 'tunnel', ...route })
   for (let attempt = 1; ; attempt++) {
     try {
-      return await connect(route, target, keys)
+      return await connect(route, target, keys, agent)
     } catch (error) {
       const { isDropped } = await import('./errors.ts')
       if (attempt === attempts || !(error instanceof UserError) || !isDropped(error)) throw error
@@ -66,7 +66,8 @@ export async function openTunnel(request: TunnelRequest): Promise<Tunnel> {
   }
 }
 
-async function connect({ config, local, remote }: Route, target: SshTarget, keys: KeySource): Promise<Tunnel> {
+async function connect(route: Route, target: SshTarget, keys: KeySource, agent = ''): Promise<Tunnel> {
+  const { config, local, remote } = route
   const { log: path, control } = connectionPaths(config)
   const log = openSync(path, 'w', 0o600)
   // Detached: later steps of the job and the post step use the connection.
@@ -83,8 +84,14 @@ async function connect({ config, local, remote }: Route, target: SshTarget, keys
   const failure = await Promise.race([lost, waitForSockets(local, control, ended.signal)])
   if (failure === undefined) return { config, lost, output }
   ssh.kill('SIGTERM')
-  const { sshError } = await import('./errors.ts')
-  throw sshError(failure, target, keys)
+  throw await explainFailure(failure, target, keys, agent)
+}
+
+async function explainFailure(failure: string, target: SshTarget, keys: KeySource, agent: string): Promise<UserError> {
+  const { failingHost, sshError } = await import('./errors.ts')
+  if (keys !== 'user' || !failure.includes('Permission denied')) return sshError(failure, target, keys)
+  const { listUserKeys } = await import('./user-keys.ts')
+  return sshError(failure, target, keys, await listUserKeys(failingHost(failure, target), agent))
 }
 
 /** Waits for the forwarded socket, and for the control socket, which follows at once. Resolves with the problem. */
