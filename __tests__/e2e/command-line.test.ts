@@ -154,6 +154,8 @@ describe('multiarch-build on a laptop', () => {
     child.kill('SIGINT')
     const { code } = await ended
     expect(code === 1 ? '' : output()).toBe('')
+    expect(output()).toMatch(/^error: Stopped by a signal/m)
+    expect(output()).not.toMatch(/page of the run|timeout-minutes/)
     expect(await storedTags(farm, image)).not.toContain('slow')
     await nothingIsLeft()
   })
@@ -219,12 +221,14 @@ describe('multiarch-build on a laptop', () => {
       '          build-args: EXTRAS=${{ vars.EXTRAS }}',
       '          push: ${{ github.event_name == 1 }}',
       '          labels: team=${{ vars.TEAM_OF_CI }}',
+      '          annotations: of=${{ github.repository }}',
     ]
     writeFileSync(join(work, 'ci.yml'), lines.join('\n'))
     const { code, output } = await run1('build', '--workflow', 'ci.yml', '--build-args', 'EXTRAS=own')
     expect(code === 0 ? '' : output).toBe('')
     expect(output).toContain('the input `push` is left out: only the CI platform can evaluate')
     expect(output).toContain('the input `labels` is left out: to use it, set TEAM_OF_CI in the environment')
+    expect(output).toContain('the input `annotations` is left out: the working directory has no Git remote `origin`')
     expect(await storedTags(farm, image)).toContain('of-workflow')
   })
 

@@ -1,3 +1,4 @@
+import { wordingOf } from '../forge/wording.ts'
 import type { UserError } from '../lib/errors.ts'
 
 /**
@@ -13,7 +14,6 @@ export interface FailureRow {
 }
 
 const fileHint = 'The path is not in the build context: check its spelling, `context` and `.dockerignore`.'
-const dockerfileHint = 'Check `file` and `context`; a step with `actions/checkout` must run before this one.'
 const nameHint =
   'Write the image name in lower case. If it contains a build argument, check that `build-args` gives it a value.'
 const archiveHint =
@@ -30,7 +30,7 @@ const gitHint = 'Check the URL. For a private repository, check `github-token` o
 const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/dockerfile parse error|unknown instruction|Dockerfile cannot be empty/i, 'Correct the Dockerfile at this line.'],
   [/no build stage in current context|no build stage/i, 'A Dockerfile starts with `FROM`; only `ARG` may precede it.'],
-  [/failed to read dockerfile|failed to find Dockerfile|unable to prepare context/i, dockerfileHint],
+  [/failed to read dockerfile|failed to find Dockerfile|unable to prepare context/i, wordingOf('noDockerfile')],
   [/target stage "?[^"]*"? could not be found/i, stageHint],
   [/circular dependency detected/i, cycleHint],
   [/failed to parse stage name|invalid reference format|base name \(.*\) should not be blank/i, nameHint],

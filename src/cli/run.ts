@@ -126,7 +126,7 @@ async function readStep(
 ): Promise<Values> {
   const { branch, sha, url } = checkout
   const repository = url === '' ? undefined : new URL(url).pathname.slice(1)
-  const facts = { repository, sha, ref: `refs/heads/${branch}`, ref_name: branch }
+  const facts = { repository, sha: sha === '' ? undefined : sha, ref: `refs/heads/${branch}`, ref_name: branch }
   const read = await readWorkflow(source, entry === 'main' ? '' : `/${entry}`, { cwd, env, facts })
   for (const [name, expressions] of Object.entries(read.skipped))
     if (values[name] === undefined)
@@ -137,9 +137,12 @@ async function readStep(
 /** PURE: what an input with these expressions needs here. */
 function explainSkipped(expressions: string): string {
   const names = [...expressions.matchAll(/\b(?:secrets|vars|env)\.(\w+)/g)].map(([, name = '']) => name)
-  return names.length === 0
-    ? `only the CI platform can evaluate ${expressions}`
-    : `to use it, set ${names.join(' and ')} in the environment`
+  if (names.length > 0) return `to use it, set ${names.join(' and ')} in the environment`
+  const [, fact] = /^\$\{\{\s*github\.(repository|sha)\s*\}\}$/.exec(expressions) ?? []
+  if (fact === undefined) return `only the CI platform can evaluate ${expressions}`
+  return fact === 'sha'
+    ? `the working directory has no Git commit for ${expressions}`
+    : `the working directory has no Git remote \`origin\` with a web address for ${expressions}`
 }
 
 /** On a laptop there is no event that could name the tags. */

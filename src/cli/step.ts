@@ -8,6 +8,7 @@ import type { TargetState } from '../buildx/live.ts'
 import { writePrivate } from '../lib/files.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
+import { nameOptions } from './option-names.ts'
 import type { Output } from './output.ts'
 
 interface StepResult {
@@ -118,7 +119,7 @@ export function formatLine(line: string, masks: Set<string>, showDebug = false):
   }
   if (command === 'debug') return showDebug ? mask(`debug: ${text}`, masks) : undefined
   const label = labels[command]
-  return label === undefined ? undefined : mask(`${label}${text}`, masks)
+  return label === undefined ? undefined : mask(`${label}${nameOptions(text)}`, masks)
 }
 
 function mask(text: string, masks: ReadonlySet<string>): string {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { posix } from 'node:path'
+import { wordingOf } from '../forge/wording.ts'
 import { readRegularFile, specialKind, type SpecialKind } from '../lib/files.ts'
 import type { IssueSink } from '../lib/issues.ts'
 import { failFor, passes, type Fail, type Problem } from './diagnostics.ts'
@@ -109,8 +110,6 @@ export class LocalPaths {
 
   /** The end of a "not found" message; a missing checkout is the most common reason. */
   get checkoutHint(): string {
-    return this.exists(posix.join(this.workspace, '.git'))
-      ? ''
-      : '; does a step with `actions/checkout` run before this one?'
+    return this.exists(posix.join(this.workspace, '.git')) ? '' : wordingOf('pathNotFound')
   }
 }

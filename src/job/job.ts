@@ -5,6 +5,7 @@ import { createEventDetails, detailsTimeout, type EventDetails } from '../forge/
 import { readEvent } from '../forge/event.ts'
 import { detectPlatform } from '../forge/platform.ts'
 import { createRunStatusFetcher, type FetchRunStatus } from '../forge/run-status.ts'
+import { wordingOf } from '../forge/wording.ts'
 import { createRunChecker, type RunChecker } from '../gc/run-status.ts'
 import { secretVariablesOf } from '../inputs/secret-variables.ts'
 import { UserError } from '../lib/errors.ts'
@@ -119,10 +120,8 @@ function cancelled(cause: unknown): UserError {
   if (cause instanceof UserError && cause.code === 'cancelled') return cause
   return new UserError({
     code: 'cancelled',
-    message: 'Cancelled by a user, a newer run (`concurrency`), or `timeout-minutes`: run the job again to build',
-    hint:
-      'The page of the run names the reason. If the job needs more time, raise `timeout-minutes`. The post step ' +
-      'removes what this run created.',
+    message: wordingOf('cancelled'),
+    hint: wordingOf('cancelledHint'),
     details: cause instanceof UserError ? [cause.message, ...cause.details] : [],
     cause,
   })

@@ -4,6 +4,7 @@ import { shorten, type IssueSink } from '../../lib/issues.ts'
 import { canonicalHost } from '../../nodes/drivers/address.ts'
 import type { SshHost, SshTarget } from '../../nodes/ssh/config.ts'
 import { readStrings } from '../../nodes/ssh/wire-format.ts'
+import { wordingOf } from '../../forge/wording.ts'
 import { failFor, passes, type Fail, type Problem } from '../diagnostics.ts'
 import { matchesAny, matchesWildcard } from './host-patterns.ts'
 
@@ -19,7 +20,6 @@ interface KnownHost {
 const input = 'ssh-known-hosts'
 const keyTypes =
   /^(ssh-(rsa|ed25519|dss)|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)$/
-const fingerprint = 'ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'
 const lineForm = 'write `host ssh-ed25519 AAAA…`, as in a known_hosts file'
 
 const privateKey = `holds a private key, which belongs in \`ssh-private-key\` and in a secret: ${lineForm}`
@@ -57,23 +57,17 @@ export function covers(lines: readonly KnownHost[], host: string, port: number):
 export function checkKnownHosts(lines: readonly KnownHost[], targets: readonly SshTarget[], report: IssueSink): void {
   const names = targets.flatMap((target) => [target, ...(target.jumps ?? [])]).map(knownName)
   const missing = names.filter(({ host, port }) => !covers(lines, host, port))
-  for (const { host, port } of new Map(missing.map((name) => [`${name.host}:${name.port}`, name])).values()) {
+  for (const { host, port, alias } of new Map(missing.map((name) => [`${name.host}:${name.port}`, name])).values()) {
     const name = port === 22 ? host : `[${host}]:${port}`
     const scan = `ssh-keyscan${port === 22 ? '' : ` -p ${port}`} ${host}`
-    failFor(
-      report,
-      input,
-    )(
-      `has no line for ${name}: run \`${scan}\` on a machine that you trust, never in the job; compare ` +
-        `\`${scan} | ssh-keygen -lf -\` with the output of \`${fingerprint}\` on the node itself; ` +
-        'then store the lines in a variable and pass it here',
-    )
+    failFor(report, input)(wordingOf('unknownHost', { name, scan, host: alias }))
   }
 }
 
 /** The name under which ssh looks for the key of a host. With `HostKeyAlias`, the port does not count. */
-function knownName({ host, hostName = host, hostKeyAlias, port }: SshHost): { host: string; port: number } {
-  return hostKeyAlias === undefined ? { host: hostName, port } : { host: hostKeyAlias, port: 22 }
+function knownName({ host, hostName = host, hostKeyAlias, port }: SshHost) {
+  const alias = port === 22 || hostName !== host ? host : `-p ${port} ${host}`
+  return { alias, host: hostKeyAlias ?? hostName, port: hostKeyAlias === undefined ? port : 22 }
 }
 
 function parseLine({ text, line }: ListEntry, fail: Fail): KnownHost | undefined {
