@@ -1,5 +1,6 @@
 import { UserError, errorMessage } from '../lib/errors.ts'
 import { parsePlatform } from '../lib/platform.ts'
+import { isLoopback } from '../lib/proxy.ts'
 import { withAbort } from '../lib/time.ts'
 import { EngineClient, EngineError, type EngineInfo } from '../nodes/engine/client.ts'
 import type { Node } from '../nodes/node.ts'
@@ -119,6 +120,12 @@ function imageProblem(image: string, what: string): UserError {
 /** An engine that gets any answer reaches the registry; BuildKit has its own logins and certificates. */
 async function checkRegistry({ spec, socket }: Node, repository: Repository): Promise<Check> {
   const { registry: host } = repository
+  const isOwnNetwork = spec.driverOpts['network'] !== 'host' && spec.existingNodeName === undefined
+  if (isLoopback(host) && isOwnNetwork)
+    return {
+      line: `${spec.name}: ${host} is not reachable from a BuildKit container`,
+      warning: `BuildKit on ${spec.name} cannot reach ${host} of its machine: add \`network=host\` to \`driver-opts\``,
+    }
   try {
     await new EngineClient(socket, deadline).inspectDistribution(formatRepository(repository))
   } catch (error) {

@@ -19,7 +19,7 @@ afterEach(async () => {
 type Answers = Readonly<Record<string, readonly [status: number, body: object]>>
 
 /** An engine that has no image and answers queries of registries as given. */
-async function check(version: string, answers: Answers) {
+async function check(version: string, answers: Answers, name = 'ghcr.io/acme/app', driverOpts = {}) {
   dir = mkdtempSync(join(tmpdir(), 'node-checks-'))
   const socket = join(dir, 's')
   server = createServer(({ url = '' }, response) => {
@@ -29,11 +29,10 @@ async function check(version: string, answers: Answers) {
   })
   await new Promise<void>((resolve) => server?.listen(socket, resolve))
   const engine = { version, os: 'linux', arch: 'riscv64', cpus: 4, containerd: true, root: '/var/lib/docker' }
-  const repository = parseRepository('ghcr.io/acme/app', () => undefined)
-  const found = await checkNodes(
-    [testNode('board', ['linux/riscv64'], { engine, socket })],
-    repository ? [repository] : [],
-  )
+  const repository = parseRepository(name, () => undefined)
+  const node = testNode('board', ['linux/riscv64'], { engine, socket })
+  const spec = { ...node.spec, driverOpts }
+  const found = await checkNodes([{ ...node, spec }], repository ? [repository] : [])
   return { ...found, problems: found.problems.map(({ message }) => message) }
 }
 
@@ -76,4 +75,18 @@ test.each([
   expect(lines[0]).toContain(line)
   expect(warnings).toEqual(warned.map((text) => expect.stringContaining(text)))
   expect(problems).toEqual([])
+})
+
+test('a registry of the machine is reachable only with its network', async () => {
+  const answers: Answers = { [image]: [200, platforms('riscv64')] }
+  const { lines, warnings } = await check('28.5.2', answers, '127.0.0.1:5000/app')
+  expect(lines).toContain('board: 127.0.0.1:5000 is not reachable from a BuildKit container')
+  expect(warnings).toEqual([expect.stringContaining('add `network=host` to `driver-opts`')])
+})
+
+test('with the network of the machine, its engine is asked', async () => {
+  const answers: Answers = { [image]: [200, platforms('riscv64')] }
+  const { lines, warnings } = await check('28.5.2', answers, '127.0.0.1:5000/app', { network: 'host' })
+  expect(lines).toContain('board: 127.0.0.1:5000 is reachable')
+  expect(warnings).toEqual([])
 })
