@@ -11,6 +11,8 @@ export interface FailureRow {
   readonly code: UserError['code']
   readonly message: string
   readonly hint: string
+  /** The hint if the step printed nothing; absent: `hint`. */
+  readonly silentHint?: string
 }
 
 const fileHint = 'The path is not in the build context: check its spelling, `context` and `.dockerignore`.'
@@ -75,8 +77,12 @@ export const stepRows: readonly FailureRow[] = [
     code: 'build',
     message: '{target}: {step} failed: {cause}',
     hint: 'The lines above are from the output of the step. See the full log for the complete output.',
+    silentHint: 'To see which command of the step failed, begin it with `RUN set -x;`.',
   },
 ]
+
+const testOutputHint = 'No tag was updated. The lines above are the end of its output; the log has all of it.'
+const traceHint = 'write `set -x` in the first line of `test`.'
 
 /** The rows for the command of `test`. */
 export const testRows: readonly FailureRow[] = [
@@ -94,9 +100,18 @@ export const testRows: readonly FailureRow[] = [
     hint: memoryHint,
   },
   {
+    // A shell does not report the command that failed.
+    pattern: /process "\/bin\/sh -ec /,
+    code: 'build',
+    message: 'The test of {target} failed with {cause}',
+    hint: `${testOutputHint} If it does not show which command failed, ${traceHint}`,
+    silentHint: `No tag was updated. To see which command of the test failed, ${traceHint}`,
+  },
+  {
     pattern: /^/,
     code: 'build',
     message: 'The test of {target} failed with {cause}',
-    hint: 'No tag was updated. The lines above are the end of its output; the log has all of it.',
+    hint: testOutputHint,
+    silentHint: 'No tag was updated.',
   },
 ]

@@ -126,12 +126,13 @@ export function explainFailure(failure: GroupFailure): UserError {
   const error = cause?.error ?? lastError(failure)
   const brief = trimError(error)
   const phase = classify(failure, cause, error)
-  const { code, message, hint } = findRow(phase, failure, { error, printed: cause?.output ?? [] })
+  const printed = cause?.output ?? []
+  const { code, message, hint, silentHint = hint } = findRow(phase, failure, { error, printed })
   const values = valuesOf(failure, cause?.name ?? '', error)
   return new UserError({
     code,
     message: fillIn(message, values, longestHeadline),
-    hint: fillIn(hint, values),
+    hint: fillIn(isSilent(printed) ? silentHint : hint, values),
     details: [
       ...tail(relevantLines(phase, failure, cause, brief)),
       ...(cancelled.length > 0 ? [`Cancelled because of this failure: ${cancelled.join(', ')}`] : []),
@@ -188,8 +189,14 @@ export function explainTimeout({ limit, output }: TestTimeout, target: string): 
     code: 'build',
     message: fillIn(`The test of {target} did not end within ${formatDuration(limit)}`, { target }, longestHeadline),
     hint: 'Check what the command waits for, or raise `test-timeout`. No tag was updated.',
-    details: tail(output.length > 0 ? output : ['The test printed nothing.']),
+    details: tail(isSilent(output) ? [silentTest] : output),
   })
+}
+
+const silentTest = 'The test printed nothing.'
+
+function isSilent(printed: readonly string[]): boolean {
+  return printed.every((line) => line.trim() === '')
 }
 
 /** The image that a vertex resolves or pulls. */
@@ -252,7 +259,7 @@ function relevantLines(
   brief: string,
 ): readonly string[] {
   const printed = cause?.output ?? []
-  const printedLines = printed.some((line) => line.trim() !== '') ? printed : ['The step printed nothing.']
+  const printedLines = isSilent(printed) ? [phase === 'test' ? silentTest : 'The step printed nothing.'] : printed
   const lines: Partial<Record<Phase, readonly string[]>> = {
     lost: lost.startsWith(silence) ? [lost] : [lost, brief],
     disk: [...printed, brief],

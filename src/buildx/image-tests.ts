@@ -78,9 +78,13 @@ export function progressTargets(targets: readonly Target[]): readonly ProgressTa
   })
 }
 
+/** The command on one line. A name of only the first line of a script would look like the command that failed. */
 function describeCommand(command: readonly string[]): string {
   const isScript = command[0] === '/bin/sh' && command[1] === '-ec'
-  return isScript ? firstLine(command[2] ?? '') : command.join(' ')
+  if (!isScript) return command.join(' ')
+  const lines = (command[2] ?? '').split('\n').filter((line) => line.trim() !== '')
+  const first = firstLine(lines[0] ?? '')
+  return lines.length > 1 ? `script of ${lines.length} lines: ${first} …` : first
 }
 
 /** PURE: arguments of bake: nothing is exported before the tests of all images of the call have succeeded. */

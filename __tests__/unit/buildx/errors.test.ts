@@ -132,7 +132,11 @@ describe('explainFailure', () => {
   })
 
   test('a step that printed nothing', () => {
-    expect(explainFailure(failureOf({ failed: [step(exitCode(1))] })).details).toEqual(['The step printed nothing.'])
+    const silent = explainFailure(failureOf({ failed: [step(exitCode(1), undefined, [' '])] }))
+    expect(silent.details).toEqual(['The step printed nothing.'])
+    expect(silent.hint).toBe('To see which command of the step failed, begin it with `RUN set -x;`.')
+    const { hint } = explainFailure(failureOf({ failed: [step(exitCode(1), undefined, ['no'])] }))
+    expect(hint).toMatch(/^The lines above are from the output of the step\./)
   })
 
   test('a long step name is shortened; the exit code stays', () => {
@@ -172,7 +176,22 @@ describe('a test of an image that fails', () => {
     const { message: actual, hint: actualHint, details, code: kind } = explain(code, output)
     expect([kind, actual]).toEqual(['build', message])
     expect(actualHint).toMatch(hint)
-    expect(details).toEqual(output.length > 0 ? output : ['The step printed nothing.'])
+    expect(details).toEqual(output.length > 0 ? output : ['The test printed nothing.'])
+  })
+
+  test.each([
+    ['/bin/sh -ec a\\nb', ['one'], /^No tag was updated\. The lines above .* If it does not show .* `set -x`/],
+    ['/bin/sh -ec a\\nb', [], /^No tag was updated\. To see which command of the test failed, write `set -x` in the/],
+    [
+      '/app --version',
+      ['one'],
+      /^No tag was updated\. The lines above are the end of its output; the log has all of it\.$/,
+    ],
+    ['/app --version', [], /^No tag was updated\.$/],
+  ])('the hint helps to find the command that failed: %s, %j', (command, output, expected) => {
+    const error = `ERROR: failed to solve: process "${command}" did not complete successfully: exit code: 1`
+    const failed = [step(error, '[test] x', output)]
+    expect(explainFailure(failureOf({ failedStep: 'test', failed })).hint).toMatch(expected)
   })
 
   test('a headline stays within 100 characters, however long the name of the variant is', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals'
-import { exportArgs, oldestBuildx, watchTests } from '../../../src/buildx/image-tests.ts'
+import { exportArgs, oldestBuildx, progressTargets, watchTests } from '../../../src/buildx/image-tests.ts'
 import type { Progress, RunningVertex } from '../../../src/buildx/progress.ts'
 import type { ImageTests } from '../../../src/inputs/image-tests.ts'
 import type { Target } from '../../../src/plan/target.ts'
@@ -19,6 +19,15 @@ test('buildx holds back the exports only if there are tests, and must be able to
   expect(exportArgs([targetOf('a'), staged])).toEqual(['--jobs=defer-output'])
   expect(oldestBuildx([targetOf('a').variant])).toBe('0.19.0')
   expect(oldestBuildx([targetOf('a').variant, tested.variant])).toBe('0.38.0')
+})
+
+test.each([
+  [['/bin/sh', '-ec', '/app --version'], '/app --version'],
+  [['/bin/sh', '-ec', '/app --version\n\ngrep -q x /arch\n'], 'script of 2 lines: /app --version …'],
+  [['/app', '--version'], '/app --version'],
+])('the log names a test by its command, and a script not by its first line alone: %j', (command, expected) => {
+  const targets = progressTargets([targetOf('slim', { command, timeout: 1000 })])
+  expect(targets.flatMap((target) => target.command ?? [])).toEqual([expected])
 })
 
 describe('watchTests', () => {
