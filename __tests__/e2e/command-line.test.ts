@@ -172,6 +172,25 @@ describe('multiarch-build on a laptop', () => {
     await nothingIsLeft()
   })
 
+  test('the next command undoes what a killed one left, and nothing of a build that runs', async () => {
+    const slow = (tag: string) => start('build', '--image', image, '--tags', tag, '--file', 'slow.Dockerfile')
+    const [killed, running] = [slow('killed'), slow('running')]
+    for (const { child, output } of [killed, running])
+      while (!/is-running$/m.test(output()) && child.exitCode === null)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+    killed.child.kill('SIGKILL')
+    await once(killed.child, 'exit')
+    const { code, output } = await run1('nodes')
+    expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('A command was killed and left mab-') })
+    const builders = await Promise.all([farm.nodes.amd.containers(), farm.nodes.arm.containers()])
+    expect(builders.map(({ length }) => length)).toEqual([1, 1])
+    expect(readdirSync(join(dir, 'temp'))).toHaveLength(1)
+    expect(running.child.exitCode).toBe(null)
+    running.child.kill('SIGINT')
+    await running.ended
+    await nothingIsLeft()
+  })
+
   test('on a terminal it shows each target while it is built, and leaves the log and the results', async () => {
     // A step that lasts for many pictures.
     writeFileSync(join(work, 'viewed.Dockerfile'), `FROM ${farm.images.base}\nRUN echo shown\nRUN sleep 3\n`)

@@ -70,7 +70,7 @@ export function stepEnvironment(env: Env, dir: string, { checkout, cwd, trusted,
   const repository = { name, html_url: url, ...(trusted && { default_branch: branch }) }
   writePrivate(payload, JSON.stringify({ repository, is_dirty: isDirty }))
   return {
-    ...Object.fromEntries(Object.entries(env).filter(([name]) => !platformVariable.test(name))),
+    ...withoutPlatform(env),
     [commandLineVariable]: 'true',
     GITHUB_ACTIONS: 'true',
     GITHUB_WORKSPACE: cwd,
@@ -85,6 +85,11 @@ export function stepEnvironment(env: Env, dir: string, { checkout, cwd, trusted,
     GITHUB_SHA: sha,
     RUNNER_TEMP: dir,
   }
+}
+
+/** The environment without the variables of a job. */
+export function withoutPlatform(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !platformVariable.test(name)))
 }
 
 /** The inputs as a runner passes them. */

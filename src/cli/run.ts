@@ -9,6 +9,7 @@ import type { Env } from '../lib/lists.ts'
 import { readConfigFile } from './config-file.ts'
 import { inputVariables, readCheckout, stepEnvironment, type Checkout } from './environment.ts'
 import { completionScript, helpText } from './help.ts'
+import { recordCommand } from './leftovers.ts'
 import {
   UsageError,
   commands,
@@ -18,10 +19,8 @@ import {
   type Invocation,
   type Values,
 } from './options.ts'
-import { plainOutput, watchOutput } from './output.ts'
 import { readSshSettings } from './ssh.ts'
-import { canShowView, Screen } from './screen.ts'
-import { runStep } from './step.ts'
+import { runSteps } from './steps.ts'
 import { readWorkflow } from './workflow.ts'
 
 const usageCode = 2
@@ -74,7 +73,8 @@ async function runCommand(invocation: Invocation, env: Env, cwd: string): Promis
       trusted: own['trusted'] === 'true',
       forRemote: entry === 'cleanup',
     })
-    return await runSteps(entry, dir, { ...base, ...inputVariables(values) })
+    await recordCommand({ dir, env: base, nodes: values['nodes'] ?? '' })
+    return await runSteps({ entry, dir, env: { ...base, ...inputVariables(values) } })
   } finally {
     removeDir(dir)
   }
@@ -152,23 +152,4 @@ function checkTags(command: string, values: Values): void {
   const isNamed = ['tags', 'load', 'outputs', 'call', 'partial'].some((name) => (values[name] ?? '') !== '')
   if ((command === 'build' || command === 'plan') && pushes && !isNamed)
     throw new UsageError('`--tags` is needed, such as `--tags test`, or `--push false`')
-}
-
-async function runSteps(entry: string, dir: string, env: Env): Promise<number> {
-  const bundle = (name: string): string => join(dirname(dirname(fileURLToPath(import.meta.url))), name, 'index.js')
-  const common = { dir, masks: new Set<string>(), closed: watchOutput() }
-  const view = entry === 'main' && canShowView(process.stdout, env) ? new Screen(process.stdout, env) : undefined
-  const request = { ...common, program: bundle(entry), env, output: view ?? plainOutput }
-  const main = await runStep(request).finally(() => view?.close())
-  if (entry === 'main') {
-    const state = Object.fromEntries(Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]))
-    await runStep({
-      ...common,
-      program: bundle('post'),
-      env: { ...env, ...state },
-      output: plainOutput,
-      isPost: true,
-    })
-  }
-  return main.code
 }

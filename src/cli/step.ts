@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -11,13 +10,8 @@ import type { Env } from '../lib/lists.ts'
 import { nameOptions } from './option-names.ts'
 import type { Output } from './output.ts'
 
-interface StepResult {
-  readonly code: number
-  /** What the step saved for its post step. */
-  readonly state: Readonly<Record<string, string>>
-}
-
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** Those that end a command. */
+export const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 interface StepRequest {
   /** The path of the bundle. */
@@ -34,13 +28,16 @@ interface StepRequest {
 /**
  * Runs a bundle of dist/ as a runner does, and prints its log for a terminal. Signals go to the step, which then ends
  * in its own way.
+ *
+ * @returns its exit code
  */
-export async function runStep(request: StepRequest): Promise<StepResult> {
+export async function runStep(request: StepRequest): Promise<number> {
   const { program, dir, env, masks, output, closed, isPost = false } = request
   const files = ['OUTPUT', 'STATE', 'STEP_SUMMARY', 'ENV', 'PATH'].map(
     (name) => [`GITHUB_${name}`, join(dir, name)] as const,
   )
-  for (const [, path] of files) writePrivate(path, '')
+  // A post step reads the state of its step again if this command is killed.
+  for (const [name, path] of files) if (!isPost || name !== 'GITHUB_STATE') writePrivate(path, '')
   // In a process group of its own: Ctrl-C on a terminal would reach the step, ssh and buildx all at once.
   const child = spawn(process.execPath, [program], {
     env: { ...env, ...Object.fromEntries(files) },
@@ -63,7 +60,7 @@ export async function runStep(request: StepRequest): Promise<StepResult> {
   const [[code]] = (await Promise.all([once(child, 'exit'), ...printed])) as [[number | null], ...unknown[]]
   for (const signal of signals) process.off(signal, forward)
   closed.removeEventListener('abort', cancel)
-  return { code: code ?? 1, state: readPairs(readFileSync(join(dir, 'STATE'), 'utf8')) }
+  return code ?? 1
 }
 
 function onAbort(signal: AbortSignal, listener: () => void): void {

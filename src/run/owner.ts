@@ -70,7 +70,7 @@ async function inspectRunDir(path: string): Promise<FoundRunDir | undefined> {
   try {
     const stats = lstatSync(path)
     if (stats.uid !== process.getuid?.() || !stats.isDirectory()) return undefined
-    const owner = readOwner(new RunDir(path))
+    const owner = readOwner(new RunDir(path).owner)
     const runner = owner ? await findRunnerState(owner) : 'unknown'
     return { path, owner, runner, age: Date.now() - Math.max(stats.mtimeMs, stats.birthtimeMs) }
   } catch {
@@ -79,8 +79,9 @@ async function inspectRunDir(path: string): Promise<FoundRunDir | undefined> {
   }
 }
 
-function readOwner(dir: RunDir): RunDirOwner | undefined {
-  const parsed = asRecord(tryParseJson(tryRead(dir.owner)))
+/** @returns undefined if the file does not exist, or is incomplete */
+export function readOwner(path: string): RunDirOwner | undefined {
+  const parsed = asRecord(tryParseJson(tryRead(path)))
   const text = (name: string) => asText(parsed[name])
   const runAttempt = Number(parsed['runAttempt'])
   if (text('scope') === '' || text('runId') === '' || !Number.isInteger(runAttempt)) return undefined
@@ -102,6 +103,14 @@ async function findRunnerState({ boot, pids, main, runner }: RunDirOwner): Promi
   if (pids === '' || pids !== pidNamespace() || runner === '' || main === '') return 'unknown'
   if (await isRunning(main)) return 'working'
   return (await isRunning(runner)) ? 'running' : 'gone'
+}
+
+/** Whether the process that described itself has certainly ended, on this machine. */
+export async function hasEnded({ boot, pids, main }: RunDirOwner): Promise<boolean> {
+  const [host] = boot.split(' ')
+  const isHere = boot === '' ? process.platform !== 'linux' : host === hostname()
+  if (!isHere || boot !== bootId()) return isHere
+  return pids !== '' && pids === pidNamespace() && main !== '' && !(await isRunning(main))
 }
 
 async function isRunning(identity: string): Promise<boolean> {

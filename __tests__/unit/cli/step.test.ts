@@ -32,7 +32,7 @@ async function runUnread(isPost: boolean, lasts: number) {
     onDrain: () => undefined,
   }
   const env = { ...process.env, LASTS: String(lasts) }
-  const { code } = await runStep({
+  const code = await runStep({
     program: path,
     dir,
     env,
