@@ -70,6 +70,7 @@ beforeAll(async () => {
   chmodSync(join(bin, 'ssh'), 0o755)
   for (const [name, text] of Object.entries(appFiles(farm))) writeFileSync(join(work, name), text)
   write(join(work, 'multiarch-build.yml'), defaults())
+  writeFileSync(join(work, 'slow.Dockerfile'), `FROM ${farm.images.base}\nRUN echo is-running && sleep 300\n`)
   env = isolatedEnv(home, {
     PATH: `${bin}:${farm.tools.bin}:${process.env['PATH'] ?? ''}`,
     TMPDIR: temp,
@@ -147,7 +148,6 @@ describe('multiarch-build on a laptop', () => {
   })
 
   test('Ctrl-C during a build ends with 1 and leaves nothing behind', async () => {
-    writeFileSync(join(work, 'slow.Dockerfile'), `FROM ${farm.images.base}\nRUN echo is-running && sleep 300\n`)
     const { child, ended, output } = start('build', '--image', image, '--tags', 'slow', '--file', 'slow.Dockerfile')
     while (!/is-running$/m.test(output()) && child.exitCode === null)
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -256,10 +256,12 @@ describe('multiarch-build on a laptop', () => {
     expect(await run1('--version')).toEqual({ code: 0, output: `${version}\n` })
   })
 
-  test('nodes names what a node lacks, and fails', async () => {
-    const { code, output } = await run1('nodes', '--driver-opts', `image=${farm.registry.host}/farm/buildkit:none`)
-    expect(code).toBe(1)
-    expect(output).toContain(`The BuildKit image ${farm.registry.host}/farm/buildkit:none does not exist`)
+  test.each([
+    ['does not exist', () => `${farm.registry.host}/farm/buildkit:none`, /: The BuildKit image \S+ does not exist/],
+    ['cannot be pulled', () => 'unknown.invalid/buildkit:v1', /: (?:amd|arm) cannot pull the BuildKit image /],
+  ])('nodes fails if the BuildKit image %s', async (_, name, message) => {
+    const { code, output } = await run1('nodes', '--driver-opts', `image=${name()}`)
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringMatching(message) })
     expect(output).not.toMatch(/Targets|Permissions|post step/)
     await nothingIsLeft()
   })

@@ -129,7 +129,7 @@ describe('dry-run', () => {
     expect(main.errors.join('\n')).toContain(
       `The BuildKit image ${farm.registry.host}/farm/buildkit:none does not exist`,
     )
-    expect(main.log).toMatch(/\S+ may be unable to pull the BuildKit image unknown\.invalid\/buildkit:v1: .*lookup/)
+    expect(main.log).toMatch(/\S+ cannot pull the BuildKit image unknown\.invalid\/buildkit:v1: .*lookup/)
     expect(main.log).toMatch(/\S+ cannot reach unknown\.invalid, to which it pushes: .*lookup/)
     expect([made, post.code]).toEqual([[], 0])
   })

@@ -15,6 +15,8 @@ export interface NodeChecks {
   readonly lines: readonly string[]
   readonly warnings: readonly string[]
   readonly problems: readonly UserError[]
+  /** BuildKit images that could not be found: a build may still get them later, but these nodes cannot build now. */
+  readonly doubts: readonly UserError[]
 }
 
 /** The result of a check, and what it means for a run. */
@@ -22,6 +24,7 @@ interface Check {
   readonly line: string
   readonly warning?: string
   readonly problem?: UserError
+  readonly doubt?: UserError
 }
 
 /** Of buildx (https://github.com/docker/buildx/blob/v0.38.2/driver/bkimage/bkimage.go). */
@@ -43,7 +46,7 @@ export async function checkNodesOnly(run: Run, { openNodes }: Pick<DryRunPorts, 
     nodes,
     run.inputs.variants.flatMap(({ images }) => images),
   )
-  problems.add(checks.problems)
+  problems.add([...checks.problems, ...checks.doubts])
   const report = {
     nodes: outcomes.map((outcome) => formatNode(outcome)),
     checks: checks.lines,
@@ -78,6 +81,7 @@ export async function checkNodes(nodes: readonly Node[], repositories: readonly 
     lines: found.flatMap(({ line }) => (line === '' ? [] : line)),
     warnings: found.flatMap(({ warning }) => warning ?? []),
     problems: found.flatMap(({ problem }) => problem ?? []),
+    doubts: found.flatMap(({ doubt }) => doubt ?? []),
   }
 }
 
@@ -101,13 +105,13 @@ async function checkImage({ spec, socket }: Node, { os, arch }: EngineInfo): Pro
     if (isStatus(error, [404]))
       return { line: `${line} does not exist`, problem: imageProblem(image, 'does not exist') }
     if (isStatus(error, [401, 403])) return { line: `${line}: its registry requires a login, so it was not checked` }
-    const reason = errorMessage(error)
-    return {
-      line: `${line} was not found`,
-      warning: `${spec.name} may be unable to pull the BuildKit image ${image}: ${reason}`,
-    }
+    const message = `${spec.name} cannot pull the BuildKit image ${image}: ${errorMessage(error)}`
+    return { line: `${line} was not found`, doubt: new UserError({ code: 'node', message, hint: pullHint }) }
   }
 }
+
+const pullHint =
+  'Check whether this node reaches the registry, or set `image` in `driver-opts` to an image that it can pull.'
 
 function imageProblem(image: string, what: string): UserError {
   return new UserError({
