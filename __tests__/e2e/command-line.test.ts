@@ -141,6 +141,7 @@ describe('multiarch-build on a laptop', () => {
   test('plan and nodes say what is there, and create nothing', async () => {
     const plan = await run1('plan', '--image', image, '--tags', 'planned')
     expect({ code: plan.code, output: plan.output }).toEqual({ code: 0, output: expect.stringContaining('planned') })
+    expect(plan.output).not.toMatch(/post step|runner/)
     const nodes = await run1('nodes')
     expect({ code: nodes.code, output: nodes.output }).toEqual({ code: 0, output: expect.stringContaining('amd') })
     expect(await storedTags(farm, image)).not.toContain('planned')
@@ -296,6 +297,20 @@ describe('keys', () => {
   test('identity files are offered beside an agent with an unrelated key', async () => {
     const { code, output } = await startWith({ SSH_AUTH_SOCK: socket() }, 'nodes').ended
     expect(code === 0 ? '' : output).toBe('')
+  })
+
+  test('a key with a passphrase is named, with the remedy', async () => {
+    const [config, key] = [join(home, '.ssh/config'), join(home, '.ssh/locked')]
+    const before = readFileSync(config, 'utf8')
+    await makeKey(key, 'locked@laptop')
+    await run('ssh-keygen', ['-q', '-p', '-N', 'a passphrase', '-f', key])
+    writeFileSync(config, before.replace(/^ {2}IdentityFile .*$/m, `  IdentityFile ${key}`))
+    const { code, output } = await run1('nodes')
+    writeFileSync(config, before)
+    expect(code).toBe(1)
+    expect(output).toContain(`\`ssh-add ${key}\``)
+    expect(output).toMatch(/locked key: 256 SHA256:\S+ locked@laptop/)
+    expect(output).not.toMatch(/Dependabot|secrets\./)
   })
 
   test('the key of one host is not offered to another', async () => {

@@ -1,3 +1,4 @@
+import { wordingOf } from '../forge/wording.ts'
 import { shorten } from '../lib/issues.ts'
 
 /** The report of a dry run: the plan, and whether it would work. */
@@ -58,7 +59,7 @@ const sections: readonly (readonly [title: string, lines: (report: DryRunReport)
   ['Parts', ({ parts = [] }) => parts],
   ['Tags', ({ tags }) => tags.map(formatTag)],
   ['Permissions', ({ permissions }) => permissions],
-  ['The post step deletes', ({ post }) => post],
+  [wordingOf('afterwards'), ({ post }) => post],
   ['Warnings', ({ warnings }) => warnings],
   ['Why this would not work', ({ problems }) => problems],
 ]

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { renderBake } from '../buildx/bake-definition.ts'
 import { removeSecrets, writeSecrets } from '../buildx/build-env.ts'
 import { runEnv, type Buildx } from '../buildx/find.ts'
+import { wordingOf } from '../forge/wording.ts'
 import { exec } from '../lib/exec.ts'
 import { UserError } from '../lib/errors.ts'
 import { writePrivate } from '../lib/files.ts'
@@ -39,7 +40,6 @@ const unreadableCauses = {
 } as const
 type RunsAccess = 'readable' | keyof typeof unreadableCauses
 const platformIndexes = 'the index of each platform, which is not needed after the image index is assembled'
-const runDirContent = "on this runner the run's private directory, with agent, connections and logins"
 
 /**
  * The dry run: does everything up to the build and reports the plan. Nodes are probed and registries are queried;
@@ -191,6 +191,6 @@ function describePost({ inputs, event, dir }: Run, { nodes, persistent }: Opened
     ...nodes
       .filter((node: Node) => !persistent.has(node))
       .flatMap(({ spec, driver }) => driver.describeLeftovers?.(spec.name, builder) ?? []),
-    runDirContent,
+    wordingOf('runDirectory'),
   ]
 }

@@ -4,18 +4,20 @@ import { checkKnownHosts } from '../../../src/inputs/nodes/known-hosts.ts'
 import { commandLineVariable } from '../../../src/lib/command-line.ts'
 
 afterEach(() => {
-  delete process.env[commandLineVariable]
+  process.env[commandLineVariable] = ''
 })
 
 test.each([
   ['a missing path', 'pathNotFound', /actions\/checkout/],
   ['a missing Dockerfile', 'noDockerfile', /actions\/checkout/],
+  ['what a plan deletes', 'afterwards', /post step/],
+  ['the directory that it deletes', 'runDirectory', /runner/],
   ['a cancellation', 'cancelled', /concurrency/],
   ['what to do after it', 'cancelledHint', /page of the run.*`timeout-minutes`/],
 ] as const)('%s has words of CI only in CI', (_, name, words) => {
   expect(wordingOf(name)).toMatch(words)
   process.env[commandLineVariable] = 'true'
-  expect(wordingOf(name)).not.toMatch(/checkout|job|page|workflow|timeout|post step/)
+  expect(wordingOf(name)).not.toMatch(/checkout|job|page|workflow|timeout|post step|runner/)
 })
 
 test('the remedy for an unknown host on the command line is a connection', () => {
