@@ -21,7 +21,7 @@ import {
 } from './options.ts'
 import { readSshSettings } from './ssh.ts'
 import { runSteps } from './steps.ts'
-import { readWorkflow } from './workflow.ts'
+import { checkStep, readWorkflow } from './workflow.ts'
 
 const usageCode = 2
 
@@ -128,6 +128,7 @@ async function readStep(
   const repository = url === '' ? undefined : new URL(url).pathname.slice(1)
   const facts = { repository, sha: sha === '' ? undefined : sha, ref: `refs/heads/${branch}`, ref_name: branch }
   const read = await readWorkflow(source, entry === 'main' ? '' : `/${entry}`, { cwd, env, facts })
+  checkStep(read, entry, values)
   for (const [name, expressions] of Object.entries(read.skipped))
     if (values[name] === undefined)
       console.error(`note: the input \`${name}\` is left out: ${explainSkipped(expressions)}`)

@@ -2,7 +2,8 @@ import { resolve } from 'node:path'
 import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { formatValue, readYaml } from './config-file.ts'
-import { UsageError, type Values } from './options.ts'
+import { didYouMean } from '../lib/issues.ts'
+import { commands, UsageError, type Values } from './options.ts'
 
 interface StepValues {
   readonly values: Values
@@ -44,6 +45,28 @@ export async function readWorkflow(
     else values[name] = text.replace(expression, (_, path: string) => evaluate(path, env, facts) ?? '')
   }
   return { values, skipped }
+}
+
+/** Without these a cleanup fails or deletes less; without any other input it could delete more than the step would. */
+const harmless = ['github-token', 'username', 'password', 'registry-auth', 'registries']
+
+/**
+ * PURE: rejects inputs that the action of a step does not have, and inputs of a cleanup that cannot be evaluated here
+ * and are not given otherwise.
+ *
+ * @throws UsageError
+ */
+export function checkStep({ values, skipped }: StepValues, entry: string, given: Values): void {
+  const known = Object.values(commands).flatMap((command) => (command.entry === entry ? command.inputs : []))
+  for (const name of Object.keys({ ...values, ...skipped }))
+    if (!known.includes(name))
+      throw new UsageError(`\`${name}\` in the workflow is not an input of the action${didYouMean(name, known)}`)
+  const missing = Object.keys(skipped).filter((name) => given[name] === undefined && !harmless.includes(name))
+  if (entry === 'cleanup' && missing.length > 0)
+    throw new UsageError(
+      `\`${missing.join('`, `')}\` in the workflow cannot be evaluated here, and a cleanup without it could delete ` +
+        `more: give ${missing.map((name) => `\`--${name}\``).join(' and ')}`,
+    )
 }
 
 /** `uses: org/multiarch-build@v1`, with any owner and server, or `./` in the repository of the action. */

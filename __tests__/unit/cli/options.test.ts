@@ -7,7 +7,7 @@ import { readConfigFile } from '../../../src/cli/config-file.ts'
 import { completionScript, helpText } from '../../../src/cli/help.ts'
 import { commands, parseArguments, secretInputs, switches } from '../../../src/cli/options.ts'
 import { formatLine, readPairs } from '../../../src/cli/step.ts'
-import { readWorkflow } from '../../../src/cli/workflow.ts'
+import { checkStep, readWorkflow } from '../../../src/cli/workflow.ts'
 
 const every = new Set(Object.values(commands).flatMap(({ inputs }) => inputs))
 
@@ -157,6 +157,33 @@ describe('files', () => {
   test('unknown inputs in it are named', async () => {
     write('wrong.yml', ['imgae: x'])
     await expect(readConfigFile('wrong.yml', dir, 'main')).rejects.toThrow('no command has the input `imgae`')
+  })
+
+  test.each([
+    ['main', { dry_run: 'true' }, '`dry_run` in the workflow is not an input of the action; did you mean `dry-run`?'],
+    ['cleanup', { keep: '3' }, '`keep` in the workflow is not an input of the action'],
+    ['copy', { nodes: 'local' }, '`nodes` in the workflow is not an input of the action'],
+  ])('an unknown input in the step of a workflow is an error: %s %j', (entry, values, message) => {
+    expect(() => {
+      checkStep({ values, skipped: {} }, entry, {})
+    }).toThrow(message)
+    expect(() => {
+      checkStep({ values: {}, skipped: values }, entry, {})
+    }).toThrow(message)
+  })
+
+  test('a cleanup does not run without an input that limits it', () => {
+    const skipped = { 'run-id': '${{ github.run_id }}', 'github-token': '${{ github.token }}' }
+    const check = (entry: string, given: Record<string, string>) => () => {
+      checkStep(
+        { values: { image: 'a/b' }, skipped: entry === 'main' ? { push: '${{ inputs.push }}' } : skipped },
+        entry,
+        given,
+      )
+    }
+    expect(check('cleanup', {})).toThrow('`run-id` in the workflow cannot be evaluated here, and a cleanup without it')
+    expect(check('cleanup', { 'run-id': '7' })).not.toThrow()
+    expect(check('main', {})).not.toThrow()
   })
 
   test('the step of a workflow, with secrets and variables of the environment', async () => {
