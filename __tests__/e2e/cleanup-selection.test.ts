@@ -157,6 +157,47 @@ describe.each(Object.keys(hosts) as (keyof typeof hosts)[])('on %s', (name) => {
     if (name !== 'distribution 3') expect(await namedUntagged(image)).toEqual([])
   })
 
+  /** `created` in the configuration of the image. */
+  async function createdOf(image: string, tag: string): Promise<string> {
+    const index = await host.read(image, tag)
+    const platform = index?.manifests?.find((entry) => entry.platform?.os === 'linux')
+    const manifest = platform ? await host.read(image, platform.digest) : index
+    const config = (await host.readBlob(image, manifest?.config?.digest ?? '')) as { readonly created?: string }
+    return config.created ?? ''
+  }
+
+  test('`keep-n-tagged` never deletes the image that was published last', async () => {
+    const image = host.freshImage()
+    // The last build takes all of its steps from the first one, and the time of its configuration too.
+    for (const [at, number] of [1, 2, 1].entries())
+      await build(image, { files: appOf(number) }, { tags: `nightly-${at + 1}`, cleanup: 'auto' })
+    expect(await createdOf(image, 'nightly-3')).toBe(await createdOf(image, 'nightly-1'))
+    await cleanUp(image, { tags: 'nightly-*', 'keep-n-tagged': '1', 'older-than': '0 s' })
+    expect(withoutCaches(await host.tags(image))).toEqual(['nightly-3'])
+    await expectWhole(image, ['nightly-3'])
+  })
+
+  test('`older-than` keeps an image that has just been published, whatever its configuration says', async () => {
+    const image = host.freshImage()
+    const reproducible: JobOptions = { files: appOf(1), env: { SOURCE_DATE_EPOCH: '1700000000' } }
+    await build(image, reproducible, { tags: 'nightly-1', cleanup: 'auto' })
+    // Without provenance, both builds give the same image.
+    const texts = 'org.opencontainers.image.version=again-1'
+    const same = { cleanup: 'auto', provenance: 'false', labels: texts, annotations: texts }
+    for (const tag of ['again-1', 'again-2']) await build(image, reproducible, { tags: tag, ...same })
+    expect((await host.read(image, 'again-2'))?.digest).toBe((await host.read(image, 'again-1'))?.digest)
+    expect(await createdOf(image, 'nightly-1')).toBe('2023-11-14T22:13:20Z')
+    const tags = 'nightly-*\nagain-*'
+    const result = await cleanUp(image, { tags, 'keep-n-tagged': '0', 'older-than': '1 hour' })
+    expect(withoutCaches(await host.tags(image))).toEqual(['again-1', 'again-2', 'nightly-1'])
+    expect(lines(result, 'kept').map(({ subject, reason }) => `${subject}: ${reason}`)).toContain(
+      'nightly-1: the image is younger than `older-than`.',
+    )
+    await cleanUp(image, { tags, 'keep-n-tagged': '0', 'older-than': '0 s' })
+    // Gitea reports when each tag was pushed; elsewhere nothing tells for an image that may have been pushed again.
+    expect(withoutCaches(await host.tags(image))).toEqual(name === 'Gitea' ? [] : ['again-1', 'again-2'])
+  })
+
   test('`exclude-tags` keeps an image with all of its tags', async () => {
     const image = host.freshImage()
     const [kept, deleted] = await Promise.all([build(image, pullRequest(7)), build(image, pullRequest(7))])

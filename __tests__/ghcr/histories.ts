@@ -9,6 +9,8 @@ export interface ImageContent {
   annotations?: Readonly<Record<string, string>>
   /** Makes it the attestation of another manifest, as BuildKit does. */
   attests?: string
+  /** Of an image: `created` of its configuration; of an attestation: when its provenance says that the build ended. */
+  time?: string
 }
 
 export interface IndexEntry {
@@ -46,32 +48,37 @@ function put(state: State, pkg: Package, manifest: ManifestDocument, tag?: strin
 }
 
 /** An in-toto statement as BuildKit writes it: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
-function statementOf(content: string, platform: string, image: string): string {
+function statementOf({ content, platform, attests = '', time }: ImageContent): string {
   return JSON.stringify({
     _type: 'https://in-toto.io/Statement/v0.1',
     predicateType: 'https://slsa.dev/provenance/v0.2',
-    subject: [{ name: `pkg:docker/app?platform=${platform}`, digest: { sha256: image.slice('sha256:'.length) } }],
-    predicate: { content },
+    subject: [{ name: `pkg:docker/app?platform=${platform}`, digest: { sha256: attests.slice('sha256:'.length) } }],
+    predicate: { content, ...(time !== undefined && { metadata: { buildFinishedOn: time } }) },
   })
 }
+
+const provenance = { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v0.2' }
 
 /** Pushes one image manifest with its config and a layer, past HTTP and past every limit. */
 export function pushManifest(
   state: State,
   pkg: Package,
-  { content, platform = 'linux/amd64', annotations, attests }: ImageContent,
+  { content, platform = 'linux/amd64', annotations, attests, time }: ImageContent,
   tag?: string,
 ): Version {
+  const image = { ...platformOf(platform), ...(time !== undefined && { created: time }) }
   const config = putBlob(
     state,
     pkg,
-    JSON.stringify(attests === undefined ? platformOf(platform) : { architecture: 'unknown', os: 'unknown' }),
+    JSON.stringify(attests === undefined ? image : { architecture: 'unknown', os: 'unknown' }),
     mediaTypes.config,
   )
   const layer = putBlob(
     state,
     pkg,
-    attests === undefined ? `${content} ${platform}` : statementOf(content, platform, attests),
+    attests === undefined
+      ? `${content} ${platform}`
+      : statementOf({ content, platform, attests, ...(time !== undefined && { time }) }),
     attests === undefined ? mediaTypes.layer : 'application/vnd.in-toto+json',
   )
   return put(
@@ -81,7 +88,7 @@ export function pushManifest(
       schemaVersion: 2,
       mediaType: mediaTypes.ociManifest,
       config,
-      layers: [layer],
+      layers: [attests === undefined ? layer : { ...layer, annotations: provenance }],
       ...(annotations ? { annotations } : {}),
     },
     tag,

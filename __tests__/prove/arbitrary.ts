@@ -14,6 +14,7 @@ const weights: Record<Step['kind'], number> = {
   retention: 3,
   night: 4,
   'keep night': 2,
+  'publish night again': 2,
   'retag index': 3,
   'retag child': 2,
   promote: 4,
@@ -78,6 +79,7 @@ const scenes: readonly Parameters<typeof scene>[1][] = [
   ['build', 'build', 'end', 'cleanup of a pull request', others],
   ['build', 'forge pull request', 'end', 'cleanup of a pull request', ['rerun', 'build', 'promote']],
   ['night', 'night', 'advance', 'advance', 'retention', 'keep night'],
+  ['night', 'advance', 'advance', 'night', 'advance', 'advance', ['night', 'publish night again'], 'retention'],
   ['night', 'pin', 'forge night', 'night', 'advance', 'advance', 'retention'],
   ['build', 'sign', ['post', 'retag index'], 'retag index'],
 ]

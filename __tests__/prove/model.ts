@@ -44,6 +44,8 @@ export interface Living {
 export interface Night {
   readonly entries: readonly IndexEntry[]
   readonly index: Version
+  /** No other build gives the same digest: provenance contains the time of the build. */
+  readonly isUnique: boolean
 }
 
 export interface Model {
@@ -63,8 +65,10 @@ export interface Model {
   readonly closed: Set<string>
   /** What was pushed every night: an image of some version, with a tag of its own. */
   readonly nights: Night[]
-  /** By digest: the last call at which a tag of a night named it, and when it was pushed. */
-  readonly seen: Map<string, { readonly call: number; readonly createdAt: number }>
+  /** By digest: when it was last pushed under the tag of a night. */
+  readonly published: Map<string, number>
+  /** By digest: the last call at which a tag of a night named it, and when it was last pushed. */
+  readonly seen: Map<string, { readonly call: number; readonly publishedAt: number }>
   /** Runs that were deleted when they had ended, with the end: nothing builds in them again. */
   readonly gone: Map<number, number>
   calls: number
@@ -86,6 +90,7 @@ export function createModel(rules: Rules, seed: number): Model {
     given: new Set(),
     closed: new Set(),
     nights: [],
+    published: new Map(),
     seen: new Map(),
     gone: new Map(),
     calls: 0,
@@ -293,22 +298,35 @@ export function promote(model: Model, entries: readonly IndexEntry[], tag: strin
   living.set(tag, { digest: made.digest, since: model.calls })
 }
 
-/** An image under a tag of the night, which it names itself; its content may be that of another night. */
+/**
+ * An image under a tag of the night, which it names itself; its content may be that of another night: then its
+ * configuration is as old. Without provenance, the whole image may be that of another night.
+ */
 export function pushNight(model: Model, pick: number): void {
-  const { fake, pkg, living, nights, calls } = model
+  const { fake, pkg, clock, living, nights, published, calls } = model
   const { state } = fake
+  const isUnique = pick % 4 > 0
   const annotations = { 'org.opencontainers.image.version': 'nightly-app' }
   const entries = platforms.flatMap((platform): IndexEntry[] => {
-    const image = pushManifest(state, pkg, { content: `night ${pick % 3}`, platform, annotations })
-    const attestation = pushManifest(state, pkg, { content: 'provenance', platform, attests: image.digest })
+    const time = `2020-01-0${(pick % 3) + 1}T00:00:00${isUnique ? '.123456789' : ''}Z`
+    const image = pushManifest(state, pkg, { content: `night ${pick % 3}`, platform, annotations, time })
+    if (!isUnique) return [{ version: image, platform }]
+    const attestation = pushManifest(state, pkg, {
+      content: 'provenance',
+      platform,
+      attests: image.digest,
+      time: new Date(clock.now()).toISOString(),
+    })
     return [
       { version: image, platform },
       { version: attestation, platform, attests: image.digest },
     ]
   })
   const tag = `nightly-${pick % 5}`
-  const index = pushIndex(state, pkg, entries, { annotations: { ...annotations, night: `${nights.length}` }, tag })
-  nights.push({ entries, index })
+  const night = isUnique ? { night: `${nights.length}` } : undefined
+  const index = pushIndex(state, pkg, entries, { annotations: { ...annotations, ...night }, tag })
+  nights.push({ entries, index, isUnique })
+  published.set(index.digest, clock.now())
   living.set(tag, { digest: index.digest, since: calls })
 }
 
@@ -321,22 +339,47 @@ export const keptNights = 1
  * The tags of nights that a cleanup may delete which began at the call `since`: it may have read each tag at another
  * time.
  */
-export function expiredNights({ pkg, seen, clock }: Model, since: number): string[] {
-  const isOld = (createdAt: number) => clock.now() - createdAt >= 3 * days
-  const dates = [...seen.values()].flatMap(({ call, createdAt }) => (call >= since ? [createdAt] : [])).filter(isOld)
+export function expiredNights(model: Model, since: number): string[] {
+  const { pkg, seen, clock } = model
+  const isOld = (time: number) => clock.now() - time >= 3 * days
+  const times = [...seen.values()]
+    .flatMap(({ call, publishedAt }) => (call >= since ? [publishedAt] : []))
+    .filter(isOld)
   return [...pkg.tags].flatMap(([tag, digest]) => {
-    const { createdAt = Infinity } = pkg.active.get(digest) ?? {}
-    const isExpired = isOld(createdAt) && dates.filter((date) => date > createdAt).length >= keptNights
+    const time = publishedAt(model, digest)
+    const isExpired = isOld(time) && times.filter((other) => other > time).length >= keptNights
     return isOfNight(tag) && isExpired ? [tag] : []
   })
 }
 
+/**
+ * When an image was last published. Of an image with provenance that got another tag by hand, nothing tells that when
+ * its first tag has moved on: docs/cleanup.md says so.
+ */
+function publishedAt({ pkg, published, nights }: Model, digest: string): number {
+  const createdAt = pkg.active.get(digest)?.createdAt ?? Infinity
+  const isUnique = nights.some((night) => night.isUnique && night.index.digest === digest)
+  const tags = [...pkg.tags].filter(([tag, other]) => isOfNight(tag) && other === digest)
+  return isUnique && tags.length === 1 ? createdAt : Math.max(published.get(digest) ?? 0, createdAt)
+}
+
+/** The tags of nights that a cleanup must delete when all nights are old: nothing else can have published them. */
+export function surelyExpiredNights({ pkg, nights }: Model): string[] {
+  const unique = new Set(nights.flatMap(({ index, isUnique }) => (isUnique ? [index.digest] : [])))
+  const tags = [...pkg.tags].filter(([tag]) => isOfNight(tag))
+  const isAlone = (digest: string) => tags.filter(([, other]) => other === digest).length === 1
+  const sure = tags.filter(([, digest]) => unique.has(digest) && isAlone(digest))
+  const timeOf = (digest: string) => pkg.active.get(digest)?.createdAt ?? 0
+  const isExpired = (time: number) => sure.filter(([, other]) => timeOf(other) > time).length >= keptNights
+  return sure.flatMap(([tag, digest]) => (isExpired(timeOf(digest)) ? [tag] : []))
+}
+
 /** Notes which images have tags of nights now. */
-export function seeNights({ pkg, seen, calls }: Model): void {
-  for (const [tag, digest] of pkg.tags) {
-    const version = isOfNight(tag) ? pkg.active.get(digest) : undefined
-    if (version) seen.set(digest, { call: calls, createdAt: version.createdAt })
-  }
+export function seeNights(model: Model): void {
+  const { pkg, seen, calls } = model
+  for (const [tag, digest] of pkg.tags)
+    if (isOfNight(tag) && pkg.active.has(digest))
+      seen.set(digest, { call: calls, publishedAt: publishedAt(model, digest) })
 }
 
 /** Runs that ended long enough ago have no living tags any more; those of a closed pull request, when they ended. */

@@ -3,7 +3,7 @@ import type { ManifestStore, PackageRepository } from '../../src/packages/reposi
 import { claimedImage } from './adversary.ts'
 import type { Mutation } from './history.ts'
 import { parseRunId, type RunState } from '../../src/forge/run-status.ts'
-import type { ManifestInfo } from '../../src/packages/manifest-info.ts'
+import { parseConfigDigest, type ManifestInfo } from '../../src/packages/manifest-info.ts'
 import { annotatedRun } from '../../src/run/names.ts'
 import { days } from '../ghcr/clock.ts'
 import { isOfNight } from './model.ts'
@@ -42,6 +42,26 @@ async function* firstOf(pages: AsyncIterable<readonly PackageVersion[]>): AsyncI
     yield page
     return
   }
+}
+
+/** As if `created` in a configuration were the time at which the tags of the image were pushed. */
+async function* withConfigTimes(
+  pages: AsyncIterable<readonly PackageVersion[]>,
+  { registry, repository, manifest }: PackageRepository,
+): AsyncIterable<readonly PackageVersion[]> {
+  const createdOf = async (digest: string): Promise<number> => {
+    const image = (await manifest(digest))?.refs[0] ?? digest
+    const { bytes } = await registry.getManifest(repository, image)
+    const config = await registry.getBlob(repository, parseConfigDigest(bytes) ?? '')
+    return Date.parse(/"created":"([^"]*)"/.exec(new TextDecoder().decode(config))?.[1] ?? '')
+  }
+  for await (const page of pages)
+    yield await Promise.all(
+      page.map(async (version) => {
+        const taggedAt = version.tags.some(isOfNight) ? await createdOf(version.digest) : NaN
+        return Number.isNaN(taggedAt) ? version : { ...version, taggedAt }
+      }),
+    )
 }
 
 async function all(packages: PackageBackend): Promise<PackageVersion[]> {
@@ -271,6 +291,18 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       mapPages(inner.list(), (page) =>
         page.map((version) => ({ ...version, createdAt: (version.createdAt ?? 0) - 30 * days })),
       ),
+  })),
+  'takes the first push of an image for its last one': api((inner) => ({
+    list: () =>
+      mapPages(inner.list(), (page) =>
+        page.map(({ createdAt, ...version }) => ({
+          ...version,
+          ...(createdAt !== undefined && { createdAt, taggedAt: createdAt }),
+        })),
+      ),
+  })),
+  'believes the configuration of an image': api((inner, packages) => ({
+    list: () => withConfigTimes(inner.list(), packages),
   })),
   'deletes what an artifact of a run has as its subject': removingFirst(
     async ({ manifest }, index, { digest }) => (await manifest(index.digest))?.subject === digest,

@@ -91,9 +91,9 @@ export class Inventory {
     }
   }
 
-  /** When a manifest was first pushed; undefined if the API does not tell. */
-  pushedAt(digest: string): number | undefined {
-    return this.#listed.get(digest)?.version.createdAt
+  /** A manifest as the last list contained it. */
+  listedVersion(digest: string): PackageVersion | undefined {
+    return this.#listed.get(digest)?.version
   }
 
   /** The id of a version in the API. */

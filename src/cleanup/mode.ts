@@ -54,9 +54,9 @@ function retentionMode(retained: RetainedTags, unmarked: RegistryCleanupRequest[
     selection,
     update: async (inventory) => {
       const { manifests, snapshot } = inventory
-      const pushedAt = (digest: string) => inventory.pushedAt(digest)
+      const versionOf = (digest: string) => inventory.listedVersion(digest)
       const isExcluded = (tag: string) => inventory.isExcluded(tag)
-      await retained.update({ digests: snapshot.digests, manifests, pushedAt, isExcluded })
+      await retained.update({ digests: snapshot.digests, manifests, versionOf, isExcluded })
     },
     isUnmarkedContent: (digest, claims, { manifests }) => {
       if (unmarked === 'keep' || claims.size === 0) return false

@@ -1,9 +1,10 @@
 import { matchesPattern } from '../forge/run-status.ts'
 import { mapConcurrent } from '../lib/concurrency.ts'
-import { asRecord, asText, tryParseJson } from '../lib/json.ts'
-import { parseConfigDigest, type ManifestInfo } from '../packages/manifest-info.ts'
-import { unlessNotFound, type PackageRepository } from '../packages/repository.ts'
+import type { PackageVersion } from '../packages/backend.ts'
+import type { ManifestInfo } from '../packages/manifest-info.ts'
+import type { PackageRepository } from '../packages/repository.ts'
 import { annotatedRun } from '../run/names.ts'
+import { ImageAges } from './image-age.ts'
 import { referrerSubject } from './referrers.ts'
 import { decideRetention, type DatedTag, type RetentionRules, type TagVerdict } from './retention.ts'
 import { requiredRuns, type Selection } from './selection.ts'
@@ -14,8 +15,8 @@ interface Tags {
   /** Every tag of the registry, with its digest. */
   readonly digests: ReadonlyMap<string, string>
   readonly manifests: Manifests
-  /** When the manifest was first pushed, if the API tells. */
-  readonly pushedAt: (digest: string) => number | undefined
+  /** As the API listed it; undefined if it did not. */
+  readonly versionOf: (digest: string) => PackageVersion | undefined
   readonly isExcluded: (tag: string) => boolean
 }
 
@@ -26,27 +27,29 @@ export class RetainedTags {
   readonly selection: Selection
   readonly #repository: PackageRepository
   readonly #options: Options
-  /** Of images whose date only their configuration tells. */
-  readonly #dates = new Map<string, number | undefined>()
+  readonly #ages: ImageAges
   #verdicts: ReadonlyMap<string, TagVerdict> = new Map()
 
   constructor(repository: PackageRepository, options: Options) {
     this.#repository = repository
     this.#options = options
+    this.#ages = new ImageAges(repository)
     this.selection = this.#createSelection()
   }
 
   /** Decides again, after something was read. */
-  async update({ digests, manifests, pushedAt, isExcluded }: Tags): Promise<void> {
-    const { listsById } = this.#repository.backend.capabilities
+  async update({ digests, manifests, versionOf, isExcluded }: Tags): Promise<void> {
     const images = [...digests].filter(
       ([tag, digest]) => this.selection.includes(tag, manifests.get(digest)) && !isExcluded(tag),
     )
-    const dated = await mapConcurrent(images, async ([tag, digest]): Promise<DatedTag> => {
-      const createdAt = listsById ? pushedAt(digest) : await this.#readDate(digest)
-      return { tag, digest, createdAt }
+    const tagsOf = new Map<string, string[]>()
+    for (const [tag, digest] of images) tagsOf.set(digest, [...(tagsOf.get(digest) ?? []), tag])
+    const dated = await mapConcurrent([...tagsOf], async ([digest, tags]): Promise<DatedTag[]> => {
+      const { createdAt: pushedAt, taggedAt } = versionOf(digest) ?? {}
+      const age = await this.#ages.of({ digest, tags, pushedAt, taggedAt })
+      return tags.map((tag) => ({ tag, digest, age }))
     })
-    this.#verdicts = decideRetention(dated, { ...this.#options, now: this.#repository.clock.now() })
+    this.#verdicts = decideRetention(dated.flat(), { ...this.#options, now: this.#repository.clock.now() })
   }
 
   /**
@@ -81,35 +84,10 @@ export class RetainedTags {
       reason: ([tag = '']) => verdictOf(tag)?.reason ?? '',
     }
   }
-
-  /** The newest date of its images; undefined if none tells. */
-  async #readDate(digest: string): Promise<number | undefined> {
-    if (this.#dates.has(digest)) return this.#dates.get(digest)
-    const { manifest } = this.#repository
-    const entries = await Promise.all(((await manifest(digest))?.refs ?? []).map(manifest))
-    const children = entries.flatMap((entry) => (entry?.kind === 'image' ? [entry.digest] : []))
-    const dates = await Promise.all([digest, ...children].map((image) => readCreated(this.#repository, image)))
-    const known = dates.flatMap((date) => date ?? [])
-    const newest = known.length === 0 ? undefined : Math.max(...known)
-    this.#dates.set(digest, newest)
-    return newest
-  }
 }
 
 /** Not a cache, nor what belongs to an image: that goes with the image. */
 function isImage(tag: string, manifest: ManifestInfo | undefined): boolean {
   const isImageOrIndex = manifest?.kind === 'image' || manifest?.kind === 'index'
   return isImageOrIndex && manifest.subject === undefined && referrerSubject(tag) === undefined
-}
-
-/** Reproducible builds have a constant date, such as 1970-01-01 or 1980-01-01. There were no images before this one. */
-const earliest = Date.UTC(2000, 0)
-
-async function readCreated({ registry, repository }: PackageRepository, image: string): Promise<number | undefined> {
-  const manifest = await unlessNotFound(registry.getManifest(repository, image))
-  const config = manifest && parseConfigDigest(manifest.bytes)
-  const bytes = config === undefined ? undefined : await unlessNotFound(registry.getBlob(repository, config))
-  const { created } = asRecord(bytes && tryParseJson(new TextDecoder().decode(bytes)))
-  const date = Date.parse(asText(created))
-  return date >= earliest ? date : undefined
 }

@@ -1,10 +1,11 @@
 import { matchesPattern } from '../forge/run-status.ts'
+import type { ImageAge } from './image-age.ts'
 
-/** A tag of an image, and when that was made: milliseconds since the epoch, undefined if nothing tells. */
+/** A tag of an image, and when that was published. */
 export interface DatedTag {
   readonly tag: string
   readonly digest: string
-  readonly createdAt: number | undefined
+  readonly age: ImageAge
 }
 
 export interface RetentionRules {
@@ -32,7 +33,7 @@ export const maxExpired = 100
 
 /**
  * PURE: which tags are not among the newest of any pattern that they match. Of images with the same date, all or none
- * are among the newest; an image without a date stays.
+ * are among the newest; an image of unknown age stays.
  */
 export function decideRetention(tags: readonly DatedTag[], rules: RetentionRules): Map<string, TagVerdict> {
   const counts = rules.patterns.map((pattern) => countNewer(pattern, tags, rules))
@@ -42,29 +43,30 @@ export function decideRetention(tags: readonly DatedTag[], rules: RetentionRules
 
 interface PatternCount {
   readonly pattern: string
-  /** How many images of the pattern that are counted were made later. */
-  readonly newerThan: (createdAt: number) => number
+  /** How many images of the pattern that are counted were published later. */
+  readonly newerThan: (publishedAt: number) => number
 }
 
 function countNewer(pattern: string, tags: readonly DatedTag[], rules: RetentionRules): PatternCount {
   const counted = tags.filter((tag) => matchesPattern(tag.tag, [pattern]) && isOld(tag, rules))
-  const byDigest = new Map(counted.map(({ digest, createdAt = 0 }) => [digest, createdAt]))
+  const byDigest = new Map(counted.map(({ digest, age: { publishedAt = 0 } }) => [digest, publishedAt]))
   const dates = [...byDigest.values()].sort((a, b) => b - a)
   const ranks = new Map<number, number>()
   dates.forEach((date, at) => ranks.set(date, ranks.get(date) ?? at))
-  return { pattern, newerThan: (createdAt) => ranks.get(createdAt) ?? 0 }
+  return { pattern, newerThan: (publishedAt) => ranks.get(publishedAt) ?? 0 }
 }
 
-const isOld = ({ createdAt = Infinity }: DatedTag, { now, olderThan }: RetentionRules): boolean =>
-  now - createdAt >= olderThan
+const isOld = ({ age: { publishedAt = Infinity } }: DatedTag, { now, olderThan }: RetentionRules): boolean =>
+  now - publishedAt >= olderThan
 
 function decideTag(tag: DatedTag, counts: readonly PatternCount[], rules: RetentionRules): TagVerdict {
-  const { digest, createdAt } = tag
+  const { digest, age } = tag
   const keep = (reason: string): TagVerdict => ({ isExpired: false, digest, reason })
   const matching = counts.filter(({ pattern }) => matchesPattern(tag.tag, [pattern]))
-  if (createdAt === undefined) return keep('nothing tells when the image was made.')
+  if (age.publishedAt === undefined) return keep(`its age is unknown: ${age.unknown}.`)
   if (!isOld(tag, rules)) return keep('the image is younger than `older-than`.')
-  const keeping = matching.find(({ newerThan }) => newerThan(createdAt) < rules.keep)
+  const { publishedAt } = age
+  const keeping = matching.find(({ newerThan }) => newerThan(publishedAt) < rules.keep)
   if (keeping) return keep(`one of the ${rules.keep} newest of \`${keeping.pattern}\`.`)
   const [{ pattern } = { pattern: '' }] = matching
   const reason =
@@ -75,7 +77,7 @@ function decideTag(tag: DatedTag, counts: readonly PatternCount[], rules: Retent
 /** The oldest images first. */
 function limit(verdicts: Map<string, TagVerdict>, tags: readonly DatedTag[]): Map<string, TagVerdict> {
   const expired = tags.filter(({ tag }) => verdicts.get(tag)?.isExpired)
-  const oldestFirst = [...expired].sort((a, b) => (a.createdAt ?? 0) - (b.createdAt ?? 0))
+  const oldestFirst = [...expired].sort((a, b) => (a.age.publishedAt ?? 0) - (b.age.publishedAt ?? 0))
   const now = new Set([...new Set(oldestFirst.map(({ digest }) => digest))].slice(0, maxExpired))
   const reason = `one cleanup deletes ${maxExpired} images by their number. A later cleanup deletes it.`
   for (const { tag, digest } of expired) if (!now.has(digest)) verdicts.set(tag, { isExpired: false, digest, reason })

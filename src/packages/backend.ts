@@ -12,6 +12,8 @@ export interface PackageVersion {
   readonly tags: readonly string[]
   /** When the manifest was first pushed, in milliseconds since the epoch; absent if the API does not tell. */
   readonly createdAt?: number
+  /** When a tag of it was last pushed, with the same manifest or another; absent if the API does not tell. */
+  readonly taggedAt?: number
 }
 
 /** How a backend differs from the others, as far as cleanup depends on it. */

@@ -35,6 +35,8 @@ export interface ManifestInfo {
 const versionAnnotation = 'org.opencontainers.image.version'
 const cacheConfig = 'application/vnd.buildkit.cacheconfig.v0'
 const statement = 'application/vnd.in-toto+json'
+/** https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md */
+const predicateType = 'in-toto.io/predicate-type'
 /** https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md, and its attestations. */
 const signature = /^application\/vnd\.(dev\.cosign\.simplesigning\.v1|dsse\.envelope\.v1)\+json$/
 /** https://github.com/sigstore/cosign/blob/main/specs/SBOM_SPEC.md */
@@ -116,6 +118,17 @@ function attestationEntry(entry: Descriptor): [string, string][] {
 export function parseConfigDigest(bytes: Uint8Array): string | undefined {
   const digest = asText(asRecord(parseDocument(bytes)['config'])['digest'])
   return isDigest(digest) ? digest : undefined
+}
+
+/** PURE: the digests of the blobs of an attestation that contain provenance. */
+export function parseProvenanceBlobs(bytes: Uint8Array): string[] {
+  return asList(parseDocument(bytes)['layers'])
+    .map(asRecord)
+    .filter(({ annotations }) =>
+      asText(asRecord(annotations)[predicateType]).startsWith('https://slsa.dev/provenance/'),
+    )
+    .map(({ digest }) => asText(digest))
+    .filter(isDigest)
 }
 
 /** PURE: the digests of the entries of an index; empty for an image. */

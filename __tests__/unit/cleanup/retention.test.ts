@@ -13,12 +13,12 @@ import { allOf, pushOwn, scene, type Scene } from './scene.ts'
 
 const rules: RetentionRules = { patterns: ['nightly-*'], keep: 2, olderThan: 3 * days, now: 100 * days }
 
-/** Tags of images of so many days ago; undefined: without a date. */
+/** Tags of images of so many days ago; undefined: of unknown age. */
 const tagsOf = (ages: Readonly<Record<string, number | undefined>>): DatedTag[] =>
   Object.entries(ages).map(([tag, age]) => ({
     tag,
     digest: `sha256:${tag}`,
-    createdAt: age === undefined ? undefined : rules.now - age * days,
+    age: age === undefined ? { unknown: 'nothing tells' } : { publishedAt: rules.now - age * days },
   }))
 
 const expired = (tags: readonly DatedTag[], more: Partial<RetentionRules> = {}) =>
@@ -34,7 +34,7 @@ describe('which tags expire', () => {
       'nightly-2: one of the 2 newest of `nightly-*`.',
       'nightly-3: one of the 2 newest of `nightly-*`.',
       'nightly-4: the image is younger than `older-than`.',
-      'nightly-5: nothing tells when the image was made.',
+      'nightly-5: its age is unknown: nothing tells.',
     ])
   })
 
@@ -72,9 +72,9 @@ describe('which tags expire', () => {
         const stays = tags.filter(({ tag }) => !found.includes(tag))
         expect(stays.length).toBeGreaterThanOrEqual(Math.min(keep, tags.length))
         // Nothing older than an expired image stays, except for the limit of one cleanup.
-        for (const { tag, createdAt = 0 } of tags.filter((one) => found.includes(one.tag)))
-          for (const other of stays)
-            if (other.createdAt !== undefined) expect([tag, other.createdAt >= createdAt]).toEqual([tag, true])
+        for (const { tag, age } of tags.filter((one) => found.includes(one.tag)))
+          for (const { age: other } of stays.filter((one) => one.age.publishedAt !== undefined))
+            expect([tag, other.publishedAt! >= age.publishedAt!]).toEqual([tag, true])
       }),
     )
   })
@@ -92,9 +92,10 @@ interface Night {
 function nightly(here: Scene, number: number, named = `nightly-${number}`): Night {
   const { state } = here.fake
   const annotations = named === '' ? {} : version(named)
+  const time = new Date(here.clock.now()).toISOString()
   const platforms = ['linux/amd64', 'linux/arm64'].map((platform) => {
     const image = pushManifest(state, here.pkg, { content: `night ${number}`, platform, annotations })
-    const attestation = pushManifest(state, here.pkg, { content: 'provenance', platform, attests: image.digest })
+    const attestation = pushManifest(state, here.pkg, { content: 'provenance', platform, attests: image.digest, time })
     return { platform, image, attestation }
   })
   const entries = platforms.flatMap(({ platform, image, attestation }) => [
@@ -204,7 +205,11 @@ describe('retention on GitHub', () => {
       const images = named.map((tag, at) => {
         const platform = at === 0 ? 'linux/amd64' : 'linux/arm64'
         const content = `${number}`
-        return { version: pushManifest(state, here.pkg, { content, platform, annotations: version(tag) }), platform }
+        const time = new Date(here.clock.now()).toISOString().replace('Z', '123Z')
+        return {
+          version: pushManifest(state, here.pkg, { content, platform, annotations: version(tag), time }),
+          platform,
+        }
       })
       const index = pushIndex(state, here.pkg, images, { tag: `nightly-${number}` })
       here.clock.advance(days)
@@ -276,5 +281,73 @@ describe('retention on GitHub', () => {
     expect(tagsIn(here)).toHaveLength(6)
     expect(subjects(await cleanUp(here))).toEqual(subjects(planned))
     expect(planned.deleted.length).toBeGreaterThan(4)
+  })
+})
+
+describe('images that may be newer than they look', () => {
+  const isoOf = (time: number, fraction = '123') => new Date(time).toISOString().replace('Z', `${fraction}Z`)
+
+  /** Without provenance: equal content has an equal digest. */
+  function plain(here: Scene, content: string, tag: string, time: string): Version {
+    const image = pushManifest(here.fake.state, here.pkg, { content, annotations: version('nightly-x'), time }, tag)
+    here.clock.advance(days)
+    return image
+  }
+
+  const reasonsOf = async (here: Scene) => {
+    const { kept } = await cleanUp(here, { retention: { keep: 1, olderThan: 2 * days } })
+    return Object.fromEntries(kept.map(({ subject, reason }) => [subject, reason]))
+  }
+  const maybeReproducible =
+    'its age is unknown: its content may be reproducible (no provenance, and no time of a build), and pushed again.'
+  const several = 'its age is unknown: it has the tags nightly-1, nightly-3, and may have been pushed again.'
+
+  test('the same image is published again under another tag: A, B, A', async () => {
+    const here = used()
+    const time = isoOf(here.clock.now())
+    plain(here, 'A', 'nightly-1', time)
+    plain(here, 'B', 'nightly-2', isoOf(here.clock.now()))
+    plain(here, 'A', 'nightly-3', time)
+    here.clock.advance(2 * days)
+    expect(await reasonsOf(here)).toEqual({
+      'nightly-1': several,
+      'nightly-2': 'one of the 1 newest of `nightly-*`.',
+      'nightly-3': several,
+    })
+    expect(tagsIn(here)).toEqual(['nightly-1', 'nightly-2', 'nightly-3', 'v1', 'v2'])
+  })
+
+  test('the same image, with provenance, gets another tag by hand', async () => {
+    const here = used()
+    const { index } = nightly(here, 1)
+    nightly(here, 2)
+    retag(here.fake.state, here.pkg, index.digest, 'nightly-3')
+    here.clock.advance(2 * days)
+    expect(await reasonsOf(here)).toMatchObject({ 'nightly-1': several, 'nightly-3': several })
+    expect(tagsIn(here)).toEqual(['nightly-1', 'nightly-2', 'nightly-3', 'v1', 'v2'])
+  })
+
+  test.each([
+    ['a time that was set', (now: number) => isoOf(now).replace(/\.\d+/, '')],
+    ['a time that was set in nanoseconds', (now: number) => isoOf(now).replace(/\.\d+/, '.000000000')],
+    ['a cached step', (now: number) => isoOf(now - 2 * days)],
+    ['no time', () => ''],
+  ])('reproducible content that is pushed again under its only tag: %s', async (_, timeOf) => {
+    const here = used()
+    const time = timeOf(here.clock.now())
+    plain(here, 'A', 'nightly-1', time)
+    plain(here, 'B', 'nightly-1', isoOf(here.clock.now()))
+    nightly(here, 2)
+    plain(here, 'A', 'nightly-1', time)
+    expect(await reasonsOf(here)).toMatchObject({ 'nightly-1': maybeReproducible })
+    expect(tagsIn(here)).toEqual(['nightly-1', 'nightly-2', 'v1', 'v2'])
+  })
+
+  test('without provenance, the time of a build is enough', async () => {
+    const here = used()
+    for (const number of [1, 2, 3]) plain(here, `${number}`, `nightly-${number}`, isoOf(here.clock.now()))
+    here.clock.advance(2 * days)
+    await reasonsOf(here)
+    expect(tagsIn(here)).toEqual(['nightly-3', 'v1', 'v2'])
   })
 })

@@ -116,24 +116,27 @@ function createClient({ serverUrl, token, owner, fetch, signal, log, clock }: Fo
 
 /** If a later page has another row of a digest, the digest is repeated with all its tags so far. */
 async function* list({ api, tags }: Context): AsyncIterable<readonly PackageVersion[]> {
-  const tagsByDigest = new Map<string, ReadonlySet<string>>()
-  const add = (digest: string, more: readonly string[]) =>
-    tagsByDigest.set(digest, new Set([...(tagsByDigest.get(digest) ?? []), ...more]))
+  const tagsByDigest = new Map<string, ReadonlyMap<string, number>>()
+  const add = (digest: string, more: readonly (readonly [tag: string, taggedAt: number])[]) =>
+    tagsByDigest.set(digest, new Map([...(tagsByDigest.get(digest) ?? []), ...more]))
   try {
     for await (const { rows } of api.pages()) {
       const untagged = rows.flatMap(({ version }) => (isDigest(version) ? [version] : []))
       const tagged = await tags.of(rows)
       untagged.forEach((digest) => add(digest, []))
-      tagged.forEach(({ tag, digest }) => add(digest, [tag]))
-      yield [...new Set([...tagged.map(({ digest }) => digest), ...untagged])].map((digest) => ({
-        id: digest,
-        digest,
-        tags: [...(tagsByDigest.get(digest) ?? [])],
-      }))
+      tagged.forEach(({ tag, digest, taggedAt }) => add(digest, [[tag, taggedAt]]))
+      yield [...new Set([...tagged.map(({ digest }) => digest), ...untagged])].map((digest) =>
+        toVersion(digest, tagsByDigest.get(digest) ?? new Map()),
+      )
     }
   } catch (error) {
     throw toSkipReason(error)
   }
+}
+
+function toVersion(digest: string, tags: ReadonlyMap<string, number>): PackageVersion {
+  const taggedAt = Math.max(...tags.values())
+  return { id: digest, digest, tags: [...tags.keys()], ...(Number.isFinite(taggedAt) && { taggedAt }) }
 }
 
 async function read({ api, tags }: Context, { digest }: PackageVersion): Promise<PackageVersion | undefined> {

@@ -10,6 +10,8 @@ interface TagContent {
   readonly tag: string
   readonly digest: string
   readonly children: readonly string[]
+  /** When the tag was pushed, in milliseconds since the epoch; NaN if the API does not tell. */
+  readonly taggedAt: number
 }
 
 export interface ForgejoTags {
@@ -32,8 +34,9 @@ export function createForgejoTags(
   since: number,
 ): ForgejoTags {
   const cache = new Map<number, TagContent>()
-  const read = async ({ id, version }: Row): Promise<TagContent | undefined> => {
-    const content = cache.get(id) ?? (await readTag(client, repository, version))
+  const read = async (row: Row): Promise<TagContent | undefined> => {
+    const { id } = row
+    const content = cache.get(id) ?? (await readTag(client, repository, row))
     if (content) cache.set(id, content)
     return content
   }
@@ -45,9 +48,13 @@ export function createForgejoTags(
   return { of, all: async () => await of(await allRows(api)) }
 }
 
-async function readTag(client: RegistryClient, repository: string, tag: string): Promise<TagContent | undefined> {
+async function readTag(
+  client: RegistryClient,
+  repository: string,
+  { version: tag, createdAt: taggedAt }: Row,
+): Promise<TagContent | undefined> {
   const manifest = await unlessNotFound(client.getManifest(repository, tag))
-  return manifest && { tag, digest: manifest.digest, children: parseChildren(manifest.bytes) }
+  return manifest && { tag, digest: manifest.digest, children: parseChildren(manifest.bytes), taggedAt }
 }
 
 const changedTooFast =

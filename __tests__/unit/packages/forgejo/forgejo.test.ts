@@ -112,10 +112,28 @@ describe('lists', () => {
       for (let at = 0; at < 200; at++) push(forge, 'app', `v${at}`, makeImage('release').index)
       push(forge, 'app', 'pr-1', makeImage('run').index)
       for await (const page of forge.open('app').list()) {
-        expect(page[0]).toEqual(versionOf(makeImage('run').index, 'pr-1'))
+        expect(page[0]).toMatchObject(versionOf(makeImage('run').index, 'pr-1'))
         break
       }
       expect(forge.seen.filter((line) => line.includes('/api/v1/'))).toHaveLength(1)
+    })
+  })
+
+  test('report when a tag of an image was last pushed; no time if the API has none', async () => {
+    await withForge(async (forge) => {
+      const [one, two, undated] = [makeImage('one').index, makeImage('two').index, makeImage('three').index]
+      push(forge, 'app', 'again', one, '2026-01-01T00:00:00Z')
+      push(forge, 'app', 'v2', two, '2026-01-02T00:00:00Z')
+      push(forge, 'app', 'again', one, '2026-01-03T00:00:00Z')
+      for (let at = 0; at < 60; at++) push(forge, 'app', `old-${at}`, one, '2025-01-01T00:00:00Z')
+      push(forge, 'app', 'undated', undated, 'yesterday')
+      const versions = await collect(forge.open('app'))
+      const times = new Map(versions.map(({ digest, taggedAt }) => [digest, taggedAt]))
+      expect([one, two, undated].map(({ digest }) => times.get(digest))).toEqual([
+        Date.UTC(2026, 0, 3),
+        Date.UTC(2026, 0, 2),
+        undefined,
+      ])
     })
   })
 
@@ -184,7 +202,7 @@ describe('lists', () => {
       expect(await collect(forge.open('app'))).toEqual([])
       const odd = content('{"schemaVersion":2,"manifests":"none"}', ociIndex)
       push(forge, 'app', 'odd', odd)
-      expect(await collect(forge.open('app'))).toEqual([versionOf(odd, 'odd')])
+      expect(await collect(forge.open('app'))).toMatchObject([versionOf(odd, 'odd')])
     })
   })
 })
