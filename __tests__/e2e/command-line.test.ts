@@ -269,7 +269,7 @@ describe('multiarch-build on a laptop', () => {
 
   test.each([
     { args: ['build', '--image', 'x'], message: '`--tags` is needed' },
-    { args: ['build', '--tag', 'x'], message: 'did you mean `tags`?' },
+    { args: ['build', '--tag', 'x'], message: 'did you mean `--tags`?' },
     {
       args: ['build', '--image', 'x', '--tags', 'v1', '--nodes', 'linux/amd64 = ssh://unknown'],
       message: 'ssh-known-hosts',

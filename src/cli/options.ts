@@ -102,24 +102,41 @@ export function parseArguments(args: readonly string[]): Invocation {
     if (['help', 'completion', 'version'].includes(command)) return { command, values: {}, own: {} }
     throw new UsageError(`\`${command}\` is not a command${didYouMean(command, Object.keys(commands))}`)
   }
+  return { command, ...parseOptions(rest, definition) }
+}
+
+/** @throws UsageError with every problem, one per line */
+function parseOptions(args: readonly string[], definition: Command): Pick<Invocation, 'values' | 'own'> {
   const [values, own]: [Record<string, string>, Record<string, string>] = [{}, {}]
   const positional = [...definition.positional]
-  const pending = [...rest]
+  const pending = [...args]
+  const problems: string[] = []
   for (let arg = pending.shift(); arg !== undefined; arg = pending.shift()) {
-    const { name, value } = arg.startsWith('-')
-      ? parseOption(arg, pending, definition)
-      : nextPositional(arg, positional)
-    const into = Object.hasOwn(ownOptions, name) ? own : values
-    into[name] = into[name] === undefined ? value : `${into[name]}\n${value}`
+    try {
+      const { name, value } = arg.startsWith('-')
+        ? parseOption(arg, pending, definition)
+        : nextPositional(arg, positional)
+      const into = Object.hasOwn(ownOptions, name) ? own : values
+      into[name] = into[name] === undefined ? value : `${into[name]}\n${value}`
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      problems.push(error.message)
+    }
   }
-  return { command, values, own }
+  if (problems.length > 0) throw new UsageError(problems.join('\n'))
+  return { values, own }
+}
+
+/** What follows an unknown option is probably its value. */
+function unknownOption(arg: string, name: string, known: readonly string[], rest: string[]): UsageError {
+  if (!arg.includes('=') && rest[0]?.startsWith('-') === false) rest.shift()
+  return new UsageError(`\`${arg}\` is not an option${didYouMean(name, known).replace('`', '`--')}`)
 }
 
 function parseOption(arg: string, rest: string[], { inputs }: Command): { name: string; value: string } {
   const [, name = '', value] = /^--([^=]+)(?:=(.*))?$/s.exec(arg === '-h' ? '--help' : arg) ?? []
   const isOwn = Object.hasOwn(ownOptions, name)
-  if (!isOwn && !inputs.includes(name))
-    throw new UsageError(`\`${arg}\` is not an option${didYouMean(name, [...inputs, ...Object.keys(ownOptions)])}`)
+  if (!isOwn && !inputs.includes(name)) throw unknownOption(arg, name, [...inputs, ...Object.keys(ownOptions)], rest)
   if (secretInputs.includes(name))
     throw new UsageError(
       `\`--${name}\` would show a secret to other users of this machine: set ${secretVariable(name)}`,

@@ -16,6 +16,14 @@ export const plainOutput: Output = {
   onDrain: (listener) => process.stdout.once('drain', listener),
 }
 
+/** Prints an error of a step. With a view it is part of the log, unless the user reads errors elsewhere. */
+export function printError(line: string, output: Output): boolean {
+  if (output.update && process.stderr.isTTY) return output.print(line)
+  process.stderr.write(`${line}\n`)
+  // The output, which this line did not go to, would not drain.
+  return true
+}
+
 /**
  * Aborts when the output cannot be written any more, as after `| head`. Without a listener, the first write to a closed
  * pipe would end this process at once, before it has removed what it created.

@@ -32,7 +32,8 @@ export async function runCommandLine(args: readonly string[], env: Env, cwd: str
     return printText(invocation, args[1]) ?? (await runCommand(invocation, env, cwd))
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    console.error(`multiarch-build: ${errorMessage(error)}\nRun \`multiarch-build --help\` for a list of commands.`)
+    const problems = errorMessage(error).split('\n').join('\n  ')
+    console.error(`multiarch-build: ${problems}\nRun \`multiarch-build --help\` for a list of commands.`)
     return usageCode
   }
 }
@@ -42,7 +43,7 @@ function printText({ command, own }: Invocation, argument = ''): number | undefi
   const isCommand = Object.hasOwn(commands, command)
   if (isCommand && own['help'] === undefined) return undefined
   const texts: Readonly<Record<string, () => string | undefined>> = {
-    completion: () => completionScript(argument),
+    completion: () => (['--help', '-h'].includes(argument) ? helpText() : completionScript(argument)),
     version: readVersion,
   }
   const text = Object.hasOwn(texts, command) ? texts[command]?.() : helpText(isCommand ? command : undefined)

@@ -8,7 +8,7 @@ import { writePrivate } from '../lib/files.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { nameOptions } from './option-names.ts'
-import type { Output } from './output.ts'
+import { printError, type Output } from './output.ts'
 
 /** Those that end a command. */
 export const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -50,12 +50,13 @@ export async function runStep(request: StepRequest): Promise<number> {
   if (!isPost) onAbort(closed, cancel)
   child.on('message', (message) => output.update?.(parseStates(message, masks)))
   const showDebug = env['RUNNER_DEBUG'] === '1'
-  const print = (line: string) => {
+  const print = (line: string, isError: boolean) => {
     const shown = formatLine(line, masks, showDebug)
-    return shown === undefined || closed.aborted || output.print(shown)
+    if (shown === undefined || closed.aborted) return true
+    return isError || line.startsWith('::error') ? printError(shown, output) : output.print(shown)
   }
   const printed = [child.stdout, child.stderr].flatMap((stream) =>
-    stream ? [printLines(stream, print, { output, closed })] : [],
+    stream ? [printLines(stream, (line) => print(line, stream === child.stderr), { output, closed })] : [],
   )
   const [[code]] = (await Promise.all([once(child, 'exit'), ...printed])) as [[number | null], ...unknown[]]
   for (const signal of signals) process.off(signal, forward)

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from '@jest/globals'
+import { afterAll, describe, expect, jest, test } from '@jest/globals'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { webAddress } from '../../../src/cli/environment.ts'
 import { readConfigFile } from '../../../src/cli/config-file.ts'
 import { completionScript, helpText } from '../../../src/cli/help.ts'
 import { commands, parseArguments, secretInputs, switches } from '../../../src/cli/options.ts'
+import { runCommandLine } from '../../../src/cli/run.ts'
 import { formatLine, readPairs } from '../../../src/cli/step.ts'
 import { checkStep, readWorkflow } from '../../../src/cli/workflow.ts'
 
@@ -35,11 +36,16 @@ describe('parseArguments', () => {
 
   test.each([
     ['biuld', '`biuld` is not a command; did you mean `build`?'],
-    ['build --imgae x', '`--imgae` is not an option; did you mean `image`?'],
+    ['build --imgae x', '`--imgae` is not an option; did you mean `--image`?'],
+    [
+      'build --bad 1 --imgae=x --load',
+      '`--bad` is not an option\n`--imgae=x` is not an option; did you mean `--image`?',
+    ],
+    ['build --imgae --bad', '`--imgae` is not an option; did you mean `--image`?\n`--bad` is not an option'],
     ['build -x', '`-x` is not an option'],
     ['build --image', '`--image` needs a value'],
     ['build . two', '`two` is one argument too many'],
-    ['copy --platform x', '`--platform` is not an option; did you mean `platforms`?'],
+    ['copy --platform x', '`--platform` is not an option; did you mean `--platforms`?'],
     [
       'build --password=x',
       '`--password` would show a secret to other users of this machine: set MULTIARCH_BUILD_PASSWORD',
@@ -58,6 +64,16 @@ test('help of each command fits a screen and shows no option for a secret', () =
     expect(text.split('\n').length).toBeLessThan(40)
     expect(text.split('\n').filter((line) => line.length > 120)).toEqual([])
     expect(text).not.toContain('--password ')
+  }
+})
+
+test.each(['completion --help', 'completion -h', 'help'])('%s succeeds', async (line) => {
+  const log = jest.spyOn(console, 'log').mockImplementation(() => undefined)
+  try {
+    expect(await runCommandLine(line.split(' '), {}, '')).toBe(0)
+    expect(log).toHaveBeenCalledTimes(1)
+  } finally {
+    log.mockRestore()
   }
 })
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,4 +50,20 @@ test('a step is cancelled when nobody reads its output any more', async () => {
 
 test('a post step finishes although nobody reads its output', async () => {
   expect(await runUnread(true, 0)).toEqual({ code: 0, printed: ['line 0'] })
+})
+
+test('errors go to standard error, and the rest of the log to the output', async () => {
+  const path = join(dir, 'errors.mjs')
+  writeFileSync(path, "console.log('line\\n::error title=x::one%0Atwo\\n::warning::w'); console.error('crash')")
+  const [printed, errors]: [string[], string[]] = [[], []]
+  const spy = jest.spyOn(process.stderr, 'write').mockImplementation((text) => errors.push(String(text)) > 0)
+  const output = { print: (line: string) => printed.push(line) > 0, onDrain: () => undefined }
+  const closed = new AbortController().signal
+  try {
+    await runStep({ program: path, dir, env: process.env, masks: new Set(), output, closed })
+  } finally {
+    spy.mockRestore()
+  }
+  expect(printed).toEqual(['line', 'warning: w'])
+  expect(errors.sort()).toEqual(['crash\n', 'error: one\ntwo\n'])
 })
