@@ -250,10 +250,13 @@ export function release(model: Model, content: number, tag: string): void {
 }
 
 /** Somebody pushes without a tag, and uses the digest: of an image alone, which no index needs, or of an index. */
-export function pin({ fake: { state }, pkg, pinned }: Model, pick: number): void {
+export function pin({ fake: { state }, pkg, pinned, clock }: Model, pick: number): void {
   const content = `pinned ${pick % 4}`
+  const time = new Date(clock.now()).toISOString().replace('Z', '123Z')
   const { digest } =
-    pick % 2 ? pushManifest(state, pkg, { content }) : pushRelease(state, pkg, { content, provenance: false }).index
+    pick % 2
+      ? pushManifest(state, pkg, { content, time })
+      : pushRelease(state, pkg, { content, provenance: false }).index
   closureOf(pkg, digest).forEach((one) => pinned.add(one))
 }
 
