@@ -162,7 +162,9 @@ describe('multiarch-build on a laptop', () => {
   })
 
   test('a build whose output nobody reads any more, as after `| head`, leaves nothing behind', async () => {
-    const { child, output } = start('build', '--image', image, '--tags', 'unread', '--file', 'slow.Dockerfile')
+    const step = 'echo is-running && while sleep 1; do date; done'
+    writeFileSync(join(work, 'unread.Dockerfile'), `FROM ${farm.images.base}\nRUN ${step}\n`)
+    const { child, output } = start('build', '--image', image, '--tags', 'unread', '--file', 'unread.Dockerfile')
     const ended = once(child, 'exit')
     while (!/is-running$/m.test(output()) && child.exitCode === null)
       await new Promise((resolve) => setTimeout(resolve, 50))
