@@ -101,7 +101,7 @@ export async function removeKeptBuilders(farm: Farm): Promise<void> {
   const script =
     'docker rm -f -v $(docker ps -aq --filter name=mab-keep-); ' +
     'docker volume rm -f $(docker volume ls -q --filter name=mab-keep-)'
-  await Promise.all(Object.values<Engine>({ ...farm.nodes, local: farm.local }).map(({ exec }) => exec(script)))
+  await Promise.all(Object.values<Engine>({ ...farm.nodes, local: farm.local }).map((engine) => engine.exec(script)))
 }
 
 /** Command lines of running processes that contain the text. */

@@ -49,18 +49,17 @@ async function runPost(dir: string, env: Env, common: Common): Promise<void> {
 
 /** As the post steps of the killed commands would have done. Never throws. @returns whether the user cancelled it */
 async function undoLeftovers(own: string, env: Env, common: Common): Promise<boolean> {
-  let isCancelled = false
-  const cancel = () => {
-    isCancelled = true
-  }
+  const cancellation = new AbortController()
+  const cancel = () => cancellation.abort()
   for (const signal of signals) process.on(signal, cancel)
   try {
-    for (const leftover of await takeLeftovers(own)) if (!isCancelled) await undoLeftover(leftover, env, common)
+    for (const leftover of await takeLeftovers(own))
+      if (!cancellation.signal.aborted) await undoLeftover(leftover, env, common)
   } catch (error) {
     plainOutput.print(`warning: What killed commands left was not removed: ${errorMessage(error)}`)
   }
   for (const signal of signals) process.off(signal, cancel)
-  return isCancelled
+  return cancellation.signal.aborted
 }
 
 async function undoLeftover(leftover: Leftover, env: Env, common: Common): Promise<void> {
