@@ -83,7 +83,7 @@ describe('docs/operations.md', () => {
       'daemonPace: Pace = { interval: 3000, deadline: 7000, patience: 13_000 }',
     ],
     [
-      '52 s if QEMU runs a BuildKit image of your choice',
+      '52 s if BuildKit itself runs under QEMU',
       'src/nodes/watch.ts',
       'emulatedDaemonPace: Pace = { interval: 3000, deadline: 28_000, patience: 52_000 }',
     ],
