@@ -2,16 +2,16 @@ import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { parseConfigDigest, parseProvenanceBlobs, type ManifestInfo } from '../packages/manifest-info.ts'
 import { unlessNotFound, type PackageRepository } from '../packages/repository.ts'
 
-/** When an image was last published, in milliseconds since the epoch; or why nothing tells. */
+/** When an image was last published, in milliseconds since the epoch; or why that is unknown. */
 export type ImageAge = { readonly publishedAt: number } | { readonly publishedAt?: undefined; readonly unknown: string }
 
 interface TaggedImage {
   readonly digest: string
   /** Its tags that the cleanup is about. */
   readonly tags: readonly string[]
-  /** When the manifest was first pushed, if the API tells. */
+  /** When the manifest was first pushed, if the API reports it. */
   readonly pushedAt: number | undefined
-  /** When a tag of it was last pushed, if the API tells. */
+  /** When a tag of it was last pushed, if the API reports it. */
   readonly taggedAt: number | undefined
 }
 
@@ -26,7 +26,7 @@ interface Content {
 }
 
 /**
- * Finds out when images were published. `created` in a configuration does not tell: BuildKit takes it from the last
+ * Finds out when images were published. `created` in a configuration is no evidence: BuildKit takes it from the last
  * step, which may come from a cache, and a reproducible build sets a constant. The same digest may also be published
  * again, which no API but Forgejo's reports.
  */

@@ -142,8 +142,8 @@ export class Inventory {
   }
 
   /**
-   * Of the runs, those that existed when the manifest was first pushed; none if the API does not tell. With `named`,
-   * only those that its own annotation names.
+   * Of the runs, those that existed when the manifest was first pushed; none if the API does not report it. With
+   * `named`, only those that its own annotation names.
    */
   contentRuns(digest: string, runs: ReadonlySet<string>, { named }: { readonly named: boolean }): string[] {
     const { createdAt } = this.#listed.get(digest)?.version ?? {}

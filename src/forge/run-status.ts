@@ -90,7 +90,7 @@ export interface RunLifetime {
 
 /** The status of runs, fetched once each. */
 export interface RunStatusCache {
-  /** Undefined if the CI platform does not know the run, or does not tell. */
+  /** Undefined if the CI platform does not know the run, or does not report it. */
   lifetime(run: string): Promise<RunLifetime | undefined>
   classify(run: string): RunVerdict
   load(runs: Iterable<string>): Promise<void>

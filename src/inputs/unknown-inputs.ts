@@ -39,7 +39,7 @@ export function checkNames({ env, report, warn }: NamesSource, known: readonly s
     const name = /^INPUT_(.+)$/.exec(variable)?.[1]?.toLowerCase()
     if (name === undefined || known.includes(name)) continue
     const problem = `is not an input of this action${hint(name, known)}`
-    // Without a value it would change nothing, whatever the author meant by it.
+    // Without a value, no input would change anything.
     if (value.trim() === '' || (inherits && !isDeleting)) warn(`\`${shorten(name)}\` ${problem}`)
     else report({ input: shorten(name), expected: `${problem} ${remedy(name, inherits)}` })
   }

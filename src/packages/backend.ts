@@ -10,9 +10,9 @@ export interface PackageVersion {
   readonly id: string
   readonly digest: string
   readonly tags: readonly string[]
-  /** When the manifest was first pushed, in milliseconds since the epoch; absent if the API does not tell. */
+  /** When the manifest was first pushed, in milliseconds since the epoch; absent if the API does not report it. */
   readonly createdAt?: number
-  /** When a tag of it was last pushed, with the same manifest or another; absent if the API does not tell. */
+  /** When a tag of it was last pushed, with the same manifest or another; absent if the API does not report it. */
   readonly taggedAt?: number
 }
 

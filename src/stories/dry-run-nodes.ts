@@ -16,7 +16,7 @@ export interface NodeChecks {
   readonly warnings: readonly string[]
   readonly problems: readonly UserError[]
   /** BuildKit images that could not be found: a build may still get them later, but these nodes cannot build now. */
-  readonly doubts: readonly UserError[]
+  readonly pullFailures: readonly UserError[]
 }
 
 /** The result of a check, and what it means for a run. */
@@ -24,7 +24,7 @@ interface Check {
   readonly line: string
   readonly warning?: string
   readonly problem?: UserError
-  readonly doubt?: UserError
+  readonly pullFailure?: UserError
 }
 
 /** Of buildx (https://github.com/docker/buildx/blob/v0.38.2/driver/bkimage/bkimage.go). */
@@ -46,7 +46,7 @@ export async function checkNodesOnly(run: Run, { openNodes }: Pick<DryRunPorts, 
     nodes,
     run.inputs.variants.flatMap(({ images }) => images),
   )
-  problems.add([...checks.problems, ...checks.doubts])
+  problems.add([...checks.problems, ...checks.pullFailures])
   const report = {
     nodes: outcomes.map((outcome) => formatNode(outcome)),
     checks: checks.lines,
@@ -81,7 +81,7 @@ export async function checkNodes(nodes: readonly Node[], repositories: readonly 
     lines: found.flatMap(({ line }) => (line === '' ? [] : line)),
     warnings: found.flatMap(({ warning }) => warning ?? []),
     problems: found.flatMap(({ problem }) => problem ?? []),
-    doubts: found.flatMap(({ doubt }) => doubt ?? []),
+    pullFailures: found.flatMap(({ pullFailure }) => pullFailure ?? []),
   }
 }
 
@@ -106,7 +106,7 @@ async function checkImage({ spec, socket }: Node, { os, arch }: EngineInfo): Pro
       return { line: `${line} does not exist`, problem: imageProblem(image, 'does not exist') }
     if (isStatus(error, [401, 403])) return { line: `${line}: its registry requires a login, so it was not checked` }
     const message = `${spec.name} cannot pull the BuildKit image ${image}: ${errorMessage(error)}`
-    return { line: `${line} was not found`, doubt: new UserError({ code: 'node', message, hint: pullHint }) }
+    return { line: `${line} was not found`, pullFailure: new UserError({ code: 'node', message, hint: pullHint }) }
   }
 }
 

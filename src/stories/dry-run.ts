@@ -146,7 +146,7 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
       ...(isInstalled ? [] : [buildxNotInstalled]),
       ...nodeWarnings(nodes.nodes).map(({ text }) => text),
       ...checks.warnings,
-      ...checks.doubts.map(({ message, hint }) => `${message}. ${hint}`),
+      ...checks.pullFailures.map(({ message, hint }) => `${message}. ${hint}`),
       ...(plan?.notes ?? []),
       ...fork.notes,
       ...fork.warnings,

@@ -36,7 +36,7 @@ async function check(version: string, answers: Answers, name = 'ghcr.io/acme/app
   return {
     ...found,
     problems: found.problems.map(({ message }) => message),
-    doubts: found.doubts.map(({ message }) => message),
+    pullFailures: found.pullFailures.map(({ message }) => message),
   }
 }
 
@@ -54,7 +54,7 @@ test('a node that lacks nothing', async () => {
     lines: [`board: BuildKit image ${image} can be pulled`, 'board: ghcr.io is reachable'],
     warnings: [],
     problems: [],
-    doubts: [],
+    pullFailures: [],
   })
 })
 
@@ -75,10 +75,12 @@ test('an engine that is too old, an image without its architecture, and a regist
 test.each([
   [401, [], 'its registry requires a login'],
   [500, [`board cannot pull the BuildKit image ${image}: `], 'was not found'],
-])('a BuildKit image whose registry answers %i is no failure of the plan', async (status, doubted, line) => {
-  const { lines, warnings, problems, doubts } = await check('28.5.2', { [image]: [status, { message: 'refused' }] })
+])('a BuildKit image whose registry answers %i is no failure of the plan', async (status, failing, line) => {
+  const { lines, warnings, problems, pullFailures } = await check('28.5.2', {
+    [image]: [status, { message: 'refused' }],
+  })
   expect(lines[0]).toContain(line)
-  expect(doubts).toEqual(doubted.map((text) => expect.stringContaining(text)))
+  expect(pullFailures).toEqual(failing.map((text) => expect.stringContaining(text)))
   expect(warnings).toEqual([])
   expect(problems).toEqual([])
 })

@@ -27,7 +27,7 @@ interface ImageCache {
 interface SpecCache extends Omit<ImageCache, 'kind'> {
   readonly kind: 'spec'
   readonly attributes: readonly Attribute[]
-  /** The repository of the run, whose images would share one name: nobody has chosen another. */
+  /** The repository of the run, whose images would share one name because no other name is set. */
   readonly repository?: string
 }
 

@@ -10,7 +10,7 @@ interface TagContent {
   readonly tag: string
   readonly digest: string
   readonly children: readonly string[]
-  /** When the tag was pushed, in milliseconds since the epoch; NaN if the API does not tell. */
+  /** When the tag was pushed, in milliseconds since the epoch; NaN if the API does not report it. */
   readonly taggedAt: number
 }
 
