@@ -1,7 +1,7 @@
-import { linkSync, lstatSync, readdirSync, rmSync } from 'node:fs'
+import { linkSync, lstatSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { tmpdir } from 'node:os'
-import { tryRead, writePrivate } from '../lib/files.ts'
+import { tryList, tryRead, writePrivate } from '../lib/files.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { describeOwner, hasEnded, readOwner, removeRunDir } from '../run/owner.ts'
@@ -92,14 +92,6 @@ async function lock(dir: string): Promise<boolean> {
     return false
   } finally {
     rmSync(draft, { force: true })
-  }
-}
-
-function tryList(dir: string): string[] {
-  try {
-    return readdirSync(dir)
-  } catch {
-    return []
   }
 }
 

@@ -4,6 +4,7 @@ import {
   createReadStream,
   fstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
@@ -50,6 +51,15 @@ export function tryRead(path: string): string {
     return stats.isFile() && stats.size <= largestFile ? readFileSync(path, 'utf8') : ''
   } catch {
     return ''
+  }
+}
+
+/** The names in a directory; none if it cannot be read. */
+export function tryList(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+  } catch {
+    return []
   }
 }
 

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { removeDir, tryRead, writePrivate } from '../lib/files.ts'
+import { removeDir, tryList, tryRead, writePrivate } from '../lib/files.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import { findStrayProcesses, killProcessesIn, processIdentity } from '../lib/processes.ts'
 import { RunDir } from './run-dir.ts'
@@ -155,13 +155,5 @@ function pidNamespace(): string {
     return readlinkSync('/proc/self/ns/pid')
   } catch {
     return process.platform === 'linux' ? '' : process.platform
-  }
-}
-
-function tryList(dir: string): string[] {
-  try {
-    return readdirSync(dir)
-  } catch {
-    return []
   }
 }

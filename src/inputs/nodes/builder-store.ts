@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { tryRead } from '../../lib/files.ts'
+import { tryList, tryRead } from '../../lib/files.ts'
 import type { Env } from '../../lib/lists.ts'
 import { contextHost } from '../../nodes/engine/contexts.ts'
 import { dockerConfigDir } from '../../registry/credentials/docker-config.ts'
@@ -18,17 +17,9 @@ export function createBuilderStore(env: Env): BuilderStore {
   // docker/buildx, util/confutil
   const defaults = join(buildxConfigDir(env), 'buildkitd.default.toml')
   return {
-    list: () => tryList(instances),
+    list: () => tryList(instances).sort(),
     read: (name) => tryRead(join(instances, name)) || undefined,
     defaultConfig: () => ({ file: defaults, text: tryRead(defaults).trim() }),
     contextHost: (name) => contextHost(dockerConfigDir(env), name),
-  }
-}
-
-function tryList(dir: string): readonly string[] {
-  try {
-    return readdirSync(dir).sort()
-  } catch {
-    return []
   }
 }
