@@ -148,13 +148,13 @@ describe('multiarch-build on a laptop', () => {
     await nothingIsLeft()
   })
 
-  test('Ctrl-C during a build ends with 1 and leaves nothing behind', async () => {
+  test('Ctrl-C during a build ends with 130 and leaves nothing behind', async () => {
     const { child, ended, output } = start('build', '--image', image, '--tags', 'slow', '--file', 'slow.Dockerfile')
     while (!/is-running$/m.test(output()) && child.exitCode === null)
       await new Promise((resolve) => setTimeout(resolve, 50))
     child.kill('SIGINT')
     const { code } = await ended
-    expect(code === 1 ? '' : output()).toBe('')
+    expect(code === 130 ? '' : output()).toBe('')
     expect(output()).toMatch(/^error: Stopped by a signal/m)
     expect(output()).not.toMatch(/page of the run|timeout-minutes/)
     expect(await storedTags(farm, image)).not.toContain('slow')
@@ -217,7 +217,7 @@ describe('multiarch-build on a laptop', () => {
       await new Promise((resolve) => setTimeout(resolve, 50))
     running.child.stdin.write('\x03')
     const { code, output } = await running.ended
-    expect(code === 1 ? '' : output).toBe('')
+    expect(code === 130 ? '' : output).toBe('')
     const terminal = new TestTerminal(terminalColumns)
     terminal.write(output)
     expect(terminal.lines.join('\n')).not.toMatch(/\d cached/)

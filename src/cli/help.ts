@@ -32,7 +32,9 @@ export function helpText(command?: string): string {
     ...wrap(secrets.map(secretVariable)),
     '',
     'A repeated option gives one line of a list each time. SSH configuration, agent, known hosts, Docker contexts',
-    'and logins are yours. Exit codes: 0 for success, 1 for a failure, 2 for an invalid command line.',
+    'and logins are yours.',
+    '',
+    'Exit codes: 0 for success, 1 for a failure, 2 for an invalid command line, 130 after Ctrl-C',
   ].join('\n')
 }
 

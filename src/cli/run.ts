@@ -19,6 +19,7 @@ import {
   type Invocation,
   type Values,
 } from './options.ts'
+import { Signals } from './signals.ts'
 import { readSshSettings } from './ssh.ts'
 import { runSteps } from './steps.ts'
 import { checkStep, readWorkflow } from './workflow.ts'
@@ -62,12 +63,13 @@ async function runCommand(invocation: Invocation, env: Env, cwd: string): Promis
   const { command, own } = invocation
   const { entry, fixed } = definitionOf(command)
   const checkout = await readCheckout(cwd)
+  const values = { ...(await collectValues(invocation, checkout, env, cwd)), ...fixed }
+  checkTags(command, values)
+  const signals = new Signals()
   const dir = mkdtempSync(join(tmpdir(), 'mab-'))
   try {
     const isCheck = command === 'nodes'
-    const values = { ...(await collectValues(invocation, checkout, env, cwd)), ...fixed }
     if (isCheck) writePrivate(join(dir, 'Dockerfile'), 'FROM scratch\n')
-    checkTags(command, values)
     const base = stepEnvironment(env, dir, {
       checkout,
       cwd: isCheck ? dir : cwd,
@@ -75,9 +77,10 @@ async function runCommand(invocation: Invocation, env: Env, cwd: string): Promis
       forRemote: entry === 'cleanup',
     })
     await recordCommand({ dir, env: base, nodes: values['nodes'] ?? '' })
-    return await runSteps({ entry, dir, env: { ...base, ...inputVariables(values) } })
+    return await runSteps({ entry, dir, env: { ...base, ...inputVariables(values) }, signals })
   } finally {
     removeDir(dir)
+    signals.close()
   }
 }
 

@@ -9,9 +9,7 @@ import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { nameOptions } from './option-names.ts'
 import { printError, type Output } from './output.ts'
-
-/** Those that end a command. */
-export const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+import type { Signals } from './signals.ts'
 
 interface StepRequest {
   /** The path of the bundle. */
@@ -20,6 +18,7 @@ interface StepRequest {
   readonly env: Env
   readonly masks: Set<string>
   readonly output: Output
+  readonly signals: Signals
   /** Aborts when nothing can be printed any more. The step is then cancelled, as by Ctrl-C; a post step finishes. */
   readonly closed: AbortSignal
   readonly isPost?: boolean
@@ -32,7 +31,7 @@ interface StepRequest {
  * @returns its exit code
  */
 export async function runStep(request: StepRequest): Promise<number> {
-  const { program, dir, env, masks, output, closed, isPost = false } = request
+  const { program, dir, env, masks, output, signals, closed, isPost = false } = request
   const files = ['OUTPUT', 'STATE', 'STEP_SUMMARY', 'ENV', 'PATH'].map(
     (name) => [`GITHUB_${name}`, join(dir, name)] as const,
   )
@@ -44,9 +43,8 @@ export async function runStep(request: StepRequest): Promise<number> {
     stdio: output.update ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const forward = (signal: NodeJS.Signals) => void child.kill(signal)
+  const unlisten = signals.listen((signal) => void child.kill(signal))
   const cancel = () => void child.kill('SIGINT')
-  for (const signal of signals) process.on(signal, forward)
   if (!isPost) onAbort(closed, cancel)
   child.on('message', (message) => output.update?.(parseStates(message, masks)))
   const showDebug = env['RUNNER_DEBUG'] === '1'
@@ -59,7 +57,7 @@ export async function runStep(request: StepRequest): Promise<number> {
     stream ? [printLines(stream, (line) => print(line, stream === child.stderr), { output, closed })] : [],
   )
   const [[code]] = (await Promise.all([once(child, 'exit'), ...printed])) as [[number | null], ...unknown[]]
-  for (const signal of signals) process.off(signal, forward)
+  unlisten()
   closed.removeEventListener('abort', cancel)
   return code ?? 1
 }

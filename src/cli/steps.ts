@@ -9,7 +9,8 @@ import { secretVariable, type Command } from './options.ts'
 import { plainOutput, watchOutput } from './output.ts'
 import { Screen, canShowView } from './screen.ts'
 import { readSshSettings } from './ssh.ts'
-import { readPairs, runStep, signals } from './step.ts'
+import type { Signals } from './signals.ts'
+import { readPairs, runStep } from './step.ts'
 
 interface StepsRequest {
   readonly entry: Command['entry']
@@ -17,18 +18,21 @@ interface StepsRequest {
   readonly dir: string
   /** As a runner would set it. */
   readonly env: Env
+  readonly signals: Signals
 }
 
 /** Undoes what killed commands left, and runs the step of a command with its post step. @returns the exit code */
-export async function runSteps({ entry, dir, env }: StepsRequest): Promise<number> {
-  const common = { masks: new Set<string>(), closed: watchOutput() }
-  const isCancelled = await undoLeftovers(dir, env, common)
-  if (isCancelled) return 1
+export async function runSteps({ entry, dir, env, signals }: StepsRequest): Promise<number> {
+  const common = { masks: new Set<string>(), closed: watchOutput(), signals }
+  await undoLeftovers(dir, env, common)
+  const cancelled = signals.exitCode()
+  if (cancelled !== undefined) return cancelled
   const view = entry === 'main' && canShowView(process.stdout, env) ? new Screen(process.stdout, env) : undefined
   const request = { ...common, dir, program: bundle(entry), env, output: view ?? plainOutput }
   const code = await runStep(request).finally(() => view?.close())
   if (entry === 'main') await runPost(dir, env, common)
-  return code
+  // Also after a success: `build && deploy` must not go on.
+  return signals.exitCode() ?? code
 }
 
 function bundle(name: string): string {
@@ -38,6 +42,7 @@ function bundle(name: string): string {
 interface Common {
   readonly masks: Set<string>
   readonly closed: AbortSignal
+  readonly signals: Signals
 }
 
 async function runPost(dir: string, env: Env, common: Common): Promise<void> {
@@ -47,19 +52,14 @@ async function runPost(dir: string, env: Env, common: Common): Promise<void> {
   await runStep({ ...common, dir, program, env: { ...env, ...state }, output: plainOutput, isPost: true })
 }
 
-/** As the post steps of the killed commands would have done. Never throws. @returns whether the user cancelled it */
-async function undoLeftovers(own: string, env: Env, common: Common): Promise<boolean> {
-  const cancellation = new AbortController()
-  const cancel = () => cancellation.abort()
-  for (const signal of signals) process.on(signal, cancel)
+/** As the post steps of the killed commands would have done, until a signal ends this command. Never throws. */
+async function undoLeftovers(own: string, env: Env, common: Common): Promise<void> {
   try {
     for (const leftover of await takeLeftovers(own))
-      if (!cancellation.signal.aborted) await undoLeftover(leftover, env, common)
+      if (common.signals.exitCode() === undefined) await undoLeftover(leftover, env, common)
   } catch (error) {
     plainOutput.print(`warning: What killed commands left was not removed: ${errorMessage(error)}`)
   }
-  for (const signal of signals) process.off(signal, cancel)
-  return cancellation.signal.aborted
 }
 
 async function undoLeftover(leftover: Leftover, env: Env, common: Common): Promise<void> {
