@@ -5,8 +5,8 @@
 #   sh certificates.sh server arm.example.com [10.0.0.5 …]   server-<first name>/{ca,cert,key}.pem, one year
 #   sh certificates.sh client ci                       client-ci/{ca,cert,key}.pem, one year
 #
-# To renew a certificate, run the same command again and replace the files. ca-key.pem never leaves this machine:
-# its owner can issue clients. Use one CA for releases and another one for pull requests.
+# To renew a certificate, run the same command again and replace the files. Never copy ca-key.pem to another machine:
+# who has it can issue certificates. Use one CA for releases and another one for pull requests.
 set -eu
 umask 077
 

@@ -29,7 +29,7 @@ in
     virtualisation.docker = {
       enable = true;
       daemon.settings.features.containerd-snapshotter = true;
-      # Images and stopped containers of other use. It keeps volumes, and with them the caches of persistent builders.
+      # Removes unused images and stopped containers. Volumes stay, and with them the caches of persistent builders.
       autoPrune = {
         enable = true;
         dates = "weekly";
