@@ -56,7 +56,8 @@ describe('docs/operations.md', () => {
 
   test('other pages name the same versions', () => {
     const minor = (version: string) => version.replace(/\.0$/, '')
-    expect(read('README.md')).toContain(`buildx ${minor(oldest)} or newer (${minor(deferredOutput)} for \`test\`)`)
+    expect(read('README.md')).toContain(`buildx ${minor(oldest)} or newer, and`)
+    expect(read('README.md')).toContain(`\`test\` and \`test-target\` need buildx ${minor(deferredOutput)},`)
     expect(read('docs/testing.md')).toContain(`need buildx ${minor(deferredOutput)} or newer`)
     expect(read('docs/air-gapped.md')).toContain(`a buildx older than ${minor(deferredOutput)}`)
     expect(read('docs/signing.md')).toContain(`${oldestCosign} or newer`)
@@ -67,8 +68,9 @@ describe('docs/operations.md', () => {
     ])
     expect(row('Gitea', forgejo)[3]).toBe(tool('gitea', 'code.gitea.io/gitea'))
     const runner = row('GitHub runner')[2]?.split(',')[0] ?? ''
-    expect(read('README.md')).toContain(`(runner ${minor(runner)})`)
-    expect(read('SECURITY.md')).toContain(`Git ${row('Git on the runner')[2]?.split(' ')[0] ?? ''} or newer`)
+    expect(read('README.md')).toContain(`(runner ${minor(runner)} or newer)`)
+    for (const name of ['README.md', 'SECURITY.md'])
+      expect(read(name)).toContain(`Git ${row('Git on the runner')[2]?.split(' ')[0] ?? ''} or newer`)
   })
 
   test.each([
