@@ -114,8 +114,8 @@ const workflow = [
   '',
   'The [reusable workflow](split-builds.md#one-job-the-reusable-workflow) has three kinds of jobs on GitHub-hosted ' +
     'runners: `plan` prepares the build jobs, `build` builds one platform per job, and `merge` publishes. Inputs ' +
-    'with the name of an input of the action have its meaning; this table has the start of the description, the rest ' +
-    'is [above](#inputs).',
+    'that the main action has too have the same meaning; the table shows only the first sentence, and the full ' +
+    'description is [above](#inputs).',
   '',
   '### Workflow inputs',
   '',
@@ -138,8 +138,8 @@ const reference = [
   '',
   'Write one entry of a list per line. Commas also separate platforms, tags and other entries that cannot contain a ' +
     'comma; write each tag rule (`type=…,…`) on its own line. Blank lines and lines that start with `#` are ' +
-    'ignored. Inputs that switch something on or off accept `true` and `false`. An empty default column means ' +
-    'that the default is empty, or that the meaning names it.',
+    'ignored. Inputs that switch something on or off accept `true` and `false`. If the column *default* is empty, the ' +
+    'default is empty, or the column *meaning* names it.',
   '',
   ...actions.flatMap(referenceOf),
   ...workflow,
