@@ -413,7 +413,7 @@ describe('a failing registry', () => {
     for (const tag of ['one', 'three']) expect(main.log).toContain(`  | updated:     ${image}:${tag}\n`)
     expect(main.log).toContain(`  | not updated: ${image}:two (`)
     expect(main.log).toContain(
-      'The image itself is in the registry, complete and verified: run the job again to update the other tags.',
+      'The image itself is in the registry, complete and verified: run the job again to update all tags.',
     )
     expect((await storedTags(farm, image)).filter((tag) => !tag.startsWith('buildcache-'))).toEqual(['one', 'three'])
     expect([post.code, await leftovers(farm, job)]).toEqual([0, []])

@@ -123,7 +123,7 @@ export function tagsNotUpdated({ updated, failed }: TagUpdates): UserError {
   return new UserError({
     code: 'registry',
     message: `${failed.length} of ${updated.length + failed.length} tags could not be updated`,
-    hint: 'The image itself is in the registry, complete and verified: run the job again to update the other tags.',
+    hint: 'The image itself is in the registry, complete and verified: run the job again to update all tags.',
     details: [
       ...updated.map((tag) => `updated:     ${tag}`),
       ...failed.map(({ tag, reason }) => `not updated: ${tag} (${reason})`),
