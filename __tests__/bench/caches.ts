@@ -68,7 +68,7 @@ export async function measureCaches(farm: Farm, rounds: number): Promise<Benchma
   const head = [
     'cache of 500 MB',
     'first release',
-    'of it export of the cache',
+    'export of the cache (included in the first release)',
     'second release',
     'size in the registry',
   ]
@@ -76,7 +76,7 @@ export async function measureCaches(farm: Farm, rounds: number): Promise<Benchma
   return {
     details: `\n${table(head, rows)}\n`,
     comparisons: others.map((name) => ({
-      title: 'two releases with a cache of 500 MB',
+      title: 'two releases with a cache of 500 MB (zstd, max)',
       other: name,
       unit: 's',
       rounds: pairRounds(both(first), both(name)),

@@ -43,7 +43,7 @@ export function pairRounds(action: readonly number[], other: readonly number[]):
 
 /** PURE: one row per comparison, as Markdown. */
 export function renderComparisons(comparisons: readonly Comparison[]): string {
-  const head = ['what', 'action', 'compared with', 'which takes', 'action / other, pair by pair', 'goal']
+  const head = ['what', 'action', 'baseline', 'value of the baseline', 'action / baseline, pair by pair', 'goal']
   return `${table(head, comparisons.map(renderComparison))}\n`
 }
 
