@@ -14,7 +14,7 @@ const wordings = {
     ci: 'Check `file` and `context`; a step with `actions/checkout` must run before this one.',
     commandLine: 'Check the directory of the build context, and `--file`.',
   },
-  afterwards: { ci: 'The post step deletes', commandLine: 'The end of the command deletes' },
+  afterwards: { ci: 'The post step deletes', commandLine: 'When the command ends, it deletes' },
   runDirectory: {
     ci: "on this runner the run's private directory, with agent, connections and logins",
     commandLine: 'on this machine the private directory of the command, with connections and logins',
