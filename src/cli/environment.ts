@@ -54,7 +54,7 @@ export function webAddress(remote: string): string {
 interface StepOptions {
   readonly checkout: Checkout
   readonly cwd: string
-  /** Use caches and persistent builders as the default branch does. */
+  /** Use the caches of the default branch. Persistent builders stay separate, because the scope differs. */
   readonly trusted: boolean
   /** Act for the repository of the remote: a cleanup asks which of its runs have finished. */
   readonly forRemote?: boolean

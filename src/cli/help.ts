@@ -24,7 +24,7 @@ export function helpText(command?: string): string {
     '',
     '  --config FILE          defaults for all options (default: multiarch-build.yml)',
     '  --workflow FILE[:JOB]  take the inputs from a step of a workflow, secrets and variables from the environment',
-    '  --trusted              use the caches and persistent builders of the default branch',
+    '  --trusted              read and write the caches of the default branch',
     '',
     ...wrap(names.map((name) => `--${name}`)),
     '',
