@@ -138,7 +138,7 @@ async function headManifest(session: Session, repository: string, reference: str
   // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#checking-if-content-exists-in-the-registry
   if (!isDigest(digest)) return (await getManifest(session, repository, reference)).digest
   if (isDigest(reference) && sameAlgorithm(digest, reference) && digest !== reference)
-    throw protocolError(`the registry returned a manifest with another digest, ${digest}`, info)
+    throw protocolError(`the registry returned a manifest with a different digest, ${digest}`, info)
   return digest
 }
 

@@ -106,7 +106,7 @@ describe('publish', () => {
     )
   })
 
-  test('an immutable tag with another image fails before the moving tags are updated', async () => {
+  test('an immutable tag with a different image fails before the moving tags are updated', async () => {
     await withPushed(
       pushed,
       async (_, registry) => {

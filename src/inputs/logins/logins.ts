@@ -75,11 +75,18 @@ function usernamePasswordLogin(source: LoginSource, { registries, ecr, canOmit }
   const needsPassword = named === '' ? username !== '' : needsUsername
   if (needsPassword && password === '' && canOmit(named)) return []
   const isComplete = reportIncomplete(source, { needsUsername })
-  if (!isComplete || username === '') return []
+  if (!isComplete) return []
+  if (username === '') return named !== '' && ecr === 'true' ? jobKeyLogin(source, named, canOmit) : []
   const hosts = named === '' ? registryOfImages(source, registries) : [named]
   // The user `AWS` comes with a password already, which an earlier step made.
   const isKey = (registry: string) => isEcr(registry, ecr) && username !== 'AWS'
   return hosts.map((registry) => ({ registry, username, password, ...(isKey(registry) && { ecr: true }) }))
+}
+
+/** With `ecr: true` and no key in the inputs: the login with the key of the job, which must exist. */
+function jobKeyLogin({ env }: LoginSource, registry: string, canOmit: StepLogin['canOmit']): readonly Login[] {
+  if ((env['AWS_ACCESS_KEY_ID'] ?? '') === '' && canOmit(registry)) return []
+  return [{ registry, username: '', password: '', ecr: true }]
 }
 
 /** Logins at Docker Hub whose password is what the job's OIDC token is exchanged for. */

@@ -56,7 +56,7 @@ function existingTags(conflicts: readonly PlannedTag[]): UserError {
   const count = conflicts.length === 1 ? 'A tag of `to` exists' : `${conflicts.length} tags of \`to\` exist`
   return new UserError({
     code: 'registry',
-    message: `${count} with another image, and \`existing\` is \`fail\``,
+    message: `${count} with a different image, and \`existing\` is \`fail\``,
     hint: 'Nothing was copied. Use new tags, or set `existing` to `update` or `keep`.',
     details: conflicts.map(({ reference, before }) => `${formatTagReference(reference)}: ${before ?? ''}`),
   })

@@ -104,6 +104,16 @@ describe('logins', () => {
       { image: 'ecr.example.com/app', username: 'AKIA', password: 'k', ecr: 'true' },
       [{ registry: 'ecr.example.com', username: 'AKIA', password: 'k', ecr: true }],
     ],
+    [
+      'AWS: by another name, with the key of the job',
+      { image: 'ecr.example.com/app', registry: 'ecr.example.com', ecr: 'true', AWS_ACCESS_KEY_ID: 'AKIA' },
+      [{ registry: 'ecr.example.com', username: '', password: '', ecr: true }],
+    ],
+    [
+      'AWS: by another name, without any key',
+      { image: 'ecr.example.com/app', registry: 'ecr.example.com', ecr: 'true' },
+      [{ registry: 'ecr.example.com', username: '', password: '', ecr: true }],
+    ],
   ])('%s', async (_, given, expected) => {
     expect((await read(given)).logins).toEqual(expected)
   })
@@ -120,6 +130,13 @@ describe('logins', () => {
       [`The login${where} is not used because its \`password\` is empty; nothing is pushed.`],
     ])
     await expect(read(given)).rejects.toThrow(InputError)
+  })
+
+  test('AWS: where nothing is pushed, a missing key of the job is no login', async () => {
+    const given = { registry: 'ecr.example.com', ecr: 'true', image: 'acme/app', push: 'false' }
+    const { logins, warnings } = await read(given)
+    expect([logins, warnings.length]).toEqual([[], 1])
+    expect((await read({ ...given, AWS_ACCESS_KEY_ID: 'AKIA' })).logins).toHaveLength(1)
   })
 
   test('AWS: an identity that only its own tools would find causes a warning', async () => {
