@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errorMessage } from '../lib/errors.ts'
+import { didYouMean } from '../lib/issues.ts'
 import { isRecord } from '../lib/json.ts'
 import { UsageError, commands, type Command, type Values } from './options.ts'
 
@@ -22,9 +23,10 @@ export async function readConfigFile(
   if (config === undefined && !existsSync(path)) return {}
   const document = await readYaml(path)
   if (!isRecord(document)) throw new UsageError(`${path} is not a map of inputs, such as \`image: ghcr.io/acme/app\``)
-  const known = new Set(Object.values(commands).flatMap(({ inputs }) => inputs))
-  const unknown = Object.keys(document).filter((name) => !known.has(name))
-  if (unknown.length > 0) throw new UsageError(`${path}: no command has the input \`${unknown.join('`, `')}\``)
+  const known = [...new Set(Object.values(commands).flatMap(({ inputs }) => inputs))]
+  const unknown = Object.keys(document).filter((name) => !known.includes(name))
+  const problems = unknown.map((name) => `${path}: no command has the input \`${name}\`${didYouMean(name, known)}`)
+  if (problems.length > 0) throw new UsageError(problems.join('\n'))
   const entries = await Promise.all(
     Object.entries(document)
       .filter(([name]) => entry === 'main' || !onlyForBuilds.includes(name))

@@ -170,9 +170,12 @@ describe('files', () => {
     await expect(readConfigFile('none.yml', dir, 'main')).rejects.toThrow('none.yml cannot be read')
   })
 
-  test('unknown inputs in it are named', async () => {
-    write('wrong.yml', ['imgae: x'])
-    await expect(readConfigFile('wrong.yml', dir, 'main')).rejects.toThrow('no command has the input `imgae`')
+  test('unknown inputs in it are named, with what was probably meant', async () => {
+    write('wrong.yml', ['imgae: x', 'tags: v1', 'keep-n: 3'])
+    await expect(readConfigFile('wrong.yml', dir, 'main')).rejects.toThrow(
+      `${join(dir, 'wrong.yml')}: no command has the input \`imgae\`; did you mean \`image\`?\n` +
+        `${join(dir, 'wrong.yml')}: no command has the input \`keep-n\``,
+    )
   })
 
   test.each([
