@@ -29,20 +29,34 @@ interface NamesSource extends Pick<Diagnostics, 'report' | 'warn'> {
 }
 
 /**
- * PURE: reports every input that the action does not have. Where an input of an enclosing composite action looks the
- * same, it is only a warning; an action that deletes is strict there too, because a misspelled `dry-run` or
- * `exclude-tags` would delete images.
+ * PURE: reports every input that the action does not have. It is only a warning where the variable probably is of
+ * something else: an input of an enclosing composite action, or a variable of `env`, such as
+ * `INPUT_ENVIRONMENT: ${{ inputs.environment }}` for scripts of the job. An action that deletes is strict there too,
+ * because a misspelled `dry-run` or `exclude-tags` would delete images.
  */
 export function checkNames({ env, report, warn }: NamesSource, known: readonly string[], isDeleting = false): void {
   const inherits = passesParentInputs(env)
-  for (const [variable, value = ''] of Object.entries(env)) {
-    const name = /^INPUT_(.+)$/.exec(variable)?.[1]?.toLowerCase()
-    if (name === undefined || known.includes(name)) continue
+  for (const [name, value] of inputsIn(env).filter(([name]) => !known.includes(name))) {
     const problem = `is not an input of this action${hint(name, known)}`
+    const [shown, advice] = [shorten(name), remedy(name, inherits)]
     // Without a value, no input would change anything.
-    if (value.trim() === '' || (inherits && !isDeleting)) warn(`\`${shorten(name)}\` ${problem}`)
-    else report({ input: shorten(name), expected: `${problem} ${remedy(name, inherits)}` })
+    if (value.trim() === '' || (inherits && !isDeleting)) warn(`\`${shown}\` ${problem}`)
+    else if (isDeleting || isMisspelled(name, known)) report({ input: shown, expected: `${problem} ${advice}` })
+    else warn(`\`${shown}\` ${problem} ${advice}`)
   }
+}
+
+/** Names and values of what looks like inputs, which runners write in capital letters. */
+function inputsIn(env: Env): (readonly [name: string, value: string])[] {
+  return Object.entries(env).flatMap(([variable, value = '']) => {
+    const name = /^INPUT_(\P{Ll}+)$/u.exec(variable)?.[1]
+    return name === undefined ? [] : [[name.toLowerCase(), value]]
+  })
+}
+
+/** Whether it was meant to be an input: it resembles one, or no shell could have such a variable. */
+function isMisspelled(name: string, known: readonly string[]): boolean {
+  return /\W/.test(name) || Object.hasOwn(alternatives, name) || didYouMean(name, known) !== ''
 }
 
 /** For a variable that only looks like an input of the step. */
