@@ -117,6 +117,12 @@ const onTerminal = async (...args: string[]) => await startOnTerminal(...args).e
 
 const run1 = async (...args: string[]) => await start(...args).ended
 
+/** The processes of a command on this machine, but for those that it has detached. */
+function childrenOf({ pid = 0 }: ChildProcess): number[] {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  return list.split(' ').flatMap((id) => (id === '' ? [] : [Number(id)]))
+}
+
 async function nothingIsLeft(): Promise<void> {
   const resources = await Promise.all(
     [farm.nodes.amd, farm.nodes.arm].map(async (node) => [...(await node.containers()), ...(await node.volumes())]),
@@ -175,23 +181,42 @@ describe('multiarch-build on a laptop', () => {
     await nothingIsLeft()
   })
 
-  test('the next command undoes what a killed one left, and nothing of a build that runs', async () => {
-    const slow = (tag: string) => start('build', '--image', image, '--tags', tag, '--file', 'slow.Dockerfile')
-    const [killed, running] = [slow('killed'), slow('running')]
-    for (const { child, output } of [killed, running])
-      while (!/is-running$/m.test(output()) && child.exitCode === null)
-        await new Promise((resolve) => setTimeout(resolve, 50))
+  const startSlow = async (tag: string) => {
+    const started = start('build', '--image', image, '--tags', tag, '--file', 'slow.Dockerfile')
+    while (!/is-running$/m.test(started.output()) && started.child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    return started
+  }
+  const builders = async () =>
+    (await Promise.all([farm.nodes.amd.containers(), farm.nodes.arm.containers()])).map(({ length }) => length)
+  const endSlow = async ({ child, ended }: Awaited<ReturnType<typeof startSlow>>) => {
+    expect(child.exitCode).toBe(null)
+    child.kill('SIGINT')
+    await ended
+    await nothingIsLeft()
+  }
+
+  test('a command that is killed is undone, and nothing of a build that runs', async () => {
+    const [killed, running] = await Promise.all([startSlow('killed'), startSlow('running')])
+    const directories = () => readdirSync(join(dir, 'temp')).length
+    expect([await builders(), directories()]).toEqual([[2, 2], 2])
     killed.child.kill('SIGKILL')
     await once(killed.child, 'exit')
+    while (directories() > 1) await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(await builders()).toEqual([1, 1])
+    await endSlow(running)
+  })
+
+  test('the next command undoes what is left if all processes are killed, but no running build', async () => {
+    const [killed, running] = await Promise.all([startSlow('killed'), startSlow('running')])
+    for (const pid of [...childrenOf(killed.child), killed.child.pid ?? 0]) process.kill(pid, 'SIGKILL')
+    await once(killed.child, 'exit')
+    expect(await builders()).toEqual([2, 2])
     const { code, output } = await run1('nodes')
     expect({ code, output }).toEqual({ code: 0, output: expect.stringContaining('A command was killed and left mab-') })
-    const builders = await Promise.all([farm.nodes.amd.containers(), farm.nodes.arm.containers()])
-    expect(builders.map(({ length }) => length)).toEqual([1, 1])
+    expect(await builders()).toEqual([1, 1])
     expect(readdirSync(join(dir, 'temp'))).toHaveLength(1)
-    expect(running.child.exitCode).toBe(null)
-    running.child.kill('SIGINT')
-    await running.ended
-    await nothingIsLeft()
+    await endSlow(running)
   })
 
   test('on a terminal it shows each target while it is built, and leaves the log and the results', async () => {

@@ -1,14 +1,15 @@
-import { linkSync, lstatSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, lstatSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { tryList, tryRead, writePrivate } from '../lib/files.ts'
 import { asRecord, asText, tryParseJson } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
+import { sleep } from '../lib/time.ts'
 import { describeOwner, hasEnded, readOwner, removeRunDir } from '../run/owner.ts'
 
 /*
- * A command that is killed leaves its directory, and with it what its post step would undo. The next command of this
- * user undoes it, under a lock in that directory.
+ * A command that is killed leaves its directory, and with it what its post step would undo. Its guard undoes it, or the
+ * next command of this user, under a lock in that directory.
  */
 
 const dirName = /^mab-[A-Za-z0-9]{6}$/
@@ -52,6 +53,15 @@ function readLeftover(dir: string): Leftover {
   const saved = asRecord(tryParseJson(tryRead(files(dir).command)))
   const env = Object.entries(asRecord(saved['env'])).map(([name, value]) => [name, asText(value)] as const)
   return { dir, env: Object.fromEntries(env), nodes: asText(saved['nodes']) }
+}
+
+/** Milliseconds for which the system may list a process that was killed. */
+const longestEnd = 30_000
+
+/** Waits until the system no longer lists the process of the command that has this directory. */
+export async function waitForEnd(dir: string, deadline = longestEnd): Promise<void> {
+  const until = Date.now() + deadline
+  while (existsSync(dir) && Date.now() < until && !(await isOver(files(dir).owner))) await sleep(50)
 }
 
 /** Ends what still runs of the command, and removes its directory. */

@@ -8,6 +8,7 @@ import { asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { readConfigFile } from './config-file.ts'
 import { inputVariables, readCheckout, stepEnvironment, type Checkout } from './environment.ts'
+import { undoArgument } from './guard.ts'
 import { completionScript, helpText } from './help.ts'
 import { recordCommand } from './leftovers.ts'
 import {
@@ -21,13 +22,18 @@ import {
 } from './options.ts'
 import { Signals } from './signals.ts'
 import { readSshSettings } from './ssh.ts'
-import { runSteps } from './steps.ts'
+import { runSteps, undoKilled } from './steps.ts'
 import { checkStep, readWorkflow } from './workflow.ts'
 
 const usageCode = 2
 
 /** Runs a command. @returns the exit code */
 export async function runCommandLine(args: readonly string[], env: Env, cwd: string): Promise<number> {
+  const [first, dir = ''] = args
+  if (first === undoArgument) {
+    await undoKilled(dir, env)
+    return 0
+  }
   try {
     const invocation = parseArguments(args)
     return printText(invocation, args[1]) ?? (await runCommand(invocation, env, cwd))

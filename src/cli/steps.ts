@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { errorMessage } from '../lib/errors.ts'
 import type { Env } from '../lib/lists.ts'
 import { inputVariables, withoutPlatform } from './environment.ts'
-import { describeLeftover, removeLeftover, takeLeftovers, type Leftover } from './leftovers.ts'
+import { startGuard, undoArgument } from './guard.ts'
+import { describeLeftover, removeLeftover, takeLeftovers, waitForEnd, type Leftover } from './leftovers.ts'
 import { secretVariable, type Command } from './options.ts'
 import { plainOutput, watchOutput } from './output.ts'
 import { Screen, canShowView } from './screen.ts'
 import { readSshSettings } from './ssh.ts'
-import type { Signals } from './signals.ts'
+import { Signals } from './signals.ts'
 import { readPairs, runStep } from './step.ts'
 
 interface StepsRequest {
@@ -22,7 +23,21 @@ interface StepsRequest {
 }
 
 /** Undoes what killed commands left, and runs the step of a command with its post step. @returns the exit code */
-export async function runSteps({ entry, dir, env, signals }: StepsRequest): Promise<number> {
+export async function runSteps(request: StepsRequest): Promise<number> {
+  const { dir, env } = request
+  const end = startGuard([process.execPath, bundle('cli'), undoArgument, dir], env)
+  return await runGuarded(request).finally(end)
+}
+
+/** Undoes the command with this directory, which was killed. */
+export async function undoKilled(dir: string, env: Env): Promise<void> {
+  const signals = new Signals()
+  await waitForEnd(dir)
+  await undoLeftovers('', env, { masks: new Set<string>(), closed: watchOutput(), signals })
+  signals.close()
+}
+
+async function runGuarded({ entry, dir, env, signals }: StepsRequest): Promise<number> {
   const common = { masks: new Set<string>(), closed: watchOutput(), signals }
   await undoLeftovers(dir, env, common)
   const cancelled = signals.exitCode()
