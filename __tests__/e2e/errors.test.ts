@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import {
+  buildkitdInputs,
   farmInputs,
   freshImage,
   leftovers,
@@ -251,7 +252,7 @@ function failingBuilds(): Scenario[] {
     {
       name: 'a step that fails on one platform',
       files: dockerfile('RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64'),
-      inputs: (image) => farmInputs(farm, { image }),
+      inputs: (image) => buildkitdInputs(farm, { image }),
       headline: 'linux/arm64: [2/2] RUN echo "on $(uname -m)" && test "$(uname -m)" = x86_64 failed: exit code: 1',
       hint: 'See the full log for the complete output.',
       detail: '  | on aarch64',
@@ -259,14 +260,14 @@ function failingBuilds(): Scenario[] {
     {
       name: 'a syntax error',
       files: dockerfile('RUNN true'),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: 'linux/amd64: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)',
       hint: 'Correct the Dockerfile at this line.',
     },
     {
       name: 'a file that is not in the context',
       files: dockerfile('COPY missing.txt /'),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: 'linux/amd64: "/missing.txt": not found',
       hint: 'The path is not in the build context: check its spelling, `context` and `.dockerignore`.',
       detail: '>>> COPY missing.txt /',
@@ -393,7 +394,7 @@ describe('a failing registry', () => {
       files: { Dockerfile: `FROM ${silent}:1\nRUN true\n` },
       env: { NODE_OPTIONS: `--import ${clock}` },
       before: () => farm.registry.fault({ match: pathOf(silent), delayMs: 3_600_000 }),
-      inputs: (image) => oneNodeInputs(farm, { image }),
+      inputs: (image) => oneBuildkitdInputs(farm, { image }),
       headline: '',
       hint: '',
     })

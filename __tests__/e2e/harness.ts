@@ -142,6 +142,23 @@ export async function startBuildkitds(farm: Farm): Promise<void> {
   await Promise.all([farm.nodes.amd.startBuildkitd(), farm.nodes.arm.startBuildkitd()])
 }
 
+/** Removes all that the BuildKits of `startBuildkitds` have cached, as if they were new. Nothing may build on them. */
+export async function emptyBuildkitds(farm: Farm): Promise<void> {
+  const { amd, arm } = farm.nodes
+  const buildctl = `buildctl --addr unix://${amd.buildkitdSocket}`
+  const prune = `${buildctl} prune --all >/dev/null && ${buildctl} du --format '{{range .}}{{.ID}} {{end}}'`
+  await Promise.all(
+    [amd, arm].map(async (node) => {
+      const isEmpty = async () => {
+        const { code, stdout, stderr } = await node.exec(prune)
+        if (code !== 0) throw new Error(stderr)
+        return stdout.trim() === ''
+      }
+      await waitFor(`the end of the cache on ${node.name}`, isEmpty)
+    }),
+  )
+}
+
 /** Runs up to `most` at a time: enough to use two processors, few enough not to slow each other down. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],

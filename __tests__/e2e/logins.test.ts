@@ -3,11 +3,11 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
 import {
+  buildkitdInputs,
   farmInputs,
   freshImage,
   leftovers,
   oneBuildkitdInputs,
-  oneNodeInputs,
   startBuildkitds,
   storedIndex,
   type Farm,
@@ -154,7 +154,7 @@ describe('a run for a fork', () => {
       },
     })
     const image = freshImage(farm)
-    const inputs = farmInputs(farm, {
+    const inputs = buildkitdInputs(farm, {
       image,
       username: 'somebody',
       password: '',
@@ -187,7 +187,7 @@ describe('a run for a fork', () => {
       files: { Dockerfile: `FROM ${farm.images.base}\nCMD echo hello\n` },
       env: { DOCKER_BUILD_CHECKS_ANNOTATIONS: 'false' },
     })
-    expect((await quiet.main(oneNodeInputs(farm, { image, push: 'false', cache: 'off' }))).warnings).toEqual([])
+    expect((await quiet.main(oneBuildkitdInputs(farm, { image, push: 'false', cache: 'off' }))).warnings).toEqual([])
     await quiet.post()
     for (const one of [job, quiet]) expect(await leftovers(farm, one)).toEqual([])
   })

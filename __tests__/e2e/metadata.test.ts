@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import {
-  farmInputs,
+  buildkitdInputs,
   freshImage,
   imageConfig,
   leftovers,
-  oneNodeInputs,
+  oneBuildkitdInputs,
+  startBuildkitds,
   storedIndex,
   storedTags,
   type Farm,
@@ -96,13 +97,14 @@ async function play(
 
 beforeAll(async () => {
   farm = setup.farm
+  await startBuildkitds(farm)
   dir = mkdtempSync(join(tmpdir(), 'event-'))
   writeFileSync(join(dir, 'event.json'), JSON.stringify(payload))
   image = freshImage(farm)
   const bare = freshImage(farm)
   const [both, one] = await Promise.all([
-    play(farmInputs, { image }),
-    play(oneNodeInputs, {
+    play(buildkitdInputs, { image }),
+    play(oneBuildkitdInputs, {
       image: bare,
       provenance: 'false',
       annotations: 'manifest-descriptor:descriptor=here\nindex:only=index',

@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import {
-  farmInputs,
+  buildkitdInputs,
   farmJob,
   freshImage,
   leftovers,
-  oneNodeInputs,
+  oneBuildkitdInputs,
   mapConcurrently,
   attachFarm,
+  startBuildkitds,
   storedIndex,
   storedTags,
   type Farm,
@@ -43,6 +44,7 @@ const jobs: Job[] = []
 
 beforeAll(async () => {
   farm = await attachFarm()
+  await startBuildkitds(farm)
 })
 afterAll(() => jobs.forEach((job) => job.end()))
 
@@ -65,7 +67,7 @@ async function play(scene: Scene): Promise<Played> {
     files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo same > /same\n` },
   })
   jobs.push(job)
-  const main = await job.main((scene.bothNodes ? farmInputs : oneNodeInputs)(farm, { image, ...inputs }))
+  const main = await job.main((scene.bothNodes ? buildkitdInputs : oneBuildkitdInputs)(farm, { image, ...inputs }))
   expect([main.code, main.log]).toEqual([0, main.log])
   const tags = await storedTags(farm, image)
   const digests = await digestsOf(image, main)
@@ -165,7 +167,7 @@ describe('a pull request with one failing platform', () => {
       files: { Dockerfile: `FROM ${farm.images.base}\nRUN test "$(uname -m)" != aarch64\n` },
     })
     jobs.push(job)
-    const main = await job.main(farmInputs(farm, { image, cache: 'off', 'fail-fast': 'false' }))
+    const main = await job.main(buildkitdInputs(farm, { image, cache: 'off', 'fail-fast': 'false' }))
     expect(main.errors).toEqual([expect.stringContaining('linux/arm64: [2/2] RUN')])
     const journal = readFileSync(join(main.state['dir'] ?? '', 'journal'), 'utf8')
     const pushed = journal.split('\n').flatMap((line) => /"kind":"manifest".*"digest":"([^"]*)"/.exec(line)?.[1] ?? [])

@@ -1,6 +1,16 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { StepResult } from './runner.ts'
-import { appFiles, farmInputs, freshImage, imageConfig, oneNodeInputs, storedTags, type Farm } from './harness.ts'
+import {
+  appFiles,
+  buildkitdInputs,
+  emptyBuildkitds,
+  freshImage,
+  imageConfig,
+  oneBuildkitdInputs,
+  startBuildkitds,
+  storedTags,
+  type Farm,
+} from './harness.ts'
 import { useFarm } from './setup.ts'
 
 // The same sources: released, released again without cache, released with provenance and another tag, and built for a
@@ -17,12 +27,15 @@ let proposed: StepResult
 
 beforeAll(async () => {
   farm = setup.farm
+  await startBuildkitds(farm)
   image = freshImage(farm)
   const dated = { SOURCE_DATE_EPOCH: epoch }
   const same = appFiles(farm, ['RUN mkdir /made && touch /made/now'])
   const release = async (env: Readonly<Record<string, string>>, more: Readonly<Record<string, string>>) => {
     const job = setup.job({ files: same, env })
-    const main = await job.main(farmInputs(farm, { image, ...more }))
+    // As on a node that has built nothing before.
+    await emptyBuildkitds(farm)
+    const main = await job.main(buildkitdInputs(farm, { image, ...more }))
     await job.post()
     return main
   }
@@ -39,7 +52,8 @@ beforeAll(async () => {
     },
   )
   const job = setup.job({ event: 'pull_request', ref: 'refs/pull/7/merge', files: same, env: dated })
-  proposed = await job.main(oneNodeInputs(farm, { image, variants: 'slim:', cleanup: 'never' }))
+  await emptyBuildkitds(farm)
+  proposed = await job.main(oneBuildkitdInputs(farm, { image, variants: 'slim:', cleanup: 'never' }))
   await job.post()
 })
 

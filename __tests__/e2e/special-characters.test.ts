@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { Job, StepResult } from './runner.ts'
-import { freshImage, imageConfig, leftovers, oneNodeInputs, type Farm } from './harness.ts'
+import { freshImage, imageConfig, leftovers, oneBuildkitdInputs, startBuildkitds, type Farm } from './harness.ts'
 import { useFarm } from './setup.ts'
 
 // Bake evaluates its definition as an HCL template: none of this may have a meaning there.
@@ -62,6 +62,7 @@ let main: StepResult
 
 beforeAll(async () => {
   farm = setup.farm
+  await startBuildkitds(farm)
   image = freshImage(farm)
   const encode = texts
     .map((_, index) => `printf '%s' "${nameOf(index)}="; printf '%s' "$${nameOf(index)}" | base64 | tr -d '\\n'; echo`)
@@ -77,7 +78,7 @@ beforeAll(async () => {
     },
   })
   main = await job.main(
-    oneNodeInputs(farm, {
+    oneBuildkitdInputs(farm, {
       image,
       'build-args': texts.map((text, index) => entry(nameOf(index), text)).join('\n'),
       labels: texts.map((text, index) => entry(`org.example.${index}`, text)).join('\n'),

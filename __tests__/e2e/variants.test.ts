@@ -2,11 +2,12 @@ import { beforeAll, describe, expect, test } from '@jest/globals'
 import type { RequestLog } from '../farm/farm.ts'
 import type { Job, StepResult } from './runner.ts'
 import {
-  farmInputs,
+  buildkitdInputs,
   freshImage,
   imageConfig,
   leftovers,
-  oneNodeInputs,
+  oneBuildkitdInputs,
+  startBuildkitds,
   storedIndex,
   storedTags,
   type Farm,
@@ -39,7 +40,7 @@ async function play(
         `FROM ${base}`,
         'ARG EXTRAS=none',
         'ARG COLOUR=grey',
-        'RUN echo "with $EXTRAS" > /extras',
+        `RUN echo "${image} with $EXTRAS" > /extras`,
         'LABEL extras=$EXTRAS colour=$COLOUR',
         '',
       ].join('\n'),
@@ -51,6 +52,7 @@ async function play(
 
 beforeAll(async () => {
   farm = setup.farm
+  await startBuildkitds(farm)
   const { host, username, password } = farm.privateRegistry
   const variants = [
     'slim: {build-args: EXTRAS=}',
@@ -60,11 +62,11 @@ beforeAll(async () => {
     '  platforms: linux/amd64',
   ].join('\n')
   ;[both, dry, bare, guarded] = await Promise.all([
-    play((image) => farmInputs(farm, { image, tags: 'v1\nlatest', 'build-args': 'COLOUR=blue', variants })),
-    play((image) => oneNodeInputs(farm, { image, push: 'false' })),
-    play((image) => oneNodeInputs(farm, { tags: `${image}:one\n${image}-too/deep:two`, cache: 'off' })),
+    play((image) => buildkitdInputs(farm, { image, tags: 'v1\nlatest', 'build-args': 'COLOUR=blue', variants })),
+    play((image) => oneBuildkitdInputs(farm, { image, push: 'false' })),
+    play((image) => oneBuildkitdInputs(farm, { tags: `${image}:one\n${image}-too/deep:two`, cache: 'off' })),
     play(
-      (image) => oneNodeInputs(farm, { image, username, password }),
+      (image) => oneBuildkitdInputs(farm, { image, username, password }),
       `${host}/acme/guarded`,
       farm.images.privateBase,
     ),
