@@ -1,13 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { beforeAll, expect, test } from '@jest/globals'
 import { schemaErrors } from '../unit/fixtures/results-schema.ts'
 import type { Job, StepResult } from './runner.ts'
 import { appFiles, freshImage, oneNodeInputs, storedIndex, type Farm } from './harness.ts'
 import { useFarm } from './setup.ts'
 import { untaggedIndexes } from './tested-releases.ts'
 
-const setup = useFarm()
+const setup = useFarm({ keepsBuilders: true })
 let farm: Farm
 let job: Job
 let image: string
@@ -52,9 +52,6 @@ beforeAll(async () => {
   })
   expect([built.code, built.log]).toEqual([0, built.log])
   first = await release('release 1', { sbom: `generator=${generators}:sbom-good` })
-})
-afterAll(async () => {
-  await farm.nodes.amd.wipe()
 })
 
 test('`results` says what was checked', () => {
