@@ -7,9 +7,18 @@ export type Interruption = 'killed' | 'cancelled'
 interface Sent {
   readonly method: string
   readonly path: string
+  /** What it stores or deletes: the same for the same content in every repository. */
+  readonly subject: string
+  isAnswered: boolean
 }
 
-/** The requests of an action in this process, which ends at one of them. */
+/** Whether a request changes the registry. */
+export const isChange = ({ method }: Pick<Sent, 'method'>): boolean => method !== 'GET' && method !== 'HEAD'
+
+/**
+ * The requests of an action in this process, which is cancelled at one of them, or killed before one that changes the
+ * registry: a kill before a request that only reads leaves what a kill before the next change leaves.
+ */
 export class InterruptedFetch {
   readonly sent: Sent[] = []
   readonly #at: number
@@ -28,16 +37,34 @@ export class InterruptedFetch {
   }
 
   get isKilled(): boolean {
-    return this.#kind === 'killed' && this.sent.length > this.#at
+    return this.#kind === 'killed' && this.changes.length > this.#at
+  }
+
+  /** The requests that change the registry. */
+  get changes(): readonly Sent[] {
+    return this.sent.filter(isChange)
+  }
+
+  /** What it changed in the registry, in order for each manifest; undefined if the registry did not answer it all. */
+  get effect(): string | undefined {
+    if (this.changes.some(({ isAnswered }) => !isAnswered)) return undefined
+    const sorted = [...this.changes].sort((one, other) => one.subject.localeCompare(other.subject))
+    return sorted.map(({ method, subject }) => `${method} ${subject}`).join('\n')
   }
 
   readonly raw: RawFetch = async (url, init) => {
-    const call = this.sent.push({ method: init.method, path: new URL(url).pathname }) - 1
+    const { pathname, searchParams } = new URL(url)
+    const [, resource = ''] = /\/(manifests\/.*|blobs\/(?:uploads|sha256:.*))/.exec(pathname) ?? []
+    const subject = [resource, searchParams.get('mount'), searchParams.get('digest')].join(' ')
+    const request: Sent = { method: init.method, path: pathname, subject, isAnswered: false }
+    const call = this.sent.push(request) - 1
     if (this.isKilled) throw killed()
-    if (call !== this.#at) return await this.#raw(url, init)
-    this.#cancel.abort()
-    // It has been sent, and the registry does what it requests.
-    return await this.#raw(url, { ...init, signal: new AbortController().signal })
+    const isCancelled = this.#kind === 'cancelled' && call === this.#at
+    if (isCancelled) this.#cancel.abort()
+    // The request at which it is cancelled has been sent, and the registry does what it requests.
+    const answer = await this.#raw(url, isCancelled ? { ...init, signal: new AbortController().signal } : init)
+    request.isAnswered = true
+    return answer
   }
 }
 
