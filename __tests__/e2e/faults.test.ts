@@ -6,7 +6,9 @@ import {
   waitFor,
   farmInputs,
   freshImage,
+  keptBuilder,
   leftovers,
+  removeKeptBuilders,
   storedIndex,
   storedTags,
   tryRead,
@@ -49,7 +51,7 @@ interface Scene {
 interface Case {
   readonly phase: string
   readonly name: string
-  /** Where to build: the machine with the fault, or the local engine for faults of the registry. */
+  /** Where to build: the machine with the fault, or for faults of the registry a persistent builder of the runner. */
   readonly on?: 'node' | 'local'
   readonly inputs?: (scene: Omit<Scene, 'running' | 'job'>) => Readonly<Record<string, string>>
   readonly steps?: readonly string[]
@@ -80,7 +82,7 @@ interface Outcome {
   readonly post: StepResult
 }
 
-const setup = useFarm()
+const setup = useFarm({ keepsBuilders: true })
 let farm: Farm
 const outcomes = new Map<string, Outcome>()
 
@@ -428,8 +430,9 @@ async function play(scenario: Case, node: FarmNode): Promise<void> {
     filling: 'x'.repeat(3_000_000),
   }
   const job = setup.job({ files, ...(scenario.event !== undefined && { event: scenario.event }) })
-  const nodes = scenario.on === 'local' ? 'linux/amd64 = local' : `linux/amd64 = ${node.endpoint}`
-  const running = job.start(farmInputs(farm, { image, nodes, ...scenario.inputs?.(where) }))
+  const local = { nodes: 'linux/amd64 = local', ...keptBuilder }
+  const on = scenario.on === 'local' ? local : { nodes: `linux/amd64 = ${node.endpoint}` }
+  const running = job.start(farmInputs(farm, { image, ...on, ...scenario.inputs?.(where) }))
   const scene = { ...where, job, running }
   // An error here shows in the result of main.
   await scenario.during?.(scene).catch(() => undefined)
@@ -496,7 +499,9 @@ beforeAll(async () => {
   // A freeze takes longest to detect, so these cases come first; each machine takes the next case.
   const freezes = ({ name }: Case) => name.includes('freezes')
   const queue = [...ofNodes.filter(freezes), ...ofNodes.filter((one) => !freezes(one))].values()
-  const third = ofRegistry.map((scenario): Case => ({ on: 'local', steps: ['RUN echo working'], ...scenario }))
+  // A persistent builder does not send a layer again that it has pushed to another repository, so each has its own.
+  const own = (at: number) => [`RUN echo working > /${Date.now()}-${at}`]
+  const third = ofRegistry.map((scenario, at): Case => ({ on: 'local', steps: own(at), ...scenario }))
   const long = third.filter(({ name }) => name.includes('for good'))
   const others = third.filter((one) => !long.includes(one)).values()
   await Promise.all([
@@ -506,6 +511,7 @@ beforeAll(async () => {
     playAll(others, farm.nodes.amd),
     playAll(others, farm.nodes.arm),
   ])
+  await removeKeptBuilders(farm)
 }, 900_000)
 afterAll(async () => {
   await Promise.all([farm.nodes.amd.heal(), farm.nodes.arm.heal()])
