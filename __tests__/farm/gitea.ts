@@ -1,10 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { daemon, run, waitFor } from './exec.ts'
 import { ensureGitea } from './optional-tools.ts'
+import { locked } from './tools.ts'
 
 export interface Gitea {
   /** `http://127.0.0.1:PORT` */
@@ -28,26 +32,8 @@ export async function startGitea(base: string): Promise<Gitea> {
   const home = join(base, `gitea-${process.pid}-${Date.now()}`)
   await mkdir(home)
   const config = join(home, 'app.ini')
-  await writeFile(config, settings(home, dir, '127.0.0.1:0'))
   const env = { PATH: process.env['PATH'] ?? '', HOME: home }
-  const gitea = (...args: string[]): Promise<string> => run(program, ['--config', config, ...args], { env, cwd: home })
-  const addUser = async (username: string, ...more: string[]): Promise<void> => {
-    await gitea(
-      'admin',
-      'user',
-      'create',
-      '--username',
-      username,
-      '--password',
-      admin.password,
-      '--email',
-      `${username}@example.test`,
-      '--must-change-password=false',
-      ...more,
-    )
-  }
-  await gitea('migrate')
-  await addUser(admin.username, '--admin')
+  await copyFile(await ensureDatabase(program, dir), join(home, 'gitea.db'))
   // Just before it is taken.
   const host = `127.0.0.1:${await freePort()}`
   await writeFile(config, settings(home, dir, host))
@@ -62,7 +48,48 @@ export async function startGitea(base: string): Promise<Gitea> {
     child.kill('SIGKILL')
     throw new Error(`${String(error)}\n${await readFile(log, 'utf8')}`, { cause: error })
   }
-  return { url: `http://${host}`, host, user: admin, addUser, ...calls(host), stop: () => end(child, home) }
+  return {
+    url: `http://${host}`,
+    host,
+    user: admin,
+    addUser: (name) => addUser(program, home, name),
+    ...calls(host),
+    stop: () => end(child, home),
+  }
+}
+
+/**
+ * A database with its tables and the administrator. Gitea takes seconds of processor time to create it, so that is done
+ * once per host.
+ */
+async function ensureDatabase(program: string, dir: string): Promise<string> {
+  const key = createHash('sha256')
+    .update(JSON.stringify([settings('', dir, ''), admin]))
+    .digest('hex')
+    .slice(0, 12)
+  const database = join(dir, `${key}.db`)
+  await locked(async () => {
+    if (existsSync(database)) return
+    const home = await mkdtemp(join(tmpdir(), 'gitea-'))
+    await writeFile(join(home, 'app.ini'), settings(home, dir, '127.0.0.1:0'))
+    await execute(program, home, ['migrate'])
+    await addUser(program, home, admin.username, '--admin')
+    await copyFile(join(home, 'gitea.db'), `${database}.half`)
+    await rename(`${database}.half`, database)
+    await rm(home, { recursive: true })
+  }, 'gitea-database')
+  return database
+}
+
+async function execute(program: string, home: string, args: readonly string[]): Promise<void> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home }
+  await run(program, ['--config', join(home, 'app.ini'), ...args], { env, cwd: home })
+}
+
+async function addUser(program: string, home: string, username: string, ...more: string[]): Promise<void> {
+  const options = { username, password: admin.password, email: `${username}@example.test` }
+  const named = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+  await execute(program, home, ['admin', 'user', 'create', ...named, '--must-change-password=false', ...more])
 }
 
 function calls(host: string): Pick<Gitea, 'addOrganisation' | 'token'> {
