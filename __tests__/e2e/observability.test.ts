@@ -11,10 +11,11 @@ import { startPrometheus, type Prometheus } from '../farm/prometheus.ts'
 import { schemaErrors } from '../unit/fixtures/results-schema.ts'
 import {
   appFiles,
+  buildkitdInputs,
+  emptyBuildkitds,
   farmInputs,
   freshImage,
   oneBuildkitdInputs,
-  oneNodeInputs,
   startBuildkitds,
   waitFor,
   type Farm,
@@ -105,23 +106,21 @@ describe('the comparison with the previous run', () => {
 
   test('names the run before it on its branch, and each platform has its earlier time', async () => {
     const image = freshImage(farm)
-    const [first, second, proposal] = [plain(), plain(), plain({ ref: 'refs/heads/feature' })]
-    const results = [
-      await first.main(farmInputs(farm, { image })),
-      await second.main(farmInputs(farm, { image })),
-      await proposal.main(farmInputs(farm, { image })),
-    ]
+    const files = { ...appFiles(farm), 'deps.txt': image }
+    const jobs = [plain({ files }), plain({ files }), plain({ files, ref: 'refs/heads/feature' })]
+    const results: StepResult[] = []
+    for (const job of jobs) results.push(await job.main(buildkitdInputs(farm, { image })))
     expect(results.map(({ code, warnings }) => [code, warnings.filter((text) => !text.includes('emulation'))])).toEqual(
       results.map(() => [0, []]),
     )
     expect(results.map(({ summary }) => compared(summary)?.slice(1))).toEqual([
       undefined,
-      [first.runId, 'main'],
-      [second.runId, 'main'],
+      [jobs[0]?.runId, 'main'],
+      [jobs[1]?.runId, 'main'],
     ])
     expect(results[1]?.summary).toMatch(/\| linux\/arm64 \|.* \| [\d.]+ s, 0 of 4 cached \|/)
     expect(results.flatMap(({ outputs }) => schemaErrors(outputs['results'] ?? ''))).toEqual([])
-    expect(results[1]?.outputs['results']).toContain(`"previous":{"runId":"${first.runId}"`)
+    expect(results[1]?.outputs['results']).toContain(`"previous":{"runId":"${jobs[0]?.runId}"`)
   })
 
   test.each([
@@ -150,8 +149,9 @@ test('the summary names the first step that no cache served, and why', async () 
   const image = freshImage(farm)
   const files = appFiles(farm)
   const missed = async (changed: Readonly<Record<string, string>> = {}) => {
+    await emptyBuildkitds(farm)
     const job = setup.job({ files: { ...files, ...changed } })
-    const { code, summary } = await build(job, oneNodeInputs(farm, { image }))
+    const { code, summary } = await build(job, oneBuildkitdInputs(farm, { image }))
     return [code, /^#### First step .*\n\n- linux\/amd64: (.*)$/m.exec(summary)?.[1]]
   }
   const copied = 'a file that it copies has changed'
@@ -181,13 +181,13 @@ describe('builds on the farm: cold, warm, failing, with fallback, cancelled', ()
     main.cold = await build(open({ env: { TRACEPARENT: traceparent } }), { image })
     main.warm = await build(open(), { image })
     const failing = { Dockerfile: `FROM ${farm.images.base}\nRUN echo printed; false\n` }
-    main.failing = await build(open({ files: failing }), { image, cache: 'off' })
+    main.failing = await build(open({ files: failing }), buildkitdInputs(farm, { image, cache: 'off' }))
     const nodes = `linux/amd64 = ${amd.endpoint}\nlinux/arm64 = nobody@${arm.host}`
     main.fallback = await build(open(), { image, nodes, fallback: 'emulate' })
     main.broken = await build(open(), { image, nodes, fallback: 'fail' })
     const endless = { Dockerfile: `FROM ${farm.images.base}\nRUN echo working; sleep 60\n` }
     const cancelled = open({ files: endless })
-    const running = cancelled.start(farmInputs(farm, { image, cache: 'off' }))
+    const running = cancelled.start(buildkitdInputs(farm, { image, cache: 'off' }))
     await running.waitForOutput(/working/)
     running.process.kill('SIGINT')
     main.cancelled = await running.result
