@@ -24,6 +24,8 @@ export interface Gitea {
   stop(): Promise<void>
 }
 
+/** Only ends a failing start, also on a host with a lot of other work. */
+const patience = 180_000
 const admin = { username: 'farm', password: 'correct-horse-battery' }
 
 /** A Gitea on loopback with a directory of its own below `base`; it ends with this process. */
@@ -40,10 +42,14 @@ export async function startGitea(base: string): Promise<Gitea> {
   const log = join(home, 'gitea.log')
   const child = daemon(program, ['--config', config, 'web'], log, { env, cwd: home })
   try {
-    await waitFor('Gitea to start', async () => {
-      if (child.exitCode !== null) throw new Error('Gitea ended right away')
-      return (await fetch(`http://${host}/api/v1/version`).catch(() => undefined))?.ok ?? false
-    })
+    await waitFor(
+      'Gitea to start',
+      async () => {
+        if (child.exitCode !== null) throw new Error('Gitea ended right away')
+        return (await fetch(`http://${host}/api/v1/version`).catch(() => undefined))?.ok ?? false
+      },
+      patience,
+    )
   } catch (error) {
     child.kill('SIGKILL')
     throw new Error(`${String(error)}\n${await readFile(log, 'utf8')}`, { cause: error })
