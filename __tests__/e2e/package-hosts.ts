@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts'
-import type { Manifest } from '../../src/registry/manifest.ts'
 import { isNotFound } from '../../src/lib/errors.ts'
 import { faultProxy } from '../farm/fault-proxy.ts'
 import { startGitea } from '../farm/gitea.ts'
@@ -10,6 +9,7 @@ import { createFake } from '../ghcr/fake.ts'
 import { endRun } from '../ghcr/runs.ts'
 import { startGhcr } from '../ghcr/server.ts'
 import { createPackage, findPackage } from '../ghcr/state.ts'
+import { copyImage, type Repository } from './copied-images.ts'
 import type { Farm } from './harness.ts'
 import { startPlatformApi } from './platform-api.ts'
 import { bridgeOf } from './stores.ts'
@@ -22,6 +22,8 @@ export interface PackageHost {
   readonly inputs: Readonly<Record<string, string>>
   /** The variables of a job on the CI platform. */
   readonly env: Readonly<Record<string, string>>
+  /** Where an image is stored. */
+  at(image: string): Repository
   /** Undefined if there is no such manifest. */
   read(image: string, reference: string): Promise<StoredManifest | undefined>
   readBlob(image: string, digest: string): Promise<unknown>
@@ -62,19 +64,9 @@ let images = 0
 const freshName = (): string => `split-${process.pid}-${Date.now()}-${images++}`
 const pathOf = (image: string): string => image.slice(image.indexOf('/') + 1)
 
-/** Stores an image with everything below it in another repository of the registry. */
-async function copyImage(client: RegistryClient, from: string, to: string, reference: string): Promise<Manifest> {
-  const root = await client.getManifest(from, reference)
-  const { manifests = [], config, layers = [] } = JSON.parse(Buffer.from(root.bytes).toString()) as Content
-  for (const blob of [...(config ? [config] : []), ...layers])
-    await client.putBlob(to, { blob, mountFrom: from, read: client.readBlob(from, blob) })
-  for (const { digest } of manifests) await copyImage(client, from, to, digest)
-  await client.putManifest(to, root.digest, root.bytes, root.mediaType)
-  return root
-}
-
 /** What all registries have in common. */
 function reader(client: RegistryClient, requests: Requests) {
+  const at = (image: string): Repository => ({ client, path: pathOf(image) })
   const read = async (image: string, reference: string): Promise<StoredManifest | undefined> => {
     try {
       const { bytes, digest } = await client.getManifest(pathOf(image), reference)
@@ -85,14 +77,12 @@ function reader(client: RegistryClient, requests: Requests) {
     }
   }
   return {
+    at,
     read,
     readBlob: async (image: string, digest: string): Promise<unknown> =>
       JSON.parse(Buffer.from(await client.getBlob(pathOf(image), digest)).toString()),
     tags: async (image: string) => await client.listTags(pathOf(image)).catch(() => []),
-    copyTag: async (image: string, tag: string, to: string) => {
-      const { bytes, mediaType } = await copyImage(client, pathOf(image), pathOf(to), tag)
-      await client.putManifest(pathOf(to), tag, bytes, mediaType)
-    },
+    copyTag: async (image: string, tag: string, to: string) => await copyImage(at(image), at(to), tag),
     updates: async (image: string, tag: string) =>
       (await requests()).filter(
         ({ method, path }) => method === 'PUT' && path === `/v2/${pathOf(image)}/manifests/${tag}`,
