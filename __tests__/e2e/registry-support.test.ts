@@ -4,23 +4,37 @@ import { dirname } from 'node:path'
 import { ensureCosign } from '../farm/optional-tools.ts'
 import { startRegistry2 } from '../farm/tools/registry2/registry2.ts'
 import { startZot } from '../farm/tools/zot/zot.ts'
-import { farmInputs, type Farm } from './harness.ts'
+import { appFiles, farmInputs, keptBuilder, type Farm } from './harness.ts'
 import { openGitea, openPlain, type PlainHost } from './package-hosts.ts'
 import type { StepResult } from './runner.ts'
 import { useFarm } from './setup.ts'
 
 // What docs/operations.md#registries says about these registries. Other tests use distribution 3.
-const setup = useFarm()
+const setup = useFarm({ keepsBuilders: true })
 const { privateKey } = generateKeyPairSync('ec', {
   namedCurve: 'P-256',
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   publicKeyEncoding: { type: 'spki', format: 'pem' },
 })
 
-const hosts: Readonly<Record<string, (farm: Farm) => Promise<PlainHost>>> = {
+const open: Readonly<Record<string, (farm: Farm) => Promise<PlainHost>>> = {
   'distribution 2.8': (farm) => openPlain(farm, startRegistry2),
   Zot: (farm) => openPlain(farm, startZot),
   Gitea: openGitea,
+}
+const hosts = new Map<string, PlainHost>()
+
+beforeAll(async () => {
+  await Promise.all(Object.entries(open).map(async ([name, start]) => hosts.set(name, await start(setup.farm))))
+}, 1_200_000)
+afterAll(async () => await Promise.all([...hosts.values()].map((host) => host.stop())))
+
+/** Builders that all registries share, so that each boots once: one for the first releases, one for the second ones. */
+function builderInputs(release: string): Readonly<Record<string, string>> {
+  const { images } = setup.farm
+  const registries = [...hosts.values()].flatMap(({ inputs }) => inputs['registries'] ?? []).join('\n')
+  const options = [`image=${images.buildkit}`, 'network=host', `env.RELEASE=${release}`].join('\n')
+  return { ...keptBuilder, registries, 'driver-opts': options }
 }
 
 interface Result {
@@ -32,24 +46,26 @@ const cachedSteps = ({ outputs }: StepResult) =>
     .flatMap(({ targets }) => targets)
     .map(({ steps: { cached, total } }) => cached === total && total > 0)
 
-describe.each(Object.keys(hosts))('%s', (name) => {
+describe.each(Object.keys(open))('%s', (name) => {
   let host: PlainHost
   let image: string
   const releases: StepResult[] = []
 
   beforeAll(async () => {
-    host = await hosts[name]!(setup.farm)
+    const { farm } = setup
+    host = hosts.get(name)!
     image = host.freshImage()
-    const path = [dirname(await ensureCosign()), setup.farm.tools.bin, process.env['PATH'] ?? ''].join(':')
-    // Builders are removed with each run, so only the registry has what the second release reads.
-    for (const tags of ['1', '2']) {
-      const job = setup.job({ env: { PATH: path } })
-      const signed = { sign: 'key', 'sign-key': privateKey, 'sign-log': 'false' }
-      releases.push(await job.main(farmInputs(setup.farm, { ...host.inputs, ...signed, image, tags })))
+    const path = [dirname(await ensureCosign()), farm.tools.bin, process.env['PATH'] ?? ''].join(':')
+    // No other registry has these steps, and no other release this builder: only the registry has the cache of them.
+    const files = { ...appFiles(farm), 'deps.txt': name }
+    const signed = { sign: 'key', 'sign-key': privateKey, 'sign-log': 'false' }
+    for (const [tags, more] of Object.entries({ 1: signed, 2: {} })) {
+      const job = setup.job({ files, env: { PATH: path } })
+      const inputs = { ...host.inputs, ...builderInputs(tags), ...more, image, tags }
+      releases.push(await job.main(farmInputs(farm, inputs)))
       expect((await job.post()).warnings).toEqual([])
     }
   }, 1_200_000)
-  afterAll(async () => await host.stop())
 
   test('stores images of both platforms', async () => {
     expect(releases.map(({ code, log }) => (code === 0 ? '' : log))).toEqual(['', ''])
