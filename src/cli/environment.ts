@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { basename, join } from 'node:path'
 import { variableOf } from '../inputs/source.ts'
 import { commandLineVariable } from '../lib/command-line.ts'
-import { exec } from '../lib/exec.ts'
+import { exec, inheritedEnv } from '../lib/exec.ts'
 import { writePrivate } from '../lib/files.ts'
 import type { Env } from '../lib/lists.ts'
 
@@ -21,18 +21,12 @@ export interface Checkout {
 }
 
 export async function readCheckout(cwd: string): Promise<Checkout> {
-  const git = async (...args: string[]): Promise<string> => {
-    const { code, stdout } = await exec('git', ['-C', cwd, ...args], { deadline: 5000 }).catch(() => ({
-      code: 1,
-      stdout: '',
-    }))
-    return code === 0 ? stdout.trim() : ''
-  }
+  const git = (...args: string[]) => runGit(cwd, args)
   const [branch, sha, remote, changes] = await Promise.all([
     git('symbolic-ref', '--short', 'HEAD'),
     git('rev-parse', 'HEAD'),
     git('remote', 'get-url', 'origin'),
-    git('--no-optional-locks', 'status', '--porcelain'),
+    readFilters(cwd).then((env) => runGit(cwd, ['status', '--porcelain', '--ignore-submodules=dirty'], env)),
   ])
   const url = webAddress(remote)
   return {
@@ -42,6 +36,33 @@ export async function readCheckout(cwd: string): Promise<Checkout> {
     isDirty: changes !== '',
     url,
   }
+}
+
+/**
+ * The repository may be hostile: a directory of a commit may be one itself, and a `.git` directory may be unpacked. So
+ * Git runs no program that its configuration names, as in buildx/git-config.ts.
+ */
+async function runGit(cwd: string, args: readonly string[], env: Env = {}): Promise<string> {
+  const safe = ['safe.bareRepository=explicit', 'core.fsmonitor=false', 'core.hooksPath=/dev/null']
+  const settings = safe.flatMap((setting) => ['-c', setting])
+  const options = { env: { ...inheritedEnv(), ...gitVariables, ...env }, deadline: 5000 }
+  const { code, stdout } = await exec('git', ['-C', cwd, ...settings, ...args], options).catch(() => failed)
+  return code === 0 ? stdout.trim() : ''
+}
+
+const gitVariables = { GIT_ALLOW_PROTOCOL: 'none', GIT_NO_LAZY_FETCH: '1', GIT_OPTIONAL_LOCKS: '0' }
+const failed = { code: 1, stdout: '' }
+
+/** Variables that replace the filters of the repository, which `git status` would run, by none. */
+async function readFilters(cwd: string): Promise<Env> {
+  const found = await runGit(cwd, ['config', '--show-scope', '--name-only', '--get-regexp', '^filter[.]'])
+  const names = [...found.matchAll(/^(?:local|worktree)\t(.+)$/gm)].map(([, name = '']) => name)
+  const first = Number(process.env['GIT_CONFIG_COUNT'] ?? '') || 0
+  const entries = names.flatMap((name, index) => [
+    [`GIT_CONFIG_KEY_${first + index}`, name],
+    [`GIT_CONFIG_VALUE_${first + index}`, ''],
+  ])
+  return Object.fromEntries([...entries, ['GIT_CONFIG_COUNT', String(first + names.length)]]) as Env
 }
 
 /** PURE: the page of a repository; empty for a remote that has none. User and password are dropped. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readCheckout, stepEnvironment } from '../../../src/cli/environment.ts'
@@ -35,6 +35,49 @@ test('variables of another job are left out', () => {
   const outer = { GITHUB_TOKEN: 'none', INPUT_IMAGE: 'never/used', HOME: '/home/me' }
   const env = stepEnvironment(outer, dir, { checkout, cwd: dir, trusted: false })
   expect([env['GITHUB_TOKEN'], env['INPUT_IMAGE'], env['HOME']]).toEqual([undefined, undefined, '/home/me'])
+})
+
+describe('a hostile repository runs no program', () => {
+  /** A repository in `cwd` whose status is asked for; the settings of `config` name a program that creates `ran`. */
+  async function attack(name: string, build: (cwd: string, program: string) => string) {
+    const [cwd, ran] = [join(dir, name), join(dir, `${name}.ran`)]
+    mkdirSync(cwd)
+    execFileSync('git', ['init', '--quiet', cwd])
+    const checkout = await readCheckout(build(cwd, `touch ${ran}; cat`))
+    return { checkout, ran }
+  }
+
+  test('a directory of the checkout that is a bare repository', async () => {
+    const { ran } = await attack('bare', (cwd, program) => {
+      const sub = join(cwd, 'sub')
+      mkdirSync(join(sub, 'tree'), { recursive: true })
+      writeFileSync(join(sub, 'tree/file'), '')
+      execFileSync('git', ['init', '--quiet', '--bare', sub])
+      execFileSync('git', ['--git-dir', sub, '--work-tree', join(sub, 'tree'), 'add', '.'])
+      const settings = ['repositoryformatversion = 0', 'bare = false', 'worktree = tree', `fsmonitor = "${program}"`]
+      writeFileSync(join(sub, 'config'), `[core]\n${settings.join('\n')}\n`)
+      return sub
+    })
+    expect(existsSync(ran)).toBe(false)
+  })
+
+  test.each([
+    ['monitor', 'core.fsmonitor'],
+    ['filter', 'filter.hostile.clean'],
+  ])('an unpacked .git directory with a %s', async (name, setting) => {
+    const { ran, checkout } = await attack(name, (cwd, program) => {
+      const git = (...args: string[]) =>
+        execFileSync('git', ['-C', cwd, '-c', 'user.name=a', '-c', 'user.email=a@b', ...args])
+      writeFileSync(join(cwd, '.gitattributes'), '*.txt filter=hostile\n')
+      writeFileSync(join(cwd, 'a.txt'), 'before')
+      git('add', '.')
+      git('commit', '--quiet', '--message', 'x')
+      writeFileSync(join(cwd, 'a.txt'), 'beyond')
+      git('config', setting, program)
+      return cwd
+    })
+    expect([existsSync(ran), checkout.isDirty]).toEqual([false, true])
+  })
 })
 
 describe('the labels that a working directory gives', () => {
