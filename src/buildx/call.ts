@@ -9,7 +9,7 @@ import { renderBake } from './bake-definition.ts'
 import { annotate, withoutRepeats } from './checks.ts'
 import { explainFailure, explainSilence } from './errors.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import { findEscape, localPathsOf } from './local-paths.ts'
+import { findUnusable, localPathsOf } from './local-paths.ts'
 import { Progress } from './progress.ts'
 import { runBuildx, type BuildxRequest } from './process.ts'
 
@@ -67,8 +67,8 @@ async function callTarget(target: Target, request: CallRequest): Promise<string>
   const method = call === 'check' ? 'check,format=json' : call
   let output = ''
   const localPaths = localPathsOf([target], request)
-  const escape = findEscape(localPaths, request.workspace)
-  if (escape) throw escape
+  const unusable = findUnusable(localPaths, request)
+  if (unusable) throw unusable
   const heartbeat = startHeartbeat({ progress, flush: () => undefined, log: request.log })
   const exitCode = await runBuildx(
     { ...request, localPaths, stop: heartbeat.stop.signal, definition: renderBake([target], request) },

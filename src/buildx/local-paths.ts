@@ -4,8 +4,9 @@ import { parseCacheSpec } from '../inputs/cache/specs.ts'
 import { exportDest, exportPart, isArchive } from '../inputs/settings/outputs.ts'
 import { findLeavingLink, isWithin, leavingMessage, specialMessage, type ReadLink } from '../inputs/workspace-links.ts'
 import { errorMessage, UserError } from '../lib/errors.ts'
-import { jobUmask, specialKind } from '../lib/files.ts'
+import { contains, jobUmask, specialKind } from '../lib/files.ts'
 import type { Target } from '../plan/target.ts'
+import type { RunDir } from '../run/run-dir.ts'
 import type { BakeOptions } from './bake-definition.ts'
 
 export interface LocalPath {
@@ -53,6 +54,29 @@ function cachePaths(input: string, specs: readonly string[]): readonly LocalPath
       if (name === 'src') return [{ input, path, access: 'read', isLayout: true }]
       return name === 'dest' ? [{ input, path, access: 'write', isLayout: true }] : []
     })
+}
+
+/** The error that names a path which buildx must not use. */
+export function findUnusable(
+  paths: readonly LocalPath[],
+  { workspace, dir }: { readonly workspace: string; readonly dir: Pick<RunDir, 'path'> },
+): UserError | undefined {
+  return findEscape(paths, workspace) ?? findExposure(paths, dir.path)
+}
+
+/**
+ * A directory that contains the private directory of the run: a build would read its logins and secrets, and a node
+ * that sends other results than those of the build would replace its programs.
+ */
+function findExposure(paths: readonly LocalPath[], privateDir: string): UserError | undefined {
+  for (const { input, path } of paths) {
+    // A frontend may ask for everything beside its Dockerfile.
+    const directory = input === 'file' ? dirname(path) : path
+    if (!contains(directory, privateDir)) continue
+    const hint = `${directory} contains ${privateDir}, which has logins and secrets: use a directory of its own.`
+    return pathError(input, 'a directory contains the private directory of this run', hint)
+  }
+  return undefined
 }
 
 /**

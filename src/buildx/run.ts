@@ -10,7 +10,7 @@ import type { GroupFailure } from './errors.ts'
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
 import { exportArgs, findTarget, progressTargets, testIds, watchTests, type TestTimeout } from './image-tests.ts'
-import { createDestinations, findEscape, localPathsOf } from './local-paths.ts'
+import { createDestinations, findUnusable, localPathsOf } from './local-paths.ts'
 import type { ReportLive } from './live.ts'
 import type { Interval, TargetProgress } from './measure.ts'
 import { isOnRunner } from '../nodes/node-spec.ts'
@@ -85,7 +85,7 @@ export async function buildGroup(request: GroupRequest): Promise<GroupResult> {
   const flush = () => (lines.length > 0 ? request.emit(lines.splice(0)) : undefined)
   const progress = trackProgress(request, (line) => lines.push(line))
   const paths = localPathsOf(group.targets, request)
-  const failure = findEscape(paths, request.workspace) ?? createDestinations(paths, request.workspace)
+  const failure = findUnusable(paths, request) ?? createDestinations(paths, request.workspace)
   const ended = { group, attempts: request.attempt, built: [], warnings: [] }
   if (failure) return { ...ended, took: 0, progress: new Map(), lostCaches: [], failure }
   const { reportLive: report } = request

@@ -63,6 +63,8 @@ export interface Inputs extends BuilderInputs, AccessInputs, Values<typeof rows>
   readonly token: string
   /** Whether findings of Dockerfile checks become annotations of the run, as in build-push-action. */
   readonly checkAnnotations: boolean
+  /** What builds may read and write on this machine, outside of the run directory. */
+  readonly localPaths: readonly string[]
   /** What is logged and needs no action. */
   readonly notes: readonly string[]
   readonly telemetry: TelemetrySettings
@@ -105,7 +107,8 @@ export async function readInputs(
     checkAnnotations: !/^(?:0|f|false)$/i.test(env['DOCKER_BUILD_CHECKS_ANNOTATIONS'] ?? ''),
   }
   diagnostics.throwIssues()
-  return { ...inputs, warnings: [...diagnostics.warnings, ...build.warnings], notes: diagnostics.notes }
+  const warnings = [...diagnostics.warnings, ...build.warnings]
+  return { ...inputs, warnings, notes: diagnostics.notes, localPaths: paths.used }
 }
 
 type Build = Pick<Inputs, 'push' | 'partial' | 'sign' | 'variants' | 'settings' | 'registries' | 'warnings'>

@@ -33,12 +33,18 @@ export class LocalPaths {
   readonly workspace: string
   readonly #files: Files
   readonly #report: IssueSink
+  readonly #used = new Set<string>()
 
   /** @param workspace absolute; relative paths are relative to it */
   constructor(workspace: string, files: Files, report: IssueSink) {
     this.workspace = workspace
     this.#files = files
     this.#report = report
+  }
+
+  /** Every path that was passed to `use`; for a Dockerfile its directory, all of which a frontend may ask for. */
+  get used(): readonly string[] {
+    return [...this.#used]
   }
 
   /** The absolute path that a text means. */
@@ -52,6 +58,7 @@ export class LocalPaths {
    */
   use(text: string, input: string, use: Use = 'read'): string {
     const path = this.absolute(text)
+    this.#used.add(['file', 'variants'].includes(input) && this.isFile(path) ? posix.dirname(path) : path)
     const leaving = findLeavingLink(path, this.workspace, this.#files.readLink)
     if (leaving) failFor(this.#report, input)(leavingMessage(leaving, this.workspace), text)
     else passes(failFor(this.#report, input), text, this.#problems(path, use))

@@ -39,7 +39,8 @@ export async function prepareMain(job: Job, record: RunRecord): Promise<MainStep
   await startTrace(inputs.telemetry, record, event)
   const { cleanup, packagesApi } = inputs
   const images = repositoriesOf(inputs.variants)
-  const dir = await createRunDir(job, event, { cleanup, packagesApi, images, began: Date.now() })
+  const used = inputs.localPaths
+  const dir = await createRunDir(job, event, { cleanup, packagesApi, images, began: Date.now(), used })
   const hosts = await saveRegistryHosts(dir.registries, inputs.registries)
   const required = inputs.variants.flatMap((variant) => variant.images)
   const { logins, registries, dockerConfig } = await resolveLogins(job, { ...inputs, images, required, hosts })

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -112,6 +113,21 @@ const kinds: readonly (readonly [(stats: Stats) => boolean, SpecialKind])[] = [
   [(stats) => stats.isSocket(), 'a socket'],
   [(stats) => stats.isCharacterDevice() || stats.isBlockDevice(), 'a device'],
 ]
+
+/** Whether a directory is a path or contains it, also by other names of the two. */
+export function contains(directory: string, path: string): boolean {
+  const [outer, inner] = [directory, path].map((one) => `${realPath(one)}/`.replace('//', '/')) as [string, string]
+  return inner.startsWith(outer)
+}
+
+/** A path without links; of what does not exist, the path itself. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
 
 /** Writes a file that only this user can read. */
 export function writePrivate(path: string, content: string): void {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { accessSync, constants, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { contains } from '../lib/files.ts'
 
 // A Unix socket's path ends at about 104 characters, and ssh adds 17 of its own while it creates a control socket.
 const longestParent = 50
@@ -61,10 +62,10 @@ export class RunDir {
    * Chooses a new path. It is saved before the directory is created, so that the post step knows it whenever main is
    * killed. Sockets live in it too, so the runner's temporary directory is used only if its path is short and plain.
    *
-   * @param workspace a directory that builds may read, which therefore must not contain it
+   * @param used directories that builds read or write, which therefore must not contain it
    */
-  static choose(runnerTemp: string | undefined, workspace?: string): RunDir {
-    const isOutside = (path: string) => workspace === undefined || !`${path}/`.startsWith(`${workspace}/`)
+  static choose(runnerTemp: string | undefined, used: readonly string[] = []): RunDir {
+    const isOutside = (path: string) => !used.some((directory) => contains(directory, path))
     const isUsable = (path: string) =>
       path.length <= longestParent && plainPath.test(path) && isOutside(path) && isWritable(path)
     const parent = [runnerTemp, tmpdir()].find((path) => path && isUsable(path)) ?? '/tmp'

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDestinations, fileAccessFlags, findEscape, localPathsOf } from '../../../src/buildx/local-paths.ts'
+import { createDestinations, fileAccessFlags, findEscape, findUnusable, localPathsOf } from '../../../src/buildx/local-paths.ts'
 import { cacheOf } from '../../../src/inputs/cache/cache.ts'
 import { readInputs } from '../../../src/inputs/inputs.ts'
 import type { Target } from '../../../src/plan/target.ts'
@@ -139,6 +139,34 @@ test('a named pipe that was made since the inputs were parsed is found', async (
     expect(findEscape(here, workspace)).toMatchObject(error('file'))
   } finally {
     rmSync(workspace, { recursive: true })
+  }
+})
+
+test.each<[given: Given, input: string]>([
+  [{ context: '/parent' }, 'context'],
+  [{ context: '/parent/link' }, 'context'],
+  [{ 'build-contexts': 'a=/parent' }, 'build-contexts'],
+  [{ file: '/parent/Dockerfile' }, 'file'],
+  [{ variants: 'slim: {file: /parent/Dockerfile}' }, 'file'],
+  [{ outputs: 'type=local,dest=/parent' }, 'outputs'],
+  [{ 'cache-from': 'type=local,src=/parent' }, 'cache-from'],
+])('%j: a directory that contains the private directory of the run is refused', async (given, input) => {
+  const root = mkdtempSync(join(realpathSync(tmpdir()), 'private-'))
+  try {
+    for (const name of ['parent/run', 'w/app']) mkdirSync(join(root, name), { recursive: true })
+    symlinkSync('.', join(root, 'parent/link'))
+    const exists = ['/parent/.', '/parent/link/.', '/parent/Dockerfile', '/parent/link/Dockerfile']
+    const found = await paths({ platforms: 'linux/arm64', ...given, files: [...checkout, ...exists] })
+    const here = found.map((one) => ({ ...one, path: `${root}${one.path}` }))
+    const dir = (path: string) => ({ workspace: join(root, 'w'), dir: { path: join(root, path) } })
+    expect(findUnusable(here, dir('parent/run'))).toMatchObject({
+      code: 'inputs',
+      message: `\`${input}\`: a directory contains the private directory of this run`,
+      hint: expect.stringContaining(`${join(root, 'parent/run')}, which has logins and secrets`),
+    })
+    expect(findUnusable(here, dir('parent-2/run'))).toBeUndefined()
+  } finally {
+    rmSync(root, { recursive: true })
   }
 })
 

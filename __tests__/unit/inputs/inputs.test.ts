@@ -86,6 +86,7 @@ test('the README example', async () => {
     dryRun: false,
     warnings: [],
     notes: [],
+    localPaths: ['/w'],
     failFast: true,
     login: 'step',
     trust: 'trusted',
