@@ -10,11 +10,14 @@ export class OutputTail {
   readonly #errors: string[] = []
   readonly #last: string[] = []
 
-  push(line: string): void {
+  /** @returns by how many characters more is kept than before */
+  push(line: string): number {
     this.#last.push(line)
-    if (this.#last.length <= OutputTail.longest) return
+    if (this.#last.length <= OutputTail.longest) return line.length
     const dropped = this.#last.shift() ?? ''
-    if (this.#errors.length < OutputTail.mostErrors && errorWords.test(dropped)) this.#errors.push(dropped)
+    const isKept = this.#errors.length < OutputTail.mostErrors && errorWords.test(dropped)
+    if (isKept) this.#errors.push(dropped)
+    return line.length - (isKept ? 0 : dropped.length)
   }
 
   lines(): readonly string[] {
@@ -60,4 +63,15 @@ export function endOfOutput(output: Buffer, most: number): string {
   const end = output.subarray(output.length - most)
   // Not in the middle of a line, which may be the middle of a character.
   return `[Only the end of the output; the log has more]\n${end.subarray(end.indexOf('\n') + 1).toString('utf8')}`
+}
+
+/** PURE: a line as it ends: a progress bar rewrites its line with carriage returns. */
+export function lastRewrite(line: string): string {
+  return line.includes('\r') ? (line.replace(/\r+$/, '').split('\r').pop() ?? '') : line
+}
+
+/** Adds a line to the last ones. */
+export function keepTail(lines: string[], line: string, most: number): void {
+  lines.push(line)
+  if (lines.length > most) lines.shift()
 }

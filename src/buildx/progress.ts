@@ -1,4 +1,6 @@
 import { firstLine, formatDuration } from '../lib/format.ts'
+import { keepTail, lastRewrite } from './output-tail.ts'
+import { RetainedText } from './retained-text.ts'
 import { longestText, parseSolveStatus, shortenText } from './solve-status.ts'
 import type { Vertex, VertexStatus, VertexWarning } from './solve-status.ts'
 import { isBoot, isClientWork, measureTarget, type TargetProgress } from './measure.ts'
@@ -55,6 +57,8 @@ const pushing = /^pushing manifest for .*@(sha256:[0-9a-f]{64})$/
 const keptOutput = 30
 /** Characters without a line end that are kept until it comes. */
 const longestLine = 1 << 22
+/** Characters of such lines of all vertexes. */
+const longestLines = 4 * longestLine
 /** More than any build has: a daemon may be hostile, and must not exhaust the memory of the run. */
 const most = { vertexes: 10_000, parts: 10_000, warnings: 1000 }
 
@@ -69,6 +73,9 @@ export class Progress {
   readonly #states = new Map<string, VertexState>()
   readonly #warnings: VertexWarning[] = []
   readonly #output: string[] = []
+  readonly #retained = new RetainedText()
+  #partialLength = 0
+  #captures = 0
   /** When buildx printed its last line, and when its silence was last logged. */
   #readAt = performance.now()
   #idleLoggedAt = 0
@@ -93,7 +100,7 @@ export class Progress {
     this.#readAt = performance.now()
     const status = parseSolveStatus(line)
     if (!status) {
-      if (line.trim() !== '') keepTail(this.#output, line, keptOutput)
+      if (line.trim() !== '') keepTail(this.#output, shortenText(line), keptOutput)
       return
     }
     for (const vertex of status.vertexes)
@@ -204,6 +211,7 @@ export class Progress {
     const state = this.#states.get(status.vertex)
     if (!state || isFull(state.parts, most.parts, status.id)) return
     state.progressAt = performance.now()
+    if (!state.parts.has(status.id) && !this.#retained.addPart()) return
     const digest = pushing.exec(status.id)?.[1]
     if (digest !== undefined) state.targets.forEach((target) => this.#onPush(target, digest))
     state.parts.set(status.id, status)
@@ -235,10 +243,13 @@ export class Progress {
 
   #update(update: Vertex, { target, name, isTest }: VertexName): VertexState {
     const known = this.#states.get(update.digest)
-    const state = known ?? newState(update, isTest)
+    const state = known ?? newState(update, isTest && this.#addCapture())
     // BuildKit reports a failed step again as cancelled once the build has ended because of it.
     const error = known && known.vertex.error !== '' && isCancel(update.error) ? known.vertex.error : update.error
-    state.vertex = { ...update, name, error, cached: update.cached || (known?.vertex.cached ?? false) }
+    const texts = { name: this.#retained.limit(name), error: this.#retained.limit(error) }
+    this.#retained.add(texts.name.length + texts.error.length)
+    if (known) this.#retained.add(-known.vertex.name.length - known.vertex.error.length)
+    state.vertex = { ...update, ...texts, cached: update.cached || (known?.vertex.cached ?? false) }
     if (target !== undefined) state.targets.add(target)
     this.#states.set(update.digest, state)
     this.#compareClocks(state.vertex)
@@ -247,6 +258,11 @@ export class Progress {
 
   #compareClocks({ name, started, completed = started }: Vertex): void {
     if (completed !== undefined && !isClientWork(name)) this.#ahead = Math.min(this.#ahead, Date.now() - completed)
+  }
+
+  /** Each target runs at most one command. @returns false if there are more */
+  #addCapture(): boolean {
+    return ++this.#captures <= this.#targets.length
   }
 
   /**
@@ -264,17 +280,19 @@ export class Progress {
   #print(state: VertexState, text: string): void {
     const [first = '', ...rest] = text.split('\n')
     const lines = [state.partial + first, ...rest]
+    this.#partialLength -= state.partial.length
     state.partial = lines.pop() ?? ''
     // A progress bar may never end its line; only its last state is kept.
     if (state.partial.length > longestText && text.includes('\r')) state.partial = lastRewrite(state.partial)
     // Nor may a line; it is logged in parts.
-    if (state.partial.length > longestLine) {
+    if (state.partial.length > longestLine || this.#partialLength + state.partial.length > longestLines) {
       lines.push(state.partial)
       state.partial = ''
     }
+    this.#partialLength += state.partial.length
     const prefix = isStep(state.vertex.name) ? stepPrefix(state.vertex.name) : undefined
     for (const line of lines.map(lastRewrite)) {
-      state.output.push(shortenText(line))
+      this.#retained.add(state.output.push(this.#retained.limit(line)))
       if (prefix !== undefined) this.#log(state, `${prefix} ${line}`)
     }
   }
@@ -299,14 +317,4 @@ export class Progress {
 
 function isFull(map: ReadonlyMap<string, unknown>, size: number, key: string): boolean {
   return map.size >= size && !map.has(key)
-}
-
-/** A progress bar rewrites its line with carriage returns; its last state is kept. */
-function lastRewrite(line: string): string {
-  return line.includes('\r') ? (line.replace(/\r+$/, '').split('\r').pop() ?? '') : line
-}
-
-function keepTail(lines: string[], line: string, most: number): void {
-  lines.push(line)
-  if (lines.length > most) lines.shift()
 }

@@ -67,10 +67,10 @@ function parseWarning(warning: Record<string, unknown>): VertexWarning {
   const [, rule = '', message = short] = /^([A-Za-z]+): (.*?)(?: \(line \d+\))?$/s.exec(short) ?? []
   const line = asRecord(asRecord(asList(warning['range'])[0])['start'])['line']
   return {
-    vertex: asShortText(warning['vertex']),
-    rule: asShortText(rule),
-    message: asShortText(message),
-    url: asShortText(warning['url']),
+    vertex: asShortText(warning['vertex'], longestName),
+    rule: asShortText(rule, longestName),
+    message: asShortText(message, longestMessage),
+    url: asShortText(warning['url'], longestName),
     ...(typeof line === 'number' && { line }),
   }
 }
@@ -78,8 +78,8 @@ function parseWarning(warning: Record<string, unknown>): VertexWarning {
 function parseStatus(status: Record<string, unknown>): VertexStatus {
   const { current } = status
   return {
-    vertex: asShortText(status['vertex']),
-    id: asShortText(status['id']),
+    vertex: asShortText(status['vertex'], longestName),
+    id: asShortText(status['id'], longestName),
     current: typeof current === 'number' ? current : 0,
     ...parseTimes(status),
   }
@@ -87,7 +87,7 @@ function parseStatus(status: Record<string, unknown>): VertexStatus {
 
 function parseVertex(vertex: Record<string, unknown>): Vertex {
   return {
-    digest: asShortText(vertex['digest']),
+    digest: asShortText(vertex['digest'], longestName),
     name: asShortText(vertex['name']),
     cached: vertex['cached'] === true,
     error: asShortText(vertex['error']),
@@ -95,16 +95,18 @@ function parseVertex(vertex: Record<string, unknown>): Vertex {
   }
 }
 
-/** Characters of a text of the daemon that are kept. */
+/** Characters of a text of the daemon that are kept; of a digest, the name of a part, or the result of a check. */
 export const longestText = 1 << 16
+const longestName = 1024
+const longestMessage = 4096
 
-function asShortText(value: unknown): string {
-  return shortenText(asText(value))
+function asShortText(value: unknown, most = longestText): string {
+  return shortenText(asText(value), most)
 }
 
 /** PURE: the beginning of a text, as a copy: a part of a string keeps all of it in memory. */
-export function shortenText(text: string): string {
-  return text.length > longestText ? Buffer.from(text.slice(0, longestText)).toString('utf8') : text
+export function shortenText(text: string, most = longestText): string {
+  return text.length > most ? Buffer.from(text.slice(0, most)).toString('utf8') : text
 }
 
 function parseTimes(fields: Record<string, unknown>): Pick<Vertex, 'started' | 'completed'> {

@@ -59,3 +59,42 @@ test('of long errors and lines the beginning is kept', () => {
   const [failed] = progress.failed()
   expect([failed?.error.length, failed?.output[0]?.length]).toEqual([65_536, 65_536])
 })
+
+test('of many long names, errors and lines of many steps little is kept', () => {
+  const long = 'x'.repeat(60_000)
+  const data = base64(many(31).map((line) => `${line}${long}\n`).join(''))
+  const messages = many(40).flatMap((at) => [
+    { vertexes: [{ ...step, digest: `sha256:${at}`, name: `[${at}/99] RUN ${long}`, error: long }] },
+    { logs: [{ vertex: `sha256:${at}`, data }] },
+  ])
+  const { progress } = follow(...messages)
+  const failed = progress.failed()
+  const lengths = failed.map(({ name, error, output }) => [name, error, ...output].join('').length)
+  expect(failed).toHaveLength(40)
+  expect(failed.every(({ output }) => output.length === 30)).toBe(true)
+  expect(lengths[0]).toBeGreaterThan(1_900_000)
+  expect(lengths.reduce((sum, each) => sum + each, 0)).toBeLessThan(40 * 1024 * 1024)
+})
+
+test('what is dropped of a long output leaves room for other steps', () => {
+  const data = base64(many(31).map(() => `${'x'.repeat(60_000)}\n`).join(''))
+  const other = { ...step, digest: 'sha256:b' }
+  const log = (vertex: string) => ({ logs: [{ vertex, data }] })
+  const { progress } = follow({ vertexes: [step, other] }, ...many(25).map(() => log(digest)), log('sha256:b'))
+  expect(progress.running(performance.now())[1]?.output.map(({ length }) => length)).toEqual(many(30).map(() => 60_000))
+})
+
+test('lines without an end of many steps are logged in parts', () => {
+  const vertexes = many(8).map((at) => ({ ...step, digest: `sha256:${at}` }))
+  const logs = vertexes.map((vertex) => ({ vertex: vertex.digest, data: base64('x'.repeat(4_000_000)) }))
+  const { logged } = follow({ vertexes }, ...logs.map((log) => ({ logs: [log] })))
+  expect(logged.filter((line) => line.length > 1_000_000)).toHaveLength(4)
+})
+
+test('more parts of all steps together than there are', () => {
+  const vertexes = many(6).map((at) => ({ ...step, digest: `sha256:${at}` }))
+  const statuses = vertexes.flatMap(({ digest: vertex }) => many(10_000).map((at) => ({ vertex, id: `${at}` })))
+  const { progress } = follow({ vertexes }, { statuses }, { statuses })
+  const counts = progress.states('arm').map(({ parts }) => parts.size)
+  expect(counts).toEqual([10_000, 10_000, 10_000, 10_000, 10_000, 0])
+})
