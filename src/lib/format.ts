@@ -11,9 +11,28 @@ export function formatDuration(ms: number): string {
     : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 }
 
-/** A row of a Markdown table. */
+/** A row of a Markdown table. Cells contain text and code in backticks. */
 export function formatRow(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
+  return `| ${cells.map((cell) => escapeMarkup(cell).replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
+}
+
+/** https://github.github.com/gfm/#code-spans */
+const codeSpan = /((?<!`)(?<ticks>`+)(?!`)[^\n]*?(?<!`)\k<ticks>(?!`))/
+
+/**
+ * PURE: text for Markdown, in which only code in backticks is more than text: names and messages of others must not
+ * become links, images, HTML or code blocks.
+ */
+export function escapeMarkup(text: string): string {
+  return splitCode(text)
+    .map(({ isCode, part }) => (isCode ? part : part.replace(/[\\`<[\]]/g, '\\$&')))
+    .join('')
+    .replace(/^([ \t]*)([#~])/gm, '$1\\$2')
+}
+
+function splitCode(text: string): readonly { readonly isCode: boolean; readonly part: string }[] {
+  // Text, code, the backticks of the code, and so on.
+  return text.split(codeSpan).flatMap((part, index) => (index % 3 === 2 ? [] : [{ isCode: index % 3 === 1, part }]))
 }
 
 export function firstLine(text: string): string {

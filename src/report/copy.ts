@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
+import { escapeMarkup, formatBytes, formatDuration, formatRow } from '../lib/format.ts'
 import type { Transfer } from '../publish/copy/store.ts'
 import type { CopiedTag, TagState } from '../publish/copy/tags.ts'
 import type { Verification } from '../publish/sign/verification.ts'
@@ -44,7 +44,7 @@ export function renderCopySummary(result: CopyResult, took: number): string {
     formatRow([`\`${formatTagReference(tag.reference)}\``, formatState(tag), formatTransfer(tag.transfer).slice(2)]),
   )
   const table = ['| tag | state | transfer |', '|---|---|---|', ...rows].join('\n')
-  const quoted = notes.map((note) => `> ${note}`)
+  const quoted = notes.map((note) => `> ${escapeMarkup(note)}`)
   const source = `\`${from}\` is \`${digest}\`${formatReferrers(result)}.`
   const signed = renderVerification(renderCopyOutputs(result).images.split('\n'), result.verification)
   const rest = [...(signed === '' ? [] : [signed]), ...quoted]

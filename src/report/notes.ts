@@ -1,3 +1,5 @@
+import { escapeMarkup } from '../lib/format.ts'
+
 /** What notes and warnings of a summary are about, with the section of docs/troubleshooting.md that explains them. */
 const sections = {
   inputs: 'inputs',
@@ -28,6 +30,6 @@ export function notesOn(topic: NoteTopic, texts: readonly string[]): readonly No
 /** PURE: a block quote with a link to the explanation after each note; nothing without notes. */
 export function renderNotes(notes: readonly Note[]): string[] {
   if (notes.length === 0) return []
-  const linked = notes.map(({ topic, text }) => `${text} [${topic}](${page}#${sections[topic]})`)
+  const linked = notes.map(({ topic, text }) => `${escapeMarkup(text)} [${topic}](${page}#${sections[topic]})`)
   return [linked.map((note) => note.replace(/^/gm, '> ')).join('\n>\n')]
 }

@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration, formatRow } from '../lib/format.ts'
+import { escapeMarkup, formatBytes, formatDuration, formatRow } from '../lib/format.ts'
 import { targetLabel } from '../plan/target.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import type { Verification } from '../publish/sign/verification.ts'
@@ -157,7 +157,7 @@ export function renderFailedSummary(record: RunRecord, took: number): string {
   const rows = measureTargets(record)
   const failures = groups.flatMap(({ failure }) => (failure && failure.code !== 'cancelled' ? [failure] : []))
   const reasons = failures.map(({ message, details, hint }) =>
-    [`**${escapeHtml(message)}**`, ...fence(details), escapeHtml(hint)].join('\n\n'),
+    [`**${escapeMarkup(message)}**`, ...fence(details), escapeMarkup(hint)].join('\n\n'),
   )
   const parts = ['### Build failed: no tag was updated', table(failedColumns, rows).join('\n'), ...reasons]
   return [...parts, `Took ${formatDuration(took)}.`, ''].join('\n\n')
@@ -171,14 +171,10 @@ function fence(lines: readonly string[]): string[] {
   return [[ticks, text, ticks].join('\n')]
 }
 
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-}
-
 /** PURE: the job summary of a step that failed before or after its builds. */
 export function renderErrorSummary(headline: string, details: string): string {
   const lines = details.split('\n').filter((line) => line !== '')
-  return [`### Failed`, `**${escapeHtml(headline)}**`, ...fence(lines), ''].join('\n\n')
+  return [`### Failed`, `**${escapeMarkup(headline)}**`, ...fence(lines), ''].join('\n\n')
 }
 
 /** Bytes; the limit of GitHub is 1 MiB for each step, and a longer summary is not shown at all. */
@@ -206,6 +202,6 @@ export function limitSummary(markdown: string, most = longestSummary): string {
 export function maskSecrets(markdown: string, secrets: Iterable<string>): string {
   const texts = [...secrets].filter((secret) => secret !== '').sort((a, b) => b.length - a.length)
   return texts
-    .flatMap((secret) => [secret, escapeHtml(secret)])
+    .flatMap((secret) => [secret, escapeMarkup(secret)])
     .reduce((text, secret) => text.replaceAll(secret, '***'), markdown)
 }

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { formatBytes, formatDuration } from '../../../src/lib/format.ts'
+import { escapeMarkup, formatBytes, formatDuration, formatRow } from '../../../src/lib/format.ts'
 
 test.each([
   [0, '0 B'],
@@ -22,4 +22,24 @@ test.each([
   [3_600_000, '60 min 0 s'],
 ])('%d milliseconds', (ms, expected) => {
   expect(formatDuration(ms)).toBe(expected)
+})
+
+test.each([
+  ['set `fallback: node`, or `a`', 'set `fallback: node`, or `a`'],
+  ['GITHUB_TOKEN *a* & b_c_d', 'GITHUB_TOKEN *a* & b_c_d'],
+  ['[a](b)', '\\[a\\](b)'],
+  ['![a](b) <b>', '!\\[a\\](b) \\<b>'],
+  ['a`b', 'a\\`b'],
+  ['`a\nb`', '\\`a\nb\\`'],
+  ['``a`b`` [x]', '``a`b`` \\[x\\]'],
+  ['`a``b` [`]', '`a``b` \\[\\`\\]'],
+  ['\\`[a](b)`', '\\\\`[a](b)`'],
+  ['```\n[a]', '\\`\\`\\`\n\\[a\\]'],
+  ['~~~\n  # a', '\\~~~\n  \\# a'],
+])('%j as text of Markdown', (text, expected) => {
+  expect(escapeMarkup(text)).toBe(expected)
+})
+
+test('a cell of a table cannot begin another one, also in code', () => {
+  expect(formatRow(['a|b', '`c|d`', 'e\\|f', '<g>\nh'])).toBe('| a\\|b | `c\\|d` | e\\\\\\|f | \\<g> h |')
 })
