@@ -20,6 +20,7 @@ import {
   type Invocation,
   type Values,
 } from './options.ts'
+import { printNotice } from './output.ts'
 import { Signals } from './signals.ts'
 import { readSshSettings } from './ssh.ts'
 import { runSteps, undoKilled } from './steps.ts'
@@ -40,7 +41,7 @@ export async function runCommandLine(args: readonly string[], env: Env, cwd: str
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     const problems = errorMessage(error).split('\n').join('\n  ')
-    console.error(`multiarch-build: ${problems}\nRun \`multiarch-build --help\` for a list of commands.`)
+    printNotice(`multiarch-build: ${problems}\nRun \`multiarch-build --help\` for a list of commands.`)
     return usageCode
   }
 }
@@ -141,7 +142,7 @@ async function readStep(
   checkStep(read, entry, values)
   for (const [name, expressions] of Object.entries(read.skipped))
     if (values[name] === undefined)
-      console.error(`note: the input \`${name}\` is left out: ${explainSkipped(expressions)}`)
+      printNotice(`note: the input \`${name}\` is left out: ${explainSkipped(expressions)}`)
   return read.values
 }
 

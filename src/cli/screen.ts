@@ -1,6 +1,7 @@
 import type { TargetState } from '../buildx/live.ts'
 import type { Env } from '../lib/lists.ts'
 import { displayWidth, renderFrame, type ShownTarget, type Size } from './frame.ts'
+import { safeLine } from './output.ts'
 
 /** Milliseconds between two drawings. */
 const interval = 100
@@ -98,14 +99,4 @@ const colorSequences = /\x1b\[[\d;]*m/g
 function eraseLines(drawn: readonly string[], { columns }: Size): string {
   const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / Math.max(1, columns))), 0)
   return rows === 0 ? '' : `\r\x1b[${rows}A\x1b[J`
-}
-
-const sequences = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)/g
-
-/** PURE: a line of the log that keeps its colors, and does nothing else to the terminal. */
-function safeLine(line: string): string {
-  const text = line
-    .replace(sequences, (sequence) => (/^\x1b\[[\d;]*m$/.test(sequence) ? sequence : ''))
-    .replace(/[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g, '')
-  return text.includes('\x1b') ? `${text}\x1b[0m` : text
 }
