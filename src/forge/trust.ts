@@ -99,8 +99,11 @@ export function readOnlyTrigger(context: TrustContext & { readonly actor: string
 
 export type ReadOnlyTrigger = 'fork' | 'Dependabot'
 
-/** The events of runs whose `head_branch` is a branch, or a tag, of the repository itself. */
-const branchEvents = new Set(['push', 'create', 'workflow_dispatch', 'repository_dispatch', 'schedule', 'release'])
+/**
+ * The events of runs whose `head_branch` is a branch, or a tag, of the repository itself. A `repository_dispatch` is
+ * not one of them: its own payload, in which it may name the pull request of a fork, is not known here.
+ */
+const branchEvents = new Set(['push', 'create', 'workflow_dispatch', 'schedule', 'release'])
 const proposalEvents = new Set(['pull_request', 'merge_group'])
 
 function trustOfTriggeringRun({ repository, payload }: Parameters<Rule>[0]): Trust {
