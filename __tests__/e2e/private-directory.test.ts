@@ -18,7 +18,13 @@ async function build(inputsOf: (job: Job) => Readonly<Record<string, string>>) {
   const job = farmJob(farm, { files: { 'more.Dockerfile': dockerfile('--from=more ') } })
   jobs.push(job)
   writeFileSync(join(job.temp, 'Dockerfile'), dockerfile(''))
-  const inputs = { cache: 'off', 'no-cache': 'true', push: 'false', secrets: 'planted=5ecret-of-the-build', ...inputsOf(job) }
+  const inputs = {
+    cache: 'off',
+    'no-cache': 'true',
+    push: 'false',
+    secrets: 'planted=5ecret-of-the-build',
+    ...inputsOf(job),
+  }
   const main = await job.main(oneBuildkitdInputs(farm, inputs))
   rmSync(join(job.temp, 'Dockerfile'))
   await job.post()
@@ -41,8 +47,5 @@ test.each([
 
 test('a context that contains every temporary directory is an error', async () => {
   const main = await build((job) => ({ context: '/', file: join(job.temp, 'Dockerfile') }))
-  expect([main.code, main.errors]).toEqual([
-    1,
-    ['`context`: a directory contains the private directory of this run'],
-  ])
+  expect([main.code, main.errors]).toEqual([1, ['`context`: a directory contains the private directory of this run']])
 })

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { appendFileSync, existsSync, lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseCacheSpec } from '../inputs/cache/specs.ts'
 import { exportDest, exportPart, isArchive } from '../inputs/settings/outputs.ts'
@@ -117,18 +117,25 @@ function pathsThrough(given: LocalPath, workspace: string): readonly LocalPath[]
   if (!isLayout || !isWithin(path, workspace)) return []
   // Blobs are replaced; these files are changed in place, and quoted in messages if they are not valid.
   const files = layoutFiles.map((name) => ({ ...given, path: join(path, name), isFile: true }))
-  return [...files, ...specialsBelow(path).map((special) => ({ ...given, path: special }))]
+  return [...files, ...specialsBelow(path, workspace).map((special) => ({ ...given, path: special }))]
 }
 
 const layoutFiles = ['index.json', 'index.json.lock', 'oci-layout']
 
-/** What is neither a file nor a directory in a directory, if it exists; directories that are links are not entered. */
-function specialsBelow(directory: string): readonly string[] {
+/**
+ * What is neither a file nor a directory in a directory, if it exists. What a link leads to is checked in turn, each
+ * directory once: it may have further links. A link that leaves the workspace is an error itself, and not entered.
+ */
+function specialsBelow(directory: string, workspace: string, seen = new Set<string>()): readonly string[] {
   try {
+    const real = realpathSync(directory)
+    if (seen.has(real) || !contains(workspace, real)) return []
+    seen.add(real)
     return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
       const path = join(directory, entry.name)
-      if (entry.isDirectory()) return specialsBelow(path)
-      return entry.isFile() ? [] : [path]
+      if (entry.isFile()) return []
+      if (entry.isDirectory()) return specialsBelow(path, workspace, seen)
+      return entry.isSymbolicLink() ? [path, ...specialsBelow(path, workspace, seen)] : [path]
     })
   } catch {
     // It does not exist, or neither this process nor buildx can read it.

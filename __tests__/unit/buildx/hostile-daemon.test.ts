@@ -62,7 +62,11 @@ test('of long errors and lines the beginning is kept', () => {
 
 test('of many long names, errors and lines of many steps little is kept', () => {
   const long = 'x'.repeat(60_000)
-  const data = base64(many(31).map((line) => `${line}${long}\n`).join(''))
+  const data = base64(
+    many(31)
+      .map((line) => `${line}${long}\n`)
+      .join(''),
+  )
   const messages = many(40).flatMap((at) => [
     { vertexes: [{ ...step, digest: `sha256:${at}`, name: `[${at}/99] RUN ${long}`, error: long }] },
     { logs: [{ vertex: `sha256:${at}`, data }] },
@@ -77,7 +81,11 @@ test('of many long names, errors and lines of many steps little is kept', () => 
 })
 
 test('what is dropped of a long output leaves room for other steps', () => {
-  const data = base64(many(31).map(() => `${'x'.repeat(60_000)}\n`).join(''))
+  const data = base64(
+    many(31)
+      .map(() => `${'x'.repeat(60_000)}\n`)
+      .join(''),
+  )
   const other = { ...step, digest: 'sha256:b' }
   const log = (vertex: string) => ({ logs: [{ vertex, data }] })
   const { progress } = follow({ vertexes: [step, other] }, ...many(25).map(() => log(digest)), log('sha256:b'))

@@ -3,7 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDestinations, fileAccessFlags, findEscape, findUnusable, localPathsOf } from '../../../src/buildx/local-paths.ts'
+import {
+  createDestinations,
+  fileAccessFlags,
+  findEscape,
+  findUnusable,
+  localPathsOf,
+} from '../../../src/buildx/local-paths.ts'
 import { cacheOf } from '../../../src/inputs/cache/cache.ts'
 import { readInputs } from '../../../src/inputs/inputs.ts'
 import type { Target } from '../../../src/plan/target.ts'
@@ -120,6 +126,27 @@ test.each<[given: Given, link: string, input: string]>([
       code: 'inputs',
       message: `\`${input}\`: a path leaves the workspace through a symbolic link`,
       hint: expect.stringContaining(`${join(workspace, link)} leaves the workspace`),
+    })
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+})
+
+test('a link in a directory of blobs may lead to a directory of the workspace that has no link out of it', async () => {
+  const root = mkdtempSync(join(realpathSync(tmpdir()), 'chains-'))
+  const workspace = join(root, 'w')
+  try {
+    for (const name of ['kept', 'other/more']) mkdirSync(join(workspace, name), { recursive: true })
+    symlinkSync('../other', join(workspace, 'kept/blobs'))
+    symlinkSync('..', join(workspace, 'other/more/loop'))
+    const found = await paths({ 'cache-to': 'type=local,dest=kept', platforms: 'linux/arm64' })
+    const here = found.map((one) => ({ ...one, path: one.path.replace(/^\/w(?=\/|$)/, workspace) }))
+    expect(findEscape(here, workspace)).toBeUndefined()
+    symlinkSync(root, join(workspace, 'other/more/sha256'))
+    expect(findEscape(here, workspace)).toMatchObject({
+      code: 'inputs',
+      message: '`cache-to`: a path leaves the workspace through a symbolic link',
+      hint: expect.stringContaining('blobs/more/sha256'),
     })
   } finally {
     rmSync(root, { recursive: true })

@@ -75,7 +75,11 @@ describe('workflow_run', () => {
     ['a push to another branch', triggered('push', 'topic'), 'pr'],
     ['a dispatch on the default branch', triggered('workflow_dispatch'), 'trusted'],
     ['a dispatch on another branch', triggered('workflow_dispatch', 'topic'), 'pr'],
-    ['a repository dispatch, which may have built the pull request of a fork', triggered('repository_dispatch'), 'fork'],
+    [
+      'a repository dispatch, which may have built the pull request of a fork',
+      triggered('repository_dispatch'),
+      'fork',
+    ],
     ['a schedule', triggered('schedule'), 'trusted'],
     ['a release', triggered('release', 'v1'), 'pr'],
     ['a pull request', triggered('pull_request', 'topic'), 'pr'],

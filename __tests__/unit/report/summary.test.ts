@@ -229,7 +229,7 @@ test('names and messages of a Dockerfile, a node or a registry are no markup in 
   const escaped = '\\[log in\\](https://evil.example) !\\[\\](https://evil.example/x) \\<img src=x>'
   const error = new UserError({ code: 'build', message: hostile, hint: `~~~\n${hostile}`, details: [] })
   const run = failedRun()
-  const failed = { ...run, groups: run.groups.map((group) => ({ ...group, failure: error })) } as RunRecord
+  const failed = Object.assign(run, { groups: run.groups.map((group) => ({ ...group, failure: error })) })
   const summaries = [
     renderFailedSummary(failed, 5000),
     renderErrorSummary(hostile, ''),
