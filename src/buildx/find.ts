@@ -135,7 +135,6 @@ export function runEnv(dir: RunDir, more: Readonly<Record<string, string>> = {})
 const redirecting = new Set([
   'BUILDX_BUILDER',
   'BUILDKIT_HOST',
-  'BUILDX_BAKE_FILE',
   'DOCKER_CONTEXT',
   'DOCKER_HOST',
   'DOCKER_TLS',
@@ -153,11 +152,19 @@ function isTelemetry(name: string): boolean {
   return name.startsWith('OTEL_')
 }
 
+/**
+ * Settings and Git logins for the job's own calls of bake. With one of them, which many jobs set, bake no longer
+ * refuses paths outside of the workspace.
+ */
+function isForBake(name: string): boolean {
+  return name.startsWith('BUILDX_BAKE_')
+}
+
 /** The job's environment without variables that redirect buildx, and with `more`. */
 function buildxEnv(more: Readonly<Record<string, string>>): Record<string, string | undefined> {
   const rest = Object.fromEntries(
-    Object.entries(inheritedEnv()).filter(([name]) => !redirecting.has(name) && !isTelemetry(name)),
+    Object.entries(inheritedEnv()).filter(([name]) => !redirecting.has(name) && !isTelemetry(name) && !isForBake(name)),
   )
   // The action does not read the provenance in the metadata, which costs a round trip per target.
-  return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', ...more }
+  return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_BAKE_ENTITLEMENTS_FS: 'true', ...more }
 }

@@ -97,3 +97,14 @@ test('buildx gets the span of the run, and neither exporter nor headers of telem
     for (const name of [...Object.keys(telemetry), 'TRACEPARENT']) Reflect.deleteProperty(process.env, name)
   }
 })
+
+test('bake refuses paths outside the workspace, and gets no Git login, whatever the job sets for its own calls', () => {
+  const ofJob = { BUILDX_BAKE_ENTITLEMENTS_FS: '0', BUILDX_BAKE_GIT_AUTH_TOKEN: 'secret', BUILDX_BAKE_FILE: 'a.hcl' }
+  Object.assign(process.env, ofJob)
+  try {
+    const env = Object.entries(runEnv(new RunDir('/d'))).filter(([name]) => name.startsWith('BUILDX_BAKE_'))
+    expect(env).toEqual([['BUILDX_BAKE_ENTITLEMENTS_FS', 'true']])
+  } finally {
+    for (const name of Object.keys(ofJob)) Reflect.deleteProperty(process.env, name)
+  }
+})
