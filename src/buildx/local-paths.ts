@@ -56,12 +56,27 @@ function cachePaths(input: string, specs: readonly string[]): readonly LocalPath
     })
 }
 
+interface PathContext extends Pick<BakeOptions, 'fork'> {
+  readonly workspace: string
+  readonly dir: Pick<RunDir, 'path'>
+}
+
 /** The error that names a path which buildx must not use. */
 export function findUnusable(
   paths: readonly LocalPath[],
-  { workspace, dir }: { readonly workspace: string; readonly dir: Pick<RunDir, 'path'> },
+  { workspace, dir, fork = false }: PathContext,
 ): UserError | undefined {
-  return findEscape(paths, workspace) ?? findExposure(paths, dir.path)
+  return findEscape(paths, workspace) ?? findExposure(paths, dir.path) ?? (fork ? findCheckout(paths) : undefined)
+}
+
+/** The code of a fork must not replace a Git repository: Git runs programs that its configuration names. */
+function findCheckout(paths: readonly LocalPath[]): UserError | undefined {
+  const isReplaced = ({ path, access, isFile, isLayout }: LocalPath) =>
+    access === 'write' && !isFile && !isLayout && lstatSync(join(path, '.git'), { throwIfNoEntry: false })
+  const found = paths.find(isReplaced)
+  if (!found) return undefined
+  const hint = `${found.path} contains \`.git\`, which the code of a fork could replace: use a directory of its own.`
+  return pathError(found.input, 'the destination is the directory of a Git repository', hint)
 }
 
 /**

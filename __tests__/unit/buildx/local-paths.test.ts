@@ -197,6 +197,28 @@ test.each<[given: Given, input: string]>([
   }
 })
 
+test('the code of a fork does not replace the Git repository of a checkout by its export', async () => {
+  const workspace = mkdtempSync(join(realpathSync(tmpdir()), 'checkout-'))
+  try {
+    mkdirSync(join(workspace, '.git'))
+    const dir = { path: '/elsewhere/run' }
+    const findIn = async (outputs: string, platforms: string, fork: boolean) => {
+      const found = await paths({ outputs, platforms })
+      const here = found.map((one) => ({ ...one, path: one.path.replace(/^\/w(?=\/|$)/, workspace) }))
+      return findUnusable(here, { workspace, dir, fork })?.message
+    }
+    const message = '`outputs`: the destination is the directory of a Git repository'
+    expect(await findIn('type=local,dest=.', 'linux/arm64', true)).toBe(message)
+    expect(await findIn('type=local,dest=.,platform-split=false', 'linux/arm64,linux/amd64', true)).toBe(message)
+    expect(await findIn('type=local,dest=.', 'linux/arm64', false)).toBeUndefined()
+    expect(await findIn('type=local,dest=.', 'linux/arm64,linux/amd64', true)).toBeUndefined()
+    expect(await findIn('type=tar,dest=out.tar', 'linux/arm64', true)).toBeUndefined()
+    expect(await findIn('type=oci,tar=false,dest=.', 'linux/arm64', true)).toBeUndefined()
+  } finally {
+    rmSync(workspace, { recursive: true })
+  }
+})
+
 test('destinations outside the workspace exist before bake starts; those in it are left to BuildKit', () => {
   const dir = mkdtempSync(join(tmpdir(), 'destinations-'))
   const write = (path: string, isFile = false) => ({
