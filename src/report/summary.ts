@@ -201,7 +201,13 @@ export function limitSummary(markdown: string, most = longestSummary): string {
 /** PURE: a summary without secrets, also where they are escaped. Longer ones first: one may contain another. */
 export function maskSecrets(markdown: string, secrets: Iterable<string>): string {
   const texts = [...secrets].filter((secret) => secret !== '').sort((a, b) => b.length - a.length)
-  return texts
-    .flatMap((secret) => [secret, escapeMarkup(secret)])
-    .reduce((text, secret) => text.replaceAll(secret, '***'), markdown)
+  return texts.reduce((text, secret) => text.replace(anyEscaped(secret), '***'), markdown)
+}
+
+/** Finds a secret in text and in code, in and outside of tables: each escapes other characters. */
+function anyEscaped(secret: string): RegExp {
+  const characters = Array.from(secret, (character) =>
+    /[!-/:-@[-`{-~]/.test(character) ? `\\\\?\\${character}` : character,
+  )
+  return new RegExp(characters.join(''), 'g')
 }

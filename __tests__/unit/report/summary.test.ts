@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { formatRow } from '../../../src/lib/format.ts'
+import { escapeMarkup, formatRow } from '../../../src/lib/format.ts'
 import { renderLogLines } from '../../../src/report/log-lines.ts'
 import {
   limitSummary,
@@ -268,6 +268,14 @@ test('secrets in the output of a failed build are masked in the summary', () => 
   expect(summary).not.toMatch(/s3cr3t|a\\?<b/)
   expect(summary).toContain('token=***\nkey=***')
   expect(summary).toContain('**echo *** failed**')
+})
+
+test('secrets are masked wherever Markdown escapes other characters of them', () => {
+  const secrets = ['a|b[c]', '~x`y<z', '#1\\2', 'ü$(x)*']
+  const texts = secrets.flatMap((secret) => [secret, formatRow([secret]), escapeMarkup(secret), `\`\` ${secret} \`\``])
+  expect(maskSecrets(texts.join('\n'), secrets)).toBe(
+    secrets.flatMap(() => ['***', '| *** |', '***', '`` *** ``']).join('\n'),
+  )
 })
 
 /** The report of a run whose first target was measured like this. */
