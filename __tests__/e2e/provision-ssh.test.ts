@@ -1,37 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeKey } from '../farm/ssh.ts'
-import { appFiles, freshImage, leftovers, storedIndex, type Farm } from './harness.ts'
-import { build, kit, onMachine } from './provision.ts'
-import { useFarm } from './setup.ts'
+import { appFiles, freshImage, leftovers, storedIndex } from './harness.ts'
+import { build, kit, onMachine, useProvisioning } from './provision.ts'
 
 // docker-node.sh, executed on the first machine; what it prints is what a build needs.
-const setup = useFarm()
-let farm: Farm
-let scratch: string
-
-beforeAll(() => {
-  farm = setup.farm
-  scratch = mkdtempSync(join(tmpdir(), 'provision-'))
-})
-afterAll(() => rmSync(scratch, { recursive: true }))
+const setup = useProvisioning()
 
 describe('docker-node.sh', () => {
   const script = '/run/docker-node.sh'
   const prepare = async (...args: string[]) =>
-    await farm.nodes.amd.exec(`sh ${script} ${args.map((arg) => `'${arg}'`).join(' ')}`)
-  const keys = async () => (await farm.nodes.amd.exec('cat /home/builder/.ssh/authorized_keys')).stdout
+    await setup.farm.nodes.amd.exec(`sh ${script} ${args.map((arg) => `'${arg}'`).join(' ')}`)
+  const keys = async () => (await setup.farm.nodes.amd.exec('cat /home/builder/.ssh/authorized_keys')).stdout
   let publicKey: string
 
   beforeAll(async () => {
-    await makeKey(join(scratch, 'key'), 'ci')
-    publicKey = readFileSync(join(scratch, 'key.pub'), 'utf8').trim()
-    await farm.nodes.amd.exec(onMachine(script, readFileSync(kit('docker-node.sh'), 'utf8')))
+    await makeKey(join(setup.scratch, 'key'), 'ci')
+    publicKey = readFileSync(join(setup.scratch, 'key.pub'), 'utf8').trim()
+    await setup.farm.nodes.amd.exec(onMachine(script, readFileSync(kit('docker-node.sh'), 'utf8')))
   })
   afterAll(async () => {
-    await farm.nodes.amd.exec(`userdel --remove builder; rm -f ${script}`)
+    await setup.farm.nodes.amd.exec(`userdel --remove builder; rm -f ${script}`)
   })
 
   test.each([
@@ -45,14 +35,14 @@ describe('docker-node.sh', () => {
     { wrong: 'an unknown option', args: ['--force', 'x'], message: 'unknown option --force' },
     { wrong: 'an option without its value', args: ['--key'], message: '--key needs a value' },
   ])('rejects $wrong and changes nothing', async ({ args, message }) => {
-    const before = (await farm.nodes.amd.exec('cat /etc/passwd /etc/group')).stdout
+    const before = (await setup.farm.nodes.amd.exec('cat /etc/passwd /etc/group')).stdout
     const { code, stderr } = await prepare(...(args.includes('--user') ? [] : ['--user', 'builder']), ...args)
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(message) })
-    expect((await farm.nodes.amd.exec('cat /etc/passwd /etc/group')).stdout).toBe(before)
+    expect((await setup.farm.nodes.amd.exec('cat /etc/passwd /etc/group')).stdout).toBe(before)
   })
 
   const authorize = async (...args: string[]) => {
-    const { host } = farm.nodes.amd
+    const { host } = setup.farm.nodes.amd
     const { code, stdout, stderr } = await prepare('--key', publicKey, '--user', 'builder', '--host', host, ...args)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const lines = stdout.split('\n').map((line) => line.trim())
@@ -62,31 +52,31 @@ describe('docker-node.sh', () => {
     }
   }
   const buildWith = async ({ nodes, knownHosts }: Awaited<ReturnType<typeof authorize>>): Promise<void> => {
-    const job = setup.job({ files: appFiles(farm) })
-    const image = freshImage(farm)
+    const job = setup.job({ files: appFiles(setup.farm) })
+    const image = freshImage(setup.farm)
     const main = await build(job, {
       nodes,
       image,
-      'ssh-private-key': readFileSync(join(scratch, 'key'), 'utf8'),
+      'ssh-private-key': readFileSync(join(setup.scratch, 'key'), 'utf8'),
       'ssh-known-hosts': knownHosts,
-      'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`,
+      'driver-opts': `image=${setup.farm.images.buildkit}\nnetwork=host`,
     })
     expect(main.code === 0 ? '' : main.log).toBe('')
-    expect(await storedIndex(farm, image, 'v1')).toBeDefined()
-    expect(await leftovers(farm, job)).toEqual([])
+    expect(await storedIndex(setup.farm, image, 'v1')).toBeDefined()
+    expect(await leftovers(setup.farm, job)).toEqual([])
     job.end()
   }
 
   test('prints lines for the inputs with which a build succeeds', async () => {
     const printed = await authorize()
-    expect(printed.nodes).toBe(`linux/amd64 = ssh://builder@${farm.nodes.amd.host}`)
+    expect(printed.nodes).toBe(`linux/amd64 = ssh://builder@${setup.farm.nodes.amd.host}`)
     await buildWith(printed)
   })
 
   describe('if sshd listens at another port', () => {
     const { config, port } = { config: '/etc/ssh/sshd_config', port: 2222 }
     const restart = async (edit: string) =>
-      await farm.nodes.amd.exec(
+      await setup.farm.nodes.amd.exec(
         `${edit} && kill -HUP $(cat /run/sshd.pid) && for i in $(seq 100); do
            ssh-keyscan -p ${port} 127.0.0.1 2>/dev/null | grep -q . && exit 0; sleep 0.1
          done; exit 1`,
@@ -101,7 +91,7 @@ describe('docker-node.sh', () => {
     })
 
     test('prints that port, and a build succeeds there', async () => {
-      const { host } = farm.nodes.amd
+      const { host } = setup.farm.nodes.amd
       const printed = await authorize()
       expect(printed.nodes).toBe(`linux/amd64 = ssh://builder@${host}:${port}`)
       expect(printed.knownHosts).toMatch(new RegExp(`^\\[${host.replaceAll('.', '\\.')}\\]:${port} ssh-ed25519 \\S+$`))
@@ -112,7 +102,7 @@ describe('docker-node.sh', () => {
       { public: '22022', nodes: ':22022', knownHosts: '[HOST]:22022 ssh-ed25519 ' },
       { public: '22', nodes: '', knownHosts: 'HOST ssh-ed25519 ' },
     ])('prints --port $public, to which NAT changes it', async ({ public: given, nodes, knownHosts }) => {
-      const { host } = farm.nodes.amd
+      const { host } = setup.farm.nodes.amd
       const printed = await authorize('--port', given)
       expect(printed.nodes).toBe(`linux/amd64 = ssh://builder@${host}${nodes}`)
       expect(printed.knownHosts.startsWith(knownHosts.replace('HOST', host))).toBe(true)
@@ -120,31 +110,31 @@ describe('docker-node.sh', () => {
   })
 
   test('run again, it adds another key and no key twice', async () => {
-    await makeKey(join(scratch, 'second'), 'second')
-    const second = readFileSync(join(scratch, 'second.pub'), 'utf8').trim()
+    await makeKey(join(setup.scratch, 'second'), 'second')
+    const second = readFileSync(join(setup.scratch, 'second.pub'), 'utf8').trim()
     for (const key of [publicKey, second, second]) await prepare('--key', key, '--user', 'builder')
     expect(await keys()).toBe(`restrict,port-forwarding ${publicKey}\nrestrict,port-forwarding ${second}\n`)
   })
 })
 
 test('a key for the single command `docker system dial-stdio` is enough', async () => {
-  const { amd } = farm.nodes
-  await makeKey(join(scratch, 'narrow'), 'narrow')
-  const publicKey = readFileSync(join(scratch, 'narrow.pub'), 'utf8').trim()
+  const { amd } = setup.farm.nodes
+  await makeKey(join(setup.scratch, 'narrow'), 'narrow')
+  const publicKey = readFileSync(join(setup.scratch, 'narrow.pub'), 'utf8').trim()
   const line = `restrict,command="docker system dial-stdio" ${publicKey}`
   await amd.exec(onMachine('/home/ci/.ssh/authorized_keys', `${line}\n`))
-  const job = setup.job({ files: appFiles(farm) })
-  const image = freshImage(farm)
+  const job = setup.job({ files: appFiles(setup.farm) })
+  const image = freshImage(setup.farm)
   const main = await build(job, {
     nodes: `linux/amd64 = ${amd.endpoint}`,
     image,
-    'ssh-private-key': readFileSync(join(scratch, 'narrow'), 'utf8'),
-    'ssh-known-hosts': farm.knownHosts,
-    'driver-opts': `image=${farm.images.buildkit}\nnetwork=host`,
+    'ssh-private-key': readFileSync(join(setup.scratch, 'narrow'), 'utf8'),
+    'ssh-known-hosts': setup.farm.knownHosts,
+    'driver-opts': `image=${setup.farm.images.buildkit}\nnetwork=host`,
   })
   await amd.exec('rm -r /home/ci/.ssh')
   expect(main.code === 0 ? '' : main.log).toBe('')
-  expect(await storedIndex(farm, image, 'v1')).toBeDefined()
-  expect(await leftovers(farm, job)).toEqual([])
+  expect(await storedIndex(setup.farm, image, 'v1')).toBeDefined()
+  expect(await leftovers(setup.farm, job)).toEqual([])
   job.end()
 })

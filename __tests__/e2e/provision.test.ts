@@ -1,41 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkNodeFiles } from '../farm/checkers.ts'
 import { run, tryRun } from '../farm/exec.ts'
 import { ensureCheckers } from '../farm/optional-tools.ts'
-import { appFiles, freshImage, storedIndex, type Farm } from './harness.ts'
-import { build, kit, onMachine } from './provision.ts'
-import { useFarm } from './setup.ts'
+import { appFiles, freshImage, storedIndex } from './harness.ts'
+import { build, kit, onMachine, useProvisioning } from './provision.ts'
 
 // The files of docs/nodes for a buildkitd, executed on the first machine; and the checkers of all files.
-const setup = useFarm()
-let farm: Farm
-let scratch: string
-
-beforeAll(() => {
-  farm = setup.farm
-  scratch = mkdtempSync(join(tmpdir(), 'provision-'))
-})
-afterAll(() => rmSync(scratch, { recursive: true }))
+const setup = useProvisioning()
 
 describe('buildkitd.service with certificates.sh', () => {
   const certificates = async (...args: string[]) =>
-    await tryRun('sh', [kit('certificates.sh'), ...args], { cwd: scratch })
-  const issued = (name: string): string => readFileSync(join(scratch, name), 'utf8')
+    await tryRun('sh', [kit('certificates.sh'), ...args], { cwd: setup.scratch })
+  const issued = (name: string): string => readFileSync(join(setup.scratch, name), 'utf8')
 
   const pem = (option: string, text: string): string =>
     `    - |\n      ${option}=${text.trim().replaceAll('\n', '\n      ')}`
 
   const start = async (): Promise<void> => {
     const command = /^ExecStart=(.*)$/m.exec(readFileSync(kit('buildkitd.service'), 'utf8'))?.[1] ?? ''
-    await farm.nodes.amd.exec(
+    await setup.farm.nodes.amd.exec(
       [
         'install -d /usr/local/bin && ln -sf /opt/farm/buildkitd /usr/local/bin/buildkitd',
         onMachine('/etc/buildkit/buildkitd.toml', readFileSync(kit('buildkitd.toml'), 'utf8')),
         ...['ca', 'cert', 'key'].map((file) =>
-          onMachine(`/etc/buildkit/${file}.pem`, issued(`server-${farm.nodes.amd.host}/${file}.pem`)),
+          onMachine(`/etc/buildkit/${file}.pem`, issued(`server-${setup.farm.nodes.amd.host}/${file}.pem`)),
         ),
         `${command} > /run/provision.log 2>&1 & echo $! > /run/provision.pid`,
         "for i in $(seq 200); do grep -q 'running server' /run/provision.log && break; sleep 0.1; done",
@@ -43,33 +33,33 @@ describe('buildkitd.service with certificates.sh', () => {
     )
   }
   const stop = async (): Promise<void> => {
-    await farm.nodes.amd.exec(
+    await setup.farm.nodes.amd.exec(
       'kill $(cat /run/provision.pid); while kill -0 $(cat /run/provision.pid); do sleep 0.1; done',
     )
   }
 
   beforeAll(async () => {
-    for (const args of [['ca'], ['server', farm.nodes.amd.host], ['client', 'ci']])
+    for (const args of [['ca'], ['server', setup.farm.nodes.amd.host], ['client', 'ci']])
       expect(await certificates(...args)).toMatchObject({ code: 0, stderr: '' })
   })
   afterAll(async () => {
-    await farm.nodes.amd.exec('rm -rf /usr/local/bin/buildkitd /etc/buildkit /run/provision.*')
+    await setup.farm.nodes.amd.exec('rm -rf /usr/local/bin/buildkitd /etc/buildkit /run/provision.*')
   })
 
   test('a client of the CA builds, before and after renewal', async () => {
     for (const renewal of [false, true]) {
       if (renewal)
         for (const args of [
-          ['server', farm.nodes.amd.host],
+          ['server', setup.farm.nodes.amd.host],
           ['client', 'ci'],
         ])
           await certificates(...args)
       await start()
-      const job = setup.job({ files: appFiles(farm) })
-      const image = freshImage(farm)
+      const job = setup.job({ files: appFiles(setup.farm) })
+      const image = freshImage(setup.farm)
       const main = await build(job, {
         nodes: [
-          `- endpoint: tcp://${farm.nodes.amd.host}:1234`,
+          `- endpoint: tcp://${setup.farm.nodes.amd.host}:1234`,
           '  platforms: linux/amd64',
           '  driver-opts:',
           pem('cacert', issued('client-ci/ca.pem')),
@@ -81,7 +71,7 @@ describe('buildkitd.service with certificates.sh', () => {
       })
       await stop()
       expect(main.code === 0 ? '' : main.log).toBe('')
-      expect(await storedIndex(farm, image, 'v1')).toBeDefined()
+      expect(await storedIndex(setup.farm, image, 'v1')).toBeDefined()
       job.end()
     }
   })
@@ -96,12 +86,12 @@ describe('buildkitd.service with certificates.sh', () => {
 
   test('a server certificate is for names and addresses, and only for servers', async () => {
     await certificates('server', 'names.example.com', '10.0.0.5', '::1')
-    const file = join(scratch, 'server-names.example.com/cert.pem')
+    const file = join(setup.scratch, 'server-names.example.com/cert.pem')
     expect(await run('openssl', ['x509', '-in', file, '-noout', '-ext', 'subjectAltName'])).toContain(
       'DNS:names.example.com, IP Address:10.0.0.5, IP Address:0:0:0:0:0:0:0:1',
     )
     const purpose = async (name: string) =>
-      (await tryRun('openssl', ['verify', '-purpose', name, '-CAfile', join(scratch, 'ca.pem'), file])).code
+      (await tryRun('openssl', ['verify', '-purpose', name, '-CAfile', join(setup.scratch, 'ca.pem'), file])).code
     expect([await purpose('sslserver'), await purpose('sslclient')]).toEqual([0, 2])
   })
 })
