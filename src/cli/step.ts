@@ -7,7 +7,6 @@ import type { TargetState } from '../buildx/live.ts'
 import { writePrivate } from '../lib/files.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
-import { nameOptions } from './option-names.ts'
 import { printError, type Output } from './output.ts'
 import type { Signals } from './signals.ts'
 
@@ -115,7 +114,7 @@ export function formatLine(line: string, masks: Set<string>, showDebug = false):
   }
   if (command === 'debug') return showDebug ? mask(`debug: ${text}`, masks) : undefined
   const label = labels[command]
-  return label === undefined ? undefined : mask(`${label}${nameOptions(text)}`, masks)
+  return label === undefined ? undefined : mask(`${label}${text}`, masks)
 }
 
 function mask(text: string, masks: ReadonlySet<string>): string {

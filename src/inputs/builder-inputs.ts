@@ -1,3 +1,4 @@
+import { runsForCommandLine } from '../lib/command-line.ts'
 import { splitList } from '../lib/lists.ts'
 import { parsePlatforms } from '../lib/platform.ts'
 import { sshTargetOf } from '../nodes/drivers/table.ts'
@@ -120,7 +121,8 @@ async function parseSsh(
       reached.flatMap((spec) => sshTargetOf(spec) ?? []),
       report,
     )
-  const isEmpty = ['ssh-known-hosts', 'ssh-private-key'].every((name) => text(name) === '')
+  // On the command line, keys and known hosts are those of the user, and not secrets and variables.
+  const isEmpty = !runsForCommandLine(env) && ['ssh-known-hosts', 'ssh-private-key'].every((name) => text(name) === '')
   // On its own, an empty key is no issue: Tailscale SSH needs none.
   passes(failFor(report, 'ssh-private-key'), undefined, [
     [isEmpty && hasIssue('ssh-known-hosts') && (env['SSH_AUTH_SOCK'] ?? '') === '', bothEmpty],

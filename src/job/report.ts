@@ -1,6 +1,7 @@
 import * as core from '@actions/core'
 import { formatError, UserError, UserErrors } from '../lib/errors.ts'
 import { InputError } from '../lib/issues.ts'
+import { forReader } from './reader.ts'
 import { runnerLog } from './runner-log.ts'
 import type { CopyResult } from '../report/copy.ts'
 import { formatInputIssues } from '../report/input-issues.ts'
@@ -40,7 +41,7 @@ export async function reportMerge(result: MergeResult, took: number): Promise<vo
 /** The plan, in log and summary. @throws UserErrors if the plan would fail */
 export async function reportDryRun({ report, problems }: DryRunResult): Promise<void> {
   const { renderDryRun, renderDryRunSummary } = await import('../report/dry-run.ts')
-  renderDryRun(report).forEach((line) => runnerLog.line(line))
+  renderDryRun(report).forEach((line) => runnerLog.line(forReader(line)))
   await writeSummary(renderDryRunSummary(report))
   if (problems.length > 0) throw new UserErrors(problems)
 }
@@ -70,10 +71,10 @@ export async function reportFailure(error: unknown, summary: SummaryOptions): Pr
   const { headline, body } = formatError(error)
   if (error instanceof InputError) {
     error.warnings.forEach((warning) => runnerLog.warn(warning))
-    core.setFailed(formatInputIssues(error.issues))
+    core.setFailed(forReader(formatInputIssues(error.issues)))
   } else {
-    runnerLog.line(body)
-    core.setFailed(headline)
+    runnerLog.line(forReader(body))
+    core.setFailed(forReader(headline))
   }
   await writeSummary(await failureSummary(error), summary)
 }

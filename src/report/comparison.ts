@@ -1,3 +1,4 @@
+import { runsForCommandLine } from '../lib/command-line.ts'
 import { formatDuration } from '../lib/format.ts'
 import { targetLabel } from '../plan/target.ts'
 import type { TargetMeasurement } from './measurements.ts'
@@ -30,6 +31,7 @@ export function compareRuns(report: Pick<RunReport, 'variants' | 'previous' | 't
 
 /** `run 1234 on main` */
 function formatRun({ runId, ref, url }: PreviousRun): { readonly text: string; readonly markdown: string } {
+  if (runsForCommandLine()) return { text: 'the previous build', markdown: 'the previous build' }
   const name = `run ${runId}`
   const [, kind = '', rest = ''] = /^refs\/(heads|tags|pull)\/(.+)$/.exec(ref) ?? []
   const place = places[kind]?.(rest) ?? ''

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { readInputs } from '../../../src/inputs/inputs.ts'
 import { secretsToMask } from '../../../src/inputs/secrets-to-mask.ts'
+import { commandLineVariable } from '../../../src/lib/command-line.ts'
 import { InputError } from '../../../src/lib/issues.ts'
 import { plainSettings } from '../../../src/inputs/settings/settings.ts'
 import { knownHost, otherKey, plainKey } from '../fixtures/keys.ts'
@@ -429,6 +430,7 @@ test.each([
 test.each([
   ['without an agent', {}, ['ssh-known-hosts', 'ssh-private-key']],
   ['with an agent', { SSH_AUTH_SOCK: '/agent' }, ['ssh-known-hosts']],
+  ['on the command line, where keys are files', { [commandLineVariable]: 'true' }, ['ssh-known-hosts']],
   ['with a key', { 'ssh-private-key': plainKey }, ['ssh-known-hosts']],
   ['with known hosts, as for Tailscale SSH', { 'ssh-known-hosts': knownHost }, []],
 ])('known hosts and key that are both empty are both reported: %s', async (_, given, expected) => {
