@@ -305,6 +305,7 @@ describe('multiarch-build on a laptop', () => {
     const { code, output } = await run1(...args)
     expect(code).toBe(args.includes('--nodes') ? 1 : 2)
     expect(output).toContain(message)
+    expect(output).not.toContain('Nothing to clean up')
     await nothingIsLeft()
   })
 })

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errorMessage } from '../lib/errors.ts'
 import { didYouMean } from '../lib/issues.ts'
-import { isRecord } from '../lib/json.ts'
+import { asRecord, isRecord } from '../lib/json.ts'
 import { UsageError, commands, type Command, type Values } from './options.ts'
 
 const fileName = 'multiarch-build.yml'
@@ -41,7 +41,8 @@ export async function readYaml(path: string): Promise<unknown> {
   try {
     return load(readFileSync(path, 'utf8'), { schema: FAILSAFE_SCHEMA })
   } catch (error) {
-    throw new UsageError(`${path} cannot be read: ${errorMessage(error)}`)
+    const isMissing = asRecord(error)['code'] === 'ENOENT'
+    throw new UsageError(isMissing ? `${path} does not exist` : `${path} cannot be read: ${errorMessage(error)}`)
   }
 }
 

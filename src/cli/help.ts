@@ -1,6 +1,8 @@
-import { commands, secretInputs, secretVariable, switches, type Command } from './options.ts'
+import { secretInputs, secretVariable } from '../inputs/secret-options.ts'
+import { commands, switches, type Command } from './options.ts'
 
 const program = 'multiarch-build'
+const reference = 'https://github.com/org/multiarch-build/blob/main/docs/reference.md'
 
 /** The text of `--help`, of all commands or of one. */
 export function helpText(command?: string): string {
@@ -14,7 +16,7 @@ export function helpText(command?: string): string {
       `  ${program} --version`,
       '',
       `\`${program} COMMAND --help\` lists the options of a command. Their meaning is that of the inputs:`,
-      'https://github.com/org/multiarch-build/blob/main/docs/reference.md',
+      reference,
     ].join('\n')
   const secrets = definition.inputs.filter((name) => secretInputs.includes(name))
   const names = optionsOf(definition)
@@ -22,17 +24,23 @@ export function helpText(command?: string): string {
     `${program} ${definition.usage}`,
     `  ${definition.summary}`,
     '',
-    '  --config FILE          defaults for all options (default: multiarch-build.yml)',
-    '  --workflow FILE[:JOB]  take the inputs from a step of a workflow, secrets and variables from the environment',
-    '  --trusted              read and write the caches of the default branch',
+    'Example:',
+    ...definition.example.map((line) => `  ${line}`),
     '',
+    'Options:',
+    '  --config FILE          defaults for all options (default: multiarch-build.yml, if it exists)',
+    '  --workflow FILE[:JOB]  take the inputs from a step of a workflow, secrets and variables from the environment',
+    ...(definition.entry === 'main'
+      ? ['  --trusted              read and write the caches of the default branch']
+      : []),
     ...wrap(names.map((name) => `--${name}`)),
     '',
     'Secrets are read from the environment:',
     ...wrap(secrets.map(secretVariable)),
     '',
-    'A repeated option gives one line of a list each time. SSH configuration, agent, known hosts, Docker contexts',
-    'and logins are yours.',
+    'For a list, repeat the option: each use adds one line. Without a value, --dry-run and the like mean `true`.',
+    'The command uses your SSH configuration, agent and known hosts, and the contexts and logins of your Docker CLI.',
+    `The meaning of the options is that of the inputs: ${reference}`,
     '',
     'Exit codes: 0 for success, 1 for a failure, 2 for an invalid command line, 130 after Ctrl-C',
   ].join('\n')

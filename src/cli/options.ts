@@ -1,4 +1,5 @@
 import { cleanupInputs, copyInputs, mainInputs } from '../inputs/input-names.ts'
+import { secretInputs, secretVariable } from '../inputs/secret-options.ts'
 import { didYouMean } from '../lib/issues.ts'
 
 /** A command line that cannot be understood: exit code 2. */
@@ -13,6 +14,8 @@ export interface Command {
   readonly inputs: readonly string[]
   readonly summary: string
   readonly usage: string
+  /** A whole command for a shell, on one or several lines. */
+  readonly example: readonly string[]
   /** The inputs that its arguments without a name set; the last one takes all further arguments. */
   readonly positional: readonly string[]
   /** Inputs that the command sets itself. */
@@ -26,7 +29,11 @@ export const commands: Readonly<Record<string, Command>> = {
     entry: 'main',
     inputs: mainInputs,
     summary: 'build an image on all nodes and push it',
-    usage: 'build --image NAME --tags TAG [--nodes …] [CONTEXT]',
+    usage: 'build --image NAME --tags TAG [--nodes NODE]… [CONTEXT]',
+    example: [
+      "multiarch-build build --nodes 'linux/amd64 = local' --nodes 'linux/arm64 = ssh://ci@arm.example.com' \\",
+      '  --image ghcr.io/acme/app --tags test',
+    ],
     positional: ['context'],
     fixed: {},
   },
@@ -34,7 +41,10 @@ export const commands: Readonly<Record<string, Command>> = {
     entry: 'main',
     inputs: mainInputs,
     summary: 'check inputs, nodes and logins, and print what build would do',
-    usage: 'plan --image NAME --tags TAG [--nodes …] [CONTEXT]',
+    usage: 'plan --image NAME --tags TAG [--nodes NODE]… [CONTEXT]',
+    example: [
+      "multiarch-build plan --nodes 'linux/arm64 = ssh://ci@arm.example.com' --image ghcr.io/acme/app --tags test",
+    ],
     positional: ['context'],
     fixed: { 'dry-run': 'true' },
   },
@@ -43,6 +53,7 @@ export const commands: Readonly<Record<string, Command>> = {
     inputs: copyInputs,
     summary: 'copy an image between registries',
     usage: 'copy FROM TO…',
+    example: ['multiarch-build copy ghcr.io/acme/app:test ghcr.io/acme/app:stable'],
     positional: ['from', 'to'],
     fixed: {},
   },
@@ -50,7 +61,8 @@ export const commands: Readonly<Record<string, Command>> = {
     entry: 'cleanup',
     inputs: cleanupInputs,
     summary: 'delete ephemeral images',
-    usage: 'cleanup IMAGE… [--older-than 3d] [--dry-run]',
+    usage: 'cleanup IMAGE…',
+    example: ['multiarch-build cleanup ghcr.io/acme/app --older-than 3d --dry-run'],
     positional: ['image'],
     fixed: {},
   },
@@ -58,7 +70,8 @@ export const commands: Readonly<Record<string, Command>> = {
     entry: 'main',
     inputs: nodeInputs,
     summary: 'check nodes: connection, engine, BuildKit, disk and clock',
-    usage: 'nodes "linux/arm64 = ssh://arm"…',
+    usage: 'nodes [NODE…]',
+    example: ["multiarch-build nodes 'linux/amd64 = local' 'linux/arm64 = ssh://ci@arm.example.com'"],
     positional: ['nodes'],
     fixed: { 'dry-run': 'nodes', push: 'false' },
   },
@@ -69,16 +82,6 @@ export const switches: readonly string[] = [
   ...['cache-binary', 'dry-run', 'fail-fast', 'fork-secrets', 'install', 'keep-builder', 'keep-state', 'load'],
   ...['no-cache', 'partial', 'pull', 'push', 'referrers', 'untagged', 'use'],
 ]
-
-/** Inputs that no command line may contain, because all users of a machine can read it. */
-export const secretInputs: readonly string[] = [
-  ...['github-token', 'password', 'registry-auth', 'secrets', 'sign-key', 'sign-password', 'ssh-private-key'],
-]
-
-/** The variable of the environment that has a secret input: `MULTIARCH_BUILD_PASSWORD`. */
-export function secretVariable(input: string): string {
-  return `MULTIARCH_BUILD_${input.replaceAll('-', '_').toUpperCase()}`
-}
 
 /** Options that are no inputs: whether they take a value. */
 const ownOptions: Readonly<Record<string, boolean>> = { config: true, workflow: true, trusted: false, help: false }
@@ -141,12 +144,18 @@ function parseOption(arg: string, rest: string[], { inputs }: Command): { name: 
     throw new UsageError(
       `\`--${name}\` would show a secret to other users of this machine: set ${secretVariable(name)}`,
     )
+  if (ownOptions[name] === false) return { name, value: requireNone(name, value) }
   if (value !== undefined) return { name, value }
   const next = rest[0]
-  if (ownOptions[name] === false || isBareSwitch(name, next)) return { name, value: 'true' }
+  if (isBareSwitch(name, next)) return { name, value: 'true' }
   if (next === undefined) throw new UsageError(`\`--${name}\` needs a value`)
   rest.shift()
   return { name, value: next }
+}
+
+function requireNone(name: string, value: string | undefined): string {
+  if (value !== undefined) throw new UsageError(`\`--${name}\` takes no value: write it without \`=${value}\``)
+  return 'true'
 }
 
 function isBareSwitch(name: string, next: string | undefined): boolean {

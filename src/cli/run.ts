@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { secretInputs, secretVariable } from '../inputs/secret-options.ts'
 import { errorMessage } from '../lib/errors.ts'
 import { removeDir, writePrivate } from '../lib/files.ts'
 import { asRecord, asText } from '../lib/json.ts'
@@ -11,15 +12,7 @@ import { inputVariables, readCheckout, stepEnvironment, type Checkout } from './
 import { undoArgument } from './guard.ts'
 import { completionScript, helpText } from './help.ts'
 import { recordCommand } from './leftovers.ts'
-import {
-  UsageError,
-  commands,
-  parseArguments,
-  secretInputs,
-  secretVariable,
-  type Invocation,
-  type Values,
-} from './options.ts'
+import { UsageError, commands, parseArguments, type Invocation, type Values } from './options.ts'
 import { printNotice } from './output.ts'
 import { Signals } from './signals.ts'
 import { readSshSettings } from './ssh.ts'
@@ -30,7 +23,7 @@ const usageCode = 2
 
 /** Runs a command. @returns the exit code */
 export async function runCommandLine(args: readonly string[], env: Env, cwd: string): Promise<number> {
-  const [first, dir = ''] = args
+  const [first = '', dir = ''] = args
   if (first === undoArgument) {
     await undoKilled(dir, env)
     return 0
@@ -41,7 +34,10 @@ export async function runCommandLine(args: readonly string[], env: Env, cwd: str
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     const problems = errorMessage(error).split('\n').join('\n  ')
-    printNotice(`multiarch-build: ${problems}\nRun \`multiarch-build --help\` for a list of commands.`)
+    const advice = Object.hasOwn(commands, first)
+      ? `Run \`multiarch-build ${first} --help\` for its options.`
+      : 'Run `multiarch-build --help` for a list of commands.'
+    printNotice(`multiarch-build: ${problems}\n${advice}`)
     return usageCode
   }
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { secretVariable } from '../inputs/secret-options.ts'
 import { errorMessage } from '../lib/errors.ts'
 import type { Env } from '../lib/lists.ts'
 import { inputVariables, withoutPlatform } from './environment.ts'
 import { startGuard, undoArgument } from './guard.ts'
 import { describeLeftover, removeLeftover, takeLeftovers, waitForEnd, type Leftover } from './leftovers.ts'
-import { secretVariable, type Command } from './options.ts'
+import type { Command } from './options.ts'
 import { plainOutput, watchOutput } from './output.ts'
 import { Screen, canShowView } from './screen.ts'
 import { readSshSettings } from './ssh.ts'
@@ -62,6 +63,8 @@ interface Common {
 
 async function runPost(dir: string, env: Env, common: Common): Promise<void> {
   const pairs = Object.entries(readPairs(readFileSync(join(dir, 'STATE'), 'utf8')))
+  // A step without a state has created nothing, as after an invalid option.
+  if (pairs.length === 0) return
   const state = Object.fromEntries(pairs.map(([name, value]) => [`STATE_${name}`, value]))
   const program = bundle('post')
   await runStep({ ...common, dir, program, env: { ...env, ...state }, output: plainOutput, isPost: true })

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { webAddress } from '../../../src/cli/environment.ts'
 import { readConfigFile } from '../../../src/cli/config-file.ts'
 import { completionScript, helpText } from '../../../src/cli/help.ts'
-import { commands, parseArguments, secretInputs, switches } from '../../../src/cli/options.ts'
+import { commands, parseArguments, switches } from '../../../src/cli/options.ts'
 import { runCommandLine } from '../../../src/cli/run.ts'
 import { formatLine, readPairs } from '../../../src/cli/step.ts'
 import { checkStep, readWorkflow } from '../../../src/cli/workflow.ts'
+import { secretInputs } from '../../../src/inputs/secret-options.ts'
 
 const every = new Set(Object.values(commands).flatMap(({ inputs }) => inputs))
 
@@ -45,6 +46,7 @@ describe('parseArguments', () => {
     ['build -x', '`-x` is not an option'],
     ['build --image', '`--image` needs a value'],
     ['build . two', '`two` is one argument too many'],
+    ['build --trusted=yes', '`--trusted` takes no value: write it without `=yes`'],
     ['copy --platform x', '`--platform` is not an option; did you mean `--platforms`?'],
     [
       'build --password=x',
@@ -72,6 +74,31 @@ test.each(['completion --help', 'completion -h', 'help'])('%s succeeds', async (
   try {
     expect(await runCommandLine(line.split(' '), {}, '')).toBe(0)
     expect(log).toHaveBeenCalledTimes(1)
+  } finally {
+    log.mockRestore()
+  }
+})
+
+test.each(Object.entries(commands))('the example in the help of %s is a valid command line', (name, { example }) => {
+  const [program, ...args] = [
+    ...example
+      .join('\n')
+      .replaceAll('\\\n', ' ')
+      .matchAll(/'([^']*)'|(\S+)/g),
+  ].map(([, quoted, plain]) => quoted ?? plain ?? '')
+  expect(program).toBe('multiarch-build')
+  expect(parseArguments(args)).toMatchObject({ command: name })
+  expect(helpText(name)).toContain(example[0] ?? 'none')
+})
+
+test.each([
+  ['build --tag x', 'Run `multiarch-build build --help` for its options.'],
+  ['biuld', 'Run `multiarch-build --help` for a list of commands.'],
+])('%s is rejected with the help to read', async (line, advice) => {
+  const log = jest.spyOn(process.stderr, 'write').mockImplementation(() => true)
+  try {
+    expect(await runCommandLine(line.split(' '), {}, '')).toBe(2)
+    expect(log.mock.calls.flat().join('\n')).toContain(advice)
   } finally {
     log.mockRestore()
   }
@@ -167,7 +194,7 @@ describe('files', () => {
 
   test('a file that is not there is needed only if it is named', async () => {
     expect(await readConfigFile(undefined, tmpdir(), 'main')).toEqual({})
-    await expect(readConfigFile('none.yml', dir, 'main')).rejects.toThrow('none.yml cannot be read')
+    await expect(readConfigFile('none.yml', dir, 'main')).rejects.toThrow('none.yml does not exist')
   })
 
   test('unknown inputs in it are named, with what was probably meant', async () => {
