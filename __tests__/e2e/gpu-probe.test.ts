@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { isolatedEnv } from '../farm/exec.ts'
 import { removeProbes } from '../../src/gc/probes.ts'
 import { EngineClient } from '../../src/nodes/engine/client.ts'
@@ -33,14 +32,8 @@ function relay(incoming: IncomingMessage, answer: ServerResponse): void {
     return
   }
   const onward = request({ socketPath: farm.nodes.amd.dockerSocket, method, path, headers }, (answered) => {
-    if (path === '/info') {
-      void text(answered).then((body) => {
-        const info = JSON.parse(body) as { SystemTime: string }
-        answer.end(JSON.stringify({ ...info, SystemTime: new Date(Date.parse(info.SystemTime) + ahead).toISOString() }))
-      })
-      return
-    }
-    answer.writeHead(answered.statusCode ?? 500, answered.headers)
+    const date = new Date(Date.parse(answered.headers.date ?? '') + ahead).toUTCString()
+    answer.writeHead(answered.statusCode ?? 500, { ...answered.headers, date })
     answered.pipe(answer)
   })
   onward.on('error', () => answer.destroy())

@@ -54,7 +54,7 @@ beforeEach(async () => {
     const { pathname } = new URL(asked.url ?? '', 'http://engine')
     const say: Say = (status, body) => answer.writeHead(status).end(body === undefined ? '' : JSON.stringify(body))
     if (broken !== '' && pathname.includes(broken)) say(500, { message: 'device is busy' })
-    else if (pathname === '/info') say(200, { SystemTime: new Date(clock).toISOString() })
+    else if (pathname === '/_ping') answer.writeHead(200, { Date: new Date(clock).toUTCString() }).end('OK')
     else if (pathname === '/containers/json')
       say(
         200,

@@ -35,7 +35,7 @@ beforeEach(async () => {
     const answer = (status: number, body: unknown) => response.writeHead(status).end(JSON.stringify(body))
     const id = /^\/containers\/([^/?]+)/.exec(url)?.[1] ?? ''
     if (method === 'DELETE') deletions.push(url)
-    if (url === '/info') answer(200, { SystemTime: new Date(clock).toISOString() })
+    if (url === '/_ping') response.writeHead(200, { Date: new Date(clock).toUTCString() }).end('OK')
     else if (id === 'json') answer(200, [...containers].map(summary))
     else if (!containers.has(id)) answer(404, { message: 'no such container' })
     else if (refusal > 0) answer(refusal, { message: 'refused' })

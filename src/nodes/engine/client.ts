@@ -87,9 +87,10 @@ export class EngineClient {
     }
   }
 
-  /** Milliseconds since the epoch by the engine's clock; NaN if it does not say. */
+  /** Milliseconds since the epoch by the engine's clock, in whole seconds; NaN if it does not say. */
   async time(): Promise<number> {
-    return Date.parse(asText(asRecord(await this.#get('/info'))['SystemTime']))
+    // To answer a GET /info, the engine runs runc and docker-init.
+    return Date.parse((await this.#exchange('GET', '/_ping')).date)
   }
 
   async ping(): Promise<void> {
@@ -212,7 +213,11 @@ export class EngineClient {
 
   /** Sends one request; `body` is sent as JSON. */
   async #send(method: string, path: string, body?: unknown): Promise<unknown> {
-    return await retryOnRefused(() => send({ socketPath: this.#socket, method, path }, this.#deadline, body))
+    return tryParseJson((await this.#exchange(method, path, body)).text)
+  }
+
+  async #exchange(method: string, path: string, body?: unknown): Promise<EngineResponse> {
+    return await retryOnRefused(() => exchange({ socketPath: this.#socket, method, path }, this.#deadline, body))
   }
 }
 
@@ -225,22 +230,28 @@ interface EngineRequest {
 interface EngineResponse {
   readonly status: number
   readonly text: string
+  /** When it was sent, by the engine's clock. */
+  readonly date: string
 }
 
-async function send(target: EngineRequest, deadline: number, body: unknown): Promise<unknown> {
-  const { status, text } = await exchange(target, deadline, body).catch((cause: unknown) => {
+async function exchange(target: EngineRequest, deadline: number, body: unknown): Promise<EngineResponse> {
+  const response = await send(target, deadline, body).catch((cause: unknown) => {
     throw new EngineError(0, `no answer at ${target.socketPath}: ${errorMessage(cause)}`, cause)
   })
-  const json = tryParseJson(text)
-  if (status < 400) return json
-  throw new EngineError(status, asText(asRecord(json)['message']) || `HTTP ${status}`)
+  const { status, text } = response
+  if (status < 400) return response
+  throw new EngineError(status, asText(asRecord(tryParseJson(text))['message']) || `HTTP ${status}`)
 }
 
-function exchange(target: EngineRequest, deadline: number, body: unknown): Promise<EngineResponse> {
+function send(target: EngineRequest, deadline: number, body: unknown): Promise<EngineResponse> {
   return new Promise((resolve, reject) => {
     const headers = { Host: 'docker', ...(body !== undefined && { 'Content-Type': 'application/json' }) }
     const sent = request({ ...target, headers, signal: AbortSignal.timeout(deadline) }, (response) => {
-      readText(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject)
+      const {
+        statusCode: status = 0,
+        headers: { date = '' },
+      } = response
+      readText(response).then((text) => resolve({ status, text, date }), reject)
     })
     sent.on('error', reject)
     sent.end(body === undefined ? undefined : JSON.stringify(body))
