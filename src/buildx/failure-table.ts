@@ -200,6 +200,13 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
         'firewall rejects connections of {machine} to it.',
     },
     { pattern: transient, code: 'busy', message: pushFailed, hint: registryHint },
+    // Two nodes push the same layer: distribution 2.8 does not find it for a moment.
+    {
+      pattern: /blob unknown to registry|provided digest did not match uploaded content/,
+      code: 'busy',
+      message: pushFailed,
+      hint: registryHint,
+    },
     { pattern: any, code: 'registry', message: pushFailed, hint: registryHint },
   ],
   node: [

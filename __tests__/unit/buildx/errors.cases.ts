@@ -271,6 +271,20 @@ export const failureCases: readonly FailureCase[] = [
     hint: 'Run the job again',
   },
   {
+    vertex: 'exporting to image',
+    error: 'failed to push r.example:5000/t: unknown: provided digest did not match uploaded content',
+    code: 'busy',
+    message: 'The registry failed during the push of linux/arm64 slim',
+    hint: 'Run the job again',
+  },
+  {
+    vertex: 'exporting to image',
+    error: 'failed to push r.example:5000/t: unknown: blob unknown to registry - sha256:0',
+    code: 'busy',
+    message: 'The registry failed during the push of linux/arm64 slim',
+    hint: 'Run the job again',
+  },
+  {
     vertex: '[internal] load metadata for 127.0.0.1:1/x:1',
     error: fold`
       failed to do request: Head "http://127.0.0.1:1/v2/x/manifests/1": dial tcp 127.0.0.1:1: connect:
