@@ -29,9 +29,10 @@ export function renderCopyOutputs({ digest, tags }: CopyResult): Record<'digest'
 
 /** PURE: the log lines of a finished copy. */
 export function renderCopyLines(result: CopyResult, took: number): string[] {
-  const { from, digest, tags } = result
+  const { from, digest, sourceDigest, tags } = result
+  const reduced = digest === sourceDigest ? '' : `, reduced from ${sourceDigest}`
   return [
-    `${from} → ${digest}${formatReferrers(result)}`,
+    `${from} → ${digest}${reduced}${formatReferrers(result)}`,
     ...tags.map((tag) => `  ${formatTagReference(tag.reference)}: ${formatState(tag)}${formatTransfer(tag.transfer)}`),
     `Took ${formatDuration(took)}.`,
   ]
@@ -39,13 +40,14 @@ export function renderCopyLines(result: CopyResult, took: number): string[] {
 
 /** PURE: the job summary of a finished copy. */
 export function renderCopySummary(result: CopyResult, took: number): string {
-  const { from, digest, tags, notes } = result
+  const { from, digest, sourceDigest, tags, notes } = result
   const rows = tags.map((tag) =>
     formatRow([`\`${formatTagReference(tag.reference)}\``, formatState(tag), formatTransfer(tag.transfer).slice(2)]),
   )
   const table = ['| tag | state | transfer |', '|---|---|---|', ...rows].join('\n')
   const quoted = notes.map((note) => `> ${escapeMarkup(note)}`)
-  const source = `\`${from}\` is \`${digest}\`${formatReferrers(result)}.`
+  const reduced = digest === sourceDigest ? '' : `; its reduced copy is \`${digest}\``
+  const source = `\`${from}\` is \`${sourceDigest}\`${reduced}${formatReferrers(result)}.`
   const signed = renderVerification(renderCopyOutputs(result).images.split('\n'), result.verification)
   const rest = [...(signed === '' ? [] : [signed]), ...quoted]
   return ['### Copied image', source, table, ...rest, `Took ${formatDuration(took)}.`, ''].join('\n\n')
