@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from '../lib/format.ts'
+import type { Platform } from '../lib/platform.ts'
 import { formatTagReference } from '../registry/reference.ts'
 import { isEmulated, type Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
@@ -87,18 +88,28 @@ export function formatBusyNodes(runsPerNode: ReadonlyMap<Node, number>): string[
   })
 }
 
-/** PURE: warnings about available nodes. */
-export function nodeWarnings(nodes: readonly Node[]): readonly Note[] {
+/** What is built on which node. */
+type Assignment = Readonly<Record<'node', Node> & Record<'platform', Platform>>
+
+/** PURE: warnings about available nodes. @param targets what the step builds; without them, all that the nodes can */
+export function nodeWarnings(nodes: readonly Node[], targets?: readonly Assignment[]): readonly Note[] {
+  const builtOn = (node: Node) =>
+    node.platforms.filter(
+      (platform) => !targets || targets.some((one) => one.node === node && one.platform === platform),
+    )
   const machines = [...nodes.flatMap(warnOfClock), ...nodes.flatMap(warnOfDisk)]
   return [
-    ...notesOn('emulation', nodes.flatMap(warnOfEmulation)),
+    ...notesOn(
+      'emulation',
+      nodes.flatMap((node) => warnOfEmulation(node, builtOn(node))),
+    ),
     ...notesOn('machine', machines),
     ...notesOn('certificates', nodes.flatMap(warnOfCertificates)),
   ]
 }
 
-function warnOfEmulation(node: Node): string[] {
-  const { spec, platforms, engine } = node
+function warnOfEmulation(node: Node, platforms: readonly Platform[]): string[] {
+  const { spec, engine } = node
   const emulated = platforms.filter((platform) => isEmulated(node, platform))
   if (emulated.length === 0) return []
   const builds = `builds ${emulated.join(', ')}`

@@ -148,7 +148,7 @@ async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promi
   formatBusyNodes(runsPerNode).forEach((note) => log.info(note))
   const warnings = [
     ...notesOn('inputs', inputs.warnings),
-    ...nodeWarnings(nodes),
+    ...nodeWarnings(nodes, plan.targets),
     ...notesOn('fallback', plan.notes),
     ...notesOn('forks', fork.warnings),
   ]

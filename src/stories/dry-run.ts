@@ -144,7 +144,7 @@ function describeDryRun(run: Run, findings: Findings, problems: Problems): DryRu
       ...inputs.warnings,
       ...inputs.notes,
       ...(isInstalled ? [] : [buildxNotInstalled]),
-      ...nodeWarnings(nodes.nodes).map(({ text }) => text),
+      ...nodeWarnings(nodes.nodes, plan?.targets).map(({ text }) => text),
       ...checks.warnings,
       ...checks.pullFailures.map(({ message, hint }) => `${message}. ${hint}`),
       ...(plan?.notes ?? []),

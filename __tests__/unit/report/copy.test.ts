@@ -17,9 +17,7 @@ test('a whole copy has the digest of its source', () => {
 
 test('a copy of some platforms is told apart from its source', () => {
   const reduced = { ...whole, digest: 'sha256:reduced' }
-  expect(renderCopyLines(reduced, 1000)[0]).toBe(
-    'r.example/acme/app:1.2.3 → sha256:reduced, reduced from sha256:whole',
-  )
+  expect(renderCopyLines(reduced, 1000)[0]).toBe('r.example/acme/app:1.2.3 → sha256:reduced, reduced from sha256:whole')
   expect(renderCopySummary(reduced, 1000)).toContain(
     '`r.example/acme/app:1.2.3` is `sha256:whole`; its reduced copy is `sha256:reduced`.',
   )

@@ -91,3 +91,14 @@ test('nodes on which other runs build', () => {
     'arm is busy with 3 other runs: scheduling fewer targets there.',
   ])
 })
+
+test('only what a step builds under emulation is a warning', () => {
+  const native = [platform('linux/amd64')]
+  const node = testNode('amd', ['linux/amd64', 'linux/arm64', 'linux/riscv64'], { engine, native })
+  const other = testNode('arm', ['linux/riscv64'])
+  const target = (on: Node, built: string) => ({ node: on, platform: platform(built) })
+  expect(nodeWarnings([node, other], [target(node, 'linux/amd64'), target(other, 'linux/riscv64')])).toEqual([])
+  expect(nodeWarnings([node], [target(node, 'linux/arm64')]).map(({ text }) => text)).toEqual([
+    'amd is a linux/amd64 machine: it builds linux/arm64 under emulation, as configured. This is slow.',
+  ])
+})
