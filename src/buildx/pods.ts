@@ -7,7 +7,7 @@ import { runEnv } from './find.ts'
 
 /**
  * Removes what buildx created in a cluster: the Deployment first, then the ConfigMaps. What does not exist counts as
- * removed.
+ * removed. Resolves to whether anything may have been created.
  *
  * @throws Error with buildx' message if the cluster refuses it
  */
@@ -15,10 +15,10 @@ export async function removePod(
   { name, buildx, kubeconfig }: Extract<Entry, { kind: 'pod' }>,
   dir: RunDir,
   deadline: number,
-): Promise<void> {
+): Promise<boolean> {
   const instance = dir.instance(name)
   // The journal entry precedes the instance: without it no pod was created.
-  if (!existsSync(instance)) return
+  if (!existsSync(instance)) return false
   // buildx deletes an instance whose pod it could not remove, and a later attempt needs it: buildx gets a copy.
   const config = dir.removalConfig(name)
   mkdirSync(join(config, 'instances'), { recursive: true, mode: 0o700 })
@@ -26,6 +26,7 @@ export async function removePod(
   const env = runEnv(dir, { BUILDX_CONFIG: config, ...(kubeconfig !== '' && { KUBECONFIG: kubeconfig }) })
   const { code, stderr } = await exec(buildx, ['rm', '--force', name], { env, deadline })
   if (code !== 0) throw new Error(removalError(stderr) ?? `buildx exited with code ${code} and printed nothing`)
+  return true
 }
 
 /** buildx prints `failed to remove NAME: failed to remove node NAME: …`, and a less specific line below it. */

@@ -87,12 +87,13 @@ interface RunBuilder {
 async function removeBuilder(
   { node, name, command }: RunBuilder,
   { journal, log }: UndoContext,
-  remove: () => Promise<void>,
+  /** Resolves to whether it removed one: on a node that built nothing, none was created. */
+  remove: () => Promise<boolean>,
 ): Promise<void> {
   try {
-    await logWait(`the removal of ${name} on ${node}`, remove(), log.info)
+    const removed = await logWait(`the removal of ${name} on ${node}`, remove(), log.info)
     journal.note({ kind: 'removed', name })
-    log.info(`Removed the builder on ${node}.`)
+    if (removed) log.info(`Removed the builder on ${node}.`)
   } catch (error) {
     log.warn(`The builder on ${node} could not be removed: ${errorMessage(error)}. ${command} removes it.`)
   }

@@ -61,6 +61,14 @@ describe('the undo story', () => {
     expect(existsSync(dir.path)).toBe(false)
   })
 
+  test('a builder that was never created is not reported as removed', async () => {
+    engine.close()
+    ;({ requests, server: engine } = await fakeEngine(join(dir.path, 's'), 404))
+    note({ ...container, socket: socket() })
+    expect(await undo()).toEqual([])
+    expect(requests).toEqual(['DELETE /containers/c?force=1&v=1', 'DELETE /volumes/c_state?force=1'])
+  })
+
   test('every kind of entry on an engine is undone, even if others fail', async () => {
     note(
       { kind: 'lock', node: 'arm', socket: socket(), daemon: 'mab-keep-x', holder: 'me' },

@@ -140,14 +140,13 @@ export class EngineClient {
 
   /**
    * Removes a container with its anonymous volumes, running or not, and waits if it is being removed already. A
-   * container that does not exist counts as removed.
+   * container that does not exist counts as removed. Resolves to whether this call removed it.
    */
-  async removeContainer(container: string): Promise<void> {
+  async removeContainer(container: string): Promise<boolean> {
     const until = performance.now() + this.#deadline
     for (;;) {
       try {
-        await this.#delete(`/containers/${encodeURIComponent(container)}?force=1&v=1`)
-        return
+        return await this.#delete(`/containers/${encodeURIComponent(container)}?force=1&v=1`)
       } catch (error) {
         const busy = error instanceof EngineError && error.status === 409 && /already in progress/i.test(error.message)
         if (!busy || performance.now() > until) throw error
@@ -161,10 +160,11 @@ export class EngineClient {
     await this.#delete(`/containers/${encodeURIComponent(container)}?v=1`)
   }
 
-  /** Removes a builder: its container and its state volume. */
-  async removeBuilder(container: string, volume: string): Promise<void> {
-    await this.removeContainer(container)
+  /** Removes a builder: its container and its state volume. Resolves to whether this call removed the container. */
+  async removeBuilder(container: string, volume: string): Promise<boolean> {
+    const removed = await this.removeContainer(container)
     await this.removeVolume(volume)
+    return removed
   }
 
   /** Volumes whose name begins with `prefix`. */
@@ -207,8 +207,9 @@ export class EngineClient {
     return await this.#send('GET', path)
   }
 
-  async #delete(path: string): Promise<void> {
-    await unlessNotFound(() => this.#send('DELETE', path))
+  /** Whether it existed. */
+  async #delete(path: string): Promise<boolean> {
+    return (await unlessNotFound(() => this.#exchange('DELETE', path))) !== undefined
   }
 
   /** Sends one request; `body` is sent as JSON. */
