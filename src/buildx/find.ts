@@ -160,18 +160,11 @@ function isForBake(name: string): boolean {
   return name.startsWith('BUILDX_BAKE_')
 }
 
-/**
- * Percent by which the memory of buildx grows before it collects garbage; 100 by default. At the start, when it has
- * next to no memory to reuse, collections take a third of its processor time.
- */
-const garbage = { GOGC: '400' }
-
 /** The job's environment without variables that redirect buildx, and with `more`. */
 function buildxEnv(more: Readonly<Record<string, string>>): Record<string, string | undefined> {
   const rest = Object.fromEntries(
     Object.entries(inheritedEnv()).filter(([name]) => !redirecting.has(name) && !isTelemetry(name) && !isForBake(name)),
   )
   // The action does not read the provenance in the metadata, which costs a round trip per target.
-  const always = { BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_BAKE_ENTITLEMENTS_FS: 'true' }
-  return { ...garbage, ...rest, ...always, ...more }
+  return { ...rest, BUILDX_METADATA_PROVENANCE: 'disabled', BUILDX_BAKE_ENTITLEMENTS_FS: 'true', ...more }
 }

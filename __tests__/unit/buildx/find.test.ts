@@ -108,16 +108,3 @@ test('bake refuses paths outside the workspace, and gets no Git login, whatever 
     for (const name of Object.keys(ofJob)) Reflect.deleteProperty(process.env, name)
   }
 })
-
-test('buildx seldom collects garbage, unless the job says how often', () => {
-  const given = process.env['GOGC']
-  try {
-    delete process.env['GOGC']
-    expect(runEnv(new RunDir('/d'))['GOGC']).toBe('400')
-    process.env['GOGC'] = '50'
-    expect(runEnv(new RunDir('/d'))['GOGC']).toBe('50')
-  } finally {
-    if (given === undefined) delete process.env['GOGC']
-    else process.env['GOGC'] = given
-  }
-})
