@@ -30,8 +30,8 @@ export interface TargetProgress {
   /** Every step and base image, in the order of their start. */
   readonly stepTimes: readonly StepTime[]
   readonly bytes: Readonly<Record<TransferKind, number | undefined>>
-  /** Whether one of the caches that it should use exists and could be read; undefined if there are none. */
-  readonly cacheFound: boolean | undefined
+  /** How many of the caches that it should use exist and could be read; undefined if there are none. */
+  readonly cachesFound: number | undefined
 }
 
 /** A vertex of a target as far as it is measured. */
@@ -88,7 +88,7 @@ export function measureTarget(vertexes: readonly MeasuredVertex[], ahead: number
     steps: countSteps(own.map(({ vertex }) => vertex)),
     stepTimes: measureSteps(own),
     bytes: measureBytes(own),
-    cacheFound: findCache(own),
+    cachesFound: countCaches(own),
   }
 }
 
@@ -128,9 +128,9 @@ function measureSteps(vertexes: readonly MeasuredVertex[]): readonly StepTime[] 
   return [...steps.values()]
 }
 
-function findCache(vertexes: readonly MeasuredVertex[]): boolean | undefined {
+function countCaches(vertexes: readonly MeasuredVertex[]): number | undefined {
   const imports = vertexes.filter(({ vertex }) => findPhase(vertex.name) === 'cacheImport')
-  return imports.length === 0 ? undefined : imports.some(({ vertex }) => vertex.error === '')
+  return imports.length === 0 ? undefined : imports.filter(({ vertex }) => vertex.error === '').length
 }
 
 function measureBytes(vertexes: readonly MeasuredVertex[]): TargetProgress['bytes'] {

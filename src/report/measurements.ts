@@ -47,7 +47,7 @@ export interface TargetMeasurement {
   readonly whole: Interval | undefined
   readonly phases: TargetProgress['phases']
   readonly stepTimes: readonly StepTime[]
-  readonly cacheFound: TargetProgress['cacheFound']
+  readonly cachesFound: TargetProgress['cachesFound']
   /** Bake's metadata. */
   readonly metadata: BuiltTarget['metadata']
 }
@@ -64,7 +64,7 @@ const noProgress: TargetProgress = {
   steps: { total: 0, cached: 0 },
   stepTimes: [],
   bytes: { context: undefined, pulled: undefined, pushed: undefined },
-  cacheFound: undefined,
+  cachesFound: undefined,
 }
 
 function measureTarget(planned: Target, record: RunRecord): TargetMeasurement {
@@ -72,7 +72,7 @@ function measureTarget(planned: Target, record: RunRecord): TargetMeasurement {
   const group = findGroup(record.groups, planned)
   const target = group?.group.targets.find((each) => each.id === id) ?? planned
   const progress = group?.progress.get(id) ?? noProgress
-  const { whole, phases, stepTimes, cacheFound } = progress
+  const { whole, phases, stepTimes, cachesFound } = progress
   const built = group?.built.find((each) => each.target.id === id)
   const measured = { ...describeProgress(progress, record, built?.test), attempts: group?.attempts ?? 0 }
   return {
@@ -85,7 +85,7 @@ function measureTarget(planned: Target, record: RunRecord): TargetMeasurement {
     whole,
     phases,
     stepTimes,
-    cacheFound,
+    cachesFound,
     metadata: built?.metadata ?? {},
   }
 }

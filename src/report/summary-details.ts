@@ -84,13 +84,29 @@ export function renderSlowestSteps(targets: readonly TargetMeasurement[]): strin
 
 /** PURE: the first step of each target that no cache served, with the likely reason; nothing if all were cached. */
 export function renderMisses(targets: readonly TargetMeasurement[]): string[] {
-  const missed = targets.flatMap(({ target, stepTimes, cacheFound, entry: { steps } }) => {
+  const missed = targets.flatMap(({ target, stepTimes, cachesFound, entry: { steps } }) => {
     const first = stepTimes.find(({ name, cached }) => !cached && !isBase(name))
     if (!first || steps.cached === steps.total) return []
-    const reason = steps.cached > 0 ? reasonOf(first.name) : reasonOfFirst(first.name, cacheFound)
+    const reason = steps.cached > 0 ? reasonOf(first.name) : reasonOfFirst(first.name, cachesFound)
     return [`- ${targetLabel(target)}: ${formatCode(first.name)}: ${reason}.`]
   })
-  return missed.length === 0 ? [] : [['#### First step that was not cached', '', ...missed].join('\n')]
+  if (missed.length === 0) return []
+  const note = readsSeveralCaches(targets) ? ['', severalCaches] : []
+  return [['#### First step that was not cached', '', ...missed, ...note].join('\n')]
+}
+
+const severalCaches =
+  'If nothing has changed, BuildKit missed these steps because the build read several caches: see ' +
+  '[Caching](https://github.com/org/multiarch-build/blob/v1/docs/caching.md#several-caches-with-the-same-steps).'
+
+/** Whether a node read more than one cache for a platform, for one variant or for several. */
+function readsSeveralCaches(targets: readonly TargetMeasurement[]): boolean {
+  const counts = new Map<string, number>()
+  for (const { platform, cachesFound = 0, entry } of targets) {
+    const key = `${entry.node} ${platform}`
+    counts.set(key, (counts.get(key) ?? 0) + cachesFound)
+  }
+  return [...counts.values()].some((count) => count > 1)
 }
 
 const emptyCache = 'no step was cached: the cache does not exist yet or could not be read'
@@ -106,9 +122,9 @@ function reasonOf(name: string): string {
 }
 
 /** Of a target without a cached step: what its first step depends on may have changed, and what it is based on too. */
-function reasonOfFirst(name: string, cacheFound: boolean | undefined): string {
-  if (cacheFound === undefined) return otherCache
-  return cacheFound ? `${reasonOf(name)}, or the base image is another one` : emptyCache
+function reasonOfFirst(name: string, cachesFound: number | undefined): string {
+  if (cachesFound === undefined) return otherCache
+  return cachesFound > 0 ? `${reasonOf(name)}, or the base image is another one` : emptyCache
 }
 
 function isBase(name: string): boolean {

@@ -307,14 +307,22 @@ test.each([
 })
 
 test.each([
-  ['there is one', true, 'a file that it copies has changed, or the base image is another one.'],
-  ['there is none', false, 'no step was cached: the cache does not exist yet or could not be read.'],
+  ['there is one', 1, 'a file that it copies has changed, or the base image is another one.'],
+  ['there is none', 0, 'no step was cached: the cache does not exist yet or could not be read.'],
   ['none was read', undefined, /no step was cached: the cache .*, could not be read, or has another base image\./],
-])('no step was cached although a cache could serve it: %s', (_, cacheFound, expected) => {
+])('no step was cached although a cache could serve it: %s', (_, cachesFound, expected) => {
   const missed = { steps: { total: 2, cached: 0 }, stepTimes: [step('[2/3] COPY . .', 9), step('[3/3] RUN x', 9)] }
-  const [, reason = ''] = /`\[2\/3\] COPY \. \.`: (.*)/.exec(renderSummary(reportWith({ ...missed, cacheFound }))) ?? []
+  const [, reason = ''] = /`\[2\/3\] COPY \. \.`: (.*)/.exec(renderSummary(reportWith({ ...missed, cachesFound }))) ?? []
   if (typeof expected === 'string') expect(reason).toBe(expected)
   else expect(reason).toMatch(expected)
+})
+
+test.each([
+  [1, false],
+  [2, true],
+])('a node that read %s caches for a platform may have missed steps: %s', (cachesFound, expected) => {
+  const missed = { steps: { total: 2, cached: 1 }, stepTimes: [step('[2/2] RUN x', 9)], cachesFound }
+  expect(renderSummary(reportWith(missed)).includes('several-caches-with-the-same-steps')).toBe(expected)
 })
 
 test('the summary of 60 targets of 200 steps is complete', () => {
