@@ -6,9 +6,10 @@ export function formatBytes(size: number): string {
 }
 
 export function formatDuration(ms: number): string {
-  return ms < 60_000
-    ? `${(ms / 1000).toFixed(1)} s`
-    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+  // Rounded first: 59.96 s is 1 min 0 s, and not 60.0 s.
+  if (Math.round(ms / 100) < 600) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
 
 /** A row of a Markdown table. Cells contain text and code in backticks. */

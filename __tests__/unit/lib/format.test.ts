@@ -17,8 +17,15 @@ test.each([
   [0, '0.0 s'],
   [1249, '1.2 s'],
   [59_940, '59.9 s'],
+  [59_949, '59.9 s'],
+  [59_950, '1 min 0 s'],
   [60_000, '1 min 0 s'],
+  [60_499, '1 min 0 s'],
+  [60_500, '1 min 1 s'],
   [70_100, '1 min 10 s'],
+  [119_499, '1 min 59 s'],
+  [119_500, '2 min 0 s'],
+  [3_599_999, '60 min 0 s'],
   [3_600_000, '60 min 0 s'],
 ])('%d milliseconds', (ms, expected) => {
   expect(formatDuration(ms)).toBe(expected)
