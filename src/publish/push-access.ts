@@ -64,8 +64,9 @@ export class PushAccessCheck {
   /** The nodes push, and may reach what this runner cannot: the build goes on. */
   #warnIfUnreachable(failure: UserError | undefined): void {
     const isNetwork = failure?.cause instanceof RegistryError && failure.cause.kind === 'network'
-    if (isNetwork && !this.#stopped.signal.aborted)
-      this.#request.warn([`${failure.message} from this runner.`, ...failure.details, failure.hint].join(' '))
+    if (!isNetwork || this.#stopped.signal.aborted) return
+    const details = failure.details.map(asSentence)
+    this.#request.warn([`${failure.message} from this runner.`, ...details, failure.hint].join(' '))
   }
 
   #warnOfMirror(failure: UserError | undefined): void {
@@ -122,6 +123,10 @@ function accessHint(error: unknown): string {
   const { code = '', host } = error
   const [, hint = otherHint] = connectionHints.find(([pattern]) => pattern.test(code)) ?? []
   return hint.replaceAll('{host}', host)
+}
+
+function asSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 /** Checks whether a login may push to a repository. Does not throw; once it has `ended`, it leaves nothing there. */

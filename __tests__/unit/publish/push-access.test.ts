@@ -175,7 +175,9 @@ describe('PushAccessCheck', () => {
     await settle()
     expect(signal.aborted).toBe(false)
     expect(warnings).toEqual([
-      expect.stringMatching(/^Nothing can be pushed to r\.example\/acme\/app from this runner\./),
+      expect.stringMatching(
+        /^Nothing can be pushed to r\.example\/acme\/app from this runner\. .*EXTRA_CA_CERTS\. Set the /,
+      ),
     ])
   })
 })
