@@ -58,8 +58,9 @@ async function undoEntry<Kind extends Entry['kind']>(
 
 async function undoContainer(entry: EntryOf<'container'>, context: UndoContext): Promise<void> {
   const { node, socket, container, volume } = entry
+  const where = node === 'local' ? 'this runner' : 'that node'
   await removeBuilder(
-    { node, name: container, command: `On that node, \`docker rm -f ${container} && docker volume rm ${volume}\`` },
+    { node, name: container, command: `On ${where}, \`docker rm -f ${container} && docker volume rm ${volume}\`` },
     context,
     () => context.connections.withEngine(socket, (engine) => engine.removeBuilder(container, volume)),
   )

@@ -69,6 +69,11 @@ describe('the undo story', () => {
     expect(requests).toEqual(['DELETE /containers/c?force=1&v=1', 'DELETE /volumes/c_state?force=1'])
   })
 
+  test('the warning about a builder on the local engine names the runner', async () => {
+    note({ ...container, node: 'local', socket: join(dir.path, 'closed') })
+    expect((await undo()).join('\n')).toMatch(/\. On this runner, `docker rm -f c && docker volume rm c_state` removes/)
+  })
+
   test('every kind of entry on an engine is undone, even if others fail', async () => {
     note(
       { kind: 'lock', node: 'arm', socket: socket(), daemon: 'mab-keep-x', holder: 'me' },
