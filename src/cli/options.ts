@@ -147,7 +147,7 @@ function parseOption(arg: string, rest: string[], { inputs }: Command): { name: 
   if (ownOptions[name] === false) return { name, value: requireNone(name, value) }
   if (value !== undefined) return { name, value }
   const next = rest[0]
-  if (isBareSwitch(name, next)) return { name, value: 'true' }
+  if (isBareSwitch(name, next)) return { name, value: rejectTypo(name, rest, inputs.includes('context')) }
   if (next === undefined) throw new UsageError(`\`--${name}\` needs a value`)
   rest.shift()
   return { name, value: next }
@@ -160,6 +160,16 @@ function requireNone(name: string, value: string | undefined): string {
 
 function isBareSwitch(name: string, next: string | undefined): boolean {
   return switches.includes(name) && next !== 'true' && next !== 'false'
+}
+
+/** `--push flase` would build the directory `flase`. @returns the value of a switch without one */
+function rejectTypo(name: string, rest: string[], takesDirectory: boolean): string {
+  const [next = ''] = rest
+  if (!/^(yes|no|on|off|y|n|[01])$/i.test(next) && didYouMean(next.toLowerCase(), ['true', 'false']) === '')
+    return 'true'
+  rest.shift()
+  const other = takesDirectory ? `; write a directory of this name as \`./${next}\`` : ''
+  throw new UsageError(`\`--${name}\` takes \`true\` or \`false\`, and not \`${next}\`${other}`)
 }
 
 function nextPositional(value: string, names: string[]): { name: string; value: string } {

@@ -18,6 +18,8 @@ describe('parseArguments', () => {
     ['build --image a --tags=v1', { image: 'a', tags: 'v1' }],
     ['build --tags v1 --tags v2', { tags: 'v1\nv2' }],
     ['build --push . ', { push: 'true', context: '.' }],
+    ['build --push app', { push: 'true', context: 'app' }],
+    ['build --push ./flase', { push: 'true', context: './flase' }],
     ['build --push false app', { push: 'false', context: 'app' }],
     ['build --load --tags v1', { load: 'true', tags: 'v1' }],
     ['build --build-args=A=b=c', { 'build-args': 'A=b=c' }],
@@ -46,6 +48,13 @@ describe('parseArguments', () => {
     ['build -x', '`-x` is not an option'],
     ['build --image', '`--image` needs a value'],
     ['build . two', '`two` is one argument too many'],
+    [
+      'build --push flase --image',
+      '`--push` takes `true` or `false`, and not `flase`; write a directory of this name as `./flase`\n' +
+        '`--image` needs a value',
+    ],
+    ['build --load no', '`--load` takes `true` or `false`, and not `no`'],
+    ['build --push True', '`--push` takes `true` or `false`, and not `True`'],
     ['build --trusted=yes', '`--trusted` takes no value: write it without `=yes`'],
     ['copy --platform x', '`--platform` is not an option; did you mean `--platforms`?'],
     [
