@@ -312,7 +312,8 @@ test.each([
   ['none was read', undefined, /no step was cached: the cache .*, could not be read, or has another base image\./],
 ])('no step was cached although a cache could serve it: %s', (_, cachesFound, expected) => {
   const missed = { steps: { total: 2, cached: 0 }, stepTimes: [step('[2/3] COPY . .', 9), step('[3/3] RUN x', 9)] }
-  const [, reason = ''] = /`\[2\/3\] COPY \. \.`: (.*)/.exec(renderSummary(reportWith({ ...missed, cachesFound }))) ?? []
+  const [, reason = ''] =
+    /`\[2\/3\] COPY \. \.`: (.*)/.exec(renderSummary(reportWith({ ...missed, cachesFound }))) ?? []
   if (typeof expected === 'string') expect(reason).toBe(expected)
   else expect(reason).toMatch(expected)
 })
