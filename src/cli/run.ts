@@ -17,7 +17,7 @@ import { printNotice } from './output.ts'
 import { Signals } from './signals.ts'
 import { readSshSettings } from './ssh.ts'
 import { runSteps, undoKilled } from './steps.ts'
-import { checkStep, readWorkflow } from './workflow.ts'
+import { checkDefaults, checkStep, readWorkflow } from './workflow.ts'
 
 const usageCode = 2
 
@@ -102,14 +102,14 @@ async function collectValues(
 ): Promise<Values> {
   const { inputs, entry } = definitionOf(command)
   const file = await readConfigFile(own['config'], cwd, entry)
+  const given = { ...readSecrets(env), ...values }
   const workflow =
-    own['workflow'] === undefined ? {} : await readStep(own['workflow'], entry, { checkout, env, cwd, values })
+    own['workflow'] === undefined ? {} : await readStep(own['workflow'], entry, { checkout, env, cwd, given, file })
   const all = {
     ...(entry === 'main' && { context: '.', cache: 'registry' }),
     ...file,
     ...workflow,
-    ...readSecrets(env),
-    ...values,
+    ...given,
   }
   const known: Record<string, string> = Object.fromEntries(
     Object.entries(all).filter(([name]) => inputs.includes(name)),
@@ -129,15 +129,16 @@ function readSecrets(env: Env): Values {
 async function readStep(
   source: string,
   entry: string,
-  { checkout, env, cwd, values }: { checkout: Checkout; env: Env; cwd: string; values: Values },
+  { checkout, env, cwd, given, file }: { checkout: Checkout; env: Env; cwd: string; given: Values; file: Values },
 ): Promise<Values> {
   const { branch, sha, url } = checkout
   const repository = url === '' ? undefined : new URL(url).pathname.slice(1)
   const facts = { repository, sha: sha === '' ? undefined : sha, ref: `refs/heads/${branch}`, ref_name: branch }
   const read = await readWorkflow(source, entry === 'main' ? '' : `/${entry}`, { cwd, env, facts })
-  checkStep(read, entry, values)
+  checkStep(read, entry, given)
+  checkDefaults(read.skipped, file, given)
   for (const [name, expressions] of Object.entries(read.skipped))
-    if (values[name] === undefined)
+    if (given[name] === undefined)
       printNotice(`note: the input \`${name}\` is left out: ${explainSkipped(expressions)}`)
   return read.values
 }

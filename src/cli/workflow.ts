@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { secretInputs, secretVariable } from '../inputs/secret-options.ts'
 import { asList, asRecord, asText } from '../lib/json.ts'
 import type { Env } from '../lib/lists.ts'
 import { formatValue, readYaml } from './config-file.ts'
@@ -67,6 +68,25 @@ export function checkStep({ values, skipped }: StepValues, entry: string, given:
       `\`${missing.join('`, `')}\` in the workflow cannot be evaluated here, and a cleanup without it could delete ` +
         `more: give ${missing.map((name) => `\`--${name}\``).join(' and ')}`,
     )
+}
+
+/**
+ * PURE: the file has defaults for what the workflow does not set. Its value of an input that the workflow sets, with an
+ * expression that cannot be evaluated here, could be another repository.
+ *
+ * @throws UsageError
+ */
+export function checkDefaults(skipped: Values, file: Values, given: Values): void {
+  const problems = Object.entries(skipped)
+    .filter(([name]) => given[name] === undefined && file[name] !== undefined)
+    .map(([name, expressions]) => {
+      const way = secretInputs.includes(name) ? `set ${secretVariable(name)}` : `give \`--${name}\``
+      return (
+        `\`${name}\` in the workflow cannot be evaluated here (${expressions}), and the default in your file does ` +
+        `not replace it: ${way}`
+      )
+    })
+  if (problems.length > 0) throw new UsageError(problems.join('\n'))
 }
 
 /** `uses: org/multiarch-build@v1`, with any owner and server, or `./` in the repository of the action. */

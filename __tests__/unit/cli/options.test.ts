@@ -8,7 +8,7 @@ import { completionScript, helpText } from '../../../src/cli/help.ts'
 import { commands, parseArguments, switches } from '../../../src/cli/options.ts'
 import { runCommandLine } from '../../../src/cli/run.ts'
 import { formatLine, readPairs } from '../../../src/cli/step.ts'
-import { checkStep, readWorkflow } from '../../../src/cli/workflow.ts'
+import { checkDefaults, checkStep, readWorkflow } from '../../../src/cli/workflow.ts'
 import { secretInputs } from '../../../src/inputs/secret-options.ts'
 
 const every = new Set(Object.values(commands).flatMap(({ inputs }) => inputs))
@@ -239,6 +239,39 @@ describe('files', () => {
     expect(check('cleanup', {})).toThrow('`run-id` in the workflow cannot be evaluated here, and a cleanup without it')
     expect(check('cleanup', { 'run-id': '7' })).not.toThrow()
     expect(check('main', {})).not.toThrow()
+  })
+
+  test('a default does not replace what the workflow sets and cannot be evaluated', () => {
+    const skipped = {
+      image: '${{ inputs.image }}',
+      'ssh-private-key': '${{ secrets.KEY }}',
+      push: '${{ inputs.push }}',
+    }
+    const file = { image: 'other/app', 'ssh-private-key': 'k' }
+    const check = (given: Record<string, string>) => () => {
+      checkDefaults(skipped, file, given)
+    }
+    expect(check({})).toThrow(
+      '`image` in the workflow cannot be evaluated here (${{ inputs.image }}), and the default in your file does ' +
+        'not replace it: give `--image`\n`ssh-private-key` in the workflow',
+    )
+    expect(check({ image: 'a/b' })).toThrow(/^`ssh-private-key` .*: set MULTIARCH_BUILD_SSH_PRIVATE_KEY$/)
+    expect(check({ image: 'a/b', 'ssh-private-key': 'k' })).not.toThrow()
+  })
+
+  test('plan with a workflow whose image has no value does not take that of the defaults', async () => {
+    write('multiarch-build.yml', ['image: other/app'])
+    write('image.yml', [
+      'jobs: { a: { steps: [{ uses: org/multiarch-build@v1, with: { image: "${{ inputs.image }}", tags: t } }] } }',
+    ])
+    const log = jest.spyOn(process.stderr, 'write').mockImplementation(() => true)
+    try {
+      expect(await runCommandLine(['plan', '--workflow', 'image.yml'], {}, dir)).toBe(2)
+      expect(log.mock.calls.flat().join('\n')).toContain('`image` in the workflow cannot be evaluated here')
+    } finally {
+      log.mockRestore()
+      rmSync(join(dir, 'multiarch-build.yml'))
+    }
   })
 
   test('the step of a workflow, with secrets and variables of the environment', async () => {
