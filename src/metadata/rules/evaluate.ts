@@ -46,7 +46,8 @@ function expandLatest({ prefix, prefixLatest, suffix, suffixLatest }: Flavor, ex
 
 function evaluateRule(rule: TagRule, ruleContext: RuleContext): TagValue[] {
   const { context, flavor } = ruleContext
-  const reject: Reject = (expected) => ruleContext.reject(rule, expected)
+  const reject = onceEach((expected) => ruleContext.reject(rule, expected))
+  checkTemplates(rule, ruleContext, reject)
   const expandText = (template: string, more: Expressions = {}): string =>
     expand(template, { ...more, ...context.expressions }, reject)
   const { enable = 'true', prefix = flavor.prefix, suffix = flavor.suffix } = rule.attributes
@@ -59,6 +60,26 @@ function evaluateRule(rule: TagRule, ruleContext: RuleContext): TagValue[] {
   const value = `${expandText(prefix)}${tag.value}${expandText(suffix)}`
   if (/^[.-]+$/.test(value)) ruleContext.note(`\`${value}\` is not a valid tag: \`${rule.line}\` gives no tag`)
   return /^[.-]*$/.test(value) ? [] : [{ ...tag, value }]
+}
+
+/** Reports each problem once: a rule that applies is checked, and then evaluated. */
+function onceEach(reject: Reject): Reject {
+  const reported = new Set<string>()
+  return (expected) => {
+    if (!reported.has(expected)) reject(expected)
+    reported.add(expected)
+  }
+}
+
+/** Finds the mistakes of a rule in every event, not only in those to which it applies. */
+function checkTemplates({ type, attributes }: TagRule, { context, flavor }: RuleContext, reject: Reject): void {
+  // Here the date of the commit is not needed: no remark on it.
+  const expressions = { ...context.expressions, commit_date: context.expressions['date'] ?? (() => '') }
+  const versions = versionExpressions({ raw: '', version: '', major: '', minor: '', patch: '' })
+  const { enable = '', prefix = flavor.prefix, suffix = flavor.suffix, value = '', pattern = '' } = attributes
+  for (const template of [enable, prefix, suffix, value]) expand(template, expressions, reject)
+  if (type === 'schedule') expand(pattern, expressions, reject)
+  if (type === 'semver' || type === 'pep440') expand(pattern, { ...versions, ...expressions }, reject)
 }
 
 interface TagContext extends Omit<RuleContext, 'reject'> {
@@ -127,7 +148,7 @@ function fromVersion(
   return tagValue(expandText(pattern, versionExpressions(version)), true)
 }
 
-function versionExpressions({ raw, version, major, minor, patch }: Version): Expressions {
+function versionExpressions({ raw, version, major, minor, patch }: Omit<Version, 'preRelease'>): Expressions {
   return { raw: () => raw, version: () => version, major: () => major, minor: () => minor, patch: () => patch }
 }
 

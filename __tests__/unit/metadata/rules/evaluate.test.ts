@@ -174,6 +174,20 @@ test.each<[string, string, string]>([
 })
 
 test.each([
+  ['type=semver,pattern={{versoin}}', 'versoin', 'version'],
+  ['type=pep440,pattern={{majr}}', 'majr', 'major'],
+  ['type=semver,pattern={{version}},value={{brnach}}', 'brnach', 'branch'],
+  ['type=schedule,pattern={{brnach}}', 'brnach', 'branch'],
+  ['type=ref,event=tag,prefix={{brnach}}', 'brnach', 'branch'],
+  ['type=raw,value={{brnach}},enable=false', 'brnach', 'branch'],
+])('a mistake is found in an event to which the rule does not apply: %j', (tags, wrong, meant) => {
+  const { issues } = evaluate('push main', `${tags}\ntype=match,pattern=v{{2}}`)
+  expect(issues.map((issue) => issue.expected)).toEqual([
+    expect.stringMatching(new RegExp(`^contains .{{${wrong}}}.*; did you mean .${meant}.\\?$`)),
+  ])
+})
+
+test.each([
   ['feature/x', 'feature-x'],
   ['1.2.3+build', '1.2.3-build'],
   ['feature/x, 1.2.3+build\nlatest', 'feature-x 1.2.3-build latest'],
