@@ -71,4 +71,7 @@ const modes = ['run-id', 'pr-number', 'keep-n-tagged']
 function checkModes({ text, report }: Pick<InputSource, 'text' | 'report'>): void {
   const [first, ...others] = modes.filter((name) => text(name) !== '')
   for (const other of others) failFor(report, other)(`cannot be combined with \`${first ?? ''}\`: set only one of them`)
+  // The default selects images of runs, whose number says nothing about which of them is needed.
+  const needsTags = text('keep-n-tagged') !== '' && splitList(text('tags')).length === 0
+  if (needsTags) failFor(report, 'tags')('is empty: `keep-n-tagged` needs patterns of its own, such as `nightly-*`')
 }

@@ -64,8 +64,17 @@ test('the number of a pull request', async () => {
 })
 
 test('how many images stay', async () => {
-  expect(await read({ 'keep-n-tagged': '0' })).toMatchObject({ keepNTagged: 0, prNumber: undefined })
-  expect(await read({ 'keep-n-tagged': '10' })).toMatchObject({ keepNTagged: 10 })
+  const tags = 'nightly-*'
+  expect(await read({ tags, 'keep-n-tagged': '0' })).toMatchObject({ keepNTagged: 0, prNumber: undefined })
+  expect(await read({ tags, 'keep-n-tagged': '10' })).toMatchObject({ keepNTagged: 10 })
+})
+
+test.each(['', ' \n# none'])('retention needs patterns of its own, and not %j', async (tags) => {
+  const error: unknown = await read({ tags, 'keep-n-tagged': '3' }).catch((thrown: unknown) => thrown)
+  expect(error instanceof InputError && formatInputIssues(error.issues)).toBe(
+    '1 invalid input\ntags: is empty: `keep-n-tagged` needs patterns of its own, such as `nightly-*`',
+  )
+  expect(await read({ tags: 'pr-*\nbuild-*', 'keep-n-tagged': '3' })).toMatchObject({ tags: ['pr-*', 'build-*'] })
 })
 
 test('all issues at once', async () => {
@@ -87,6 +96,7 @@ test('all issues at once', async () => {
     'untagged: "no" is neither `true` nor `false`',
     'pr-number: cannot be combined with `run-id`: set only one of them',
     'keep-n-tagged: cannot be combined with `run-id`: set only one of them',
+    'tags: is empty: `keep-n-tagged` needs patterns of its own, such as `nightly-*`',
     'password: is missing, but `username` is set: set both or neither; ' +
       'secrets are empty if their name is misspelled, and in runs for forks',
   ])
