@@ -1,6 +1,7 @@
 import { RegistryError } from '../registry/error.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { errorMessage, UserError } from '../lib/errors.ts'
+import { asRecord, asText } from '../lib/json.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { pushLoginHint } from '../registry/credentials/origin.ts'
 import { formatRepository, type Repository } from '../registry/reference.ts'
@@ -19,8 +20,8 @@ export interface PushAccessRequest {
 
 /**
  * Checks in the background whether this login may push, so that a refusal is reported early and not after hours of
- * building. Only a clear refusal counts; a registry that cannot be reached is a warning, and any other problem is left
- * to the push itself. The caller decides when to
+ * building. Only a clear refusal counts, and a host name that does not exist; a registry that cannot be reached is a
+ * warning, and any other problem is left to the push itself. The caller decides when to
  * `start`, while nothing else has to be done, and when to `enforce`, once an abort leaves nothing behind.
  */
 export class PushAccessCheck {
@@ -45,7 +46,7 @@ export class PushAccessCheck {
       void checkPushAccess(repository, createClient, registries).then(({ failure }) => this.#warnOfMirror(failure))
     for (const repository of distinctRepositories(inputs.variants))
       void checkPushAccess(repository, createClient, registries).then(({ denied, failure }) => {
-        if (denied) this.#refusal ??= failure
+        if (denied || isUnknownHost(failure, repository)) this.#refusal ??= failure
         else this.#warnIfUnreachable(failure)
         this.#abortIfRefused()
       })
@@ -77,6 +78,19 @@ export class PushAccessCheck {
   #abortIfRefused(): void {
     if (this.#refusal && this.#isEnforced && !this.#stopped.signal.aborted) this.#refused.abort(this.#refusal)
   }
+}
+
+/**
+ * Whether the resolver says that the name of the registry does not exist: this runner pushes the index, and cannot. A
+ * name that a proxy resolves, the name of the proxy and that of a token server do not count.
+ */
+function isUnknownHost(failure: UserError | undefined, { registry }: Repository): boolean {
+  const name = registry.replace(/:\d+$/, '').toLowerCase()
+  for (let error: unknown = failure?.cause; error !== undefined; error = asRecord(error)['cause']) {
+    const { code, hostname } = asRecord(error)
+    if (code === 'ENOTFOUND' && asText(hostname).toLowerCase() === name) return true
+  }
+  return false
 }
 
 /** Each repository once, without mirrors. */

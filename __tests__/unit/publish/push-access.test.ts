@@ -160,6 +160,48 @@ describe('PushAccessCheck', () => {
     expect(failure?.hint).toMatch(hint)
   })
 
+  /** What a check of one repository does if the resolver answers with `code` about `hostname`. */
+  async function resolve(code: string, hostname: string, mirrored = false) {
+    const warnings: string[] = []
+    const error = Object.assign(new Error(`getaddrinfo ${code} ${hostname}`), { code, hostname })
+    const repository = { registry: 'r.example:5000', path: 'acme/app' }
+    const { signal } = enforced({
+      inputs: {
+        push: true,
+        variants: [mirrored ? { images: [], mirrors: [{ repository, tags: [] }] } : { images: [repository] }],
+      },
+      registries: {
+        ...registry(() => 202),
+        fetch: () => Promise.reject(new TypeError('fetch failed', { cause: error })),
+      },
+      signal: AbortSignal.timeout(2000),
+      warn: (text) => warnings.push(text),
+    })
+    await settle()
+    return { reason: signal.reason as unknown, warnings }
+  }
+
+  test('a registry whose name does not exist aborts the run, and names the host and the input', async () => {
+    expect(await resolve('ENOTFOUND', 'r.example')).toMatchObject({
+      reason: {
+        code: 'registry',
+        message: 'Nothing can be pushed to r.example:5000/acme/app',
+        hint: 'The name of r.example:5000 cannot be resolved: check `image`.',
+      },
+      warnings: [],
+    })
+  })
+
+  test('a name of a proxy, or of a mirror, that does not exist is a warning', async () => {
+    const proxy = await resolve('ENOTFOUND', 'proxy.example')
+    expect(proxy.reason).toBeUndefined()
+    expect(proxy.warnings).toEqual([
+      expect.stringMatching(/ from this runner\. .* no answer from .*\(ENOTFOUND\)\. The name of /),
+    ])
+    const mirror = await resolve('ENOTFOUND', 'r.example', true)
+    expect([mirror.reason, mirror.warnings.length]).toEqual([undefined, 1])
+  })
+
   test('an unreachable registry is reported while the build runs', async () => {
     const warnings: string[] = []
     const error = Object.assign(new Error('x'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
