@@ -21,6 +21,20 @@ const words: readonly (readonly [ofCi: RegExp, ofCommandLine: string])[] = [
   [/\bThe job has no login at this registry:.*/gs, 'You have no login at this registry: run `docker login`.'],
   [/\bMount the Unix socket of the engine into the job\b/g, 'Set DOCKER_HOST to the Unix socket of the engine'],
   [/\bin the step's `env`/g, 'in the environment'],
+  [/[;:] secrets are empty if their name is misspelled, and in runs for forks\b/g, ''],
+  [/\bSet `ssh-private-key: \$\{\{ secrets\.NAME \}\}`\. Secrets are empty .*/g, 'Set `ssh-private-key`.'],
+  [/`SSH_AUTH_SOCK` of the job\b/g, '`SSH_AUTH_SOCK` of your shell'],
+  [/\bthe job token \(/g, 'the token ('],
+  [
+    /\bset `permissions: packages: write` for the job, and give this repository the Write role\b/g,
+    'give the token the scope `write:packages`, and its user the Write role',
+  ],
+  [
+    /\bThe job needs `permissions: packages: write`, and .*/g,
+    'The token needs the scope `delete:packages`, and its user the Admin role for the package.',
+  ],
+  [/\bGive the job `permissions: actions: read`/g, 'Use a token that may read runs'],
+  [/\bWithout `permissions: actions: read`/g, 'Without a token that may read runs'],
   [
     /\bThe step sets no secret with the id `([\w.-]+)`.*/gs,
     'No secret with the id `$1` has a value: set it in `secrets`.',

@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { forCommandLine, forReader } from '../../../src/job/reader.ts'
+import { emptySecret } from '../../../src/inputs/settings/secrets.ts'
 import { commandLineVariable } from '../../../src/lib/command-line.ts'
+import { pushLoginHint } from '../../../src/registry/credentials/origin.ts'
 import { compareRuns } from '../../../src/report/comparison.ts'
 import { formatInputIssues } from '../../../src/report/input-issues.ts'
 
@@ -47,6 +49,42 @@ test.each([
     'The login is the job’s own Docker login, from an earlier step or from the runner',
     'The login is the one of your Docker CLI',
   ],
+  [
+    'secret-envs: "tok=TOK" names the variable TOK, which is not set: set it in the step\'s `env`',
+    'secret-envs: "tok=TOK" names the variable TOK, which is not set: set it in the environment',
+  ],
+  [
+    `The secret \`a\` has no value, so the build does not get it: ${emptySecret}.`,
+    'The secret `a` has no value, so the build does not get it.',
+  ],
+  [
+    `is missing, but \`username\` is set: set both or neither; ${emptySecret}`,
+    'is missing, but `--username` is set: set both or neither',
+  ],
+  [
+    '`github-token` is empty, so whether run 7 has finished is unknown. Set it to a token that may read runs.',
+    '`MULTIARCH_BUILD_GITHUB_TOKEN` is empty, so whether run 7 has finished is unknown. ' +
+      'Set it to a token that may read runs.',
+  ],
+  [
+    'the token has no permission to read run 7. Give the job `permissions: actions: read`.',
+    'the token has no permission to read run 7. Use a token that may read runs.',
+  ],
+  [
+    'Set `ssh-private-key: ${{ secrets.NAME }}`. Secrets are empty if their name is misspelled, in runs for forks, ' +
+      'and in runs of Dependabot, which has secrets of its own.',
+    'Set `MULTIARCH_BUILD_SSH_PRIVATE_KEY`.',
+  ],
+  [
+    pushLoginHint('token', false),
+    'The login is the token (`MULTIARCH_BUILD_GITHUB_TOKEN`): give the token the scope `write:packages`, and its ' +
+      'user the Write role in the settings of the package.',
+  ],
+  [
+    'The job needs `permissions: packages: write`, and the package’s settings must give this repository the Admin role',
+    'The token needs the scope `delete:packages`, and its user the Admin role for the package.',
+  ],
+  ['the agent is `SSH_AUTH_SOCK` of the job', 'the agent is `SSH_AUTH_SOCK` of your shell'],
   [
     'needs the OIDC token of the job: give the job `permissions: id-token: write`. Forks get none',
     'needs the OIDC token of a CI job: write `--sign key`',
