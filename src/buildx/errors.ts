@@ -203,7 +203,10 @@ function isSilent(printed: readonly string[]): boolean {
 function imageOf(vertex: string): string | undefined {
   const pattern =
     /(?:load metadata for|resolve image config for(?: docker-image:\/\/)?|FROM) ?(?:docker-image:\/\/)?(\S+)/
-  return pattern.exec(vertex)?.[1]?.replace(/@sha256:.*$/, '')
+  return pattern
+    .exec(vertex)?.[1]
+    ?.replace(/@sha256:.*$/, '')
+    .replace(/^docker\.io\/(?=docker\/)/, '')
 }
 
 function lastError({ output, exitCode }: GroupFailure): string {

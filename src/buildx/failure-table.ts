@@ -48,9 +48,11 @@ const rateLimitHint =
   'Add a login for that registry to `registry-auth`, which raises the limit, or set a mirror in `registries`.'
 const reachHint = 'Check that {machine} can reach its registry; then run the job again.'
 const frontendHint =
-  'The image is named by the line `# syntax=` of the Dockerfile, by the build argument `BUILDKIT_SYNTAX`, or by ' +
-  '`sbom: generator=…`.'
+  'The image {image} is named by the line `# syntax=` of the Dockerfile, by the build argument `BUILDKIT_SYNTAX`, or ' +
+  'by `sbom: generator=…`; `sbom: true` uses docker/buildkit-syft-scanner.'
 const registryHint = 'Run the job again; if the error persists, check the registry’s status.'
+const lookupHint =
+  'Check the host name in `image` ({registry}). If it is correct, check the name server that {machine} uses.'
 const quotaHint = 'The line above is the registry’s own answer: delete images there, or raise the quota of the account.'
 const sizeHint =
   'Raise the limit of the registry or of the proxy before it (nginx: `client_max_body_size`), or split the layer.'
@@ -199,6 +201,8 @@ export const failureTable: Readonly<Record<Phase, readonly FailureRow[]>> = {
         'Check the host and the port in `image`. If they are correct, check that the registry runs and that no ' +
         'firewall rejects connections of {machine} to it.',
     },
+    { pattern: /\blookup [^\n]*no such host/, code: 'registry', message: pushFailed, hint: lookupHint },
+    { pattern: /\bdial tcp: lookup /, code: 'busy', message: pushFailed, hint: `${lookupHint} Run the job again.` },
     { pattern: transient, code: 'busy', message: pushFailed, hint: registryHint },
     // Two nodes push the same layer: distribution 2.8 does not find it for a moment.
     {

@@ -371,7 +371,29 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'busy',
     message: 'The registry failed during the push of linux/arm64 slim',
-    hint: 'Run the job again',
+    hint: 'Check the host name in `image` (nosuch.invalid)',
+  },
+  {
+    vertex: 'exporting to image',
+    error: fold`
+      failed to push nosuch.invalid/t: failed to do request: Head
+      "https://nosuch.invalid/v2/t/blobs/sha256:91728744": dial tcp: lookup nosuch.invalid on 192.0.2.53:53:
+      no such host
+    `,
+    code: 'registry',
+    message: 'The registry failed during the push of linux/arm64 slim',
+    hint: 'Check the host name in `image` (nosuch.invalid)',
+  },
+  {
+    vertex: 'resolve image config for docker-image://docker.io/docker/buildkit-syft-scanner:stable-1',
+    error: fold`
+      failed to do request: Head "https://registry-1.docker.io/v2/docker/buildkit-syft-scanner/manifests/stable-1":
+      dial tcp: lookup registry-1.docker.io on 127.0.0.1:53: read udp 127.0.0.1:52395->127.0.0.1:53: read:
+      connection refused
+    `,
+    code: 'busy',
+    message: 'Frontend or scanner image docker/buildkit-syft-scanner:sta… could not be pulled for linux/arm64 slim',
+    hint: 'The image docker/buildkit-syft-scanner:stable-1 is named by',
   },
   {
     vertex: 'exporting to image',
@@ -749,7 +771,7 @@ export const failureCases: readonly FailureCase[] = [
     `,
     code: 'registry',
     message: 'The registry failed during the push of linux/arm64 slim',
-    hint: 'Run the job again',
+    hint: 'Check the host name in `image` (r.example)',
   },
   {
     vertex: 'exporting to image',
