@@ -19,29 +19,36 @@ export function serverHost(registry: string): string {
 export function createBaseUrl(
   registry: string,
   http: HttpClient,
-  known = new Map<string, string>(),
+  known: KnownUrls = new Map<string, Promise<string>>(),
 ): (info: RequestInfo) => Promise<string> {
   if (!isLoopback(registry)) return () => Promise.resolve(`https://${serverHost(registry)}`)
-  let result: Promise<string> | undefined
-  return (info) => {
-    const found = known.get(registry)
-    if (found !== undefined) return Promise.resolve(found)
-    result ??= probe(registry, http, info).catch((error: unknown) => {
-      result = undefined
-      throw error
-    })
-    return result.then((url) => {
-      known.set(registry, url)
-      return url
-    })
+  let own: Promise<string> | undefined
+  const begin = (info: RequestInfo): Promise<string> => {
+    const begun = probe(registry, http, info)
+    const forget = () => {
+      own = undefined
+      if (known.get(registry) === begun) known.delete(registry)
+    }
+    begun.catch(forget)
+    known.set(registry, begun)
+    return begun
+  }
+  return async (info) => {
+    if (own) return await own
+    const others = known.get(registry)
+    // The probe of another client may have been cancelled with that client.
+    return await (others?.catch(() => (own ??= begin(info))) ?? (own = begin(info)))
   }
 }
 
-const knownByTransport = new WeakMap<RawFetch, Map<string, string>>()
+/** The base URLs, by registry, that are known or about to be. */
+type KnownUrls = Map<string, Promise<string>>
+
+const knownByTransport = new WeakMap<RawFetch, KnownUrls>()
 
 /** The base URLs that clients with this transport have found. */
-export function knownBy(transport: RawFetch): Map<string, string> {
-  const known = knownByTransport.get(transport) ?? new Map<string, string>()
+export function knownBy(transport: RawFetch): KnownUrls {
+  const known = knownByTransport.get(transport) ?? new Map<string, Promise<string>>()
   knownByTransport.set(transport, known)
   return known
 }

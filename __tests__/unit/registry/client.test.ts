@@ -4,8 +4,10 @@ import type { RawFetch } from '../../../src/lib/http.ts'
 import { createRawFetch } from '../../../src/lib/raw-fetch.ts'
 import { RegistryError } from '../../../src/registry/error.ts'
 import { describe, expect, test } from '@jest/globals'
+import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createRegistryClient, type RegistryOptions } from '../../../src/registry/client.ts'
 import { answer, fakeClock, onNext, refusal, sha256, withRegistry, withServer, type FakeRegistry } from './server.ts'
 import { ociIndex, ociManifest } from '../../../src/registry/manifest.ts'
@@ -53,6 +55,45 @@ test('clients with the same connections find out once how a registry is reached'
       await expect(ask()).rejects.toThrow('the list of tags is not valid')
       expect(asked.filter((path) => path === '/v2/')).toHaveLength(1)
       expect(asked).toHaveLength(3)
+    },
+  )
+})
+
+test('clients that begin at the same time share that request, unless it is cancelled with its client', async () => {
+  let held: (() => void) | undefined
+  const asked: string[] = []
+  const answerPing = (response: ServerResponse) => {
+    if (asked.length === 1) held = () => answer(response, 200)
+    else answer(response, 200)
+  }
+  const work = async (host: string, cancels: boolean) => {
+    const raw = createRawFetch({})
+    const cancel = new AbortController()
+    const ask = (signal?: AbortSignal) =>
+      createRegistryClient({ registry: host, raw, ...(signal && { signal }) }).headManifest('a/b', '1')
+    const first = ask(cancel.signal)
+    const second = ask()
+    while (!held) await delay(1)
+    if (cancels) {
+      cancel.abort(new Error('cancelled'))
+      await expect(first).rejects.toThrow('cancelled')
+    } else {
+      held()
+      expect(await first).toBeUndefined()
+    }
+    expect(await second).toBeUndefined()
+    return asked.splice(0)
+  }
+  await withServer(
+    ({ url = '' }, response) => {
+      asked.push(url)
+      if (url === '/v2/') answerPing(response)
+      else answer(response, 404)
+    },
+    async (host) => {
+      expect(await work(host, false)).toEqual(['/v2/', '/v2/a/b/manifests/1', '/v2/a/b/manifests/1'])
+      held = undefined
+      expect(await work(host, true)).toEqual(['/v2/', '/v2/', '/v2/a/b/manifests/1'])
     },
   )
 })
