@@ -5,7 +5,6 @@ import { Job } from './job/job.ts'
 import { preloadReport, reportCopy, reportDryRun } from './job/report.ts'
 import { withTelemetry } from './job/telemetry.ts'
 import { removeDir } from './lib/files.ts'
-import { limitGarbage } from './lib/memory.ts'
 import { withAbort } from './lib/time.ts'
 import { RunRecord } from './report/run-record.ts'
 import { copyImage, planCopyOnly } from './stories/copy.ts'
@@ -17,7 +16,6 @@ const record = new RunRecord()
 
 const copy = async () => {
   job.mask(secretsToMask(job.env))
-  await limitGarbage()
   const inputs = await readCopyInputs(job.env, job.event)
   record.isDry = inputs.dryRun
   const { ports, dir } = await withAbort(job.signal, prepareCopy(job, inputs, record))

@@ -1,3 +1,4 @@
+import { limitGarbage } from '../../lib/memory.ts'
 import type { BlobId } from '../../registry/blobs.ts'
 import { RegistryError } from '../../registry/error.ts'
 import type { Bytes } from '../../registry/http-stream.ts'
@@ -29,7 +30,12 @@ export class BlobTransfer {
 
   async store(blob: BlobId): Promise<BlobStorage> {
     const { client, path } = this.#from
-    const read = client.readBlob(path, blob, () => this.#isVerifiedThere)
+    const readFrom = client.readBlob(path, blob, () => this.#isVerifiedThere)
+    const read = (offset: number): Bytes => {
+      // Only here, since most copies within a registry transfer nothing; it changes what is allocated from now on.
+      void limitGarbage()
+      return readFrom(offset)
+    }
     const mount = client.registry === this.#to.client.registry ? { mountFrom: path } : {}
     return await this.#to.client.putBlob(this.#to.path, { blob, read, ...mount }).catch(async (error: unknown) => {
       // It may have refused the content: then the source is read once more, to say which side is wrong.
