@@ -138,8 +138,8 @@ const reference = [
   '',
   'Write one entry of a list per line. Commas also separate platforms, tags and other entries that cannot contain a ' +
     'comma; write each tag rule (`type=…,…`) on its own line. Blank lines and lines that start with `#` are ' +
-    'ignored. Inputs that switch something on or off accept `true` and `false`. If the column *default* is empty, the ' +
-    'default is empty, or the column *meaning* names it.',
+    'ignored. Inputs that switch something on or off accept `true` and `false`. If the column *default* is empty, ' +
+    'the default is empty, or the column *meaning* names it.',
   '',
   ...actions.flatMap(referenceOf),
   ...workflow,
