@@ -5,12 +5,11 @@ import type { Job, StepResult } from './runner.ts'
 import { azure, s3Keys, startAzurite, startGhaCache, startS3, type Store } from './stores.ts'
 import {
   appFiles,
-  buildkitdInputs,
-  emptyBuildkitds,
+  farmInputs,
   freshImage,
   leftovers,
+  processesMentioning,
   mapConcurrently,
-  startBuildkitds,
   storedIndex,
   tryRead,
   type Farm,
@@ -26,8 +25,8 @@ interface Done {
   readonly between: readonly string[]
 }
 
-// BuildKit's cache backends, each a real service that the nodes reach. Each image has dependencies of its own, and the
-// daemons are emptied between its runs, so every cache hit comes from the backend.
+// BuildKit's cache backends, each a real service that the nodes reach. Every run has new daemons, so every cache hit
+// comes from the backend.
 const setup = useFarm()
 let farm: Farm
 let stores: { readonly gha: Store; readonly s3: Store; readonly azblob: Store }
@@ -35,8 +34,6 @@ let stores: { readonly gha: Store; readonly s3: Store; readonly azblob: Store }
 let images: Readonly<Record<keyof typeof kinds, string>>
 const done = new Map<string, Done>()
 const argvs = new Set<string>()
-/** How often each process was looked at. */
-const looksAt = new Map<string, number>()
 let looks = 0
 
 /** The service reads the repository from the token and does not verify its signature. */
@@ -79,9 +76,8 @@ interface Build {
 
 async function build({ name, cache, release, event, env, variant = 'slim', ...more }: Build): Promise<void> {
   const before = more.in === undefined ? undefined : done.get(more.in)?.job
-  const { image = freshImage(farm) } = more
   const job = setup.job({
-    files: { ...appFiles(farm), 'app.txt': `release ${release}\n`, 'deps.txt': image },
+    files: { ...appFiles(farm), 'app.txt': `release ${release}\n` },
     env: {
       ACTIONS_CACHE_URL: stores.gha.url,
       ACTIONS_RUNTIME_TOKEN: token,
@@ -92,7 +88,8 @@ async function build({ name, cache, release, event, env, variant = 'slim', ...mo
   })
   // The checkout of the second run in the workspace of the first.
   if (before) writeFileSync(join(before.workspace, 'app.txt'), `release ${release}\n`)
-  const main = await job.main(buildkitdInputs(farm, { image, variant, cache }))
+  const { image = freshImage(farm) } = more
+  const main = await job.main(farmInputs(farm, { image, variant, cache }))
   const between = [job.temp, job.home]
     .flatMap((dir) => filesBelow(dir))
     .filter((path) => secrets.some((secret) => tryRead(path).includes(secret)))
@@ -105,31 +102,16 @@ function filesBelow(dir: string): string[] {
     .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())
 }
 
-/** There are many processes, and one that has run for a second has its final arguments. */
-function lookAtProcesses(): void {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const before = looksAt.get(pid) ?? 0
-    looksAt.set(pid, before + 1)
-    const line = before < 10 ? tryRead(`/proc/${pid}/cmdline`) : ''
-    if (secrets.some((secret) => line.includes(secret))) argvs.add(line)
-  }
-}
-
 /** The secret part of the URL at which a runner serves its cache. */
 const servicePath = () => new URL(stores.gha.url).pathname.split('/')[1] ?? ''
 
 beforeAll(async () => {
   farm = setup.farm
-  const [gha, bucket, azblob] = await Promise.all([
-    startGhaCache(farm),
-    startS3(farm),
-    startAzurite(farm),
-    startBuildkitds(farm),
-  ])
+  const [gha, bucket, azblob] = await Promise.all([startGhaCache(farm), startS3(farm), startAzurite(farm)])
   stores = { gha, s3: bucket, azblob }
   const watching = setInterval(() => {
     looks++
-    lookAtProcesses()
+    for (const secret of secrets) processesMentioning(secret).forEach((line) => argvs.add(line))
   }, 100)
   images = { gha: freshImage(farm), s3: freshImage(farm), azblob: freshImage(farm), local: freshImage(farm) }
   const first = (name: keyof typeof kinds): Build => ({
@@ -141,8 +123,7 @@ beforeAll(async () => {
   const second = (name: keyof typeof kinds): Build => ({ ...first(name), name: `${name} 2`, release: 2 })
   // The name without a variant.
   await mapConcurrently([first('gha'), first('s3'), { ...first('azblob'), variant: '' }, first('local')], build, 3)
-  await emptyBuildkitds(farm)
-  const seconds: Build[] = [
+  const others: Build[] = [
     second('gha'),
     // Everything but the address comes from variables of the job, as an earlier step exports them.
     {
@@ -161,10 +142,6 @@ beforeAll(async () => {
       env: { BUILDKIT_AZURE_STORAGE_ACCOUNT_URL: azblob.url, BUILDKIT_AZURE_STORAGE_CONTAINER: 'caches' },
     },
     { ...second('local'), in: 'local 1' },
-  ]
-  await mapConcurrently(seconds, build, 3)
-  await emptyBuildkitds(farm)
-  const others: Build[] = [
     { name: 'gha proposal', cache: kinds.gha(), release: 3, event: 'pull_request', image: images.gha },
     { name: 's3 proposal', cache: kinds.s3(), release: 3, event: 'pull_request', image: images.s3 },
     { name: 's3 refused', cache: s3('another-secret-of-s3'), release: 4 },
