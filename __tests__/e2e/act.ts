@@ -75,7 +75,7 @@ export async function runWorkflow(
 
 async function commitAll(checkout: string, home: string, repository: string): Promise<void> {
   const git = (...args: string[]) =>
-    run('git', ['-c', 'core.looseCompression=0', '-c', 'user.name=ci', '-c', 'user.email=ci@example.com', ...args], {
+    run('git', ['-c', 'user.name=ci', '-c', 'user.email=ci@example.com', ...args], {
       cwd: checkout,
       env: isolatedEnv(home, { GIT_CONFIG_NOSYSTEM: '1' }),
     })
