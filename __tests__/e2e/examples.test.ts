@@ -102,7 +102,9 @@ async function scannedFiles(isVulnerable: boolean): Promise<Record<string, strin
     ranges: [{ type: 'SEMVER', events }],
     ecosystem_specific: { imports },
   }
-  const report = { schema_version: '1.3.1', id, modified, summary: 'a test', affected: [affected] }
+  // Without its address, govulncheck 1.9 panics when it prints the vulnerability, and may exit with 0 nevertheless.
+  const database_specific = { url: 'https://example.com/GO-2026-0001' }
+  const report = { schema_version: '1.3.1', id, modified, summary: 'a test', affected: [affected], database_specific }
   return {
     Dockerfile: ['FROM scratch AS final', 'COPY app /app', ...scanner, scan].join('\n'),
     // The scanner is a Go program too.
@@ -313,6 +315,7 @@ test('a pull request of a fork builds without secrets and variables, and pushes 
 test('a verified release: what the scan finds fails it, what is signed is deployed', async () => {
   const failed = playOf('vulnerable')
   expect(failed.log).toMatch(/Vulnerability #1: GO-2026-0001/)
+  expect(failed.log).toMatch(/exit code: 3/)
   expect(failed.log).not.toMatch(/kubectl set image deployment\/app app=\S+@/)
   expect(await released(failed.image)).toEqual([])
   const { log, image } = playOf('verified')
