@@ -61,6 +61,8 @@ export interface RawResponse {
   readonly status: number
   readonly headers: Pick<Headers, 'get'>
   readonly body: AsyncIterable<Uint8Array> | readonly Uint8Array[]
+  /** The address of the server; undefined for large downloads and behind a proxy. */
+  readonly address?: string | undefined
 }
 
 function withSystemCertificates(env: Env): Fetch {

@@ -15,7 +15,8 @@ local.addAddress('fd00:ec2::254', 'ipv6')
 /** Begins as the codes of errors that do not change within minutes. */
 export const localAddressCode = 'ERR_INVALID_LOCAL_ADDRESS'
 
-function isLocalAddress(address: string): boolean {
+/** Whether an address, without brackets, is of this machine, its link or a metadata service. */
+export function isLocalAddress(address: string): boolean {
   return local.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 

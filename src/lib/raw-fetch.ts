@@ -106,9 +106,10 @@ async function exchange(send: Send, url: string, init: RawInit): Promise<RawResp
   })
   // Without a listener, an error would end the process; the reader of the body gets it all the same.
   response.on('error', ignore)
+  const address = response.socket.remoteAddress
   const isSmall = Number(response.headers['content-length'] ?? Infinity) <= smallSize
   const content = isSmall ? [await readAll(request, response)] : contentOf(request, response)
-  return { status: response.statusCode ?? 0, headers: headersOf(response.headers), body: content }
+  return { status: response.statusCode ?? 0, headers: headersOf(response.headers), body: content, address }
 }
 
 /** Bytes up to which a response is read at once: most are, and to iterate over each takes longer than to parse it. */

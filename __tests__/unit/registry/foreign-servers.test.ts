@@ -27,13 +27,14 @@ async function* generate(...chunks: Uint8Array[]): AsyncGenerator<Uint8Array, vo
 }
 
 /** Answers for the registry, and connects to every other server. */
-function rawWith(name: string, answer: () => Answer, hosts: object): RawFetch {
+function rawWith(name: string, answer: () => Answer, hosts: object, connected?: () => string): RawFetch {
   const real = createRawFetch({}, { ...hosts })
   return async (address, init) => {
     const url = new URL(address)
     if (url.hostname !== name) return await real(address, init)
     const { status, headers = {} } = answer()
-    return { status, headers: { get: (header) => headers[header.toLowerCase()] ?? null }, body: generate() }
+    const get = (header: string) => headers[header.toLowerCase()] ?? null
+    return { status, headers: { get }, body: generate(), address: connected?.() }
   }
 }
 
@@ -84,7 +85,11 @@ const attacks: readonly Attack[] = [
 async function run(
   [, answer, use]: Attack,
   addressOf: (host: string) => string,
-  { name = registry, hosts = () => ({}) }: { name?: string; hosts?: (host: string) => object } = {},
+  {
+    name = registry,
+    hosts = () => ({}),
+    connected,
+  }: { name?: string; hosts?: (host: string) => object; connected?: () => string } = {},
 ): Promise<unknown> {
   let error: unknown
   await withServer(
@@ -101,6 +106,7 @@ async function run(
         name,
         () => answer(`${name === registry ? 'https' : 'http'}://${addressOf(host)}/x`),
         hosts(host),
+        connected,
       )
       await use(clientOf(raw, name)).catch((thrown: unknown) => {
         error = thrown
@@ -151,4 +157,21 @@ describe.each(attacks)('%s of a public registry', (...attack) => {
 test.each(attacks)('%s of a registry of this machine is followed', async (...attack) => {
   await run(attack, (host) => host, { name: 'localhost' })
   expect(reached.length).toBeGreaterThan(0)
+})
+
+// `localhost` stands for a name whose lookup says that it is of this machine, and whose connections say that it is not.
+test.each(attacks)('%s of a registry that is of this machine only for a lookup is not followed', async (...attack) => {
+  const error = await run(attack, (host) => host, { name: 'localhost', connected: () => '192.0.2.1' })
+  expect(error).toMatchObject({ message: expect.stringContaining('the registry refers to') })
+  expect(connections).toBe(0)
+})
+
+test('a response has the address of its server', async () => {
+  await withServer(
+    (_, response) => response.end(),
+    async (host) => {
+      const init = { method: 'GET', headers: {}, signal: AbortSignal.timeout(10_000) }
+      expect(await createRawFetch({})(`http://${host}/`, init)).toMatchObject({ address: '127.0.0.1' })
+    },
+  )
 })
