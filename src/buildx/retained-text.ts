@@ -30,6 +30,8 @@ export class RetainedText {
 
   /** Counts another part. @returns false if there are too many */
   addPart(): boolean {
-    return this.#parts < mostParts && ++this.#parts > 0
+    if (this.#parts === mostParts) return false
+    this.#parts++
+    return true
   }
 }

@@ -1,8 +1,13 @@
 export function formatBytes(size: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(size, 1)) / 3))
-  const value = size / 1000 ** step
-  return `${value < 10 && step > 0 ? value.toFixed(1) : Math.round(value)} ${units[step] ?? ''}`
+  const format = (step: number) => {
+    const value = size / 1000 ** step
+    // 9.96 is 10, and not 10.0.
+    return step === 0 || value >= 9.95 ? String(Math.round(value)) : value.toFixed(1)
+  }
+  // Rounded first: 999,600 B are 1.0 MB, and not 1000 kB.
+  const step = units.findIndex((_, index) => size < 999.5 * 1000 ** index)
+  return step === -1 ? `${format(units.length - 1)} TB` : `${format(step)} ${units[step] ?? ''}`
 }
 
 export function formatDuration(ms: number): string {
