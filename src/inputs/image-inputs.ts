@@ -17,8 +17,10 @@ import type { InputSource } from './source.ts'
 import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } from './variants.ts'
 
 const readOnlyTriggers = {
-  fork: 'this run builds a pull request from a fork',
-  Dependabot: 'Dependabot triggered this run',
+  fork: 'this run builds a pull request from a fork, whose token can only read. `push: true` pushes with another login.',
+  Dependabot:
+    'Dependabot triggered this run, whose token can only read by default. `push: true` pushes, with ' +
+    '`permissions: packages: write` or with another login.',
 }
 
 /** Parses `push`: by default an image is pushed unless other inputs, or the run's token, are for something else. */
@@ -51,8 +53,7 @@ function pushesByDefault(
 ): boolean {
   if (imagePush !== undefined || isOther) return imagePush === 'yes'
   const reason = event.readOnlyTrigger && readOnlyTriggers[event.readOnlyTrigger]
-  if (reason !== undefined && text('push') === '')
-    note(`Nothing is pushed, because ${reason}, whose token can only read. \`push: true\` pushes with another login.`)
+  if (reason !== undefined && text('push') === '') note(`Nothing is pushed, because ${reason}`)
   return reason === undefined
 }
 

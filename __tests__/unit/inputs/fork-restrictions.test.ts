@@ -83,15 +83,19 @@ describe('push, in a run whose token can only read', () => {
     readInputs(...jobWith({ ...given, event: { readOnlyTrigger: trigger } }))
 
   test.each([
-    ['fork', 'this run builds a pull request from a fork'],
-    ['Dependabot', 'Dependabot triggered this run'],
-  ] as const)('%s: `false` by default, with a notice', async (trigger, reason) => {
+    [
+      'fork',
+      'Nothing is pushed, because this run builds a pull request from a fork, whose token can only read. ' +
+        '`push: true` pushes with another login.',
+    ],
+    [
+      'Dependabot',
+      'Nothing is pushed, because Dependabot triggered this run, whose token can only read by default. ' +
+        '`push: true` pushes, with `permissions: packages: write` or with another login.',
+    ],
+  ] as const)('%s: `false` by default, with a notice', async (trigger, notice) => {
     const { push, notes, warnings } = await readOnly(trigger)
-    expect([push, notes, warnings]).toEqual([
-      false,
-      [`Nothing is pushed, because ${reason}, whose token can only read. \`push: true\` pushes with another login.`],
-      [],
-    ])
+    expect([push, notes, warnings]).toEqual([false, [notice], []])
   })
 
   test.each<[Given, boolean]>([
