@@ -17,7 +17,9 @@ import type { InputSource } from './source.ts'
 import { isVariantName, parseVariants, type VariantDraft, type VariantSpec } from './variants.ts'
 
 const readOnlyTriggers = {
-  fork: 'this run builds a pull request from a fork, whose token can only read. `push: true` pushes with another login.',
+  fork:
+    'this run builds a pull request from a fork, whose token can only read. `push: true` pushes with ' +
+    'another login.',
   Dependabot:
     'Dependabot triggered this run, whose token can only read by default. `push: true` pushes, with ' +
     '`permissions: packages: write` or with another login.',
