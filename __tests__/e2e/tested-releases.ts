@@ -9,6 +9,7 @@ interface Target {
   readonly digest: string
   readonly node: string
   readonly test: { readonly output: string } | null
+  readonly steps: { readonly total: number; readonly cached: number }
 }
 
 interface Result {

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { annotationsAt } from '../metadata/annotations.ts'
 import { parseCacheSpec } from '../inputs/cache/specs.ts'
 import { outputSpecs, settingFields } from './bake-fields.ts'
+import { spellPath, uploadNumbers } from './context-uploads.ts'
 import { testTargets } from './image-tests.ts'
 import type { LoginOrigin } from '../registry/error.ts'
 import type { WithoutSecrets } from './missing-secret.ts'
@@ -33,6 +35,8 @@ export interface BakeOptions {
   readonly withoutSecrets?: WithoutSecrets | undefined
   /** Whose login a push to a registry uses, by the registry. */
   readonly pushLogins?: PushLogins
+  /** As `uploadDepth` returns it. */
+  readonly depth?: number | undefined
 }
 
 /**
@@ -40,19 +44,26 @@ export interface BakeOptions {
  * together later. Bake evaluates templates in JSON too, so `${` and `%{` are escaped in every text.
  */
 export function renderBake(targets: readonly Target[], options: BakeOptions): string {
-  const images = targets.map((target) => [target.id, bakeTarget(target, options)] as const)
+  const uploads = options.depth === undefined ? undefined : uploadNumbers(targets)
+  const images = targets.map(
+    (target) => [target.id, bakeTarget(target, options, uploads?.get(target.id) ?? 0)] as const,
+  )
   const tests = targets.map((target, index) => testTargets(target, images[index]?.[1] ?? {}, options.nonce))
   const all = Object.assign(Object.fromEntries(images), ...tests) as Readonly<Record<string, unknown>>
   const definition = { group: { default: { targets: Object.keys(all) } }, target: all }
   return JSON.stringify(escapeTemplates(definition), undefined, 1)
 }
 
-function bakeTarget(target: Target, options: BakeOptions): Record<string, unknown> {
+function bakeTarget(target: Target, options: BakeOptions, upload: number): Record<string, unknown> {
   const { variant, platform, cache } = target
-  const { push, settings, dir } = options
+  const { push, settings, dir, depth = 0 } = options
+  const context = spellPath(variant.context, upload, depth)
+  // The Dockerfile is sent once to all targets: its path has one spelling.
+  const file = variant.file ?? (context === variant.context ? undefined : join(variant.context, 'Dockerfile'))
+  const contexts = Object.entries(settings.contexts).map(([name, path]) => [name, spellPath(path, upload, depth)])
   return {
-    context: variant.context,
-    ...(variant.file !== undefined && { dockerfile: variant.file }),
+    context,
+    ...(file !== undefined && { dockerfile: file }),
     ...(variant.target !== undefined && { target: variant.target }),
     platforms: [platform],
     // https://docs.docker.com/build/building/variables/#buildkit-built-in-build-args
@@ -61,7 +72,7 @@ function bakeTarget(target: Target, options: BakeOptions): Record<string, unknow
       ...(options.fork === true && isShared(target.node) && { BUILDKIT_CACHE_MOUNT_NS: options.nonce }),
     },
     labels: variant.labels,
-    ...settingFields(settings, dir),
+    ...settingFields({ ...settings, contexts: Object.fromEntries(contexts) as typeof settings.contexts }, dir),
     attest: [
       settings.provenance === '' ? 'type=provenance,disabled=true' : `type=provenance,${settings.provenance}`,
       ...settings.attests,

@@ -129,6 +129,11 @@ export class BuilderInstances {
     return instance
   }
 
+  /** Whether the node's daemon has built before this run: it has the steps of earlier runs. */
+  isPersistent(node: Node): boolean {
+    return this.#request.persistent.has(node)
+  }
+
   /** The name of the node's daemon. */
   #daemon(node: Node): string | undefined {
     return this.#request.persistent.get(node) ?? this.#instances.get(node)

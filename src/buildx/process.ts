@@ -45,7 +45,8 @@ export async function runBuildx(
   const flags = ['--progress', 'rawjson', ...access, ...entitlementFlags(settings)]
   const child = startProcess(buildx.command, ['bake', '--file', '-', ...args, ...flags], {
     cwd: workspace,
-    env: runEnv(dir, { ...env, ...writeGitConfig(dir, inheritedEnv()) }),
+    // Go takes the working directory from PWD if that leads to it; bake resolves relative paths with it.
+    env: runEnv(dir, { ...env, ...writeGitConfig(dir, inheritedEnv()), PWD: workspace }),
     stdio: ['pipe', onOutput ? 'pipe' : 'ignore', 'pipe'],
     writesForJob,
   })

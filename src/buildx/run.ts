@@ -6,6 +6,7 @@ import { sleep } from '../lib/time.ts'
 import { targetLabel, targetLabels, type Target, type TargetGroup } from '../plan/target.ts'
 import { renderBake, writesForJob } from './bake-definition.ts'
 import { annotateWarnings } from './checks.ts'
+import { uploadDepth } from './context-uploads.ts'
 import type { GroupFailure } from './errors.ts'
 import { dockerConfigFile } from '../registry/credentials/docker-config.ts'
 import { startHeartbeat, type Silence } from './heartbeat.ts'
@@ -29,6 +30,8 @@ export interface GroupRequest extends BuildxRequest {
   readonly builder: string
   /** Resolves when nothing else boots the daemon any more. */
   readonly boot: Promise<unknown> | undefined
+  /** Whether the daemon has the steps of earlier runs, so that it hardly needs the imported caches. */
+  readonly isPersistent: boolean
   /** Resolves with the reason when the node is lost. */
   readonly lost: Promise<string>
   /** Called whenever buildx prints anything. */
@@ -147,7 +150,9 @@ async function runWatched(
     localPaths,
     stop: stop.signal,
     writesForJob: writesForJob(group.targets, request),
-    definition: Promise.resolve(request.boot).then(() => renderBake(group.targets, request)),
+    definition: Promise.resolve(request.boot).then(() =>
+      renderBake(group.targets, { ...request, depth: uploadDepth(group.targets, request) }),
+    ),
   }
   const exitCode = await runBuildx(call, args, read).finally(() => [heartbeat.end, endWatch].forEach((end) => end()))
   // buildx may notice that a connection was cut shortly before ssh has ended.

@@ -13,7 +13,10 @@ import type { BuilderInstances } from './instances.ts'
 import { buildGroup, type GroupRequest, type GroupResult } from './run.ts'
 import { next, type GroupAction, type GroupEvent, type GroupState } from './schedule.ts'
 
-type SharedRequest = Omit<GroupRequest, 'group' | 'builder' | 'boot' | 'lost' | 'name' | 'attempt' | 'onProgress'>
+type SharedRequest = Omit<
+  GroupRequest,
+  'group' | 'builder' | 'isPersistent' | 'boot' | 'lost' | 'name' | 'attempt' | 'onProgress'
+>
 
 export interface ScheduleRequest extends SharedRequest {
   readonly groups: readonly TargetGroup[]
@@ -184,7 +187,8 @@ async function buildWatched(
     const lost = watchNode({ node, stop: stop.signal, ...(daemon && { daemon }) })
     const onProgress = () => (progressAt = performance.now())
     const boot = request.boots.get(node)
-    return await buildGroup({ ...request, ...call, emit, group, builder, boot, lost, onProgress })
+    const isPersistent = instances.isPersistent(node)
+    return await buildGroup({ ...request, ...call, emit, group, builder, isPersistent, boot, lost, onProgress })
   } finally {
     stop.abort()
   }

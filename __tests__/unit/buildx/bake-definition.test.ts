@@ -210,6 +210,47 @@ describe('renderBake', () => {
   })
 })
 
+describe('targets of one node with an upload of their own', () => {
+  type Rendered = Readonly<Record<string, Record<string, unknown>>>
+  const withoutFile = Object.fromEntries(Object.entries(variant).filter(([key]) => key !== 'file')) as typeof variant
+  const render = (fields: Partial<VariantSpec>, given: Partial<BakeOptions> = { depth: 2 }, base = variant) => {
+    const targets = ['a', 'b'].map((id) => ({ ...target(), id, variant: { ...base, ...fields } }))
+    return (JSON.parse(renderBake(targets, { ...options, ...given })) as { target: Rendered }).target
+  }
+  const contexts = { lib: '/w/lib', base: 'docker-image://alpine', git: 'https://example.com/x.git' }
+
+  test('each has its own spelling of every directory; they share the Dockerfile', () => {
+    const { a, b, ...more } = render({}, { depth: 2, settings: { ...settings, contexts } })
+    const spelled = { context: '../../../w', contexts: { ...contexts, lib: '../../../w/lib' } }
+    expect([a?.['context'], a?.['contexts'], more]).toEqual(['/w', contexts, {}])
+    expect(b).toEqual({ ...a, ...spelled })
+  })
+
+  test('the Dockerfile of the context keeps its path', () => {
+    const { a, b } = render({}, { depth: 2 }, withoutFile)
+    expect([a?.['dockerfile'], b?.['dockerfile']]).toEqual([undefined, '/w/Dockerfile'])
+  })
+
+  test('the test stage of an image has the upload of the image', () => {
+    const { a, b, 'a--stage': first, 'b--stage': second } = render({ tests: { stage: 'unit', timeout: 1000 } })
+    expect([first?.['context'], second?.['context']]).toEqual([a?.['context'], b?.['context']])
+    expect(b?.['context']).toBe('../../../w')
+  })
+
+  test.each([
+    ['with a Dockerfile', { file: 'Dockerfile' }],
+    ['without one', {}],
+  ])('BuildKit fetches a remote context itself: %s', (_, fields) => {
+    const { a, b } = render({ context: 'https://example.com/x.git#main', ...fields }, { depth: 2 }, withoutFile)
+    expect(b).toEqual(a)
+  })
+
+  test('without `depth` they share one', () => {
+    const { a, b } = render({}, {})
+    expect(b).toEqual(a)
+  })
+})
+
 describe('the tests of an image', () => {
   const image = 'slim-linux-arm64'
   const tests = (tests?: ImageTests, given: Partial<BakeOptions> = {}) => bake(given, tests ? { tests } : {}).target
