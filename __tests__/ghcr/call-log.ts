@@ -16,7 +16,9 @@ export interface CallLog {
 
 export const createLog = (keep = 10_000): CallLog => ({ calls: [], counts: new Map(), keep })
 
+/** Notes a call; a log that keeps none counts none. */
 export function note(log: CallLog, call: Call): void {
+  if (log.keep === 0) return
   if (log.calls.length < log.keep) log.calls.push(call)
   log.counts.set(call.endpoint, count(log, call.endpoint) + 1)
   log.counts.set(call.side, count(log, call.side) + 1)

@@ -6,6 +6,7 @@ import type { ListState } from './lists.ts'
 import { mediaTypes } from './manifest.ts'
 import { root } from './permissions.ts'
 import type { Token } from './permissions.ts'
+import { remember } from './remember.ts'
 import type { Answer, Fake } from './fake.ts'
 
 /**
@@ -56,8 +57,11 @@ const everything = Object.values(mediaTypes).join(', ')
 
 const noQuery = new URLSearchParams()
 
+/** Requests are read, not changed. */
+const queryOf = remember((text: string) => new URLSearchParams(text))
+
 interface RegistryCallOptions {
-  query?: Record<string, string>
+  query?: string
   mediaType?: string
   body?: Uint8Array
 }
@@ -75,7 +79,7 @@ export function registryCalls(fake: Fake, token: Token = root): RegistryCalls {
       {
         method,
         path: `/v2/${repository}/${path}`,
-        query: query ? new URLSearchParams(query) : noQuery,
+        query: query === undefined ? noQuery : queryOf(query),
         body,
         access,
         header: (name) => (name === 'accept' ? everything : name === 'content-type' ? mediaType : undefined),
@@ -107,10 +111,11 @@ export function registryCalls(fake: Fake, token: Token = root): RegistryCalls {
     putManifest: (repository, reference, mediaType, body) =>
       call('PUT', manifest(repository, reference), { mediaType, body: Buffer.from(body) }),
     deleteManifest: (repository, reference) => call('DELETE', manifest(repository, reference)),
-    putBlob: (repository, digest, data) => call('POST', upload(repository), { query: { digest }, body: data }),
+    putBlob: (repository, digest, data) =>
+      call('POST', upload(repository), { query: `digest=${encodeURIComponent(digest)}`, body: data }),
     listTags: (repository, { n, last } = {}) =>
       call('GET', tags(repository), {
-        query: { ...(n === undefined ? {} : { n: String(n) }), ...(last === undefined ? {} : { last }) },
+        query: `${n === undefined ? '' : `n=${n}&`}${last === undefined ? '' : `last=${encodeURIComponent(last)}`}`,
       }),
   }
 }

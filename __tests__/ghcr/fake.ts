@@ -99,7 +99,8 @@ export async function serve(
   work: () => Answer,
   spoiled: SpoiledAnswer,
 ): Promise<Answer> {
-  const noted: Call = { ...call, at: fake.state.clock.now() }
+  const { side, endpoint, method, path } = call
+  const noted: Call = { side, endpoint, method, path, at: fake.state.clock.now() }
   const hooked = fake.beforeEach?.(noted)
   if (hooked) await hooked
   note(fake.log, noted)

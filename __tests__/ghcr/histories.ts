@@ -1,5 +1,6 @@
-import { digestOf, mediaTypes, parseManifest } from './manifest.ts'
+import { digestOf, mediaTypes, parseManifest, type Manifest } from './manifest.ts'
 import { putManifest } from './push.ts'
+import { remember } from './remember.ts'
 import type { Package, State, Version } from './state.ts'
 
 export interface ImageContent {
@@ -19,16 +20,29 @@ export interface IndexEntry {
   attests?: string
 }
 
-function putBlob(
-  state: State,
-  pkg: Package,
-  text: string,
-  mediaType: string,
-): { mediaType: string; digest: string; size: number } {
-  const digest = digestOf(text)
-  if (!state.blobs.has(digest)) state.blobs.set(digest, Buffer.from(text))
+interface Descriptor {
+  mediaType: string
+  digest: string
+  size: number
+}
+
+const bytesOf = remember((text: string) => Buffer.from(text))
+
+const describe = (text: string, mediaType: string): Descriptor => ({
+  mediaType,
+  digest: digestOf(text),
+  size: text.length,
+})
+
+function putBlob(state: State, pkg: Package, text: string, mediaType: string): Descriptor {
+  const descriptor = describe(text, mediaType)
+  storeBlob(state, pkg, descriptor.digest, text)
+  return descriptor
+}
+
+function storeBlob(state: State, pkg: Package, digest: string, text: string): void {
+  if (!state.blobs.has(digest)) state.blobs.set(digest, bytesOf(text))
   pkg.blobs.add(digest)
-  return { mediaType, digest, size: text.length }
 }
 
 const platformOf = (platform: string): Record<string, string> => {
@@ -41,10 +55,10 @@ interface ManifestDocument {
   [field: string]: unknown
 }
 
-function put(state: State, pkg: Package, manifest: ManifestDocument, tag?: string): Version {
-  const parsed = parseManifest(manifest.mediaType, JSON.stringify(manifest))
+function toManifest(document: ManifestDocument): Manifest {
+  const parsed = parseManifest(document.mediaType, JSON.stringify(document))
   if (typeof parsed === 'string') throw new Error(parsed)
-  return putManifest(state, pkg, parsed, tag)
+  return parsed
 }
 
 /** An in-toto statement as BuildKit writes it: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
@@ -66,34 +80,40 @@ export function pushManifest(
   { content, platform = 'linux/amd64', annotations, attests, time }: ImageContent,
   tag?: string,
 ): Version {
+  const made = { content, platform, annotations, attests, time }
+  const { blobs, manifest } = makeImage(JSON.stringify(made), made)
+  for (const { digest, text } of blobs) storeBlob(state, pkg, digest, text)
+  return putManifest(state, pkg, manifest, tag)
+}
+
+type MadeImage = { [Key in keyof ImageContent]-?: ImageContent[Key] | undefined } & {
+  content: string
+  platform: string
+}
+
+/** The manifest of an image or attestation, with the blobs to push first; `key` tells what it is made of. */
+const makeImage = remember((_key: string, { content, platform, annotations, attests, time }: MadeImage) => {
   const image = { ...platformOf(platform), ...(time !== undefined && { created: time }) }
-  const config = putBlob(
-    state,
-    pkg,
-    JSON.stringify(attests === undefined ? image : { architecture: 'unknown', os: 'unknown' }),
-    mediaTypes.config,
-  )
-  const layer = putBlob(
-    state,
-    pkg,
+  const configText = JSON.stringify(attests === undefined ? image : { architecture: 'unknown', os: 'unknown' })
+  const config = describe(configText, mediaTypes.config)
+  const layerText =
     attests === undefined
       ? `${content} ${platform}`
-      : statementOf({ content, platform, attests, ...(time !== undefined && { time }) }),
-    attests === undefined ? mediaTypes.layer : 'application/vnd.in-toto+json',
-  )
-  return put(
-    state,
-    pkg,
-    {
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config,
-      layers: [attests === undefined ? layer : { ...layer, annotations: provenance }],
-      ...(annotations ? { annotations } : {}),
-    },
-    tag,
-  )
-}
+      : statementOf({ content, platform, attests, ...(time !== undefined && { time }) })
+  const layer = describe(layerText, attests === undefined ? mediaTypes.layer : 'application/vnd.in-toto+json')
+  const manifest = toManifest({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config,
+    layers: [attests === undefined ? layer : { ...layer, annotations: provenance }],
+    ...(annotations ? { annotations } : {}),
+  })
+  const blobs = [
+    { digest: config.digest, text: configText },
+    { digest: layer.digest, text: layerText },
+  ]
+  return { blobs, manifest }
+})
 
 export interface IndexOptions {
   annotations?: Readonly<Record<string, string>> | undefined
@@ -106,31 +126,32 @@ export function pushIndex(
   entries: readonly IndexEntry[],
   { annotations, tag }: IndexOptions = {},
 ): Version {
-  const manifests = entries.map(({ version, platform, attests }) => {
-    const { mediaType, size } = pkg.manifests.get(version.digest)!
-    const reference =
-      attests === undefined
-        ? {}
-        : {
-            annotations: {
-              'vnd.docker.reference.digest': attests,
-              'vnd.docker.reference.type': 'attestation-manifest',
-            },
-          }
-    return {
-      mediaType,
-      digest: version.digest,
-      size,
-      ...reference,
-      platform: attests === undefined ? platformOf(platform) : { os: 'unknown', architecture: 'unknown' },
-    }
-  })
-  return put(
-    state,
-    pkg,
-    { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, ...(annotations ? { annotations } : {}) },
-    tag,
-  )
+  const key = entries.map(({ version, platform, attests = '' }) => `${version.digest} ${platform} ${attests}`)
+  const manifest = makeIndex(`${key.join()} ${JSON.stringify(annotations)}`, pkg, entries, annotations)
+  return putManifest(state, pkg, manifest, tag)
+}
+
+/** `key` tells what it is made of. */
+const makeIndex = remember(
+  (_key: string, pkg: Package, entries: readonly IndexEntry[], annotations: IndexOptions['annotations']) => {
+    const manifests = entries.map((entry) => describeEntry(pkg, entry))
+    return toManifest({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests,
+      ...(annotations ? { annotations } : {}),
+    })
+  },
+)
+
+function describeEntry(pkg: Package, { version: { digest }, platform, attests }: IndexEntry): Record<string, unknown> {
+  const { mediaType, size } = pkg.manifests.get(digest)!
+  if (attests === undefined) return { mediaType, digest, size, platform: platformOf(platform) }
+  const annotations = {
+    'vnd.docker.reference.digest': attests,
+    'vnd.docker.reference.type': 'attestation-manifest',
+  }
+  return { mediaType, digest, size, annotations, platform: { os: 'unknown', architecture: 'unknown' } }
 }
 
 export interface Artifact {
@@ -158,7 +179,7 @@ export function pushArtifact(state: State, pkg: Package, artifact: Artifact): Ve
     ...(about && { subject: about }),
     ...(annotations && { annotations }),
   }
-  return put(state, pkg, document, tag)
+  return putManifest(state, pkg, toManifest(document), tag)
 }
 
 /** Pushes the same manifest under another tag. */

@@ -109,8 +109,9 @@ const kind = (mediaType: string): string | undefined =>
 
 /** A wildcard does not count as support for OCI: seen on ghcr.io, and a trap for plain `fetch`. */
 function getManifest(pkg: Package | undefined, { method, header }: RegistryRequest, reference: string): Answer {
-  const digest = isDigest(reference) ? reference : pkg?.tags.get(reference)
-  const manifest = digest !== undefined && pkg?.active.has(digest) === true ? pkg.manifests.get(digest) : undefined
+  // No tag looks like a digest.
+  const digest = pkg?.tags.get(reference) ?? reference
+  const manifest = pkg?.active.has(digest) === true ? pkg.manifests.get(digest) : undefined
   if (!manifest) return ociError(404, 'MANIFEST_UNKNOWN', 'manifest unknown')
   const oci = kind(manifest.mediaType)
   if (oci !== undefined && header('accept')?.includes(manifest.mediaType) !== true) {

@@ -6,6 +6,7 @@ import { checkAnswer } from './openapi.ts'
 import { mayDelete, mayListPackages, mayRead, mayReadRun } from './permissions.ts'
 import type { Token } from './permissions.ts'
 import { secondary, spend } from './rate-limit.ts'
+import { remember } from './remember.ts'
 import { packageBody, versionBody } from './rest-bodies.ts'
 import { findRun, runBody } from './runs.ts'
 import { findPackage } from './state.ts'
@@ -45,6 +46,8 @@ function template(operation: Operation): string {
   return `${method(operation)} ${home}/packages/{package_type}/{package_name}${versions}${restore}`
 }
 
+const encoded = remember((name: string) => encodeURIComponent(name))
+
 export function restPath(operation: Operation): string {
   if (operation.name === 'get run') return `/repos/${operation.repository}/actions/runs/${operation.id}`
   const { at } = operation
@@ -53,7 +56,7 @@ export function restPath(operation: Operation): string {
   const restore = operation.name.startsWith('restore') ? '/restore' : ''
   const versions =
     operation.name === 'list versions' ? '/versions' : 'id' in operation ? `/versions/${operation.id}` : ''
-  return `${home}/packages/container/${encodeURIComponent('name' in at ? at.name : '')}${versions}${restore}`
+  return `${home}/packages/container/${encoded('name' in at ? at.name : '')}${versions}${restore}`
 }
 
 export const refused = (

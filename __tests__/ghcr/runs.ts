@@ -145,6 +145,8 @@ const links = [
   'trees',
 ]
 
+const linksBelow = remember((url: string) => Object.fromEntries(links.map((link) => [`${link}_url`, `${url}/${link}`])))
+
 export function repositoryBody(state: State, base: string, repository: string): Record<string, unknown> {
   const [owner = '', name = ''] = repository.split('/')
   const url = `${base}/repos/${repository}`
@@ -159,7 +161,7 @@ export function repositoryBody(state: State, base: string, repository: string): 
     description: null,
     html_url: `https://github.com/${repository}`,
     url,
-    ...Object.fromEntries(links.map((link) => [`${link}_url`, `${url}/${link}`])),
+    ...linksBelow(url),
   }
 }
 

@@ -1,6 +1,7 @@
 import { realClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import type { Manifest } from './manifest.ts'
+import { remember } from './remember.ts'
 import type { Token } from './permissions.ts'
 import type { Run } from './runs.ts'
 
@@ -132,12 +133,14 @@ export function createPackage(
   }
   if (repository !== undefined && !pkg.roles.has(repository.toLowerCase()))
     pkg.roles.set(repository.toLowerCase(), 'admin')
-  state.packages.set(`${owner}/${name}`.toLowerCase(), pkg)
+  state.packages.set(keyOf(owner)(name), pkg)
   return pkg
 }
 
+const keyOf = remember((owner: string) => remember((name: string) => `${owner}/${name}`.toLowerCase()))
+
 export const findPackage = (state: State, owner: string, name: string): Package | undefined =>
-  state.packages.get(`${owner}/${name}`.toLowerCase())
+  state.packages.get(keyOf(owner)(name))
 
 /** What a version is now. */
 export function present(version: Version): Phase {

@@ -187,6 +187,8 @@ interface Play {
 
 /** Plays it to its end. @throws Violation where something that lives lost anything, or something dead is left */
 export async function play(history: History, mutation: Mutation = {}): Promise<void> {
+  // Nothing below waits for an event, so without this a process that plays many histories would not see any.
+  await new Promise((resolve) => setImmediate(resolve))
   const { lag, lagBy, freshGet, order } = history
   const rules: Rules = { ...calm, checkAnswers: false, lists: { ...calm.lists, lag, lagBy, freshGet, order } }
   const model = createModel(rules, history.seed)
@@ -398,11 +400,11 @@ function start(playing: Play, name: string, work: (fake: Fake) => Promise<unknow
     isFree: () => playing.free,
     before: (call) => {
       model.calls++
-      const id = call.path.split('/').at(-1) ?? ''
+      const id = lastPart(call.path)
       if (call.endpoint === 'get tags') task.look = model.calls
       if (call.endpoint === 'list versions' && before !== call.endpoint) {
         task.list = model.calls
-        task.page = newestPage(model, playing.history.pageSize)
+        task.page = newestPage(model, playing.history)
       }
       if (call.endpoint === 'get version') task.gets.set(id, model.calls)
       if (call.endpoint === 'get run') task.run = model.calls
@@ -418,11 +420,13 @@ function start(playing: Play, name: string, work: (fake: Fake) => Promise<unknow
         )
     },
     after: (call) => {
-      if (!isRead(call)) check(playing, task, call.endpoint, call.path.split('/').at(-1))
+      if (!isRead(call)) check(playing, task, call.endpoint, lastPart(call.path))
     },
   })
   tasks.push(task)
 }
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 /** A call that only reads breaks nothing, so the check after the next change finds the same. */
 const isRead = ({ method }: Call): boolean => method === 'GET' || method === 'HEAD'
@@ -510,8 +514,11 @@ function lastListed({ lag, order }: History, task: Task, digest: string): number
   return Math.max(task.look, isShown ? task.list : -1)
 }
 
-/** The digests on the first page of a list without lag, newest first. */
-function newestPage({ pkg }: Model, pageSize: number): ReadonlySet<string> {
+const noDigests: ReadonlySet<string> = new Set()
+
+/** The digests on the first page of a list without lag, newest first; of no other list is the page known. */
+function newestPage({ pkg }: Model, { lag, order, pageSize }: History): ReadonlySet<string> {
+  if (lag > 0 || order !== 'newest') return noDigests
   const active = [...pkg.versions.values()].filter(({ digest, id }) => pkg.active.get(digest)?.id === id)
   return new Set(active.slice(-pageSize).map(({ digest }) => digest))
 }

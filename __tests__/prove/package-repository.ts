@@ -85,13 +85,13 @@ const fetched = remember((digest: string, body: string, mediaType: string) => ({
 export function requestIn(fake: Fake, token: Token, pageSize = 100): GithubRequest {
   const rest = restCalls(fake, token)
   return async (route, { owner, name, id, page, state, repo }) => {
-    const scope = route.includes('/orgs/') ? 'orgs' : 'users'
+    const { isRun, scope, verb } = routeOf(route)
     const at = { scope, owner: String(owner), name: String(name) } as const
-    const answer = await (route.includes('/actions/runs/{id}')
+    const answer = await (isRun
       ? rest.getRun(`${String(owner)}/${String(repo)}`, Number(id))
-      : route.startsWith('DELETE')
+      : verb === 'DELETE'
         ? rest.deleteVersion(at, Number(id))
-        : route.startsWith('POST')
+        : verb === 'POST'
           ? rest.restoreVersion(at, Number(id))
           : id === undefined
             ? rest.listVersions(at, {
@@ -104,6 +104,12 @@ export function requestIn(fake: Fake, token: Token, pageSize = 100): GithubReque
     return { data: answer.body, link: answer.headers['link'] ?? '' }
   }
 }
+
+const routeOf = remember((route: string) => ({
+  isRun: route.includes('/actions/runs/{id}'),
+  scope: route.includes('/orgs/') ? ('orgs' as const) : ('users' as const),
+  verb: route.slice(0, route.indexOf(' ')),
+}))
 
 function refusal({ status, headers, body }: Answer): GithubError {
   const message = typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : 'Unicorn!'
@@ -127,6 +133,8 @@ export function patiently(request: GithubRequest, clock: Clock): GithubRequest {
     }
   }
 }
+
+const noBytes = new Uint8Array()
 
 export function storeIn(fake: Fake, token: Token = root): ManifestStore {
   const calls = registryCalls(fake, token)
@@ -167,6 +175,6 @@ export function storeIn(fake: Fake, token: Token = root): ManifestStore {
         .headers['docker-content-digest'] ?? '',
     listTags: async (repository) =>
       ((await checked(() => calls.listTags(repository, { n: 10_000 }))).body as { tags: string[] }).tags,
-    getBlob: (_, digest) => Promise.resolve(new Uint8Array(fake.state.blobs.get(digest) ?? [])),
+    getBlob: (_, digest) => Promise.resolve(fake.state.blobs.get(digest) ?? noBytes),
   }
 }
