@@ -46,9 +46,7 @@ describe('explainFailure', () => {
   test('a server that refused a session: MaxSessions, only where a connection failed', () => {
     const explain = (error: string, lacksSessions: boolean) =>
       explainFailure(failureOf({ lacksSessions, failed: [step(error, '[internal] booting buildkit')] })).message
-    expect(explain('error during connect: EOF', true)).toBe(
-      'arm allows too few SSH sessions: set MaxSessions to at least 10',
-    )
+    expect(explain('error during connect: EOF', true)).toBe('arm allows too few SSH sessions: raise MaxSessions')
     expect(explain('error during connect: EOF', false)).not.toContain('MaxSessions')
     expect(explain(exitCode(1), true)).not.toContain('MaxSessions')
   })

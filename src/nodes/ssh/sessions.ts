@@ -13,11 +13,11 @@ const sessionRefused = 'Session open refused by peer'
 export function sessionLimit(where: string): ConstructorParameters<typeof UserError>[0] {
   return {
     code: 'node',
-    message: `${where} allows too few SSH sessions: set MaxSessions to at least 10`,
+    message: `${where} allows too few SSH sessions: raise MaxSessions`,
     hint:
       'The SSH server of this node forbids forwarding, so each connection to its engine is a session. In ' +
-      '/etc/ssh/sshd_config on the node, set `MaxSessions 10` or more, or `AllowStreamLocalForwarding yes`, then ' +
-      'reload sshd.',
+      '/etc/ssh/sshd_config on the node, raise `MaxSessions` (its default is 10) or set `AllowStreamLocalForwarding ' +
+      'yes`, then reload sshd.',
   }
 }
 

@@ -130,8 +130,8 @@ describe('noEngineError', () => {
       '',
       'channel 2: open failed: connect failed: open failed\nmux_client_request_session: session request failed: ' +
         'Session open refused by peer',
-      /allows too few SSH sessions: set MaxSessions to at least 10$/,
-      /`MaxSessions 10` or more/,
+      /allows too few SSH sessions: raise MaxSessions$/,
+      /raise `MaxSessions` \(its default is 10\)/,
     ],
     [
       'usable /var/run/docker.sock\nuser ci\n',
