@@ -35,7 +35,8 @@ function importsCache({ cache }: Pick<Target, 'cache'>): boolean {
  * path the same way, without resolving it:
  * https://github.com/docker/buildx/blob/v0.38.2/build/build.go (`detectSharedMounts`). Bake cleans a path, but keeps
  * `..` at its beginning, and the parent of the root is the root: each further `../` is another spelling of the same
- * directory. Where buildx reports or compares paths, it uses absolute ones, so nothing else changes.
+ * directory (seen with 0.19.0 and 0.38.2). Where buildx reports or compares paths, it uses absolute ones, so nothing
+ * else changes.
  *
  * @param path what does not begin with `/` is a URL or an image, and stays as it is
  * @param depth as `uploadDepth` returns it
