@@ -30,8 +30,8 @@ export interface TargetProgress {
   /** Every step and base image, in the order of their start. */
   readonly stepTimes: readonly StepTime[]
   readonly bytes: Readonly<Record<TransferKind, number | undefined>>
-  /** How many of the caches that it should use exist and could be read; undefined if there are none. */
-  readonly cachesFound: number | undefined
+  /** Those of the caches that it should use which exist and could be read; undefined if it should use none. */
+  readonly cachesFound: readonly string[] | undefined
 }
 
 /** A vertex of a target as far as it is measured. */
@@ -88,7 +88,7 @@ export function measureTarget(vertexes: readonly MeasuredVertex[], ahead: number
     steps: countSteps(own.map(({ vertex }) => vertex)),
     stepTimes: measureSteps(own),
     bytes: measureBytes(own),
-    cachesFound: countCaches(own),
+    cachesFound: findCaches(own),
   }
 }
 
@@ -128,9 +128,10 @@ function measureSteps(vertexes: readonly MeasuredVertex[]): readonly StepTime[] 
   return [...steps.values()]
 }
 
-function countCaches(vertexes: readonly MeasuredVertex[]): number | undefined {
-  const imports = vertexes.filter(({ vertex }) => findPhase(vertex.name) === 'cacheImport')
-  return imports.length === 0 ? undefined : imports.filter(({ vertex }) => vertex.error === '').length
+function findCaches(vertexes: readonly MeasuredVertex[]): readonly string[] | undefined {
+  const imports = vertexes.map(({ vertex }) => vertex).filter(({ name }) => findPhase(name) === 'cacheImport')
+  if (imports.length === 0) return undefined
+  return imports.filter(({ error }) => error === '').map(({ name }) => name.replace(/^.* from /, ''))
 }
 
 function measureBytes(vertexes: readonly MeasuredVertex[]): TargetProgress['bytes'] {

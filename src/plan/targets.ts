@@ -3,10 +3,10 @@ import { formatEndpoint } from '../nodes/endpoint.ts'
 import type { Node } from '../nodes/node.ts'
 import type { NodeOutcome } from '../nodes/open.ts'
 import { UserError, UserErrors } from '../lib/errors.ts'
-import { cacheOf } from '../inputs/cache/cache.ts'
+import { cacheOf, type TargetCache } from '../inputs/cache/cache.ts'
 import type { FallbackOptions } from './fallback.ts'
 import { rescheduleTargets, type Rescheduled } from './reschedule.ts'
-import { platformSlug, type Platform } from '../lib/platform.ts'
+import { parsePlatform, platformSlug, type Platform } from '../lib/platform.ts'
 import { assign, type Task, toWorker } from './placement.ts'
 import type { VariantSpec } from '../inputs/variants.ts'
 import { groupByNode, inDraftOrder, targetKey, type Plan, type Target, type TargetDraft } from './target.ts'
@@ -17,6 +17,15 @@ interface Candidate extends NodeOutcome {
 }
 
 type PlanInputs = Pick<Inputs, 'variants' | 'cache' | 'fallback'>
+
+/** What a node builds that states its platforms only when it is connected. */
+const commonPlatforms = ['linux/amd64', 'linux/arm64'].flatMap((name) => parsePlatform(name) ?? [])
+
+/** PURE: the caches that the targets will probably have, before the nodes are connected. */
+export function likelyCaches({ nodes, ...inputs }: DraftInputs & Pick<Inputs, 'nodes'>): readonly TargetCache[] {
+  const platforms = nodes.flatMap((node) => (node.platforms.length > 0 ? node.platforms : commonPlatforms))
+  return draftTargets(inputs, platforms).flatMap(({ cache }) => cache ?? [])
+}
 
 /**
  * PURE: variants × platforms, each with its node and its cache.
@@ -79,7 +88,9 @@ function toCandidate(outcome: NodeOutcome): Candidate {
   return { ...outcome, platforms: node?.platforms ?? spec.platforms }
 }
 
-function draftTargets({ variants, cache }: PlanInputs, nodePlatforms: readonly Platform[]): TargetDraft[] {
+type DraftInputs = Pick<PlanInputs, 'variants' | 'cache'>
+
+function draftTargets({ variants, cache }: DraftInputs, nodePlatforms: readonly Platform[]): TargetDraft[] {
   return variants.flatMap((variant, number) => {
     const platforms = variant.platforms.length > 0 ? variant.platforms : [...new Set(nodePlatforms)]
     return platforms.map((platform): TargetDraft => {

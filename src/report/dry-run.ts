@@ -29,6 +29,8 @@ export interface TargetReport {
   /** Empty without a cache. */
   readonly cache: string
   readonly cacheState: 'filled' | 'empty' | 'unknown'
+  /** The other cache that the build reads; empty or undefined if there is none. */
+  readonly reads?: string
 }
 
 export interface TagReport {
@@ -47,8 +49,8 @@ const messages = {
 
 const cacheStates: Readonly<Record<TargetReport['cacheState'], string>> = {
   filled: '',
-  empty: ' (does not exist yet)',
-  unknown: ' (the registry did not report whether it exists)',
+  empty: 'does not exist yet',
+  unknown: 'the registry did not report whether it exists',
 }
 
 /** The sections of the report; empty ones are omitted. */
@@ -85,8 +87,9 @@ function filledSections(report: DryRunReport): { readonly title: string; readonl
   return sections.map(([title, lines]) => ({ title, lines: lines(report) })).filter(({ lines }) => lines.length > 0)
 }
 
-function formatTarget({ platform, variant, node, emulated, cache, cacheState }: TargetReport): string {
-  const cached = cache === '' ? 'no cache' : `cache ${cache}${cacheStates[cacheState]}`
+function formatTarget({ platform, variant, node, emulated, cache, cacheState, reads = '' }: TargetReport): string {
+  const notes = [cacheStates[cacheState], reads === '' ? '' : `reads ${reads}`].filter((note) => note !== '')
+  const cached = cache === '' ? 'no cache' : `cache ${cache}${notes.length > 0 ? ` (${notes.join('; ')})` : ''}`
   return `${[platform, variant].join(' ').trim()}: on ${node}${emulated ? ' (emulated)' : ''}, ${cached}`
 }
 

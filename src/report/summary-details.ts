@@ -1,7 +1,7 @@
 import type { Interval } from '../buildx/measure.ts'
 import { firstLine, formatDuration, formatRow } from '../lib/format.ts'
 import { shorten } from '../lib/issues.ts'
-import { targetLabel } from '../plan/target.ts'
+import { targetLabel, type Target } from '../plan/target.ts'
 import type { TargetMeasurement } from './measurements.ts'
 
 /** More targets would make a picture that cannot be read, and reach Mermaid's limits. */
@@ -87,7 +87,7 @@ export function renderMisses(targets: readonly TargetMeasurement[]): string[] {
   const missed = targets.flatMap(({ target, stepTimes, cachesFound, entry: { steps } }) => {
     const first = stepTimes.find(({ name, cached }) => !cached && !isBase(name))
     if (!first || steps.cached === steps.total) return []
-    const reason = steps.cached > 0 ? reasonOf(first.name) : reasonOfFirst(first.name, cachesFound)
+    const reason = steps.cached > 0 ? reasonOf(first.name) : reasonOfFirst(first.name, target, cachesFound)
     return [`- ${targetLabel(target)}: ${formatCode(first.name)}: ${reason}.`]
   })
   if (missed.length === 0) return []
@@ -101,12 +101,12 @@ const severalCaches =
 
 /** Whether a node read more than one cache for a platform, for one variant or for several. */
 function readsSeveralCaches(targets: readonly TargetMeasurement[]): boolean {
-  const counts = new Map<string, number>()
-  for (const { platform, cachesFound = 0, entry } of targets) {
+  const found = new Map<string, readonly string[]>()
+  for (const { platform, cachesFound = [], entry } of targets) {
     const key = `${entry.node} ${platform}`
-    counts.set(key, (counts.get(key) ?? 0) + cachesFound)
+    found.set(key, [...(found.get(key) ?? []), ...cachesFound])
   }
-  return [...counts.values()].some((count) => count > 1)
+  return [...found.values()].some((caches) => new Set(caches).size > 1)
 }
 
 const emptyCache = 'no step was cached: the cache does not exist yet or could not be read'
@@ -122,9 +122,13 @@ function reasonOf(name: string): string {
 }
 
 /** Of a target without a cached step: what its first step depends on may have changed, and what it is based on too. */
-function reasonOfFirst(name: string, cachesFound: number | undefined): string {
-  if (cachesFound === undefined) return otherCache
-  return cachesFound > 0 ? `${reasonOf(name)}, or the base image is another one` : emptyCache
+function reasonOfFirst(
+  name: string,
+  { cache }: Pick<Target, 'cache'>,
+  cachesFound: TargetMeasurement['cachesFound'],
+): string {
+  if (cachesFound === undefined) return cache?.from.length === 0 ? emptyCache : otherCache
+  return cachesFound.length > 0 ? `${reasonOf(name)}, or the base image is another one` : emptyCache
 }
 
 function isBase(name: string): boolean {

@@ -22,6 +22,7 @@ import { formatBusyNodes, formatNode, nodeWarnings } from '../report/log-lines.t
 import { notesOn, type Note } from '../report/notes.ts'
 import { BuildErrors, type RunResult } from '../report/run-report.ts'
 import { runBuilderName } from '../run/names.ts'
+import { CacheChoice } from './caches.ts'
 import { RunComparison } from './history.ts'
 import type { PreparedBuild } from './prepare.ts'
 import type { BuildPorts, Run } from './ports.ts'
@@ -34,36 +35,40 @@ import type { BuildPorts, Run } from './ports.ts'
  */
 export async function buildImage(run: Run, ports: BuildPorts): Promise<RunResult> {
   const { inputs, signal, log } = run
-  const warn = (text: string) => log.warn(text)
-  const access = new PushAccessCheck({ inputs, signal, registries: ports.registries, warn })
+  const access = new PushAccessCheck({ inputs, signal, registries: ports.registries, warn: (text) => log.warn(text) })
   const comparison = new RunComparison(run, ports.registries)
+  const caches = new CacheChoice(run, ports.registries)
   try {
-    return await buildAndPublish({ ...run, signal: access.signal }, ports, { access, comparison })
+    return await buildAndPublish({ ...run, signal: access.signal }, ports, { access, comparison, caches })
   } finally {
     access.stop()
+    caches.close()
     comparison.close()
   }
 }
 
-/** What goes on while images are built. */
+/** What goes on while nodes are connected or images are built. */
 interface Background {
   readonly access: PushAccessCheck
   readonly comparison: RunComparison
+  readonly caches: CacheChoice
 }
 
 async function buildAndPublish(run: Run, ports: BuildPorts, background: Background): Promise<RunResult> {
-  const { access, comparison } = background
+  const { access, comparison, caches } = background
   const { inputs, log, signal, record } = run
+  caches.start()
   const opening = () => Promise.all([openNodes(run, ports), ports.provideBuildx(signal), ports.prepareSigning()])
   const [opened, buildx, sign] = await withAbort(signal, record.time('connect', opening))
   const { planned, prepared } = await withAbort(
     signal,
-    record.time('plan', () => planAndPrepare(run, opened, buildx)),
+    record.time('plan', () => planAndPrepare(run, opened, buildx, caches)),
   )
   const garbage = startGarbageCollection(opened.nodes, ports.runs, { self: builderName(run), dir: run.dir })
   const steps = { opened, planned, prepared, garbage }
   if (inputs.settings.call) return await callDockerfiles(run, ports, steps)
-  log.info(`Building ${formatGroups(planned.plan)} with buildx ${buildx.version}`)
+  const labels = targetLabels(planned.plan.groups.flatMap(({ targets }) => targets))
+  log.info(`Building ${labels} with buildx ${buildx.version}`)
   access.start()
   comparison.start(planned.plan)
   const onBegun = () => {
@@ -91,11 +96,6 @@ async function buildAndPublish(run: Run, ports: BuildPorts, background: Backgrou
   return { ...describeRun(run, opened), builder, plan, published, notes, isPart: inputs.partial }
 }
 
-/** The labels of all targets: `linux/arm64 slim, linux/amd64 slim`. */
-function formatGroups({ groups }: Plan): string {
-  return targetLabels(groups.flatMap(({ targets }) => targets))
-}
-
 function describeRun({ dir }: Run, { nodes }: OpenedNodes): Pick<RunResult, 'nodes' | 'buildxConfig'> {
   return { nodes, buildxConfig: dir.buildxConfig }
 }
@@ -115,8 +115,8 @@ async function handOver(
   return instances.info
 }
 
-async function planAndPrepare(run: Run, opened: OpenedNodes, buildx: Buildx) {
-  const planned = await planRun(run, opened)
+async function planAndPrepare(run: Run, opened: OpenedNodes, buildx: Buildx, caches: CacheChoice) {
+  const planned = await planRun(run, opened, caches)
   const { prepareBuild } = await import('./prepare.ts')
   return { planned, prepared: await prepareBuild(run, opened, planned.plan, buildx) }
 }
@@ -133,17 +133,18 @@ interface PlannedRun extends Pick<ReservedPlan<Plan>, 'plan' | 'release'> {
 }
 
 /** Decides what is built where, and logs what the user should know before it starts. */
-async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes): Promise<PlannedRun> {
+async function planRun(run: Run, { outcomes, nodes, local }: OpenedNodes, caches: CacheChoice): Promise<PlannedRun> {
   const { inputs, event, journal, log, record } = run
   const fork = describeFork(event.trust, inputs, nodes)
   const notes = [...notesOn('inputs', inputs.notes), ...notesOn('forks', fork.notes)]
   notes.forEach(({ text }) => log.info(text))
-  const { plan, runsPerNode, release } = await planWithReservations({
+  const { runsPerNode, release, ...reserved } = await planWithReservations({
     nodes,
     holder: builderName(run),
     journal,
     plan: (runs) => planTargets(inputs, outcomes, local, runs),
   })
+  const plan = await caches.apply(reserved.plan)
   record.targets = plan.targets
   formatBusyNodes(runsPerNode).forEach((note) => log.info(note))
   const warnings = [

@@ -3,6 +3,8 @@ import { renderBake } from '../buildx/bake-definition.ts'
 import { removeSecrets, writeSecrets } from '../buildx/build-env.ts'
 import { runEnv, type Buildx } from '../buildx/find.ts'
 import { wordingOf } from '../forge/wording.ts'
+import type { TargetCache } from '../inputs/cache/cache.ts'
+import { cacheTag } from '../inputs/cache/specs.ts'
 import { exec } from '../lib/exec.ts'
 import { UserError } from '../lib/errors.ts'
 import { writePrivate } from '../lib/files.ts'
@@ -20,6 +22,7 @@ import { formatTagReference, type TagReference } from '../registry/reference.ts'
 import type { DryRunReport, TargetReport } from '../report/dry-run.ts'
 import { formatNode, nodeWarnings } from '../report/log-lines.ts'
 import { runBuilderName } from '../run/names.ts'
+import { CacheChoice } from './caches.ts'
 import { checkNodes, type NodeChecks } from './dry-run-nodes.ts'
 import { checkRegistries, type RegistryChecks } from './dry-run-registries.ts'
 import { bakeOptions } from './prepare.ts'
@@ -46,6 +49,12 @@ const platformIndexes = 'the index of each platform, which is not needed after t
  * nothing is created on a node or in a registry.
  */
 export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult> {
+  const caches = new CacheChoice(run, ports.packages.registries)
+  caches.start()
+  return await checkPlan(run, ports, caches).finally(() => caches.close())
+}
+
+async function checkPlan(run: Run, ports: DryRunPorts, caches: CacheChoice): Promise<DryRunResult> {
   const problems = new Problems()
   const collect = async <T>(work: Promise<T>): Promise<T | undefined> =>
     await problems.collect(withAbort(run.signal, work))
@@ -56,7 +65,7 @@ export async function dryRun(run: Run, ports: DryRunPorts): Promise<DryRunResult
   ])
   const nodes = await createNodePool(opened, run)
   // Without probed nodes there is nothing to plan with.
-  const plan = opened.length === 0 ? undefined : await collect(planOn(run, nodes))
+  const plan = opened.length === 0 ? undefined : await collect(planOn(run, nodes, caches))
   const targets = plan?.targets ?? []
   const registries = await checkRegistries({ ...run.inputs, tags: updatedTags(run, targets) }, targets, ports.packages)
   const checks = await checkNodes(
@@ -87,8 +96,8 @@ function updatedTags({ inputs, event }: Run, targets: readonly Target[]): readon
     : variants.flatMap(({ tags, mirrors = [] }) => [...tags, ...mirrors.flatMap((mirror) => mirror.tags)])
 }
 
-async function planOn({ inputs }: Run, { outcomes, local }: OpenedNodes): Promise<Plan> {
-  return await Promise.resolve().then(() => planTargets(inputs, outcomes, local))
+async function planOn({ inputs }: Run, { outcomes, local }: OpenedNodes, caches: CacheChoice): Promise<Plan> {
+  return await caches.apply(planTargets(inputs, outcomes, local))
 }
 
 /** Lets buildx parse and validate the bake definition, without a daemon. */
@@ -176,7 +185,16 @@ function describeTarget(
     emulated: isEmulated(node, platform),
     cache: cache?.name ?? '',
     cacheState: caches.get(cache?.name ?? '') ?? 'unknown',
+    ...(cache && { reads: describeImport(cache) }),
   }
+}
+
+/** The cache that a build would import, if it is another one than that which it writes; empty otherwise. */
+function describeImport({ name, from }: TargetCache): string {
+  const [only] = from
+  const reference = from.length === 1 && only !== undefined ? cacheTag(only) : undefined
+  const imported = reference ? formatTagReference(reference) : ''
+  return imported === name ? '' : imported
 }
 
 /** What the post step of such a run deletes. */

@@ -1,7 +1,7 @@
 import { detectPlatform } from '../forge/platform.ts'
 import { targetLabel, type Plan } from '../plan/target.ts'
 import { RunHistory } from '../publish/history/history.ts'
-import type { PastRun } from '../publish/history/runs.ts'
+import { historyRef, type PastRun } from '../publish/history/runs.ts'
 import type { RegistryAccess } from '../registry/client-factory.ts'
 import { measureTargets } from '../report/measurements.ts'
 import type { Run } from './ports.ts'
@@ -58,6 +58,6 @@ export class RunComparison {
       return [targetLabel(target), { seconds: took / 1000, steps }] as const
     })
     const seconds = (Date.now() - record.began) / 1000
-    return { ref: event.ref, runId: event.runId, seconds, targets: new Map(targets) }
+    return { ref: historyRef(event), runId: event.runId, seconds, targets: new Map(targets) }
   }
 }

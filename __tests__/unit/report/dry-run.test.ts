@@ -8,6 +8,8 @@ const report: DryRunReport = {
     { ...target, cache: '', cacheState: 'unknown' },
     { ...target, variant: 'slim', emulated: true, cache: 'app:buildcache', cacheState: 'empty' },
     { ...target, variant: 'full', cache: 'app:buildcache-full', cacheState: 'filled' },
+    { ...target, variant: 'new', cache: 'app:buildcache-pr', cacheState: 'empty', reads: 'app:buildcache' },
+    { ...target, variant: 'other', cache: 'app:buildcache-pr', cacheState: 'filled', reads: 'app:buildcache' },
   ],
   tags: [
     { tag: 'app:1', now: '' },
@@ -29,6 +31,8 @@ test('the log has the sections that are not empty', () => {
     '  linux/amd64: on amd, no cache',
     '  linux/amd64 slim: on amd (emulated), cache app:buildcache (does not exist yet)',
     '  linux/amd64 full: on amd, cache app:buildcache-full',
+    '  linux/amd64 new: on amd, cache app:buildcache-pr (does not exist yet; reads app:buildcache)',
+    '  linux/amd64 other: on amd, cache app:buildcache-pr (reads app:buildcache)',
     'Tags:',
     '  app:1: new',
     '  app:2: replaces sha256:abc',

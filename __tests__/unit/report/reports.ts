@@ -61,7 +61,7 @@ function progressOf({ id }: Target): TargetProgress {
       { name: '[4/6] RUN make | tee', took: end - start - 3000, cached: false },
     ],
     bytes: { context: 1200, pulled: 4_000_000, pushed: undefined },
-    cachesFound: 1,
+    cachesFound: ['ghcr.io/acme/app:buildcache-linux-amd64'],
   }
 }
 

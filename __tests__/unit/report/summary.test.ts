@@ -12,6 +12,7 @@ import { renderOutputs } from '../../../src/report/outputs.ts'
 import type { RunRecord } from '../../../src/report/run-record.ts'
 import type { RunReport } from '../../../src/report/run-report.ts'
 import { schemaErrors } from '../fixtures/results-schema.ts'
+import type { TargetCache } from '../../../src/inputs/cache/cache.ts'
 import type { TargetProgress } from '../../../src/buildx/measure.ts'
 import type { Target } from '../../../src/plan/target.ts'
 import { UserError } from '../../../src/lib/errors.ts'
@@ -279,11 +280,12 @@ test('secrets are masked wherever Markdown escapes other characters of them', ()
 })
 
 /** The report of a run whose first target was measured like this. */
-function reportWith(change: Partial<TargetProgress>) {
+function reportWith(change: Partial<TargetProgress>, cache?: TargetCache) {
   const run = testResult([''])
-  run.record.groups = run.record.groups.map((group) => ({
-    ...group,
-    progress: new Map([...group.progress].map(([id, progress]) => [id, { ...progress, ...change }])),
+  run.record.groups = run.record.groups.map(({ group, ...result }) => ({
+    ...result,
+    group: { ...group, targets: group.targets.map((target) => ({ ...target, ...(cache && { cache }) })) },
+    progress: new Map([...result.progress].map(([id, progress]) => [id, { ...progress, ...change }])),
   }))
   return reportOf(run, 0)
 }
@@ -307,8 +309,8 @@ test.each([
 })
 
 test.each([
-  ['there is one', 1, 'a file that it copies has changed, or the base image is another one.'],
-  ['there is none', 0, 'no step was cached: the cache does not exist yet or could not be read.'],
+  ['there is one', ['r/a:b'], 'a file that it copies has changed, or the base image is another one.'],
+  ['there is none', [], 'no step was cached: the cache does not exist yet or could not be read.'],
   ['none was read', undefined, /no step was cached: the cache .*, could not be read, or has another base image\./],
 ])('no step was cached although a cache could serve it: %s', (_, cachesFound, expected) => {
   const missed = { steps: { total: 2, cached: 0 }, stepTimes: [step('[2/3] COPY . .', 9), step('[3/3] RUN x', 9)] }
@@ -318,10 +320,19 @@ test.each([
   else expect(reason).toMatch(expected)
 })
 
+test('no step was cached because the registry has no cache', () => {
+  const missed = { steps: { total: 1, cached: 0 }, stepTimes: [step('[2/2] RUN x', 9)], cachesFound: undefined }
+  const cache = { name: 'r/a:b', from: [], to: 'type=registry,ref=r/a:b' }
+  expect(renderSummary(reportWith(missed, cache))).toContain(
+    '`[2/2] RUN x`: no step was cached: the cache does not exist yet or could not be read.',
+  )
+})
+
 test.each([
-  [1, false],
-  [2, true],
-])('a node that read %s caches for a platform may have missed steps: %s', (cachesFound, expected) => {
+  [['r/a:b'], false],
+  [['r/a:b', 'r/a:b'], false],
+  [['r/a:b', 'r/a:c'], true],
+])('a node that read the caches %j for a platform may have missed steps: %s', (cachesFound, expected) => {
   const missed = { steps: { total: 2, cached: 1 }, stepTimes: [step('[2/2] RUN x', 9)], cachesFound }
   expect(renderSummary(reportWith(missed)).includes('several-caches-with-the-same-steps')).toBe(expected)
 })

@@ -35,8 +35,11 @@ interface SpecCache extends Omit<ImageCache, 'kind'> {
 export interface TargetCache {
   /** For messages, without a secret: a reference, or the backend and the name there. */
   readonly name: string
+  /** Each may contain the steps; of those whose existence can be queried, a build imports one. */
   readonly from: readonly string[]
   readonly to: string
+  /** The one of `from` that all proposals write, and that accepted code never reads. */
+  readonly ofProposals?: string
 }
 
 /** Parses `cache`: `registry`, `off`, or a specification of BuildKit's, to whose name every target adds its own. */
@@ -115,6 +118,8 @@ interface Suffixes {
   readonly to: string
   /** The most specific first. */
   readonly from: readonly string[]
+  /** Whether the first one is shared by all proposals. */
+  readonly proposal: boolean
 }
 
 /**
@@ -125,27 +130,31 @@ interface Suffixes {
 function suffixesOf(variant: string, slug: string, proposal: boolean): Suffixes {
   const name = variant === '' ? slug : `${variant}-${slug}`
   const to = proposal ? `${name}-pr` : name
-  return { to, from: [...new Set([to, name, slug])] }
+  return { to, from: [...new Set([to, name, slug])], proposal }
 }
 
 function cacheImage({ images }: VariantSpec, registry = ''): Repository | undefined {
   return images.find((image) => image.registry === registry) ?? images[0]
 }
 
-function imageCache(variant: VariantSpec, { to, from }: Suffixes, registry = ''): TargetCache | undefined {
+/** PURE: a cache that is read by these specifications, the most specific first. */
+function targetCache(name: string, from: readonly string[], to: string, { proposal }: Suffixes): TargetCache {
+  const [first] = from
+  return { name, from, to, ...(proposal && first !== undefined && { ofProposals: first }) }
+}
+
+function imageCache(variant: VariantSpec, suffixes: Suffixes, registry = ''): TargetCache | undefined {
   const first = cacheImage(variant, registry)
   if (!first) return undefined
-  // `buildcache` is the name in other recipes; a missing one costs nothing.
-  const references = [...from.map((name) => `buildcache-${name}`), 'buildcache'].map(
+  // `buildcache` is the name in other recipes.
+  const references = [...suffixes.from.map((name) => `buildcache-${name}`), 'buildcache'].map(
     (tag) => `${formatRepository(first)}:${tag}`,
   )
   // Only BuildKit reads this cache, and zstd needs a third of the time; layers of the image stay as they are.
   const options = 'mode=max,compression=zstd,image-manifest=true,oci-mediatypes=true,ignore-error=true'
-  return {
-    name: references[0] ?? '',
-    from: references.map((reference) => `type=registry,ref=${reference}`),
-    to: `type=registry,ref=${formatRepository(first)}:buildcache-${to},${options}`,
-  }
+  const from = references.map((reference) => `type=registry,ref=${reference}`)
+  const to = `type=registry,ref=${formatRepository(first)}:buildcache-${suffixes.to},${options}`
+  return targetCache(references[0] ?? '', from, to, suffixes)
 }
 
 /** Attributes of exports only. */
@@ -171,11 +180,7 @@ function imageName(variant: VariantSpec, { repository, registry }: SpecCache): s
   return `/${path}/cache`
 }
 
-function specCache(
-  { attributes }: SpecCache,
-  image: string | undefined,
-  { to, from }: Suffixes,
-): TargetCache | undefined {
+function specCache({ attributes }: SpecCache, image: string | undefined, suffixes: Suffixes): TargetCache | undefined {
   const type = typeOf(attributes)
   const backend = cacheBackends.get(type)
   if (!backend) return undefined
@@ -186,18 +191,17 @@ function specCache(
   const forImport = others.filter(([key]) => !exportOnly.includes(key))
   // Last: what all images of the repository shared, and the name in other recipes.
   const names = [
-    ...from.map((suffix) => withSuffix(own, suffix)),
-    ...(image === undefined ? [] : from.slice(-1).map((suffix) => withSuffix(given, suffix))),
+    ...suffixes.from.map((suffix) => withSuffix(own, suffix)),
+    ...(image === undefined ? [] : suffixes.from.slice(-1).map((suffix) => withSuffix(given, suffix))),
     given,
   ]
-  return {
-    name: type === 'registry' ? (names[0] ?? '') : `type=${type}, ${names[0] ?? ''}`,
-    from: names.map((each) => joinAttributes([...forImport, [name.from, each]])),
-    to: joinAttributes([
-      ...others,
-      [name.to, withSuffix(own, to)],
-      ['mode', getAttribute(attributes, 'mode') ?? 'max'],
-      ['ignore-error', 'true'],
-    ]),
-  }
+  const to = joinAttributes([
+    ...others,
+    [name.to, withSuffix(own, suffixes.to)],
+    ['mode', getAttribute(attributes, 'mode') ?? 'max'],
+    ['ignore-error', 'true'],
+  ])
+  const title = type === 'registry' ? (names[0] ?? '') : `type=${type}, ${names[0] ?? ''}`
+  const from = names.map((each) => joinAttributes([...forImport, [name.from, each]]))
+  return targetCache(title, from, to, suffixes)
 }

@@ -1,5 +1,6 @@
-import { joinAttributes, type Attribute } from '../../lib/csv.ts'
+import { getAttribute, joinAttributes, type Attribute } from '../../lib/csv.ts'
 import { splitRecords } from '../../lib/lists.ts'
+import { parseImageReference, type TagReference } from '../../registry/reference.ts'
 import { failFor, type Fail } from '../diagnostics.ts'
 import { parseTyped, typeOf } from '../settings/typed-attributes.ts'
 import type { InputSource } from '../source.ts'
@@ -32,6 +33,14 @@ export function parseCacheSpec(text: string, fail: Fail = () => undefined): read
   const form = { what: 'cache', example: 'type=registry,ref=ghcr.io/acme/app:cache', types: [...cacheBackends.keys()] }
   const attributes = parseTyped(text, form, (expected) => fail(expected, text.replace(secretPattern(), '$1=***')))
   return attributes && normalise(attributes)
+}
+
+/** PURE: the tag that a specification names; undefined if the cache is not in a registry. */
+export function cacheTag(specification: string): TagReference | undefined {
+  const attributes = parseCacheSpec(specification) ?? []
+  if (typeOf(attributes) !== 'registry') return undefined
+  const reference = parseImageReference(getAttribute(attributes, 'ref') ?? '')
+  return reference && reference.digest === undefined ? { ...reference, tag: reference.tag ?? 'latest' } : undefined
 }
 
 function normalise(attributes: readonly Attribute[]): readonly Attribute[] {

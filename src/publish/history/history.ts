@@ -5,7 +5,16 @@ import type { RegistryClient } from '../../registry/client.ts'
 import { ociManifest } from '../../registry/manifest.ts'
 import { parseTagReference, type TagReference } from '../../registry/reference.ts'
 import { historyTag } from '../../run/names.ts'
-import { addRun, emptyBlob, emptyContent, findRun, parseHistory, renderHistory, type PastRun } from './runs.ts'
+import {
+  addRun,
+  emptyBlob,
+  emptyContent,
+  findRun,
+  historyRef,
+  parseHistory,
+  renderHistory,
+  type PastRun,
+} from './runs.ts'
 
 /** Milliseconds: it is read while images are built, and written while nodes are released. */
 const longestRead = 10_000
@@ -14,7 +23,7 @@ const longestWrite = 2000
 interface HistoryRequest {
   /** The name of the first target's cache: `ghcr.io/acme/app:buildcache-linux-amd64`. */
   readonly cache: string
-  readonly event: Pick<Event, 'ref' | 'trust' | 'baseRef' | 'defaultBranch'>
+  readonly event: Pick<Event, 'ref' | 'trust' | 'number' | 'baseRef' | 'defaultBranch'>
   /** Whether this run writes its cache. */
   readonly writes: boolean
   readonly registries: RegistryAccess
@@ -62,8 +71,9 @@ export class RunHistory {
 
   /** The last run of the same branch, or for the first one of a proposal that of its base, as far as it is read. */
   previous(): PastRun | undefined {
-    const { ref, baseRef, defaultBranch = '' } = this.#request.event
-    return findRun(this.#own, ref) ?? findRun(this.#accepted, `refs/heads/${baseRef ?? defaultBranch}`)
+    const { event } = this.#request
+    const { baseRef, defaultBranch = '' } = event
+    return findRun(this.#own, historyRef(event)) ?? findRun(this.#accepted, `refs/heads/${baseRef ?? defaultBranch}`)
   }
 
   /** Adds this run; to be called after the tags are updated. */
@@ -86,14 +96,7 @@ export class RunHistory {
   }
 
   async #load(reference: TagReference | undefined): Promise<readonly PastRun[]> {
-    if (!reference) return []
-    const client = await this.#createClient(reference)
-    try {
-      return parseHistory((await client.getManifest(reference.path, reference.tag)).bytes)
-    } catch (error) {
-      if (isNotFound(error)) return []
-      throw error
-    }
+    return await loadRuns(reference, this.#createClient)
   }
 
   async #attempt(work: () => Promise<unknown>): Promise<void> {
@@ -105,6 +108,21 @@ export class RunHistory {
   }
 }
 
+/** The runs in a history, the newest first; none if there is no history. @throws RegistryError */
+export async function loadRuns(
+  reference: TagReference | undefined,
+  createClient: ClientFactory,
+): Promise<readonly PastRun[]> {
+  if (!reference) return []
+  const client = await createClient(reference)
+  try {
+    return parseHistory((await client.getManifest(reference.path, reference.tag)).bytes)
+  } catch (error) {
+    if (isNotFound(error)) return []
+    throw error
+  }
+}
+
 async function putEmptyBlob(client: RegistryClient, { path }: TagReference): Promise<void> {
   const read = async function* (offset: number) {
     yield await Promise.resolve(emptyContent.subarray(offset))
@@ -112,8 +130,8 @@ async function putEmptyBlob(client: RegistryClient, { path }: TagReference): Pro
   await client.putBlob(path, { blob: emptyBlob, read })
 }
 
-/** Undefined if the cache is not in a registry. */
-function historyOf(cache: string): TagReference | undefined {
+/** The tag of the history beside a cache; undefined if the cache is not in a registry. */
+export function historyOf(cache: string): TagReference | undefined {
   const reference = parseTagReference(cache)
   return reference && parseTagReference(historyTag(cache))
 }

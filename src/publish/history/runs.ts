@@ -1,3 +1,4 @@
+import type { Event } from '../../forge/event.ts'
 import { asList, asRecord, asText, isRecord, tryParseJson } from '../../lib/json.ts'
 import { computeDigest, ociManifest } from '../../registry/manifest.ts'
 import { historyAnnotation, historyType } from '../../run/names.ts'
@@ -74,6 +75,28 @@ export function addRun(runs: readonly PastRun[], run: PastRun): readonly PastRun
 /** PURE: the last run of a branch, or of any tag for a tag. */
 export function findRun(runs: readonly PastRun[], ref: string): PastRun | undefined {
   return runs.find((run) => branchOf(run.ref) === branchOf(ref))
+}
+
+type Ref = Pick<Event, 'ref' | 'trust' | 'number'>
+
+/** PURE: the ref under which a run is stored. Some events of pull requests have the ref of the base branch. */
+export function historyRef({ ref, trust, number }: Ref): string {
+  const isForeign = trust !== 'trusted' && number !== undefined && !pullRequestForm.test(ref)
+  return isForeign ? `refs/pull/${number}/head` : ref
+}
+
+/** PURE: whether a stored ref is that of the same pull request, also in a merge queue, or of the same branch. */
+export function isSameProposal(ref: string, event: Ref): boolean {
+  return proposalOf(ref) === proposalOf(historyRef(event))
+}
+
+const pullRequestForm = /^refs\/pull\/(\d+)\//
+/** `refs/heads/gh-readonly-queue/main/pr-7-0123abc`: a pull request with those before it in GitHub's merge queue. */
+const mergeQueueForm = /^refs\/heads\/gh-readonly-queue\/.+\/pr-(\d+)-[0-9a-f]+$/
+
+function proposalOf(ref: string): string {
+  const [, number] = pullRequestForm.exec(ref) ?? mergeQueueForm.exec(ref) ?? []
+  return number ?? ref
 }
 
 /** Every tag is a release of its own, so all of them count as one branch. */

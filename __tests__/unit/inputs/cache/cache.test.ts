@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { readInputs } from '../../../../src/inputs/inputs.ts'
 import { serviceVersion } from '../../../../src/inputs/cache/cache-service.ts'
 import { cacheOf } from '../../../../src/inputs/cache/cache.ts'
+import { cacheTag } from '../../../../src/inputs/cache/specs.ts'
 import { parseAttributes } from '../../../../src/lib/csv.ts'
 import { jobWith, type Given } from '../../fixtures/job.ts'
 
@@ -25,8 +26,9 @@ const proposal: Given = { event: { trust: 'pr' } }
 /** What the variant `slim` on arm64 reads and writes. */
 async function slim(given: Given): Promise<unknown> {
   const { cache, variants } = await readInputs(...jobWith({ variants: 'slim: {platforms: linux/arm64}', ...given }))
-  const { name, ...specs } = cacheOf(cache, variants[0]!, variants[0]!.platforms[0]!) ?? {}
-  return name === undefined ? undefined : specs
+  const found = cacheOf(cache, variants[0]!, variants[0]!.platforms[0]!)
+  expect(found?.ofProposals).toBe(given.event === proposal.event ? found?.from[0] : undefined)
+  return found && { from: found.from, to: found.to }
 }
 
 describe('each target has its own', () => {
@@ -308,6 +310,16 @@ function namesWritten(spec: string): string[] {
   const name = /(?:^|,)(?:ref|scope|name|src|dest)=([^,]+)/.exec(spec)?.[1] ?? ''
   return name.split(';')
 }
+
+test.each([
+  ['type=registry,ref=quay.io/acme/cache:a', 'quay.io acme/cache a'],
+  ['type=registry,ref=acme/cache', 'docker.io acme/cache latest'],
+  [`type=registry,ref=quay.io/acme/cache@sha256:${'0'.repeat(64)}`, ''],
+  ['type=gha,scope=a', ''],
+])('where to ask whether a cache exists: %s', (specification, expected) => {
+  const { registry, path, tag } = cacheTag(specification) ?? {}
+  expect([registry, path, tag].join(' ').trim()).toBe(expected)
+})
 
 describe('the cache service of a forge', () => {
   const notes = async (given: Given) => (await readInputs(...jobWith({ cache: 'type=gha', ...given }))).warnings

@@ -1,5 +1,13 @@
 import { expect, test } from '@jest/globals'
-import { addRun, findRun, parseHistory, renderHistory, type PastRun } from '../../../../src/publish/history/runs.ts'
+import {
+  addRun,
+  findRun,
+  historyRef,
+  isSameProposal,
+  parseHistory,
+  renderHistory,
+  type PastRun,
+} from '../../../../src/publish/history/runs.ts'
 import { historyAnnotation, historyType } from '../../../../src/run/names.ts'
 
 const target = { seconds: 12.5, steps: { total: 5, cached: 2 } }
@@ -70,4 +78,25 @@ test('targets that are not valid are left out, and names of properties are names
   const [run] = parseHistory(manifest(text))
   expect([...(run?.targets.keys() ?? [])]).toEqual(['__proto__'])
   expect(run?.targets.get('constructor')).toBeUndefined()
+})
+
+test.each([
+  ['a pull request', { ref: 'refs/pull/7/merge', trust: 'pr', number: '7' }, 'refs/pull/7/merge'],
+  ['with the ref of its base', { ref: 'refs/heads/main', trust: 'pr', number: '7' }, 'refs/pull/7/head'],
+  ['a branch', { ref: 'refs/heads/topic', trust: 'pr' }, 'refs/heads/topic'],
+  ['the default branch', { ref: 'refs/heads/main', trust: 'trusted' }, 'refs/heads/main'],
+] as const)('a run is stored under the ref of what it builds: %s', (_, event, expected) => {
+  expect(historyRef(event)).toBe(expected)
+})
+
+test.each([
+  ['refs/pull/7/merge', 'refs/pull/7/merge', true],
+  ['refs/pull/7/head', 'refs/pull/7/merge', true],
+  ['refs/pull/77/merge', 'refs/pull/7/merge', false],
+  ['refs/pull/7/merge', 'refs/heads/gh-readonly-queue/main/pr-7-0123abc', true],
+  ['refs/pull/8/merge', 'refs/heads/gh-readonly-queue/main/pr-7-0123abc', false],
+  ['refs/heads/topic', 'refs/heads/topic', true],
+  ['refs/heads/7', 'refs/pull/7/merge', false],
+])('the proposal %s is that of a run of %s: %s', (stored, ref, expected) => {
+  expect(isSameProposal(stored, { ref, trust: 'pr' })).toBe(expected)
 })
