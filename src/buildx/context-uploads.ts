@@ -1,7 +1,7 @@
-import { lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { lstatSync, realpathSync } from 'node:fs'
 import type { BuildSettings } from '../inputs/settings/settings.ts'
 import type { Target } from '../plan/target.ts'
+import { contextFiles, ignoredNames } from './context-files.ts'
 
 /**
  * Bytes that a node may receive repeatedly. On the farm, with all machines on 2 busy processors, each further upload of
@@ -80,36 +80,11 @@ function areSmall(paths: readonly string[]): boolean {
 
 /** The bytes of a build context; infinite if there are more than `most`. */
 function measureContext(context: string, most: number): number {
-  const ignored = readIgnored(context)
   let [bytes, entries] = [0, 0]
-  const directories = [context]
-  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
-    for (const entry of list(directory)) {
-      if (++entries > mostEntries) return Infinity
-      if (directory === context && ignored.has(entry.name)) continue
-      const path = join(directory, entry.name)
-      if (entry.isDirectory()) directories.push(path)
-      else bytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
-      if (bytes > most) return Infinity
-    }
+  for (const path of contextFiles(context, ignoredNames(context))) {
+    const stats = lstatSync(path, { throwIfNoEntry: false })
+    bytes += stats?.isDirectory() === true ? 0 : (stats?.size ?? 0)
+    if (++entries > mostEntries || bytes > most) return Infinity
   }
   return bytes
-}
-
-function list(directory: string) {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-  } catch {
-    // buildx reports what it cannot read.
-    return []
-  }
-}
-
-/** The plain names in `.dockerignore`, such as `.git` or `/dist/`: usually those of large directories. */
-function readIgnored(context: string): ReadonlySet<string> {
-  const path = join(context, '.dockerignore')
-  // Whatever is in a checkout: reading a pipe would never end.
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return new Set()
-  const lines = readFileSync(path, 'utf8').split('\n')
-  return new Set(lines.map((line) => line.trim().replace(/^\.?\/|\/$/g, '')))
 }

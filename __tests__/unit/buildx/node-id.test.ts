@@ -56,8 +56,26 @@ test('no id if other runs may use the daemon of a node', () => {
   expect(written({ nodes: [existing] })).toBeUndefined()
 })
 
-test('no id if a program has set the time of a file', () => {
-  utimesSync(join(root, 'first', 'Dockerfile'), 1000, 1000)
+test.each(['Dockerfile', 'src/lib/version.txt'])('no id if a program has set the time of %s', (name) => {
+  mkdirSync(join(root, 'first/src/lib'), { recursive: true })
+  writeFileSync(join(root, 'first', name), 'FROM scratch\n')
+  expect(written()).toBeDefined()
+  utimesSync(join(root, 'first', name), 1000, 1000)
   expect(written()).toBeUndefined()
   expect(written({ workspace: 'second' })).toBeDefined()
+})
+
+test('times of what is not sent do not count', () => {
+  mkdirSync(join(root, 'first/.git'))
+  writeFileSync(join(root, 'first/.git/config'), '')
+  utimesSync(join(root, 'first/.git/config'), 1000, 1000)
+  expect(written()).toBeUndefined()
+  writeFileSync(join(root, 'first/.dockerignore'), '/.git/\n')
+  expect(written()).toBeDefined()
+  // Then it is sent nevertheless, or may be.
+  writeFileSync(join(root, 'first/Dockerfile.dockerignore'), '')
+  expect(written()).toBeUndefined()
+  rmSync(join(root, 'first/Dockerfile.dockerignore'))
+  writeFileSync(join(root, 'first/.dockerignore'), '/.git/\n!.git/config\n')
+  expect(written()).toBeUndefined()
 })
