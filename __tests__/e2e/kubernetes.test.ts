@@ -78,7 +78,7 @@ beforeAll(async () => {
 }, 1_200_000)
 afterEach(async () => {
   // Leftovers of a failed test, so that the next one does not fail too.
-  for (const job of jobs) if ((await inCluster()).length > 0) await job.post()
+  if ((await inCluster()).length > 0) for (const job of jobs) await job.post()
   jobs.forEach((job) => job.end())
   jobs = []
 })

@@ -129,9 +129,11 @@ func (k *cluster) run(ctx context.Context, one *pod) {
 			continue
 		}
 		k.tell(one, corev1.PodRunning, corev1.ConditionFalse)
-		for ctx.Err() == nil && k.await(ctx, one) {
+		for ctx.Err() == nil && k.isRunning(ctx, one) && !k.isReady(ctx, one) {
 			time.Sleep(100 * time.Millisecond)
 		}
+		// It stays ready until its container ends: a probe every 100 ms would take more processor time than the builds.
+		_ = one.machine.docker(ctx, "wait", one.Name).Run()
 		k.tell(one, corev1.PodPending, corev1.ConditionFalse)
 	}
 	_ = one.machine.docker(context.Background(), "rm", "--force", "--volumes", one.Name).Run()
@@ -192,19 +194,18 @@ func (k *cluster) mount(ctx context.Context, one *pod, container corev1.Containe
 	return said(one.machine.docker(ctx, "cp", dir+"/.", one.Name+":/"))
 }
 
-// Whether its container still runs; says how ready it is.
-func (k *cluster) await(ctx context.Context, one *pod) bool {
+func (k *cluster) isRunning(ctx context.Context, one *pod) bool {
 	out, err := one.machine.docker(ctx, "inspect", "--format", "{{.State.Running}}", one.Name).Output()
-	if err != nil || strings.TrimSpace(string(out)) != "true" {
+	return err == nil && strings.TrimSpace(string(out)) == "true"
+}
+
+// Whether its container passes the probe of the Deployment; notes that it does.
+func (k *cluster) isReady(ctx context.Context, one *pod) bool {
+	probe := one.Spec.Containers[0].ReadinessProbe
+	if probe != nil && probe.Exec != nil && one.machine.docker(ctx, append([]string{"exec", one.Name}, probe.Exec.Command...)...).Run() != nil {
 		return false
 	}
-	ready := corev1.ConditionTrue
-	if probe := one.Spec.Containers[0].ReadinessProbe; probe != nil && probe.Exec != nil {
-		if one.machine.docker(ctx, append([]string{"exec", one.Name}, probe.Exec.Command...)...).Run() != nil {
-			ready = corev1.ConditionFalse
-		}
-	}
-	k.tell(one, corev1.PodRunning, ready)
+	k.tell(one, corev1.PodRunning, corev1.ConditionTrue)
 	return true
 }
 
