@@ -111,7 +111,7 @@ beforeAll(async () => {
   stores = { gha, s3: bucket, azblob }
   const watching = setInterval(() => {
     looks++
-    for (const secret of secrets) processesMentioning(secret).forEach((line) => argvs.add(line))
+    processesMentioning(...secrets).forEach((line) => argvs.add(line))
   }, 100)
   images = { gha: freshImage(farm), s3: freshImage(farm), azblob: freshImage(farm), local: freshImage(farm) }
   const first = (name: keyof typeof kinds): Build => ({

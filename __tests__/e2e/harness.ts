@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from '../farm/client.ts'
 import { attachFarm, type Farm, type FarmNode } from '../farm/farm.ts'
@@ -104,17 +104,17 @@ export async function removeKeptBuilders(farm: Farm): Promise<void> {
   await Promise.all(Object.values<Engine>({ ...farm.nodes, local: farm.local }).map((engine) => engine.exec(script)))
 }
 
-/** Command lines of running processes that contain the text. */
-export function processesMentioning(text: string): string[] {
+/** Command lines of running processes that contain one of the texts. */
+export function processesMentioning(...texts: readonly string[]): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
     .map((pid) => tryRead(join('/proc', pid, 'cmdline')).replaceAll('\0', ' '))
-    .filter((line) => line.includes(text))
+    .filter((line) => texts.some((text) => line.includes(text)))
 }
 
 export function tryRead(path: string): string {
   try {
-    return existsSync(path) ? readFileSync(path, 'utf8') : ''
+    return readFileSync(path, 'utf8')
   } catch {
     return ''
   }
