@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { beforeAll, describe, expect, test } from '@jest/globals'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job, StepResult } from './runner.ts'
 import {
   buildkitdInputs,
-  farmJob,
   freshImage,
   leftovers,
   oneBuildkitdInputs,
   mapConcurrently,
-  attachFarm,
   startBuildkitds,
   storedIndex,
   storedTags,
   type Farm,
 } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 const mark = 'io.github.multiarch-build.run'
 
@@ -39,14 +38,13 @@ interface Digests {
   readonly intermediate: readonly string[]
 }
 
+const setup = useFarm()
 let farm: Farm
-const jobs: Job[] = []
 
 beforeAll(async () => {
-  farm = await attachFarm()
+  farm = setup.farm
   await startBuildkitds(farm)
 })
-afterAll(() => jobs.forEach((job) => job.end()))
 
 interface Scene {
   readonly event?: string
@@ -61,12 +59,11 @@ const pullRequest: Scene = { event: 'pull_request', ref: 'refs/pull/7/merge' }
 
 async function play(scene: Scene): Promise<Played> {
   const { event, ref, image = freshImage(farm), inputs = {} } = scene
-  const job = farmJob(farm, {
+  const job = setup.job({
     ...(event !== undefined && { event }),
     ...(ref !== undefined && { ref }),
     files: { Dockerfile: `FROM ${farm.images.base}\nRUN echo same > /same\n` },
   })
-  jobs.push(job)
   const main = await job.main((scene.bothNodes ? buildkitdInputs : oneBuildkitdInputs)(farm, { image, ...inputs }))
   expect([main.code, main.log]).toEqual([0, main.log])
   const tags = await storedTags(farm, image)
@@ -161,12 +158,11 @@ describe('pull requests', () => {
 describe('a pull request with one failing platform', () => {
   test('leaves nothing of the other platform in the registry', async () => {
     const image = freshImage(farm)
-    const job = farmJob(farm, {
+    const job = setup.job({
       event: 'pull_request',
       ref: 'refs/pull/7/merge',
       files: { Dockerfile: `FROM ${farm.images.base}\nRUN test "$(uname -m)" != aarch64\n` },
     })
-    jobs.push(job)
     const main = await job.main(buildkitdInputs(farm, { image, cache: 'off', 'fail-fast': 'false' }))
     expect(main.errors).toEqual([expect.stringContaining('linux/arm64: [2/2] RUN')])
     const journal = readFileSync(join(main.state['dir'] ?? '', 'journal'), 'utf8')

@@ -1,22 +1,17 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { beforeAll, expect, test } from '@jest/globals'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Job } from './runner.ts'
-import { attachFarm, farmJob, leftovers, oneBuildkitdInputs, startBuildkitds, type Farm } from './harness.ts'
+import { leftovers, oneBuildkitdInputs, startBuildkitds } from './harness.ts'
+import { useFarm } from './setup.ts'
 
 // The private directory of a run has its logins and secrets: no build may read it, whatever its inputs name.
-let farm: Farm
-const jobs: Job[] = []
+const setup = useFarm()
 
-beforeAll(async () => {
-  farm = await attachFarm()
-  await startBuildkitds(farm)
-})
-afterAll(() => jobs.forEach((job) => job.end()))
+beforeAll(async () => await startBuildkitds(setup.farm))
 
 async function build(inputsOf: (job: Job) => Readonly<Record<string, string>>) {
-  const job = farmJob(farm, { files: { 'more.Dockerfile': dockerfile('--from=more ') } })
-  jobs.push(job)
+  const job = setup.job({ files: { 'more.Dockerfile': dockerfile('--from=more ') } })
   writeFileSync(join(job.temp, 'Dockerfile'), dockerfile(''))
   const inputs = {
     cache: 'off',
@@ -25,15 +20,15 @@ async function build(inputsOf: (job: Job) => Readonly<Record<string, string>>) {
     secrets: 'planted=5ecret-of-the-build',
     ...inputsOf(job),
   }
-  const main = await job.main(oneBuildkitdInputs(farm, inputs))
+  const main = await job.main(oneBuildkitdInputs(setup.farm, inputs))
   rmSync(join(job.temp, 'Dockerfile'))
   await job.post()
-  expect(await leftovers(farm, job)).toEqual([])
+  expect(await leftovers(setup.farm, job)).toEqual([])
   return main
 }
 
 function dockerfile(from: string): string {
-  return [`FROM ${farm.images.base}`, `COPY ${from}. /all`, 'RUN find /all', ''].join('\n')
+  return [`FROM ${setup.farm.images.base}`, `COPY ${from}. /all`, 'RUN find /all', ''].join('\n')
 }
 
 test.each([
