@@ -458,8 +458,7 @@ async function playAll(cases: Iterable<Case>, node: FarmNode): Promise<void> {
 async function expectAllOccurred(faults: Case['momentary'], image: string): Promise<void> {
   if (!faults) return
   const path = `${image.slice(image.indexOf('/'))}/`
-  const requests = await farm.registry.requests()
-  const occurred = requests.filter((request) => request.fault && request.path.includes(path))
+  const occurred = (await farm.registry.requests(path)).filter(({ fault }) => fault)
   expect(occurred).toHaveLength(faults.reduce((sum, { times }) => sum + times, 0))
 }
 

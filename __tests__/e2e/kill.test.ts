@@ -75,8 +75,8 @@ const requested =
   (method: string, what: RegExp): Moment =>
   async ({ image }) =>
     await waitFor(`${method} ${String(what)}`, async () =>
-      (await farm.registry.requests()).some(
-        (request) => request.method === method && request.path.includes(pathOf(image)) && what.test(request.path),
+      (await farm.registry.requests(pathOf(image))).some(
+        (request) => request.method === method && what.test(request.path),
       ),
     )
 const container: Moment = async ({ job }) =>
@@ -214,9 +214,7 @@ describe('main is cancelled by the runner', () => {
         const scene = begin(slow, { nodes: `linux/amd64,linux/386 = ${farm.nodes.amd.endpoint}` })
         await requested('PUT', /manifests\/sha256/)(scene)
         await waitFor('the PUT of the action', async () =>
-          (await farm.registry.requests()).some(
-            ({ method, path, from }) => method === 'PUT' && from === 'host' && path.includes(pathOf(slow)),
-          ),
+          (await farm.registry.requests(pathOf(slow))).some(({ method, from }) => method === 'PUT' && from === 'host'),
         )
         await expectCancelled(scene)
       })(),
@@ -286,9 +284,7 @@ describe('post', () => {
     const held = async (post: Running, image: string) => {
       await post.waitForOutput(/Removed the builder/)
       await waitFor('DELETE', async () =>
-        (await farm.registry.requests()).some(
-          ({ method, path }) => method === 'DELETE' && path.includes(`${pathOf(image)}/manifests/`),
-        ),
+        (await farm.registry.requests(`${pathOf(image)}/manifests/`)).some(({ method }) => method === 'DELETE'),
       )
     }
     const outcomes = await Promise.all([

@@ -58,7 +58,8 @@ interface Entry {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-type Requests = () => Promise<readonly { readonly method: string; readonly path: string }[]>
+/** The requests whose path contains `of`. */
+type Requests = (of: string) => Promise<readonly { readonly method: string; readonly path: string }[]>
 
 let images = 0
 const freshName = (): string => `split-${process.pid}-${Date.now()}-${images++}`
@@ -83,17 +84,17 @@ function reader(client: RegistryClient, requests: Requests) {
       JSON.parse(Buffer.from(await client.getBlob(pathOf(image), digest)).toString()),
     tags: async (image: string) => await client.listTags(pathOf(image)).catch(() => []),
     copyTag: async (image: string, tag: string, to: string) => await copyImage(at(image), at(to), tag),
-    updates: async (image: string, tag: string) =>
-      (await requests()).filter(
-        ({ method, path }) => method === 'PUT' && path === `/v2/${pathOf(image)}/manifests/${tag}`,
-      ).length,
+    updates: async (image: string, tag: string) => {
+      const manifest = `/v2/${pathOf(image)}/manifests/${tag}`
+      return (await requests(manifest)).filter(({ method, path }) => method === 'PUT' && path === manifest).length
+    },
   }
 }
 
 /** Every digest that was pushed and is there. */
 async function pushedDigests(image: string, requests: Requests, read: PackageHost['read']): Promise<string[]> {
   const prefix = `/v2/${pathOf(image)}/manifests/sha256:`
-  const pushed = (await requests()).filter(({ method, path }) => method === 'PUT' && path.startsWith(prefix))
+  const pushed = (await requests(prefix)).filter(({ method, path }) => method === 'PUT' && path.startsWith(prefix))
   const digests = [...new Set(pushed.map(({ path }) => path.slice(path.indexOf('sha256:'))))]
   const found = await Promise.all(digests.map((digest) => read(image, digest)))
   return found.flatMap((manifest) => manifest?.digest ?? [])
@@ -103,7 +104,7 @@ async function pushedDigests(image: string, requests: Requests, read: PackageHos
 export async function openDistribution(farm: Farm): Promise<PackageHost> {
   const api = await startPlatformApi()
   const { host } = farm.registry
-  const requests: Requests = () => farm.registry.requests()
+  const requests: Requests = (of) => farm.registry.requests(of)
   const common = reader(createRegistryClient({ registry: host }), requests)
   return {
     ...common,
@@ -147,7 +148,7 @@ async function onBridge(farm: Farm, host: string) {
   const address = `${bridgeOf(farm)}:${(server.address() as AddressInfo).port}`
   return {
     host: address,
-    requests: () => Promise.resolve(proxy.requests),
+    requests: (of: string) => Promise.resolve(proxy.requests.filter(({ path }) => path.includes(of))),
     registries: `${address}: {http: true}`,
     close: () => server.close().closeAllConnections(),
   }

@@ -22,6 +22,8 @@ export function useFarm({ keepsBuilders = false } = {}): FarmSetup {
   let attached: Farm | undefined
   beforeAll(async () => {
     attached = await attachFarm()
+    // Tests read the log again and again: without the requests of the files before, it stays short.
+    await attached.registry.resetRequests()
   })
   afterAll(async () => {
     jobs.forEach((job) => job.end())

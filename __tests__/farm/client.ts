@@ -88,7 +88,8 @@ export interface FarmNode extends Engine {
 export interface Registry extends RegistryClient {
   fault(fault: Fault): Promise<void>
   clearFaults(): Promise<void>
-  requests(): Promise<RequestLog[]>
+  /** The requests whose path contains `of`: a test that polls should not have all of them sent. */
+  requests(of?: string): Promise<RequestLog[]>
   resetRequests(): Promise<void>
   /** Deletes everything except the farm's images. */
   wipe(): Promise<void>
@@ -190,7 +191,7 @@ export function clientFor(state: FarmState, tools: Tools, gone?: () => Promise<v
     return {
       ...registryClient(`127.0.0.1:${ports[name]}`, name === 'private' ? registryUser : undefined),
       fault: async (fault) => await call({ registry: name }, 'fault', fault),
-      requests: async () => await call({ registry: name }, 'requests'),
+      requests: async (of = '') => await call({ registry: name }, 'requests', of),
       clearFaults: simple('clearFaults'),
       resetRequests: simple('resetRequests'),
       wipe: simple('wipe'),

@@ -272,6 +272,9 @@ describe('registries', () => {
       status: 200,
       from: 'host',
     })
+    const [all, some] = [await registry.requests(), await registry.requests('/base/tags/')]
+    expect(some).toEqual(all.filter(({ path }) => path.includes('/base/tags/')))
+    expect([some.length > 4, some.length < all.length]).toEqual([true, true])
   })
 
   test('require a password if configured', async () => {

@@ -20,7 +20,8 @@ export interface RegistryServer {
   layersPort: number | undefined
   fault(fault: Fault): void
   clearFaults(): void
-  requests(): RequestLog[]
+  /** The requests whose path contains `of`. */
+  requests(of?: string): RequestLog[]
   resetRequests(): void
   wipe(): Promise<void>
   stop(): void
@@ -88,7 +89,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RegistryS
     clearFaults: () => {
       proxy.faults.length = 0
     },
-    requests: () => proxy.requests,
+    requests: (of = '') => proxy.requests.filter(({ path }) => path.includes(of)),
     resetRequests: () => {
       proxy.requests.length = 0
     },
