@@ -20,6 +20,7 @@ const expected = {
   'farm.test.ts': 70,
   'caches.test.ts': 65,
   'copy.test.ts': 60,
+  'histories.test.ts': 60,
   'riscv64.test.ts': 45,
   'garbage-collection.test.ts': 45,
   'credentials.test.ts': 45,
