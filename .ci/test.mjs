@@ -70,7 +70,7 @@ try {
       output,
       env: unitEnv,
       // Lower than in the configuration: to start a worker anew takes less time than to collect its heap.
-      options: ['--maxWorkers', unitWorkers, '--workerIdleMemoryLimit', '250MB'],
+      options: ['--maxWorkers', unitWorkers, '--workerIdleMemoryLimit=250MB'],
     }),
     jest({ project: 'e2e', command: farmRun, output: 2, env: farmEnv, options: ['--maxWorkers', String(farms)] }),
   ])
