@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
@@ -30,12 +30,12 @@ function list(directory: string) {
 
 /**
  * The plain names in the `.dockerignore` of a context, such as `.git` or `/dist/`: usually those of large directories.
- * None if it has exceptions, which may be below them.
+ * None if it has exceptions, which may be below them, or cannot be read.
  */
 export function ignoredNames(context: string): ReadonlySet<string> {
   const path = join(context, '.dockerignore')
   // Whatever is in a checkout: reading a pipe would never end.
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return new Set()
+  if (!existsSync(path) || !lstatSync(path).isFile()) return new Set()
   const lines = readFileSync(path, 'utf8')
     .split('\n')
     .map((line) => line.trim())

@@ -27,7 +27,11 @@ function written({ nodes = [kept], workspace = 'first', repository = 'acme/app',
   mkdirSync(dir.buildxConfig, { recursive: true })
   const path = join(root, workspace)
   const event = { serverUrl: 'https://github.com', repository, trust, workspace: path }
-  const localPaths = [{ input: 'context', path, access: 'read' as const }]
+  const localPaths = [
+    { input: 'context', path, access: 'read' as const },
+    { input: 'file', path: join(path, 'Dockerfile'), access: 'read' as const },
+    { input: 'build-contexts', path: join(path, 'missing'), access: 'read' as const },
+  ]
   writeNodeId({ dir, event, opened: { nodes, persistent }, localPaths })
   return existsSync(dir.nodeId) ? readFileSync(dir.nodeId, 'utf8') : undefined
 }
