@@ -99,14 +99,9 @@ const severalCaches =
   'If nothing has changed, BuildKit missed these steps because the build read several caches: see ' +
   '[Caching](https://github.com/org/multiarch-build/blob/v1/docs/caching.md#several-caches-with-the-same-steps).'
 
-/** Whether a node read more than one cache for a platform, for one variant or for several. */
+/** Whether the build of a target read more than one cache. */
 function readsSeveralCaches(targets: readonly TargetMeasurement[]): boolean {
-  const found = new Map<string, readonly string[]>()
-  for (const { platform, cachesFound = [], entry } of targets) {
-    const key = `${entry.node} ${platform}`
-    found.set(key, [...(found.get(key) ?? []), ...cachesFound])
-  }
-  return [...found.values()].some((caches) => new Set(caches).size > 1)
+  return targets.some(({ cachesFound = [] }) => new Set(cachesFound).size > 1)
 }
 
 const emptyCache = 'no step was cached: the cache does not exist yet or could not be read'

@@ -332,7 +332,7 @@ test.each([
   [['r/a:b'], false],
   [['r/a:b', 'r/a:b'], false],
   [['r/a:b', 'r/a:c'], true],
-])('a node that read the caches %j for a platform may have missed steps: %s', (cachesFound, expected) => {
+])('a build that read the caches %j may have missed steps: %s', (cachesFound, expected) => {
   const missed = { steps: { total: 2, cached: 1 }, stepTimes: [step('[2/2] RUN x', 9)], cachesFound }
   expect(renderSummary(reportWith(missed)).includes('several-caches-with-the-same-steps')).toBe(expected)
 })
