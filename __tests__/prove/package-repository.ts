@@ -175,6 +175,6 @@ export function storeIn(fake: Fake, token: Token = root): ManifestStore {
         .headers['docker-content-digest'] ?? '',
     listTags: async (repository) =>
       ((await checked(() => calls.listTags(repository, { n: 10_000 }))).body as { tags: string[] }).tags,
-    getBlob: (_, digest) => Promise.resolve(fake.state.blobs.get(digest) ?? noBytes),
+    getBlob: (_, digest) => Promise.resolve(new Uint8Array(fake.state.blobs.get(digest) ?? noBytes)),
   }
 }

@@ -101,7 +101,7 @@ describe('of the caches in a registry, a build imports', () => {
 
   test('all that may exist, if the registry does not answer in time', async () => {
     await withRegistry('none', async (registry) => {
-      const hang = () => registry.faults.push(({ url = '' }) => url.includes('acme') && hang() > 0)
+      const hang = (): number => registry.faults.push(({ url = '' }) => url.includes('acme') && hang() > 0)
       hang()
       expect(await choose(open(registry, { longestWait: 20 }), cacheIn(registry))).toBe('slim plain old')
     })
