@@ -120,7 +120,19 @@ async function isRunning(identity: string): Promise<boolean> {
 /** Ends the processes of a finished run on this machine, and removes its directory with keys and logins. */
 export async function removeRunDir(path: string): Promise<void> {
   await killProcessesIn(path)
-  removeDir(path)
+  removeOwnerLast(path)
+}
+
+/**
+ * Removes a run directory with everything in it, if it exists. The file with its owner goes last: if the removal is cut
+ * off, a later run still knows whose directory it is, and removes the rest.
+ */
+export function removeOwnerLast(path: string, remove = removeDir): void {
+  const { owner } = new RunDir(path)
+  // What a link leads to stays.
+  const names = lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? tryList(path) : []
+  for (const each of names.map((name) => join(path, name))) if (each !== owner) remove(each)
+  remove(path)
 }
 
 /**

@@ -1,10 +1,10 @@
 import { logRunnerGarbage } from '../gc/log.ts'
 import { errorMessage, formatError } from '../lib/errors.ts'
-import { removeDir } from '../lib/files.ts'
 import type { Log } from '../lib/log.ts'
 import { logWait } from '../lib/time.ts'
 import { killProcess, killProcessesIn } from '../lib/processes.ts'
 import { hasJournal, openJournal, pendingOnNodes, readJournal } from '../run/journal.ts'
+import { removeOwnerLast } from '../run/owner.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { Connections } from './reconnect.ts'
 import { undoEntries } from './undo-entries.ts'
@@ -90,7 +90,7 @@ async function isCutShort(work: Promise<void>, signal: AbortSignal): Promise<boo
 async function removeRunDir({ path }: RunDir, log: Log): Promise<void> {
   try {
     await killProcessesIn(path)
-    removeDir(path)
+    removeOwnerLast(path)
   } catch (error) {
     log.warn(
       `The run directory ${path} could not be removed: ${errorMessage(error)}. ` +

@@ -1,11 +1,20 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRunChecker } from '../../../src/gc/run-status.ts'
 import { collectRunnerGarbage } from '../../../src/gc/runner.ts'
 import { logRunnerGarbage } from '../../../src/gc/log.ts'
-import { describeOwner, writeOwner, type RunDirOwner } from '../../../src/run/owner.ts'
+import { describeOwner, removeOwnerLast, writeOwner, type RunDirOwner } from '../../../src/run/owner.ts'
 import { RunDir } from '../../../src/run/run-dir.ts'
 
 let parent: string
@@ -52,6 +61,32 @@ test('a run directory is removed when its runner has certainly ended, and not be
   expect([...removed].sort()).toEqual(finished)
   expect(failed).toEqual([])
   expect([...running, own, old, join(parent, 'mab-other')].filter((dir) => !existsSync(dir))).toEqual([])
+})
+
+test('a removal that is cut off leaves the owner, so that a later run removes the rest', async () => {
+  const gone = { ...(await describeOwner({ ...run, runId: '5' })), main: '4194303:1', runner: '4194303:1' }
+  const dir = make(gone)
+  for (const name of ['agent.sock', 'zone']) mkdirSync(join(dir, name))
+  writeFileSync(join(dir, 'zone', 'key'), '')
+  let left = 2
+  const cutOff = (path: string) => {
+    if (left-- === 0) throw new Error('killed')
+    rmSync(path, { recursive: true })
+  }
+  expect(() => removeOwnerLast(dir, cutOff)).toThrow('killed')
+  expect(readdirSync(dir)).toEqual(['owner'])
+  const { removed } = await collectRunnerGarbage(new RunDir(join(parent, 'mab-9999999999')), run, runs, [parent])
+  expect(removed).toEqual([dir])
+  expect(existsSync(dir)).toBe(false)
+})
+
+test('of a link in place of the directory only the link is removed', () => {
+  const [target, link] = [make(), join(parent, 'mab-8888888888')]
+  writeFileSync(join(target, 'file'), '')
+  symlinkSync(target, link)
+  removeOwnerLast(link)
+  removeOwnerLast(join(parent, 'mab-7777777777'))
+  expect([existsSync(link), readdirSync(target)]).toEqual([false, ['file']])
 })
 
 test('what was removed from this runner is logged, one line each', () => {
