@@ -138,7 +138,7 @@ async function listLeftovers({ farm, temp }: Setup, images: readonly string[]): 
       .flat()
       .filter((one) => !stays(one))
       .map(({ what, state, name }) => `${what} ${state} on ${name}`),
-    ...readdirSync(temp).map((name) => `${name} on the runner, with ${readdirSync(join(temp, name)).join(', ') || 'no files'}`),
+    ...readdirSync(temp).map((name) => `${name} on the runner: ${readdirSync(join(temp, name)).join(', ')}`),
     ...processesMentioning(temp).map((line) => `process ${line}`),
     ...tags.flat(),
   ]
