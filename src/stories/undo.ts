@@ -4,7 +4,7 @@ import type { Log } from '../lib/log.ts'
 import { logWait } from '../lib/time.ts'
 import { killProcess, killProcessesIn } from '../lib/processes.ts'
 import { hasJournal, openJournal, pendingOnNodes, readJournal } from '../run/journal.ts'
-import { removeOwnerLast } from '../run/owner.ts'
+import { removeRunDir } from '../run/owner.ts'
 import type { RunDir } from '../run/run-dir.ts'
 import { Connections } from './reconnect.ts'
 import { undoEntries } from './undo-entries.ts'
@@ -34,7 +34,7 @@ export async function undoRun(request: UndoRequest, ports: UndoPorts): Promise<v
     log.line(body)
     log.warn(`Cleanup did not finish: ${headline}\n${laterRemoval}`)
   } finally {
-    await removeRunDir(dir, log)
+    await removeOwnDir(dir, log)
   }
   if (!signal.aborted) logRunnerGarbage(await ports.collectRunnerGarbage(), log)
 }
@@ -87,10 +87,9 @@ async function isCutShort(work: Promise<void>, signal: AbortSignal): Promise<boo
 }
 
 /** Ends agents and connections, and removes keys and logins with the directory. */
-async function removeRunDir({ path }: RunDir, log: Log): Promise<void> {
+async function removeOwnDir({ path }: RunDir, log: Log): Promise<void> {
   try {
-    await killProcessesIn(path)
-    removeOwnerLast(path)
+    await removeRunDir(path)
   } catch (error) {
     log.warn(
       `The run directory ${path} could not be removed: ${errorMessage(error)}. ` +
