@@ -45,14 +45,16 @@ export async function measureReleases(bench: ReleaseBench): Promise<Scenario[]> 
   return scenarios
 }
 
-/** A first release into an empty registry, and a second one with nothing but the registry's cache to help. */
+/**
+ * A first release to an empty registry from empty nodes, and a second one on the nodes as the first has left them: with
+ * BuildKit's image, but without a builder or a volume, so that only the cache in the registry helps.
+ */
 async function measureMethod(bench: ReleaseBench, method: Method, title: string): Promise<Record<Kind, Measured>> {
   const { farm, scratch, stop } = bench
-  await farm.registry.wipe()
+  await Promise.all([farm.registry.wipe(), ...Object.values(farm.nodes).map((node) => node.wipe())])
   const image = `${farm.registry.host}/bench/${method}`
   const files = benchApp(farm)
   const measure = async (kind: Kind, release: { readonly files: Record<string, string>; readonly tag: string }) => {
-    await Promise.all(Object.values(farm.nodes).map((node) => node.wipe()))
     stop.throwIfAborted()
     const own = mkdtempSync(join(scratch, 'release-'))
     const measured = await methods[method]({ farm, image, scratch: own, ...release })
@@ -60,6 +62,18 @@ async function measureMethod(bench: ReleaseBench, method: Method, title: string)
     return measured
   }
   const cold = await measure('cold', { files, tag: '1.0.1' })
+  await expectNoBuilders(farm)
   const second = await measure('second', { files: { ...files, [releaseFile]: '2\n' }, tag: '1.0.2' })
   return { cold, second }
+}
+
+/** @throws if a node has a container or a volume, in which a cache could be. */
+export async function expectNoBuilders(farm: Farm): Promise<void> {
+  const left = await Promise.all(
+    Object.values(farm.nodes).map(async (node) => [
+      ...(await node.containers()).map(({ name }) => name),
+      ...(await node.volumes()),
+    ]),
+  )
+  if (left.flat().length > 0) throw new Error(`the first release left ${left.flat().join(', ')} on the nodes`)
 }

@@ -14,7 +14,7 @@ import { flushNeighbours, connectMachine, disconnectMachine } from './network.ts
 import type { Ip } from './network.ts'
 import { linkName } from './paths.ts'
 import { addUser, knownHostsLines, makeKey, writeMachineFiles, sshPorts } from './ssh.ts'
-import type { User } from './ssh.ts'
+import type { KeyExchange, User } from './ssh.ts'
 import type { Tools } from './tools.ts'
 
 export interface MachineOptions {
@@ -31,6 +31,7 @@ export interface MachineOptions {
   /** Also start a rootful buildkitd at /run/buildkit/buildkitd.sock. */
   buildkitd: boolean
   diskMiB: number
+  keyExchange: KeyExchange
 }
 
 /** One machine of the farm in its supervisor. Its disk survives a power cut. */
@@ -54,9 +55,9 @@ export class Machine {
   }
 
   async create(): Promise<void> {
-    const { dir, name, address, publicKey } = this.options
+    const { dir, name, address, publicKey, keyExchange } = this.options
     for (const sub of ['disk', 'root', 'share', 'seed']) await mkdir(join(dir, sub), { recursive: true })
-    await writeMachineFiles({ dir: this.seed, node: name, address, publicKey })
+    await writeMachineFiles({ dir: this.seed, node: name, address, publicKey, keyExchange })
     await copyFile(join(this.seed, 'etc/ssh/host_key'), join(dir, 'first_host_key'))
     await copyFile(join(this.seed, 'etc/ssh/host_key.pub'), join(dir, 'first_host_key.pub'))
     await this.mountDisk()

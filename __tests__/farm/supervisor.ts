@@ -14,6 +14,7 @@ import { Machine } from './machine.ts'
 import { findIp } from './network.ts'
 import { farmDir, subnet } from './paths.ts'
 import { removeFarm } from './cleanup.ts'
+import type { KeyExchange } from './ssh.ts'
 import { startRegistry } from './registry.ts'
 import type { RegistryServer } from './registry.ts'
 import { controlSocket, processStartTime, writeState } from './state.ts'
@@ -23,6 +24,8 @@ import { ensureTools } from './tools.ts'
 export interface NodeOptions {
   buildkitd?: boolean
   diskMiB?: number
+  /** Default: `fast`. */
+  keyExchange?: KeyExchange
 }
 export interface SupervisorSetup {
   id: number
@@ -82,7 +85,7 @@ async function start(): Promise<void> {
   const publicKey = readFileSync(join(dir, 'keys/ci.pub'), 'utf8')
   await Promise.all(
     [...addresses].map(async ([address, name]) => {
-      const { buildkitd = false, diskMiB = 4096 } = setup.nodes[name] ?? {}
+      const { buildkitd = false, diskMiB = 4096, keyExchange = 'fast' } = setup.nodes[name] ?? {}
       const machine = new Machine({
         id,
         name,
@@ -96,6 +99,7 @@ async function start(): Promise<void> {
         registryPorts: [main.port, guarded.port, main.layersPort].filter((port) => port !== undefined),
         buildkitd,
         diskMiB,
+        keyExchange,
       })
       machines.set(name, machine)
       await machine.create()
