@@ -546,26 +546,22 @@ function healed({ model, tasks }: Play): void {
 
 async function finish(playing: Play): Promise<void> {
   const { model } = playing
-  const { fake, clock, pkg, living } = model
+  const { fake, pkg, living } = model
   playing.free = true
   fake.faults.length = 0
   Object.assign(fake.rules, { lists: calm.lists })
   settle(fake.state)
-  const last = firstRun + 900
-  publish(model, begin(model, last, { ephemeral: true, provenance: true }), `pr-${last}`)
-  for (const run of fake.state.runs.values()) if (run.status !== 'completed') endRun(fake.state, repository, run.id)
-  clock.advance(100 * days)
-  expire(model)
-  for (const [tag, { run }] of living) if (run !== undefined) living.delete(tag)
+  // A schedule cleans up while GitHub still restores what a killed run has deleted.
+  if (hurt(model).length > 0) await cleanUpIn(playing, fake)
+  endRuns(model)
   await finishNights(playing)
   const told = [await cleanUpIn(playing, fake)]
-  const hurt = () => [...living].flatMap(([tag, { digest }]) => (isWhole(pkg, tag, digest) ? [] : [tag]))
   // A second one deletes what the first one kept for now; where that is nothing, a sample shows that it does nothing.
-  if (remains(model).length + hurt().length > 0 || playing.history.seed % 8 === 0)
+  if (remains(model).length + hurt(model).length > 0 || playing.history.seed % 8 === 0)
     told.push(await cleanUpIn(playing, fake))
   checkPinned(playing)
   if (playing.violation) throw playing.violation
-  const broken = hurt().filter((tag) => !isUnprovable(model, tag))
+  const broken = hurt(model).filter((tag) => !isUnprovable(model, tag))
   if (broken.length > 0) throw new Violation(`still broken in the end: ${broken.join(', ')}`)
   const unsigned = [...living].filter(([, { signature }]) => signature !== undefined && !pkg.tags.has(signature))
   if (unsigned.length > 0 && !playing.tasks.some(({ crashed }) => crashed))
@@ -575,6 +571,21 @@ async function finish(playing: Play): Promise<void> {
   const results = told.map(({ kept, deleted, restored }) => [kept, deleted.map(({ subject }) => subject), restored])
   throw new Violation(`left in the end: ${left.join(', ')}; ${JSON.stringify(results)}`)
 }
+
+/** All runs ended long ago, after a last one. */
+function endRuns(model: Model): void {
+  const { state } = model.fake
+  const last = firstRun + 900
+  publish(model, begin(model, last, { ephemeral: true, provenance: true }), `pr-${last}`)
+  for (const run of state.runs.values()) if (run.status !== 'completed') endRun(state, repository, run.id)
+  model.clock.advance(100 * days)
+  expire(model)
+  for (const [tag, { run }] of model.living) if (run !== undefined) model.living.delete(tag)
+}
+
+/** What has to stay, and is incomplete. */
+const hurt = ({ pkg, living }: Model): string[] =>
+  [...living].flatMap(([tag, { digest }]) => (isWhole(pkg, tag, digest) ? [] : [tag]))
 
 /** All nights are old by now: the newest stay, and those that may have been published again. */
 async function finishNights(playing: Play): Promise<void> {

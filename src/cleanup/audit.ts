@@ -3,14 +3,16 @@ import type { PackageVersion } from '../packages/backend.ts'
 import { exists, readManifests, resolveTags, type PackageRepository } from '../packages/repository.ts'
 import type { Inventory } from './inventory.ts'
 import type { Audit } from './report.ts'
-import { neededBy, snapshotTags } from './snapshot.ts'
+import { neededBy, type TagSnapshot } from './snapshot.ts'
 
 /**
  * Checks every tag with everything below it. A tag that is deleted meanwhile is not reported: every client that deletes
  * an image deletes its index first, so a tag that still points at the index afterwards is incomplete.
  */
-export async function auditTags(repository: PackageRepository): Promise<Audit> {
-  const { digests } = await snapshotTags(repository)
+export async function auditTags(
+  repository: PackageRepository,
+  { digests }: Pick<TagSnapshot, 'digests'>,
+): Promise<Audit> {
   const cache = new Map<string, Promise<boolean>>()
   const isThere = (digest: string): Promise<boolean> => {
     const answer = cache.get(digest) ?? exists(repository, digest)

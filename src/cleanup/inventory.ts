@@ -63,6 +63,11 @@ export class Inventory {
       }
       await this.#readManifests(page.map(({ digest }) => digest))
     }
+    await this.readTags()
+  }
+
+  /** Reads all tags of the registry, and every manifest that is new. */
+  async readTags(): Promise<void> {
     this.snapshot = await snapshotTags(this.#repository)
     const excluded = [...this.snapshot.digests].filter(([tag]) => this.isExcluded(tag))
     this.#excludedTags = new Map(excluded.map(([tag, digest]) => [digest, tag]))

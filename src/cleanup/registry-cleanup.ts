@@ -9,8 +9,8 @@ import { createMode, type Mode, type RegistryCleanupRequest } from './mode.ts'
 import { decide } from './ownership.ts'
 import { findReferrers, referrerSubject } from './referrers.ts'
 import { claimsOn, isEmptyPlan, planCleanup, type Item, type Plan } from './plan.ts'
-import { createResult, type CleanupResult } from './report.ts'
-import { tagsOn } from './snapshot.ts'
+import { createResult, type Audit, type CleanupResult } from './report.ts'
+import { hasLastTags, tagsOn } from './snapshot.ts'
 
 /**
  * Deletes leftovers of finished runs in one repository. Lists it twice before deleting anything, and again after the
@@ -62,8 +62,9 @@ class RegistryCleanup {
       const plan = await this.#plan()
       this.#reportActiveTags()
       if (this.#request.dryRun) await this.#reportPlan(plan)
-      else await this.#executeIfPossible(plan)
-      this.#result.audit = await auditTags(this.#repository)
+      const mayDelete = !this.#request.dryRun && (await this.#executeIfPossible(plan))
+      this.#result.audit = await this.#auditTags()
+      if (mayDelete) this.#result.audit = await this.#restoreNeeded(this.#result.audit)
     } catch (error) {
       if (isInternalError(error)) this.#result.errors.push(error)
       this.#keep('', `${errorMessage(error)} Nothing more was deleted.`)
@@ -102,11 +103,12 @@ class RegistryCleanup {
     return { ...plan, items }
   }
 
-  /** A registry that never deletes, or not with this login, would refuse every single manifest. */
-  async #executeIfPossible(plan: CleanupPlan): Promise<void> {
+  /** A registry that never deletes, or not with this login, would refuse every single manifest: false. */
+  async #executeIfPossible(plan: CleanupPlan): Promise<boolean> {
     const refusal = isEmptyPlan(plan) ? undefined : await this.#repository.backend.probeDeletion?.()
     if (refusal) this.#keep('', `Nothing was deleted: ${refusal.message}`)
     else await this.#execute(plan)
+    return refusal === undefined
   }
 
   async #execute(first: CleanupPlan): Promise<void> {
@@ -118,10 +120,9 @@ class RegistryCleanup {
     if (first.tagged.length + first.untag.length > 0) await this.#inventory.read()
     const second = await this.#plan()
     await this.#deleteAll(second.below, second)
-    if (deleted.size + second.proofs.length > 0) await this.#restoreNeeded()
+    if (deleted.size + second.proofs.length > 0) await this.#restoreNeeded(await this.#auditTags())
     const third = await this.#plan()
     await this.#deleteAll(third.proofs, third)
-    if (third.proofs.length > 0) await this.#restoreNeeded()
     this.#result.kept.push(...third.kept)
   }
 
@@ -180,7 +181,8 @@ class RegistryCleanup {
       needed: { has: (other) => needed.has(other) || this.#inventory.needed.has(other) },
     })
     if (decision.action === 'skip' || decision.action === 'untag') throw new NotDeletedError(decision.reason)
-    const error = version && this.#isLastTagged(version.tags) ? this.#repository.backend.lastTaggedError?.() : undefined
+    const error =
+      version && hasLastTags(version.tags, this.#inventory) ? this.#repository.backend.lastTaggedError?.() : undefined
     if (error) throw error
     return version
   }
@@ -200,12 +202,6 @@ class RegistryCleanup {
       throw new NotDeletedError('only this index links an attestation to its run: the attestation is deleted first.')
   }
 
-  #isLastTagged(tags: readonly string[]): boolean {
-    const { snapshot, deleted } = this.#inventory
-    const isLeaving = ([tag, digest]: readonly [string, string]) => tags.includes(tag) || deleted.has(digest)
-    return tags.length > 0 && snapshot.digests.size > 0 && [...snapshot.digests].every(isLeaving)
-  }
-
   async #untag(digest: string, tag: string): Promise<void> {
     const { backend } = this.#repository
     await this.#requireFinished([tag], digest)
@@ -216,19 +212,28 @@ class RegistryCleanup {
     this.#reportDeleted(tag, this.#mode.untagReason(tag, others), '')
   }
 
-  /** What a tag needs, and was deleted by this cleanup or by one that was killed. */
-  async #restoreNeeded(): Promise<void> {
-    for (let round = 0; round < 3; round++) {
-      const { broken } = await auditTags(this.#repository)
-      if (broken.length === 0) return
-      const missing = new Set(broken.flatMap((tag) => tag.missing))
-      let isAnyRestored = false
-      for (const [digest, version] of await findRestorable(this.#repository, this.#inventory, missing)) {
-        this.#inventory.deleted.set(digest, version)
-        isAnyRestored = (await this.#restore(digest, 'an image that is kept refers to it')) || isAnyRestored
-      }
-      if (!isAnyRestored) return
+  /** What a tag needs, and was deleted by this cleanup or by one that was killed. @returns the tags as they are then */
+  async #restoreNeeded(before: Audit): Promise<Audit> {
+    let audit = before
+    for (let round = 0; round < 3 && (await this.#restoreMissing(audit)); round++) audit = await this.#auditTags()
+    return audit
+  }
+
+  /** Reads the tags anew: a plan that follows keeps what has a tag by now. */
+  async #auditTags(): Promise<Audit> {
+    await this.#inventory.readTags()
+    return await auditTags(this.#repository, this.#inventory.snapshot)
+  }
+
+  /** @returns whether anything was restored */
+  async #restoreMissing({ broken }: Audit): Promise<boolean> {
+    const missing = new Set(broken.flatMap((tag) => tag.missing))
+    let isAnyRestored = false
+    for (const [digest, version] of await findRestorable(this.#repository, this.#inventory, missing)) {
+      this.#inventory.deleted.set(digest, version)
+      isAnyRestored = (await this.#restore(digest, 'an image that is kept refers to it')) || isAnyRestored
     }
+    return isAnyRestored
   }
 
   async #restore(digest: string, reason: string): Promise<boolean> {

@@ -29,6 +29,15 @@ export function tagsOn(snapshot: TagSnapshot, digest: string): string[] {
   return [...snapshot.digests].filter(([, target]) => target === digest).map(([tag]) => tag)
 }
 
+/** PURE: whether these tags are the last ones of the repository, without those of `deleted` manifests. */
+export function hasLastTags(
+  tags: readonly string[],
+  { snapshot, deleted }: { readonly snapshot: TagSnapshot; readonly deleted: Pick<ReadonlySet<string>, 'has'> },
+): boolean {
+  const isLeaving = ([tag, digest]: readonly [string, string]) => tags.includes(tag) || deleted.has(digest)
+  return tags.length > 0 && snapshot.digests.size > 0 && [...snapshot.digests].every(isLeaving)
+}
+
 /** Everything that the tags refer to, except those to `ignore`. */
 export async function neededByTags(
   repository: PackageRepository,

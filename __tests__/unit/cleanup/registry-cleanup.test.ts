@@ -2,14 +2,16 @@ import { describe, expect, test } from '@jest/globals'
 import { historyType } from '../../../src/run/names.ts'
 import { createRunStatusCache, createRunStatusFetcher } from '../../../src/forge/run-status.ts'
 import { cleanUpRepository } from '../../../src/cleanup/registry-cleanup.ts'
+import { deleteRunArtifacts } from '../../../src/cleanup/run-image-cleanup.ts'
 import { brokenTags, holdings, unneeded } from '../../ghcr/audit.ts'
 import { count, forgetCalls } from '../../ghcr/call-log.ts'
 import { days, hours } from '../../ghcr/clock.ts'
-import { fillHistory, pushIndex, pushManifest, pushRelease } from '../../ghcr/histories.ts'
+import { fillHistory, pushIndex, pushManifest, pushRelease, retag } from '../../ghcr/histories.ts'
 import { root, type Token } from '../../ghcr/permissions.ts'
 import { declareRun, endRun, forgetRun } from '../../ghcr/runs.ts'
 import { packageRepositoryIn, requestIn } from '../../prove/package-repository.ts'
 import { allOf, pushOwn, scene, type Scene } from './scene.ts'
+import type { PackageVersion } from '../../../src/packages/backend.ts'
 import type { RegistryCleanupRequest } from '../../../src/cleanup/mode.ts'
 import { ownershipAnnotation } from '../../../src/run/names.ts'
 
@@ -301,6 +303,53 @@ test('a version that a killed cleanup deleted and that was promoted meanwhile is
   await run(here)
   expect(brokenTags(here.fake.state)).toEqual([])
   expect(unneeded(here.pkg).filter((digest) => allOf(pushed).includes(digest))).toEqual([])
+})
+
+test('a cleanup with nothing to delete restores what a killed post step deleted', async () => {
+  const here = used()
+  declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000001 })
+  const { own, pushed } = pushOwn(here, '17000000001')
+  let deletions = 0
+  here.fake.beforeEach = (call) => {
+    if (call.endpoint === 'delete version') deletions++
+    if (deletions > 2) throw new Error('killed')
+    const entries = pushed.images.map((version) => ({ version, platform: 'linux/amd64' }))
+    if (call.endpoint === 'delete version' && deletions === 2)
+      pushIndex(here.fake.state, here.pkg, entries, { annotations: {}, tag: 'promoted' })
+  }
+  await deleteRunArtifacts(packageRepositoryIn(here), own)
+  delete here.fake.beforeEach
+  expect(brokenTags(here.fake.state)).toMatchObject([{ tag: 'promoted' }])
+  const { deleted, restored, audit } = await run(here)
+  expect({ deleted, broken: audit?.broken }).toEqual({ deleted: [], broken: [] })
+  expect(restored).toHaveLength(1)
+  expect(brokenTags(here.fake.state)).toEqual([])
+})
+
+test('an index that gets a tag during the deletions stays, even if the API does not show it yet', async () => {
+  const here = used()
+  declareRun(here.fake.state, { repository: 'acme/shop', id: 17000000001 })
+  const { index, images } = pushOwn(here, '17000000001', { provenance: false }).pushed
+  endRun(here.fake.state, 'acme/shop', 17000000001)
+  const entries = images.map((version) => ({ version, platform: 'linux/amd64' }))
+  pushIndex(here.fake.state, here.pkg, entries, { annotations: {}, tag: 'promoted' })
+  pushRelease(here.fake.state, here.pkg, { tag: 'pr-17000000001', content: 'newer' })
+  const other = deadRun(here, '17000000002')
+  let deletions = 0
+  here.fake.beforeEach = (call) => {
+    // After the two indexes with temporary tags are deleted, all tags are read again.
+    if (call.endpoint === 'delete version' && ++deletions === 3)
+      retag(here.fake.state, here.pkg, index.digest, 'stable')
+  }
+  const packages = packageRepositoryIn({ ...here, token: root })
+  const withoutTag = async (version: PackageVersion) => {
+    const found = await packages.backend.read(version)
+    return found?.digest === index.digest ? { ...found, tags: [] } : found
+  }
+  await run(here, {}, root, { ...packages, backend: { ...packages.backend, read: withoutTag } })
+  expect(remaining(here, allOf(other))).toEqual([])
+  expect(here.pkg.tags.get('stable')).toBe(index.digest)
+  expect(brokenTags(here.fake.state)).toEqual([])
 })
 
 test('other patterns: only tags that match are reported, with the reason why they stay', async () => {
