@@ -153,20 +153,32 @@ export async function checkPushAccess(
     const check = await (await createClient(repository)).checkPush(repository.path, asksForVerification)
     return { denied: false, ...check }
   } catch (error) {
-    const refused =
-      error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.kind) ? error : undefined
-    const denied = refused !== undefined
-    const helper = refused && !refused.origin ? missingHelper?.(repository.registry) : undefined
-    const failure = new UserError({
-      code: 'registry',
-      message: helper
-        ? `${helper.command} is not installed: no login at ${repository.registry}`
-        : `Nothing can be pushed to ${formatRepository(repository)}`,
-      hint:
-        helper?.text ?? (refused ? pushLoginHint(refused.origin, refused.kind === 'unauthorized') : accessHint(error)),
-      details: [errorMessage(error)],
-      cause: error,
-    })
-    return { denied, failure, verifies: Promise.resolve(false), ended: Promise.resolve() }
+    const failure = pushFailure(error, repository, missingHelper)
+    return { denied: isRefusal(error), failure, verifies: Promise.resolve(false), ended: Promise.resolve() }
   }
+}
+
+/** Whether a registry has refused a login. */
+export function isRefusal(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && ['denied', 'unauthorized'].includes(error.kind)
+}
+
+/** Why nothing can be pushed to a repository, from the error of its registry. */
+export function pushFailure(
+  error: unknown,
+  repository: Repository,
+  missingHelper: RegistryAccess['missingHelper'],
+): UserError {
+  const refused = isRefusal(error) ? error : undefined
+  const helper = refused && !refused.origin ? missingHelper?.(repository.registry) : undefined
+  return new UserError({
+    code: 'registry',
+    message: helper
+      ? `${helper.command} is not installed: no login at ${repository.registry}`
+      : `Nothing can be pushed to ${formatRepository(repository)}`,
+    hint:
+      helper?.text ?? (refused ? pushLoginHint(refused.origin, refused.kind === 'unauthorized') : accessHint(error)),
+    details: [errorMessage(error)],
+    cause: error,
+  })
 }

@@ -8,7 +8,7 @@ import { storeImage, type Transfer } from '../publish/copy/store.ts'
 import { describeTemporary } from '../publish/copy/temporary.ts'
 import { planTags, readTags, type CopiedTag, type PlannedTag } from '../publish/copy/tags.ts'
 import { cancelledBeforeTags, updateAllTags } from '../publish/all-tags.ts'
-import { checkPushAccess } from '../publish/push-access.ts'
+import { checkPushAccess, isRefusal, pushFailure } from '../publish/push-access.ts'
 import type { ImageToSign, SignImages, Verification } from '../publish/sign/verification.ts'
 import { createClientFactory, type ClientFactory, type RegistryAccess } from '../registry/client-factory.ts'
 import { formatImageReference, formatRepository, formatTagReference, type Repository } from '../registry/reference.ts'
@@ -51,7 +51,7 @@ export async function copyImage(inputs: Inputs, ports: CopyPorts): Promise<CopyR
     ended = [...checks.values()].map((check) => check.ended)
     const notes = describeImage(inputs, image)
     notes.forEach((note) => log.warn(note))
-    const transfers = await record.time('copy', () => storeEverywhere(plan, log))
+    const transfers = await record.time('copy', () => storeEverywhere(plan, ports))
     record.uploaded = [...transfers.values()].reduce((sum, { bytes }) => sum + bytes, 0)
     const verification = await sign?.(copiesOf(image, tags))
     signal.throwIfAborted()
@@ -126,9 +126,21 @@ async function planCopy(
     readSource({ client: source, path: from.path }, from.digest ?? from.tag ?? '', options).catch((error: unknown) => {
       throw explainSource(error, formatImageReference(from))
     }),
-    checkAccess(inputs, createClient, registries, ({ registry }) => willCopy && registry !== from.registry),
+    willCopy && startsWithMounts(inputs)
+      ? noChecks
+      : checkAccess(inputs, createClient, registries, ({ registry }) => willCopy && registry !== from.registry),
   ])
-  return { image, tags: planTags(await current, image.root.digest, inputs.existing), checks }
+  const tags = await current.catch((error: unknown) => {
+    throw to[0] && checks.size === 0 ? explainPush(error, to[0], registries) : error
+  })
+  return { image, tags: planTags(tags, image.root.digest, inputs.existing), checks }
+}
+
+const noChecks: PlannedCopy['checks'] = new Map()
+
+/** To another repository of the registry: its first request mounts a layer, and shows whether the login may push. */
+function startsWithMounts({ from, to }: Inputs): boolean {
+  return to.every(({ registry, path }) => registry === from.registry && path !== from.path && path === to[0]?.path)
 }
 
 async function checkAccess(
@@ -178,7 +190,10 @@ function describeImage({ platforms, to }: Inputs, { root, tree, sourceDigest }: 
 type Transfers = ReadonlyMap<string, Transfer>
 
 /** Repositories one after the other: the source is the bottleneck, and a later one may mount what is there by then. */
-async function storeEverywhere({ image, tags, checks }: PlannedCopy, log: CopyPorts['log']): Promise<Transfers> {
+async function storeEverywhere(
+  { image, tags, checks }: PlannedCopy,
+  { log, registries }: Pick<CopyPorts, 'log' | 'registries'>,
+): Promise<Transfers> {
   const transfers = new Map<string, Transfer>()
   for (const { reference, client, state } of tags) {
     const name = formatRepository(reference)
@@ -186,12 +201,16 @@ async function storeEverywhere({ image, tags, checks }: PlannedCopy, log: CopyPo
     log.info(`Copying ${image.root.digest} to ${name}`)
     const transfer = await storeImage(image, { client, path: reference.path, ...checks.get(name) }).catch(
       (error: unknown) => {
-        throw explainStore(error, name)
+        throw explainStore(checks.has(name) ? error : explainPush(error, reference, registries), name)
       },
     )
     transfers.set(name, transfer)
   }
   return transfers
+}
+
+function explainPush(error: unknown, to: Repository, { missingHelper }: RegistryAccess): unknown {
+  return isRefusal(error) ? pushFailure(error, to, missingHelper) : error
 }
 
 function explainStore(error: unknown, name: string): unknown {

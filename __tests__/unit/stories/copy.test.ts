@@ -20,9 +20,9 @@ async function inputsFor(given: Given) {
   return await readCopyInputs(Object.fromEntries(entries), event)
 }
 
-async function copy(given: Given, signal = new AbortController().signal) {
+async function copy(given: Given, signal = new AbortController().signal, send = fetch) {
   return await copyImage(await inputsFor(given), {
-    registries,
+    registries: { ...registries, fetch: send },
     log,
     signal,
     record: new RunRecord(),
@@ -499,6 +499,29 @@ describe('failures', () => {
       const error = await failureOf(copy({ from: nameOf(source, ':none'), to: nameOf(target, ':1') }))
       expect(error.message).toBe(`${nameOf(source, ':none')} cannot be read`)
       expect(error.hint).toContain('`registry-auth`')
+    })
+  })
+
+  test.each([
+    ['which it may read', 404],
+    ['which it may not read', 403],
+  ])('a login that may not push to another repository of the registry: %s', async (_, whenRead) => {
+    await withBehaviour(behaviours.Zot, async (source) => {
+      await source.hands.push(makeImage(), ['1'])
+      const posts: string[] = []
+      const refusing: typeof fetch = async (input, init) => {
+        const url = new URL(input instanceof Request ? input.url : input)
+        if (!url.pathname.startsWith('/v2/acme/other/')) return await fetch(input, init)
+        const method = init?.method ?? 'GET'
+        if (method === 'POST') posts.push(url.search)
+        return new Response(null, { status: method === 'POST' ? 403 : whenRead })
+      }
+      const given = { from: nameOf(source, ':1'), to: `${source.host}/acme/other:2` }
+      const error = await failureOf(copy(given, undefined, refusing))
+      expect(error.message).toBe(`Nothing can be pushed to ${source.host}/acme/other`)
+      // The mount itself shows it: no upload is started only to find out.
+      if (whenRead === 404) expect(posts[0]).toContain('mount=')
+      expect(writesTo(source)).toEqual([])
     })
   })
 
